@@ -1,0 +1,1 @@
+"""The flows that change a machine: apply, rollback, recover."""

@@ -1,0 +1,1 @@
+"""Durable change and the way back."""

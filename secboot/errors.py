@@ -1,0 +1,97 @@
+"""What can go wrong, said to the person who must act: what, where, and what to do.
+
+Every error that secboot raises on purpose derives from `SecbootError`. The command line
+turns it into one message and an exit code; anything else is a bug in secboot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the ``secboot`` command; they are part of its interface."""
+
+    OK = 0
+    """Done, or nothing to do."""
+    REFUSED = 1
+    """Refused or failed; nothing was changed."""
+    USAGE = 2
+    """Wrong usage, or a profile or boot file that can't be read as such."""
+    ROLLED_BACK = 3
+    """Failed half-way and rolled back: the machine is as before."""
+    STUCK = 4
+    """Failed, and the way back failed too."""
+    DIFFERENCE = 5
+    """There is a difference (``plan --detailed-exitcode``, ``verify``, ``check``)."""
+    BUG = 70
+    """A bug in secboot."""
+    INTERRUPTED = 130
+    """Interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file, counted from 1; columns count characters, not bytes."""
+
+    path: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        parts = [self.path]
+        if self.line is not None:
+            parts.append(str(self.line))
+            if self.column is not None:
+                parts.append(str(self.column))
+        return ":".join(parts)
+
+
+class SecbootError(Exception):
+    """An error that its reader can act on.
+
+    `message` says what is wrong, `location` where, `hint` what to do about it.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.REFUSED
+
+    def __init__(
+        self, message: str, *, location: Location | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.message}" if self.location else self.message
+
+
+class RefusedError(SecbootError):
+    """secboot will not do this; nothing was changed."""
+
+
+class ParseError(SecbootError):
+    """A text is not what its format asks for."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UsageError(SecbootError):
+    """The command was called in a way that has no meaning."""
+
+    exit_code = ExitCode.USAGE
+
+
+class RolledBackError(SecbootError):
+    """A change failed half-way and was undone: the machine is as before."""
+
+    exit_code = ExitCode.ROLLED_BACK
+
+
+class StuckError(SecbootError):
+    """A change failed and could not be undone; the message says how to restore by hand."""
+
+    exit_code = ExitCode.STUCK

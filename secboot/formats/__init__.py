@@ -1,0 +1,1 @@
+"""Text formats: text to document to text, byte-exact where nothing changed; no input or output."""

@@ -1,0 +1,1 @@
+"""What the Linux kernel makes of its command line."""

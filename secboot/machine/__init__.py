@@ -1,0 +1,1 @@
+"""Reading and writing the machine: the root, programs, what is installed."""

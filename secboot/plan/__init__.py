@@ -1,0 +1,1 @@
+"""Requirements and what was found become a plan; pure."""

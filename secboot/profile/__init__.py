@@ -1,0 +1,1 @@
+"""Profiles: YAML to requirements, every error with file, line and column."""

@@ -1,0 +1,1 @@
+"""A plan, a configuration or a history as text or JSON."""
