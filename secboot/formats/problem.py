@@ -1,0 +1,43 @@
+"""What a reader refuses in a text, as data: a total parser reports it instead of raising."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secboot.errors import Location, ParseError
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxProblem:
+    """One violation of a format's rules.
+
+    `message` is worded as the program words it that reads the file for real; `line` and
+    `column` count from 1, columns in characters. `code` is stable and names the rule.
+    """
+
+    code: str
+    message: str
+    line: int
+    column: int | None = None
+
+    def location(self, path: str) -> Location:
+        """Return the place in the file `path`."""
+        return Location(path, self.line, self.column)
+
+    def error(self, path: str) -> ParseError:
+        """Return the problem as an error that names the place in the file `path`."""
+        return ParseError(self.message, location=self.location(path))
+
+
+def split_lines(text: str) -> list[str]:
+    """Split `text` after each newline character, and nowhere else, keeping the newlines.
+
+    Only a newline ends a line for zipl, so `str.splitlines` would be wrong: it also splits
+    at carriage returns, form feeds and several Unicode characters. An empty text has no
+    lines.
+    """
+    lines = [f"{line}\n" for line in text.split("\n")]
+    lines[-1] = lines[-1][:-1]
+    if not lines[-1]:
+        lines.pop()
+    return lines

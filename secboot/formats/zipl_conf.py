@@ -1,0 +1,234 @@
+"""zipl.conf as a lossless document: text -> lines -> text, byte for byte.
+
+Any text gives a document. What zipl would refuse stays in it as a line with a problem, so
+one run can report everything. Which keyword may stand in which section is not this module's
+matter: that is `secboot.zipl`.
+
+Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from secboot.errors import Location, RefusedError
+from secboot.formats.problem import SyntaxProblem, split_lines
+from secboot.formats.zipl_line import (
+    ConfLine,
+    Keyword,
+    LineKind,
+    Quoting,
+    parse_line,
+    value_text,
+)
+
+DEFAULTBOOT = "defaultboot"
+"""The name of the section that says what is booted by default."""
+
+_HEADINGS = (LineKind.SECTION, LineKind.MENU)
+_ASSIGNMENTS = (LineKind.ASSIGNMENT, LineKind.NUMBER, LineKind.FLAG)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfSection:
+    """A section ``[name]`` or a menu ``:name`` with the lines up to the next heading."""
+
+    heading: ConfLine
+    lines: tuple[ConfLine, ...]
+
+    @property
+    def name(self) -> str:
+        """The name between the brackets, or after the colon."""
+        return self.heading.name or ""
+
+    @property
+    def is_menu(self) -> bool:
+        """Whether this is a menu."""
+        return self.heading.kind is LineKind.MENU
+
+    @property
+    def assignments(self) -> tuple[ConfLine, ...]:
+        """The lines that zipl takes something from, in order."""
+        return tuple(line for line in self.lines if line.kind in _ASSIGNMENTS)
+
+    def all(self, keyword: Keyword) -> tuple[ConfLine, ...]:
+        """Return every line that assigns `keyword`; more than one is an error to zipl."""
+        return tuple(line for line in self.lines if line.keyword is keyword)
+
+    def get(self, keyword: Keyword) -> ConfLine | None:
+        """Return the first line that assigns `keyword`."""
+        return next((line for line in self.lines if line.keyword is keyword), None)
+
+    def value(self, keyword: Keyword) -> str | None:
+        """Return the value of the first assignment to `keyword`, without its quotes."""
+        line = self.get(keyword)
+        return line.value.text if line is not None and line.value is not None else None
+
+
+@dataclass(frozen=True)
+class ZiplConf:
+    """The whole of one zipl.conf; `path` is only used to say where something is."""
+
+    lines: tuple[ConfLine, ...]
+    path: str = "zipl.conf"
+
+    @classmethod
+    def parse(cls, text: str, path: str = "zipl.conf") -> ZiplConf:
+        """Read any text; never raises. ``ZiplConf.parse(text).render() == text``."""
+        lines = (parse_line(line, number) for number, line in enumerate(split_lines(text), 1))
+        return cls(tuple(lines), path)
+
+    def render(self) -> str:
+        """Return the text of the document."""
+        return "".join(line.text for line in self.lines)
+
+    @cached_property
+    def problems(self) -> tuple[SyntaxProblem, ...]:
+        """Every line that zipl's scanner refuses, in order; zipl stops at the first."""
+        return tuple(line.problem for line in self.lines if line.problem is not None)
+
+    def require_valid(self) -> None:
+        """Raise `ParseError` for the first line that zipl's scanner refuses."""
+        if self.problems:
+            raise self.problems[0].error(self.path)
+
+    @cached_property
+    def blocks(self) -> tuple[ConfSection, ...]:
+        """Sections and menus in the order of the file."""
+        starts = [i for i, line in enumerate(self.lines) if line.kind in _HEADINGS]
+        ends = [*starts[1:], len(self.lines)]
+        return tuple(
+            ConfSection(self.lines[start], self.lines[start + 1 : end])
+            for start, end in zip(starts, ends, strict=False)
+        )
+
+    @property
+    def sections(self) -> tuple[ConfSection, ...]:
+        """The sections, ``[defaultboot]`` included, in the order of the file."""
+        return tuple(block for block in self.blocks if not block.is_menu)
+
+    @property
+    def menus(self) -> tuple[ConfSection, ...]:
+        """The menus in the order of the file."""
+        return tuple(block for block in self.blocks if block.is_menu)
+
+    def section(self, name: str) -> ConfSection | None:
+        """Return the first section called `name`, as zipl finds it."""
+        return next((section for section in self.sections if section.name == name), None)
+
+    def set_value(self, section: str, keyword: Keyword, value: str) -> ZiplConf:
+        """Return the document with another value for `keyword` in `section`.
+
+        `value` is what zipl shall read, without quotes. Nothing but the value changes, and
+        its quotes only where the old ones can't hold it. Raises `RefusedError` when the
+        section or the assignment is missing or not unique, or when there is no way to write
+        the value.
+        """
+        line = self._assignment(section, keyword)
+        if line.value is None:
+            raise RefusedError(f"'{keyword}' takes no value", location=self._at(line))
+        if line.value.text == value and "\0" not in line.text:
+            return self
+        text = _with_value(line, value)
+        return self._spliced(line.number - 1, line.number, [text])
+
+    def add_value(self, section: str, keyword: Keyword, value: str) -> ZiplConf:
+        """Return the document with a new line that assigns `value` to `keyword`.
+
+        The line follows the last assignment of `section` (or its heading) and takes over
+        indentation and blanks from it, and quotes from other assignments to `keyword`.
+        A file without a final newline still has none. Raises `RefusedError` when the
+        section is missing or not unique, when it assigns `keyword` already, or when there
+        is no way to write the value.
+        """
+        block = self._unique_section(section)
+        if block.get(keyword) is not None:
+            message = f"section '{section}' has '{keyword}' already"
+            raise RefusedError(message, location=self._at(block.heading))
+        after = block.assignments[-1] if block.assignments else block.heading
+        new = self._new_line(block, keyword, value)
+        index = after.number
+        if after.text.endswith("\n"):
+            return self._spliced(index, index, [f"{new}\n"])
+        return self._spliced(index - 1, index, [f"{after.text}\n", new])
+
+    def remove_value(self, section: str, keyword: Keyword) -> ZiplConf:
+        """Return the document without the line that assigns `keyword` in `section`.
+
+        A file without a final newline still has none. Raises `RefusedError` when the
+        section or the assignment is missing or not unique.
+        """
+        line = self._assignment(section, keyword)
+        index = line.number - 1
+        if line.text.endswith("\n"):
+            return self._spliced(index, index + 1, [])
+        before = self.lines[index - 1]
+        return self._spliced(index - 1, index + 1, [before.body])
+
+    def _spliced(self, start: int, end: int, texts: list[str]) -> ZiplConf:
+        new = tuple(parse_line(text, start + i) for i, text in enumerate(texts, 1))
+        shift = len(texts) - (end - start)
+        after = self.lines[end:]
+        if shift:
+            after = tuple(line.renumbered(line.number + shift) for line in after)
+        return replace(self, lines=self.lines[:start] + new + after)
+
+    def _at(self, line: ConfLine) -> Location:
+        return Location(self.path, line.number, line.column)
+
+    def _unique_section(self, name: str) -> ConfSection:
+        found = [section for section in self.sections if section.name == name]
+        if not found:
+            raise RefusedError(f"no such section '{name}'", location=Location(self.path))
+        if len(found) > 1:
+            message = f"section name '{name}' is used more than once"
+            raise RefusedError(message, location=self._at(found[1].heading))
+        return found[0]
+
+    def _assignment(self, section: str, keyword: Keyword) -> ConfLine:
+        block = self._unique_section(section)
+        found = block.all(keyword)
+        if not found:
+            message = f"section '{section}' has no '{keyword}'"
+            raise RefusedError(message, location=self._at(block.heading))
+        if len(found) > 1:
+            message = f"keyword '{keyword}' is used more than once in section '{section}'"
+            raise RefusedError(message, location=self._at(found[1]))
+        return found[0]
+
+    def _new_line(self, block: ConfSection, keyword: Keyword, value: str) -> str:
+        sample = next((line for line in reversed(block.assignments) if line.value), None)
+        if sample is None:
+            sample = next((line for line in self.lines if line.value), None)
+        indent, equals = _style(sample)
+        return f"{indent}{keyword}{equals}{value_text(value, self._quoting(keyword))}"
+
+    def _quoting(self, keyword: Keyword) -> Quoting:
+        """Return the quotes that the file uses for `keyword`.
+
+        Without an example `parameters` gets double quotes: its value usually holds blanks.
+        """
+        for line in self.lines:
+            if line.keyword is keyword and line.value is not None:
+                return line.value.quoting
+        return Quoting.DOUBLE if keyword is Keyword.PARAMETERS else Quoting.NONE
+
+
+def _with_value(line: ConfLine, value: str) -> str:
+    if line.value is None:
+        return line.text
+    quotes = len(line.value.quoting)
+    start, end = line.value.start - quotes, line.value.end + quotes
+    written = value_text(value, line.value.quoting)
+    return f"{line.text[:start]}{written}{line.text[end:]}"
+
+
+def _style(sample: ConfLine | None) -> tuple[str, str]:
+    """Return the indentation of a line, and its ``=`` with the blanks around it."""
+    if sample is None or sample.value is None:
+        return "", "="
+    body = sample.text[: sample.value.start - len(sample.value.quoting)]
+    before, _, after = body.partition("=")
+    blanks = before[len(before.rstrip(" \t")) :]
+    return sample.text[: sample.column - 1], f"{blanks}={after}"
