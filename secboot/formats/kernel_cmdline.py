@@ -1,0 +1,190 @@
+"""The kernel command line: words, names and values as the kernel splits them.
+
+The rules are those of ``next_arg()`` in the kernel's ``lib/cmdline.c``, which both the s390
+boot code (``arch/s390/boot/ipl_parm.c``) and the generic code (``kernel/params.c``) call:
+
+- Words are separated by blanks: space, tab, newline, vertical tab, form feed, carriage return.
+- A double quote protects blanks up to the next double quote, anywhere in a word; nothing
+  escapes it, and without a closing one the word runs to the end of the line. Single quotes
+  mean nothing.
+- The first ``=`` that is not a word's first character ends the name, inside quotes too.
+- A quote that opens the word, or the value, is removed together with one at the word's end;
+  all others stay part of the value.
+- A NUL ends the line, and the boot code trims blanks at both ends before it splits
+  (``strim()`` in ``setup_boot_command_line()``).
+- The generic code stops at a word ``--``, quoted or not; what follows is for init. The boot
+  code does not stop there, so the words behind it are parameters here too, marked as such.
+
+The kernel's ``isspace()`` also holds for the byte 0xa0. It isn't a blank here: a line with any
+byte above 0x7f is converted from EBCDIC before it is split (``has_ebcdic_char()``), so that
+byte never gets as far. `secboot.kernel.encoding` is where such lines are recognised.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from secboot.errors import ParseError, RefusedError
+
+BLANKS = " \t\n\v\f\r"
+"""What separates words: the kernel's ``isspace()`` below 0x80 (``lib/ctype.c``)."""
+
+_WORD = re.compile(r'(?:[^ \t\n\v\f\r"]++|"[^"]*+(?:"|\Z))++')
+_END_OF_PARAMETERS = "--"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One word of the line.
+
+    `name` and `value` are what the kernel sees, without the quotes that it removes. A `value`
+    of None means that there is no ``=`` (``quiet``), the empty text that there is nothing
+    after it (``quiet=``). `text` is the word as written, at ``line.text[start:end]``.
+    `after_dashdash` tells that it stands behind ``--``, where only the boot code reads it.
+    """
+
+    name: str
+    value: str | None
+    text: str
+    start: int
+    end: int
+    after_dashdash: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A line and what the kernel reads in it. Made by `parse`; every edit gives a new one."""
+
+    text: str
+    parameters: tuple[Parameter, ...]
+    dashdash: int | None
+    """Where the first ``--`` starts; it isn't one of the `parameters`, later ones are."""
+    unterminated_quote: bool
+    """The last word opens a quote that nothing closes: all that is appended lands in it."""
+
+    @classmethod
+    def parse(cls, text: str) -> CommandLine:
+        """Split any text; there is none that the kernel would not take apart somehow."""
+        nul = text.find("\0")
+        length = len(text[: nul if nul >= 0 else None].rstrip(BLANKS))
+        parameters: list[Parameter] = []
+        dashdash: int | None = None
+        for match in _WORD.finditer(text, 0, length):
+            word, start = match.group(), match.start()
+            name, value = _name_and_value(word)
+            if dashdash is None and value is None and name == _END_OF_PARAMETERS:
+                dashdash = start
+                continue
+            parameters.append(
+                Parameter(name, value, word, start, match.end(), dashdash is not None)
+            )
+        return cls(text, tuple(parameters), dashdash, text.count('"', 0, length) % 2 == 1)
+
+    def render(self) -> str:
+        """The text, which is exactly what was parsed."""
+        return self.text
+
+    def named(self, name: str) -> tuple[Parameter, ...]:
+        """The parameters of exactly this name, in the order of the line."""
+        return tuple(parameter for parameter in self.parameters if parameter.name == name)
+
+    def replace(self, parameter: Parameter, new_text: str) -> CommandLine:
+        """Put `new_text`, one or more words, in the place of one parameter of this line."""
+        self._require_own(parameter)
+        text = self.text[: parameter.start] + new_text + self.text[parameter.end :]
+        return CommandLine.parse(text)
+
+    def remove(self, *parameters: Parameter) -> CommandLine:
+        """Take parameters of this line out of it, each with one adjoining run of blanks.
+
+        That is the run before it, so that removing what `append` added gives the old text;
+        before the first word there is none to spare, and the run behind it goes.
+        """
+        text = self.text
+        for parameter in sorted(set(parameters), key=lambda each: each.start, reverse=True):
+            self._require_own(parameter)
+            text = _without(text, parameter.start, parameter.end)
+        return CommandLine.parse(text)
+
+    def append(self, new_text: str) -> CommandLine:
+        """Add `new_text` as the last word before ``--``; blanks at the line's end stay there.
+
+        Raises RefusedError when an unterminated quote would swallow it.
+        """
+        if self.unterminated_quote:
+            raise RefusedError(
+                "the parameter line has a double quote that is never closed, so anything "
+                "added to it would become part of that quoted text",
+                hint=f"close the quote in {self.parameters[-1].text!r} first"
+                if self.parameters
+                else "close the quote first",
+            )
+        before = [each for each in self.parameters if not each.after_dashdash]
+        if before:
+            end = before[-1].end
+            text = f"{self.text[:end]} {new_text}{self.text[end:]}"
+        elif self.dashdash is not None:
+            text = f"{self.text[: self.dashdash]}{new_text} {self.text[self.dashdash :]}"
+        else:
+            text = new_text + self.text
+        return CommandLine.parse(text)
+
+    def _require_own(self, parameter: Parameter) -> None:
+        if parameter not in self.parameters:
+            raise ValueError(f"{parameter.text!r} is not a parameter of this line")
+
+
+def parameter_text(name: str, value: str | None) -> str:
+    """Write a parameter so that the kernel reads this name and value: ``rd.znet="a b"``.
+
+    The value gets quotes only when it needs them. Raises ParseError when there is no way to
+    write it: a quote where the kernel would take it for its own, a name that isn't one word,
+    control characters, or anything but ASCII.
+    """
+    for part in (name, value or ""):
+        if not part.isascii() or any((ch < " " and ch != "\t") or ch == "\x7f" for ch in part):
+            raise ParseError(
+                f"{part!r} can't be part of a kernel parameter: only printable ASCII can"
+            )
+    for text in _spellings(name, value):
+        line = CommandLine.parse(text)
+        found = [(each.name, each.value, each.text) for each in line.parameters]
+        if found == [(name, value, text)] and not line.unterminated_quote:
+            return text
+    raise ParseError(
+        f"the kernel has no way to write the parameter {name!r} with the value {value!r}",
+        hint="a value can hold blanks, but no double quote of its own",
+    )
+
+
+def _spellings(name: str, value: str | None) -> tuple[str, ...]:
+    if value is None:
+        return (name,)
+    return (f"{name}={value}", f'{name}="{value}"')
+
+
+def _name_and_value(word: str) -> tuple[str, str | None]:
+    """Take a word apart as the second half of ``next_arg()`` does."""
+    opened = word.startswith('"')
+    body = word[1:] if opened else word
+    # The kernel remembers the place of '=' as an index and 0 as "not seen", so a leading '='
+    # doesn't count and the next one does.
+    equals = body.find("=", 1)
+    if equals < 0:
+        return (body.removesuffix('"') if opened else body), None
+    name, value = body[:equals], body[equals + 1 :]
+    if value.startswith('"'):
+        # One closing quote goes with the opening one, never a second.
+        return name, value[1:].removesuffix('"')
+    return name, (value.removesuffix('"') if opened else value)
+
+
+def _without(text: str, start: int, end: int) -> str:
+    before = text[:start].rstrip(BLANKS)
+    if before:
+        return before + text[end:]
+    after = text[end:].lstrip(BLANKS)
+    if after:
+        return text[:start] + after
+    return text[end:]

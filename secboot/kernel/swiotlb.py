@@ -1,0 +1,193 @@
+"""``swiotlb=``: the size of the bounce buffer, as ``setup_io_tlb_npages()`` reads it.
+
+Source: ``kernel/dma/swiotlb.c``, an early parameter, so the search ends at ``--``
+(``parse_args()`` in ``kernel/params.c``) and every occurrence is handled in turn. The form is
+``[<blocks>][,<areas>][,force|noforce]``; the areas came with 6.0. A block has 2 KiB; there are
+no units, and text behind the number is skipped without a word. On s390 the buffer is set up
+for a Secure Execution guest only (``pv_init()``, ``arch/s390/mm/init.c``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from secboot.formats.kernel_cmdline import CommandLine, Parameter
+
+NAME = "swiotlb"
+
+BLOCK_BYTES = 2048
+"""``IO_TLB_SHIFT`` is 11."""
+SEGMENT_BLOCKS = 128
+"""``IO_TLB_SEGSIZE``: the number is rounded up to a multiple of it."""
+DEFAULT_BLOCKS = 32768
+"""``IO_TLB_DEFAULT_SIZE``: 64 MiB where no number is given."""
+LIMIT_BLOCKS = 1048576
+"""2 GiB. The buffer is one piece of memory below 2 GiB, so it must be smaller than this."""
+
+_UNSIGNED_LONG = 1 << 64
+_UNSIGNED_INT = 1 << 32
+_DIGITS = "0123456789abcdef"
+
+
+class Generation(StrEnum):
+    """How a kernel rounds the number of blocks."""
+
+    BEFORE_6_0 = "before 6.0"
+    """Up to a multiple of 128; there are no areas."""
+    SINCE_6_0 = "since 6.0"
+    """Up to a power of two, and to at least 128 blocks for each area."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwiotlbValue:
+    """What one occurrence says. `ignored` is the text that the kernel skips: ``M`` in 512M."""
+
+    blocks: int | None
+    areas: int | None
+    force: bool
+    noforce: bool
+    ignored: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwiotlbReading:
+    """What all occurrences of a line come to.
+
+    `blocks` is the buffer's size after rounding, in blocks of 2 KiB, as if nothing said
+    ``noforce``; `areas` 0 means as many as there are CPUs. `force` and `noforce` stay once
+    given. `numbered` is the occurrence that decides the number, if any does.
+    """
+
+    generation: Generation
+    blocks: int
+    areas: int
+    force: bool
+    noforce: bool
+    numbered: Parameter | None
+
+    @property
+    def size(self) -> int:
+        """The buffer's size in bytes, as if nothing said ``noforce``."""
+        return self.blocks * BLOCK_BYTES
+
+    @property
+    def breaks_guest(self) -> bool:
+        """``noforce`` leaves a secure guest without a usable buffer.
+
+        Kernels up to 5.10 shrink it to one block, those since 5.19 allocate none and no later
+        number or ``force`` brings it back; only 5.15 shrugs it off. So it always counts.
+        """
+        return self.noforce
+
+
+def occurrences(line: CommandLine) -> tuple[Parameter, ...]:
+    """What the kernel looks at: up to ``--``, in the order of the line."""
+    return tuple(each for each in line.named(NAME) if not each.after_dashdash)
+
+
+def read_value(text: str, generation: Generation = Generation.SINCE_6_0) -> SwiotlbValue:
+    """Read the value of one occurrence.
+
+    The number has the base that its prefix says: ``0x`` hexadecimal, ``0`` octal (so that
+    ``08`` is 0, and the 8 is taken for the areas). Without a leading digit there is none.
+    """
+    blocks = areas = None
+    rest = text
+    if _starts_with_digit(rest):
+        blocks, rest = parse_unsigned(rest)
+        blocks = _align(blocks)
+    rest = rest.removeprefix(",")
+    if generation is Generation.SINCE_6_0:
+        if _starts_with_digit(rest):
+            areas, rest = parse_unsigned(rest)
+            # More than 2**31 rounds up to what an unsigned int can't hold: 0, as if not given.
+            areas = _power_of_two(areas % _UNSIGNED_INT) % _UNSIGNED_INT
+        rest = rest.removeprefix(",")
+    known = rest in {"force", "noforce"}
+    return SwiotlbValue(blocks, areas, rest == "force", rest == "noforce", "" if known else rest)
+
+
+def read(
+    line: CommandLine,
+    generation: Generation = Generation.SINCE_6_0,
+    possible_cpus: int = 1,
+) -> SwiotlbReading:
+    """Read a whole line: the last number wins, areas and flags are remembered apart.
+
+    Since 6.0 the blocks are rounded where areas are given, or at the end for one area per
+    possible CPU (rounded up to a power of two): with the number of CPUs unknown, 1 gives the
+    least that a kernel of this generation sets up.
+    """
+    blocks, areas, force, noforce = DEFAULT_BLOCKS, 0, False, False
+    numbered: Parameter | None = None
+    for parameter in occurrences(line):
+        # `swiotlb` without '=' hands the kernel a null pointer; it finds no digit there.
+        value = read_value(parameter.value or "", generation)
+        if value.blocks is not None:
+            blocks, numbered = value.blocks, parameter
+        if value.areas is not None:
+            areas = value.areas
+            blocks = _round_for_areas(blocks, areas) if areas else blocks
+        force, noforce = force or value.force, noforce or value.noforce
+    if generation is Generation.SINCE_6_0 and not areas:
+        blocks = _round_for_areas(blocks, _power_of_two(possible_cpus))
+    return SwiotlbReading(generation, blocks, areas, force, noforce, numbered)
+
+
+def parse_unsigned(text: str) -> tuple[int, str]:
+    """Read a number as ``simple_strtoul(text, &rest, 0)`` does: its value, and the rest.
+
+    It wraps round at 2**64, as the kernel's does.
+    """
+    base, rest = 10, text
+    if text.startswith("0"):
+        base = 8
+        if text[1:2] in {"x", "X"} and _digit(text[2:3]) < 16:
+            base, rest = 16, text[2:]
+    value = 0
+    while _digit(rest[:1]) < base:
+        value = (value * base + _digit(rest[:1])) % _UNSIGNED_LONG
+        rest = rest[1:]
+    return value, rest
+
+
+def size_text(blocks: int) -> str:
+    """Say how much memory so many blocks are, in the largest unit that divides it."""
+    size = blocks * BLOCK_BYTES
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20)):
+        if size and size % factor == 0:
+            return f"{size // factor} {unit}"
+    return f"{size // 1024} KiB"
+
+
+def rounded(blocks: int, generation: Generation) -> int:
+    """What the kernel makes of a number of blocks, with a single area."""
+    aligned = _align(blocks)
+    return _round_for_areas(aligned, 1) if generation is Generation.SINCE_6_0 else aligned
+
+
+def _digit(character: str) -> int:
+    """The value of a hexadecimal digit, or a number above every base for anything else."""
+    position = _DIGITS.find(character.lower()) if character else -1
+    return position if position >= 0 else 99
+
+
+def _starts_with_digit(text: str) -> bool:
+    return _digit(text[:1]) < 10
+
+
+def _align(blocks: int) -> int:
+    return -(-blocks // SEGMENT_BLOCKS) * SEGMENT_BLOCKS % _UNSIGNED_LONG
+
+
+def _power_of_two(number: int) -> int:
+    """The smallest power of two that is not below `number`; 1 for 0."""
+    return 1 << (number - 1).bit_length() if number > 0 else 1
+
+
+def _round_for_areas(blocks: int, areas: int) -> int:
+    """``round_up_default_nslabs()``: 128 blocks for each area, and a power of two."""
+    return _power_of_two(max(blocks, SEGMENT_BLOCKS * areas))
