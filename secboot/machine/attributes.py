@@ -1,0 +1,128 @@
+"""What a file has beside its content: mode, owner, and extended attributes.
+
+A replaced file must look to everybody else as the old one did: the same rights, the same owner,
+the same access control list and SELinux label. Times are left out on purpose: a file that was
+changed should look changed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Digests and signatures of the content itself. The kernel makes them anew, or must find
+# them missing rather than wrong (security/integrity/evm/evm_main.c, ima_appraise.c).
+_OF_THE_CONTENT = frozenset({"security.ima", "security.evm"})
+_NO_XATTRS = frozenset({errno.ENOTSUP, errno.ENOSYS, errno.EPERM})
+_REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL})
+
+
+@dataclass(frozen=True, slots=True)
+class FileAttributes:
+    """Mode (permission bits only, as in 0o644), owner, and extended attributes by name."""
+
+    mode: int
+    uid: int
+    gid: int
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+
+
+class AttributeRefusedError(Exception):
+    """A file can't be given an attribute. `name` is "owner", "mode", or an xattr's name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def read_attributes(file: int) -> FileAttributes:
+    """The attributes of an open file; of the extended ones those that the caller may read.
+
+    Those that sign or digest the content (IMA, EVM) are left out. Raises OSError.
+    """
+    status = os.fstat(file)
+    return FileAttributes(
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        xattrs=_read_xattrs(file),
+    )
+
+
+def give_attributes(file: int, wanted: FileAttributes) -> None:
+    """Make the attributes of an open file, just created, those of `wanted`, and make sure.
+
+    Labels that the system's policy gave and `wanted` does not name stay. Raises OSError, and
+    `AttributeRefusedError` when the file can't have them.
+    """
+    status = os.fstat(file)
+    if (status.st_uid, status.st_gid) != (wanted.uid, wanted.gid):
+        with _refusals_of("owner"):
+            os.fchown(file, wanted.uid, wanted.gid)
+    _give_xattrs(file, dict(wanted.xattrs))
+    # Last: chown clears the set-user-ID bits, and an access control list sets the group's.
+    if stat.S_IMODE(os.fstat(file).st_mode) != wanted.mode:
+        with _refusals_of("mode"):
+            os.fchmod(file, wanted.mode)
+    _check(read_attributes(file), wanted)
+
+
+def _give_xattrs(file: int, wanted: dict[str, bytes]) -> None:
+    present = dict(_read_xattrs(file))
+    for name in present.keys() - wanted.keys():
+        # An access control list that the directory handed down would change the rights.
+        if not name.startswith("security."):
+            with _refusals_of(name):
+                os.removexattr(file, name)
+    for name, value in wanted.items():
+        if present.get(name) != value:
+            with _refusals_of(name):
+                os.setxattr(file, name, value)
+
+
+def _check(given: FileAttributes, wanted: FileAttributes) -> None:
+    if (given.uid, given.gid) != (wanted.uid, wanted.gid):
+        raise AttributeRefusedError("owner")
+    if given.mode != wanted.mode:
+        raise AttributeRefusedError("mode")
+    present = dict(given.xattrs)
+    for name, value in wanted.xattrs:
+        if present.get(name) != value:
+            raise AttributeRefusedError(name)
+
+
+@contextmanager
+def _refusals_of(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _REFUSALS:
+            raise AttributeRefusedError(name) from error
+        raise
+
+
+def _read_xattrs(file: int) -> tuple[tuple[str, bytes], ...]:
+    try:
+        names = sorted(os.listxattr(file))
+    except OSError as error:
+        if error.errno in _NO_XATTRS:
+            return ()
+        raise
+    found = []
+    for name in names:
+        if name in _OF_THE_CONTENT:
+            continue
+        try:
+            found.append((name, os.getxattr(file, name)))
+        except OSError as error:
+            # Listed, but hidden from this reader, or gone since.
+            if error.errno not in {errno.EPERM, errno.EACCES, errno.ENODATA, errno.ENOTSUP}:
+                raise
+    return tuple(found)

@@ -1,0 +1,303 @@
+"""Replacing files so that each is the old or the new one at every instant, power loss included.
+
+The order is what makes it true: the new content goes to a temporary file beside the old one and
+reaches the disk (fsync) before any name changes; names change by rename, which is atomic; the
+directory reaches the disk (fsync) before anybody builds on it. Nothing is ever written into an
+existing file, so a second hard link of it, inside or outside the tree, keeps the old content.
+
+All of it works relative to a directory held open, so a path whose directories are swapped
+meanwhile can't make it touch anything else.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+
+from secboot.machine.attributes import (
+    AttributeRefusedError,
+    FileAttributes,
+    give_attributes,
+    read_attributes,
+)
+from secboot.machine.file_errors import (
+    AccessError,
+    ChangedError,
+    FileError,
+    TooLargeError,
+    WrongKindError,
+    errors_about,
+)
+from secboot.machine.syscalls import UnavailableError, exchange, rename_new
+from secboot.visible import visible
+
+FILE_LIMIT = 16 * 2**20
+"""Bytes: no boot file that a person or a package wrote comes near this size."""
+
+READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""Flags that read a regular file and do not block on anything else."""
+_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_CHUNK = 1 << 20
+
+
+def encode(path: str) -> bytes:
+    """The bytes of a path or name: UTF-8, with undecodable bytes held by ``surrogateescape``.
+
+    Not the locale's encoding: paths come from boot files, which secboot reads as UTF-8.
+    """
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise OSError(errno.ENOENT, "no name holds half of a surrogate pair") from None
+
+
+def decode(path: bytes) -> str:
+    """The text of a path or name; `encode` gives the same bytes again."""
+    return path.decode("utf-8", "surrogateescape")
+
+
+def digest_of(data: bytes) -> str:
+    """The SHA-256 digest of `data` in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def temporary_name() -> str:
+    """A name for a temporary file that nobody can guess.
+
+    It starts with a dot and does not end in ``.conf``: zipl takes every name that ends so,
+    hidden ones too, for a boot entry (zipl/src/scan.c: bls_filter).
+    """
+    return f".secboot-{os.urandom(8).hex()}.tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """A regular file as it was read: its bytes and its attributes."""
+
+    data: bytes
+    attributes: FileAttributes
+    links: int
+    """How many names the file has (hard links)."""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 digest of the bytes in hexadecimal."""
+        return digest_of(self.data)
+
+
+def read_all(file: int, shown: str, limit: int = FILE_LIMIT) -> bytes:
+    """Every byte of a file open for reading; `TooLargeError` beyond `limit` bytes."""
+    parts = []
+    size = 0
+    while chunk := os.read(file, min(_CHUNK, limit + 1 - size)):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise TooLargeError(
+                f"the file is larger than {limit} bytes, far more than a file of its kind has",
+                path=shown,
+                hint="look what it holds; nothing of it was used",
+            )
+    return b"".join(parts)
+
+
+def require_regular(status: os.stat_result, shown: str) -> None:
+    """Raise `WrongKindError` for anything but a regular file."""
+    if not stat.S_ISREG(status.st_mode):
+        raise WrongKindError(f"this is {kind_name(status.st_mode)}, not a regular file", path=shown)
+
+
+def kind_name(mode: int) -> str:
+    """What `st_mode` says a file is, with its article: "a FIFO"."""
+    names = {
+        stat.S_IFREG: "a regular file",
+        stat.S_IFDIR: "a directory",
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFBLK: "a block device",
+        stat.S_IFCHR: "a character device",
+    }
+    return names.get(stat.S_IFMT(mode), "no file of a known kind")
+
+
+class OpenDirectory:
+    """A directory inside a tree, held open; its files are read and replaced by name.
+
+    Names are text as `Root` has it. Symbolic links are never followed: a caller works on the
+    real path of a file. Every method raises `FileError` with the path as the user sees it.
+    """
+
+    def __init__(self, descriptor: int, shown: str) -> None:
+        self._fd = descriptor
+        self._shown = shown.rstrip("/")
+
+    def close(self) -> None:
+        """Let the directory go."""
+        os.close(self._fd)
+
+    def read(self, name: str, limit: int = FILE_LIMIT) -> FileContent | None:
+        """The regular file `name`, or None when there is none; other kinds are refused."""
+        shown = self.shown(name)
+        with errors_about(shown):
+            try:
+                status = os.lstat(encode(name), dir_fd=self._fd)
+                require_regular(status, shown)
+                file = os.open(encode(name), READ_FLAGS | os.O_NOFOLLOW, dir_fd=self._fd)
+            except FileNotFoundError:
+                return None
+            try:
+                status = os.fstat(file)
+                require_regular(status, shown)
+                data = read_all(file, shown, limit)
+                return FileContent(data, read_attributes(file), status.st_nlink)
+            finally:
+                os.close(file)
+
+    def write_temporary(
+        self, name: str, data: bytes, attributes: FileAttributes, shown_as: str
+    ) -> None:
+        """Create the file `name` with content and attributes, on disk when this returns.
+
+        On any error no file is left. `shown_as` is the name that errors speak of: that of the
+        file which this one is to replace.
+        """
+        shown = self.shown(shown_as)
+        with errors_about(shown):
+            file = os.open(encode(name), _CREATE_FLAGS, 0o600, dir_fd=self._fd)
+            try:
+                _fill(file, data, attributes, shown)
+            except BaseException:
+                self.discard(name)
+                raise
+            finally:
+                os.close(file)
+
+    def put(self, name: str, prepared: str, expected: FileContent | None) -> None:
+        """Give the file `prepared` the name `name`, in place of the `expected` one (None: none).
+
+        The file that was displaced, if any, keeps existing under the name `prepared` where the
+        file system can exchange two names at once (renameat2(2): ext4, XFS, btrfs, tmpfs), and
+        is looked at after the exchange, so that not even a change made at the last instant is
+        lost. Elsewhere it is looked at right before the rename, and is gone after it.
+        Raises `ChangedError`, everything as it was, when it is not as expected.
+        """
+        with errors_about(self.shown(name)):
+            if expected is None:
+                self._put_new(name, prepared)
+            else:
+                self._put_over(name, prepared, expected)
+
+    def take_away(self, name: str, kept_as: str, expected: FileContent) -> None:
+        """Rename the file `name` to `kept_as`; `ChangedError` when it is not as `expected`."""
+        with errors_about(self.shown(name)):
+            self._require(name, expected)
+            os.rename(encode(name), encode(kept_as), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+            if not _same(self.read(kept_as), expected):
+                with suppress(FileExistsError):
+                    self._rename_new(kept_as, name)
+                raise self._changed(name)
+
+    def discard(self, name: str) -> bool:
+        """Remove the file `name`, if it is there; says whether it was."""
+        with errors_about(self.shown(name)):
+            try:
+                os.unlink(encode(name), dir_fd=self._fd)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def make(self, name: str, mode: int) -> None:
+        """Make the directory `name`, unless it is there already; `mode` regardless of the umask."""
+        with errors_about(self.shown(name)):
+            try:
+                os.mkdir(encode(name), mode, dir_fd=self._fd)
+            except FileExistsError:
+                return
+            made = os.open(encode(name), _DIRECTORY_FLAGS | os.O_NOFOLLOW, dir_fd=self._fd)
+            try:
+                os.fchmod(made, mode)
+            finally:
+                os.close(made)
+
+    def sync(self) -> None:
+        """Bring every change of names in this directory to the disk."""
+        with errors_about(self._shown or "/"):
+            file = os.open(b".", _DIRECTORY_FLAGS, dir_fd=self._fd)
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
+
+    def shown(self, name: str) -> str:
+        """The path of `name` as the user sees it."""
+        return f"{self._shown}/{name}"
+
+    def _put_new(self, name: str, prepared: str) -> None:
+        try:
+            self._rename_new(prepared, name)
+        except FileExistsError:
+            raise self._changed(name) from None
+
+    def _put_over(self, name: str, prepared: str, expected: FileContent) -> None:
+        self._require(name, expected)
+        try:
+            exchange(self._fd, encode(prepared), encode(name))
+        except UnavailableError:
+            os.replace(encode(prepared), encode(name), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+            return
+        if not _same(self._read_displaced(prepared), expected):
+            exchange(self._fd, encode(prepared), encode(name))
+            raise self._changed(name)
+
+    def _read_displaced(self, name: str) -> FileContent | None:
+        try:
+            return self.read(name)
+        except FileError:
+            # Whatever it is, it is not the file that was expected.
+            return None
+
+    def _rename_new(self, old: str, new: str) -> None:
+        try:
+            rename_new(self._fd, encode(old), encode(new))
+        except UnavailableError:
+            os.link(encode(old), encode(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+            self.discard(old)
+
+    def _require(self, name: str, expected: FileContent) -> None:
+        if not _same(self.read(name), expected):
+            raise self._changed(name)
+
+    def _changed(self, name: str) -> ChangedError:
+        return ChangedError(
+            "the file was changed by somebody else meanwhile",
+            path=self.shown(name),
+            hint="see what changed, then make a new plan",
+        )
+
+
+def _same(found: FileContent | None, expected: FileContent) -> bool:
+    return found is not None and (found.data, found.attributes) == (
+        expected.data,
+        expected.attributes,
+    )
+
+
+def _fill(file: int, data: bytes, attributes: FileAttributes, shown: str) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+    try:
+        give_attributes(file, attributes)
+    except AttributeRefusedError as error:
+        raise AccessError(
+            f"a new version of this file can't be given its {visible(error.name)}",
+            path=shown,
+            hint="run secboot as a user who may set it; nothing was changed",
+        ) from error
+    os.fsync(file)

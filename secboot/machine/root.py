@@ -1,0 +1,344 @@
+"""The directory tree that is managed: every file of the machine is read and written through it.
+
+Paths are text, absolute inside the tree (``/etc/zipl.conf``), bytes that are no UTF-8 held by
+``surrogateescape``. Nothing outside the tree is reached, whatever symbolic links it holds and
+whoever changes them meanwhile (`secboot.machine.confined`).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from secboot.machine.attributes import FileAttributes, read_attributes
+from secboot.machine.confined import Resolver, WalkResolver, resolver_for
+from secboot.machine.durable import (
+    FILE_LIMIT,
+    READ_FLAGS,
+    FileContent,
+    OpenDirectory,
+    decode,
+    encode,
+    read_all,
+    require_regular,
+    temporary_name,
+)
+from secboot.machine.file_errors import FileError, NotFoundError, errors_about
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+
+class FileKind(StrEnum):
+    """What a path names."""
+
+    REGULAR = "regular file"
+    DIRECTORY = "directory"
+    SYMLINK = "symbolic link"
+    FIFO = "FIFO"
+    SOCKET = "socket"
+    BLOCK_DEVICE = "block device"
+    CHARACTER_DEVICE = "character device"
+
+
+_KINDS = {
+    stat.S_IFREG: FileKind.REGULAR,
+    stat.S_IFDIR: FileKind.DIRECTORY,
+    stat.S_IFLNK: FileKind.SYMLINK,
+    stat.S_IFIFO: FileKind.FIFO,
+    stat.S_IFSOCK: FileKind.SOCKET,
+    stat.S_IFBLK: FileKind.BLOCK_DEVICE,
+    stat.S_IFCHR: FileKind.CHARACTER_DEVICE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What stat(2) says: `size` in bytes, `mode` the permission bits, `modified` in ns since 1970."""
+
+    kind: FileKind
+    size: int
+    mode: int
+    uid: int
+    gid: int
+    links: int
+    device: int
+    inode: int
+    modified: int
+
+
+class Root:
+    """A directory tree, held open. Close it, or use it as a context manager.
+
+    `base` is where it is on this machine; error messages put it before the path. Raises
+    `NotFoundError` or another `FileError` when it is no directory that can be opened.
+
+    Every method raises `FileError` for what the system reports, unless it says otherwise, and
+    ValueError for a path that is not absolute (a mistake of the caller).
+    """
+
+    def __init__(self, base: Path) -> None:
+        shown = os.fspath(base)
+        with errors_about(shown):
+            descriptor = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._take(descriptor, shown)
+
+    def _take(self, descriptor: int, shown: str, resolver: Resolver | None = None) -> None:
+        self._fd = descriptor
+        self._shown = shown.rstrip("/")
+        self._resolver = resolver_for(descriptor) if resolver is None else resolver
+
+    def close(self) -> None:
+        """Let the tree go."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def shown(self, path: str) -> str:
+        """`path` with the place of the tree before it, as the user would type it."""
+        return self._shown + path if self._shown else path
+
+    def subtree(self, path: str) -> Root:
+        """The directory `path` as a tree of its own: nothing outside of it is reached."""
+        with errors_about(self.shown(path)):
+            descriptor = self._open(path, os.O_PATH | os.O_DIRECTORY)
+        inner = Root.__new__(Root)
+        inner._take(descriptor, self.shown(path))  # noqa: SLF001 - the same class
+        return inner
+
+    def stat(self, path: str) -> FileStat | None:
+        """What `path` leads to, links followed; None when there is nothing."""
+        return self._stat(path, os.O_PATH)
+
+    def link_stat(self, path: str) -> FileStat | None:
+        """What `path` itself is, a link not followed; None when there is nothing."""
+        return self._stat(path, os.O_PATH | os.O_NOFOLLOW)
+
+    def exists(self, path: str) -> bool:
+        """Whether `path` leads to anything."""
+        return self.stat(path) is not None
+
+    def is_readable(self, path: str) -> bool:
+        """Whether `path` leads to a regular file that can be opened for reading."""
+        try:
+            os.close(self._open_regular(path))
+        except FileError:
+            return False
+        return True
+
+    def read_bytes(self, path: str, limit: int = FILE_LIMIT) -> bytes:
+        """The content of a regular file; `TooLargeError` when it has more than `limit` bytes.
+
+        A directory, FIFO, device or socket is refused with `WrongKindError`, without waiting.
+        """
+        with errors_about(self.shown(path)):
+            file = self._open_regular(path)
+            try:
+                return read_all(file, self.shown(path), limit)
+            finally:
+                os.close(file)
+
+    def read_file(self, path: str, limit: int = FILE_LIMIT) -> FileContent:
+        """Content and attributes of a regular file, from one and the same opened file."""
+        with errors_about(self.shown(path)):
+            file = self._open_regular(path)
+            try:
+                data = read_all(file, self.shown(path), limit)
+                return FileContent(data, read_attributes(file), os.fstat(file).st_nlink)
+            finally:
+                os.close(file)
+
+    def read_range(self, path: str, offset: int, size: int) -> bytes:
+        """Up to `size` bytes of a regular file from `offset` on; fewer at its end."""
+        with errors_about(self.shown(path)):
+            file = self._open_regular(path)
+            try:
+                return _read_range(file, offset, size)
+            finally:
+                os.close(file)
+
+    def read_link(self, path: str) -> str:
+        """The text of the symbolic link `path`, as it is written."""
+        with errors_about(self.shown(path)):
+            link = self._open(path, os.O_PATH | os.O_NOFOLLOW)
+            try:
+                return decode(os.readlink(b"", dir_fd=link))
+            except FileNotFoundError:
+                # What readlinkat(2) says of an open file that is no link.
+                raise OSError(errno.EINVAL, "not a symbolic link") from None
+            finally:
+                os.close(link)
+
+    def list_directory(self, path: str) -> tuple[str, ...]:
+        """The names in a directory, sorted by their bytes, without ``.`` and ``..``."""
+        with errors_about(self.shown(path)):
+            directory = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                names = sorted(os.fsencode(name) for name in os.listdir(directory))  # noqa: PTH208 - an open directory
+            finally:
+                os.close(directory)
+        return tuple(decode(name) for name in names)
+
+    def real_path(self, path: str) -> str:
+        """The path inside the tree that `path` leads to, free of symbolic links and ``..``.
+
+        A missing last part stays as it is written. It is the place to write to, so that the
+        target of a link is changed and the link is kept.
+        """
+        with errors_about(self.shown(path)):
+            return decode(WalkResolver(self._fd).real_path(_absolute(path)))
+
+    def open_parent(self, real_path: str) -> tuple[OpenDirectory, str]:
+        """The directory of a real path, held open, and the name in it.
+
+        No symbolic link is followed: `FileError` (ELOOP) when a directory of the path has
+        become one since `real_path` looked.
+        """
+        parent, _, name = real_path.rpartition("/")
+        if name in {"", ".", ".."}:
+            raise ValueError(real_path)
+        shown = self.shown(parent or "/")
+        with errors_about(shown):
+            descriptor = self._resolver.open_direct(
+                _absolute(parent or "/"), os.O_PATH | os.O_DIRECTORY
+            )
+        return OpenDirectory(descriptor, shown), name
+
+    def make_directories(self, path: str, mode: int = 0o755) -> None:
+        """Make the directory `path` and those above it that are missing, on disk on return.
+
+        `mode` goes to the ones that are made, regardless of the umask.
+        """
+        real = self.real_path(path)
+        names = real.strip("/").split("/")
+        for depth in range(1, len(names) + 1):
+            partial = "/" + "/".join(names[:depth])
+            if self.stat(partial) is None:
+                self._make_directory(partial, mode)
+
+    def write_new(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        """Create a file that does not exist yet, on disk on return; the caller becomes owner."""
+        directory, name = self.open_parent(self.real_path(path))
+        attributes = FileAttributes(mode, os.geteuid(), os.getegid())
+        temporary = temporary_name()
+        try:
+            directory.write_temporary(temporary, data, attributes, shown_as=name)
+            try:
+                directory.put(name, temporary, None)
+            finally:
+                directory.discard(temporary)
+            directory.sync()
+        finally:
+            directory.close()
+
+    def replace(self, path: str, data: bytes, expected: FileContent) -> None:
+        """Replace the file that `path` leads to, if it is still `expected`; keep its attributes.
+
+        The old or the new file is there at every instant, and the new one is on disk on return.
+        """
+        directory, name = self.open_parent(self.real_path(path))
+        temporary = temporary_name()
+        try:
+            directory.write_temporary(temporary, data, expected.attributes, shown_as=name)
+            try:
+                directory.put(name, temporary, expected)
+                directory.sync()
+            finally:
+                directory.discard(temporary)
+        finally:
+            directory.close()
+
+    def remove(self, path: str) -> None:
+        """Remove a file or link (itself, not what it leads to), gone from the disk on return."""
+        parent, _, name = path.rpartition("/")
+        directory, name = self.open_parent(f"{self.real_path(parent or '/').rstrip('/')}/{name}")
+        try:
+            if not directory.discard(name):
+                raise NotFoundError(
+                    "there is no such file", path=self.shown(path), code=errno.ENOENT
+                )
+            directory.sync()
+        finally:
+            directory.close()
+
+    def _make_directory(self, path: str, mode: int) -> None:
+        directory, name = self.open_parent(path)
+        try:
+            directory.make(name, mode)
+            directory.sync()
+        finally:
+            directory.close()
+
+    def _open(self, path: str, flags: int) -> int:
+        return self._resolver.open(_absolute(path), flags)
+
+    def _stat(self, path: str, flags: int) -> FileStat | None:
+        with errors_about(self.shown(path)):
+            try:
+                found = self._open(path, flags)
+            except OSError as error:
+                if error.errno in _ABSENT:
+                    return None
+                raise
+            try:
+                return _file_stat(os.fstat(found))
+            finally:
+                os.close(found)
+
+    def _open_regular(self, path: str) -> int:
+        shown = self.shown(path)
+        with errors_about(shown):
+            # Looked at first: merely opening a device can act on it (a tape rewinds).
+            look = self._open(path, os.O_PATH)
+            try:
+                require_regular(os.fstat(look), shown)
+            finally:
+                os.close(look)
+            file = self._open(path, READ_FLAGS)
+            try:
+                require_regular(os.fstat(file), shown)
+            except BaseException:
+                os.close(file)
+                raise
+            return file
+
+
+def _absolute(path: str) -> bytes:
+    if not path.startswith("/"):
+        raise ValueError(path)
+    return encode(path)
+
+
+def _file_stat(status: os.stat_result) -> FileStat:
+    return FileStat(
+        kind=_KINDS[stat.S_IFMT(status.st_mode)],
+        size=status.st_size,
+        mode=stat.S_IMODE(status.st_mode),
+        uid=status.st_uid,
+        gid=status.st_gid,
+        links=status.st_nlink,
+        device=status.st_dev,
+        inode=status.st_ino,
+        modified=status.st_mtime_ns,
+    )
+
+
+def _read_range(file: int, offset: int, size: int) -> bytes:
+    parts = []
+    while size > 0 and (chunk := os.pread(file, size, offset)):
+        parts.append(chunk)
+        offset += len(chunk)
+        size -= len(chunk)
+    return b"".join(parts)

@@ -1,0 +1,109 @@
+"""Two system calls that Python's `os` lacks: openat2 and renameat2.
+
+openat2 has number 437 on every architecture (include/uapi/asm-generic/unistd.h and the
+syscall tables of x86, s390 and so on); renameat2 came before numbers were shared.
+Both are optional: without them `UnavailableError` is raised, and callers do without.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+
+_OPENAT2 = 437
+_RENAMEAT2 = {
+    "x86_64": 316,
+    "s390x": 347,
+    "ppc64le": 357,
+    "ppc64": 357,
+    "aarch64": 276,
+    "riscv64": 276,
+    "loongarch64": 276,
+}
+_RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
+
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_IN_ROOT = 0x10
+
+# A seccomp filter that does not know a call answers EPERM or ENOSYS; a file system that can't
+# exchange names answers EINVAL (fs/namei.c: vfs_rename, and many ->rename methods).
+_NO_SUCH_CALL = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.E2BIG})
+
+
+class UnavailableError(Exception):
+    """The kernel, a filter, or the file system does not offer this call."""
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+
+
+def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
+    """Open `path` below the directory `directory`, under the limits of `resolve`.
+
+    `path` without NUL. Returns a file descriptor that programs do not inherit.
+    Raises OSError as open(2), and `UnavailableError`.
+    """
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
+    return _call(
+        _OPENAT2,
+        ctypes.c_int(directory),
+        ctypes.c_char_p(path),
+        ctypes.byref(how),
+        ctypes.c_size_t(ctypes.sizeof(how)),
+    )
+
+
+def exchange(directory: int, one: bytes, other: bytes) -> None:
+    """Swap two names of one directory at once: at no instant is either missing.
+
+    Raises OSError as rename(2), and `UnavailableError` where it can't be done.
+    """
+    _renameat2(directory, one, other, _RENAME_EXCHANGE)
+
+
+def rename_new(directory: int, old: bytes, new: bytes) -> None:
+    """Rename `old` to `new` in one directory; FileExistsError when `new` exists.
+
+    Raises OSError as rename(2), and `UnavailableError` where it can't be done.
+    """
+    _renameat2(directory, old, new, _RENAME_NOREPLACE)
+
+
+def _renameat2(directory: int, old: bytes, new: bytes, flags: int) -> None:
+    number = _RENAMEAT2.get(os.uname().machine)
+    if number is None or sys.maxsize < 2**32:
+        raise UnavailableError
+    _call(
+        number,
+        ctypes.c_int(directory),
+        ctypes.c_char_p(old),
+        ctypes.c_int(directory),
+        ctypes.c_char_p(new),
+        ctypes.c_uint(flags),
+    )
+
+
+def _call(number: int, *arguments: object) -> int:
+    while True:
+        result: int = _syscall(ctypes.c_long(number), *arguments)
+        if result >= 0:
+            return result
+        code = ctypes.get_errno()
+        if code in _NO_SUCH_CALL:
+            raise UnavailableError(os.strerror(code))
+        if code != errno.EINTR:
+            raise OSError(code, os.strerror(code))
