@@ -1,0 +1,193 @@
+"""A plan as JSON: for other programs, and for ``apply FILE`` (schema ``secboot/plan/1``).
+
+The document holds all that the text has, and the new content of each file, so that a saved plan
+can be applied later on the machine that it was made for.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+
+from secboot.errors import Location, ParseError
+from secboot.plan.model import (
+    Action,
+    Command,
+    EntryPlan,
+    EntryStatus,
+    FileChange,
+    InputFile,
+    ParameterChange,
+    Plan,
+    PlanWarning,
+    ProfileReference,
+)
+from secboot.report.diff import unified_diff
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA = "secboot/plan/1"
+
+Document = dict[str, Any]
+
+
+def plan_document(plan: Plan) -> Document:
+    """Return the plan as a JSON document; bytes are written in base64."""
+    return {
+        "schema": SCHEMA,
+        "profile": {
+            "name": plan.profile.name,
+            "path": plan.profile.path,
+            "digest": plan.profile.digest,
+            "role": plan.profile.role,
+            "description": plan.profile.description,
+        },
+        "root": plan.root,
+        "layout": plan.layout,
+        "zipl_version": plan.zipl_version,
+        "changes": not plan.is_empty,
+        "entries": [_entry_document(entry) for entry in plan.entries],
+        "files": [_file_document(change) for change in plan.files],
+        "commands": [{"argv": list(c.argv), "reason": c.reason} for c in plan.commands],
+        "warnings": [
+            {"code": w.code, "message": w.message, "location": location_document(w.location)}
+            for w in plan.warnings
+        ],
+        "inputs": [
+            {"path": i.path, "real_path": i.real_path, "digest": i.digest} for i in plan.inputs
+        ],
+    }
+
+
+def plan_from_document(document: Mapping[str, Any], path: str) -> Plan:
+    """Return the plan that a document holds; ParseError names `path` if it holds none."""
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise ParseError(
+            f"not a plan of this version of secboot (schema {SCHEMA})",
+            location=Location(path),
+            hint="make it with: secboot plan PROFILE --out FILE",
+        )
+    try:
+        plan = _plan(document)
+    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+        raise ParseError(
+            f"the plan is damaged ({type(error).__name__}: {error})",
+            location=Location(path),
+            hint="make it anew with: secboot plan PROFILE --out FILE",
+        ) from error
+    _check_digests(plan, document, path)
+    return plan
+
+
+def location_document(location: Location | None) -> Document | None:
+    """Return a place as JSON: path, line and column, the latter two null where unknown."""
+    if location is None:
+        return None
+    return {"path": location.path, "line": location.line, "column": location.column}
+
+
+def _entry_document(entry: EntryPlan) -> Document:
+    return {
+        "name": entry.name,
+        "location": location_document(entry.location),
+        "kind": entry.kind,
+        "status": entry.status.value,
+        "note": entry.note,
+        "default": entry.is_default,
+        "rescue": entry.is_rescue,
+        "line_before": entry.line_before,
+        "line_after": entry.line_after,
+        "parameters": [
+            {
+                "name": change.name,
+                "action": change.action.value,
+                "before": list(change.before),
+                "after": list(change.after),
+                "wanted": change.wanted,
+                "reason": change.reason,
+            }
+            for change in entry.parameters
+        ],
+    }
+
+
+def _file_document(change: FileChange) -> Document:
+    return {
+        "path": change.path,
+        "real_path": change.real_path,
+        "digest_before": change.digest_before,
+        "digest_after": change.digest_after,
+        "before": base64.b64encode(change.before).decode(),
+        "after": base64.b64encode(change.after).decode(),
+        "diff": list(unified_diff(change)),
+    }
+
+
+def _plan(document: Mapping[str, Any]) -> Plan:
+    return Plan(
+        profile=ProfileReference(**document["profile"]),
+        root=document["root"],
+        layout=document["layout"],
+        zipl_version=document["zipl_version"],
+        entries=tuple(_entry(entry) for entry in document["entries"]),
+        files=tuple(
+            FileChange(
+                item["path"],
+                item["real_path"],
+                base64.b64decode(item["before"], validate=True),
+                base64.b64decode(item["after"], validate=True),
+            )
+            for item in document["files"]
+        ),
+        commands=tuple(Command(tuple(c["argv"]), c["reason"]) for c in document["commands"]),
+        warnings=tuple(
+            PlanWarning(w["code"], w["message"], _location(w["location"]))
+            for w in document["warnings"]
+        ),
+        inputs=tuple(InputFile(**item) for item in document["inputs"]),
+    )
+
+
+def _entry(item: Mapping[str, Any]) -> EntryPlan:
+    location = _location(item["location"])
+    if location is None:
+        raise ValueError("a boot entry without a place")
+    return EntryPlan(
+        name=item["name"],
+        location=location,
+        kind=item["kind"],
+        status=EntryStatus(item["status"]),
+        note=item["note"],
+        is_default=item["default"],
+        is_rescue=item["rescue"],
+        parameters=tuple(
+            ParameterChange(
+                name=change["name"],
+                action=Action(change["action"]),
+                before=tuple(change["before"]),
+                after=tuple(change["after"]),
+                wanted=change["wanted"],
+                reason=change["reason"],
+            )
+            for change in item["parameters"]
+        ),
+        line_before=item["line_before"],
+        line_after=item["line_after"],
+    )
+
+
+def _location(item: Mapping[str, Any] | None) -> Location | None:
+    return None if item is None else Location(item["path"], item["line"], item["column"])
+
+
+def _check_digests(plan: Plan, document: Mapping[str, Any], path: str) -> None:
+    for change, item in zip(plan.files, document["files"], strict=True):
+        stated = (item.get("digest_before"), item.get("digest_after"))
+        if stated != (change.digest_before, change.digest_after):
+            raise ParseError(
+                f"the plan is damaged: the content for {change.path} does not have its digest",
+                location=Location(path),
+                hint="make it anew with: secboot plan PROFILE --out FILE",
+            )

@@ -1,0 +1,118 @@
+"""A plan for people: what changes in each boot entry and why, then the files, then the commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.plan.model import Action, EntryStatus
+from secboot.report.diff import unified_diff
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.plan.model import EntryPlan, ParameterChange, Plan
+    from secboot.report.style import Style
+
+_MARKS = {
+    EntryStatus.CHANGE: "~",
+    EntryStatus.UNCHANGED: "=",
+    EntryStatus.NOT_SELECTED: "-",
+    EntryStatus.NOT_LINUX: "-",
+    EntryStatus.SEALED: "!",
+}
+_ACTION_MARKS = {Action.ADD: "+", Action.CHANGE: "~", Action.REMOVE: "-", Action.KEEP: "="}
+
+
+def plan_text(plan: Plan, style: Style, *, diffs: bool = True) -> str:
+    """Return the plan as text that ends with a newline."""
+    lines = list(_heading(plan, style))
+    for entry in plan.entries:
+        lines += ["", *_entry(entry, style)]
+    if diffs:
+        for change in plan.files:
+            lines += ["", *(_diff_line(line, style) for line in unified_diff(change))]
+    if plan.warnings:
+        lines.append("")
+        lines += [warning_line(w.message, w.location, style) for w in plan.warnings]
+    lines += ["", summary(plan, style), *_commands(plan, style)]
+    return "\n".join(lines) + "\n"
+
+
+def warning_line(message: str, location: object | None, style: Style) -> str:
+    """Return one warning on one line, with its place where it has one."""
+    where = f"{visible(str(location))}: " if location is not None else ""
+    return f"{style.yellow('warning:')} {where}{visible(message)}"
+
+
+def summary(plan: Plan, style: Style) -> str:
+    """Return the one line that says how much the plan changes."""
+    changed = len(plan.with_status(EntryStatus.CHANGE))
+    unchanged = len(plan.with_status(EntryStatus.UNCHANGED))
+    skipped = len(plan.entries) - changed - unchanged
+    parts = [
+        f"{_count(changed, 'boot entry', 'boot entries')} to change",
+        f"{unchanged} unchanged",
+    ]
+    if skipped:
+        parts.append(f"{skipped} left alone")
+    text = f"Plan: {', '.join(parts)}; {_count(len(plan.files), 'file', 'files')} to write."
+    if plan.is_empty:
+        text = f"No changes. {parts[1]}" + (f", {skipped} left alone." if skipped else ".")
+    return style.bold(text)
+
+
+def _heading(plan: Plan, style: Style) -> Iterator[str]:
+    profile = plan.profile
+    yield f"{style.bold('Profile')}  {visible(profile.name)} ({visible(profile.path)})"
+    if profile.description:
+        yield f"         {visible(profile.description)}"
+    yield f"{style.bold('Machine')}  {visible(plan.root)}, {plan.layout}; read as zipl {plan.zipl_version} does"
+
+
+def _entry(entry: EntryPlan, style: Style) -> Iterator[str]:
+    mark = _MARKS[entry.status]
+    name = visible(entry.name)
+    tags = [entry.kind] if entry.status is EntryStatus.NOT_LINUX else []
+    tags += ["default"] if entry.is_default else []
+    tags += ["rescue"] if entry.is_rescue else []
+    suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
+    painted = style.yellow(mark) if entry.status is EntryStatus.CHANGE else mark
+    yield f"{painted} {style.bold(name)}{suffix}"
+    yield style.faint(f"    {visible(str(entry.location))}")
+    if entry.note:
+        yield f"    {visible(entry.note)}"
+    for change in entry.parameters:
+        yield from _parameter(change, style)
+
+
+def _parameter(change: ParameterChange, style: Style) -> Iterator[str]:
+    before = visible(" ".join(change.before))
+    after = visible(" ".join(change.after))
+    mark = _ACTION_MARKS[change.action]
+    text = {
+        Action.ADD: style.green(f"{mark} {after}"),
+        Action.REMOVE: style.red(f"{mark} {before}"),
+        Action.CHANGE: style.yellow(f"{mark} {before} -> {after}"),
+        Action.KEEP: f"{mark} {before or change.name}",
+    }[change.action]
+    yield f"    {text}   {style.faint(visible(change.reason))}"
+
+
+def _diff_line(line: str, style: Style) -> str:
+    if line.startswith(("---", "+++")):
+        return style.bold(line)
+    if line.startswith("+"):
+        return style.green(line)
+    if line.startswith("-"):
+        return style.red(line)
+    return style.faint(line) if line.startswith("@@") else line
+
+
+def _commands(plan: Plan, style: Style) -> Iterator[str]:
+    for command in plan.commands:
+        yield f"Then run {style.bold(' '.join(command.argv))}: {visible(command.reason)}."
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

@@ -1,0 +1,72 @@
+"""The order of layers, held by the import graph of the source text."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "secboot"
+
+LAYERS = (
+    ("errors", "visible", "__init__"),
+    ("formats",),
+    ("kernel",),
+    ("zipl",),
+    ("profile",),
+    ("machine",),
+    ("plan",),
+    ("checkpoint",),
+    ("apply",),
+    ("report", "demo"),
+    ("cli",),
+    ("__main__",),
+)
+PURE = ("formats", "kernel", "zipl", "plan")
+EFFECTS = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "io", "fcntl"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def layer_of(module: str) -> int:
+    """The layer of ``secboot.x.y``, counted from the lowest."""
+    parts = module.split(".")
+    name = parts[1] if len(parts) > 1 else "__init__"
+    return next(number for number, names in enumerate(LAYERS) if name in names)
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Every module that a file imports, type-checking imports included."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module)
+            if node.module == "secboot":
+                found |= {f"secboot.{alias.name}" for alias in node.names}
+    return found
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_a_module_imports_only_from_its_own_layer_and_below(path: Path) -> None:
+    own = layer_of(module_name(path))
+    above = {
+        name
+        for name in imported_modules(path)
+        if name.startswith("secboot.") and name != "secboot.__version__" and layer_of(name) > own
+    }
+    assert not above
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.relative_to(PACKAGE).parts[0] in PURE], ids=module_name
+)
+def test_pure_layers_have_no_effects(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imported_modules(path)} & EFFECTS

@@ -1,0 +1,31 @@
+"""The linters and the type checker are tests, so that one command runs all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+LINTERS = {
+    "ruff-check": ["ruff", "check", "--quiet", "."],
+    "ruff-format": ["ruff", "format", "--check", "--quiet", "."],
+    "mypy": ["mypy"],
+    "codespell": ["codespell", "secboot", "tests", "docs", "profiles", "README.md", "CHANGELOG.md"],
+}
+
+
+@pytest.mark.parametrize("argv", LINTERS.values(), ids=LINTERS.keys())
+def test_linter_finds_nothing(argv: list[str]) -> None:
+    if shutil.which(argv[0]) is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{argv[0]} is required in CI")
+        pytest.skip(f"{argv[0]} is not installed")
+
+    found = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert found.returncode == 0, found.stdout + found.stderr
