@@ -1,0 +1,193 @@
+"""Download Debian packages of any suite and architecture without touching the system's apt.
+
+A private apt state (own lists, own status, own architecture) uses the mirror of the system's
+configuration. So neither root nor ``dpkg --add-architecture`` is needed, and a suite whose index
+cannot be read fails here instead of falling back to another suite's packages.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class AptError(Exception):
+    """apt could not do what the test bed needs; the message is for a person."""
+
+
+def _run(arguments: list[str], cwd: Path | None = None, config: Path | None = None) -> str:
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    if config is not None:
+        environment["APT_CONFIG"] = os.fspath(config)
+    done = subprocess.run(
+        arguments, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise AptError(f"{' '.join(arguments[:3])}: {_brief(done.stderr or done.stdout)}")
+    return done.stdout
+
+
+def _brief(output: str) -> str:
+    """The error lines of apt without addresses, which say nothing to the reader of a log."""
+    output = re.sub(r"\[IP: [^]]*\]|Hashes of expected file:.*", "", output)
+    output = re.sub(r"https?://\S+", "the package index:", output)
+    wanted = [line for line in output.splitlines() if line.startswith(("E:", "   "))]
+    text = " ".join(" ".join(wanted or output.splitlines()[-2:]).split())
+    return text[:200]
+
+
+def native_architecture() -> str:
+    """Debian's name of this machine's architecture, such as ``amd64``."""
+    return _run(["dpkg", "--print-architecture"]).strip()
+
+
+def mirror() -> tuple[str, str]:
+    """Return address and keyring of the Debian mirror that the system's apt is set up with."""
+    form = "$(REPO_URI) $(SIGNED_BY)"
+    targets = _run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
+    lines = [line.split(" ", 1) for line in targets.splitlines() if "security" not in line]
+    if not lines:
+        raise AptError("apt has no package sources configured")
+    address = Counter(line[0] for line in lines).most_common(1)[0][0]
+    keyrings = [line[1] for line in lines if line[0] == address and line[1].startswith("/")]
+    archive_keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    return address, keyrings[0] if keyrings else archive_keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A private apt state for one suite and architecture, below ``directory``."""
+
+    name: str
+    architecture: str
+    directory: Path
+
+    def _config(self) -> Path:
+        state = self.directory / f"apt-{self.name}-{self.architecture}"
+        for part in ("lists/partial", "archives/partial", "state"):
+            (state / part).mkdir(parents=True, exist_ok=True)
+        address, keyring = mirror()
+        source = f"deb [arch={self.architecture} signed-by={keyring}] {address} {self.name} main\n"
+        (state / "sources.list").write_text(source)
+        settings = {
+            "APT::Architecture": self.architecture,
+            "APT::Architectures": self.architecture,
+            "APT::Sandbox::User": "root",
+            "APT::Update::Error-Mode": "any",
+            "Acquire::Retries": "2",
+            "Acquire::Languages": "none",
+            "Dir::Etc::sourcelist": f"{state}/sources.list",
+            "Dir::Etc::sourceparts": "/dev/null",
+            "Dir::Etc::preferencesparts": "/dev/null",
+            "Dir::State": f"{state}/state",
+            "Dir::State::lists": f"{state}/lists",
+            "Dir::State::status": "/dev/null",
+            "Dir::Cache": f"{state}",
+        }
+        config = state / "apt.conf"
+        config.write_text("".join(f'{name} "{value}";\n' for name, value in settings.items()))
+        return config
+
+    def update(self, attempts: int = 1, pause: float = 20) -> None:
+        """Fetch the package index; try again after ``pause`` seconds while it is out of step."""
+        config = self._config()
+        for attempt in range(1, attempts + 1):
+            try:
+                _run(["apt-get", "-qq", "update"], config=config)
+            except AptError:
+                if attempt == attempts:
+                    raise
+                time.sleep(pause * attempt)
+            else:
+                return
+
+    def dependency(self, package: str, prefix: str) -> str:
+        """Name of the first dependency of a (meta)package that starts with ``prefix``."""
+        shown = _run(["apt-cache", "depends", package], config=self._config())
+        for line in shown.splitlines():
+            kind, _, name = line.strip().partition(": ")
+            if kind == "Depends" and name.startswith(prefix):
+                return name
+        raise AptError(f"{package} of {self.name} depends on nothing called {prefix}...")
+
+    def download(self, packages: tuple[str, ...]) -> dict[str, Path]:
+        """Download packages into ``packages-SUITE-ARCH`` and return each one's file by name.
+
+        A file that is there already is kept: what was downloaded once stays usable while the
+        mirror is not.
+        """
+        store = self.directory / f"packages-{self.name}-{self.architecture}"
+        partial = store / "partial"
+        partial.mkdir(parents=True, exist_ok=True)
+        missing = [name for name in packages if self._stored(store, name) is None]
+        if missing:
+            _run(["apt-get", "-qq", "download", *missing], cwd=partial, config=self._config())
+            for file in partial.glob("*.deb"):
+                file.replace(store / file.name)
+        found = {name: self._stored(store, name) for name in packages}
+        return {name: file for name, file in found.items() if file is not None}
+
+    def has(self, packages: tuple[str, ...]) -> bool:
+        """Tell whether all these packages were downloaded before."""
+        store = self.directory / f"packages-{self.name}-{self.architecture}"
+        return all(self._stored(store, name) is not None for name in packages)
+
+    @staticmethod
+    def _stored(store: Path, package: str) -> Path | None:
+        return max(store.glob(f"{package}_*.deb"), key=lambda f: f.stat().st_mtime, default=None)
+
+
+def package_version(file: Path) -> str:
+    """Version of a package file, such as ``2.16.0-2``."""
+    return _run(["dpkg-deb", "--field", os.fspath(file), "Version"]).strip()
+
+
+UNPACK_WITHOUT = ("doc", "man", "locale", "lintian", "info")
+
+
+def unpack(file: Path, directory: Path) -> None:
+    """Unpack a package's files into a merged-/usr tree, without documentation."""
+    for name in ("bin", "sbin", "lib"):
+        (directory / "usr" / name).mkdir(parents=True, exist_ok=True)
+        link = directory / name
+        if not link.is_symlink():
+            link.symlink_to(f"usr/{name}")
+    excluded = [f"--exclude=./usr/share/{part}" for part in UNPACK_WITHOUT]
+    excluded.append("--exclude=./usr/lib/*/gconv")
+    contents = subprocess.Popen(
+        ["dpkg-deb", "--fsys-tarfile", os.fspath(file)], stdout=subprocess.PIPE
+    )
+    with contents:
+        subprocess.run(
+            ["tar", "-x", "--keep-directory-symlink", "--no-same-owner", *excluded],
+            cwd=directory,
+            stdin=contents.stdout,
+            check=True,
+        )
+    if contents.returncode != 0:
+        raise AptError(f"{file.name} cannot be unpacked")
+
+
+def install_host_packages(programs: dict[str, str]) -> list[str]:
+    """Install the packages of the programs that are missing on this machine.
+
+    Needs root. Returns the packages that were installed; raises AptError with the command to
+    type when this user may not install them.
+    """
+    search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = sorted(
+        {pkg for program, pkg in programs.items() if not shutil.which(program, path=search)}
+    )
+    if not missing:
+        return []
+    command = f"apt-get install --no-install-recommends {' '.join(missing)}"
+    if os.geteuid() != 0:
+        raise AptError(f"programs are missing here; as root: {command}")
+    _run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "update"])
+    options = ["-qq", "-y", "--no-install-recommends", "-o", "APT::Sandbox::User=root"]
+    _run(["apt-get", *options, "install", *missing])
+    return missing

@@ -1,0 +1,218 @@
+"""One s390x machine under qemu-system-s390x (TCG), from power-on to power-off.
+
+Each boot is one QEMU process: a re-IPL inside a running TCG process panicked now and then
+(QEMU 7.2), a fresh process never did. So a guest that reboots ends its process, and the test
+starts the next one on the same disk.
+"""
+
+import os
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A raw disk image; ``write_log`` names a file that gets every write and flush (blklogwrites).
+
+    QEMU hands each write of the guest to the host's page cache at once and in the guest's order,
+    so all writes that the guest issued survive when QEMU is killed; what the guest still held in
+    its own page cache is lost. That is a power cut whose disk keeps everything it was given.
+    A disk that also loses what was not flushed is modelled from the write log (`write_log.py`).
+    The host's own flushes are left out (no-flush): they matter only when the host dies.
+    """
+
+    path: Path
+    read_only: bool = False
+    write_log: Path | None = None
+
+    def arguments(self, number: int) -> list[str]:
+        """QEMU arguments that attach the image as the virtio disk ``ccw-0.0.NUMBER``."""
+        name, mode = f"disk{number}", f"read-only={'on' if self.read_only else 'off'}"
+        backing = "driver=file,locking=off,cache.no-flush=on"
+        image = f"{backing},filename={self.path}"
+        if self.write_log is None:
+            drive = ["-blockdev", f"{image},{mode},node-name={name}"]
+        else:
+            drive = ["-blockdev", f"{image},node-name=image{number}"]
+            drive += ["-blockdev", f"{backing},filename={self.write_log},node-name=log{number}"]
+            logged = f"driver=blklogwrites,file=image{number},log=log{number},node-name={name}"
+            drive += ["-blockdev", logged]
+        device = f"virtio-blk-ccw,drive={name},devno=fe.0.{number:04x}"
+        if number == 1:
+            device += ",bootindex=1"
+        return [*drive, "-device", device]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectKernel:
+    """A kernel that QEMU itself loads, instead of an IPL from the first disk."""
+
+    kernel: Path
+    initramfs: Path
+    command_line: str
+
+
+@dataclass(frozen=True, slots=True)
+class IplResult:
+    """What one boot showed on its console.
+
+    ``markers`` are the lines that start with ``@@``, without it. ``finished`` is False when the
+    time limit, a kill or a crash ended the machine before the guest's init was done.
+    """
+
+    console: str
+    markers: tuple[str, ...]
+    wall: float
+    finished: bool
+
+    @property
+    def command_line(self) -> str | None:
+        """``/proc/cmdline`` of the booted kernel; None when user space was not reached."""
+        return self.marker("CMDLINE")
+
+    def marker(self, name: str) -> str | None:
+        """Text after ``@@NAME`` of the first such line, or None."""
+        for line in self.markers:
+            head, _, rest = line.partition(" ")
+            if head == name:
+                return rest
+        return None
+
+    def output(self, name: str) -> str:
+        """What a job printed between ``@@BEGIN NAME`` and ``@@END NAME``."""
+        found = re.search(
+            rf"^@@BEGIN {name}$\n(.*?)^@@END {name}\b", self.console, re.MULTILINE | re.DOTALL
+        )
+        assert found is not None, f"the guest printed no block {name}:\n{self.console[-3000:]}"
+        return found[1]
+
+    def status(self, name: str) -> int:
+        """Exit status of the command whose block is called NAME."""
+        found = re.search(rf"^@@END {name} (\d+)$", self.console, re.MULTILINE)
+        assert found is not None, f"the guest printed no end of {name}:\n{self.console[-3000:]}"
+        return int(found[1])
+
+
+@dataclass(slots=True)
+class Machine:
+    """A running emulator. Use as a context manager: leaving it kills what still runs."""
+
+    arguments: Sequence[str]
+    _process: subprocess.Popen[bytes] = field(init=False)
+    _reader: threading.Thread = field(init=False)
+    _console: bytearray = field(init=False, default_factory=bytearray)
+    _grown: threading.Condition = field(init=False, default_factory=threading.Condition)
+    _started: float = field(init=False)
+
+    def __enter__(self) -> Self:
+        self._started = time.monotonic()
+        self._process = subprocess.Popen(
+            self.arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        while chunk := os.read(self._process.stdout.fileno(), 65536):
+            with self._grown:
+                self._console += chunk
+                self._grown.notify_all()
+        with self._grown:
+            self._grown.notify_all()
+
+    def console(self) -> str:
+        """Everything printed so far; CR removed, bytes that are no UTF-8 replaced."""
+        return bytes(self._console).decode(errors="replace").replace("\r", "")
+
+    def wait_for(self, pattern: str, limit: float) -> bool:
+        """Wait until the console matches; False when the machine ended or ``limit`` s passed."""
+        wanted = re.compile(pattern, re.MULTILINE)
+        until = time.monotonic() + limit
+        with self._grown:
+            while not wanted.search(self.console()):
+                left = until - time.monotonic()
+                if left <= 0 or not self._reader.is_alive():
+                    return bool(wanted.search(self.console()))
+                self._grown.wait(min(left, 0.2))
+        return True
+
+    def kill(self) -> None:
+        """Kill the emulator at once (SIGKILL), as a power cut does; nothing when it has ended."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def result(self, limit: float) -> IplResult:
+        """Wait for the guest to power off (or ``limit`` s, or a dead kernel), and report."""
+        self.wait_for(r"^@@DONE|Kernel panic|disabled wait|@@NOROOT", limit)
+        deadline = time.monotonic() + 5
+        while self._process.poll() is None and time.monotonic() < deadline:
+            if not self.wait_for(r"^@@DONE", 0):
+                break
+            time.sleep(0.01)
+        return self.collect()
+
+    def collect(self) -> IplResult:
+        """Kill what still runs and report what the console showed until now."""
+        self.kill()
+        console = self.console()
+        markers = tuple(line[2:] for line in console.splitlines() if line.startswith("@@"))
+        finished = any(line.startswith("DONE") for line in markers)
+        return IplResult(console, markers, time.monotonic() - self._started, finished)
+
+
+def machine(
+    disks: Sequence[Disk],
+    direct: DirectKernel | None = None,
+    loadparm: str = "",
+    memory: str = "512M",
+) -> Machine:
+    """Describe a machine with these disks, IPLed from the first one unless ``direct`` is given.
+
+    ``loadparm`` is what an operator gives at IPL, such as the number of a boot menu entry.
+    """
+    board = "s390-ccw-virtio,accel=tcg" + (f",loadparm={loadparm}" if loadparm else "")
+    arguments = ["qemu-system-s390x", "-M", board, "-cpu", "max", "-m", memory, "-smp", "1"]
+    arguments += ["-nodefaults", "-no-user-config", "-no-reboot"]
+    arguments += ["-display", "none", "-monitor", "none", "-serial", "stdio"]
+    for number, disk in enumerate(disks, start=1):
+        arguments += disk.arguments(number)
+    if direct is not None:
+        arguments += ["-kernel", os.fspath(direct.kernel), "-initrd", os.fspath(direct.initramfs)]
+        arguments += ["-append", direct.command_line]
+    return Machine(arguments)
+
+
+def boot(
+    disks: Sequence[Disk],
+    direct: DirectKernel | None = None,
+    *,
+    loadparm: str = "",
+    limit: float = 120,
+) -> IplResult:
+    """Run one machine from power-on to power-off; see `machine`."""
+    with machine(disks, direct, loadparm) as running:
+        return running.result(limit)

@@ -1,0 +1,87 @@
+"""What the tests of this directory stand on: the test bed that `setup` made, or a reason to skip.
+
+With ``CI=true`` nothing is skipped: what is missing there is a failure.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from tests.s390x.cache import Bed, cache_directory
+from tests.s390x.loop_disk import loop_problem
+
+BASE_ZIPL = "2.16.0"
+
+
+@dataclass(frozen=True, slots=True)
+class TestBed:
+    """A finished test bed with absolute paths."""
+
+    __test__ = False  # its name starts like a test's
+
+    zipl: dict[str, Path]
+    shell: Path
+    guest: Path
+
+    @property
+    def kernel(self) -> Path:
+        """The guest's kernel image."""
+        return self.guest / "kernel"
+
+    @property
+    def initramfs(self) -> Path:
+        """Its initramfs; without root= it only reports and stops."""
+        return self.guest / "initramfs"
+
+    @property
+    def base_disk(self) -> Path:
+        """A disk image with the installed guest, not yet IPLable: no zipl has run on it."""
+        return self.guest / "base.img"
+
+
+@cache
+def _find() -> TestBed | str:
+    directory = cache_directory()
+    bed = Bed.load(directory)
+    if bed is None or not bed.complete(directory):
+        return "the s390x test bed is not set up; run tests/s390x/setup"
+    zipl = {version: directory / part for version, part in bed.zipl.items()}
+    return TestBed(zipl, directory / bed.shell, directory / bed.guest)
+
+
+def in_ci() -> bool:
+    """Tell whether this run must not skip anything."""
+    return os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip the running test with this reason; fail it in CI."""
+    if in_ci():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def require_ipl() -> TestBed:
+    """The test bed for tests that boot a guest; needs no root."""
+    found = _find()
+    if isinstance(found, str):
+        unavailable(found)
+    return found
+
+
+def require_oracle() -> TestBed:
+    """The test bed for tests that let zipl go all the way; needs root and a loop device."""
+    found = require_ipl()
+    if problem := loop_problem():
+        unavailable(problem)
+    return found
+
+
+def zipl_versions() -> tuple[str, ...]:
+    """Versions to run an oracle test with; the base version when there is no test bed yet."""
+    found = _find()
+    return (BASE_ZIPL,) if isinstance(found, str) else tuple(found.zipl)
