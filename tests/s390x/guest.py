@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from tests.s390x.emulator import DirectKernel, Disk, IplResult, Machine, machine
-from tests.s390x.guest_disk import ROOT, job_disk, make_filesystem
+from tests.s390x.guest_disk import job_disk, make_filesystem
 from tests.s390x.testbed import TestBed
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -101,7 +101,7 @@ class Guest:
 
 def copy_disk(source: Path, target: Path) -> None:
     """Copy an image, holes as holes, by reference where the file system can."""
-    command = ["cp", "--sparse=always", "--reflink=auto", source, target]
+    command: list[str | Path] = ["cp", "--sparse=always", "--reflink=auto", source, target]
     subprocess.run(command, check=True)
 
 

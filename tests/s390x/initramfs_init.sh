@@ -15,6 +15,7 @@ if [ -z "$root" ]; then
     for file in prot_virt_host prot_virt_guest; do
         echo "@@UV $file=$($b cat /sys/firmware/uv/$file 2>/dev/null)"
     done
+    echo "@@DONE"
     $b poweroff -f
 fi
 $b mount -t devtmpfs dev /dev

@@ -57,7 +57,7 @@ class LoopDisk:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        subprocess.run(["umount", self.mount], check=True)
+        unmount(self.mount)
         shutil.rmtree(self._work)
 
     def _find_device(self) -> str:
@@ -66,6 +66,11 @@ class LoopDisk:
             if mount == os.fspath(self.mount):
                 return device
         raise OSError(f"{self.mount} is not in /proc/self/mounts")
+
+
+def unmount(mount: Path) -> None:
+    """Unmount; a loop device that the mount set up goes with it."""
+    subprocess.run(["umount", mount], check=True)
 
 
 @cache

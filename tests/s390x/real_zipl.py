@@ -5,15 +5,16 @@ would fall back to the host's files for a path that the tree lacks, and a real r
 there. A static qemu inside the chroot is the only foreign program; no binfmt_misc is needed.
 """
 
+import contextlib
 import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.s390x.loop_disk import LoopDisk
+from tests.s390x.loop_disk import LoopDisk, unmount
 from tests.s390x.zipl_output import Verdict, read_verdict
 
 NOBODY = 65534
@@ -47,6 +48,7 @@ class Cell:
     sysroot: Path
     shell: Path
     disk: LoopDisk | None = None
+    version: str = ""
     _user_namespace: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,6 +104,19 @@ class Cell:
             else:
                 part.unlink()
         (self.directory / "usr/lib/s390-tools/zipl.conf").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def system(self, mounted: Path) -> Iterator[None]:
+        """Let zipl see the /boot and /etc of a mounted image instead of a case, for the context."""
+        self.clear()
+        for name in ("boot", "etc"):
+            (self.directory / name).mkdir()
+        with contextlib.ExitStack() as stack:
+            for name in ("boot", "etc"):
+                place = self.directory / name
+                subprocess.run(["mount", "--bind", mounted / name, place], check=True)
+                stack.callback(unmount, place)
+            yield
 
     def dry_run(self, *options: str) -> Verdict:
         """zipl's whole dry run as root on the loop device, with entries and parameter lines."""
