@@ -18,7 +18,7 @@ from secboot.formats.bls_scan import BlsField, BlsKey, BlsScan, meaning_of, scan
 from secboot.formats.problem import SyntaxProblem, split_lines
 
 _FIELD = re.compile(r"[ \t\0]*([0-9A-Za-z_-]+)([ \t]+)([^\n]*)")
-_VERSION = re.compile(r"version[ \t]+([^\n]*)")
+_VERSION = re.compile(r"version[ \t]+([^ \t\n][^\n]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,14 @@ class BlsEntry:
 
     @property
     def version(self) -> str | None:
-        """The version by which zipl 2.22 and later sort entries: unindented, the first."""
+        """The version by which zipl 2.22 and later sort entries, or None.
+
+        The first unindented line that has one counts, and blanks at its end belong to it.
+        """
         for line in self.lines:
             found = _VERSION.match(line.text)
             if found:
-                return found.group(1)
+                return found.group(1).partition("\0")[0]
         return None
 
     def set_options(self, value: str) -> BlsEntry:

@@ -1,0 +1,175 @@
+"""What zipl accepts, and what still goes wrong then: warnings."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location
+from secboot.zipl.entry import BootEntry, Component, EntryKind, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secboot.formats.bls_entry import BlsEntry
+    from secboot.zipl.files import FileLookup
+    from secboot.zipl.job import InstalledEntry
+    from secboot.zipl.problem import Findings
+    from secboot.zipl.version import ZiplVersion
+
+SCSI_MENU_POSITIONS = 30
+"""The highest menu position on a SCSI disk (zipl/src/bootmap.c)."""
+
+_BOOT_IMAGE_BYTES = 14
+_VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|[A-Za-z_][A-Za-z0-9_]*)")
+_ENVIRONMENT_NAME = re.compile("[A-Z][A-Z0-9_]*")
+_COMMENT = re.compile(r"(?:^|[ \t])#")
+_CLEAN_ADDRESS = re.compile("(?:0[xX])?[0-9a-fA-F]+")
+
+
+def advise_on_files(entries: Sequence[BlsEntry], version: ZiplVersion, findings: Findings) -> None:
+    """Warn of BLS entry files that are not what they seem."""
+    for entry in entries:
+        _advise_on_title(entry, findings)
+        for field in entry.scan.fields:
+            if field.meaning is not None and field.key != field.meaning:
+                message = f"zipl takes the key '{field.key}' for '{field.meaning}'"
+                at = Location(entry.path, field.line, field.column)
+                findings.warn("bls-abbreviated-key", message, at)
+        if entry.path.rpartition("/")[2].startswith("."):
+            message = "zipl takes this file for a boot entry although its name starts with a dot"
+            findings.warn("bls-hidden-file", message, Location(entry.path))
+    if version.sorts_bls_by_version and all(entry.version for entry in entries):
+        counted = Counter(entry.version for entry in entries)
+        for entry in entries:
+            if counted[entry.version] > 1:
+                message = (
+                    f"several entries have the version '{entry.version}':"
+                    " their order is left to chance"
+                )
+                findings.warn("bls-same-version", message, Location(entry.path))
+
+
+def _advise_on_title(entry: BlsEntry, findings: Findings) -> None:
+    titles = [line for line in entry.lines if line.text.startswith("title")]
+    if len(titles) != 1 or titles[0].number == 1:
+        return
+    at = Location(entry.path, titles[0].number, 1)
+    hint = "move the title line to the top of the file"
+    if entry.misread:
+        message = "zipl misreads this entry because its title is not on the first line"
+        findings.warn("bls-misread", message, at, hint)
+    else:
+        message = (
+            "a title below the first line makes zipl misread the entry once its last line changes"
+        )
+        findings.warn("bls-title-below", message, at, hint)
+
+
+def advise_on_entries(
+    entries: Sequence[BootEntry],
+    installed: Sequence[InstalledEntry],
+    files: FileLookup,
+    version: ZiplVersion,
+    findings: Findings,
+) -> None:
+    """Warn of parameter lines and files that will not do what they seem to."""
+    for entry in entries:
+        _advise_on_line(entry, version, findings)
+        for part in (entry.image, entry.ramdisk, entry.parmfile):
+            if part is not None:
+                _advise_on_component(part, findings)
+    reached = [member.entry for member in installed]
+    for entry in entries:
+        if entry not in reached:
+            _advise_on_missing(entry, files, findings)
+    _advise_on_installed(installed, findings)
+
+
+def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) -> None:
+    at = entry.parameters_location or entry.location
+    line = entry.parmline if entry.parmline is not None else entry.parameters or ""
+    for found in _VARIABLE.finditer(line):
+        name = found[1]
+        if name is None or not version.reads_environment or not _ENVIRONMENT_NAME.fullmatch(name):
+            message = f"zipl does not expand '{found[0]}': the kernel gets it as it is"
+            findings.warn("unexpanded-variable", message, at)
+    if _COMMENT.search(entry.parameters or ""):
+        message = "zipl knows no comments behind a value: the kernel gets it all"
+        findings.warn("inline-comment", message, at, "put the comment on a line of its own")
+    if (entry.parameters or "").endswith("\r"):
+        message = "the value ends in a carriage return, which goes to the kernel"
+        findings.warn("carriage-return", message, at, "use Unix line ends")
+    if not line.isascii():
+        message = "a byte above 0x7f makes the kernel take the whole line for EBCDIC"
+        findings.warn("not-ascii", message, at, "use only ASCII characters")
+
+
+def _advise_on_component(part: Component, findings: Findings) -> None:
+    if part.address is None:
+        return
+    written = part.token.text.rpartition(",")[2]
+    if not _CLEAN_ADDRESS.fullmatch(written):
+        message = f"zipl takes ',{written}' for a load address, not for part of the file's name"
+        findings.warn("address-in-name", message, part.location)
+
+
+def _advise_on_missing(entry: BootEntry, files: FileLookup, findings: Findings) -> None:
+    if entry.kind not in {EntryKind.IPL, EntryKind.TAPE_IPL}:
+        return
+    for part, called in (
+        (entry.image, "image"),
+        (entry.ramdisk, "ramdisk"),
+        (entry.parmfile, "parmfile"),
+    ):
+        if part is not None and not files.look(part.path).readable:
+            reason = files.look(part.path).reason
+            message = f"the {called} '{part.path}' of '{entry.name}' can't be read: {reason}"
+            findings.warn("file-missing", message, part.location)
+
+
+def _advise_on_installed(installed: Sequence[InstalledEntry], findings: Findings) -> None:
+    for member in installed:
+        entry = member.entry
+        _advise_on_length(entry, findings, in_menu=member.position is not None)
+        if member.skipped:
+            message = f"'{entry.name}' is left out: it is optional, and a file of it is missing"
+            findings.warn("optional-skipped", message, entry.location)
+        if (member.position or 0) > SCSI_MENU_POSITIONS:
+            message = (
+                f"menu position {member.position} of '{entry.name}' is above"
+                f" {SCSI_MENU_POSITIONS}, the highest one on a SCSI disk"
+            )
+            findings.warn("menu-position", message, entry.location)
+
+
+def _advise_on_length(entry: BootEntry, findings: Findings, *, in_menu: bool) -> None:
+    limit = entry.max_parm_size
+    length = entry.parmline_length
+    if limit is None or length > limit:
+        return
+    at = entry.parameters_location or entry.location
+    if length == limit:
+        message = f"the parameter line has {length} bytes: the last one is lost at IPL"
+        findings.warn("parameters-cut", message, at)
+    elif in_menu and length > limit - 1 - _BOOT_IMAGE_BYTES:
+        message = (
+            f"the parameter line has {length} of {limit - 1} bytes: the boot menu"
+            " adds ' BOOT_IMAGE=' and a number"
+        )
+        findings.warn("parameters-tight", message, at)
+
+
+def advise_on_default(
+    default: BootEntry | None, entries: Sequence[BootEntry], named: bool, findings: Findings
+) -> None:
+    """Warn of a zipl.conf section that is the default only because it comes first.
+
+    `named` says that the configuration names its default.
+    """
+    has_bls = any(entry.origin is Origin.BLS for entry in entries)
+    if default is not None and default.origin is Origin.SECTION and has_bls and not named:
+        message = f"section '{default.name}' comes before all BLS entries and so is the default"
+        hint = "name the default with 'default=' in [defaultboot]"
+        findings.warn("section-before-bls", message, default.location, hint)

@@ -1,0 +1,230 @@
+"""zipl's reading of a whole set-up: zipl.conf, the BLS entries, and the files they name.
+
+It follows what ``zipl`` without arguments does (job.c: get_job_from_config_file and
+check_job_data), but goes on after a violation, so that one run finds them all. Where zipl
+would look at devices or at its own rights, this does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location
+from secboot.formats.bls_entry import BlsEntry
+from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
+from secboot.formats.zipl_line import Keyword
+from secboot.zipl.advice import advise_on_default, advise_on_entries, advise_on_files
+from secboot.zipl.bls_path import resolve_paths
+from secboot.zipl.check import check_all
+from secboot.zipl.defaultboot import build_automenu, check_defaultboot
+from secboot.zipl.entry import BootEntry, entry_headings, read_entry
+from secboot.zipl.job import InstalledEntry, Job
+from secboot.zipl.keywords import SectionType
+from secboot.zipl.problem import Findings, Problem, Severity
+from secboot.zipl.strverscmp import version_key
+from secboot.zipl.tokens import (
+    Token,
+    TokenKind,
+    conf_tokens,
+    entry_tokens,
+    find_heading,
+    section_body,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secboot.zipl.files import FileLookup
+    from secboot.zipl.version import ZiplVersion
+
+
+@dataclass(frozen=True, slots=True)
+class ConfFile:
+    """The text of zipl.conf and its path, for messages."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlsFile:
+    """The text of one file of the BLS directory and its path; its name decides its order."""
+
+    path: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The name without directories."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class BootConfiguration:
+    """What zipl makes of it all.
+
+    `bls` are the BLS entries in zipl's order, the newest first. `problems` are violations
+    in the order in which zipl would meet them: the first is its verdict. `entries` are the
+    sections of zipl.conf in the order of the file, then the BLS entries in zipl's order;
+    all that can be read, also when zipl refuses something. `default` is what the next IPL
+    takes if nobody chooses; `installed` is what ``zipl`` without arguments installs.
+    """
+
+    conf: ZiplConf
+    bls: tuple[BlsEntry, ...]
+    version: ZiplVersion
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    entries: tuple[BootEntry, ...]
+    installed: tuple[InstalledEntry, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether zipl accepts the configuration."""
+        return not self.problems
+
+    @property
+    def default(self) -> BootEntry | None:
+        """The entry that the next IPL takes if nobody chooses another."""
+        return next((member.entry for member in self.installed if member.is_default), None)
+
+
+def interpret(
+    conf: ConfFile, bls: Sequence[BlsFile], files: FileLookup, version: ZiplVersion
+) -> BootConfiguration:
+    """Read a whole set-up as the given zipl does. Never raises for any text.
+
+    `bls` are the files of the BLS directory in any order; those that zipl ignores because
+    their name does not end in ``.conf`` are ignored here too.
+    """
+    document = ZiplConf.parse(conf.text, conf.path)
+    entries = order_bls(bls, version)
+    findings = Findings()
+    tokens = _scan(document, entries, version, findings)
+    kind = check_defaultboot(tokens, conf.path, findings)
+    if kind is SectionType.DEFAULT_AUTO:
+        tokens = build_automenu(tokens, findings)
+    check_all(tokens, findings)
+    tokens = resolve_paths(tokens, files)
+    found = {index: read_entry(tokens, index, files, version) for index in entry_headings(tokens)}
+    installed = Job(tokens, found, files, version, findings).run()
+    marked = _mark(tuple(found.values()), installed)
+    advice = Findings()
+    advise_on_files(entries, version, advice)
+    advise_on_entries(marked.entries, marked.installed, files, version, advice)
+    advise_on_default(marked.default, marked.entries, _names_default(tokens, document), advice)
+    return BootConfiguration(
+        document,
+        entries,
+        version,
+        findings.problems,
+        advice.problems,
+        marked.entries,
+        marked.installed,
+    )
+
+
+def order_bls(files: Sequence[BlsFile], version: ZiplVersion) -> tuple[BlsEntry, ...]:
+    """Return the entries in zipl's order, the newest first (scan_bls).
+
+    File names are compared with strverscmp, or from 2.22 on the entries' versions if every
+    one has one. The order of equal versions is left to chance by zipl, to their names here.
+    """
+    taken = [file for file in files if file.name.endswith(".conf")]
+    taken.sort(key=lambda file: version_key(file.name), reverse=True)
+    entries = [BlsEntry.parse(file.text, file.path) for file in taken]
+    versions = [entry.version for entry in entries]
+    if version.sorts_bls_by_version and None not in versions:
+        entries.sort(key=lambda entry: version_key(entry.version or ""), reverse=True)
+    return tuple(entries)
+
+
+def _scan(
+    conf: ZiplConf, entries: Sequence[BlsEntry], version: ZiplVersion, findings: Findings
+) -> list[Token]:
+    """Return all tokens in zipl's order (scan_file, scan_bls), and note what it refuses."""
+    _report_syntax(conf, version, findings)
+    tokens = conf_tokens(conf)
+    inherited = _inherited_target(tokens) if version.bls_inherits_target else None
+    for entry in entries:
+        for problem in entry.problems:
+            code = problem.code.replace(".", "-")
+            findings.error(code, problem.message, problem.location(entry.path))
+        tokens += entry_tokens(entry)
+        if inherited is not None:
+            tokens.append(replace(inherited, line=0, entry=entry))
+    return tokens
+
+
+def _report_syntax(conf: ZiplConf, version: ZiplVersion, findings: Findings) -> None:
+    for line in conf.lines:
+        location = Location(conf.path, line.number, line.column)
+        if line.problem is not None:
+            code = line.problem.code.removeprefix("zipl.")
+            place = line.problem.location(conf.path)
+            findings.error(code, line.problem.message, place, line.number)
+        elif line.keyword is Keyword.OPTIONAL and not version.knows_optional:
+            findings.error("unknown-keyword", "unknown keyword", location, line.number)
+
+
+def _inherited_target(tokens: Sequence[Token]) -> Token | None:
+    """Return the `target` of ``[defaultboot]``, or else of the menu that it names.
+
+    zipl appends it to the fields of every BLS entry.
+    """
+    heading = find_heading(tokens, DEFAULTBOOT, TokenKind.SECTION)
+    if heading is None:
+        return None
+    keywords = _first_keywords(tokens, heading)
+    if Keyword.TARGET in keywords:
+        return keywords[Keyword.TARGET]
+    menu = keywords.get(Keyword.DEFAULTMENU)
+    if menu is None:
+        return None
+    heading = find_heading(tokens, menu.text, TokenKind.MENU)
+    return None if heading is None else _first_keywords(tokens, heading).get(Keyword.TARGET)
+
+
+def _first_keywords(tokens: Sequence[Token], heading: int) -> dict[Keyword, Token]:
+    body = reversed(section_body(tokens, heading))
+    return {token.keyword: token for token in body if token.keyword is not None}
+
+
+def _names_default(tokens: Sequence[Token], conf: ZiplConf) -> bool:
+    """Whether the configuration names its default, in ``[defaultboot]`` or its menu."""
+    section = conf.section(DEFAULTBOOT)
+    if section is None:
+        return False
+    menu = section.value(Keyword.DEFAULTMENU)
+    return section.get(Keyword.DEFAULT) is not None or (
+        menu is not None and find_heading(tokens, menu, TokenKind.MENU) is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    entries: tuple[BootEntry, ...]
+    installed: tuple[InstalledEntry, ...]
+
+    @property
+    def default(self) -> BootEntry | None:
+        return next((member.entry for member in self.installed if member.is_default), None)
+
+
+def _mark(entries: tuple[BootEntry, ...], installed: tuple[InstalledEntry, ...]) -> _Marked:
+    """Give the entries their menu positions, and say which one is the default."""
+    marked: dict[BootEntry, BootEntry] = {}
+    for entry in entries:
+        mine = [member for member in installed if member.entry is entry]
+        position = mine[0].position if mine else None
+        default = any(member.is_default for member in mine)
+        marked[entry] = replace(entry, menu_position=position, is_default=default)
+    members = tuple(replace(member, entry=marked[member.entry]) for member in installed)
+    return _Marked(tuple(marked[entry] for entry in entries), members)
+
+
+def errors_first(configuration: BootConfiguration) -> tuple[Problem, ...]:
+    """Return all problems and warnings, the errors first."""
+    everything = configuration.problems + configuration.warnings
+    return tuple(sorted(everything, key=lambda problem: problem.severity is Severity.WARNING))

@@ -1,0 +1,178 @@
+"""``[defaultboot]`` and the automatic menu (scan_check_defaultboot, scan_build_automenu)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location
+from secboot.formats.zipl_conf import DEFAULTBOOT
+from secboot.formats.zipl_line import Keyword
+from secboot.zipl.check import (
+    MENU_POSITIONS,
+    SectionData,
+    check_section_keywords,
+    read_section,
+    report_duplicate,
+    report_outside,
+)
+from secboot.zipl.keywords import TARGET_KEYWORDS, SectionType, section_type
+from secboot.zipl.target import check_target
+from secboot.zipl.tokens import Token, TokenKind, find_heading, section_body
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secboot.zipl.problem import Findings
+
+AUTOMENU = "zipl-automatic-menu"
+"""The name that zipl gives to the menu it makes (SCAN_AUTOMENU_NAME)."""
+
+
+def check_defaultboot(tokens: Sequence[Token], path: str, findings: Findings) -> SectionType | None:
+    """Check ``[defaultboot]`` and return which kind it is, as far as that can be told."""
+    heading = find_heading(tokens, DEFAULTBOOT, TokenKind.SECTION)
+    if heading is None:
+        message = f"No '{DEFAULTBOOT}' section found and no section specified on command line"
+        findings.error("no-defaultboot", message, Location(path))
+        return None
+    report_duplicate(tokens, heading, findings)
+    data = read_section(tokens, heading, findings)
+    default = data.keywords.get(Keyword.DEFAULT)
+    if default is not None and find_heading(tokens, default.text, TokenKind.SECTION) is None:
+        message = f"no such section '{default.text}'"
+        findings.error("default-missing", message, default.location, default.line)
+    kind = _kind(data, tokens[heading], findings)
+    if kind is SectionType.DEFAULT_AUTO:
+        check_target(data.keywords, findings)
+    if kind is not None:
+        check_section_keywords(kind, data, tokens[heading], findings)
+    return kind
+
+
+def _kind(data: SectionData, heading: Token, findings: Findings) -> SectionType | None:
+    """Tell the kind of a ``[defaultboot]`` (scan_get_defaultboot_type)."""
+    keywords = data.keywords
+    if Keyword.DEFAULTAUTO in keywords or Keyword.TARGET in keywords:
+        auto = Keyword.DEFAULTAUTO if Keyword.DEFAULTAUTO in keywords else Keyword.TARGET
+        if Keyword.DEFAULTMENU in keywords:
+            _report_two(data, auto, Keyword.DEFAULTMENU, auto, findings)
+        elif Keyword.TARGET not in keywords:
+            message = (
+                f"Keyword 'target' required in section '{DEFAULTBOOT}'"
+                " when specifying 'defaultauto'"
+            )
+            findings.error("defaultboot-target", message, heading.location, heading.line)
+        return SectionType.DEFAULT_AUTO
+    if Keyword.DEFAULTMENU in keywords:
+        if Keyword.DEFAULT in keywords:
+            _report_two(data, Keyword.DEFAULTMENU, Keyword.DEFAULT, Keyword.DEFAULTAUTO, findings)
+        return SectionType.DEFAULT_MENU
+    if Keyword.DEFAULT in keywords:
+        return SectionType.DEFAULT_SECTION
+    message = (
+        f"Section '{DEFAULTBOOT}' requires one of keywords 'default', 'defaultmenu',"
+        " 'defaultauto' or 'target'"
+    )
+    findings.error("defaultboot-kind", message, heading.location, heading.line)
+    return None
+
+
+def _report_two(
+    data: SectionData, first: Keyword, second: Keyword, named: Keyword, findings: Findings
+) -> None:
+    token = max(data.keywords[first], data.keywords[second], key=lambda token: token.line)
+    message = (
+        f"Only one of keywords 'default', 'defaultmenu' and '{named}' allowed"
+        f" in section '{DEFAULTBOOT}'"
+    )
+    findings.error("defaultboot-kind", message, token.location, token.line)
+
+
+def build_automenu(tokens: Sequence[Token], findings: Findings) -> list[Token]:
+    """Return the tokens with the automatic menu in place of ``[defaultboot]``.
+
+    Every section with an image gets a position, in order. Those without any target keyword
+    inherit the ones of ``[defaultboot]``.
+    """
+    heading = find_heading(tokens, DEFAULTBOOT, TokenKind.SECTION)
+    if heading is None:
+        return list(tokens)
+    boot = read_section(tokens, heading, findings)
+    inherited = [
+        replace(boot.keywords[word], line=0) for word in TARGET_KEYWORDS if word in boot.keywords
+    ]
+    result: list[Token] = []
+    entries: list[Token] = []
+    for index, token in enumerate(tokens):
+        if not token.is_heading:
+            continue
+        if token.kind is TokenKind.SECTION and token.text == DEFAULTBOOT:
+            continue
+        result += [token, *section_body(tokens, index)]
+        if token.kind is TokenKind.MENU:
+            _check_menu_name(token, findings)
+        elif _enters_menu(tokens, index, entries, inherited, result, findings):
+            entries.append(token)
+    _report_leading(tokens, findings)
+    if not entries:
+        message = "Cannot build automenu: no IPL entries available"
+        findings.error("automenu-empty", message, tokens[heading].location)
+    return result + _automenu(tokens[heading], boot, inherited, entries)
+
+
+def _report_leading(tokens: Sequence[Token], findings: Findings) -> None:
+    for token in tokens:
+        if token.is_heading:
+            return
+        report_outside(token, findings)
+
+
+def _check_menu_name(token: Token, findings: Findings) -> None:
+    if token.text == AUTOMENU:
+        message = f"Cannot build automenu: menu name '{AUTOMENU}' already used"
+        findings.error("automenu-name", message, token.location)
+
+
+def _enters_menu(
+    tokens: Sequence[Token],
+    heading: int,
+    entries: Sequence[Token],
+    inherited: Sequence[Token],
+    result: list[Token],
+    findings: Findings,
+) -> bool:
+    """Whether a section gets a position; adds what it inherits to `result`."""
+    data = read_section(tokens, heading, findings)
+    if section_type(data.keywords) is not SectionType.IPL:
+        return False
+    if len(entries) == MENU_POSITIONS:
+        message = f"Cannot build automenu: too many IPL sections defined (max {MENU_POSITIONS})"
+        findings.error("automenu-full", message, tokens[heading].location)
+        return False
+    if not any(word in data.keywords for word in TARGET_KEYWORDS):
+        result += inherited
+    return True
+
+
+def _automenu(
+    heading: Token, boot: SectionData, inherited: Sequence[Token], entries: Sequence[Token]
+) -> list[Token]:
+    at = heading.location
+    menu = [
+        Token(TokenKind.SECTION, DEFAULTBOOT, 0, at),
+        Token(TokenKind.KEYWORD, AUTOMENU, 0, at, Keyword.DEFAULTMENU),
+        Token(TokenKind.MENU, AUTOMENU, 0, at),
+    ]
+    default = boot.keywords.get(Keyword.DEFAULT)
+    positions = [i for i, entry in enumerate(entries, 1) if default and entry.text == default.text]
+    if default is not None and positions:
+        menu.append(replace(default, line=0, text=str(positions[-1])))
+    copied = (Keyword.PROMPT, Keyword.TIMEOUT, Keyword.SECURE)
+    menu += [replace(boot.keywords[word], line=0) for word in copied if word in boot.keywords]
+    menu += inherited
+    menu += [
+        Token(TokenKind.NUMBER, entry.text, 0, entry.location, number=number)
+        for number, entry in enumerate(entries, 1)
+    ]
+    return menu

@@ -1,0 +1,192 @@
+"""Boot entries: everything that can be IPLed, as zipl would install it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from secboot.formats.parmfile import join_parameters
+from secboot.formats.zipl_conf import DEFAULTBOOT
+from secboot.formats.zipl_line import Keyword
+from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileLookup
+from secboot.zipl.keywords import SectionType, section_type
+from secboot.zipl.scanf import leading_int, split_address
+from secboot.zipl.tokens import Token, TokenKind, leading_keywords
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from secboot.errors import Location
+    from secboot.formats.bls_entry import BlsEntry
+    from secboot.zipl.version import ZiplVersion
+
+
+class EntryKind(StrEnum):
+    """What an entry does when it is IPLed."""
+
+    IPL = "ipl"
+    SEGMENT = "segment"
+    DUMP = "dump"
+    DUMPFS = "dumpfs"
+    TAPE_IPL = "tape-ipl"
+    MVDUMP = "mvdump"
+    UNKNOWN = "unknown"
+    """zipl refuses the section because it can't tell."""
+
+
+class Origin(StrEnum):
+    """Where an entry is defined."""
+
+    SECTION = "zipl.conf section"
+    BLS = "BLS entry"
+
+
+_KINDS = {
+    SectionType.IPL: EntryKind.IPL,
+    SectionType.SEGMENT: EntryKind.SEGMENT,
+    SectionType.DUMP: EntryKind.DUMP,
+    SectionType.DUMPFS: EntryKind.DUMPFS,
+    SectionType.TAPE_IPL: EntryKind.TAPE_IPL,
+    SectionType.MVDUMP: EntryKind.MVDUMP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A file that is loaded: its path as zipl will open it, and its load address if given."""
+
+    path: str
+    address: int | None
+    token: Token = field(repr=False)
+
+    @property
+    def location(self) -> Location:
+        """Where the file is named."""
+        return self.token.location
+
+
+@dataclass(frozen=True, slots=True)
+class BootEntry:
+    """One section of zipl.conf, or one BLS entry.
+
+    `name` is the section's name or the BLS title; zipl knows no other. `line` counts from 1
+    in the file `path`. `parameters` is the value of ``parameters=`` or ``options`` without
+    quotes, None if there is none, and stands at `parameters_location`. `parmline` is what
+    zipl would install: the parmfile's line joined with `parameters`; None if there is
+    neither, or if the parmfile can't be read. `max_parm_size` is the longest one that zipl
+    accepts for this kernel, in bytes (the last one of them is lost at IPL); None if the
+    kernel can't be read. `target` is the directory of the boot record, inherited or not.
+    """
+
+    name: str
+    kind: EntryKind
+    origin: Origin
+    location: Location
+    image: Component | None = None
+    ramdisk: Component | None = None
+    parmfile: Component | None = None
+    parameters: str | None = None
+    parameters_location: Location | None = None
+    parmline: str | None = None
+    max_parm_size: int | None = None
+    target: str | None = None
+    optional: bool = False
+    kdump: bool = False
+    bls: BlsEntry | None = None
+    menu_position: int | None = None
+    is_default: bool = False
+
+    @property
+    def path(self) -> str:
+        """The file that defines the entry."""
+        return self.location.path
+
+    @property
+    def line(self) -> int | None:
+        """The line of its heading or title, from 1."""
+        return self.location.line
+
+    @property
+    def is_rescue(self) -> bool:
+        """Whether this is a rescue entry: of dracut's naming, or a section called rescue."""
+        if self.bls is None:
+            return self.name.lower() == "rescue"
+        file_name = self.path.rpartition("/")[2]
+        return any("0-rescue" in (text or "") for text in (file_name, self.bls.version, self.name))
+
+    @property
+    def parmline_length(self) -> int:
+        """The length of `parmline` in bytes, without a NUL at its end."""
+        return len((self.parmline or "").encode(errors="surrogateescape"))
+
+
+def read_entry(
+    tokens: Sequence[Token], heading: int, files: FileLookup, version: ZiplVersion
+) -> BootEntry:
+    """Make the entry of the section at `heading`."""
+    start = tokens[heading]
+    keywords = leading_keywords(tokens, heading)
+    kind = section_type(keywords)
+    parameters = keywords.get(Keyword.PARAMETERS)
+    image = component(keywords, Keyword.IMAGE)
+    parmfile = component(keywords, Keyword.PARMFILE)
+    target = keywords.get(Keyword.TARGET)
+    optional = keywords.get(Keyword.OPTIONAL)
+    return BootEntry(
+        name=start.text,
+        kind=EntryKind.UNKNOWN if kind is None else _KINDS[kind],
+        origin=Origin.SECTION if start.entry is None else Origin.BLS,
+        location=start.location,
+        image=image,
+        ramdisk=component(keywords, Keyword.RAMDISK),
+        parmfile=parmfile,
+        parameters=parameters.text if parameters is not None else None,
+        parameters_location=parameters.location if parameters is not None else None,
+        parmline=_parmline(parmfile, parameters, files),
+        max_parm_size=_limit(image, files, version),
+        target=target.text if target is not None else None,
+        optional=optional is not None and leading_int(optional.text) == 1,
+        kdump=Keyword.KDUMP in keywords,
+        bls=start.entry,
+    )
+
+
+def entry_headings(tokens: Sequence[Token]) -> list[int]:
+    """Return where the sections that are boot entries start."""
+    return [
+        index
+        for index, token in enumerate(tokens)
+        if token.kind is TokenKind.SECTION and token.text != DEFAULTBOOT
+    ]
+
+
+def component(keywords: Mapping[Keyword, Token], keyword: Keyword) -> Component | None:
+    """Return the file that `keyword` names."""
+    token = keywords.get(keyword)
+    if token is None:
+        return None
+    path, address = split_address(token.text)
+    return Component(path, address, token)
+
+
+def _parmline(
+    parmfile: Component | None, parameters: Token | None, files: FileLookup
+) -> str | None:
+    text = None
+    if parmfile is not None:
+        if not files.look(parmfile.path).readable:
+            return None
+        text = files.read_text(parmfile.path)
+    return join_parameters(text, parameters.text if parameters is not None else None)
+
+
+def _limit(image: Component | None, files: FileLookup, version: ZiplVersion) -> int | None:
+    if image is None:
+        return None
+    if not version.asks_image_for_limit:
+        return LEGACY_PARAMETER_LIMIT
+    facts = files.look(image.path)
+    if facts.max_parm_size is None:
+        return None
+    return facts.max_parm_size or LEGACY_PARAMETER_LIMIT

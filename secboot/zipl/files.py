@@ -1,0 +1,68 @@
+"""What zipl's reading needs to know of other files: kernel images, ramdisks, directories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+LEGACY_PARAMETER_LIMIT = 896
+"""Longest parameter line, in bytes, for a kernel that does not say (zipl.h)."""
+
+
+class FileKind(StrEnum):
+    """What is found under a path, symbolic links followed."""
+
+    MISSING = "missing"
+    REGULAR = "regular file"
+    DIRECTORY = "directory"
+    OTHER = "other"
+    """A device, socket or the like."""
+    UNREADABLE = "unreadable"
+    """A regular file that may not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of one path.
+
+    `size` is in bytes. `max_parm_size` is, for a file of at least 0x10438 bytes, the
+    big-endian number of eight bytes at 0x10430; there a kernel image says how long its
+    parameter line may be, in bytes, and 0 stands for `LEGACY_PARAMETER_LIMIT`. It is None
+    for a shorter file.
+    """
+
+    kind: FileKind
+    size: int = 0
+    max_parm_size: int | None = None
+
+    @property
+    def readable(self) -> bool:
+        """Whether this is a regular file that can be read (misc_check_readable_file)."""
+        return self.kind is FileKind.REGULAR
+
+    @property
+    def reason(self) -> str:
+        """Why it can't be read as a file, in the words of zipl and libc."""
+        match self.kind:
+            case FileKind.MISSING:
+                return "No such file or directory"
+            case FileKind.UNREADABLE:
+                return "Permission denied"
+            case _:
+                return "Not a regular file"
+
+
+class FileLookup(Protocol):
+    """Gives what zipl would find; paths are absolute, and inside the managed root."""
+
+    def look(self, path: str) -> FileFacts:
+        """Return what is under `path`. Never raises: what can't be seen is missing."""
+        ...
+
+    def read_text(self, path: str) -> str:
+        """Return the text of the regular, readable file `path`, decoded like all texts here.
+
+        It is only asked for parmfiles that `look` has called regular files.
+        """
+        ...

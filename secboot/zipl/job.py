@@ -1,0 +1,292 @@
+"""The job that ``zipl`` without arguments would do (zipl/src/job.c)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from secboot.formats.zipl_conf import DEFAULTBOOT
+from secboot.formats.zipl_line import Keyword
+from secboot.zipl.address import check_addresses
+from secboot.zipl.entry import BootEntry, Component, EntryKind, component
+from secboot.zipl.files import FileKind, FileLookup
+from secboot.zipl.scanf import leading_int
+from secboot.zipl.tokens import (
+    Token,
+    TokenKind,
+    find_heading,
+    leading_keywords,
+    section_body,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from secboot.zipl.problem import Findings
+    from secboot.zipl.version import ZiplVersion
+
+_MIN_IMAGE_SIZE = 0x10430 + 8
+_SECURE_VALUES = {"auto", "0", "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledEntry:
+    """An entry that ``zipl`` without arguments installs.
+
+    `position` is its number in the boot menu, None without a menu. `skipped` says that it
+    is left out because it is optional and a file of it is missing.
+    """
+
+    entry: BootEntry
+    position: int | None
+    is_default: bool
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    heading: int
+    position: int | None
+
+
+@dataclass(slots=True)
+class Job:
+    """What the default job installs, gathered from `tokens`; notes what zipl refuses."""
+
+    tokens: Sequence[Token]
+    entries: Mapping[int, BootEntry]
+    files: FileLookup
+    version: ZiplVersion
+    findings: Findings
+
+    def run(self) -> tuple[InstalledEntry, ...]:
+        """Return what would be installed, in the order in which zipl prints it."""
+        heading = find_heading(self.tokens, DEFAULTBOOT, TokenKind.SECTION)
+        if heading is None:
+            return ()
+        for token in section_body(self.tokens, heading):
+            if token.keyword is Keyword.DEFAULTMENU:
+                return self._menu(token)
+            if token.keyword is Keyword.DEFAULT:
+                return self._section(token)
+        return ()
+
+    def _section(self, default: Token) -> tuple[InstalledEntry, ...]:
+        if default.text == DEFAULTBOOT:
+            message = f"Special section '{DEFAULTBOOT}' cannot be used as target section"
+            self.findings.error("default-is-defaultboot", message, default.location)
+            return ()
+        heading = find_heading(self.tokens, default.text, TokenKind.SECTION)
+        if heading is None:
+            return ()
+        entry = self.entries[heading]
+        keywords = leading_keywords(self.tokens, heading)
+        self._check_section_data(entry, keywords)
+        target = keywords.get(Keyword.TARGET)
+        if entry.kind in {EntryKind.IPL, EntryKind.SEGMENT} and target is not None:
+            self._check_target(target, entry.name, environment=entry.kind is EntryKind.IPL)
+        skipped = self._check_files(entry, keywords, in_menu=False)
+        return (InstalledEntry(entry, None, is_default=True, skipped=skipped),)
+
+    def _menu(self, default: Token) -> tuple[InstalledEntry, ...]:
+        heading = find_heading(self.tokens, default.text, TokenKind.MENU)
+        if heading is None:
+            message = f"Menu section '{default.text}' not found"
+            self.findings.error("menu-missing", message, default.location)
+            return ()
+        body = section_body(self.tokens, heading)
+        keywords = {token.keyword: token for token in body if token.keyword is not None}
+        self._check_secure(keywords.get(Keyword.SECURE))
+        members = self._members(body)
+        for member in members:
+            self._check_member(member, default.text)
+        target = keywords.get(Keyword.TARGET)
+        if target is not None:
+            self._check_target(target, default.text, environment=True)
+        first = members[0].position if members else None
+        chosen = keywords.get(Keyword.DEFAULT)
+        position = leading_int(chosen.text) if chosen is not None else first
+        return self._checked_members(members, position, default)
+
+    def _members(self, body: Sequence[Token]) -> list[_Member]:
+        found = [
+            (token.number, find_heading(self.tokens, token.text, TokenKind.SECTION))
+            for token in body
+            if token.kind is TokenKind.NUMBER
+        ]
+        return [
+            _Member(heading, number)
+            for number, heading in found
+            if heading is not None and heading in self.entries
+        ]
+
+    def _check_member(self, member: _Member, menu: str) -> None:
+        entry = self.entries[member.heading]
+        self._check_section_data(entry, leading_keywords(self.tokens, member.heading))
+        if entry.kind is not EntryKind.IPL:
+            message = f"Section '{entry.name}' cannot be included in menu '{menu}'"
+            self.findings.error("menu-kind", message, entry.location)
+
+    def _checked_members(
+        self, members: Sequence[_Member], default: int | None, at: Token
+    ) -> tuple[InstalledEntry, ...]:
+        result = []
+        for index, member in enumerate(members, 1):
+            entry = self.entries[member.heading]
+            keywords = leading_keywords(self.tokens, member.heading)
+            skipped = entry.kind is EntryKind.IPL and self._check_files(
+                entry, keywords, in_menu=True
+            )
+            # zipl compares the default position with the place in the list here.
+            if skipped and index == default:
+                self.findings.error("default-ignored", self._ignored_default, at.location)
+            is_default = member.position == default
+            result.append(InstalledEntry(entry, member.position, is_default, skipped))
+        return tuple(result)
+
+    @property
+    def _ignored_default(self) -> str:
+        if self.version.asks_image_for_limit:
+            return "Cannot ignore default entry"
+        return "Can't ignore default entry."
+
+    def _check_section_data(self, entry: BootEntry, keywords: Mapping[Keyword, Token]) -> None:
+        """Check what get_job_from_section_data checks."""
+        if entry.kind not in {EntryKind.IPL, EntryKind.TAPE_IPL}:
+            return
+        if entry.parmfile is not None:
+            facts = self.files.look(entry.parmfile.path)
+            if not facts.readable:
+                message = (
+                    f"Parmfile '{entry.parmfile.path}' in section '{entry.name}': {facts.reason}"
+                )
+                self.findings.error("parmfile", message, entry.parmfile.location)
+        if not self.version.asks_image_for_limit:
+            self._check_length(entry)
+        if entry.kind is EntryKind.TAPE_IPL:
+            return
+        kdump = keywords.get(Keyword.KDUMP)
+        if kdump is not None and kdump.text != "auto":
+            message = f"Invalid kdump setting '{kdump.text}'"
+            self.findings.error("kdump", message, kdump.location)
+        self._check_secure(keywords.get(Keyword.SECURE))
+
+    def _check_secure(self, token: Token | None) -> None:
+        if token is not None and token.text not in _SECURE_VALUES:
+            message = f"Invalid secure boot setting '{token.text}'"
+            self.findings.error("secure", message, token.location)
+
+    def _check_target(self, token: Token, name: str, *, environment: bool) -> None:
+        facts = self.files.look(token.text)
+        if facts.kind is FileKind.DIRECTORY:
+            return
+        if facts.kind is FileKind.MISSING and environment and self.version.reads_environment:
+            message = f"Could not open bootmap dir: {facts.reason}"
+        else:
+            reason = facts.reason if facts.kind is FileKind.MISSING else "Not a directory"
+            message = f"Target directory '{token.text}' in section '{name}': {reason}"
+        self.findings.error("target-directory", message, token.location)
+
+    def _check_files(
+        self, entry: BootEntry, keywords: Mapping[Keyword, Token], *, in_menu: bool
+    ) -> bool:
+        """Check an entry's files; return whether it is left out because of a missing one."""
+        match entry.kind:
+            case EntryKind.IPL:
+                skipped = self._check_kernel(entry, may_skip=in_menu and entry.optional)
+                if not skipped:
+                    check_addresses(entry, self.files, self.version, self.findings)
+                return skipped
+            case EntryKind.TAPE_IPL:
+                self._check_device(keywords, Keyword.TAPE, "Tape device", entry)
+                self._check_kernel(replace(entry, optional=False), may_skip=False)
+                check_addresses(entry, self.files, self.version, self.findings)
+            case EntryKind.SEGMENT:
+                self._check_list(keywords, Keyword.SEGMENT, "Segment file", entry)
+            case EntryKind.DUMP:
+                self._check_device(keywords, Keyword.DUMPTO, "Dump device", entry)
+            case EntryKind.MVDUMP:
+                self._check_list(keywords, Keyword.MVDUMP, "Dump target list", entry)
+            case _:
+                pass
+        return False
+
+    def _check_kernel(self, entry: BootEntry, *, may_skip: bool) -> bool:
+        skipped = False
+        if entry.image is not None:
+            skipped = self._check_image(entry, entry.image, may_skip=may_skip)
+        if entry.ramdisk is not None:
+            facts = self.files.look(entry.ramdisk.path)
+            if not facts.readable and entry.optional:
+                skipped = True
+            elif not facts.readable:
+                self._report_file("ramdisk", entry, entry.ramdisk, facts.reason)
+        return skipped
+
+    def _check_image(self, entry: BootEntry, image: Component, *, may_skip: bool) -> bool:
+        facts = self.files.look(image.path)
+        if not facts.readable:
+            if not may_skip:
+                self._report_file("image", entry, image, facts.reason)
+            return may_skip
+        if self.version.asks_image_for_limit:
+            if facts.size < _MIN_IMAGE_SIZE:
+                message = f"Image file '{image.path}' in section '{entry.name}'"
+                self.findings.error("image-small", message, image.location)
+            else:
+                self._check_length(entry)
+        return False
+
+    def _report_file(self, kind: str, entry: BootEntry, file: Component, reason: str) -> None:
+        if not self.version.asks_image_for_limit:
+            message = f"{kind.capitalize()} file '{file.path}' in section '{entry.name}': {reason}"
+        elif kind == "image":
+            message = f"Section '{entry.name}': Could not read image file '{file.path}': {reason}"
+        else:
+            message = f"Section '{entry.name}': Missing ramdisk file '{file.path}': {reason}"
+        self.findings.error(kind, message, file.location)
+
+    def _check_length(self, entry: BootEntry) -> None:
+        limit = entry.max_parm_size
+        if limit is None or entry.parmline_length <= limit:
+            return
+        where = f" in section '{entry.name}'" if self.version.asks_image_for_limit else ""
+        message = (
+            f"The length of the parameters line ({entry.parmline_length} bytes)"
+            f" exceeds the allowed maximum ({limit} bytes){where}"
+        )
+        self.findings.error(
+            "parameters-length", message, entry.parameters_location or entry.location
+        )
+
+    def _check_device(
+        self, keywords: Mapping[Keyword, Token], keyword: Keyword, called: str, entry: BootEntry
+    ) -> None:
+        token = keywords[keyword]
+        path = token.text if keyword is Keyword.TAPE else _without_memory_size(token.text)
+        facts = self.files.look(path)
+        if facts.kind is FileKind.OTHER:
+            return
+        reason = facts.reason if facts.kind is FileKind.MISSING else "Not a device"
+        message = f"{called} '{path}' in section '{entry.name}': {reason}"
+        self.findings.error("device", message, token.location)
+
+    def _check_list(
+        self, keywords: Mapping[Keyword, Token], keyword: Keyword, called: str, entry: BootEntry
+    ) -> None:
+        found = component(keywords, keyword)
+        if found is None:
+            return
+        path = found.path
+        if keyword is Keyword.MVDUMP:
+            path = _without_memory_size(found.token.text)
+        facts = self.files.look(path)
+        if not facts.readable:
+            message = f"{called} '{path}' in section '{entry.name}': {facts.reason}"
+            self.findings.error("file", message, found.location)
+
+
+def _without_memory_size(value: str) -> str:
+    """Cut off ``,size`` as job.c: extract_memsize does."""
+    path, comma, rest = value.rpartition(",")
+    return path if comma and rest.lstrip(" \t\n\v\f\r+-")[:1].isdigit() else value

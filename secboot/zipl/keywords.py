@@ -1,0 +1,122 @@
+"""Which keyword may stand where (zipl/src/scan.c: scan_key_table, scan_menu_key_table)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from secboot.formats.zipl_line import Keyword
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CHECK_ORDER = (
+    Keyword.DEFAULT,
+    Keyword.DUMPTO,
+    Keyword.DUMPTOFS,
+    Keyword.IMAGE,
+    Keyword.PARAMETERS,
+    Keyword.PARMFILE,
+    Keyword.RAMDISK,
+    Keyword.SEGMENT,
+    Keyword.TARGET,
+    Keyword.PROMPT,
+    Keyword.TIMEOUT,
+    Keyword.DEFAULTMENU,
+    Keyword.TAPE,
+    Keyword.MVDUMP,
+    Keyword.TARGETBASE,
+    Keyword.TARGETTYPE,
+    Keyword.TARGETGEOMETRY,
+    Keyword.TARGETBLOCKSIZE,
+    Keyword.TARGETOFFSET,
+    Keyword.DEFAULTAUTO,
+    Keyword.KDUMP,
+    Keyword.SECURE,
+    Keyword.OPTIONAL,
+)
+"""The order in which zipl looks at keywords (enum scan_keyword_id)."""
+
+TARGET_KEYWORDS = (
+    Keyword.TARGET,
+    Keyword.TARGETBASE,
+    Keyword.TARGETTYPE,
+    Keyword.TARGETGEOMETRY,
+    Keyword.TARGETBLOCKSIZE,
+    Keyword.TARGETOFFSET,
+)
+"""The keywords that a section without any of them inherits in an automatic menu."""
+
+
+class SectionType(StrEnum):
+    """What a section is for; the first three are kinds of ``[defaultboot]``."""
+
+    DEFAULT_AUTO = "automatic menu"
+    DEFAULT_MENU = "default menu"
+    DEFAULT_SECTION = "default section"
+    IPL = "ipl"
+    SEGMENT = "segment"
+    DUMP = "dump"
+    DUMPFS = "file system dump"
+    TAPE_IPL = "tape ipl"
+    MVDUMP = "multi-volume dump"
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordRules:
+    """Keywords that must, and that may, stand in a section; all others must not."""
+
+    required: frozenset[Keyword]
+    optional: frozenset[Keyword]
+
+    def forbids(self, keyword: Keyword) -> bool:
+        """Whether `keyword` must not stand in such a section."""
+        return keyword not in self.required and keyword not in self.optional
+
+
+_WHERE = frozenset(TARGET_KEYWORDS) - {Keyword.TARGET}
+_KERNEL = frozenset({Keyword.PARAMETERS, Keyword.PARMFILE, Keyword.RAMDISK})
+_MENU = frozenset({Keyword.DEFAULT, Keyword.PROMPT, Keyword.TIMEOUT, Keyword.SECURE})
+_SECURE = frozenset({Keyword.SECURE})
+
+
+def _rules(*required: Keyword, optional: frozenset[Keyword] = frozenset()) -> KeywordRules:
+    return KeywordRules(frozenset(required), optional)
+
+
+SECTION_RULES: Mapping[SectionType, KeywordRules] = {
+    SectionType.DEFAULT_AUTO: _rules(
+        Keyword.TARGET, optional=_MENU | _WHERE | {Keyword.DEFAULTAUTO}
+    ),
+    SectionType.DEFAULT_MENU: _rules(Keyword.DEFAULTMENU, optional=_SECURE),
+    SectionType.DEFAULT_SECTION: _rules(Keyword.DEFAULT, optional=_SECURE),
+    SectionType.IPL: _rules(
+        Keyword.IMAGE,
+        Keyword.TARGET,
+        optional=_KERNEL | _WHERE | {Keyword.KDUMP, Keyword.SECURE, Keyword.OPTIONAL},
+    ),
+    SectionType.SEGMENT: _rules(Keyword.SEGMENT, Keyword.TARGET),
+    SectionType.DUMP: _rules(Keyword.DUMPTO, optional=frozenset({Keyword.TARGET})),
+    SectionType.TAPE_IPL: _rules(Keyword.IMAGE, Keyword.TAPE, optional=_KERNEL),
+    SectionType.MVDUMP: _rules(Keyword.MVDUMP),
+}
+"""The rules of every type of section that zipl accepts; `DUMPFS` it refuses as deprecated."""
+
+MENU_RULES = _rules(Keyword.TARGET, optional=_MENU | _WHERE)
+"""The rules of a menu."""
+
+_TYPE_KEYWORDS = (
+    (Keyword.TAPE, SectionType.TAPE_IPL),
+    (Keyword.IMAGE, SectionType.IPL),
+    (Keyword.SEGMENT, SectionType.SEGMENT),
+    (Keyword.DUMPTO, SectionType.DUMP),
+    (Keyword.DUMPTOFS, SectionType.DUMPFS),
+    (Keyword.MVDUMP, SectionType.MVDUMP),
+)
+
+
+def section_type(keywords: Mapping[Keyword, object]) -> SectionType | None:
+    """Return what a section with these keywords is, or None (scan_get_section_type)."""
+    found = (kind for keyword, kind in _TYPE_KEYWORDS if keyword in keywords)
+    return next(found, None)

@@ -1,0 +1,135 @@
+"""zipl's tokens: one flat list of zipl.conf and all BLS entries (zipl/include/scan.h).
+
+zipl appends the fields of BLS entries to the tokens of zipl.conf, so an entry whose title
+got lost continues the section before it. Keeping zipl's shape keeps its verdicts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location
+from secboot.formats.bls_scan import BlsKey
+from secboot.formats.zipl_line import ConfLine, Keyword, LineKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from secboot.formats.bls_entry import BlsEntry
+    from secboot.formats.zipl_conf import ZiplConf
+
+
+class TokenKind(StrEnum):
+    """Kinds of tokens, named as zipl names them in messages."""
+
+    SECTION = "section heading"
+    MENU = "menu heading"
+    KEYWORD = "keyword assignment"
+    NUMBER = "number assignment"
+    FLAG = "keyword"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token; `text` is a heading's name or an assignment's value.
+
+    `line` is zipl's line number: 0 for all that does not stand in zipl.conf. `location` is
+    where the text really comes from, `entry` the BLS entry if it comes from one.
+    """
+
+    kind: TokenKind
+    text: str
+    line: int
+    location: Location
+    keyword: Keyword | None = None
+    number: int = 0
+    entry: BlsEntry | None = None
+
+    @property
+    def is_heading(self) -> bool:
+        """Whether a section or menu begins here."""
+        return self.kind in {TokenKind.SECTION, TokenKind.MENU}
+
+
+_CONF_KINDS = {
+    LineKind.SECTION: TokenKind.SECTION,
+    LineKind.MENU: TokenKind.MENU,
+    LineKind.ASSIGNMENT: TokenKind.KEYWORD,
+    LineKind.NUMBER: TokenKind.NUMBER,
+    LineKind.FLAG: TokenKind.FLAG,
+}
+
+_BLS_KEYWORDS = {
+    BlsKey.LINUX: Keyword.IMAGE,
+    BlsKey.OPTIONS: Keyword.PARAMETERS,
+    BlsKey.INITRD: Keyword.RAMDISK,
+}
+
+
+def conf_tokens(conf: ZiplConf) -> list[Token]:
+    """Return the tokens of zipl.conf; lines that zipl refuses give none."""
+    return [
+        _conf_token(line, kind, conf.path)
+        for line in conf.lines
+        if (kind := _CONF_KINDS.get(line.kind)) is not None
+    ]
+
+
+def _conf_token(line: ConfLine, kind: TokenKind, path: str) -> Token:
+    text = line.value.text if line.value is not None else line.name or ""
+    location = Location(path, line.number, line.column)
+    return Token(kind, text, line.number, location, line.keyword, line.position or 0)
+
+
+def entry_tokens(entry: BlsEntry) -> list[Token]:
+    """Return the tokens of a BLS entry as scan_bls_field appends them.
+
+    An entry without a title is refused by zipl; it gets its file's name for a heading
+    here, so that the rest of it can be shown.
+    """
+    tokens = []
+    if not _has_title_line(entry):
+        name = entry.path.rpartition("/")[2]
+        tokens.append(Token(TokenKind.SECTION, name, 0, Location(entry.path), entry=entry))
+    for field in entry.scan.fields:
+        location = Location(entry.path, field.line, field.column)
+        if field.meaning is BlsKey.TITLE:
+            tokens.append(Token(TokenKind.SECTION, field.value, 0, location, entry=entry))
+        elif field.meaning is not None:
+            keyword = _BLS_KEYWORDS[field.meaning]
+            tokens.append(Token(TokenKind.KEYWORD, field.value, 0, location, keyword, entry=entry))
+    return tokens
+
+
+def _has_title_line(entry: BlsEntry) -> bool:
+    return all(problem.code != "bls.no-title" for problem in entry.problems)
+
+
+def find_heading(tokens: Sequence[Token], name: str, kind: TokenKind, start: int = 0) -> int | None:
+    """Return where the first heading of `kind` called `name` is (scan_find_section)."""
+    for index in range(start, len(tokens)):
+        if tokens[index].kind is kind and tokens[index].text == name:
+            return index
+    return None
+
+
+def section_body(tokens: Sequence[Token], heading: int) -> list[Token]:
+    """Return the tokens from behind `heading` to the next heading or the end."""
+    return list(takewhile(lambda token: not token.is_heading, _from(tokens, heading + 1)))
+
+
+def leading_keywords(tokens: Sequence[Token], heading: int) -> dict[Keyword, Token]:
+    """Return the keyword assignments of a section as get_section_job collects them.
+
+    It stops at the first other token, and the last of several assignments wins.
+    """
+    body = section_body(tokens, heading)
+    assigned = takewhile(lambda token: token.kind is TokenKind.KEYWORD, body)
+    return {token.keyword: token for token in assigned if token.keyword is not None}
+
+
+def _from(tokens: Sequence[Token], start: int) -> Iterator[Token]:
+    return (tokens[index] for index in range(start, len(tokens)))

@@ -1,0 +1,61 @@
+"""zipl's version, and what depends on it.
+
+The releases are those of s390-tools' CHANGELOG.md; distributions carry some of these
+features earlier, as patches. The comparison with real binaries covers 2.16 and 2.40.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PATTERN = re.compile(r"\bversion\s+(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ZiplVersion:
+    """A release of s390-tools, such as 2.40.0."""
+
+    major: int
+    minor: int
+    patch: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> ZiplVersion | None:
+        """Read the output of ``zipl --version``, or None if it holds no version."""
+        found = _PATTERN.search(text)
+        if found is None:
+            return None
+        return cls(int(found[1]), int(found[2]), int(found[3] or 0))
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    @property
+    def knows_optional(self) -> bool:
+        """Whether `optional=` is a keyword: upstream since 2.21, in Debian's 2.16 as a patch."""
+        return self >= ZiplVersion(2, 16)
+
+    @property
+    def reads_environment(self) -> bool:
+        """Whether there is a zIPL environment, and so ``${NAME}`` in parameters (2.18)."""
+        return self >= ZiplVersion(2, 18)
+
+    @property
+    def asks_image_for_limit(self) -> bool:
+        """Whether the kernel image says how long a parameter line may be (2.20)."""
+        return self >= ZiplVersion(2, 20)
+
+    @property
+    def bls_inherits_target(self) -> bool:
+        """Whether BLS entries inherit `target` from the default section or menu (2.21)."""
+        return self >= ZiplVersion(2, 21)
+
+    @property
+    def sorts_bls_by_version(self) -> bool:
+        """Whether BLS entries are sorted by `version` when each file has one (2.22)."""
+        return self >= ZiplVersion(2, 22)
+
+
+CURRENT = ZiplVersion(2, 40)
+"""The release to assume where the installed one is not known."""
