@@ -1,0 +1,203 @@
+"""Requirements on parameters that secboot knows nothing about but their names and values.
+
+Names are matched as whoever reads them would (`secboot.kernel.names`): ``-`` and ``_`` are the
+same for the kernel, so ``kvm.nested-x=1`` meets what is asked of ``kvm.nested_x`` and is left
+as it is. What has to be written is written with the name that the profile gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot.formats.kernel_cmdline import parameter_text
+from secboot.kernel import names
+from secboot.profile.requirement import Judgement, Requirement, listed, put
+from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
+from secboot.profile.wish import Operator, Wish, unambiguous_text
+
+if TYPE_CHECKING:
+    from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.profile.nodes import Scalar
+    from secboot.profile.problems import Problems
+
+
+@dataclass(frozen=True, slots=True)
+class _NamedRequirement(Requirement):
+    def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
+        """The words that the reader of this parameter takes for it."""
+        return names.occurrences(line, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ExactRequirement(_NamedRequirement):
+    """Given with this value, and with no other; the empty value is ``name=``."""
+
+    value: str
+
+    def describe(self) -> str:
+        """Say what is required."""
+        return f"{parameter_text(self.name, self.value)}"
+
+    def _judge(self, line: CommandLine) -> Judgement:
+        present = self.occurrences(line)
+        if not present:
+            return Judgement(met=False, reason=f"{self.name} is not given")
+        others = tuple(each for each in present if each.value != self.value)
+        if others:
+            return Judgement(met=False, reason=f"{listed(others)} is given")
+        return Judgement(met=True, reason=f"{listed(present)} is given")
+
+    def _change(self, line: CommandLine) -> CommandLine:
+        return put(line, self.occurrences(line), parameter_text(self.name, self.value))
+
+
+@dataclass(frozen=True, slots=True)
+class IncludesRequirement(_NamedRequirement):
+    """Each of these values is given by some occurrence; all other occurrences stay."""
+
+    values: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Say what is required."""
+        texts = [parameter_text(self.name, value) for value in self.values]
+        return f"{' and '.join(texts)} among the {self.name} parameters"
+
+    def _judge(self, line: CommandLine) -> Judgement:
+        missing = self._missing(line)
+        if missing:
+            texts = " ".join(parameter_text(self.name, value) for value in missing)
+            return Judgement(met=False, reason=f"{texts} is missing")
+        return Judgement(met=True, reason=f"{listed(self.occurrences(line))} is given")
+
+    def _change(self, line: CommandLine) -> CommandLine:
+        for value in self._missing(line):
+            line = line.append(parameter_text(self.name, value))
+        return line
+
+    def _missing(self, line: CommandLine) -> tuple[str, ...]:
+        given = {each.value for each in self.occurrences(line)}
+        return tuple(value for value in self.values if value not in given)
+
+
+@dataclass(frozen=True, slots=True)
+class PresentRequirement(_NamedRequirement):
+    """Given, with whatever value or none; written as the bare name where it is missing."""
+
+    def describe(self) -> str:
+        """Say what is required."""
+        return f"{self.name} present"
+
+    def _judge(self, line: CommandLine) -> Judgement:
+        present = self.occurrences(line)
+        if present:
+            return Judgement(met=True, reason=f"{listed(present)} is given")
+        return Judgement(met=False, reason=f"{self.name} is not given")
+
+    def _change(self, line: CommandLine) -> CommandLine:
+        return line.append(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentRequirement(_NamedRequirement):
+    """Not given, with no value whatever."""
+
+    def describe(self) -> str:
+        """Say what is required."""
+        return f"{self.name} absent"
+
+    def _judge(self, line: CommandLine) -> Judgement:
+        present = self.occurrences(line)
+        if present:
+            return Judgement(met=False, reason=f"{listed(present)} is given")
+        return Judgement(met=True, reason=f"{self.name} is not given")
+
+    def _change(self, line: CommandLine) -> CommandLine:
+        return line.remove(*self.occurrences(line))
+
+
+_VALUE_SCHEMA = {
+    "type": ["string", "integer", "number"],
+    # Printable ASCII without the double quote, which nothing escapes for the kernel.
+    "pattern": "^[ !#-~]*$",
+}
+
+
+def _make(wish: Wish, problems: Problems) -> Requirement | None:
+    if wish.operator is Operator.ABSENT:
+        return AbsentRequirement(wish.name, wish.location)
+    if wish.operator is Operator.PRESENT:
+        return PresentRequirement(wish.name, wish.location)
+    values = [_value(wish.name, scalar, problems) for scalar in wish.values]
+    texts = tuple(value for value in values if value is not None)
+    if len(texts) < len(values):
+        return None
+    if wish.operator is Operator.INCLUDES:
+        return IncludesRequirement(wish.name, wish.location, texts)
+    if names.is_multi_valued(wish.name):
+        problems.error(
+            f"{wish.name} can be given several times, so a single value would replace the others",
+            wish.location,
+            f"write {wish.name}: [{texts[0]}] to have it among them",
+        )
+        return None
+    return ExactRequirement(wish.name, wish.location, texts[0])
+
+
+def _value(name: str, scalar: Scalar, problems: Problems) -> str | None:
+    text = unambiguous_text(
+        scalar,
+        problems,
+        instead=f"put it in quotes if the kernel shall get this text; {name}: {{present: true}} "
+        f"is the parameter without a value, {name}: '' is {name}= with nothing behind it",
+    )
+    if text is None:
+        return None
+    fault = _fault(text)
+    if fault:
+        problems.error(f"the value of {name} {fault}", scalar.location, _VALUE_HINT)
+        return None
+    return text
+
+
+_VALUE_HINT = "a value is printable ASCII in one line, without a double quote; blanks are fine"
+
+
+def _fault(text: str) -> str | None:
+    if not text.isascii():
+        return "has a character that isn't ASCII: the kernel would take the line for EBCDIC"
+    if '"' in text:
+        return "has a double quote, which the kernel would take for its own"
+    if "\n" in text or "\r" in text:
+        return "goes over several lines"
+    return None if text.isprintable() else "has a control character"
+
+
+RULES = ParameterRules(
+    "any other kernel parameter",
+    (
+        Form(
+            Operator.EXACTLY,
+            "this value and no other: an occurrence with another one is replaced. `''` is "
+            "`name=`. Not for parameters that can be given several times",
+            "'1'",
+            _VALUE_SCHEMA,
+        ),
+        Form(
+            Operator.INCLUDES,
+            "each of these values is given, in whatever order; other occurrences stay. What is "
+            "missing is added at the end (the last `console=` is the one that `/dev/console` is)",
+            "[ttysclp0, hvc0]",
+            _VALUE_SCHEMA,
+        ),
+        Form(
+            Operator.PRESENT,
+            "given, with or without a value; written without",
+            "{present: true}",
+            TRUE_SCHEMA,
+        ),
+        Form(Operator.ABSENT, "not given, with no value", "{absent: true}", TRUE_SCHEMA),
+    ),
+    _make,
+)
+"""How a profile asks for a parameter that has no rules of its own."""

@@ -1,0 +1,252 @@
+"""Read a profile with all that it extends."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from secboot.kernel.names import canonical
+from secboot.profile.document import read_document
+from secboot.profile.entries import EntryScope, EntrySelection
+from secboot.profile.fields import (
+    ENTRY_FIELDS,
+    FORMAT_VERSION,
+    PROFILE_FIELDS,
+    PROFILE_NAME_PATTERN,
+)
+from secboot.profile.mapping import (
+    read_boolean,
+    read_choice,
+    read_fields,
+    read_name,
+    read_scalars,
+    read_text,
+    read_texts,
+)
+from secboot.profile.nodes import Mapping, Node, Scalar
+from secboot.profile.parameters import read_parameters
+from secboot.profile.problems import Problems, ProfileProblem
+from secboot.profile.profile import Profile, Role
+from secboot.profile.search import ProfileFiles, ProfileText, find_by_name, find_profile
+
+if TYPE_CHECKING:
+    from secboot.profile.requirement import Requirement
+
+CHAIN_LIMIT = 8
+"""How many profiles may extend one another."""
+
+
+@dataclass(slots=True)
+class _Layer:
+    """What one file says; None where it says nothing."""
+
+    role: Role | None = None
+    description: str | None = None
+    extends: Scalar | None = None
+    drop: tuple[Scalar, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    entries: EntrySelection | None = None
+
+
+def load_profile(reference: str, files: ProfileFiles) -> Profile:
+    """Find a profile by name or path (`find_profile`) and read it.
+
+    Raises UsageError if there is none, ProfileError with everything that is wrong with it.
+    """
+    return parse_profile(find_profile(reference, files), files)
+
+
+def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
+    """Read a profile from its text; `files` is asked only for what it extends."""
+    problems = Problems()
+    sources, layers = _read_chain(source, files, problems)
+    requirements = _merge_requirements(layers, problems)
+    problems.require_none()
+    return Profile(
+        name=source.name,
+        version=FORMAT_VERSION,
+        role=next((layer.role for layer in layers if layer.role), None),
+        description=next((layer.description for layer in layers if layer.description), ""),
+        requirements=requirements,
+        entries=next((layer.entries for layer in layers if layer.entries), EntrySelection()),
+        path=source.path,
+        digest=_digest(sources),
+        chain=tuple(each.path for each in sources),
+        warnings=_warnings(requirements),
+    )
+
+
+def _read_chain(
+    source: ProfileText, files: ProfileFiles, problems: Problems
+) -> tuple[list[ProfileText], list[_Layer]]:
+    """The texts from the profile itself to what extends nothing, and what each says."""
+    sources = [source]
+    layers = [_read_layer(source, problems)]
+    while layers[-1].extends is not None:
+        wanted = layers[-1].extends
+        paths = [each.path for each in sources]
+        found = _extended(wanted, files, paths, problems)
+        if found is None:
+            break
+        sources.append(found)
+        layers.append(_read_layer(found, problems))
+    return sources, layers
+
+
+def _extended(
+    wanted: Scalar, files: ProfileFiles, paths: list[str], problems: Problems
+) -> ProfileText | None:
+    if len(paths) >= CHAIN_LIMIT:
+        problems.error(
+            f"more than {CHAIN_LIMIT} profiles extend one another",
+            wanted.location,
+            " extends ".join(paths),
+        )
+        return None
+    found = find_by_name(wanted.text, files, paths)
+    if found is not None:
+        return found
+    again = find_by_name(wanted.text, files, ())
+    if again is not None:
+        circle = " extends ".join([*paths[paths.index(again.path) :], again.path])
+        problems.error(f"{wanted.text!r} extends itself", wanted.location, circle)
+    else:
+        problems.error(
+            f"there is no profile {wanted.text!r} to extend",
+            wanted.location,
+            "profiles are extended by name; `secboot profile list` shows them",
+        )
+    return None
+
+
+def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
+    node = read_document(source.text, source.path, problems)
+    if node is None:
+        return _Layer()
+    if not isinstance(node, Mapping):
+        problems.error(
+            "a profile is a mapping of keys", node.location, "it starts with `version: 1`"
+        )
+        return _Layer()
+    layer = _Layer()
+    found = read_fields(node, PROFILE_FIELDS, problems)
+    readers = {
+        "version": _read_version,
+        "role": _read_role,
+        "description": _read_description,
+        "extends": _read_extends,
+        "drop": _read_drop,
+        "parameters": _read_parameters,
+        "entries": _read_entries,
+    }
+    for key, reader in readers.items():
+        if key in found:
+            reader(layer, found[key], problems)
+    if "parameters" not in found and "extends" not in found:
+        problems.error(
+            "the profile asks for nothing", node.location, "add `parameters`, or `extends`"
+        )
+    if "drop" in found and "extends" not in found:
+        problems.error(
+            "there is nothing to drop from: the profile extends no other", found["drop"].location
+        )
+    return layer
+
+
+def _read_version(_layer: _Layer, node: Node, problems: Problems) -> None:
+    if isinstance(node, Scalar) and node.plain and node.text == str(FORMAT_VERSION):
+        return
+    said = repr(node.text) if isinstance(node, Scalar) else "this"
+    problems.error(
+        f"{said} is no version of the profile format that this secboot knows",
+        node.location,
+        f"write `version: {FORMAT_VERSION}`",
+    )
+
+
+def _read_role(layer: _Layer, node: Node, problems: Problems) -> None:
+    role = read_choice(node, "role", tuple(Role), problems)
+    layer.role = Role(role) if role else None
+
+
+def _read_description(layer: _Layer, node: Node, problems: Problems) -> None:
+    layer.description = read_text(node, "`description`", problems)
+
+
+def _read_extends(layer: _Layer, node: Node, problems: Problems) -> None:
+    name = read_text(node, "`extends`", problems)
+    if name is None or not isinstance(node, Scalar):
+        return
+    if not re.match(PROFILE_NAME_PATTERN, name):
+        problems.error(
+            f"{name!r} is no name of a profile",
+            node.location,
+            "profiles are extended by name, from the directories that are searched",
+        )
+        return
+    layer.extends = Scalar(name, node.plain, node.location)
+
+
+def _read_drop(layer: _Layer, node: Node, problems: Problems) -> None:
+    names = read_scalars(node, "`drop`", problems)
+    layer.drop = tuple(each for each in names if read_name(each, problems) is not None)
+
+
+def _read_parameters(layer: _Layer, node: Node, problems: Problems) -> None:
+    layer.requirements = read_parameters(node, problems)
+
+
+def _read_entries(layer: _Layer, node: Node, problems: Problems) -> None:
+    if not isinstance(node, Mapping):
+        scope = read_choice(node, "choice of entries", tuple(EntryScope), problems)
+        layer.entries = EntrySelection(EntryScope(scope)) if scope else None
+        return
+    found = read_fields(node, ENTRY_FIELDS, problems)
+    if not node.items:
+        problems.error("`entries` is an empty mapping", node.location, "write `entries: all`")
+    patterns = {
+        key: read_texts(found[key], f"`{key}`", problems)
+        for key in ("include", "exclude")
+        if key in found
+    }
+    rescue = read_boolean(found["rescue"], "`rescue`", problems) if "rescue" in found else True
+    layer.entries = EntrySelection(
+        include=patterns.get("include", ()),
+        exclude=patterns.get("exclude", ()),
+        rescue=rescue is not False,
+    )
+
+
+def _merge_requirements(layers: list[_Layer], problems: Problems) -> tuple[Requirement, ...]:
+    """From what extends nothing upwards: each layer drops, replaces in place, and adds."""
+    merged: dict[str, Requirement] = {}
+    for layer in reversed(layers):
+        for dropped in layer.drop:
+            if merged.pop(canonical(dropped.text), None) is None:
+                problems.error(
+                    f"{dropped.text!r} is not asked for by what is extended, so it can't be "
+                    "dropped",
+                    dropped.location,
+                )
+        for requirement in layer.requirements:
+            merged[canonical(requirement.name)] = requirement
+    return tuple(merged.values())
+
+
+def _warnings(requirements: tuple[Requirement, ...]) -> tuple[ProfileProblem, ...]:
+    found = ((each.caution(), each.location) for each in requirements)
+    return tuple(
+        ProfileProblem(caution.message, location, caution.hint)
+        for caution, location in found
+        if caution is not None
+    )
+
+
+def _digest(sources: list[ProfileText]) -> str:
+    """Over the digests of the texts, so that no two chains can run together to the same one."""
+    whole = sha256()
+    for source in sources:
+        whole.update(sha256(source.text.encode("utf-8", "surrogateescape")).digest())
+    return whole.hexdigest()

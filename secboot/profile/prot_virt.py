@@ -1,0 +1,149 @@
+"""The requirement on ``prot_virt=``: Secure Execution hosting on, off, or not mentioned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from secboot.kernel import prot_virt
+from secboot.profile.requirement import Judgement, Requirement, listed, put
+from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
+from secboot.profile.wish import Operator, Wish, unambiguous_text
+
+if TYPE_CHECKING:
+    from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.profile.problems import Problems
+
+
+class Hosting(StrEnum):
+    """What can be asked of it."""
+
+    ON = "on"
+    OFF = "off"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class ProtVirtRequirement(Requirement):
+    """`hosting` as wanted.
+
+    ON is met by any occurrence that enables. OFF is met when none does: the kernel's default
+    is off, so every enabling occurrence is removed and nothing put in its place. ABSENT asks
+    for no occurrence at all, an ineffective one included.
+    """
+
+    hosting: Hosting
+
+    def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
+        """All ``prot_virt`` words: the boot code reads those behind ``--`` too."""
+        return prot_virt.occurrences(line)
+
+    def describe(self) -> str:
+        """Say what is required."""
+        if self.hosting is Hosting.ON:
+            return "prot_virt on (prot_virt=1)"
+        return f"prot_virt {self.hosting}"
+
+    def _judge(self, line: CommandLine) -> Judgement:
+        enabling = prot_virt.enabling(line)
+        if self.hosting is Hosting.ON:
+            return _judge_on(line, enabling)
+        if enabling:
+            return Judgement(met=False, reason=_enabled(line, enabling))
+        present = self.occurrences(line)
+        if present and self.hosting is Hosting.ABSENT:
+            return Judgement(met=False, reason=f"{listed(present)} is given")
+        reason = f"{listed(present)} does not enable it" if present else "prot_virt is not given"
+        return Judgement(met=True, reason=reason)
+
+    def _change(self, line: CommandLine) -> CommandLine:
+        if self.hosting is Hosting.ON:
+            before = tuple(each for each in self.occurrences(line) if not each.after_dashdash)
+            return put(line, before, f"{prot_virt.NAME}=1")
+        if self.hosting is Hosting.OFF:
+            return line.remove(*prot_virt.enabling(line))
+        return line.remove(*self.occurrences(line))
+
+
+def _judge_on(line: CommandLine, enabling: tuple[Parameter, ...]) -> Judgement:
+    if enabling:
+        return Judgement(met=True, reason=_enabled(line, enabling))
+    present = prot_virt.occurrences(line)
+    if present:
+        return Judgement(met=False, reason=f"{_disabled(present)}")
+    misspelt = prot_virt.misspelt(line)
+    if misspelt:
+        return Judgement(
+            met=False,
+            reason=f"the kernel does not know {listed(misspelt)}: it reads prot_virt only",
+        )
+    return Judgement(met=False, reason="prot_virt is not given, and off by default")
+
+
+def _enabled(line: CommandLine, enabling: tuple[Parameter, ...]) -> str:
+    others = [each for each in prot_virt.occurrences(line) if each not in enabling]
+    if others:
+        return f"{listed(enabling)} enables it, and {listed(tuple(others))} beside it does not undo that"
+    return f"{listed(enabling)} enables it"
+
+
+def _disabled(present: tuple[Parameter, ...]) -> str:
+    unknown = tuple(each for each in present if prot_virt.truth(each.value) is None)
+    if unknown:
+        return f"{listed(unknown)} does not enable it: the kernel takes 1, y or on"
+    return f"{listed(present)} leaves it off"
+
+
+_SPELLINGS = {
+    "1": Hosting.ON, "on": Hosting.ON, "y": Hosting.ON, "yes": Hosting.ON,
+    "0": Hosting.OFF, "off": Hosting.OFF, "n": Hosting.OFF, "no": Hosting.OFF,
+}  # fmt: skip
+
+
+def _make(wish: Wish, problems: Problems) -> Requirement | None:
+    if wish.operator is Operator.ABSENT:
+        return ProtVirtRequirement(wish.name, wish.location, Hosting.ABSENT)
+    scalar = wish.values[0]
+    text = unambiguous_text(scalar, problems, instead=f"write {_number(scalar.text)}")
+    if text is None:
+        return None
+    hosting = _SPELLINGS.get(text.lower())
+    if hosting is None:
+        problems.error(
+            f"the kernel takes no {text!r} for prot_virt",
+            scalar.location,
+            "write 1 to switch it on, 0 to switch it off",
+        )
+        return None
+    return ProtVirtRequirement(wish.name, wish.location, hosting)
+
+
+def _number(text: str) -> str:
+    return {"true": "1", "y": "1", "yes": "1", "on": "1"}.get(
+        text.lower(), "0" if text.lower() in {"false", "n", "no", "off"} else "1 or 0"
+    )
+
+
+RULES = ParameterRules(
+    "hosting of Secure Execution guests on a KVM host",
+    (
+        Form(
+            Operator.EXACTLY,
+            "`1` switches hosting on: met by whatever the kernel takes for it, written as "
+            "`prot_virt=1`. `0` switches it off: every occurrence that enables is removed and "
+            "nothing written, since off is the kernel's default. (`'on'`, `'off'`, `'yes'`, "
+            "`'no'`, in quotes, are taken too.)",
+            "1",
+            {"enum": [0, 1, *_SPELLINGS]},
+        ),
+        Form(
+            Operator.ABSENT,
+            "no `prot_virt` on the line at all, not even one that does nothing",
+            "{absent: true}",
+            TRUE_SCHEMA,
+        ),
+    ),
+    _make,
+)
+"""How a profile asks for ``prot_virt``."""

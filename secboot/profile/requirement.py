@@ -1,0 +1,101 @@
+"""What a profile asks of one parameter, and how a parameter line is judged and changed by it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot.kernel.encoding import require_editable, unreadable
+
+if TYPE_CHECKING:
+    from secboot.errors import Location
+    from secboot.formats.kernel_cmdline import CommandLine, Parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether a line meets a requirement, and why: `reason` is one short sentence."""
+
+    met: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Why what is required may not be what is wanted, and what may be better."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement(ABC):
+    """What is asked of the parameter `name`; `location` is where the profile says so.
+
+    For every line that can be edited at all, ``judge(fulfil(line))`` is met, ``fulfil`` of a
+    line that is met is that line, and no parameter of another name is changed or moved.
+    """
+
+    name: str
+    location: Location
+
+    def judge(self, line: CommandLine) -> Judgement:
+        """Tell whether the kernel would read in this line what is required."""
+        problem = unreadable(line.text)
+        if problem:
+            return Judgement(met=False, reason=problem.reason)
+        return self._judge(line)
+
+    def fulfil(self, line: CommandLine) -> CommandLine:
+        """Give the line as it has to be, changed in as little as that takes.
+
+        A line that meets the requirement comes back as it is, however it is spelled. What is
+        wrong gets replaced where it stands; what is missing is added before ``--``. Raises
+        RefusedError for a line that can't be edited (`secboot.kernel.encoding`).
+        """
+        if self.judge(line).met:
+            return line
+        require_editable(line)
+        return self._change(line)
+
+    def caution(self) -> Caution | None:
+        """What a person should know before this is asked of a machine, if anything."""
+        return None
+
+    @abstractmethod
+    def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
+        """The words of the line that this requirement is about, in order."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Say what is required: ``swiotlb at least 512 MiB (262144 blocks of 2 KiB)``."""
+
+    @abstractmethod
+    def _judge(self, line: CommandLine) -> Judgement: ...
+
+    @abstractmethod
+    def _change(self, line: CommandLine) -> CommandLine: ...
+
+
+def put(line: CommandLine, replaced: tuple[Parameter, ...], text: str) -> CommandLine:
+    """Write `text` in the place of the first of `replaced` and take out the others.
+
+    What stands behind ``--`` is no place for a parameter: with nothing to replace before it,
+    the text is appended.
+    """
+    first = next((each for each in replaced if not each.after_dashdash), None)
+    if first is None:
+        return line.remove(*replaced).append(text)
+    # The others are removed first, from a line whose positions up to `first` don't change.
+    shorter = line.remove(*(each for each in replaced if each != first))
+    moved = next(each for each in shorter.parameters if each.start >= first.start)
+    return shorter.replace(moved, text)
+
+
+def listed(parameters: tuple[Parameter, ...]) -> str:
+    """Name parameters in a sentence as they are written: ``a=1 and a=2``."""
+    texts = [parameter.text for parameter in parameters]
+    if len(texts) < 2:
+        return "".join(texts)
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"

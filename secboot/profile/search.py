@@ -1,0 +1,105 @@
+"""Where profiles are found: the site's, the distribution's, then those that come with secboot."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from secboot.errors import UsageError
+from secboot.profile.fields import PROFILE_NAME_PATTERN
+from secboot.profile.mapping import closest
+from secboot.profile.shipped import SHIPPED, shipped_path, shipped_text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+SEARCH_PATH = ("/etc/secboot/profiles", "/usr/share/secboot/profiles")
+"""Directories, both inside the root; a name in an earlier one hides the same in a later one."""
+SUFFIX = ".yaml"
+
+
+class ProfileFiles(Protocol):
+    """How profiles are reached: the caller decides what tree the paths are in."""
+
+    def read_text(self, path: str) -> str | None:
+        """The content, UTF-8 with surrogate escapes; None if there is no such file.
+
+        Any other failure raises a SecbootError.
+        """
+
+    def list_names(self, directory: str) -> tuple[str, ...]:
+        """The names in a directory; none if there is no such directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileText:
+    """A profile that was found: its name, its path as messages show it, and its text."""
+
+    name: str
+    path: str
+    text: str
+
+
+def find_profile(reference: str, files: ProfileFiles) -> ProfileText:
+    """Find what a person calls a profile: a name, or a path, which has a ``/`` or ``.yaml``.
+
+    Raises UsageError where there is none, with the name that was probably meant.
+    """
+    if "/" in reference or reference.endswith(SUFFIX):
+        text = files.read_text(reference)
+        if text is None:
+            raise UsageError(f"there is no profile file {reference}")
+        name = reference.rsplit("/", 1)[-1].removesuffix(SUFFIX)
+        return ProfileText(name, reference, text)
+    found = find_by_name(reference, files, ())
+    if found is None:
+        known = dict.fromkeys(each.name for each in _candidates(files))
+        raise UsageError(
+            f"there is no profile {reference!r} in {', '.join(SEARCH_PATH)} or in secboot itself",
+            hint=closest(reference, known),
+        )
+    return found
+
+
+def find_by_name(name: str, files: ProfileFiles, without: Collection[str]) -> ProfileText | None:
+    """The first profile of this name in the search order whose path isn't one of `without`."""
+    if not re.match(PROFILE_NAME_PATTERN, name):
+        return None
+    for directory in SEARCH_PATH:
+        path = f"{directory}/{name}{SUFFIX}"
+        text = files.read_text(path) if path not in without else None
+        if text is not None:
+            return ProfileText(name, path, text)
+    path = shipped_path(name)
+    text = shipped_text(name) if path not in without else None
+    return ProfileText(name, path, text) if text is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A profile's name and path; `hidden` if the same name comes earlier in the search."""
+
+    name: str
+    path: str
+    hidden: bool
+
+
+def available_profiles(files: ProfileFiles) -> tuple[Candidate, ...]:
+    """All profiles that there are, in search order, without reading them."""
+    seen: set[str] = set()
+    result = []
+    for each in _candidates(files):
+        result.append(Candidate(each.name, each.path, each.name in seen))
+        seen.add(each.name)
+    return tuple(result)
+
+
+def _candidates(files: ProfileFiles) -> Iterator[Candidate]:
+    for directory in SEARCH_PATH:
+        for entry in sorted(files.list_names(directory)):
+            name = entry.removesuffix(SUFFIX)
+            if entry.endswith(SUFFIX) and re.match(PROFILE_NAME_PATTERN, name):
+                yield Candidate(name, f"{directory}/{entry}", hidden=False)
+    for name in SHIPPED:
+        yield Candidate(name, shipped_path(name), hidden=False)

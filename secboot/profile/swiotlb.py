@@ -1,0 +1,191 @@
+"""The requirement on ``swiotlb=``: the size of a secure guest's bounce buffer.
+
+One ``swiotlb=`` remains where a line has to be changed. It keeps the areas and ``force`` that
+the kernel read there, and a number that is large enough; ``noforce`` goes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from secboot.kernel import swiotlb
+from secboot.kernel.swiotlb import Generation, SwiotlbReading, size_text
+from secboot.profile.requirement import Caution, Judgement, Requirement, listed, put
+from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
+from secboot.profile.size import SIZE_PATTERN, read_blocks
+from secboot.profile.wish import Operator, Wish, unambiguous_text
+
+if TYPE_CHECKING:
+    from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.profile.problems import Problems
+
+
+SMALL_BLOCKS = 65536
+"""128 MiB. Less has been seen to run full; IBM recommends 512 MiB for most guests."""
+LARGEST_POWER_OF_TWO = 524288
+"""1 GiB: above it, kernels since 6.0 round up to 2 GiB, which is more than they can place."""
+
+
+class Bound(StrEnum):
+    """How a size is meant."""
+
+    AT_LEAST = "at least"
+    EXACTLY = "exactly"
+
+
+@dataclass(frozen=True, slots=True)
+class SwiotlbSizeRequirement(Requirement):
+    """A buffer of so many blocks of 2 KiB, or more of them.
+
+    Sizes are compared as kernels before 6.0 set them up, since later ones only ever round
+    further up: what suffices there suffices everywhere, and the next kernel may be either.
+    """
+
+    bound: Bound
+    blocks: int
+
+    def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
+        """The ``swiotlb`` words up to ``--``."""
+        return swiotlb.occurrences(line)
+
+    def describe(self) -> str:
+        """Say what is required, in bytes and in blocks."""
+        return f"swiotlb {self.bound} {size_text(self.blocks)} ({self.blocks} blocks of 2 KiB)"
+
+    def caution(self) -> Caution | None:
+        """Warn of a small buffer, and of sizes that kernels since 6.0 round up."""
+        newest = size_text(swiotlb.rounded(self.blocks, Generation.SINCE_6_0))
+        size = size_text(self.blocks)
+        if self.blocks < SMALL_BLOCKS:
+            return Caution(
+                f"a bounce buffer of {size} is small: devices under load can fill it",
+                "IBM recommends 512 MiB for most guests",
+            )
+        if self.blocks > LARGEST_POWER_OF_TWO:
+            return Caution(
+                f"kernels since 6.0 round {size} up to {newest}, can't place that below 2 GiB "
+                "and fall back to 1 GiB",
+                "ask for 1 GiB at most",
+            )
+        if newest != size:
+            return Caution(
+                f"kernels since 6.0 round {size} up to {newest}",
+                "a power of two is the same everywhere",
+            )
+        return None
+
+    def _judge(self, line: CommandLine) -> Judgement:
+        reading = swiotlb.read(line, Generation.BEFORE_6_0)
+        said = _read_as(reading)
+        if reading.noforce:
+            return Judgement(
+                met=False, reason="noforce leaves a Secure Execution guest without bounce buffer"
+            )
+        if reading.blocks >= swiotlb.LIMIT_BLOCKS:
+            return Judgement(met=False, reason=f"{said}; it must fit below 2 GiB")
+        if self._suffices(reading):
+            return Judgement(met=True, reason=said)
+        return Judgement(
+            met=False, reason=f"{said}; {self.bound} {size_text(self.blocks)} is wanted"
+        )
+
+    def _change(self, line: CommandLine) -> CommandLine:
+        present = self.occurrences(line)
+        reading = swiotlb.read(line, Generation.BEFORE_6_0)
+        newest = swiotlb.read(line, Generation.SINCE_6_0)
+        keeps = (
+            reading.numbered and self._suffices(reading) and reading.blocks < swiotlb.LIMIT_BLOCKS
+        )
+        blocks = reading.blocks if keeps else self.blocks
+        # Without a comma it is a stray digit that the kernel takes for the areas (`08`).
+        meant = any("," in (each.value or "") for each in present)
+        areas = f",{newest.areas}" if meant and newest.areas else ""
+        force = ",force" if newest.force else ""
+        return put(line, present, f"{swiotlb.NAME}={blocks}{areas}{force}")
+
+    def _suffices(self, reading: SwiotlbReading) -> bool:
+        wanted = swiotlb.rounded(self.blocks, Generation.BEFORE_6_0)
+        if self.bound is Bound.AT_LEAST:
+            return reading.blocks >= wanted
+        return reading.blocks == wanted
+
+
+@dataclass(frozen=True, slots=True)
+class SwiotlbAbsentRequirement(Requirement):
+    """No ``swiotlb=`` that the kernel would read; one behind ``--`` is init's business."""
+
+    def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
+        """The ``swiotlb`` words up to ``--``."""
+        return swiotlb.occurrences(line)
+
+    def describe(self) -> str:
+        """Say what is required."""
+        return "swiotlb absent"
+
+    def _judge(self, line: CommandLine) -> Judgement:
+        present = self.occurrences(line)
+        if present:
+            return Judgement(met=False, reason=f"{listed(present)} is given")
+        return Judgement(met=True, reason="swiotlb is not given")
+
+    def _change(self, line: CommandLine) -> CommandLine:
+        return line.remove(*self.occurrences(line))
+
+
+def _read_as(reading: SwiotlbReading) -> str:
+    """Say what the number in the line means to the kernel: ``512M is read as 512 blocks``."""
+    size = f"{reading.blocks} blocks = {size_text(reading.blocks)}"
+    if reading.numbered is None:
+        return f"no size is given, so the kernel's default holds: {size}"
+    written = reading.numbered.value or ""
+    number, rest = swiotlb.parse_unsigned(written)
+    if rest and not rest.startswith(","):
+        return f"{reading.numbered.text} is read as {size}: {rest!r} is ignored"
+    if written != str(number) and not written.startswith(f"{number},"):
+        return f"{reading.numbered.text} is read as {size}"
+    return f"{reading.numbered.text} is {size}"
+
+
+def _make(wish: Wish, problems: Problems) -> Requirement | None:
+    if wish.operator is Operator.ABSENT:
+        return SwiotlbAbsentRequirement(wish.name, wish.location)
+    scalar = wish.values[0]
+    text = unambiguous_text(scalar, problems, instead="write a size like '512 MiB'")
+    blocks = read_blocks(scalar, problems) if text is not None else None
+    if blocks is None:
+        return None
+    if blocks >= swiotlb.LIMIT_BLOCKS:
+        problems.error(
+            f"{scalar.text} is too much: the kernel places the buffer below 2 GiB, in one piece",
+            scalar.location,
+            "the largest size that every kernel can place is 1 GiB",
+        )
+        return None
+    bound = Bound.AT_LEAST if wish.operator is Operator.AT_LEAST else Bound.EXACTLY
+    return SwiotlbSizeRequirement(wish.name, wish.location, bound, blocks)
+
+
+_SIZE_SCHEMA = {"type": "string", "pattern": SIZE_PATTERN}
+
+RULES = ParameterRules(
+    "the bounce buffer of a guest in Secure Execution mode",
+    (
+        Form(
+            Operator.AT_LEAST,
+            "a buffer of this size or more: a larger one stays as it is",
+            "{at_least: 512 MiB}",
+            _SIZE_SCHEMA,
+        ),
+        Form(
+            Operator.EXACTLY,
+            "a buffer of this size, before kernels since 6.0 round it up to a power of two",
+            "262144 blocks",
+            _SIZE_SCHEMA,
+        ),
+        Form(Operator.ABSENT, "no `swiotlb` on the line", "{absent: true}", TRUE_SCHEMA),
+    ),
+    _make,
+)
+"""How a profile asks for ``swiotlb``: sizes as `secboot.profile.size` reads them."""
