@@ -31,6 +31,7 @@ from secboot.machine.file_errors import (
     TooLargeError,
     WrongKindError,
     errors_about,
+    file_error,
 )
 from secboot.machine.syscalls import UnavailableError, exchange, rename_new
 from secboot.visible import visible
@@ -178,6 +179,36 @@ class OpenDirectory:
             finally:
                 os.close(file)
 
+    def create(self, name: str, data: bytes) -> None:
+        """Create the private file `name` (mode 0600); nothing brings it to the disk."""
+        with errors_about(self.shown(name)):
+            file = os.open(encode(name), _CREATE_FLAGS, 0o600, dir_fd=self._fd)
+            try:
+                _write_all(file, data)
+            finally:
+                os.close(file)
+
+    def open_file(self, name: str, flags: int) -> int:
+        """Open the regular file `name`, made with mode 0600 if `flags` ask for it."""
+        with errors_about(self.shown(name)):
+            flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            file = os.open(encode(name), flags, 0o600, dir_fd=self._fd)
+            try:
+                require_regular(os.fstat(file), self.shown(name))
+            except BaseException:
+                os.close(file)
+                raise
+            return file
+
+    def link(self, name: str, other: str) -> None:
+        """Give the file `name` a second name; FileExistsError when `other` is there."""
+        try:
+            os.link(encode(name), encode(other), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise file_error(error, self.shown(other)) from error
+
     def put(self, name: str, prepared: str, expected: FileContent | None) -> None:
         """Give the file `prepared` the name `name`, in place of the `expected` one (None: none).
 
@@ -211,6 +242,16 @@ class OpenDirectory:
             except FileNotFoundError:
                 return False
             return True
+
+    def discard_directory(self, name: str) -> None:
+        """Remove the empty directory `name`, if it is there."""
+        with errors_about(self.shown(name)), suppress(FileNotFoundError):
+            os.rmdir(encode(name), dir_fd=self._fd)
+
+    def rename_directory(self, old: str, new: str) -> None:
+        """Rename the directory `old` to `new`; refused when `new` is there and not empty."""
+        with errors_about(self.shown(new)):
+            os.rename(encode(old), encode(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def make(self, name: str, mode: int) -> None:
         """Make the directory `name`, unless it is there already; `mode` regardless of the umask."""
@@ -288,10 +329,14 @@ def _same(found: FileContent | None, expected: FileContent) -> bool:
     )
 
 
-def _fill(file: int, data: bytes, attributes: FileAttributes, shown: str) -> None:
+def _write_all(file: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(file, rest) :]
+
+
+def _fill(file: int, data: bytes, attributes: FileAttributes, shown: str) -> None:
+    _write_all(file, data)
     try:
         give_attributes(file, attributes)
     except AttributeRefusedError as error:

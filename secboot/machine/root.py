@@ -106,6 +106,11 @@ class Root:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def base(self) -> str:
+        """Where the tree is on this machine."""
+        return self._shown or "/"
+
     def shown(self, path: str) -> str:
         """`path` with the place of the tree before it, as the user would type it."""
         return self._shown + path if self._shown else path

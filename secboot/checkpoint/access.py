@@ -1,0 +1,65 @@
+"""What a writing command holds: the root, the store, the lock, and a way to run zipl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot.checkpoint.lock import Lock, acquire
+from secboot.checkpoint.store import CheckpointStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.machine.root import Root
+
+Commit = Callable[[tuple[int, ...]], Mapping[str, object]]
+"""Runs zipl on the files as they are.
+
+It is given the open files that zipl has to inherit (`Runner.run`), returns what the journal should
+remember as JSON values, and raises `SecbootError` when zipl fails.
+"""
+
+KEEP = 20
+"""Finished checkpoints that are kept unless the caller says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteAccess:
+    """The right to change files of a root, held by one process at a time.
+
+    Without `commit` a rollback leaves the boot record alone, and says so. `notice` is given a
+    sentence for the user when an interrupt has to wait. `keep` counts finished checkpoints.
+    """
+
+    root: Root
+    store: CheckpointStore
+    lock: Lock
+    commit: Commit | None = None
+    keep: int = KEEP
+    notice: Callable[[str], None] | None = None
+
+
+@contextmanager
+def write_access(
+    root: Root,
+    directory: StateDirectory,
+    *,
+    commit: Commit | None = None,
+    keep: int = KEEP,
+    notice: Callable[[str], None] | None = None,
+    wait: float = 0.0,
+) -> Iterator[WriteAccess]:
+    """Take the lock of a root, trying for `wait` seconds; it is released at the end of the context.
+
+    The state directory is made if there is none. Raises `LockedError`, and `FileError` when the
+    state directory can't be made or used.
+    """
+    with ExitStack() as held:
+        state = directory.create()
+        held.callback(state.close)
+        lock = held.enter_context(acquire(state, wait))
+        yield WriteAccess(root, CheckpointStore(state), lock, commit, keep, notice)

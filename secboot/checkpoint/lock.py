@@ -1,0 +1,233 @@
+"""One writer at a time: a lock in the state directory.
+
+The lock is flock(2) on the file ``lock``: it ends with the process, so none is left by a crash.
+The programs that a change runs inherit it, so that a zipl which outlives a killed secboot still
+keeps others away. On a file system that refuses flock(2) (some NFS mounts) a file
+``lock.owner`` that exists takes its place; the one that a dead process left is recognised by
+process id, its start time, boot id and host name.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self
+
+from secboot.checkpoint.journal import now
+from secboot.errors import RefusedError
+from secboot.machine.durable import OpenDirectory, temporary_name
+from secboot.machine.file_errors import ChangedError, FileError, file_error
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from secboot.machine.root import Root
+
+_LOCK = "lock"
+_OWNER = "lock.owner"
+_NO_FLOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+_INTERVAL = 0.1
+_LIMIT = 4096
+_ATTEMPTS = 20
+
+
+class LockedError(RefusedError):
+    """Another secboot is at work on this root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who holds the lock. `start` is the process's start in clock ticks since `boot` (a boot id)."""
+
+    pid: int
+    start: str
+    boot: str
+    host: str
+    since: str
+
+    @classmethod
+    def current(cls) -> Owner:
+        """The calling process."""
+        return cls(os.getpid(), _start_of(os.getpid()), _boot_id(), os.uname().nodename, now())
+
+    @classmethod
+    def parse(cls, data: bytes) -> Owner | None:
+        """What `to_bytes` wrote; None for anything else."""
+        try:
+            fields = json.loads(data)
+            texts = [str(fields[name]) for name in ("start", "boot", "host", "since")]
+            return cls(int(fields["pid"]), *texts)
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def to_bytes(self) -> bytes:
+        """One line of JSON."""
+        return json.dumps(asdict(self)).encode("ascii") + b"\n"
+
+    def is_gone(self) -> bool:
+        """Whether the process has certainly ended; never certain of one on another host."""
+        if self.host != os.uname().nodename:
+            return False
+        return self.boot != _boot_id() or self.start != _start_of(self.pid)
+
+
+class Lock:
+    """The lock, held until `release` or the end of the context."""
+
+    def __init__(self, directory: OpenDirectory, file: int, *, by_file: bool) -> None:
+        self._directory = directory
+        self._file = file
+        self._by_file = by_file
+
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        """Open files that a program run under the lock has to inherit (`Runner.run`)."""
+        return (self._file,)
+
+    @property
+    def held(self) -> bool:
+        """Whether it has not been released yet."""
+        return self._file >= 0
+
+    def release(self) -> None:
+        """Let others work."""
+        if self.held:
+            if self._by_file:
+                with suppress(FileError):
+                    self._directory.discard(_OWNER)
+            os.close(self._file)
+            self._file = -1
+            self._directory.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def acquire(state: Root, wait: float = 0.0) -> Lock:
+    """Take the lock of the state directory `state`, trying for `wait` seconds.
+
+    Raises `LockedError` when another process has it for all that time.
+    """
+    directory, _ = state.open_parent(f"/{_LOCK}")
+    deadline = time.monotonic() + wait
+    try:
+        while True:
+            try:
+                return _attempt(directory)
+            except LockedError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(_INTERVAL)
+    except BaseException:
+        directory.close()
+        raise
+
+
+def _attempt(directory: OpenDirectory) -> Lock:
+    file = directory.open_file(_LOCK, os.O_RDWR | os.O_CREAT)
+    try:
+        by_file = not _flock(file, directory.shown(_LOCK))
+        if by_file:
+            _take_by_file(directory)
+        with suppress(OSError):
+            # For the message to others only.
+            os.ftruncate(file, 0)
+            os.pwrite(file, Owner.current().to_bytes(), 0)
+    except BaseException:
+        os.close(file)
+        raise
+    return Lock(directory, file, by_file=by_file)
+
+
+def _flock(file: int, shown: str) -> bool:
+    """Lock an open file; False where the file system has no locks. `LockedError` when taken."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _locked(Owner.parse(os.pread(file, _LIMIT, 0)), shown) from None
+    except OSError as error:
+        if error.errno in _NO_FLOCK:
+            return False
+        raise file_error(error, shown) from error
+    return True
+
+
+def _take_by_file(directory: OpenDirectory) -> None:
+    mine = temporary_name()
+    directory.create(mine, Owner.current().to_bytes())
+    try:
+        for _ in range(_ATTEMPTS):
+            try:
+                # A link with its content appears at once or not at all, on NFS too.
+                directory.link(mine, _OWNER)
+            except FileExistsError:
+                _clear_stale(directory)
+            else:
+                return
+    finally:
+        directory.discard(mine)
+    raise _locked(None, directory.shown(_OWNER))
+
+
+def _clear_stale(directory: OpenDirectory) -> None:
+    """Remove the lock of a dead process; `LockedError` when its process may be alive."""
+    found = directory.read(_OWNER)
+    if found is None:
+        return
+    owner = Owner.parse(found.data)
+    if owner is None or not owner.is_gone():
+        raise _locked(owner, directory.shown(_OWNER))
+    aside = temporary_name()
+    # Two may find it stale at once: who takes away something else by mistake gets `ChangedError`
+    # and the other's lock stands again.
+    with suppress(ChangedError):
+        directory.take_away(_OWNER, aside, found)
+    directory.discard(aside)
+
+
+def _locked(owner: Owner | None, shown: str) -> LockedError:
+    if owner is None:
+        return LockedError(f"another secboot is at work; it holds {visible(shown)}")
+    who = f"pid {owner.pid} on {visible(owner.host)}, since {visible(owner.since)}"
+    if owner.host != os.uname().nodename:
+        return LockedError(
+            f"another secboot is at work ({who})",
+            hint=f"if that machine is gone, remove {visible(shown)}",
+        )
+    if owner.is_gone():
+        return LockedError(
+            f"a program that another secboot started still runs; that secboot has ended ({who})",
+            hint="most likely it is zipl: wait for its end (ps -C zipl), then try again",
+        )
+    return LockedError(f"another secboot is at work ({who})", hint="wait for its end")
+
+
+def _boot_id() -> str:
+    return _first_line("/proc/sys/kernel/random/boot_id")
+
+
+def _start_of(pid: int) -> str:
+    """When a process started, in clock ticks since boot (proc_pid_stat(5)); "" when there is none."""
+    # The program's name, in parentheses, can hold blanks and parentheses of its own.
+    fields = _first_line(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if len(fields) > 19 else ""
+
+
+def _first_line(path: str) -> str:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return os.read(file, _LIMIT).decode("utf-8", "replace").partition("\n")[0]
+    except OSError:
+        return ""
+    finally:
+        os.close(file)

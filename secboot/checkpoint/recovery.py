@@ -1,0 +1,93 @@
+"""Ending a change that was cut short: by a kill, a crash, or a loss of power.
+
+It is always rolled back, never carried on: what led to it may hold no longer, and the old files
+are the ones that zipl accepted. Recovery may itself be cut short anywhere, and is then repeated.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot.checkpoint.interrupts import HeldInterrupts
+from secboot.checkpoint.journal import State
+from secboot.checkpoint.place import Places
+from secboot.checkpoint.rolling_back import (
+    BootRecord,
+    Change,
+    RollbackReport,
+    discard,
+    roll_back,
+    stuck,
+)
+from secboot.checkpoint.undo import Conflict, UndoReport
+from secboot.machine.file_errors import FileError
+
+if TYPE_CHECKING:
+    from secboot.checkpoint.access import WriteAccess
+    from secboot.checkpoint.store import Checkpoint, CheckpointStore
+    from secboot.machine.root import Root
+
+_REASON = "it was cut short"
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """An unfinished change that was rolled back: its checkpoint as it was found, and what was done."""
+
+    checkpoint: Checkpoint
+    rollback: RollbackReport
+
+
+def unfinished(store: CheckpointStore | None) -> Checkpoint | None:
+    """The change that was cut short, or is under way right now; None when there is none.
+
+    For commands that only read: it needs no lock and writes nothing.
+    """
+    found = store.unfinished() if store is not None else ()
+    return found[0] if found else None
+
+
+def recover(
+    access: WriteAccess, conflict: Conflict = Conflict.REFUSE
+) -> tuple[RecoveryReport, ...]:
+    """Roll back whatever is unfinished, and remove what else a crash left; the newest first.
+
+    Every writing command calls this first. An interrupt waits until a change has been rolled
+    back, then `InterruptError` is raised. Raises `StuckError` when one can't be rolled back.
+    """
+    if not access.lock.held:
+        raise ValueError("recovery needs the lock")
+    reports = []
+    with HeldInterrupts(access.notice) as interrupts:
+        access.store.sweep()
+        _tidy_last(access.store, access.root)
+        for checkpoint in access.store.unfinished():
+            interrupts.safe_point()
+            reports.append(RecoveryReport(checkpoint, _recover(access, checkpoint, conflict)))
+        interrupts.safe_point()
+    return tuple(reports)
+
+
+def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) -> RollbackReport:
+    change = Change(access, checkpoint, access.store.open_journal(checkpoint.id))
+    try:
+        with Places(access.root, checkpoint.record.files) as places:
+            if change.journal.state is State.PREPARED:
+                discard(change, places, _REASON)
+                return RollbackReport(UndoReport(), BootRecord.UNTOUCHED)
+            return roll_back(change, places, _REASON, conflict)
+    except FileError as error:
+        raise stuck(checkpoint, error) from error
+    finally:
+        change.journal.close()
+
+
+def _tidy_last(store: CheckpointStore, root: Root) -> None:
+    """Remove the temporary files of the newest change if it is done: a kill may have left them."""
+    for number in store.ids()[-1:]:
+        checkpoint = store.get(number)
+        if checkpoint.state.finished:
+            with suppress(FileError), Places(root, checkpoint.record.files) as places:
+                places.discard_temporaries()

@@ -1,0 +1,259 @@
+"""The checkpoints of a root: made, listed, read, and in the end dropped.
+
+A checkpoint is a directory ``checkpoints/N`` in the state directory, readable by its owner alone:
+
+======================  ==========================================================================
+``record.json``         who, when, why, and each file before and after (`Record`)
+``journal``             how far the change has come (`Journal`)
+``before-1`` ...        the bytes of the first file before the change, if there was one, and so on
+``after-1`` ...         its bytes after the change; for showing what was changed
+======================  ==========================================================================
+
+N counts up from 1, whatever the clock does. A checkpoint is built under another name and appears
+by one rename, when all that is needed to go back is on the disk. ``after-N`` alone is not brought
+to the disk, because nothing depends on it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journal, state_of
+from secboot.checkpoint.record import DamagedCheckpointError, Record
+from secboot.checkpoint.state_directory import CHECKPOINTS
+from secboot.errors import RefusedError
+from secboot.machine.attributes import FileAttributes
+from secboot.machine.durable import OpenDirectory, digest_of
+from secboot.machine.file_errors import FileError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.machine.root import Root
+
+_BUILT = ".new-"
+_DROPPED = ".old-"
+_RECORD = "record.json"
+_JOURNAL = "journal"
+
+
+class NoCheckpointError(RefusedError):
+    """There is no checkpoint of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint as it is on the disk. `shown` is the path of its directory for the user."""
+
+    record: Record
+    journal: tuple[JournalEntry, ...]
+    shown: str
+
+    @property
+    def id(self) -> str:
+        """The number that names it, as text."""
+        return self.record.checkpoint
+
+    @property
+    def state(self) -> State:
+        """Where its change stands."""
+        return state_of(self.journal)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The bytes of one file before and after a change, for a checkpoint to be."""
+
+    before: bytes | None
+    after: bytes | None
+
+
+class CheckpointStore:
+    """The checkpoints in a state directory. Reading needs no lock and writes nothing."""
+
+    def __init__(self, state: Root) -> None:
+        self._state = state
+
+    @classmethod
+    def existing(cls, directory: StateDirectory) -> CheckpointStore | None:
+        """The store for reading; None when secboot never wrote here."""
+        state = directory.open()
+        return None if state is None else cls(state)
+
+    @property
+    def state(self) -> Root:
+        """The state directory, for the lock."""
+        return self._state
+
+    def close(self) -> None:
+        """Let go of the state directory."""
+        self._state.close()
+
+    def shown(self, checkpoint: str) -> str:
+        """The path of a checkpoint's directory as the user sees it."""
+        return self._state.shown(f"{CHECKPOINTS}/{checkpoint}")
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all checkpoints, the oldest first."""
+        return tuple(str(number) for number in sorted(map(int, filter(_is_id, self._names()))))
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """All checkpoints, the oldest first; raises `DamagedCheckpointError` for a damaged one."""
+        return tuple(self.get(checkpoint) for checkpoint in self.ids())
+
+    def get(self, checkpoint: str) -> Checkpoint:
+        """The checkpoint with that id; `NoCheckpointError` when there is none."""
+        if not _is_id(checkpoint):
+            raise _no_checkpoint(checkpoint, self.ids())
+        try:
+            data = self._state.read_bytes(_path(checkpoint, _RECORD))
+        except NotFoundError:
+            raise _no_checkpoint(checkpoint, self.ids()) from None
+        record = Record.from_json(data)
+        if record.checkpoint != checkpoint:
+            raise DamagedCheckpointError(
+                f"{self.shown(checkpoint)} holds the record of checkpoint {record.checkpoint}"
+            )
+        entries, _ = parse_journal(self._read_journal(checkpoint), checkpoint)
+        return Checkpoint(record, entries, self.shown(checkpoint))
+
+    def before(self, checkpoint: Checkpoint, index: int) -> bytes:
+        """The saved bytes of its file `index` (from 0) before the change, checked by digest."""
+        version = checkpoint.record.files[index].before
+        if version is None:
+            raise ValueError(index)
+        name = f"before-{index + 1}"
+        data = self._state.read_bytes(_path(checkpoint.id, name))
+        if digest_of(data) != version.digest:
+            raise DamagedCheckpointError(f"{checkpoint.shown}/{name} is not what was saved")
+        return data
+
+    def after(self, checkpoint: Checkpoint, index: int) -> bytes | None:
+        """The bytes of its file `index` after the change; None when not kept, or no file."""
+        version = checkpoint.record.files[index].after
+        try:
+            data = self._state.read_bytes(_path(checkpoint.id, f"after-{index + 1}"))
+        except FileError:
+            return None
+        return data if version is not None and digest_of(data) == version.digest else None
+
+    def next_id(self) -> str:
+        """The id for the next checkpoint; the lock is held until it is made."""
+        return str(int(max(self.ids(), key=int, default="0")) + 1)
+
+    def create(self, record: Record, saved: Sequence[Saved]) -> None:
+        """Make a checkpoint; when this returns, it and what it saves is on the disk."""
+        building = f"{_BUILT}{os.urandom(8).hex()}"
+        parent, _ = self._state.open_parent(f"{CHECKPOINTS}/{building}")
+        try:
+            parent.make(building, 0o700)
+            directory, _ = self._state.open_parent(_path(building, _RECORD))
+            try:
+                _fill(directory, record, saved)
+                directory.sync()
+            finally:
+                directory.close()
+            parent.rename_directory(building, record.checkpoint)
+            parent.sync()
+        except BaseException:
+            self._drop(building)
+            raise
+        finally:
+            parent.close()
+
+    def open_journal(self, checkpoint: str) -> Journal:
+        """The journal of a checkpoint for writing; the lock is held all the while."""
+        directory, name = self._state.open_parent(_path(checkpoint, _JOURNAL))
+        try:
+            return Journal(directory.open_file(name, os.O_RDWR), checkpoint)
+        finally:
+            directory.close()
+
+    def unfinished(self) -> tuple[Checkpoint, ...]:
+        """The checkpoints whose change is neither done nor rolled back, the newest first."""
+        return tuple(found for found in reversed(self.checkpoints()) if not found.state.finished)
+
+    def prune(self, keep: int) -> tuple[str, ...]:
+        """Drop the oldest finished checkpoints beyond the `keep` newest, and what a crash left.
+
+        Returns the ids that were dropped. The lock is held.
+        """
+        surplus = [found for found in self.checkpoints()[: -max(keep, 1)] if found.state.finished]
+        for checkpoint in surplus:
+            self._retire(checkpoint.id)
+        self.sweep()
+        return tuple(checkpoint.id for checkpoint in surplus)
+
+    def sweep(self) -> None:
+        """Remove half-made and half-dropped checkpoints; the lock is held."""
+        for name in self._names():
+            if name.startswith((_BUILT, _DROPPED)):
+                self._drop(name)
+
+    def _retire(self, checkpoint: str) -> None:
+        parent, name = self._state.open_parent(f"{CHECKPOINTS}/{checkpoint}")
+        try:
+            parent.rename_directory(name, f"{_DROPPED}{os.urandom(8).hex()}")
+        finally:
+            parent.close()
+
+    def _drop(self, name: str) -> None:
+        path = f"{CHECKPOINTS}/{name}"
+        for inner in self._state.list_directory(path) if self._state.exists(path) else ():
+            directory, _ = self._state.open_parent(f"{path}/{inner}")
+            try:
+                directory.discard(inner)
+            finally:
+                directory.close()
+        parent, _ = self._state.open_parent(path)
+        try:
+            parent.discard_directory(name)
+        finally:
+            parent.close()
+
+    def _names(self) -> tuple[str, ...]:
+        try:
+            return self._state.list_directory(CHECKPOINTS)
+        except NotFoundError:
+            return ()
+
+    def _read_journal(self, checkpoint: str) -> bytes:
+        try:
+            return self._state.read_bytes(_path(checkpoint, _JOURNAL))
+        except NotFoundError:
+            raise DamagedCheckpointError(f"{self.shown(checkpoint)} has no journal") from None
+
+
+def file_for_owner() -> FileAttributes:
+    """The attributes of a file that only its owner, the caller, may read."""
+    return FileAttributes(0o600, os.geteuid(), os.getegid())
+
+
+def _fill(directory: OpenDirectory, record: Record, saved: Sequence[Saved]) -> None:
+    private = file_for_owner()
+    for number, content in enumerate(saved, start=1):
+        if content.before is not None:
+            name = f"before-{number}"
+            directory.write_temporary(name, content.before, private, shown_as=name)
+        if content.after is not None:
+            directory.create(f"after-{number}", content.after)
+    directory.create(_JOURNAL, b"")
+    directory.write_temporary(_RECORD, record.to_json(), private, shown_as=_RECORD)
+
+
+def _path(checkpoint: str, name: str) -> str:
+    return f"{CHECKPOINTS}/{checkpoint}/{name}"
+
+
+def _is_id(name: str) -> bool:
+    return name.isascii() and name.isdigit() and not name.startswith("0") and len(name) < 10
+
+
+def _no_checkpoint(checkpoint: str, ids: Sequence[str]) -> NoCheckpointError:
+    return NoCheckpointError(
+        f"there is no checkpoint {checkpoint!r}",
+        hint=f"those there are: {', '.join(ids)}" if ids else "none has been made yet",
+    )

@@ -1,0 +1,249 @@
+"""A change of several files, and of the boot record after them, that can't half-happen.
+
+The order of things, each on the disk before the next begins:
+
+1. the checkpoint: what every file was, byte for byte, and its attributes (PREPARED);
+2. the new files, complete, under temporary names beside the old ones;
+3. the journal says WRITING; each name is given its new file by one rename; the directories;
+4. the journal says COMMITTING; the caller runs zipl;
+5. the journal says DONE, and only now the displaced old files are let go.
+
+An error or an interrupt at any point leads to `secboot.checkpoint.undo`; being killed leads to the
+same on the next run (`secboot.checkpoint.recovery`).
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from secboot.checkpoint.interrupts import HeldInterrupts
+from secboot.checkpoint.journal import State
+from secboot.checkpoint.place import Place, Places
+from secboot.checkpoint.record import Audit, FileVersion, Record, SavedFile
+from secboot.checkpoint.rolling_back import Change, RollbackReport, discard, roll_back
+from secboot.checkpoint.store import Saved
+from secboot.errors import RefusedError, RolledBackError, SecbootError
+from secboot.machine.attributes import FileAttributes
+from secboot.machine.durable import FileContent, digest_of, temporary_name
+from secboot.machine.file_errors import ChangedError, errors_about
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from secboot.checkpoint.access import WriteAccess
+    from secboot.machine.root import Root
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What one file is to become; None stands for "no such file".
+
+    `path` is the real path in the root (`Root.real_path`), `named` the path that leads there if
+    it is another. `before` is what the plan saw: anything else on the disk is a refusal.
+    `attributes` are for the new file; without them it gets those of the old one, or mode 0644
+    and the caller as owner.
+    """
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+    attributes: FileAttributes | None = None
+    named: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A change of one file, with what was found when it began."""
+
+    change: FileChange
+    found: FileContent | None
+    attributes: FileAttributes
+
+
+class Transaction:
+    """A change under way; made by `begin`, used as a context manager.
+
+    Leaving the context by an exception rolls the change back:
+
+    - before any file was replaced, the exception goes on as it is: nothing was changed;
+    - a `SecbootError` after that becomes a `RolledBackError` with its message;
+    - an interrupt or a bug goes on as it is, when everything has been put back;
+    - `StuckError` if that fails.
+
+    SIGINT, SIGTERM and SIGHUP are held back inside the context; `write_files`, `committing` and
+    `done` are where they become an `InterruptError`.
+    """
+
+    def __init__(
+        self,
+        change: Change,
+        places: Places,
+        steps: Sequence[_Step],
+    ) -> None:
+        self._change = change
+        self._places = places
+        self._steps = tuple(zip(steps, places.all, strict=True))
+        self.report: RollbackReport | None = None
+        """What rolling back did, once it was needed."""
+        self.interrupts = HeldInterrupts(change.access.notice)
+        """The signals held back; one that arrived after `done` is `pending` here."""
+
+    @classmethod
+    def begin(cls, access: WriteAccess, changes: Sequence[FileChange], audit: Audit) -> Transaction:
+        """Check that every file is as the plan saw it, and save all of it in a new checkpoint.
+
+        No change may be unfinished (`secboot.checkpoint.recovery`).
+        Raises `ChangedError` for a file that is not as the plan saw it, and `FileError`.
+        """
+        _require_sense(changes, access)
+        store, root = access.store, access.root
+        if left := store.unfinished():
+            raise RefusedError(f"the change of checkpoint {left[0].id} has to be finished first")
+        steps = tuple(_examine(root, change) for change in changes)
+        files = tuple(_saved_file(step) for step in steps)
+        record = Record(store.next_id(), root.base, audit, files)
+        with ExitStack() as opened:
+            places = opened.enter_context(Places(root, files))
+            store.create(record, [Saved(step.change.before, step.change.after) for step in steps])
+            journal = store.open_journal(record.checkpoint)
+            opened.callback(journal.close)
+            change = Change(access, store.get(record.checkpoint), journal)
+            opened.pop_all()
+        return cls(change, places, steps)
+
+    @property
+    def checkpoint(self) -> str:
+        """The id of the checkpoint."""
+        return self._change.checkpoint.id
+
+    @property
+    def state(self) -> State:
+        """Where the change stands."""
+        return self._change.journal.state
+
+    def write_files(self) -> None:
+        """Replace every file, on the disk when this returns."""
+        for step, place in self._steps:
+            self.interrupts.safe_point()
+            if step.change.after is not None:
+                place.directory.write_temporary(
+                    place.file.prepared, step.change.after, step.attributes, shown_as=place.name
+                )
+        self._advance(State.WRITING)
+        for step, place in self._steps:
+            self.interrupts.safe_point()
+            _replace(step, place)
+        self._places.sync()
+
+    def committing(self) -> None:
+        """Note that zipl is about to run: from here on a rollback has to run it again."""
+        self.interrupts.safe_point()
+        self._advance(State.COMMITTING)
+
+    def done(self, facts: Mapping[str, object] | None = None) -> None:
+        """Note that the change is complete, with `facts` (JSON values) about zipl's run.
+
+        Then the displaced files are let go, and old checkpoints dropped.
+        """
+        self.interrupts.safe_point()
+        self._advance(State.DONE, facts)
+        self._places.discard_temporaries()
+        # The change is done and on the disk: failing to tidy up must not look like a failure.
+        with suppress(SecbootError):
+            self._change.access.store.prune(self._change.access.keep)
+
+    def _advance(self, state: State, facts: Mapping[str, object] | None = None) -> None:
+        with errors_about(f"{self._change.checkpoint.shown}/journal"):
+            self._change.journal.append(state, facts)
+
+    def __enter__(self) -> Self:
+        self.interrupts.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            if not self.state.finished:
+                self._abandon(error)
+        finally:
+            self.interrupts.__exit__(kind, error, traceback)
+            self._change.journal.close()
+            self._places.close()
+
+    def _abandon(self, error: BaseException | None) -> None:
+        reason = str(error) if error else "left before it was done"
+        if self.state is State.PREPARED:
+            discard(self._change, self._places, reason)
+            return
+        self.report = roll_back(self._change, self._places, reason)
+        if isinstance(error, SecbootError) and self._is_rollback_of(error):
+            raise RolledBackError(
+                error.message, location=error.location, hint=error.hint
+            ) from error
+
+    def _is_rollback_of(self, error: SecbootError) -> bool:
+        """Whether `error` is to be told as "rolled back", not as "nothing was changed"."""
+        if self.report is None or not self.report.changed_anything:
+            return False
+        return isinstance(error, RefusedError) or error.exit_code is RefusedError.exit_code
+
+
+def _require_sense(changes: Sequence[FileChange], access: WriteAccess) -> None:
+    paths = [change.path for change in changes]
+    if not access.lock.held or not changes or len(set(paths)) != len(paths):
+        raise ValueError("a transaction needs the lock, and changes of different files")
+    for change in changes:
+        if change.before == change.after:
+            raise ValueError(f"nothing changes in {change.path}")
+
+
+def _examine(root: Root, change: FileChange) -> _Step:
+    directory, name = root.open_parent(change.path)
+    try:
+        found = directory.read(name)
+    finally:
+        directory.close()
+    if (None if found is None else found.data) != change.before:
+        raise ChangedError(
+            "the file was changed since the plan was made",
+            path=root.shown(change.path),
+            hint="see what changed, then make a new plan",
+        )
+    if change.attributes is not None:
+        return _Step(change, found, change.attributes)
+    if found is not None:
+        return _Step(change, found, found.attributes)
+    return _Step(change, found, FileAttributes(0o644, os.geteuid(), os.getegid()))
+
+
+def _saved_file(step: _Step) -> SavedFile:
+    change, found = step.change, step.found
+    before = None if found is None else _version(found.data, found.attributes)
+    after = None if change.after is None else _version(change.after, step.attributes)
+    return SavedFile(
+        path=change.path,
+        named=change.named or change.path,
+        before=before,
+        after=after,
+        prepared=temporary_name(),
+        restored=temporary_name(),
+    )
+
+
+def _version(data: bytes, attributes: FileAttributes) -> FileVersion:
+    return FileVersion(digest_of(data), len(data), attributes)
+
+
+def _replace(step: _Step, place: Place) -> None:
+    if step.change.after is not None:
+        place.directory.put(place.name, place.file.prepared, step.found)
+    elif step.found is not None:
+        place.directory.take_away(place.name, place.file.prepared, step.found)
