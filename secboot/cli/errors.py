@@ -22,9 +22,7 @@ def guarded(command: Callable[[], int], *, debug: bool) -> int:
     try:
         return command()
     except SecbootError as error:
-        _print(f"secboot: error: {visible_message(error)}")
-        if error.hint:
-            _print(_indented(error.hint))
+        report(error)
         if debug:
             traceback.print_exc()
         return int(error.exit_code)
@@ -41,6 +39,13 @@ def guarded(command: Callable[[], int], *, debug: bool) -> int:
         _print(f"secboot: bug: {type(error).__name__}: {visible(str(error))}")
         _print("  please report it, with what `secboot --debug ...` prints")
         return int(ExitCode.BUG)
+
+
+def report(error: SecbootError) -> None:
+    """Tell an error on standard error: what, where, and below it what to do."""
+    _print(f"secboot: error: {visible_message(error)}")
+    if error.hint:
+        _print(_indented(error.hint))
 
 
 def visible_message(error: SecbootError) -> str:

@@ -96,7 +96,8 @@ def _parameter(change: ParameterChange, style: Style) -> Iterator[str]:
         Action.CHANGE: style.yellow(f"{mark} {before} -> {after}"),
         Action.KEEP: f"{mark} {before or change.name}",
     }[change.action]
-    yield f"    {text}   {style.faint(visible(change.reason))}"
+    yield f"    {text}"
+    yield style.faint(f"      {visible(change.reason)}")
 
 
 def _diff_line(line: str, style: Style) -> str:

@@ -1,0 +1,23 @@
+"""The command line: ``secboot VERB ...``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with the given words, or those of this process, and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        # Asked for by every script and by nobody who needs the rest: it stays cheap.
+        from secboot import __version__
+
+        print(f"secboot {__version__}")  # noqa: T201 - the command line talks to people
+        return 0
+    from secboot.cli.app import run
+
+    return run(words)

@@ -1,0 +1,84 @@
+"""The verbs that only look: plan, show, check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from secboot.cli.options import (
+    DEFAULT_ROOT,
+    Output,
+    OutputOption,
+    ProfileArgument,
+    RootOption,
+    ZiplOption,
+)
+
+
+def plan(
+    profile: ProfileArgument,
+    root: RootOption = DEFAULT_ROOT,
+    output: OutputOption = Output.TEXT,
+    zipl: ZiplOption = None,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 5 when there is a difference.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Save the plan for `secboot apply FILE`.",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Show what would change; nothing is written (except FILE with --out)."""
+    from secboot.cli.planning import plan_for
+    from secboot.cli.printing import print_plan, save_plan
+    from secboot.errors import ExitCode
+
+    made = plan_for(profile, root, zipl)
+    print_plan(made, output)
+    if out is not None:
+        save_plan(made, out)
+    different = detailed_exitcode and not made.is_empty
+    return ExitCode.DIFFERENCE if different else ExitCode.OK
+
+
+def show(root: RootOption = DEFAULT_ROOT, output: OutputOption = Output.TEXT) -> int:
+    """Show every boot entry with its parameter line as zipl would install it."""
+    from secboot.cli.planning import discover_machine
+    from secboot.cli.printing import print_json, print_text, style
+    from secboot.report.show import show_document, show_text
+
+    machine = discover_machine(root)
+    if output is Output.JSON:
+        print_json(show_document(machine))
+    else:
+        print_text(show_text(machine, style()))
+    return 0
+
+
+def check(
+    root: RootOption = DEFAULT_ROOT,
+    output: OutputOption = Output.TEXT,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")
+    ] = False,
+) -> int:
+    """Check zipl.conf and the BLS entries against zipl's own rules; exit with 5 if it refuses."""
+    from secboot.cli.planning import discover_machine
+    from secboot.cli.printing import print_json, print_text, style
+    from secboot.errors import ExitCode
+    from secboot.report.check import check_document, check_text
+
+    machine = discover_machine(root)
+    if output is Output.JSON:
+        print_json(check_document(machine))
+    else:
+        print_text(check_text(machine, style()))
+    found = machine.configuration.problems or (strict and machine.configuration.warnings)
+    return ExitCode.DIFFERENCE if found else ExitCode.OK

@@ -1,0 +1,63 @@
+"""The options that several verbs share, so that they mean and say the same everywhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Output(StrEnum):
+    """Whom a report is for."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+ProfileArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROFILE",
+        help="A profile's name (`secboot profile list` shows them) or the path of its file.",
+        show_default=False,
+    ),
+]
+RootOption = Annotated[
+    Path,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="The root of the machine to look at: / or the tree of an image.",
+    ),
+]
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="text for people, json for programs.")
+]
+StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state-dir",
+        metavar="DIR",
+        help="Where checkpoints are kept; by default /var/lib/secboot inside the root.",
+        show_default=False,
+    ),
+]
+ZiplOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--zipl/--no-zipl",
+        help="Run zipl to write the boot record, or leave it pending;"
+        " by default it runs when the root is /.",
+        show_default=False,
+    ),
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        "--zipl-timeout", metavar="SECONDS", min=1, help="How long one run of zipl may take."
+    ),
+]
+DEFAULT_ROOT = Path("/")
+DEFAULT_TIMEOUT = 300.0

@@ -1,0 +1,53 @@
+"""From what was typed to a machine and a plan."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from secboot.machine.discovery import Machine, discover
+from secboot.machine.profile_files import read_profile
+from secboot.machine.root import Root
+from secboot.plan.planner import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from secboot.plan.model import Plan
+    from secboot.profile.profile import Profile
+
+
+def is_running_system(root: Path) -> bool:
+    """Tell whether the root is that of the system secboot runs on."""
+    try:
+        return root.samefile("/")
+    except OSError:
+        return False
+
+
+def runs_zipl(root: Path, wanted: bool | None) -> bool:
+    """Decide whether zipl runs: as asked, else when the root is the running system."""
+    return is_running_system(root) if wanted is None else wanted
+
+
+def environment_of(root: Path) -> Mapping[str, str] | None:
+    """Return what of the environment counts for the root: a tree inherits nothing of its host."""
+    if not is_running_system(root):
+        return None
+    named = os.environ.get("ZIPLCONF")
+    return {} if named is None else {"ZIPLCONF": str(Path(named).absolute())}
+
+
+def discover_machine(root: Path) -> Machine:
+    """Read the boot configuration under the root."""
+    with Root(root) as tree:
+        return discover(tree, environment_of(root))
+
+
+def plan_for(reference: str, root: Path, zipl: bool | None) -> Plan:
+    """Read the profile and the machine and make the plan."""
+    with Root(root) as tree:
+        profile: Profile = read_profile(reference, tree)
+        machine = discover(tree, environment_of(root))
+    return make_plan(profile, machine, with_zipl=runs_zipl(root, zipl))

@@ -1,0 +1,80 @@
+"""Writing reports to standard output, and plans to files."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from secboot.cli.options import Output
+from secboot.errors import Location, RefusedError
+from secboot.report.style import Style, style_for
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from secboot.plan.model import Plan
+
+
+def style() -> Style:
+    """Return the style for standard output."""
+    return style_for(sys.stdout, os.environ)
+
+
+def print_text(text: str) -> None:
+    """Write text that ends with its newline."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Write one JSON document; anything but ASCII is escaped, so that every byte survives."""
+    print_text(json.dumps(document, indent=2) + "\n")
+
+
+def print_plan(plan: Plan, output: Output) -> None:
+    """Write a plan for whom it is meant."""
+    from secboot.report.plan_json import plan_document
+    from secboot.report.plan_text import plan_text
+
+    if output is Output.JSON:
+        print_json(plan_document(plan))
+    else:
+        print_text(plan_text(plan, style()))
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write a plan to a file of the user, readable by its owner: it holds boot files."""
+    from secboot.report.plan_json import plan_document
+
+    text = json.dumps(plan_document(plan), indent=2) + "\n"
+    try:
+        path.touch(mode=0o600)
+        path.write_text(text)
+    except OSError as error:
+        raise RefusedError(
+            f"the plan can't be saved: {error.strerror}", location=Location(visible(str(path)))
+        ) from error
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan that `save_plan` wrote."""
+    from secboot.errors import ParseError
+    from secboot.report.plan_json import plan_from_document
+
+    shown = visible(str(path))
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise RefusedError(
+            f"the plan can't be read: {error.strerror}", location=Location(shown)
+        ) from error
+    except ValueError as error:
+        raise ParseError(
+            "this is no saved plan",
+            location=Location(shown),
+            hint="make one with: secboot plan PROFILE --out FILE",
+        ) from error
+    return plan_from_document(document, shown)

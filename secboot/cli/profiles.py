@@ -1,0 +1,113 @@
+"""The verbs ``profile list|show|validate|schema``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secboot.cli.options import DEFAULT_ROOT, Output, OutputOption, ProfileArgument, RootOption
+
+if TYPE_CHECKING:
+    from secboot.machine.root import Root
+    from secboot.profile.search import Candidate
+    from secboot.report.profile import ListedProfile
+
+app = typer.Typer(
+    help="List, show and validate profiles; print their schema.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("list")
+def list_profiles(root: RootOption = DEFAULT_ROOT, output: OutputOption = Output.TEXT) -> int:
+    """List the profiles that can be used by name, the first of a name is the one used."""
+    from secboot.cli.printing import print_json, print_text, style
+    from secboot.machine.profile_files import RootProfileFiles
+    from secboot.machine.root import Root
+    from secboot.profile.search import available_profiles
+    from secboot.report.profile import list_document, list_text
+
+    with Root(root) as tree:
+        candidates = available_profiles(RootProfileFiles(tree))
+        listed = [_listed(candidate, tree) for candidate in candidates]
+    if output is Output.JSON:
+        print_json(list_document(listed))
+    else:
+        print_text(list_text(listed, style()))
+    return 0
+
+
+@app.command()
+def show(
+    profile: ProfileArgument,
+    root: RootOption = DEFAULT_ROOT,
+    output: OutputOption = Output.TEXT,
+) -> int:
+    """Show what a profile asks for, with all that it extends."""
+    from secboot.cli.printing import print_json, print_text, style
+    from secboot.machine.profile_files import read_profile
+    from secboot.machine.root import Root
+    from secboot.report.profile import profile_document, profile_text
+
+    with Root(root) as tree:
+        found = read_profile(profile, tree)
+    if output is Output.JSON:
+        print_json(profile_document(found))
+    else:
+        print_text(profile_text(found, style()))
+    return 0
+
+
+@app.command()
+def validate(
+    profiles: Annotated[
+        list[str], typer.Argument(metavar="PROFILE...", help="Names or paths of profiles.")
+    ],
+    root: RootOption = DEFAULT_ROOT,
+) -> int:
+    """Check profiles and report everything that is wrong with them."""
+    from secboot.cli.errors import report
+    from secboot.cli.printing import print_text
+    from secboot.errors import ExitCode, SecbootError
+    from secboot.machine.profile_files import read_profile
+    from secboot.machine.root import Root
+    from secboot.visible import visible
+
+    worst = ExitCode.OK
+    with Root(root) as tree:
+        for reference in profiles:
+            try:
+                found = read_profile(reference, tree)
+            except SecbootError as error:
+                report(error)
+                worst = error.exit_code
+                continue
+            notes = "".join(f"\n  warning: {visible(str(w))}" for w in found.warnings)
+            print_text(f"{visible(found.path)}: valid{notes}\n")
+    return worst
+
+
+@app.command()
+def schema() -> int:
+    """Print the JSON Schema of profiles, for editors and other tools."""
+    from secboot.cli.printing import print_json
+    from secboot.profile.schema import json_schema
+
+    print_json(json_schema())
+    return 0
+
+
+def _listed(candidate: Candidate, tree: Root) -> ListedProfile:
+    from secboot.errors import SecbootError
+    from secboot.machine.profile_files import read_profile
+    from secboot.report.profile import ListedProfile
+
+    description, problem = "", None
+    if not candidate.hidden:
+        try:
+            description = read_profile(candidate.name, tree).description
+        except SecbootError as error:
+            problem = str(error)
+    return ListedProfile(candidate.name, candidate.path, candidate.hidden, description, problem)

@@ -1,0 +1,107 @@
+"""Read the files that zipl reads, once each, and remember them with what they lead to.
+
+It is the lookup that zipl's reading asks (`secboot.zipl.files.FileLookup`), and it keeps every
+text that was read, because a plan is only valid for exactly these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot.machine.file_errors import FileError
+from secboot.machine.kernel_image import ImageFacts, read_image_facts
+from secboot.machine.root import FileKind as RootKind
+from secboot.zipl.files import FileFacts, FileKind
+
+if TYPE_CHECKING:
+    from secboot.machine.root import Root
+
+
+_KINDS = {RootKind.DIRECTORY: FileKind.DIRECTORY, RootKind.REGULAR: FileKind.REGULAR}
+
+
+@dataclass(frozen=True, slots=True)
+class BootFile:
+    """A boot file as it was read. `real_path` is where its links lead; `modified` is in ns."""
+
+    path: str
+    real_path: str
+    data: bytes
+    modified: int
+
+    @property
+    def text(self) -> str:
+        """The content as text: UTF-8, other bytes kept as surrogate escapes, line ends as they are."""
+        return self.data.decode("utf-8", "surrogateescape")
+
+
+class BootFiles:
+    """The files of one root as zipl would find them."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._read: dict[str, BootFile] = {}
+        self._facts: dict[str, FileFacts] = {}
+        self._images: dict[str, ImageFacts] = {}
+
+    @property
+    def files(self) -> tuple[BootFile, ...]:
+        """Everything that was read, each file once, in the order of reading."""
+        return tuple({file.real_path: file for file in reversed(self._read.values())}.values())[
+            ::-1
+        ]
+
+    def read(self, path: str) -> BootFile:
+        """Read a boot file, or return what was read before. Raises FileError."""
+        known = self._read.get(path)
+        if known is None:
+            status = self._root.stat(path)
+            data = self._root.read_bytes(path)
+            modified = 0 if status is None else status.modified
+            known = BootFile(path, self._root.real_path(path), data, modified)
+            self._read[path] = known
+        return known
+
+    def image(self, path: str) -> ImageFacts | None:
+        """Return what the kernel image says, or None where there is no readable file."""
+        if path not in self._images:
+            try:
+                self._images[path] = read_image_facts(
+                    lambda offset, size: self._root.read_range(path, offset, size)
+                )
+            except (FileError, ValueError):
+                return None
+        return self._images[path]
+
+    def look(self, path: str) -> FileFacts:
+        """Return what is under `path`, as zipl sees it (see `FileLookup.look`)."""
+        known = self._facts.get(path)
+        if known is None:
+            known = self._facts[path] = self._look(path)
+        return known
+
+    def read_text(self, path: str) -> str:
+        """Return the text of a file that `look` has called readable."""
+        return self.read(path).text
+
+    def _look(self, path: str) -> FileFacts:
+        if not path.startswith("/") or "\0" in path:
+            # zipl would look in its working directory; nobody means that.
+            return FileFacts(FileKind.MISSING)
+        try:
+            status = self._root.stat(path)
+        except FileError:
+            status = None
+        if status is None:
+            return FileFacts(FileKind.MISSING)
+        kind = _KINDS.get(status.kind, FileKind.OTHER)
+        if kind is not FileKind.REGULAR:
+            return FileFacts(kind)
+        if not self._root.is_readable(path):
+            return FileFacts(FileKind.UNREADABLE, status.size)
+        return FileFacts(kind, status.size, self._limit(path))
+
+    def _limit(self, path: str) -> int | None:
+        facts = self.image(path)
+        return None if facts is None else facts.max_command_line

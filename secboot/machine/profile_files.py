@@ -1,0 +1,79 @@
+"""How profiles are reached: those of the machine inside its root, those named by path outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location, UsageError
+from secboot.machine.file_errors import NotFoundError
+from secboot.machine.root import FileKind
+from secboot.profile.load import load_profile, parse_profile
+from secboot.profile.search import SUFFIX, ProfileText
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from secboot.machine.root import Root
+    from secboot.profile.profile import Profile
+
+PROFILE_LIMIT = 2**20
+"""Bytes; a profile is a page of text."""
+
+
+class RootProfileFiles:
+    """The profiles in the directories of the root (`secboot.profile.search.ProfileFiles`)."""
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+
+    def read_text(self, path: str) -> str | None:
+        """Return a file's text, or None where there is none."""
+        try:
+            return self._root.read_bytes(path, PROFILE_LIMIT).decode("utf-8", "surrogateescape")
+        except NotFoundError:
+            return None
+
+    def list_names(self, directory: str) -> tuple[str, ...]:
+        """Return the names in a directory, none where it is missing."""
+        status = self._root.stat(directory)
+        if status is None or status.kind is not FileKind.DIRECTORY:
+            return ()
+        return self._root.list_directory(directory)
+
+
+def read_profile(reference: str, root: Root) -> Profile:
+    """Read the profile that a person names: by name in the search path, or by path.
+
+    A path is one of this machine's, wherever the root is: it was typed here. What that profile
+    extends is looked up by name. Raises UsageError and ProfileError.
+    """
+    files = RootProfileFiles(root)
+    if "/" not in reference and not reference.endswith(SUFFIX):
+        return load_profile(reference, files)
+    return parse_profile(_read_path(reference), files)
+
+
+def _read_path(reference: str) -> ProfileText:
+    path = Path(reference)
+    try:
+        if not path.is_file():
+            problem = "this is no regular file" if path.exists() else "there is no such file"
+            raise UsageError(
+                f"{problem}, so no profile can be read from it",
+                location=Location(visible(reference)),
+                hint="`secboot profile list` shows the profiles that can be used by name",
+            )
+        with path.open("rb") as file:
+            data = file.read(PROFILE_LIMIT + 1)
+    except OSError as error:
+        raise UsageError(
+            f"the profile can't be read: {error.strerror}", location=Location(visible(reference))
+        ) from error
+    if len(data) > PROFILE_LIMIT:
+        raise UsageError(
+            f"the file is larger than {PROFILE_LIMIT} bytes: not a profile",
+            location=Location(visible(reference)),
+        )
+    return ProfileText(
+        path.name.removesuffix(SUFFIX), reference, data.decode("utf-8", "surrogateescape")
+    )

@@ -1,0 +1,111 @@
+"""Profiles as text or JSON (schemas ``secboot/profiles/1`` and ``secboot/profile/1``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from secboot.report.plan_json import location_document
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secboot.profile.profile import Profile
+    from secboot.report.style import Style
+
+LIST_SCHEMA = "secboot/profiles/1"
+SCHEMA = "secboot/profile/1"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedProfile:
+    """One line of the list: `problem` says why a profile can't be used, if it can't."""
+
+    name: str
+    path: str
+    hidden: bool
+    description: str
+    problem: str | None = None
+
+
+def list_text(profiles: Sequence[ListedProfile], style: Style) -> str:
+    """Return one line a profile, aligned, then where each is."""
+    if not profiles:
+        return "There is no profile.\n"
+    width = max(len(p.name) for p in profiles)
+    lines = []
+    for profile in profiles:
+        about = visible(profile.description)
+        if profile.hidden:
+            about = "hidden by the profile of the same name above"
+        if profile.problem is not None:
+            about = style.red(f"can't be used: {visible(profile.problem)}")
+        lines.append(f"{style.bold(profile.name.ljust(width))}  {about}")
+        lines.append(style.faint(f"{' ' * width}  {visible(profile.path)}"))
+    return "\n".join(lines) + "\n"
+
+
+def list_document(profiles: Sequence[ListedProfile]) -> dict[str, Any]:
+    """Return the same as a JSON document."""
+    return {
+        "schema": LIST_SCHEMA,
+        "profiles": [
+            {
+                "name": profile.name,
+                "path": profile.path,
+                "hidden": profile.hidden,
+                "description": profile.description,
+                "problem": profile.problem,
+            }
+            for profile in profiles
+        ],
+    }
+
+
+def profile_text(profile: Profile, style: Style) -> str:
+    """Return what a profile asks for, with all that it extends."""
+    lines = [f"{style.bold('Profile')}   {visible(profile.name)}"]
+    if profile.description:
+        lines.append(f"          {visible(profile.description)}")
+    if profile.role is not None:
+        lines.append(f"{style.bold('Role')}      {profile.role}")
+    chain = ", which extends ".join(visible(path) for path in profile.chain)
+    lines.append(f"{style.bold('From')}      {chain}")
+    lines.append(f"{style.bold('Entries')}   {visible(profile.entries.describe())}")
+    for number, requirement in enumerate(profile.requirements):
+        label = "" if number else "Requires"
+        where = style.faint(f"  {visible(str(requirement.location))}")
+        lines.append(f"{style.bold(label.ljust(8))}  {visible(requirement.describe())}{where}")
+    lines += [f"{style.yellow('warning:')} {visible(str(w))}" for w in profile.warnings]
+    return "\n".join(lines) + "\n"
+
+
+def profile_document(profile: Profile) -> dict[str, Any]:
+    """Return the same as a JSON document."""
+    return {
+        "schema": SCHEMA,
+        "name": profile.name,
+        "role": profile.role,
+        "description": profile.description,
+        "path": profile.path,
+        "chain": list(profile.chain),
+        "digest": profile.digest,
+        "entries": profile.entries.describe(),
+        "requirements": [
+            {
+                "name": requirement.name,
+                "wanted": requirement.describe(),
+                "location": location_document(requirement.location),
+            }
+            for requirement in profile.requirements
+        ],
+        "warnings": [
+            {
+                "message": warning.message,
+                "location": location_document(warning.location),
+                "hint": warning.hint,
+            }
+            for warning in profile.warnings
+        ],
+    }

@@ -1,0 +1,107 @@
+"""The boot entries of a machine, as text or JSON (schema ``secboot/show/1``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from secboot.report.plan_json import location_document
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.machine.discovery import Machine
+    from secboot.report.style import Style
+    from secboot.zipl.entry import BootEntry
+
+SCHEMA = "secboot/show/1"
+
+
+def show_text(machine: Machine, style: Style) -> str:
+    """Return every entry with its parameter line as zipl would install it."""
+    lines = list(_heading(machine, style))
+    for entry in machine.configuration.entries:
+        lines += ["", *_entry(machine, entry, style)]
+    return "\n".join(lines) + "\n"
+
+
+def show_document(machine: Machine) -> dict[str, Any]:
+    """Return the same as a JSON document."""
+    return {
+        "schema": SCHEMA,
+        "root": machine.root,
+        "layout": machine.layout.name,
+        "zipl_version": str(machine.zipl_version),
+        "zipl_version_assumed": machine.zipl_version_is_assumed,
+        "zipl_conf": machine.conf_path,
+        "accepted": machine.configuration.accepted,
+        "boot_record": {
+            "path": machine.boot_record.path,
+            "younger_files": list(machine.boot_record.younger_files),
+        },
+        "entries": [_entry_document(machine, e) for e in machine.configuration.entries],
+    }
+
+
+def _heading(machine: Machine, style: Style) -> Iterator[str]:
+    assumed = " (assumed)" if machine.zipl_version_is_assumed else ""
+    yield f"{style.bold('Machine')}  {visible(machine.root)}, {machine.layout.description}"
+    yield (
+        f"{style.bold('zipl')}     {machine.zipl_version}{assumed} reads {visible(machine.conf_path)}"
+    )
+    count = len(machine.configuration.problems)
+    if count:
+        what = "one problem" if count == 1 else f"{count} problems"
+        yield style.red(f"zipl refuses this configuration: {what}, see `secboot check`")
+    record = machine.boot_record
+    if record.path is not None and record.younger_files:
+        yield style.yellow(
+            f"{visible(record.path)} is older than {visible(record.younger_files[0])}:"
+            " zipl has not run since"
+        )
+
+
+def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
+    number = "" if entry.menu_position is None else f"{entry.menu_position}: "
+    tags = _tags(machine, entry)
+    suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
+    yield f"{number}{style.bold(visible(entry.name))}{suffix}"
+    yield style.faint(f"    {visible(str(entry.location))}")
+    if entry.image is not None:
+        yield f"    image       {visible(entry.image.path)}"
+    if entry.parmfile is not None:
+        yield f"    parmfile    {visible(entry.parmfile.path)}"
+    if entry.parmline is not None:
+        yield f"    parameters  {visible(entry.parmline)}"
+
+
+def _tags(machine: Machine, entry: BootEntry) -> list[str]:
+    tags = ["default"] if entry.is_default else []
+    tags += [entry.kind.value] if entry.kind.value != "ipl" else []
+    tags += ["rescue"] if entry.is_rescue else []
+    tags += ["kdump"] if entry.kdump else []
+    tags += ["optional"] if entry.optional else []
+    if machine.is_sealed(entry):
+        tags.append("sealed image: the parameters here are ignored at boot")
+    return tags
+
+
+def _entry_document(machine: Machine, entry: BootEntry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "kind": entry.kind.value,
+        "origin": entry.origin.value,
+        "location": location_document(entry.location),
+        "menu_position": entry.menu_position,
+        "default": entry.is_default,
+        "rescue": entry.is_rescue,
+        "optional": entry.optional,
+        "kdump": entry.kdump,
+        "sealed": machine.is_sealed(entry),
+        "image": None if entry.image is None else entry.image.path,
+        "ramdisk": None if entry.ramdisk is None else entry.ramdisk.path,
+        "parmfile": None if entry.parmfile is None else entry.parmfile.path,
+        "target": entry.target,
+        "parameters": entry.parmline,
+        "parameters_limit": entry.max_parm_size,
+    }
