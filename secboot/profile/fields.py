@@ -128,9 +128,9 @@ ENTRY_FIELDS = (
     Field(
         "rescue",
         Kind.BOOLEAN,
-        "Whether rescue entries are changed as well. They are unless this says `false`: neither "
-        "parameter can keep a kernel from booting, and the machine does what it is for "
-        "whichever entry is chosen.",
+        "Whether rescue entries are among them. They are unless this says `false`: the kernel "
+        "ignores both known parameters where they have no use, and the machine does what it is "
+        "for whichever entry is chosen.",
         "false",
         default="true",
     ),

@@ -174,7 +174,7 @@ def _fault(text: str) -> str | None:
 
 
 RULES = ParameterRules(
-    "any other kernel parameter",
+    "every other kernel parameter, by its name and value",
     (
         Form(
             Operator.EXACTLY,
@@ -199,5 +199,10 @@ RULES = ParameterRules(
         Form(Operator.ABSENT, "not given, with no value", "{absent: true}", TRUE_SCHEMA),
     ),
     _make,
+    "A value is printable ASCII without a double quote; blanks are fine, and secboot puts the "
+    "quotes that the kernel needs. For the kernel `-` and `_` in a name are the same character, so "
+    "either spelling on the line meets a requirement; names that begin with `rd.`, and those that "
+    "the s390 boot code reads itself, are compared as written. Words behind `--` are for init and "
+    "do not count.",
 )
 """How a profile asks for a parameter that has no rules of its own."""

@@ -145,5 +145,9 @@ RULES = ParameterRules(
         ),
     ),
     _make,
+    "The kernel (since 5.7) switches hosting on at any `prot_virt=` whose value begins with `1`, "
+    "`y` or `on`, behind `--` too, and a later `prot_virt=0` does not undo that. `prot_virt`, "
+    "`prot_virt=true` and `prot-virt=1` do nothing. A value that does not enable is replaced where "
+    "it stands.",
 )
 """How a profile asks for ``prot_virt``."""

@@ -36,11 +36,15 @@ class MakeRequirement(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ParameterRules:
-    """What can be asked of one parameter, or of all that have no rules of their own."""
+    """What can be asked of one parameter, or of all that have no rules of their own.
+
+    `details` is a paragraph for the reference page.
+    """
 
     summary: str
     forms: tuple[Form, ...]
     make: MakeRequirement
+    details: str
 
     def form(self, operator: Operator) -> Form | None:
         """The form for an operator, or None if the parameter can't be asked for in that way."""

@@ -187,5 +187,13 @@ RULES = ParameterRules(
         Form(Operator.ABSENT, "no `swiotlb` on the line", "{absent: true}", TRUE_SCHEMA),
     ),
     _make,
+    "A size is a whole number with a unit: `KiB`, `MiB`, `GiB`, or `blocks` of 2 KiB, which is "
+    "what the kernel counts (`512 MiB` and `262144 blocks` are the same). A number alone and units "
+    "like `MB` are refused. The buffer is placed below 2 GiB in one piece, so the size has to be "
+    "smaller than that; there are warnings for less than 128 MiB, and for what kernels since 6.0 "
+    "round up. The last number on the line counts, and text behind it does not: `swiotlb=512M` "
+    "are 512 blocks, 1 MiB. Where the line has to change, one `swiotlb=` remains, which keeps the "
+    "areas and `force` that the kernel read there; `noforce`, which leaves a secure guest without "
+    "a buffer, is removed whatever the size.",
 )
 """How a profile asks for ``swiotlb``: sizes as `secboot.profile.size` reads them."""

@@ -1,0 +1,134 @@
+"""The reference page of the profile format, made from the tables that reading goes by."""
+
+from __future__ import annotations
+
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from secboot.kernel.names import MULTI_VALUED_NAMES
+from secboot.profile.composer import DEPTH_LIMIT
+from secboot.profile.document import SIZE_LIMIT
+from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
+from secboot.profile.registry import GENERIC, KNOWN
+from secboot.profile.search import SEARCH_PATH
+from secboot.profile.shipped import SHIPPED
+
+if TYPE_CHECKING:
+    from secboot.profile.rules import ParameterRules
+
+_INTRODUCTION = """\
+# Profiles
+
+A profile is a YAML file that says what kernel parameters a machine needs for its role in IBM
+Secure Execution:
+
+```yaml
+version: 1
+role: guest
+description: Guests of the payroll cluster
+parameters:
+  swiotlb:
+    at_least: 512 MiB
+```
+
+A requirement that a boot entry's parameter line already meets, as the kernel reads that line,
+leaves the line as it is, however it is spelled. What is wrong is replaced where it stands; what
+is missing is added, before a `--` if the line has one.
+
+This page is generated from the tables that secboot reads profiles by
+(`secboot/profile/reference.py`). `secboot profile schema` prints the same as JSON Schema.
+"""
+
+_YAML = """\
+## The YAML
+
+Mappings, lists and texts, in UTF-8, up to {kib} KiB and {depth} levels deep. Anchors, aliases,
+merge keys (`<<`), tags, directives, tabs as indentation and second documents are refused, and so
+are a key that is unknown or given twice. All problems of a file are reported in one run, each with
+its line and column.
+
+Values are texts, exactly as written. Since YAML has more than one idea of what `on`, `~`, `0100`
+or `1e5` without quotes is, these are refused where a text is meant: put them in quotes. Plain
+decimal numbers need none. `true` and `false` are taken where this page says so.
+"""
+
+_EXTENDING = """\
+## Extending a profile
+
+A site changes single requirements of a shipped profile in a file of its own, here
+`/etc/secboot/profiles/guest.yaml`:
+
+```yaml
+version: 1
+extends: guest            # the shipped one, since this file is this one
+parameters:
+  swiotlb: {{at_least: 1 GiB}}
+  console: [ttysclp0]
+```
+
+{search}"""
+
+
+def reference_markdown() -> str:
+    """The whole page."""
+    sections = [
+        _INTRODUCTION,
+        "## Keys\n\n" + _fields(PROFILE_FIELDS),
+        "## `entries`\n\nAs a mapping it narrows down all entries:\n\n" + _fields(ENTRY_FIELDS),
+        "## `parameters`\n\nWhat is asked of a parameter is a mapping with exactly one of these "
+        "keys. A single value is short for `exactly`, a list for `includes`.\n\n"
+        + _operators()
+        + "\n"
+        + "\n".join(_rules(f"`{name}`", rules) for name, rules in KNOWN.items()),
+        _rules("Other parameters", GENERIC) + "\n" + _names(),
+        _EXTENDING.format(search=_search()),
+        _YAML.format(kib=SIZE_LIMIT // 1024, depth=DEPTH_LIMIT),
+    ]
+    return "\n".join(sections)
+
+
+def _fields(fields: tuple[Field, ...]) -> str:
+    rows = ["| key | holds | meaning | without it |", "|---|---|---|---|"]
+    for field in fields:
+        without = "an error: it is required" if field.required else field.default
+        choices = f": {', '.join(f'`{each}`' for each in field.choices)}" if field.choices else ""
+        rows.append(
+            f"| `{field.key}` | {field.kind}{choices} | {field.meaning} "
+            f"Example: `{field.key}: {field.example}` | {without} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _operators() -> str:
+    rows = ["| key | holds | meaning |", "|---|---|---|"]
+    rows += [f"| `{each.key}` | {each.kind} | {each.meaning} |" for each in REQUIREMENT_FIELDS]
+    return "\n".join(rows) + "\n"
+
+
+def _rules(title: str, rules: ParameterRules) -> str:
+    rows = [f"### {title}\n", f"{rules.summary[0].upper()}{rules.summary[1:]}.\n"]
+    rows += ["| asked for as | meaning | example |", "|---|---|---|"]
+    rows += [f"| `{form.operator}` | {form.meaning} | `{form.example}` |" for form in rules.forms]
+    return "\n".join(rows) + f"\n\n{_wrapped(rules.details)}"
+
+
+def _names() -> str:
+    several = ", ".join(f"`{name}`" for name in sorted(MULTI_VALUED_NAMES))
+    return _wrapped(
+        "These can be given several times, each occurrence adding to the others, and so can't be "
+        f"asked for with `exactly`: {several}."
+    )
+
+
+def _search() -> str:
+    shipped = ", ".join(f"`{name}`" for name in SHIPPED)
+    return _wrapped(
+        f"`{SEARCH_PATH[0]}` is searched first, then `{SEARCH_PATH[1]}`, both inside the root that "
+        f"secboot works on, then the profiles that come with it: {shipped}. A name that is found "
+        "earlier hides the same name later. Only profiles on this path can be extended, by name; "
+        "on the command line a profile can also be given by its path."
+    )
+
+
+def _wrapped(text: str) -> str:
+    return fill(text, width=98, break_long_words=False, break_on_hyphens=False) + "\n"

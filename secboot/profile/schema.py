@@ -1,0 +1,117 @@
+"""The JSON Schema of a profile, for editors and pipelines; made from the same tables as reading.
+
+It says what a profile may look like once some YAML library has turned it into data. What can't
+be seen there any more, such as duplicate keys, aliases, or ``on`` without quotes that became
+true, only secboot itself reports.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from secboot.kernel.names import MULTI_VALUED_NAMES
+from secboot.profile.fields import (
+    ENTRY_FIELDS,
+    FORMAT_VERSION,
+    NAME_PATTERN,
+    PROFILE_FIELDS,
+    PROFILE_NAME_PATTERN,
+    Field,
+    Kind,
+)
+from secboot.profile.registry import GENERIC, KNOWN
+from secboot.profile.rules import ParameterRules
+from secboot.profile.wish import Operator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Schema = dict[str, Any]
+
+
+def profile_schema() -> Schema:
+    """The schema as data, draft 2020-12; every call makes a new one."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "secboot profile",
+        "description": "What a role in IBM Secure Execution asks of the kernel parameters",
+        **_object(PROFILE_FIELDS),
+        "anyOf": [{"required": ["parameters"]}, {"required": ["extends"]}],
+        "dependentRequired": {"drop": ["extends"]},
+    }
+
+
+def _object(fields: tuple[Field, ...]) -> Schema:
+    schema: Schema = {
+        "type": "object",
+        "properties": {
+            field.key: {**_field(field), "description": field.meaning} for field in fields
+        },
+        "additionalProperties": False,
+    }
+    required = [field.key for field in fields if field.required]
+    return {**schema, "required": required} if required else schema
+
+
+def _field(field: Field) -> Schema:
+    name: Schema = {"type": "string", "pattern": NAME_PATTERN}
+    by_kind: dict[Kind, Schema] = {
+        Kind.VERSION: {"const": FORMAT_VERSION},
+        Kind.CHOICE: {"enum": list(map(str, field.choices))},
+        Kind.TEXT: {"type": "string"},
+        Kind.PROFILE: {"type": "string", "pattern": PROFILE_NAME_PATTERN},
+        Kind.NAMES: _list_of(name),
+        Kind.PATTERNS: _list_of({"type": "string", "minLength": 1}),
+        Kind.BOOLEAN: {"type": "boolean"},
+    }
+    if field.kind is Kind.PARAMETERS:
+        return _parameters(name)
+    if field.kind is Kind.ENTRIES:
+        mapping = {**_object(ENTRY_FIELDS), "minProperties": 1}
+        return {"anyOf": [{"enum": list(map(str, field.choices))}, mapping]}
+    return by_kind[field.kind]
+
+
+def _parameters(name: Schema) -> Schema:
+    several = ParameterRules(
+        GENERIC.summary,
+        tuple(form for form in GENERIC.forms if form.operator is not Operator.EXACTLY),
+        GENERIC.make,
+        GENERIC.details,
+    )
+    return {
+        "type": "object",
+        "propertyNames": name,
+        "properties": {
+            **{known: _rules(rules) for known, rules in KNOWN.items()},
+            **{multiple: _rules(several) for multiple in sorted(MULTI_VALUED_NAMES)},
+        },
+        "additionalProperties": _rules(GENERIC),
+    }
+
+
+def _rules(rules: ParameterRules) -> Schema:
+    """Every form as a mapping with its operator; two of them in a short form as well."""
+    schemas = {form.operator: dict(form.schema) for form in rules.forms}
+    ways: list[Schema] = []
+    if Operator.EXACTLY in schemas:
+        ways.append(schemas[Operator.EXACTLY])
+    if Operator.INCLUDES in schemas:
+        schemas[Operator.INCLUDES] = _list_of(schemas[Operator.INCLUDES])
+        ways.append(schemas[Operator.INCLUDES])
+    ways.append(_one_of(schemas.items()))
+    return {"description": rules.summary, "anyOf": ways}
+
+
+def _one_of(operators: Iterable[tuple[Operator, Schema]]) -> Schema:
+    return {
+        "type": "object",
+        "properties": {str(operator): schema for operator, schema in operators},
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+
+
+def _list_of(item: Schema) -> Schema:
+    return {"type": "array", "minItems": 1, "items": item}
