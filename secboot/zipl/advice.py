@@ -7,14 +7,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
-from secboot.zipl.entry import BootEntry, Component, EntryKind, Origin
+from secboot.zipl.entry import BootEntry, Component, EntryKind, InstalledEntry, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.formats.bls_entry import BlsEntry
     from secboot.zipl.files import FileLookup
-    from secboot.zipl.job import InstalledEntry
     from secboot.zipl.problem import Findings
     from secboot.zipl.version import ZiplVersion
 
@@ -69,7 +68,6 @@ def _advise_on_title(entry: BlsEntry, findings: Findings) -> None:
 
 def advise_on_entries(
     entries: Sequence[BootEntry],
-    installed: Sequence[InstalledEntry],
     files: FileLookup,
     version: ZiplVersion,
     findings: Findings,
@@ -80,11 +78,9 @@ def advise_on_entries(
         for part in (entry.image, entry.ramdisk, entry.parmfile):
             if part is not None:
                 _advise_on_component(part, findings)
-    reached = [member.entry for member in installed]
-    for entry in entries:
-        if entry not in reached:
+        if not entry.is_default and entry.menu_position is None:
+            # zipl looks only at what it installs, and refuses that.
             _advise_on_missing(entry, files, findings)
-    _advise_on_installed(installed, findings)
 
 
 def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) -> None:
@@ -129,7 +125,8 @@ def _advise_on_missing(entry: BootEntry, files: FileLookup, findings: Findings) 
             findings.warn("file-missing", message, part.location)
 
 
-def _advise_on_installed(installed: Sequence[InstalledEntry], findings: Findings) -> None:
+def advise_on_installed(installed: Sequence[InstalledEntry], findings: Findings) -> None:
+    """Warn of what becomes of entries when they are installed."""
     for member in installed:
         entry = member.entry
         _advise_on_length(entry, findings, in_menu=member.position is not None)
@@ -161,15 +158,14 @@ def _advise_on_length(entry: BootEntry, findings: Findings, *, in_menu: bool) ->
         findings.warn("parameters-tight", message, at)
 
 
-def advise_on_default(
-    default: BootEntry | None, entries: Sequence[BootEntry], named: bool, findings: Findings
-) -> None:
+def advise_on_default(entries: Sequence[BootEntry], findings: Findings) -> None:
     """Warn of a zipl.conf section that is the default only because it comes first.
 
-    `named` says that the configuration names its default.
+    Only for configurations that do not name their default.
     """
+    default = next((entry for entry in entries if entry.is_default), None)
     has_bls = any(entry.origin is Origin.BLS for entry in entries)
-    if default is not None and default.origin is Origin.SECTION and has_bls and not named:
+    if default is not None and default.origin is Origin.SECTION and has_bls:
         message = f"section '{default.name}' comes before all BLS entries and so is the default"
         hint = "name the default with 'default=' in [defaultboot]"
         findings.warn("section-before-bls", message, default.location, hint)

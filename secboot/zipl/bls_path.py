@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_line import Keyword
 from secboot.zipl.scanf import split_address
+from secboot.zipl.tokens import Token, TokenList
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from secboot.zipl.files import FileLookup
-    from secboot.zipl.tokens import Token
 
 _PATHS = (Keyword.IMAGE, Keyword.RAMDISK)
 
 
-def resolve_paths(tokens: Sequence[Token], files: FileLookup) -> list[Token]:
+def resolve_paths(tokens: TokenList, files: FileLookup) -> TokenList:
     """Return the tokens with images and ramdisks as zipl will open them.
 
     A path that can't be read as it stands gets the value of the first `target` of all
@@ -26,10 +24,10 @@ def resolve_paths(tokens: Sequence[Token], files: FileLookup) -> list[Token]:
     """
     target = next((token.text for token in tokens if token.keyword is Keyword.TARGET), None)
     if target is None:
-        return list(tokens)
-    return [
+        return tokens
+    return TokenList(
         _resolved(token, target, files) if token.keyword in _PATHS else token for token in tokens
-    ]
+    )
 
 
 def _resolved(token: Token, target: str, files: FileLookup) -> Token:

@@ -17,11 +17,9 @@ from secboot.zipl.keywords import (
 )
 from secboot.zipl.scanf import split_address, whole_int
 from secboot.zipl.target import check_target
-from secboot.zipl.tokens import Token, TokenKind, find_heading, section_body
+from secboot.zipl.tokens import Token, TokenKind, TokenList
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from secboot.zipl.problem import Findings
 
 MENU_POSITIONS = 62
@@ -37,11 +35,11 @@ class SectionData:
 
 
 def read_section(
-    tokens: Sequence[Token], heading: int, findings: Findings, *, menu: bool = False
+    tokens: TokenList, heading: int, findings: Findings, *, menu: bool = False
 ) -> SectionData:
     """Collect a section's assignments (scan_get_section_keywords)."""
     data = SectionData()
-    for token in section_body(tokens, heading):
+    for token in tokens.body(heading):
         if token.kind is TokenKind.NUMBER and menu:
             _read_position(token, data, findings)
         elif token.kind is TokenKind.NUMBER:
@@ -69,7 +67,7 @@ def _read_position(token: Token, data: SectionData, findings: Findings) -> None:
         data.positions[token.number] = token
 
 
-def check_all(tokens: Sequence[Token], findings: Findings) -> None:
+def check_all(tokens: TokenList, findings: Findings) -> None:
     """Check every section and menu (scan_check)."""
     outside = True
     for index, token in enumerate(tokens):
@@ -89,17 +87,17 @@ def report_outside(token: Token, findings: Findings) -> None:
     findings.error("outside-section", message, token.location, token.line)
 
 
-def report_duplicate(tokens: Sequence[Token], heading: int, findings: Findings) -> None:
+def report_duplicate(tokens: TokenList, heading: int, findings: Findings) -> None:
     """Note the next heading that has the name of this one."""
     first = tokens[heading]
-    again = find_heading(tokens, first.text, first.kind, heading + 1)
+    again = tokens.find(first.text, first.kind, heading + 1)
     if again is not None:
         kind = "section" if first.kind is TokenKind.SECTION else "menu"
         message = f"{kind} name '{first.text}' already specified"
         findings.error(f"{kind}-twice", message, tokens[again].location, tokens[again].line)
 
 
-def _check_section(tokens: Sequence[Token], heading: int, findings: Findings) -> None:
+def _check_section(tokens: TokenList, heading: int, findings: Findings) -> None:
     report_duplicate(tokens, heading, findings)
     data = read_section(tokens, heading, findings)
     if tokens[heading].text == DEFAULTBOOT:
@@ -149,7 +147,7 @@ def _check_keywords(
             findings.error("keyword-not-allowed", message, token.location, token.line)
 
 
-def _check_menu(tokens: Sequence[Token], heading: int, findings: Findings) -> None:
+def _check_menu(tokens: TokenList, heading: int, findings: Findings) -> None:
     report_duplicate(tokens, heading, findings)
     data = read_section(tokens, heading, findings, menu=True)
     _check_keywords(MENU_RULES, data, tokens[heading], findings)
@@ -157,7 +155,7 @@ def _check_menu(tokens: Sequence[Token], heading: int, findings: Findings) -> No
     _check_number(data.keywords.get(Keyword.PROMPT), "prompt", findings)
     _check_number(data.keywords.get(Keyword.TIMEOUT), "timeout", findings)
     for _, token in sorted(data.positions.items()):
-        if find_heading(tokens, token.text, TokenKind.SECTION) is None:
+        if tokens.find(token.text, TokenKind.SECTION) is None:
             message = f"section '{token.text}' not found"
             findings.error("menu-section-missing", message, token.location, token.line)
     if not data.positions:

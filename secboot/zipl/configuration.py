@@ -14,23 +14,21 @@ from secboot.errors import Location
 from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
-from secboot.zipl.advice import advise_on_default, advise_on_entries, advise_on_files
+from secboot.zipl.advice import (
+    advise_on_default,
+    advise_on_entries,
+    advise_on_files,
+    advise_on_installed,
+)
 from secboot.zipl.bls_path import resolve_paths
 from secboot.zipl.check import check_all
 from secboot.zipl.defaultboot import build_automenu, check_defaultboot
-from secboot.zipl.entry import BootEntry, entry_headings, read_entry
-from secboot.zipl.job import InstalledEntry, Job
+from secboot.zipl.entry import BootEntry, InstalledEntry, entry_headings, read_entry
+from secboot.zipl.job import Job, Placement
 from secboot.zipl.keywords import SectionType
-from secboot.zipl.problem import Findings, Problem, Severity
+from secboot.zipl.problem import Findings, Problem
 from secboot.zipl.strverscmp import version_key
-from secboot.zipl.tokens import (
-    Token,
-    TokenKind,
-    conf_tokens,
-    entry_tokens,
-    find_heading,
-    section_body,
-)
+from secboot.zipl.tokens import Token, TokenKind, TokenList, conf_tokens, entry_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,21 +105,22 @@ def interpret(
         tokens = build_automenu(tokens, findings)
     check_all(tokens, findings)
     tokens = resolve_paths(tokens, files)
-    found = {index: read_entry(tokens, index, files, version) for index in entry_headings(tokens)}
-    installed = Job(tokens, found, files, version, findings).run()
-    marked = _mark(tuple(found.values()), installed)
+    read = {index: read_entry(tokens, index, files, version) for index in entry_headings(tokens)}
+    placements = Job(tokens, read, files, version, findings).run()
+    marked = _mark(read, placements)
+    installed = tuple(
+        InstalledEntry(marked[place.heading], place.position, place.is_default, place.skipped)
+        for place in placements
+    )
+    found = tuple(marked.values())
     advice = Findings()
     advise_on_files(entries, version, advice)
-    advise_on_entries(marked.entries, marked.installed, files, version, advice)
-    advise_on_default(marked.default, marked.entries, _names_default(tokens, document), advice)
+    advise_on_entries(found, files, version, advice)
+    advise_on_installed(installed, advice)
+    if not _names_default(document):
+        advise_on_default(found, advice)
     return BootConfiguration(
-        document,
-        entries,
-        version,
-        findings.problems,
-        advice.problems,
-        marked.entries,
-        marked.installed,
+        document, entries, version, findings.problems, advice.problems, found, installed
     )
 
 
@@ -142,11 +141,11 @@ def order_bls(files: Sequence[BlsFile], version: ZiplVersion) -> tuple[BlsEntry,
 
 def _scan(
     conf: ZiplConf, entries: Sequence[BlsEntry], version: ZiplVersion, findings: Findings
-) -> list[Token]:
+) -> TokenList:
     """Return all tokens in zipl's order (scan_file, scan_bls), and note what it refuses."""
     _report_syntax(conf, version, findings)
     tokens = conf_tokens(conf)
-    inherited = _inherited_target(tokens) if version.bls_inherits_target else None
+    inherited = _inherited_target(TokenList(tokens)) if version.bls_inherits_target else None
     for entry in entries:
         for problem in entry.problems:
             code = problem.code.replace(".", "-")
@@ -154,7 +153,7 @@ def _scan(
         tokens += entry_tokens(entry)
         if inherited is not None:
             tokens.append(replace(inherited, line=0, entry=entry))
-    return tokens
+    return TokenList(tokens)
 
 
 def _report_syntax(conf: ZiplConf, version: ZiplVersion, findings: Findings) -> None:
@@ -168,12 +167,12 @@ def _report_syntax(conf: ZiplConf, version: ZiplVersion, findings: Findings) -> 
             findings.error("unknown-keyword", "unknown keyword", location, line.number)
 
 
-def _inherited_target(tokens: Sequence[Token]) -> Token | None:
+def _inherited_target(tokens: TokenList) -> Token | None:
     """Return the `target` of ``[defaultboot]``, or else of the menu that it names.
 
     zipl appends it to the fields of every BLS entry.
     """
-    heading = find_heading(tokens, DEFAULTBOOT, TokenKind.SECTION)
+    heading = tokens.find(DEFAULTBOOT, TokenKind.SECTION)
     if heading is None:
         return None
     keywords = _first_keywords(tokens, heading)
@@ -182,49 +181,30 @@ def _inherited_target(tokens: Sequence[Token]) -> Token | None:
     menu = keywords.get(Keyword.DEFAULTMENU)
     if menu is None:
         return None
-    heading = find_heading(tokens, menu.text, TokenKind.MENU)
+    heading = tokens.find(menu.text, TokenKind.MENU)
     return None if heading is None else _first_keywords(tokens, heading).get(Keyword.TARGET)
 
 
-def _first_keywords(tokens: Sequence[Token], heading: int) -> dict[Keyword, Token]:
-    body = reversed(section_body(tokens, heading))
+def _first_keywords(tokens: TokenList, heading: int) -> dict[Keyword, Token]:
+    body = reversed(tokens.body(heading))
     return {token.keyword: token for token in body if token.keyword is not None}
 
 
-def _names_default(tokens: Sequence[Token], conf: ZiplConf) -> bool:
-    """Whether the configuration names its default, in ``[defaultboot]`` or its menu."""
+def _names_default(conf: ZiplConf) -> bool:
+    """Whether ``[defaultboot]`` names the default entry, or a menu."""
     section = conf.section(DEFAULTBOOT)
-    if section is None:
-        return False
-    menu = section.value(Keyword.DEFAULTMENU)
-    return section.get(Keyword.DEFAULT) is not None or (
-        menu is not None and find_heading(tokens, menu, TokenKind.MENU) is not None
+    return section is not None and any(
+        section.get(keyword) is not None for keyword in (Keyword.DEFAULT, Keyword.DEFAULTMENU)
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Marked:
-    entries: tuple[BootEntry, ...]
-    installed: tuple[InstalledEntry, ...]
-
-    @property
-    def default(self) -> BootEntry | None:
-        return next((member.entry for member in self.installed if member.is_default), None)
-
-
-def _mark(entries: tuple[BootEntry, ...], installed: tuple[InstalledEntry, ...]) -> _Marked:
-    """Give the entries their menu positions, and say which one is the default."""
-    marked: dict[BootEntry, BootEntry] = {}
-    for entry in entries:
-        mine = [member for member in installed if member.entry is entry]
-        position = mine[0].position if mine else None
-        default = any(member.is_default for member in mine)
-        marked[entry] = replace(entry, menu_position=position, is_default=default)
-    members = tuple(replace(member, entry=marked[member.entry]) for member in installed)
-    return _Marked(tuple(marked[entry] for entry in entries), members)
-
-
-def errors_first(configuration: BootConfiguration) -> tuple[Problem, ...]:
-    """Return all problems and warnings, the errors first."""
-    everything = configuration.problems + configuration.warnings
-    return tuple(sorted(everything, key=lambda problem: problem.severity is Severity.WARNING))
+def _mark(entries: dict[int, BootEntry], placements: Sequence[Placement]) -> dict[int, BootEntry]:
+    """Give the entries their first menu positions, and say which one is the default."""
+    marked = dict(entries)
+    for placement in reversed(placements):
+        entry = marked[placement.heading]
+        default = entry.is_default or placement.is_default
+        marked[placement.heading] = replace(
+            entry, menu_position=placement.position, is_default=default
+        )
+    return marked

@@ -18,7 +18,7 @@ from secboot.zipl.check import (
 )
 from secboot.zipl.keywords import TARGET_KEYWORDS, SectionType, section_type
 from secboot.zipl.target import check_target
-from secboot.zipl.tokens import Token, TokenKind, find_heading, section_body
+from secboot.zipl.tokens import Token, TokenKind, TokenList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +29,9 @@ AUTOMENU = "zipl-automatic-menu"
 """The name that zipl gives to the menu it makes (SCAN_AUTOMENU_NAME)."""
 
 
-def check_defaultboot(tokens: Sequence[Token], path: str, findings: Findings) -> SectionType | None:
+def check_defaultboot(tokens: TokenList, path: str, findings: Findings) -> SectionType | None:
     """Check ``[defaultboot]`` and return which kind it is, as far as that can be told."""
-    heading = find_heading(tokens, DEFAULTBOOT, TokenKind.SECTION)
+    heading = tokens.find(DEFAULTBOOT, TokenKind.SECTION)
     if heading is None:
         message = f"No '{DEFAULTBOOT}' section found and no section specified on command line"
         findings.error("no-defaultboot", message, Location(path))
@@ -39,7 +39,7 @@ def check_defaultboot(tokens: Sequence[Token], path: str, findings: Findings) ->
     report_duplicate(tokens, heading, findings)
     data = read_section(tokens, heading, findings)
     default = data.keywords.get(Keyword.DEFAULT)
-    if default is not None and find_heading(tokens, default.text, TokenKind.SECTION) is None:
+    if default is not None and tokens.find(default.text, TokenKind.SECTION) is None:
         message = f"no such section '{default.text}'"
         findings.error("default-missing", message, default.location, default.line)
     kind = _kind(data, tokens[heading], findings)
@@ -89,15 +89,16 @@ def _report_two(
     findings.error("defaultboot-kind", message, token.location, token.line)
 
 
-def build_automenu(tokens: Sequence[Token], findings: Findings) -> list[Token]:
+def build_automenu(tokens: TokenList, findings: Findings) -> TokenList:
     """Return the tokens with the automatic menu in place of ``[defaultboot]``.
 
     Every section with an image gets a position, in order. Those without any target keyword
     inherit the ones of ``[defaultboot]``.
     """
-    heading = find_heading(tokens, DEFAULTBOOT, TokenKind.SECTION)
+    heading = tokens.find(DEFAULTBOOT, TokenKind.SECTION)
     if heading is None:
-        return list(tokens)
+        return tokens
+    _report_leading(tokens, findings)
     boot = read_section(tokens, heading, findings)
     inherited = [
         replace(boot.keywords[word], line=0) for word in TARGET_KEYWORDS if word in boot.keywords
@@ -109,19 +110,18 @@ def build_automenu(tokens: Sequence[Token], findings: Findings) -> list[Token]:
             continue
         if token.kind is TokenKind.SECTION and token.text == DEFAULTBOOT:
             continue
-        result += [token, *section_body(tokens, index)]
+        result += [token, *tokens.body(index)]
         if token.kind is TokenKind.MENU:
             _check_menu_name(token, findings)
         elif _enters_menu(tokens, index, entries, inherited, result, findings):
             entries.append(token)
-    _report_leading(tokens, findings)
     if not entries:
         message = "Cannot build automenu: no IPL entries available"
         findings.error("automenu-empty", message, tokens[heading].location)
-    return result + _automenu(tokens[heading], boot, inherited, entries)
+    return TokenList([*result, *_automenu(tokens[heading], boot, inherited, entries)])
 
 
-def _report_leading(tokens: Sequence[Token], findings: Findings) -> None:
+def _report_leading(tokens: TokenList, findings: Findings) -> None:
     for token in tokens:
         if token.is_heading:
             return
@@ -135,7 +135,7 @@ def _check_menu_name(token: Token, findings: Findings) -> None:
 
 
 def _enters_menu(
-    tokens: Sequence[Token],
+    tokens: TokenList,
     heading: int,
     entries: Sequence[Token],
     inherited: Sequence[Token],

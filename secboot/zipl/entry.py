@@ -12,10 +12,10 @@ from secboot.formats.zipl_line import Keyword
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileLookup
 from secboot.zipl.keywords import SectionType, section_type
 from secboot.zipl.scanf import leading_int, split_address
-from secboot.zipl.tokens import Token, TokenKind, leading_keywords
+from secboot.zipl.tokens import Token, TokenKind, TokenList
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from secboot.errors import Location
     from secboot.formats.bls_entry import BlsEntry
@@ -121,18 +121,33 @@ class BootEntry:
         return len((self.parmline or "").encode(errors="surrogateescape"))
 
 
+@dataclass(frozen=True, slots=True)
+class InstalledEntry:
+    """An entry that ``zipl`` without arguments installs.
+
+    `position` is its number in the boot menu, None without a menu. `skipped` says that it
+    is left out because it is optional and a file of it is missing.
+    """
+
+    entry: BootEntry
+    position: int | None
+    is_default: bool
+    skipped: bool = False
+
+
 def read_entry(
-    tokens: Sequence[Token], heading: int, files: FileLookup, version: ZiplVersion
+    tokens: TokenList, heading: int, files: FileLookup, version: ZiplVersion
 ) -> BootEntry:
     """Make the entry of the section at `heading`."""
     start = tokens[heading]
-    keywords = leading_keywords(tokens, heading)
+    keywords = tokens.leading_keywords(heading)
     kind = section_type(keywords)
     parameters = keywords.get(Keyword.PARAMETERS)
     image = component(keywords, Keyword.IMAGE)
     parmfile = component(keywords, Keyword.PARMFILE)
     target = keywords.get(Keyword.TARGET)
     optional = keywords.get(Keyword.OPTIONAL)
+    kdump = keywords.get(Keyword.KDUMP)
     return BootEntry(
         name=start.text,
         kind=EntryKind.UNKNOWN if kind is None else _KINDS[kind],
@@ -147,12 +162,12 @@ def read_entry(
         max_parm_size=_limit(image, files, version),
         target=target.text if target is not None else None,
         optional=optional is not None and leading_int(optional.text) == 1,
-        kdump=Keyword.KDUMP in keywords,
+        kdump=kdump is not None and kdump.text == "auto",
         bls=start.entry,
     )
 
 
-def entry_headings(tokens: Sequence[Token]) -> list[int]:
+def entry_headings(tokens: TokenList) -> list[int]:
     """Return where the sections that are boot entries start."""
     return [
         index

@@ -11,13 +11,7 @@ from secboot.zipl.address import check_addresses
 from secboot.zipl.entry import BootEntry, Component, EntryKind, component
 from secboot.zipl.files import FileKind, FileLookup
 from secboot.zipl.scanf import leading_int
-from secboot.zipl.tokens import (
-    Token,
-    TokenKind,
-    find_heading,
-    leading_keywords,
-    section_body,
-)
+from secboot.zipl.tokens import Token, TokenKind, TokenList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,71 +24,65 @@ _SECURE_VALUES = {"auto", "0", "1"}
 
 
 @dataclass(frozen=True, slots=True)
-class InstalledEntry:
-    """An entry that ``zipl`` without arguments installs.
+class Placement:
+    """That the section at `heading` is installed: where in the menu, and whether by default.
 
-    `position` is its number in the boot menu, None without a menu. `skipped` says that it
-    is left out because it is optional and a file of it is missing.
+    `position` is None without a menu. `skipped` says that it is left out because it is
+    optional and a file of it is missing.
     """
 
-    entry: BootEntry
-    position: int | None
-    is_default: bool
-    skipped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
     heading: int
     position: int | None
+    is_default: bool = False
+    skipped: bool = False
 
 
 @dataclass(slots=True)
 class Job:
     """What the default job installs, gathered from `tokens`; notes what zipl refuses."""
 
-    tokens: Sequence[Token]
+    tokens: TokenList
     entries: Mapping[int, BootEntry]
     files: FileLookup
     version: ZiplVersion
     findings: Findings
 
-    def run(self) -> tuple[InstalledEntry, ...]:
+    def run(self) -> tuple[Placement, ...]:
         """Return what would be installed, in the order in which zipl prints it."""
-        heading = find_heading(self.tokens, DEFAULTBOOT, TokenKind.SECTION)
+        heading = self.tokens.find(DEFAULTBOOT, TokenKind.SECTION)
         if heading is None:
             return ()
-        for token in section_body(self.tokens, heading):
+        for token in self.tokens.body(heading):
             if token.keyword is Keyword.DEFAULTMENU:
                 return self._menu(token)
             if token.keyword is Keyword.DEFAULT:
                 return self._section(token)
         return ()
 
-    def _section(self, default: Token) -> tuple[InstalledEntry, ...]:
+    def _section(self, default: Token) -> tuple[Placement, ...]:
         if default.text == DEFAULTBOOT:
             message = f"Special section '{DEFAULTBOOT}' cannot be used as target section"
             self.findings.error("default-is-defaultboot", message, default.location)
             return ()
-        heading = find_heading(self.tokens, default.text, TokenKind.SECTION)
+        heading = self.tokens.find(default.text, TokenKind.SECTION)
         if heading is None:
             return ()
         entry = self.entries[heading]
-        keywords = leading_keywords(self.tokens, heading)
+        keywords = self.tokens.leading_keywords(heading)
         self._check_section_data(entry, keywords)
         target = keywords.get(Keyword.TARGET)
         if entry.kind in {EntryKind.IPL, EntryKind.SEGMENT} and target is not None:
             self._check_target(target, entry.name, environment=entry.kind is EntryKind.IPL)
         skipped = self._check_files(entry, keywords, in_menu=False)
-        return (InstalledEntry(entry, None, is_default=True, skipped=skipped),)
+        return (Placement(heading, None, is_default=True, skipped=skipped),)
 
-    def _menu(self, default: Token) -> tuple[InstalledEntry, ...]:
-        heading = find_heading(self.tokens, default.text, TokenKind.MENU)
+    def _menu(self, default: Token) -> tuple[Placement, ...]:
+        heading = self.tokens.find(default.text, TokenKind.MENU)
         if heading is None:
             message = f"Menu section '{default.text}' not found"
             self.findings.error("menu-missing", message, default.location)
             return ()
-        body = section_body(self.tokens, heading)
+        body = self.tokens.body(heading)
         keywords = {token.keyword: token for token in body if token.keyword is not None}
         self._check_secure(keywords.get(Keyword.SECURE))
         members = self._members(body)
@@ -108,32 +96,32 @@ class Job:
         position = leading_int(chosen.text) if chosen is not None else first
         return self._checked_members(members, position, default)
 
-    def _members(self, body: Sequence[Token]) -> list[_Member]:
+    def _members(self, body: Sequence[Token]) -> list[Placement]:
         found = [
-            (token.number, find_heading(self.tokens, token.text, TokenKind.SECTION))
+            (token.number, self.tokens.find(token.text, TokenKind.SECTION))
             for token in body
             if token.kind is TokenKind.NUMBER
         ]
         return [
-            _Member(heading, number)
+            Placement(heading, number)
             for number, heading in found
             if heading is not None and heading in self.entries
         ]
 
-    def _check_member(self, member: _Member, menu: str) -> None:
+    def _check_member(self, member: Placement, menu: str) -> None:
         entry = self.entries[member.heading]
-        self._check_section_data(entry, leading_keywords(self.tokens, member.heading))
+        self._check_section_data(entry, self.tokens.leading_keywords(member.heading))
         if entry.kind is not EntryKind.IPL:
             message = f"Section '{entry.name}' cannot be included in menu '{menu}'"
             self.findings.error("menu-kind", message, entry.location)
 
     def _checked_members(
-        self, members: Sequence[_Member], default: int | None, at: Token
-    ) -> tuple[InstalledEntry, ...]:
+        self, members: Sequence[Placement], default: int | None, at: Token
+    ) -> tuple[Placement, ...]:
         result = []
         for index, member in enumerate(members, 1):
             entry = self.entries[member.heading]
-            keywords = leading_keywords(self.tokens, member.heading)
+            keywords = self.tokens.leading_keywords(member.heading)
             skipped = entry.kind is EntryKind.IPL and self._check_files(
                 entry, keywords, in_menu=True
             )
@@ -141,7 +129,7 @@ class Job:
             if skipped and index == default:
                 self.findings.error("default-ignored", self._ignored_default, at.location)
             is_default = member.position == default
-            result.append(InstalledEntry(entry, member.position, is_default, skipped))
+            result.append(replace(member, is_default=is_default, skipped=skipped))
         return tuple(result)
 
     @property

@@ -43,7 +43,7 @@ class Problem:
 class Findings:
     """Collects problems in order, each one only once."""
 
-    _problems: list[Problem] = field(default_factory=list)
+    _problems: dict[Problem, None] = field(default_factory=dict)
 
     def error(
         self, code: str, message: str, location: Location, zipl_line: int | None = None
@@ -56,8 +56,7 @@ class Findings:
         self._add(Problem(Severity.WARNING, f"zipl.{code}", message, location, hint=hint))
 
     def _add(self, problem: Problem) -> None:
-        if problem not in self._problems:
-            self._problems.append(problem)
+        self._problems.setdefault(problem)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

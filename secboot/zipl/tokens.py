@@ -6,6 +6,7 @@ got lost continues the section before it. Keeping zipl's shape keeps its verdict
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
@@ -16,7 +17,7 @@ from secboot.formats.bls_scan import BlsKey
 from secboot.formats.zipl_line import ConfLine, Keyword, LineKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from secboot.formats.bls_entry import BlsEntry
     from secboot.formats.zipl_conf import ZiplConf
@@ -108,28 +109,37 @@ def _has_title_line(entry: BlsEntry) -> bool:
     return all(problem.code != "bls.no-title" for problem in entry.problems)
 
 
-def find_heading(tokens: Sequence[Token], name: str, kind: TokenKind, start: int = 0) -> int | None:
-    """Return where the first heading of `kind` called `name` is (scan_find_section)."""
-    for index in range(start, len(tokens)):
-        if tokens[index].kind is kind and tokens[index].text == name:
-            return index
-    return None
+class TokenList:
+    """Tokens in zipl's order, with quick ways to find sections and menus."""
 
+    def __init__(self, tokens: Iterable[Token]) -> None:
+        self.tokens = tuple(tokens)
+        self._headings: dict[tuple[TokenKind, str], list[int]] = {}
+        for index, token in enumerate(self.tokens):
+            if token.is_heading:
+                self._headings.setdefault((token.kind, token.text), []).append(index)
 
-def section_body(tokens: Sequence[Token], heading: int) -> list[Token]:
-    """Return the tokens from behind `heading` to the next heading or the end."""
-    return list(takewhile(lambda token: not token.is_heading, _from(tokens, heading + 1)))
+    def __getitem__(self, index: int) -> Token:
+        return self.tokens[index]
 
+    def __iter__(self) -> Iterator[Token]:
+        return iter(self.tokens)
 
-def leading_keywords(tokens: Sequence[Token], heading: int) -> dict[Keyword, Token]:
-    """Return the keyword assignments of a section as get_section_job collects them.
+    def find(self, name: str, kind: TokenKind, start: int = 0) -> int | None:
+        """Return where the first heading from `start` on is (scan_find_section)."""
+        found = self._headings.get((kind, name), [])
+        place = bisect_left(found, start)
+        return found[place] if place < len(found) else None
 
-    It stops at the first other token, and the last of several assignments wins.
-    """
-    body = section_body(tokens, heading)
-    assigned = takewhile(lambda token: token.kind is TokenKind.KEYWORD, body)
-    return {token.keyword: token for token in assigned if token.keyword is not None}
+    def body(self, heading: int) -> list[Token]:
+        """Return the tokens from behind `heading` to the next heading or the end."""
+        behind = (self.tokens[index] for index in range(heading + 1, len(self.tokens)))
+        return list(takewhile(lambda token: not token.is_heading, behind))
 
+    def leading_keywords(self, heading: int) -> dict[Keyword, Token]:
+        """Return the keyword assignments of a section as get_section_job collects them.
 
-def _from(tokens: Sequence[Token], start: int) -> Iterator[Token]:
-    return (tokens[index] for index in range(start, len(tokens)))
+        It stops at the first other token, and the last of several assignments wins.
+        """
+        assigned = takewhile(lambda token: token.kind is TokenKind.KEYWORD, self.body(heading))
+        return {token.keyword: token for token in assigned if token.keyword is not None}
