@@ -12,7 +12,7 @@ from secboot.machine.root import Root
 from secboot.plan.planner import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from secboot.plan.model import Plan
     from secboot.profile.profile import Profile
@@ -43,6 +43,16 @@ def discover_machine(root: Path) -> Machine:
     """Read the boot configuration under the root."""
     with Root(root) as tree:
         return discover(tree, environment_of(root))
+
+
+def machine_plan(
+    reference: str, tree: Root, root: Path, zipl: bool | None, saved: Plan | None
+) -> Callable[[Machine], Plan]:
+    """Return what makes the plan for a machine: from the profile, or the plan that was saved."""
+    if saved is not None:
+        return lambda _: saved
+    profile = read_profile(reference, tree)
+    return lambda machine: make_plan(profile, machine, with_zipl=runs_zipl(root, zipl))
 
 
 def plan_for(reference: str, root: Path, zipl: bool | None) -> Plan:

@@ -93,9 +93,9 @@ def validate(
 def schema() -> int:
     """Print the JSON Schema of profiles, for editors and other tools."""
     from secboot.cli.printing import print_json
-    from secboot.profile.schema import json_schema
+    from secboot.profile.schema import profile_schema
 
-    print_json(json_schema())
+    print_json(profile_schema())
     return 0
 
 

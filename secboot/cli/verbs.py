@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.cli import demo, look, profiles
+from secboot.cli import changes, demo, look, profiles
 
 if TYPE_CHECKING:
     import typer
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Give the verbs to the application."""
-    for verb in (look.plan, look.show, look.check):
-        app.command()(verb)
+    app.command()(look.plan)
+    app.command()(changes.apply)
+    app.command()(changes.rollback)
+    app.command()(changes.history)
+    app.command()(look.show)
+    app.command()(look.check)
     app.add_typer(profiles.app, name="profile")
     app.command()(demo.demo)

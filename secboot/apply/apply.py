@@ -1,0 +1,174 @@
+"""``secboot apply``: make the machine what a profile, or a saved plan, asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot import __version__
+from secboot.apply.change import change_files
+from secboot.checkpoint.access import write_access
+from secboot.checkpoint.journal import now
+from secboot.checkpoint.record import Action, Actor, Audit
+from secboot.checkpoint.recovery import RecoveryReport, recover, unfinished
+from secboot.checkpoint.store import CheckpointStore
+from secboot.checkpoint.transaction import FileChange
+from secboot.errors import RefusedError
+from secboot.machine.discovery import discover
+from secboot.plan.model import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from secboot.apply.zipl import Zipl, ZiplRun
+    from secboot.checkpoint.access import WriteAccess
+    from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.machine.discovery import Machine
+    from secboot.machine.root import Root
+    from secboot.plan.model import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a flow works and with what; `zipl` None leaves the boot record for later.
+
+    `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the
+    user typed, `notice` tells the user a sentence while the work goes on.
+    """
+
+    root: Root
+    state: StateDirectory
+    zipl: Zipl | None
+    environment: Mapping[str, str] | None
+    command: tuple[str, ...]
+    notice: Callable[[str], None]
+
+    def discover(self) -> Machine:
+        """Read the machine as it is now."""
+        return discover(self.root, self.environment)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What an apply did: the plan that it followed, and how it was committed.
+
+    `checkpoint` is None when no file had to change. `zipl` is None when it did not run.
+    """
+
+    plan: Plan
+    checkpoint: str | None
+    zipl: ZiplRun | None
+    recovered: tuple[RecoveryReport, ...]
+
+    @property
+    def zipl_pending(self) -> bool:
+        """Whether zipl has to run before the next IPL can use what changed."""
+        return bool(self.plan.commands) and self.zipl is None
+
+
+def apply_plan(
+    target: Target,
+    make_plan: Callable[[Machine], Plan],
+    saved: Plan | None = None,
+    show: Callable[[Plan], None] = lambda _: None,
+) -> ApplyResult:
+    """Apply what `make_plan` asks for on this machine, or a plan that was `saved` before.
+
+    The plan is made once without the lock, so that a machine which is as it should be is not
+    written to at all, and anew under the lock. A saved plan is refused when anything that it was
+    made from is different by now. `show` gets the plan that is about to be followed.
+    """
+    first = saved if saved is not None else make_plan(target.discover())
+    if first.is_empty and not _has_unfinished(target):
+        if saved is not None:
+            require_unchanged(saved, target.discover())
+        show(first)
+        return ApplyResult(first, None, None, ())
+    if target.zipl is not None:
+        target.zipl.require_available()
+    commit = None if target.zipl is None else target.zipl.commit
+    with write_access(target.root, target.state, commit=commit, notice=target.notice) as access:
+        recovered = recover(access)
+        machine = target.discover()
+        if saved is not None:
+            require_unchanged(saved, machine)
+        plan = saved if saved is not None else make_plan(machine)
+        show(plan)
+        checkpoint, run = _apply(target, access, machine, plan)
+        return ApplyResult(plan, checkpoint, run, recovered)
+
+
+def require_unchanged(plan: Plan, machine: Machine) -> None:
+    """Raise RefusedError when the files are not those that the plan was made from.
+
+    A boot entry that came or went since counts too: the plan knows nothing of it.
+    """
+    planned = {file.path: file.digest for file in plan.inputs}
+    found = {file.path: digest(file.data) for file in machine.files}
+    if planned == found:
+        return
+    changed = sorted(
+        path for path in planned.keys() | found.keys() if planned.get(path) != found.get(path)
+    )
+    raise RefusedError(
+        f"changed since the plan was made: {', '.join(changed)}",
+        hint="nothing was written; make a new plan",
+    )
+
+
+def _has_unfinished(target: Target) -> bool:
+    store = CheckpointStore.existing(target.state)
+    if store is None:
+        return False
+    try:
+        return unfinished(store) is not None
+    finally:
+        store.close()
+
+
+def _apply(
+    target: Target, access: WriteAccess, machine: Machine, plan: Plan
+) -> tuple[str | None, ZiplRun | None]:
+    if not plan.files:
+        if not plan.commands or target.zipl is None:
+            return None, None
+        return None, target.zipl.install(access.lock.inherited)
+    changes = [
+        FileChange(path=c.real_path, before=c.before, after=c.after, named=c.path)
+        for c in plan.files
+    ]
+    done = change_files(
+        access,
+        changes,
+        _audit(target, plan),
+        zipl=target.zipl,
+        machine=machine,
+        verify=lambda: _verify(target, plan),
+    )
+    return done.checkpoint, done.zipl
+
+
+def _verify(target: Target, plan: Plan) -> None:
+    """Read everything again and compare each entry's line with what was planned."""
+    machine = target.discover()
+    planned = {(e.location.path, e.name): e.line_after for e in plan.entries}
+    found = {(e.path, e.name): e.parmline for e in machine.configuration.entries}
+    wrong = [name for (path, name), line in planned.items() if found.get((path, name)) != line]
+    if wrong:
+        raise RefusedError(
+            f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",
+            hint="something else works on the boot files; see `secboot history`",
+        )
+
+
+def _audit(target: Target, plan: Plan) -> Audit:
+    return Audit(
+        action=Action.APPLY,
+        command=target.command,
+        actor=Actor.current(),
+        started=now(),
+        version=__version__,
+        profile=plan.profile.name,
+        profile_digest=plan.profile.digest,
+        zipl=plan.zipl_version if target.zipl is not None else None,
+    )

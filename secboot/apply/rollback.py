@@ -1,0 +1,126 @@
+"""``secboot rollback``: put the machine back to the state before a checkpoint's change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot import __version__
+from secboot.apply.change import change_files
+from secboot.checkpoint.access import write_access
+from secboot.checkpoint.journal import now
+from secboot.checkpoint.record import Action, Actor, Audit
+from secboot.checkpoint.recovery import RecoveryReport, recover
+from secboot.checkpoint.reversal import latest_to_reverse, reversal
+from secboot.checkpoint.store import CheckpointStore
+from secboot.checkpoint.undo import Conflict
+from secboot.errors import RefusedError, SecbootError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secboot.apply.apply import Target
+    from secboot.apply.zipl import ZiplRun
+    from secboot.checkpoint.store import Checkpoint
+    from secboot.checkpoint.transaction import FileChange
+    from secboot.machine.discovery import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackResult:
+    """What a rollback did.
+
+    `undone` is the checkpoint that was gone back behind, None when an unfinished change was
+    all there was to end. `files` are the paths that were put back, `checkpoint` the rollback's
+    own; both are empty when everything was as before already.
+    """
+
+    undone: str | None
+    files: tuple[str, ...]
+    checkpoint: str | None
+    zipl: ZiplRun | None
+    recovered: tuple[RecoveryReport, ...]
+
+    @property
+    def zipl_pending(self) -> bool:
+        """Whether zipl has to run before the next IPL uses the old files."""
+        return bool(self.files) and self.zipl is None
+
+
+def roll_back(
+    target: Target, checkpoint: str | None, *, force: bool = False, keep: bool = False
+) -> RollbackResult:
+    """Go back behind `checkpoint`, or behind the newest apply that was not rolled back.
+
+    A change that was cut short is ended first; if it is the one that was named, that is all.
+    With `force` files that somebody changed since are put back too; with `keep` an unfinished
+    change is ended and such files are left. Raises RefusedError when there is nothing to roll
+    back, and when files were changed since.
+    """
+    if CheckpointStore.existing(target.state) is None:
+        raise _nothing(target)
+    if target.zipl is not None:
+        target.zipl.require_available()
+    commit = None if target.zipl is None else target.zipl.commit
+    conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else Conflict.REFUSE
+    with write_access(target.root, target.state, commit=commit, notice=target.notice) as access:
+        recovered = recover(access, conflict)
+        if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
+            return RollbackResult(None, (), None, None, recovered)
+        found = _choose(target, access.store, checkpoint)
+        changes = reversal(access.store, access.root, found, force=force)
+        if not changes:
+            return RollbackResult(found.id, (), None, None, recovered)
+        done = change_files(
+            access,
+            changes,
+            _audit(target, found),
+            zipl=target.zipl,
+            machine=_machine(target, changes),
+            verify=lambda: None,
+        )
+        files = tuple(change.named or change.path for change in changes)
+        return RollbackResult(found.id, files, done.checkpoint, done.zipl, recovered)
+
+
+def _choose(target: Target, store: CheckpointStore, checkpoint: str | None) -> Checkpoint:
+    if checkpoint is not None:
+        return store.get(checkpoint)
+    found = latest_to_reverse(store)
+    if found is None:
+        raise _nothing(target)
+    return found
+
+
+def _nothing(target: Target) -> RefusedError:
+    return RefusedError(
+        f"there is nothing to roll back: {target.state.shown} holds no apply that was not"
+        " rolled back already",
+        hint="`secboot history` shows what was done here",
+    )
+
+
+def _machine(target: Target, changes: Sequence[FileChange]) -> Machine | None:
+    """Return the machine for zipl's check of the candidates, if it can be read as it is.
+
+    A configuration that is broken now is a reason to roll back, and no hindrance; nor can a
+    file be checked that is to vanish.
+    """
+    if any(change.after is None for change in changes):
+        return None
+    try:
+        return target.discover()
+    except SecbootError:
+        return None
+
+
+def _audit(target: Target, found: Checkpoint) -> Audit:
+    return Audit(
+        action=Action.ROLLBACK,
+        command=target.command,
+        actor=Actor.current(),
+        started=now(),
+        version=__version__,
+        profile=found.record.audit.profile,
+        undoes=found.id,
+    )

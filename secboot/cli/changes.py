@@ -1,0 +1,135 @@
+"""The verbs that change a machine, and the one that tells what was changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secboot.cli.options import (
+    DEFAULT_ROOT,
+    DEFAULT_TIMEOUT,
+    Output,
+    OutputOption,
+    RootOption,
+    StateOption,
+    TimeoutOption,
+    ZiplOption,
+)
+
+if TYPE_CHECKING:
+    from secboot.plan.model import Plan
+
+PLAN_SUFFIXES = (".json", ".plan")
+
+
+def apply(
+    profile: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROFILE|FILE",
+            help="A profile's name or path, or a plan that was saved with `plan --out` as"
+            " *.json or *.plan.",
+            show_default=False,
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the plan; write nothing at all.")
+    ] = False,
+    root: RootOption = DEFAULT_ROOT,
+    output: OutputOption = Output.TEXT,
+    zipl: ZiplOption = None,
+    state_dir: StateOption = None,
+    zipl_timeout: TimeoutOption = DEFAULT_TIMEOUT,
+) -> int:
+    """Make the machine what the profile asks for; it can be undone with `secboot rollback`."""
+    from secboot.apply.apply import apply_plan
+    from secboot.cli.planning import machine_plan, plan_for
+    from secboot.cli.printing import load_plan, print_json, print_plan, print_text, style
+    from secboot.cli.target import open_target
+    from secboot.report.outcome import apply_document, apply_text
+
+    saved = load_plan(Path(profile)) if profile.endswith(PLAN_SUFFIXES) else None
+    if dry_run:
+        print_plan(saved or plan_for(profile, root, zipl), output)
+        return 0
+    with open_target(root, zipl, state_dir, zipl_timeout) as target:
+        make = machine_plan(profile, target.root, root, zipl, saved)
+
+        def shown(plan: Plan) -> None:
+            if output is Output.TEXT:
+                print_plan(plan, output)
+
+        result = apply_plan(target, make, saved, shown)
+    if output is Output.JSON:
+        print_json(apply_document(result))
+    else:
+        print_text(apply_text(result, str(root), style()))
+    return 0
+
+
+def rollback(
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            help="The checkpoint to go back behind; by default the newest apply.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also put back files that were changed since.")
+    ] = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="End an unfinished change but leave files changed since."),
+    ] = False,
+    root: RootOption = DEFAULT_ROOT,
+    output: OutputOption = Output.TEXT,
+    zipl: ZiplOption = None,
+    state_dir: StateOption = None,
+    zipl_timeout: TimeoutOption = DEFAULT_TIMEOUT,
+) -> int:
+    """Put the boot files back to what they were before an apply, and run zipl."""
+    from secboot.apply.rollback import roll_back
+    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.target import open_target
+    from secboot.errors import UsageError
+    from secboot.report.outcome import rollback_document, rollback_text
+
+    if force and keep:
+        raise UsageError("--force and --keep exclude each other")
+    with open_target(root, zipl, state_dir, zipl_timeout) as target:
+        result = roll_back(target, checkpoint, force=force, keep=keep)
+    if output is Output.JSON:
+        print_json(rollback_document(result))
+    else:
+        print_text(rollback_text(result, str(root), style()))
+    return 0
+
+
+def history(
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="Show this one with the changes it made.", show_default=False
+        ),
+    ] = None,
+    root: RootOption = DEFAULT_ROOT,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateOption = None,
+) -> int:
+    """Show what was applied and rolled back here; with an ID, all about one checkpoint."""
+    from secboot.cli.past import read_checkpoints, read_diffs
+    from secboot.cli.printing import print_json, print_text, style
+    from secboot.report.history import checkpoint_text, history_document, history_text
+
+    found = read_checkpoints(root, state_dir, checkpoint)
+    if output is Output.JSON:
+        print_json(history_document(found))
+    elif checkpoint is None:
+        print_text(history_text(found, style()))
+    else:
+        print_text(checkpoint_text(found[0], read_diffs(root, state_dir, found[0]), style()))
+    return 0

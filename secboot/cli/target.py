@@ -1,0 +1,61 @@
+"""What the writing verbs work on: the root, the state directory, zipl."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from secboot.apply.apply import Target
+from secboot.apply.zipl import Zipl
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.cli.planning import environment_of, is_running_system, runs_zipl
+from secboot.errors import RefusedError
+from secboot.machine.root import Root
+from secboot.machine.runner import SystemRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def open_target(
+    root: Path, zipl: bool | None, state_dir: Path | None, zipl_timeout: float
+) -> Iterator[Target]:
+    """Open all that a writing verb needs; nothing is written yet.
+
+    Raises RefusedError when the rights for it are missing from the start.
+    """
+    running = is_running_system(root)
+    if running and os.geteuid() != 0:
+        raise RefusedError(
+            "only root may change the boot files and the boot record of this machine",
+            hint="run it with sudo; `secboot plan` and `--dry-run` work without",
+        )
+    environment = environment_of(root)
+    with Root(root) as tree:
+        state = StateDirectory(tree, state_dir)
+        try:
+            yield Target(
+                root=tree,
+                state=state,
+                zipl=Zipl(
+                    runner=SystemRunner(),
+                    timeout=zipl_timeout,
+                    chroot=None if running else str(root.absolute()),
+                    environment=environment,
+                )
+                if runs_zipl(root, zipl)
+                else None,
+                environment=environment,
+                command=("secboot", *sys.argv[1:]),
+                notice=_notice,
+            )
+        finally:
+            state.close()
+
+
+def _notice(sentence: str) -> None:
+    print(f"secboot: {sentence}", file=sys.stderr)  # noqa: T201 - the command line talks to people

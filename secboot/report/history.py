@@ -1,0 +1,130 @@
+"""What was done to a machine, as text or JSON (schema ``secboot/history/1``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from secboot.plan.model import FileChange
+from secboot.report.diff import unified_diff
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secboot.checkpoint.record import SavedFile
+    from secboot.checkpoint.store import Checkpoint
+    from secboot.report.style import Style
+
+SCHEMA = "secboot/history/1"
+
+
+def history_text(checkpoints: Sequence[Checkpoint], style: Style) -> str:
+    """Return one line a checkpoint, the newest first."""
+    if not checkpoints:
+        return "Nothing has been applied here.\n"
+    rows = [("ID", "WHEN (UTC)", "WHAT", "STATE", "FILES", "BY")]
+    rows += [_row(checkpoint) for checkpoint in reversed(checkpoints)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+    lines[0] = style.bold(lines[0])
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) -> str:
+    """Return all that is known of one checkpoint, then what its change did to each file."""
+    audit = checkpoint.record.audit
+    lines = [
+        f"{style.bold('Checkpoint')}  {checkpoint.id}, {checkpoint.state}",
+        f"{style.bold('What')}        {_what(checkpoint)}",
+        f"{style.bold('When')}        {audit.started}",
+        f"{style.bold('By')}          {_who(checkpoint)} on {visible(audit.actor.host)}",
+        f"{style.bold('Command')}     {' '.join(visible(word) for word in audit.command)}",
+        f"{style.bold('Saved in')}    {visible(checkpoint.shown)}",
+        style.bold("Journal"),
+    ]
+    lines += [f"  {entry.at}  {entry.state}{_facts(entry.facts)}" for entry in checkpoint.journal]
+    for diff in diffs:
+        lines += ["", diff]
+    return "\n".join(lines) + "\n"
+
+
+def history_document(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+    """Return the checkpoints, the oldest first, as a JSON document."""
+    return {
+        "schema": SCHEMA,
+        "checkpoints": [_document(checkpoint) for checkpoint in checkpoints],
+    }
+
+
+def file_diff(file: SavedFile, before: bytes | None, after: bytes | None) -> str:
+    """Return the diff of one file of a checkpoint, or a line that says why there is none."""
+    if file.before is None:
+        return f"{visible(file.named)}: made by this change"
+    if before is None or (after is None and file.after is not None):
+        return f"{visible(file.named)}: its content was not kept"
+    return "\n".join(unified_diff(FileChange(file.named, file.path, before, after or b"")))
+
+
+def _row(checkpoint: Checkpoint) -> tuple[str, str, str, str, str, str]:
+    when = checkpoint.record.audit.started.replace("T", " ").removesuffix("Z")
+    return (
+        checkpoint.id,
+        when,
+        _what(checkpoint),
+        checkpoint.state.value,
+        str(len(checkpoint.record.files)),
+        _who(checkpoint),
+    )
+
+
+def _what(checkpoint: Checkpoint) -> str:
+    audit = checkpoint.record.audit
+    if audit.undoes is not None:
+        return f"{audit.action} of {audit.undoes}"
+    return f"{audit.action} {visible(audit.profile)}" if audit.profile else str(audit.action)
+
+
+def _who(checkpoint: Checkpoint) -> str:
+    actor = checkpoint.record.audit.actor
+    user = actor.user or f"uid {actor.uid}"
+    return visible(f"{actor.sudo_user} (sudo)" if actor.sudo_user else user)
+
+
+def _facts(facts: object) -> str:
+    return f"  {visible(str(facts))}" if facts else ""
+
+
+def _document(checkpoint: Checkpoint) -> dict[str, Any]:
+    audit = checkpoint.record.audit
+    return {
+        "id": checkpoint.id,
+        "state": checkpoint.state.value,
+        "action": audit.action.value,
+        "started": audit.started,
+        "command": list(audit.command),
+        "actor": {
+            "uid": audit.actor.uid,
+            "user": audit.actor.user,
+            "sudo_user": audit.actor.sudo_user,
+            "host": audit.actor.host,
+        },
+        "secboot": audit.version,
+        "profile": audit.profile,
+        "profile_digest": audit.profile_digest,
+        "zipl": audit.zipl,
+        "undoes": audit.undoes,
+        "path": checkpoint.shown,
+        "files": [
+            {
+                "path": file.named,
+                "real_path": file.path,
+                "digest_before": None if file.before is None else file.before.digest,
+                "digest_after": None if file.after is None else file.after.digest,
+            }
+            for file in checkpoint.record.files
+        ],
+        "journal": [
+            {"state": entry.state.value, "at": entry.at, **entry.facts}
+            for entry in checkpoint.journal
+        ],
+    }

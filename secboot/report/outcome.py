@@ -1,0 +1,114 @@
+"""What an apply or a rollback did, as text or JSON (``secboot/apply/1``, ``secboot/rollback/1``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from secboot.checkpoint.rolling_back import BootRecord
+from secboot.report.plan_json import plan_document
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.apply.apply import ApplyResult
+    from secboot.apply.rollback import RollbackResult
+    from secboot.apply.zipl import ZiplRun
+    from secboot.checkpoint.recovery import RecoveryReport
+    from secboot.report.style import Style
+
+APPLY_SCHEMA = "secboot/apply/1"
+ROLLBACK_SCHEMA = "secboot/rollback/1"
+
+
+def apply_text(result: ApplyResult, root: str, style: Style) -> str:
+    """Return what to tell after an apply; its plan has been shown before."""
+    lines = list(_recovered(result.recovered, style))
+    if result.checkpoint is not None:
+        count = len(result.plan.files)
+        what = "1 file" if count == 1 else f"{count} files"
+        lines.append(
+            style.green(f"Wrote {what}.")
+            + f" Undo with: secboot rollback {result.checkpoint}{_root_option(root)}"
+        )
+    lines += _zipl(result.zipl, pending=result.zipl_pending, root=root, style=style)
+    if not lines:
+        lines.append("Nothing to do: the machine is as the profile asks.")
+    return "\n".join(lines) + "\n"
+
+
+def apply_document(result: ApplyResult) -> dict[str, Any]:
+    """Return an apply's result with its plan as a JSON document."""
+    return {
+        "schema": APPLY_SCHEMA,
+        "changed": result.checkpoint is not None or result.zipl is not None,
+        "checkpoint": result.checkpoint,
+        "zipl": _zipl_document(result.zipl, pending=result.zipl_pending),
+        "reboot_required": bool(result.plan.files) or bool(result.plan.commands),
+        "recovered": [_recovered_document(report) for report in result.recovered],
+        "plan": plan_document(result.plan),
+    }
+
+
+def rollback_text(result: RollbackResult, root: str, style: Style) -> str:
+    """Return what to tell after a rollback."""
+    lines = list(_recovered(result.recovered, style))
+    if result.undone is not None and not result.files:
+        lines.append(
+            f"Nothing to do: the files are as they were before checkpoint {result.undone}."
+        )
+    elif result.undone is not None:
+        lines.append(style.green(f"Back to the state before checkpoint {result.undone}:"))
+        lines += [f"  {visible(path)}" for path in result.files]
+    lines += _zipl(result.zipl, pending=result.zipl_pending, root=root, style=style)
+    return "\n".join(lines) + "\n"
+
+
+def rollback_document(result: RollbackResult) -> dict[str, Any]:
+    """Return a rollback's result as a JSON document."""
+    return {
+        "schema": ROLLBACK_SCHEMA,
+        "undone": result.undone,
+        "files": list(result.files),
+        "checkpoint": result.checkpoint,
+        "zipl": _zipl_document(result.zipl, pending=result.zipl_pending),
+        "recovered": [_recovered_document(report) for report in result.recovered],
+    }
+
+
+def _recovered(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[str]:
+    for report in reports:
+        yield style.yellow(
+            f"The change of checkpoint {report.checkpoint.id} had been cut short:"
+            " it was rolled back first."
+        )
+        if report.rollback.boot_record is BootRecord.PENDING:
+            yield style.yellow("zipl may have run on its files: run zipl before the next IPL.")
+
+
+def _zipl(run: ZiplRun | None, *, pending: bool, root: str, style: Style) -> Iterator[str]:
+    if run is not None:
+        yield style.green("zipl wrote the boot record.") + " The change counts from the next IPL."
+    elif pending:
+        where = "" if root == "/" else f" inside {visible(root)}"
+        yield style.yellow(
+            f"zipl is pending: run it{where} before the next IPL, or the old parameters are used."
+        )
+
+
+def _zipl_document(run: ZiplRun | None, *, pending: bool) -> dict[str, Any]:
+    if run is not None:
+        return {"state": "done", **run.facts()}
+    return {"state": "pending" if pending else "not-needed"}
+
+
+def _recovered_document(report: RecoveryReport) -> dict[str, Any]:
+    return {
+        "checkpoint": report.checkpoint.id,
+        "state": report.checkpoint.state.value,
+        "boot_record": report.rollback.boot_record.value,
+    }
+
+
+def _root_option(root: str) -> str:
+    return "" if root == "/" else f" --root {visible(root)}"
