@@ -20,9 +20,9 @@ def cache_directory() -> Path:
 def recipe_digest() -> str:
     """Digest of the sources that decide what the bed contains; a change makes set-up run again."""
     here = Path(__file__).parent
-    parts = ("recipe.py", "apt.py", "cache.py", "build_guest.py", "initramfs_init.sh", "setup")
+    parts = ("recipe.py", "build_guest.py", "guest_disk.py", "initramfs_init.sh", "guest_init.sh")
     digest = hashlib.sha256()
-    for name in (*parts, "guest_init.sh"):
+    for name in parts:
         digest.update((here / name).read_bytes())
     return digest.hexdigest()[:16]
 

@@ -11,7 +11,7 @@ complaint of an ordinary user's dry run means that everything else was accepted.
 _NOISE = ("Using ", "Looking for ", "Starting ", "Warning: ", "Could not open /proc", "Run ")
 _LINE = re.compile(r"Line (\d+): ")
 _BLS = re.compile(r"^Using BLS config file '(.*)'$", re.MULTILINE)
-_ANY_ENTRY = re.compile(r"^Adding (?:#(\d+): )?(.*?)section '(.*)'( \(default\))?$")
+_ENTRY = re.compile(r"^Adding (?:#(\d+): )?(.*?)section '(.*)'((?: \([a-z]+\))*)$")
 _FIELD = re.compile(r"^  (kernel image|kernel parmline|initial ramdisk)\.*: (.*)$")
 
 
@@ -73,12 +73,12 @@ def read_entries(stdout: str) -> tuple[InstalledEntry, ...]:
 
     def finish() -> None:
         if heading is not None:
-            number, _, name, default = heading.groups()
+            number, _, name, notes = heading.groups()
             entries.append(
                 InstalledEntry(
                     int(number) if number else None,
                     name,
-                    default is not None,
+                    "(default)" in notes,
                     fields.get("kernel image", ""),
                     fields.get("initial ramdisk"),
                     fields.get("kernel parmline"),
@@ -86,7 +86,7 @@ def read_entries(stdout: str) -> tuple[InstalledEntry, ...]:
             )
 
     for line in stdout.split("\n"):
-        if started := _ANY_ENTRY.match(line):
+        if started := _ENTRY.match(line):
             finish()
             heading, fields = started, {}
         elif shown := _FIELD.match(line):

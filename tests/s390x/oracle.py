@@ -1,0 +1,126 @@
+"""Compare secboot's reading of a boot configuration with that of a real zipl."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from secboot.machine.discovery import discover
+from secboot.machine.root import Root
+from secboot.zipl.configuration import BootConfiguration
+from tests.s390x import tally
+from tests.s390x.real_zipl import Cell, kernel_stub
+from tests.s390x.zipl_output import Verdict
+
+MACHINE: dict[str, bytes] = {
+    "boot/vmlinuz": kernel_stub(4096),
+    "boot/vmlinuz.old": kernel_stub(0),
+    "vmlinuz": kernel_stub(1024),
+    "boot/initrd.img": b"r" * 5000,
+    "initrd.img": b"r" * 5000,
+    "boot/parmfile": b"from=file\nsecond=line\n",
+    "boot/zipl/.keep": b"",
+    "etc/.keep": b"",
+}
+"""The files that generated configurations find; `tests.strategies.Paths` names them."""
+
+_DEVICE_TROUBLE = re.compile(
+    r"Position \d+ in menu '.*' exceeds maximum for device"
+    r"|Could not install Secure Boot IPL records"
+    r"|Could not get information for file '/dev/"
+    r"|Could not get disk geometry"
+)
+"""Complaints about the disk or the firmware, which zipl only makes once it knows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What zipl and secboot can be compared by. For a refusal only ``accepted`` and ``error``."""
+
+    accepted: bool
+    error: str = ""
+    bls_order: tuple[str, ...] = ()
+    entries: tuple[tuple[int | None, str, bool, str | None], ...] = ()
+
+
+def compare(cell: Cell, files: Mapping[str, bytes]) -> None:
+    """Let both read a machine with these files; fail with both readings when they differ."""
+    cell.fill_with(files)
+    compare_cell(cell)
+
+
+def compare_cell(cell: Cell) -> None:
+    """Compare for the case that the cell holds."""
+    with Root(cell.directory) as root:
+        machine = discover(root)
+    assert str(machine.zipl_version) == cell.version
+    mine = machine.configuration
+    verdict = cell.dry_run()
+    if not verdict.accepted and mine.accepted:
+        verdict = _without_devices(cell, verdict)
+    theirs, ours = _of_zipl(verdict), _of_secboot(mine)
+    if theirs.accepted and not verdict.entries:
+        # Not even as root does zipl go on to the entries: only the verdict can be compared.
+        ours = Reading(ours.accepted, ours.error, ours.bls_order)
+    if ties(mine):
+        theirs, ours = _any_order(theirs), _any_order(ours)
+    tally.compared(cell.version, disagreements=int(theirs != ours))
+    assert ours == theirs, f"zipl {cell.version} said:\n{verdict.output}"
+
+
+def _without_devices(cell: Cell, verdict: Verdict) -> Verdict:
+    """The verdict of an ordinary user, when the whole run failed on a device.
+
+    The loop device stands for the machine's real disk; a configuration that describes another
+    one (targetbase=, targetgeometry=) can be right and still not fit it.
+    """
+    if _DEVICE_TROUBLE.search(verdict.error):
+        return cell.dry_run_unprivileged()
+    return verdict
+
+
+def _of_zipl(verdict: Verdict) -> Reading:
+    if not verdict.accepted:
+        return Reading(accepted=False, error=_plain(verdict.error))
+    entries = tuple(
+        (entry.number, entry.name, entry.default, entry.parmline) for entry in verdict.entries
+    )
+    return Reading(True, "", verdict.bls_order, entries)
+
+
+def _of_secboot(configuration: BootConfiguration) -> Reading:
+    if configuration.problems:
+        return Reading(accepted=False, error=configuration.problems[0].zipl_message)
+    entries = tuple(
+        (each.position, each.entry.name, each.is_default, each.entry.parmline)
+        for each in configuration.installed
+        if not each.skipped
+    )
+    order = tuple(entry.path.rpartition("/")[2] for entry in configuration.bls)
+    return Reading(True, "", order, entries)
+
+
+def _plain(error: str) -> str:
+    """zipl's message without the file that it names first, and without a stale errno text.
+
+    From 2.35 on "what" and "why" are two messages; for a parameter line that is too long, "why"
+    is whatever the last failed system call before left behind.
+    """
+    error = re.sub(r"^(?:Config file|BLS parsing) '.*?': ", "", error).replace(" Error: ", ": ")
+    return re.sub(
+        r"(exceeds the allowed maximum \(.*? bytes\)(?: in section '.*')?): .*", r"\1", error
+    )
+
+
+def ties(configuration: BootConfiguration) -> bool:
+    """Whether zipl leaves the order of some BLS entries to chance: two have the same version."""
+    if not configuration.version.sorts_bls_by_version:
+        return False
+    versions = [entry.version for entry in configuration.bls]
+    return len(set(versions)) < len(versions)
+
+
+def _any_order(reading: Reading) -> Reading:
+    """What is left to compare when the order is left to chance; the error depends on it too."""
+    by_name = sorted((name, parmline or "") for _, name, _, parmline in reading.entries)
+    entries = tuple((None, name, False, parmline) for name, parmline in by_name)
+    return Reading(reading.accepted, "", tuple(sorted(reading.bls_order)), entries)

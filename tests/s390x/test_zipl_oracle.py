@@ -1,0 +1,94 @@
+"""secboot reads every configuration as the real zipl does: verdict, order, default, lines.
+
+Each difference that was found on the way is a named case here or in the tests of secboot.zipl.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.s390x.oracle import MACHINE, compare
+from tests.s390x.real_zipl import Cell
+from tests.s390x.sample_machines import AUTOMATIC, ENTRIES, Machine, sample_machines
+from tests.strategies import Setup, setups
+
+pytestmark = pytest.mark.oracle
+
+ROUNDS = 6
+EXAMPLES = int(os.environ.get("SECBOOT_ORACLE_EXAMPLES", "250"))
+"""Generated configurations per round, zipl version and test; more of them for a long run."""
+SEED = int(os.environ.get("SECBOOT_ORACLE_SEED", "0"))
+"""Another seed looks at other configurations; the same one at the same, so CI is repeatable."""
+
+generated = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def machine_of(setup: Setup) -> Machine:
+    """The files of a generated set-up on the machine that its paths belong to."""
+    entries = {f"{ENTRIES}/{name}": text for name, text in setup.bls.items()}
+    texts = {"etc/zipl.conf": setup.conf, **entries}
+    encoded = {path: text.encode(errors="surrogateescape") for path, text in texts.items()}
+    return {**MACHINE, **encoded}
+
+
+SAMPLES = dict(sample_machines())
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_is_read_alike(cell: Cell, name: str) -> None:
+    compare(cell, SAMPLES[name])
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_generated_configurations_are_read_alike(cell: Cell, number: int) -> None:
+    @seed(SEED * ROUNDS + number)
+    @generated
+    @given(setups())
+    def check(setup: Setup) -> None:
+        compare(cell, machine_of(setup))
+
+    check()
+
+
+LONG_LINES = {
+    f"{kind}-{limit}{extra:+}": (image, "x" * (limit + extra))
+    for kind, image, limit in (("before-5.16", "vmlinuz.old", 896), ("since-5.16", "vmlinuz", 4096))
+    for extra in (-1, 0, 1)
+}
+
+
+@pytest.mark.parametrize("name", LONG_LINES)
+def test_the_longest_line_is_the_same(cell: Cell, name: str) -> None:
+    image, line = LONG_LINES[name]
+    section = f"[linux]\nimage=/boot/{image}\nparameters={line}\n"
+
+    compare(cell, {**MACHINE, "etc/zipl.conf": AUTOMATIC + section.encode()})
+
+
+ORDERS = {
+    "versions": {"a.conf": "6.1.9", "b.conf": "6.1.10", "c.conf": "6.1.8"},
+    "tilde": {"a.conf": "6.1.0", "b.conf": "6.1.0~rc1", "c.conf": "6.1.0-1"},
+    "one-without": {"z1.conf": "1", "z2.conf": "", "a0.conf": "9"},
+    "leading-zeros": {"a.conf": "1.010", "b.conf": "1.01", "c.conf": "1.1"},
+    "names": {"k-6.1.9.conf": "", "k-6.1.10.conf": "", "k-6.1.100.conf": ""},
+    "hidden": {".d.conf": "2", "a.conf": "1", "e.conf.bak": "3"},
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_bls_entries_come_in_the_same_order(cell: Cell, name: str) -> None:
+    entries = {
+        f"{ENTRIES}/{file}": f"title {file}\nlinux /boot/vmlinuz\n"
+        + (f"version {version}\n" if version else "")
+        for file, version in ORDERS[name].items()
+    }
+    encoded = {path: text.encode() for path, text in entries.items()}
+
+    compare(cell, {**MACHINE, "etc/zipl.conf": AUTOMATIC, **encoded})
