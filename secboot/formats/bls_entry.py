@@ -12,10 +12,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.bls_scan import BlsField, BlsKey, BlsScan, meaning_of, scan_entry
-from secboot.formats.problem import SyntaxProblem, split_lines
+from secboot.formats.text import require_one_line, split_lines
+
+if TYPE_CHECKING:
+    from secboot.formats.problem import SyntaxProblem
 
 _FIELD = re.compile(r"[ \t\0]*([0-9A-Za-z_-]+)([ \t]+)([^\n]*)")
 _VERSION = re.compile(r"version[ \t]+([^ \t\n][^\n]*)")
@@ -192,8 +196,6 @@ def _line(text: str, number: int) -> BlsLine:
 
 
 def _require_writable(value: str) -> None:
-    for character, called in (("\n", "a newline"), ("\0", "a NUL character")):
-        if character in value:
-            raise RefusedError(f"an options line has no way to hold {called}")
+    require_one_line(value, "an options line")
     if value != value.strip(" \t"):
-        raise RefusedError("an options line has no way to hold blanks at its ends")
+        raise RefusedError("an options line has no way to write blanks at the ends of a value")

@@ -27,17 +27,3 @@ class SyntaxProblem:
     def error(self, path: str) -> ParseError:
         """Return the problem as an error that names the place in the file `path`."""
         return ParseError(self.message, location=self.location(path))
-
-
-def split_lines(text: str) -> list[str]:
-    """Split `text` after each newline character, and nowhere else, keeping the newlines.
-
-    Only a newline ends a line for zipl, so `str.splitlines` would be wrong: it also splits
-    at carriage returns, form feeds and several Unicode characters. An empty text has no
-    lines.
-    """
-    lines = [f"{line}\n" for line in text.split("\n")]
-    lines[-1] = lines[-1][:-1]
-    if not lines[-1]:
-        lines.pop()
-    return lines

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
-from secboot.formats.problem import SyntaxProblem, split_lines
+from secboot.formats.text import split_lines
 from secboot.formats.zipl_line import (
     ConfLine,
     Keyword,
@@ -22,6 +23,9 @@ from secboot.formats.zipl_line import (
     parse_line,
     value_text,
 )
+
+if TYPE_CHECKING:
+    from secboot.formats.problem import SyntaxProblem
 
 DEFAULTBOOT = "defaultboot"
 """The name of the section that says what is booted by default."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from secboot.errors import RefusedError
 from secboot.formats.problem import SyntaxProblem
+from secboot.formats.text import require_one_line
 
 
 class LineKind(StrEnum):
@@ -258,9 +259,7 @@ def value_text(value: str, preferred: Quoting) -> str:
     `preferred` quotes come first, then double ones, single ones, none. zipl knows no escapes. A value with a newline or a NUL, or one with both kinds of quotes
     that also starts with a quote or has outer blanks, can't be written: `RefusedError`.
     """
-    for character, called in (("\n", "a newline"), ("\0", "a NUL character")):
-        if character in value:
-            raise RefusedError(f"zipl.conf has no way to write a value with {called}")
+    require_one_line(value, "zipl.conf")
     for quoting in (preferred, Quoting.DOUBLE, Quoting.SINGLE, Quoting.NONE):
         if _can_hold(value, quoting):
             return f"{quoting}{value}{quoting}"

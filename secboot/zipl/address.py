@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _BLOCK = 4096
 _LOWEST = 0x10000
 _LIMIT = 0x80000000
+_OLD_KDUMP_LIMIT = 0x2000000
 _PARAMETER_AREA = 0x10000
 _LEGACY_PARAMETER_AREA = 896
 _ADDRESS_MASK = (1 << 64) - 1
@@ -39,14 +40,16 @@ def check_addresses(
     """Check the given load addresses of an entry's kernel, parameter line and ramdisk.
 
     Only addresses that are written down count (a kernel's is 0x10000 unless it is); the
-    others zipl chooses itself. The lower limit that zipl has for kdump on small machines is
-    not known here.
+    others zipl chooses itself. For kdump newer versions ask the machine for a lower limit,
+    which is not known here.
     """
+    old_kdump = entry.kdump and not version.asks_machine_for_kdump_limit
+    limit = _OLD_KDUMP_LIMIT if old_kdump else _LIMIT
     placed = sorted(_placed(entry, files, version), key=lambda part: part.address)
     for part in placed:
-        if part.end > _LIMIT:
+        if part.end > limit:
             what = f"Component '{part.name}' exceeds available address space"
-            _report(entry, f"{what} (limit is 0x{_LIMIT:08x})", findings)
+            _report(entry, f"{what} (limit is 0x{limit:08x})", findings)
             return
         if part.address < _LOWEST:
             what = f"Component '{part.name}' falls below available address space"

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.formats.parmfile import join_parameters
+from secboot.formats.text import byte_length
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileLookup
@@ -118,7 +119,7 @@ class BootEntry:
     @property
     def parmline_length(self) -> int:
         """The length of `parmline` in bytes, without a NUL at its end."""
-        return len((self.parmline or "").encode(errors="surrogateescape"))
+        return byte_length(self.parmline or "")
 
 
 @dataclass(frozen=True, slots=True)

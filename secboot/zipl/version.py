@@ -37,6 +37,11 @@ class ZiplVersion:
         return self >= ZiplVersion(2, 16)
 
     @property
+    def asks_machine_for_kdump_limit(self) -> bool:
+        """Whether the machine says how high kdump may be loaded; before, 32 MiB (2.17)."""
+        return self >= ZiplVersion(2, 17)
+
+    @property
     def reads_environment(self) -> bool:
         """Whether there is a zIPL environment, and so ``${NAME}`` in parameters (2.18)."""
         return self >= ZiplVersion(2, 18)
