@@ -35,6 +35,9 @@ DEPTH_LIMIT = 8
 """Levels of nesting; the deepest meaningful one is 3."""
 
 
+_YAML_TAG = "tag:yaml.org,2002:"
+
+
 class _TooDeepError(Exception):
     """The nesting is deeper than anything that has a meaning."""
 
@@ -45,6 +48,7 @@ class Composer:
     def __init__(self, path: str, problems: Problems) -> None:
         self._path = path
         self._problems = problems
+        self._aliases: set[str] = set()
 
     def compose(self, text: str) -> Node | None:
         """Read the text's only document; None means that nothing usable is left."""
@@ -86,11 +90,7 @@ class Composer:
             self._problems.error("this is nested too deeply for a profile", location)
             raise _TooDeepError
         if isinstance(event, AliasEvent):
-            self._problems.error(
-                f"the alias *{event.anchor} is not allowed in a profile",
-                location,
-                "write the value itself",
-            )
+            self._refuse_alias(event.anchor, location)
             return None
         if isinstance(event, ScalarEvent):
             self._check_properties(event.anchor, event.tag, location)
@@ -149,6 +149,14 @@ class Composer:
             return None
         return key
 
+    def _refuse_alias(self, name: str, location: Location) -> None:
+        """Once for each name: a file made to explode has thousands of them."""
+        if name not in self._aliases:
+            self._problems.error(
+                f"the alias *{name} is not allowed in a profile", location, "write the value itself"
+            )
+        self._aliases.add(name)
+
     def _check_properties(self, anchor: str | None, tag: str | None, location: Location) -> None:
         if anchor is not None:
             self._problems.error(
@@ -156,7 +164,7 @@ class Composer:
             )
         if tag is not None:
             self._problems.error(
-                f"the tag {tag} is not allowed in a profile",
+                f"the tag {tag.replace(_YAML_TAG, '!!')} is not allowed in a profile",
                 location,
                 "remove it: every value is text",
             )
@@ -175,7 +183,9 @@ class Composer:
             unfinished = "end of stream" in problem and error.context_mark is not None
             mark = error.context_mark if unfinished else error.problem_mark
             location = Location(self._path, mark.line + 1, mark.column + 1)
-        if "'\\t'" in problem:
+        if "end of stream" in problem:
+            hint = "close the quote or the bracket that is opened here"
+        elif "'\\t'" in problem:
             hint = "indent with blanks, not tabs"
         elif "mapping values are not allowed" in problem:
             hint = "put the text in quotes if the colon belongs to it, or check the indentation"

@@ -138,7 +138,7 @@ def _make(wish: Wish, problems: Problems) -> Requirement | None:
         problems.error(
             f"{wish.name} can be given several times, so a single value would replace the others",
             wish.location,
-            f"write {wish.name}: [{texts[0]}] to have it among them",
+            f"write {wish.name}: ['{texts[0]}'] to have it among them",
         )
         return None
     return ExactRequirement(wish.name, wish.location, texts[0])

@@ -144,7 +144,8 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
     for key, reader in readers.items():
         if key in found:
             reader(layer, found[key], problems)
-    if "parameters" not in found and "extends" not in found:
+    unknown_keys = len(found) < len(node.items)
+    if not {"parameters", "extends"} & found.keys() and not unknown_keys:
         problems.error(
             "the profile asks for nothing", node.location, "add `parameters`, or `extends`"
         )
@@ -224,7 +225,9 @@ def _merge_requirements(layers: list[_Layer], problems: Problems) -> tuple[Requi
     merged: dict[str, Requirement] = {}
     for layer in reversed(layers):
         for dropped in layer.drop:
-            if merged.pop(canonical(dropped.text), None) is None:
+            known = merged.pop(canonical(dropped.text), None) is not None
+            # Where nothing could be extended, that has been said already.
+            if not known and layer is not layers[-1]:
                 problems.error(
                     f"{dropped.text!r} is not asked for by what is extended, so it can't be "
                     "dropped",

@@ -85,7 +85,11 @@ def _enabled(line: CommandLine, enabling: tuple[Parameter, ...]) -> str:
     others = [each for each in prot_virt.occurrences(line) if each not in enabling]
     if others:
         return f"{listed(enabling)} enables it, and {listed(tuple(others))} beside it does not undo that"
-    return f"{listed(enabling)} enables it"
+    return f"{listed(enabling)} {_enables(enabling)} it"
+
+
+def _enables(enabling: tuple[Parameter, ...]) -> str:
+    return "enables" if len(enabling) == 1 else "enable"
 
 
 def _disabled(present: tuple[Parameter, ...]) -> str:

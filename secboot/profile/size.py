@@ -46,6 +46,8 @@ def _intent(text: str) -> str:
     if match is None or not match[1].replace("_", "").isdigit():
         return _EXAMPLE
     number, unit = int(match[1].replace("_", "")), match[2]
+    if not number:
+        return "the smallest size is '1 block'; `absent: true` is no size at all"
     binary = {"k": "KiB", "m": "MiB", "g": "GiB"}.get(unit[:1].lower())
     if not unit:
         blocks = f"'{number} blocks' are {size_text(number)}"

@@ -156,7 +156,7 @@ def _make(wish: Wish, problems: Problems) -> Requirement | None:
     blocks = read_blocks(scalar, problems) if text is not None else None
     if blocks is None:
         return None
-    if blocks >= swiotlb.LIMIT_BLOCKS:
+    if swiotlb.rounded(blocks, Generation.BEFORE_6_0) >= swiotlb.LIMIT_BLOCKS:
         problems.error(
             f"{scalar.text} is too much: the kernel places the buffer below 2 GiB, in one piece",
             scalar.location,

@@ -1,0 +1,40 @@
+"""Profiles in memory, in place of a root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from secboot.profile.load import load_profile, parse_profile
+from secboot.profile.profile import Profile
+from secboot.profile.search import ProfileText
+
+
+@dataclass
+class MemoryFiles:
+    """Texts by path; `asked` collects the paths that were looked for."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def read_text(self, path: str) -> str | None:
+        self.asked.append(path)
+        return self.texts.get(path)
+
+    def list_names(self, directory: str) -> tuple[str, ...]:
+        return tuple(
+            path.removeprefix(f"{directory}/")
+            for path in self.texts
+            if path.rpartition("/")[0] == directory
+        )
+
+
+def parse(text: str, **others: str) -> Profile:
+    """Read a text as the profile ``site``, with `others` beside it in /etc."""
+    texts = {f"/etc/secboot/profiles/{name}.yaml": other for name, other in others.items()}
+    return parse_profile(ProfileText("site", "site.yaml", text), MemoryFiles(texts))
+
+
+def load(reference: str, **texts: str) -> Profile:
+    """Find a profile, with `texts` in /etc."""
+    files = MemoryFiles({f"/etc/secboot/profiles/{name}.yaml": t for name, t in texts.items()})
+    return load_profile(reference, files)

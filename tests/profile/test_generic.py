@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from secboot.errors import Location
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.profile.generic import (
+    AbsentRequirement,
+    ExactRequirement,
+    IncludesRequirement,
+    PresentRequirement,
+)
+from secboot.profile.requirement import Requirement
+
+X = Location("x")
+ONE = ExactRequirement("k.a_b", X, "1")
+EMPTY = ExactRequirement("key", X, "")
+BLANK = ExactRequirement("key", X, "a b")
+CONSOLES = IncludesRequirement("console", X, ("ttyS0", "ttysclp0"))
+PRESENT = PresentRequirement("key", X)
+ABSENT = AbsentRequirement("key", X)
+
+# requirement, line, the line fulfilled (None: it is met and stays), a part of the reason
+CASES: list[tuple[Requirement, str, str | None, str]] = [
+    (ONE, "", "k.a_b=1", "k.a_b is not given"),
+    (ONE, 'k.a-b="1"', None, "is given"),
+    (ONE, "k.a_b=1 k.a_b=1", None, "k.a_b=1 and k.a_b=1 is given"),
+    (ONE, "x k.a-b=2 y", "x k.a_b=1 y", "k.a-b=2 is given"),
+    (ONE, "k.a_b=2 y k.a_b=1 k.a_b", "k.a_b=1 y", "k.a_b=2 and k.a_b is given"),
+    (ONE, "k.a_b.c=1 xk.a_b=1", "k.a_b.c=1 xk.a_b=1 k.a_b=1", "not given"),
+    (ONE, "-- k.a_b=1", "k.a_b=1 -- k.a_b=1", "not given"),
+    (EMPTY, "key", "key=", "key is given"),
+    (EMPTY, "key=", None, "is given"),
+    (EMPTY, 'key=""', None, "is given"),
+    (BLANK, "key=a", 'key="a b"', "key=a is given"),
+    (BLANK, '"key=a b"', None, "is given"),
+    (PRESENT, "key=5", None, "key=5 is given"),
+    (PRESENT, "keys -- x", "keys key -- x", "not given"),
+    (ABSENT, "a key b key= key=1 keys", "a b keys", "key, key= and key=1 is given"),
+    (ABSENT, "a -- key", None, "not given"),
+    (CONSOLES, "console=tty0", "console=tty0 console=ttyS0 console=ttysclp0", "is missing"),
+    (CONSOLES, "console=ttysclp0 a console=ttyS0 -- b", None, "is given"),
+    (
+        CONSOLES,
+        "console=ttyS0 a -- b",
+        "console=ttyS0 a console=ttysclp0 -- b",
+        "ttysclp0 is missing",
+    ),
+    # Read by the boot code, which doesn't stop at -- and compares exactly.
+    (AbsentRequirement("mem", X), "a mem=1G -- mem=2G b", "a -- b", "is given"),
+    (ExactRequirement("mem", X, "1G"), "-- mem=2G", "mem=1G --", "mem=2G is given"),
+]
+
+
+@pytest.mark.parametrize(("requirement", "text", "expected", "reason"), CASES)
+def test_judged_and_fulfilled(
+    requirement: Requirement, text: str, expected: str | None, reason: str
+) -> None:
+    line = CommandLine.parse(text)
+    judgement = requirement.judge(line)
+
+    assert reason in judgement.reason
+    assert judgement.met is (expected is None)
+    assert requirement.fulfil(line).text == (text if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    "value", ["all,!condev", "a&b\\c/d#e", "!Windows", "*.foo", "$x", "a+b", "it's", "a=b=c"]
+)
+def test_characters_that_mean_something_elsewhere_mean_nothing_here(value: str) -> None:
+    requirement = ExactRequirement("key", X, value)
+    line = requirement.fulfil(CommandLine.parse("a key=old b"))
+
+    assert line.text == f"a key={value} b"
+
+
+def test_descriptions() -> None:
+    texts = [each.describe() for each in (ONE, BLANK, PRESENT, ABSENT, CONSOLES)]
+
+    assert texts == [
+        "k.a_b=1",
+        'key="a b"',
+        "key present",
+        "key absent",
+        "console=ttyS0 and console=ttysclp0 among the console parameters",
+    ]

@@ -1,0 +1,92 @@
+"""Profiles that are refused: ``invalid/<name>.yaml`` and what is said of it, ``<name>.err``.
+
+With ``SECBOOT_UPDATE_GOLDEN=1`` in the environment the expected texts are written anew; read
+the difference before it is committed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secboot.profile.document import SIZE_LIMIT
+from secboot.profile.load import parse_profile
+from secboot.profile.problems import ProfileError, ProfileProblem
+from secboot.profile.search import ProfileText
+from tests.profile.profile_files import MemoryFiles, parse
+from tests.profile.test_load import WHOLE
+
+INVALID = Path(__file__).parent / "invalid"
+
+
+def problems_of(name: str, text: str) -> str:
+    files = MemoryFiles(
+        {
+            "/etc/secboot/profiles/circle.yaml": "version: 1\nextends: circle-2\n",
+            "/etc/secboot/profiles/circle-2.yaml": "version: 1\nextends: circle\n",
+        }
+    )
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(ProfileText(name, f"{name}.yaml", text), files)
+    return "".join(f"{problem}\n" for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize("path", sorted(INVALID.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_problem_is_said_with_its_place_and_the_likely_intent(path: Path) -> None:
+    said = problems_of(path.stem, path.read_bytes().decode("utf-8", "surrogateescape"))
+
+    expected = path.with_suffix(".err")
+    if os.environ.get("SECBOOT_UPDATE_GOLDEN"):
+        expected.write_text(said)
+    assert said == expected.read_text()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"version: 1\n\0", "bad.yaml:2:1: the character U+0000 is not allowed"),
+        (b"\x7fELF\x02\x01\x01", "bad.yaml:1:1: the character U+007F is not allowed"),
+        (b"version: 1\r\n# \xe9\r\n", "bad.yaml:2:3: the byte 0xE9 is not UTF-8"),
+        (b"# \xc2\x85parameters: {}\n", "bad.yaml:1:3: the character U+0085 is not allowed"),
+        ("# \u2028parameters: {}\n".encode(), "the character U+2028 is not allowed"),
+        (b"\xfe\xff\0v", "bad.yaml:1:1: the byte 0xFE is not UTF-8"),
+        (b"# " + b"x" * SIZE_LIMIT, f"has more than {SIZE_LIMIT // 1024} KiB"),
+        (b"[" * 10_000, "bad.yaml:1:9: this is nested too deeply"),
+        (b"{a: " * 10_000, "this is nested too deeply"),
+    ],
+)
+def test_files_that_are_no_text_or_no_profile_at_all(data: bytes, words: str) -> None:
+    said = problems_of("bad", data.decode("utf-8", "surrogateescape"))
+
+    assert words in said
+    assert len(said.splitlines()) <= 2
+
+
+def problems_or_none(text: str) -> tuple[ProfileProblem, ...]:
+    """What is wrong with a text, nothing if it is a profile; any other exception gets out."""
+    try:
+        parse(text)
+    except ProfileError as error:
+        return error.problems
+    return ()
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(alphabet="ab:-[]{}&*!|>'\"%@` \t\n#?,1~<=\r\ufeff", max_size=40) | st.text())
+def test_any_text_is_a_profile_or_an_error_that_names_the_file(text: str) -> None:
+    assert all(each.location.path == "site.yaml" for each in problems_or_none(text))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_a_damaged_profile_is_a_profile_or_an_error(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(WHOLE)))
+    end = data.draw(st.integers(start, min(len(WHOLE), start + 6)))
+    piece = data.draw(st.text(alphabet=":-[]{}&*!|'\" \n#a1~", max_size=3))
+    text = WHOLE[:start] + piece + WHOLE[end:]
+
+    assert all(each.message and each.location.line for each in problems_or_none(text))

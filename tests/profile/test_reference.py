@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
+from secboot.profile.reference import reference_markdown
+from secboot.profile.registry import GENERIC, KNOWN
+from tests.profile.profile_files import parse
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "profile.md"
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", reference_markdown(), re.DOTALL)
+
+
+def test_the_page_is_up_to_date() -> None:
+    """With ``SECBOOT_UPDATE_GOLDEN=1`` in the environment it is brought up to date."""
+    if os.environ.get("SECBOOT_UPDATE_GOLDEN"):
+        PAGE.write_text(reference_markdown())
+    assert PAGE.read_text() == reference_markdown()
+
+
+@pytest.mark.parametrize("field", [*PROFILE_FIELDS, *ENTRY_FIELDS, *REQUIREMENT_FIELDS], ids=str)
+def test_every_key_is_on_it(field: Field) -> None:
+    assert f"| `{field.key}` |" in reference_markdown()
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_its_examples_read(text: str) -> None:
+    assert parse(text).requirements
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        (name, form.example)
+        for name, rules in [*KNOWN.items(), ("other", GENERIC)]
+        for form in rules.forms
+    ],
+)
+def test_the_example_of_every_form_reads(name: str, example: str) -> None:
+    assert parse(f"version: 1\nparameters:\n  {name}: {example}\n").requirements
+
+
+@pytest.mark.parametrize("field", PROFILE_FIELDS, ids=lambda field: str(field.key))
+def test_the_example_of_every_key_reads(field: Field) -> None:
+    others = {"version": "1", "parameters": "{a: 1}", "extends": "guest"} | {
+        field.key: field.example
+    }
+
+    assert parse("".join(f"{key}: {value}\n" for key, value in others.items())).name == "site"
+
+
+@pytest.mark.parametrize("field", ENTRY_FIELDS, ids=lambda field: str(field.key))
+def test_the_example_of_every_way_to_choose_entries_reads(field: Field) -> None:
+    profile = parse(f"version: 1\nextends: guest\nentries:\n  {field.key}: {field.example}\n")
+
+    assert profile.entries.describe() != "all entries"

@@ -1,0 +1,150 @@
+"""What holds for every requirement, whatever it asks."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secboot.errors import Location, RefusedError
+from secboot.formats.kernel_cmdline import BLANKS, CommandLine
+from secboot.kernel.names import canonical
+from secboot.profile.generic import (
+    AbsentRequirement,
+    ExactRequirement,
+    IncludesRequirement,
+    PresentRequirement,
+)
+from secboot.profile.prot_virt import Hosting, ProtVirtRequirement
+from secboot.profile.requirement import Requirement, put
+from secboot.profile.swiotlb import Bound, SwiotlbAbsentRequirement, SwiotlbSizeRequirement
+from tests.command_lines import lines
+
+HERE = Location("test.yaml", 1, 1)
+REQUIREMENTS: tuple[Requirement, ...] = (
+    *(ProtVirtRequirement("prot_virt", HERE, hosting) for hosting in Hosting),
+    *(
+        SwiotlbSizeRequirement("swiotlb", HERE, bound, blocks)
+        for bound in Bound
+        for blocks in (1, 1000, 32768, 262144, 300000, 1048448)
+    ),
+    SwiotlbAbsentRequirement("swiotlb", HERE),
+    ExactRequirement("k.a_b", HERE, "1"),
+    ExactRequirement("k.a_b", HERE, ""),
+    ExactRequirement("k.a_b", HERE, "x y"),
+    ExactRequirement("mem", HERE, "4G"),
+    PresentRequirement("k.a-b", HERE),
+    AbsentRequirement("k.a_b", HERE),
+    AbsentRequirement("console", HERE),
+    IncludesRequirement("console", HERE, ("tty0", "ttysclp0", "tty0")),
+    IncludesRequirement("rd.dasd", HERE, ("0.0.0121",)),
+)
+ANY_REQUIREMENT = st.sampled_from(REQUIREMENTS)
+
+
+@settings(deadline=None)
+@given(lines(), ANY_REQUIREMENT)
+def test_a_fulfilled_line_meets_the_requirement(text: str, requirement: Requirement) -> None:
+    fulfilled = requirement.fulfil(CommandLine.parse(text))
+
+    assert requirement.judge(fulfilled).met, requirement.judge(fulfilled).reason
+
+
+@settings(deadline=None)
+@given(lines(), ANY_REQUIREMENT)
+def test_a_line_that_meets_it_stays_as_it_is(text: str, requirement: Requirement) -> None:
+    line = CommandLine.parse(text)
+    fulfilled = requirement.fulfil(line)
+
+    assert requirement.fulfil(fulfilled) is fulfilled
+    assert (fulfilled.text == text) is requirement.judge(line).met
+
+
+@settings(deadline=None)
+@given(lines(), ANY_REQUIREMENT)
+def test_all_other_words_keep_their_text_and_order(text: str, requirement: Requirement) -> None:
+    def others(line: CommandLine) -> list[tuple[str, bool]]:
+        name = canonical(requirement.name)
+        return [
+            (each.text, each.after_dashdash)
+            for each in line.parameters
+            if canonical(each.name) != name
+        ]
+
+    line = CommandLine.parse(text)
+
+    assert others(requirement.fulfil(line)) == others(line)
+
+
+@settings(deadline=None)
+@given(lines(), ANY_REQUIREMENT)
+def test_blanks_at_the_ends_stay_and_none_are_doubled(text: str, requirement: Requirement) -> None:
+    fulfilled = requirement.fulfil(CommandLine.parse(text)).text
+    if not text.strip(BLANKS) or not fulfilled.strip(BLANKS):
+        return
+
+    assert fulfilled[len(fulfilled.rstrip(BLANKS)) :] == text[len(text.rstrip(BLANKS)) :]
+    assert fulfilled[: -len(fulfilled.lstrip(BLANKS))] == text[: -len(text.lstrip(BLANKS))]
+
+
+@settings(deadline=None)
+@given(lines(), st.permutations(REQUIREMENTS[:1] + REQUIREMENTS[6:7] + REQUIREMENTS[16:17]))
+def test_requirements_on_different_parameters_do_not_disturb_each_other(
+    text: str, requirements: list[Requirement]
+) -> None:
+    line = CommandLine.parse(text)
+    for requirement in requirements:
+        line = requirement.fulfil(line)
+
+    assert all(requirement.judge(line).met for requirement in requirements)
+
+
+@settings(deadline=None)
+@given(lines())
+def test_including_values_never_collapses_what_is_there(text: str) -> None:
+    line = CommandLine.parse(text)
+    requirement = IncludesRequirement("console", HERE, ("hvc0", "tty0"))
+
+    before = Counter(each.text for each in line.named("console"))
+    after = Counter(each.text for each in requirement.fulfil(line).named("console"))
+
+    assert before <= after
+    assert set(after - before) <= {"console=hvc0", "console=tty0"}
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.describe())
+@pytest.mark.parametrize("text", ["a=é prot_virt=1", "prot_virt=1\0", "swiotlb=262144 \udcff"])
+def test_a_line_that_the_kernel_can_not_read_is_never_met_and_never_edited(
+    requirement: Requirement, text: str
+) -> None:
+    line = CommandLine.parse(text)
+
+    assert not requirement.judge(line).met
+    with pytest.raises(RefusedError):
+        requirement.fulfil(line)
+
+
+def test_an_open_quote_is_judged_as_the_kernel_reads_it_and_not_edited() -> None:
+    on, off = REQUIREMENTS[:2]
+    line = CommandLine.parse('prot_virt=1 a="b')
+
+    assert on.fulfil(line) is line
+    with pytest.raises(RefusedError, match="never closed"):
+        off.fulfil(line)
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.describe())
+def test_every_requirement_names_its_parameter(requirement: Requirement) -> None:
+    assert requirement.name in requirement.describe()
+    assert requirement.judge(CommandLine.parse("a b")).reason
+
+
+def test_put_replaces_the_first_and_removes_the_others() -> None:
+    line = CommandLine.parse("x=1 a  x=2 -- x=3")
+    words = line.named("x")
+
+    assert put(line, words, "y").text == "y a --"
+    assert put(line, words[1:], "y").text == "x=1 a  y --"
+    assert put(line, words[2:], "y").text == "x=1 a  x=2 y --"
