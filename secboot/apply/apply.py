@@ -82,10 +82,9 @@ def apply_plan(
     if first.is_empty and not _has_unfinished(target):
         if saved is not None:
             require_unchanged(saved, target.discover())
-        show(first)
         return ApplyResult(first, None, None, ())
     if target.zipl is not None:
-        target.zipl.require_available()
+        target.zipl.require_available(target.root)
     commit = None if target.zipl is None else target.zipl.commit
     with write_access(target.root, target.state, commit=commit, notice=target.notice) as access:
         recovered = recover(access)

@@ -60,7 +60,7 @@ def roll_back(
     if CheckpointStore.existing(target.state) is None:
         raise _nothing(target)
     if target.zipl is not None:
-        target.zipl.require_available()
+        target.zipl.require_available(target.root)
     commit = None if target.zipl is None else target.zipl.commit
     conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else Conflict.REFUSE
     with write_access(target.root, target.state, commit=commit, notice=target.notice) as access:

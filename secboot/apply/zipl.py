@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
+from secboot.machine.zipl_program import find_zipl
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from secboot.machine.root import Root
     from secboot.machine.runner import Completed, Runner
 
 SHOWN_LINES = 12
@@ -49,13 +51,18 @@ class Zipl:
     chroot: str | None = None
     environment: Mapping[str, str] | None = None
 
-    def require_available(self) -> None:
-        """Raise RefusedError when zipl can't be run at all; nothing has been changed yet."""
-        program = "chroot" if self.chroot is not None else "zipl"
-        if self.runner.find(program) is None:
+    def require_available(self, root: Root) -> None:
+        """Raise RefusedError when zipl can't be run in its root; nothing has been changed yet."""
+        if self.chroot is None:
+            missing = None if self.runner.find("zipl") else "zipl is not installed here"
+        elif find_zipl(root) is None:
+            missing = f"zipl is not installed in {visible(self.chroot)}"
+        else:
+            missing = None if self.runner.find("chroot") else "chroot is not installed here"
+        if missing is not None:
             raise RefusedError(
-                f"{program} is not installed here, so the boot record can't be written",
-                hint="install s390-tools, or leave zipl for later with --no-zipl",
+                f"{missing}, so the boot record can't be written",
+                hint="install s390-tools there, or leave zipl for later with --no-zipl",
             )
 
     def check(self, conf: str, bls_directory: str | None) -> ZiplRun:

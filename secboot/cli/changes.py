@@ -52,7 +52,7 @@ def apply(
 
     saved = load_plan(Path(profile)) if profile.endswith(PLAN_SUFFIXES) else None
     if dry_run:
-        print_plan(saved or plan_for(profile, root, zipl), output)
+        print_plan(saved or plan_for(profile, root, zipl, state_dir), output)
         return 0
     with open_target(root, zipl, state_dir, zipl_timeout) as target:
         make = machine_plan(profile, target.root, root, zipl, saved)
@@ -65,7 +65,8 @@ def apply(
     if output is Output.JSON:
         print_json(apply_document(result))
     else:
-        print_text(apply_text(result, str(root), style()))
+        moved = None if state_dir is None else str(state_dir)
+        print_text(apply_text(result, str(root), moved, style()))
     return 0
 
 

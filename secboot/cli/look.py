@@ -13,6 +13,7 @@ from secboot.cli.options import (
     OutputOption,
     ProfileArgument,
     RootOption,
+    StateOption,
     ZiplOption,
 )
 
@@ -22,6 +23,7 @@ def plan(
     root: RootOption = DEFAULT_ROOT,
     output: OutputOption = Output.TEXT,
     zipl: ZiplOption = None,
+    state_dir: StateOption = None,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 5 when there is a difference.")
     ] = False,
@@ -40,7 +42,7 @@ def plan(
     from secboot.cli.printing import print_plan, save_plan
     from secboot.errors import ExitCode
 
-    made = plan_for(profile, root, zipl)
+    made = plan_for(profile, root, zipl, state_dir)
     print_plan(made, output)
     if out is not None:
         save_plan(made, out)
@@ -48,17 +50,22 @@ def plan(
     return ExitCode.DIFFERENCE if different else ExitCode.OK
 
 
-def show(root: RootOption = DEFAULT_ROOT, output: OutputOption = Output.TEXT) -> int:
+def show(
+    root: RootOption = DEFAULT_ROOT,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateOption = None,
+) -> int:
     """Show every boot entry with its parameter line as zipl would install it."""
-    from secboot.cli.planning import discover_machine
+    from secboot.cli.planning import discover_machine, unfinished_change
     from secboot.cli.printing import print_json, print_text, style
     from secboot.report.show import show_document, show_text
 
     machine = discover_machine(root)
+    unfinished = unfinished_change(root, state_dir)
     if output is Output.JSON:
-        print_json(show_document(machine))
+        print_json(show_document(machine, unfinished))
     else:
-        print_text(show_text(machine, style()))
+        print_text(show_text(machine, style(), unfinished))
     return 0
 
 

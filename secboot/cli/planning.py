@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from secboot.cli.past import read_checkpoints
 from secboot.machine.discovery import Machine, discover
+from secboot.machine.file_errors import FileError
 from secboot.machine.profile_files import read_profile
 from secboot.machine.root import Root
+from secboot.plan.model import PlanWarning
 from secboot.plan.planner import make_plan
 
 if TYPE_CHECKING:
@@ -55,9 +59,31 @@ def machine_plan(
     return lambda machine: make_plan(profile, machine, with_zipl=runs_zipl(root, zipl))
 
 
-def plan_for(reference: str, root: Path, zipl: bool | None) -> Plan:
+def plan_for(reference: str, root: Path, zipl: bool | None, state_dir: Path | None = None) -> Plan:
     """Read the profile and the machine and make the plan."""
     with Root(root) as tree:
         profile: Profile = read_profile(reference, tree)
         machine = discover(tree, environment_of(root))
-    return make_plan(profile, machine, with_zipl=runs_zipl(root, zipl))
+    plan = make_plan(profile, machine, with_zipl=runs_zipl(root, zipl))
+    left = unfinished_change(root, state_dir)
+    if left is None:
+        return plan
+    return replace(plan, warnings=(PlanWarning("unfinished-change", left), *plan.warnings))
+
+
+def unfinished_change(root: Path, state_dir: Path | None) -> str | None:
+    """Return a sentence about a change that was cut short here, or None.
+
+    The checkpoints are readable by root alone; for others there is nothing to say.
+    """
+    try:
+        checkpoints = read_checkpoints(root, state_dir, None)
+    except FileError:
+        return None
+    left = [checkpoint for checkpoint in checkpoints if not checkpoint.state.finished]
+    if not left:
+        return None
+    return (
+        f"the change of checkpoint {left[-1].id} is unfinished ({left[-1].state}): it is under way"
+        " right now, or was cut short; the next apply or rollback ends it first"
+    )

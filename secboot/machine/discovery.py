@@ -31,6 +31,8 @@ ZIPL_CONF_PATHS = (
 BLS_DIRECTORY = "/boot/loader/entries"
 """zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
 
+_TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
+
 
 @dataclass(frozen=True, slots=True)
 class BootRecord:
@@ -84,7 +86,7 @@ def discover(root: Root, environment: Mapping[str, str] | None = None) -> Machin
         version or CURRENT,
     )
     return Machine(
-        root=root.shown("/").rstrip("/") or "/",
+        root=_shown(root),
         layout=layout,
         zipl_version=version or CURRENT,
         zipl_version_is_assumed=version is None,
@@ -118,11 +120,11 @@ def _find_conf(root: Root, layout: Layout, environment: Mapping[str, str], *, ha
 
 
 def _no_configuration(root: Root, *, has_bls: bool) -> RefusedError:
-    shown = root.shown("/")
+    shown = _shown(root)
     if has_bls:
         return RefusedError(
             f"{shown} has BLS entries but no zipl configuration: another boot loader's machine",
-            hint="secboot only manages machines that boot with zipl (s390x)",
+            hint="secboot only manages machines that boot with zipl (s390x)\n" + _TRY_DEMO,
         )
     if root.stat("/boot") is None and root.stat("/etc") is None:
         return RefusedError(
@@ -131,8 +133,12 @@ def _no_configuration(root: Root, *, has_bls: bool) -> RefusedError:
         )
     return RefusedError(
         f"there is no zipl configuration in {shown}",
-        hint="zipl would look for " + ", ".join(ZIPL_CONF_PATHS[:3]),
+        hint="zipl would look for " + ", ".join(ZIPL_CONF_PATHS[:3]) + "\n" + _TRY_DEMO,
     )
+
+
+def _shown(root: Root) -> str:
+    return root.shown("/").rstrip("/") or "/"
 
 
 def _bls_names(root: Root) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.errors import ParseError, RefusedError
+from secboot.errors import Location, ParseError, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.plan.commit import commands, commit_warnings
 from secboot.plan.draft import Draft
@@ -61,7 +61,8 @@ def make_plan(profile: Profile, machine: Machine, *, with_zipl: bool) -> Plan:
     draft = Draft(entries, machine.parmfiles)
     notes = {entry: _reason_to_skip(profile, machine, entry) for entry in entries}
     chosen = tuple(entry for entry in entries if notes[entry] is None)
-    for entry in chosen:
+    # What a shared parmfile has to hold is settled first: others of its entries may then be met.
+    for entry in sorted(chosen, key=lambda e: e.parmfile is None or e.parameters is not None):
         fulfil_entry(draft, entry, profile.requirements)
     plans = tuple(_entry_plan(profile, draft, entry, notes[entry]) for entry in entries)
     for entry, plan in zip(entries, plans, strict=True):
@@ -132,7 +133,7 @@ def _entry_plan(profile: Profile, draft: Draft, entry: BootEntry, skip: _Skip | 
         status, note = skip
     return EntryPlan(
         name=entry.name,
-        location=entry.location,
+        location=Location(entry.path, entry.line),
         kind=entry.kind.value,
         status=status,
         note=note,

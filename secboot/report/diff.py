@@ -15,19 +15,22 @@ if TYPE_CHECKING:
 NO_NEWLINE = "\\ No newline at end of file"
 
 
-def unified_diff(change: FileChange) -> tuple[str, ...]:
+def unified_diff(
+    change: FileChange, labels: tuple[str, str] = ("now", "planned")
+) -> tuple[str, ...]:
     """Return the lines of a unified diff, as ``diff -u`` prints it, without their line ends.
+
+    `labels` say which content is which, behind the file's name.
 
     Control characters and bytes that are no text are shown escaped, a carriage return at the end
     of a line among them; so the diff is for reading, not for patch(1).
     """
-    return tuple(_lines(change.path, change.before, change.after))
+    return tuple(_lines(change, *(f"{visible(change.path)} ({label})" for label in labels)))
 
 
-def _lines(path: str, before: bytes, after: bytes) -> Iterator[str]:
-    old, new = _split(before), _split(after)
-    name = visible(path)
-    for line in difflib.unified_diff(old, new, f"{name} (now)", f"{name} (planned)", lineterm=""):
+def _lines(change: FileChange, old_name: str, new_name: str) -> Iterator[str]:
+    old, new = _split(change.before), _split(change.after)
+    for line in difflib.unified_diff(old, new, old_name, new_name, lineterm=""):
         if line.startswith(("---", "+++", "@@")) and not line.endswith("\n"):
             yield line
             continue

@@ -62,7 +62,8 @@ def file_diff(file: SavedFile, before: bytes | None, after: bytes | None) -> str
         return f"{visible(file.named)}: made by this change"
     if before is None or (after is None and file.after is not None):
         return f"{visible(file.named)}: its content was not kept"
-    return "\n".join(unified_diff(FileChange(file.named, file.path, before, after or b"")))
+    change = FileChange(file.named, file.path, before, after or b"")
+    return "\n".join(unified_diff(change, ("before", "after")))
 
 
 def _row(checkpoint: Checkpoint) -> tuple[str, str, str, str, str, str]:

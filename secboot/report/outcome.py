@@ -21,15 +21,18 @@ APPLY_SCHEMA = "secboot/apply/1"
 ROLLBACK_SCHEMA = "secboot/rollback/1"
 
 
-def apply_text(result: ApplyResult, root: str, style: Style) -> str:
-    """Return what to tell after an apply; its plan has been shown before."""
+def apply_text(result: ApplyResult, root: str, state_dir: str | None, style: Style) -> str:
+    """Return what to tell after an apply; its plan has been shown before.
+
+    `root` and `state_dir` are as the user named them, to be named again for a rollback.
+    """
     lines = list(_recovered(result.recovered, style))
     if result.checkpoint is not None:
         count = len(result.plan.files)
         what = "1 file" if count == 1 else f"{count} files"
         lines.append(
             style.green(f"Wrote {what}.")
-            + f" Undo with: secboot rollback {result.checkpoint}{_root_option(root)}"
+            + f" Undo with: secboot rollback {result.checkpoint}{_options(root, state_dir)}"
         )
     lines += _zipl(result.zipl, pending=result.zipl_pending, root=root, style=style)
     if not lines:
@@ -110,5 +113,6 @@ def _recovered_document(report: RecoveryReport) -> dict[str, Any]:
     }
 
 
-def _root_option(root: str) -> str:
-    return "" if root == "/" else f" --root {visible(root)}"
+def _options(root: str, state_dir: str | None) -> str:
+    named = "" if root == "/" else f" --root {visible(root)}"
+    return named if state_dir is None else f"{named} --state-dir {visible(state_dir)}"

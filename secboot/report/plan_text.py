@@ -73,7 +73,7 @@ def _heading(plan: Plan, style: Style) -> Iterator[str]:
 def _entry(entry: EntryPlan, style: Style) -> Iterator[str]:
     mark = _MARKS[entry.status]
     name = visible(entry.name)
-    tags = [entry.kind] if entry.status is EntryStatus.NOT_LINUX else []
+    tags = [] if entry.kind == "ipl" else [entry.kind]
     tags += ["default"] if entry.is_default else []
     tags += ["rescue"] if entry.is_rescue else []
     suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""

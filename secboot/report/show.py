@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from secboot.errors import Location
 from secboot.report.plan_json import location_document
 from secboot.visible import visible
 
@@ -17,15 +18,20 @@ if TYPE_CHECKING:
 SCHEMA = "secboot/show/1"
 
 
-def show_text(machine: Machine, style: Style) -> str:
-    """Return every entry with its parameter line as zipl would install it."""
+def show_text(machine: Machine, style: Style, unfinished: str | None = None) -> str:
+    """Return every entry with its parameter line as zipl would install it.
+
+    `unfinished` is a sentence about a change that was cut short, if there is one.
+    """
     lines = list(_heading(machine, style))
+    if unfinished is not None:
+        lines.append(style.yellow(visible(unfinished)))
     for entry in machine.configuration.entries:
         lines += ["", *_entry(machine, entry, style)]
     return "\n".join(lines) + "\n"
 
 
-def show_document(machine: Machine) -> dict[str, Any]:
+def show_document(machine: Machine, unfinished: str | None = None) -> dict[str, Any]:
     """Return the same as a JSON document."""
     return {
         "schema": SCHEMA,
@@ -35,6 +41,7 @@ def show_document(machine: Machine) -> dict[str, Any]:
         "zipl_version_assumed": machine.zipl_version_is_assumed,
         "zipl_conf": machine.conf_path,
         "accepted": machine.configuration.accepted,
+        "unfinished_change": unfinished,
         "boot_record": {
             "path": machine.boot_record.path,
             "younger_files": list(machine.boot_record.younger_files),
@@ -66,7 +73,7 @@ def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
     tags = _tags(machine, entry)
     suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
     yield f"{number}{style.bold(visible(entry.name))}{suffix}"
-    yield style.faint(f"    {visible(str(entry.location))}")
+    yield style.faint(f"    {visible(str(Location(entry.path, entry.line)))}")
     if entry.image is not None:
         yield f"    image       {visible(entry.image.path)}"
     if entry.parmfile is not None:
@@ -91,7 +98,7 @@ def _entry_document(machine: Machine, entry: BootEntry) -> dict[str, Any]:
         "name": entry.name,
         "kind": entry.kind.value,
         "origin": entry.origin.value,
-        "location": location_document(entry.location),
+        "location": location_document(Location(entry.path, entry.line)),
         "menu_position": entry.menu_position,
         "default": entry.is_default,
         "rescue": entry.is_rescue,

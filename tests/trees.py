@@ -1,0 +1,111 @@
+"""Trees of machines for tests: from the samples, and from folders of boot files.
+
+A kernel image is a stub with what zipl reads of one; it is made where a boot file names it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from secboot.demo import kernel_stub
+
+SAMPLES = Path(__file__).parent / "data" / "samples"
+
+MACHINE_ID = "7fe4e6a2302e4d9a8c03e3ba4b958c20"
+_ENTRIES = "boot/loader/entries"
+_RHEL8 = {
+    f"{_ENTRIES}/{MACHINE_ID}-{version}.conf": f"rhel8/{MACHINE_ID}-{version}.conf"
+    for version in (
+        "4.18.0-147.el8.s390x",
+        "4.18.0-147.el8.s390x+debug",
+        "4.18.0-147.el8.CUSTOMKERNEL.s390x",
+        "0-rescue",
+    )
+}
+_RHEL9 = "a1b2c3d4e5f60718293a4b5c6d7e8f90-5.14.0-427.13.1.el9_4.s390x.conf"
+
+SAMPLE_TREES: dict[str, dict[str, str]] = {
+    "alpine": {"etc/zipl.conf": "alpine/zipl.conf"},
+    "debian-installer": {"etc/zipl.conf": "debian/zipl-installer.conf"},
+    "lfs-parmfile": {
+        "etc/zipl.conf": "other/lfs-parmfile.conf",
+        "boot/parmfile": "other/lfs-parmfile",
+    },
+    "manpage-example": {
+        "etc/zipl.conf": "other/manpage-example.conf",
+        "boot/parmfile-test": "other/lfs-parmfile",
+    },
+    "rhel8": {"etc/zipl.conf": "rhel8/etc-zipl.conf", **_RHEL8},
+    "rhel8-default-title": {"etc/zipl.conf": "rhel8/etc-zipl.conf-with-default-title", **_RHEL8},
+    "rhel8-switched-to-bls": {
+        "etc/zipl.conf": "rhel8/etc-zipl.conf-fedora30",
+        f"{_ENTRIES}/linux.conf": "rhel8/switch-to-blscfg.conf",
+    },
+    "rhel9": {
+        "etc/zipl.conf": "other/s390-tools-minimal.conf",
+        f"{_ENTRIES}/{_RHEL9}": f"rhel9-10/{_RHEL9}",
+        f"{_ENTRIES}/ibm.conf": "rhel9-10/ibm-docs-bls.conf",
+        "etc/kernel/cmdline": "rhel9-10/etc-kernel-cmdline",
+    },
+    "library-zipl-conf": {
+        "usr/lib/s390-tools/zipl.conf": "rhcos-fcos/usr-lib-s390-tools-zipl.conf",
+        f"{_ENTRIES}/ibm.conf": "rhel9-10/ibm-docs-bls.conf",
+    },
+    "s390-tools-example": {
+        "etc/zipl.conf": "other/s390-tools-example.conf",
+        "boot/parmfile-customized": "other/lfs-parmfile",
+    },
+    "ubuntu-curtin": {"etc/zipl.conf": "ubuntu/curtin-maas.conf"},
+    "ubuntu-installer": {"etc/zipl.conf": "ubuntu/di-xenial-menu-optional.conf"},
+}
+"""Machines that secboot edits, each made of samples: path in the tree, path in the samples."""
+
+_IMAGE = re.compile(rb"^\s*(?:image|linux|ramdisk|initrd)\s*=?\s*[\"']?([^\s,\"']+)", re.MULTILINE)
+
+
+def make_sample_tree(name: str, root: Path) -> Path:
+    """Build one of `SAMPLE_TREES` in the directory `root` and return it."""
+    for path, sample in SAMPLE_TREES[name].items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(SAMPLES / sample, target)
+    add_images(root)
+    return root
+
+
+def copy_tree(source: Path, root: Path) -> Path:
+    """Copy a folder of boot files to `root`, links as links, and add the images they name."""
+    shutil.copytree(source, root, symlinks=True)
+    add_images(root)
+    return root
+
+
+def add_images(root: Path, command_line_size: int = 4096) -> None:
+    """Make a stub of every kernel and ramdisk that a boot file of the tree names."""
+    (root / "boot").mkdir(exist_ok=True)
+    for file in [*root.rglob("*.conf")]:
+        for match in _IMAGE.finditer(file.read_bytes()):
+            image = root / os.fsdecode(match[1]).lstrip("/")
+            if not image.exists():
+                image.parent.mkdir(parents=True, exist_ok=True)
+                image.write_bytes(kernel_stub(command_line_size))
+
+
+def snapshot(root: Path) -> dict[str, tuple[int, bytes | str]]:
+    """Return mode and content of everything in the tree but secboot's own state."""
+    found: dict[str, tuple[int, bytes | str]] = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if name.startswith("var"):
+            continue
+        status = path.lstat()
+        if path.is_symlink():
+            found[name] = (status.st_mode, str(path.readlink()))
+        elif path.is_file():
+            found[name] = (status.st_mode, path.read_bytes())
+        else:
+            found[name] = (status.st_mode, "")
+    return found
