@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from secboot.checkpoint.interrupts import HeldInterrupts
 from secboot.checkpoint.lock import Lock, acquire
 from secboot.checkpoint.store import CheckpointStore
 
@@ -31,16 +32,17 @@ KEEP = 20
 class WriteAccess:
     """The right to change files of a root, held by one process at a time.
 
-    Without `commit` a rollback leaves the boot record alone, and says so. `notice` is given a
-    sentence for the user when an interrupt has to wait. `keep` counts finished checkpoints.
+    Without `commit` a rollback leaves the boot record alone, and says so. `keep` counts finished
+    checkpoints. `interrupts` holds back SIGINT, SIGTERM and SIGHUP as long as the access lasts;
+    one that came too late to stop anything is `pending` there.
     """
 
     root: Root
     store: CheckpointStore
     lock: Lock
+    interrupts: HeldInterrupts
     commit: Commit | None = None
     keep: int = KEEP
-    notice: Callable[[str], None] | None = None
 
 
 @contextmanager
@@ -55,11 +57,13 @@ def write_access(
 ) -> Iterator[WriteAccess]:
     """Take the lock of a root, trying for `wait` seconds; it is released at the end of the context.
 
-    The state directory is made if there is none. Raises `LockedError`, and `FileError` when the
-    state directory can't be made or used.
+    The state directory is made if there is none. `notice` is given a sentence for the user when
+    an interrupt has to wait. Raises `LockedError`, and `FileError` when the state directory can't
+    be made or used.
     """
     with ExitStack() as held:
+        interrupts = held.enter_context(HeldInterrupts(notice))
         state = directory.create()
         held.callback(state.close)
-        lock = held.enter_context(acquire(state, wait))
-        yield WriteAccess(root, CheckpointStore(state), lock, commit, keep, notice)
+        lock = held.enter_context(acquire(state, interrupts, wait))
+        yield WriteAccess(root, CheckpointStore(state), lock, interrupts, commit, keep)

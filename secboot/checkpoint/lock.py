@@ -25,6 +25,7 @@ from secboot.machine.file_errors import ChangedError, FileError, file_error
 from secboot.visible import visible
 
 if TYPE_CHECKING:
+    from secboot.checkpoint.interrupts import HeldInterrupts
     from secboot.machine.root import Root
 
 _LOCK = "lock"
@@ -110,10 +111,10 @@ class Lock:
         self.release()
 
 
-def acquire(state: Root, wait: float = 0.0) -> Lock:
+def acquire(state: Root, interrupts: HeldInterrupts, wait: float = 0.0) -> Lock:
     """Take the lock of the state directory `state`, trying for `wait` seconds.
 
-    Raises `LockedError` when another process has it for all that time.
+    Raises `LockedError` when another process has it for all that time, and `InterruptError`.
     """
     directory, _ = state.open_parent(f"/{_LOCK}")
     deadline = time.monotonic() + wait
@@ -124,6 +125,7 @@ def acquire(state: Root, wait: float = 0.0) -> Lock:
             except LockedError:
                 if time.monotonic() >= deadline:
                     raise
+            interrupts.safe_point()
             time.sleep(_INTERVAL)
     except BaseException:
         directory.close()

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from secboot.checkpoint.interrupts import HeldInterrupts
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.place import Places
 from secboot.checkpoint.rolling_back import (
@@ -60,13 +59,12 @@ def recover(
     if not access.lock.held:
         raise ValueError("recovery needs the lock")
     reports = []
-    with HeldInterrupts(access.notice) as interrupts:
-        access.store.sweep()
-        _tidy_last(access.store, access.root)
-        for checkpoint in access.store.unfinished():
-            interrupts.safe_point()
-            reports.append(RecoveryReport(checkpoint, _recover(access, checkpoint, conflict)))
-        interrupts.safe_point()
+    access.store.sweep()
+    _tidy_last(access.store, access.root)
+    for checkpoint in access.store.unfinished():
+        access.interrupts.safe_point()
+        reports.append(RecoveryReport(checkpoint, _recover(access, checkpoint, conflict)))
+    access.interrupts.safe_point()
     return tuple(reports)
 
 

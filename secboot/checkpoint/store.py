@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journal, state_of
 from secboot.checkpoint.record import DamagedCheckpointError, Record
@@ -83,14 +83,15 @@ class CheckpointStore:
         state = directory.open()
         return None if state is None else cls(state)
 
-    @property
-    def state(self) -> Root:
-        """The state directory, for the lock."""
-        return self._state
-
     def close(self) -> None:
         """Let go of the state directory."""
         self._state.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def shown(self, checkpoint: str) -> str:
         """The path of a checkpoint's directory as the user sees it."""

@@ -19,7 +19,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from secboot.checkpoint.interrupts import HeldInterrupts
+from secboot.checkpoint.interrupts import InterruptError
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.place import Place, Places
 from secboot.checkpoint.record import Audit, FileVersion, Record, SavedFile
@@ -74,8 +74,8 @@ class Transaction:
     - an interrupt or a bug goes on as it is, when everything has been put back;
     - `StuckError` if that fails.
 
-    SIGINT, SIGTERM and SIGHUP are held back inside the context; `write_files`, `committing` and
-    `done` are where they become an `InterruptError`.
+    `write_files`, `committing` and `done` are where signals held back (`WriteAccess`) become an
+    `InterruptError`.
     """
 
     def __init__(
@@ -89,8 +89,6 @@ class Transaction:
         self._steps = tuple(zip(steps, places.all, strict=True))
         self.report: RollbackReport | None = None
         """What rolling back did, once it was needed."""
-        self.interrupts = HeldInterrupts(change.access.notice)
-        """The signals held back; one that arrived after `done` is `pending` here."""
 
     @classmethod
     def begin(cls, access: WriteAccess, changes: Sequence[FileChange], audit: Audit) -> Transaction:
@@ -100,6 +98,7 @@ class Transaction:
         Raises `ChangedError` for a file that is not as the plan saw it, and `FileError`.
         """
         _require_sense(changes, access)
+        access.interrupts.safe_point()
         store, root = access.store, access.root
         if left := store.unfinished():
             raise RefusedError(f"the change of checkpoint {left[0].id} has to be finished first")
@@ -128,20 +127,20 @@ class Transaction:
     def write_files(self) -> None:
         """Replace every file, on the disk when this returns."""
         for step, place in self._steps:
-            self.interrupts.safe_point()
+            self._change.access.interrupts.safe_point()
             if step.change.after is not None:
                 place.directory.write_temporary(
                     place.file.prepared, step.change.after, step.attributes, shown_as=place.name
                 )
         self._advance(State.WRITING)
         for step, place in self._steps:
-            self.interrupts.safe_point()
+            self._change.access.interrupts.safe_point()
             _replace(step, place)
         self._places.sync()
 
     def committing(self) -> None:
         """Note that zipl is about to run: from here on a rollback has to run it again."""
-        self.interrupts.safe_point()
+        self._change.access.interrupts.safe_point()
         self._advance(State.COMMITTING)
 
     def done(self, facts: Mapping[str, object] | None = None) -> None:
@@ -149,7 +148,7 @@ class Transaction:
 
         Then the displaced files are let go, and old checkpoints dropped.
         """
-        self.interrupts.safe_point()
+        self._change.access.interrupts.safe_point()
         self._advance(State.DONE, facts)
         self._places.discard_temporaries()
         # The change is done and on the disk: failing to tidy up must not look like a failure.
@@ -161,20 +160,18 @@ class Transaction:
             self._change.journal.append(state, facts)
 
     def __enter__(self) -> Self:
-        self.interrupts.__enter__()
         return self
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        _kind: type[BaseException] | None,
         error: BaseException | None,
-        traceback: TracebackType | None,
+        _traceback: TracebackType | None,
     ) -> None:
         try:
             if not self.state.finished:
                 self._abandon(error)
         finally:
-            self.interrupts.__exit__(kind, error, traceback)
             self._change.journal.close()
             self._places.close()
 
@@ -184,16 +181,12 @@ class Transaction:
             discard(self._change, self._places, reason)
             return
         self.report = roll_back(self._change, self._places, reason)
-        if isinstance(error, SecbootError) and self._is_rollback_of(error):
+        if isinstance(error, InterruptError) or not self.report.changed_anything:
+            return
+        if isinstance(error, SecbootError):
             raise RolledBackError(
                 error.message, location=error.location, hint=error.hint
             ) from error
-
-    def _is_rollback_of(self, error: SecbootError) -> bool:
-        """Whether `error` is to be told as "rolled back", not as "nothing was changed"."""
-        if self.report is None or not self.report.changed_anything:
-            return False
-        return isinstance(error, RefusedError) or error.exit_code is RefusedError.exit_code
 
 
 def _require_sense(changes: Sequence[FileChange], access: WriteAccess) -> None:
