@@ -95,7 +95,7 @@ class BlsEntry:
             for field in self.scan.fields
             if field.meaning is not None
         )
-        return not self.problems and written != read
+        return written != read
 
     def all(self, meaning: BlsKey) -> tuple[BlsField, ...]:
         """Return every field that zipl takes for `meaning`, in its order."""

@@ -111,9 +111,9 @@ def build_automenu(tokens: TokenList, findings: Findings) -> TokenList:
         if token.kind is TokenKind.SECTION and token.text == DEFAULTBOOT:
             continue
         result += [token, *tokens.body(index)]
-        if token.kind is TokenKind.MENU:
-            _check_menu_name(token, findings)
-        elif _enters_menu(tokens, index, entries, inherited, result, findings):
+        # zipl also refuses a menu with the name of its own, but no menu can be called so.
+        is_section = token.kind is TokenKind.SECTION
+        if is_section and _enters_menu(tokens, index, entries, inherited, result, findings):
             entries.append(token)
     if not entries:
         message = "Cannot build automenu: no IPL entries available"
@@ -126,12 +126,6 @@ def _report_leading(tokens: TokenList, findings: Findings) -> None:
         if token.is_heading:
             return
         report_outside(token, findings)
-
-
-def _check_menu_name(token: Token, findings: Findings) -> None:
-    if token.text == AUTOMENU:
-        message = f"Cannot build automenu: menu name '{AUTOMENU}' already used"
-        findings.error("automenu-name", message, token.location)
 
 
 def _enters_menu(
