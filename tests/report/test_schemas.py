@@ -1,0 +1,58 @@
+"""Every JSON document is what its published schema says, on every sample machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+import secboot
+from tests.command import Said
+from tests.command import secboot as run
+from tests.trees import SAMPLE_TREES, make_sample_tree
+
+SCHEMAS = Path(secboot.__file__).parent / "report" / "schemas"
+
+
+def schema_of(document: dict[str, Any]) -> dict[str, Any]:
+    name = document["schema"].removeprefix("secboot/").replace("/", "-")
+    schema = json.loads((SCHEMAS / f"{name}.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    assert isinstance(schema, dict)
+    return schema
+
+
+def require_valid(said: Said) -> None:
+    assert said.code in {0, 5}, said.err
+    document = json.loads(said.out)
+    Draft202012Validator(schema_of(document)).validate(document)
+
+
+@pytest.mark.parametrize("name", SAMPLE_TREES)
+def test_documents_of_a_machine(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sample_tree(name, tmp_path / "root")
+    on_root = ("--root", root, "--output", "json")
+
+    for words in (["plan", "guest"], ["show"], ["check"], ["history"], ["apply", "guest"]):
+        require_valid(run(capsys, *words, *on_root))
+    for words in (["history"], ["history", "1"], ["rollback"], ["apply", "guest-off"]):
+        require_valid(run(capsys, *words, *on_root))
+
+
+@pytest.mark.parametrize("words", [["profile", "list"], ["profile", "show", "guest-large"]])
+def test_documents_of_profiles(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    require_valid(run(capsys, *words, "--output", "json"))
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_schemas_are_strict(path: Path) -> None:
+    schema = json.loads(path.read_text())
+
+    Draft202012Validator.check_schema(schema)
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["schema"]["const"] == f"secboot/{path.stem.replace('-', '/')}"
