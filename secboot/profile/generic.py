@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import parameter_text
 from secboot.kernel import names
-from secboot.profile.requirement import Judgement, Requirement, listed, put
+from secboot.profile.requirement import Judgement, Requirement, given, put
 from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
 from secboot.profile.wish import Operator, Wish, unambiguous_text
 
@@ -45,8 +45,8 @@ class ExactRequirement(_NamedRequirement):
             return Judgement(met=False, reason=f"{self.name} is not given")
         others = tuple(each for each in present if each.value != self.value)
         if others:
-            return Judgement(met=False, reason=f"{listed(others)} is given")
-        return Judgement(met=True, reason=f"{listed(present)} is given")
+            return Judgement(met=False, reason=given(others))
+        return Judgement(met=True, reason=given(present))
 
     def _change(self, line: CommandLine) -> CommandLine:
         return put(line, self.occurrences(line), parameter_text(self.name, self.value))
@@ -68,7 +68,7 @@ class IncludesRequirement(_NamedRequirement):
         if missing:
             texts = " ".join(parameter_text(self.name, value) for value in missing)
             return Judgement(met=False, reason=f"{texts} is missing")
-        return Judgement(met=True, reason=f"{listed(self.occurrences(line))} is given")
+        return Judgement(met=True, reason=given(self.occurrences(line)))
 
     def _change(self, line: CommandLine) -> CommandLine:
         for value in self._missing(line):
@@ -91,7 +91,7 @@ class PresentRequirement(_NamedRequirement):
     def _judge(self, line: CommandLine) -> Judgement:
         present = self.occurrences(line)
         if present:
-            return Judgement(met=True, reason=f"{listed(present)} is given")
+            return Judgement(met=True, reason=given(present))
         return Judgement(met=False, reason=f"{self.name} is not given")
 
     def _change(self, line: CommandLine) -> CommandLine:
@@ -109,7 +109,7 @@ class AbsentRequirement(_NamedRequirement):
     def _judge(self, line: CommandLine) -> Judgement:
         present = self.occurrences(line)
         if present:
-            return Judgement(met=False, reason=f"{listed(present)} is given")
+            return Judgement(met=False, reason=given(present))
         return Judgement(met=True, reason=f"{self.name} is not given")
 
     def _change(self, line: CommandLine) -> CommandLine:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.kernel import prot_virt
-from secboot.profile.requirement import Judgement, Requirement, listed, put
+from secboot.profile.requirement import Judgement, Requirement, given, listed, put, said_of
 from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
 from secboot.profile.wish import Operator, Wish, unambiguous_text
 
@@ -53,8 +53,12 @@ class ProtVirtRequirement(Requirement):
             return Judgement(met=False, reason=_enabled(line, enabling))
         present = self.occurrences(line)
         if present and self.hosting is Hosting.ABSENT:
-            return Judgement(met=False, reason=f"{listed(present)} is given")
-        reason = f"{listed(present)} does not enable it" if present else "prot_virt is not given"
+            return Judgement(met=False, reason=given(present))
+        reason = (
+            said_of(present, "does not enable it", "do not enable it")
+            if present
+            else "prot_virt is not given"
+        )
         return Judgement(met=True, reason=reason)
 
     def _change(self, line: CommandLine) -> CommandLine:
@@ -71,7 +75,7 @@ def _judge_on(line: CommandLine, enabling: tuple[Parameter, ...]) -> Judgement:
         return Judgement(met=True, reason=_enabled(line, enabling))
     present = prot_virt.occurrences(line)
     if present:
-        return Judgement(met=False, reason=f"{_disabled(present)}")
+        return Judgement(met=False, reason=_disabled(present))
     misspelt = prot_virt.misspelt(line)
     if misspelt:
         return Judgement(
@@ -82,21 +86,20 @@ def _judge_on(line: CommandLine, enabling: tuple[Parameter, ...]) -> Judgement:
 
 
 def _enabled(line: CommandLine, enabling: tuple[Parameter, ...]) -> str:
-    others = [each for each in prot_virt.occurrences(line) if each not in enabling]
+    said = said_of(enabling, "enables it", "enable it")
+    others = tuple(each for each in prot_virt.occurrences(line) if each not in enabling)
     if others:
-        return f"{listed(enabling)} enables it, and {listed(tuple(others))} beside it does not undo that"
-    return f"{listed(enabling)} {_enables(enabling)} it"
-
-
-def _enables(enabling: tuple[Parameter, ...]) -> str:
-    return "enables" if len(enabling) == 1 else "enable"
+        undo = said_of(others, "beside it does not undo that", "beside it do not undo that")
+        return f"{said}, and {undo}"
+    return said
 
 
 def _disabled(present: tuple[Parameter, ...]) -> str:
     unknown = tuple(each for each in present if prot_virt.truth(each.value) is None)
     if unknown:
-        return f"{listed(unknown)} does not enable it: the kernel takes 1, y or on"
-    return f"{listed(present)} leaves it off"
+        said = said_of(unknown, "does not enable it", "do not enable it")
+        return f"{said}: the kernel takes 1, y or on"
+    return said_of(present, "leaves it off", "leave it off")
 
 
 _SPELLINGS = {

@@ -93,6 +93,16 @@ def put(line: CommandLine, replaced: tuple[Parameter, ...], text: str) -> Comman
     return shorter.replace(moved, text)
 
 
+def said_of(parameters: tuple[Parameter, ...], one: str, several: str) -> str:
+    """A sentence about parameters: with `one` behind a single one, else with `several`."""
+    return f"{listed(parameters)} {one if len(parameters) == 1 else several}"
+
+
+def given(parameters: tuple[Parameter, ...]) -> str:
+    """Say that parameters are on the line: ``a=1 is given``, ``a=1 and a=2 are given``."""
+    return said_of(parameters, "is given", "are given")
+
+
 def listed(parameters: tuple[Parameter, ...]) -> str:
     """Name parameters in a sentence as they are written: ``a=1 and a=2``."""
     texts = [parameter.text for parameter in parameters]

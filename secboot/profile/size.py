@@ -43,16 +43,23 @@ def read_blocks(scalar: Scalar, problems: Problems) -> int | None:
 
 def _intent(text: str) -> str:
     match = _ALMOST.fullmatch(text)
-    if match is None or not match[1].replace("_", "").isdigit():
+    if match is None:
         return _EXAMPLE
-    number, unit = int(match[1].replace("_", "")), match[2]
+    digits, unit = match[1].replace("_", ""), match[2]
+    if digits.isdigit():
+        return _intended_unit(int(digits), unit)
+    if re.fullmatch(r"[0-9]+\.[0-9]+", digits) and unit == "GiB":
+        return f"write '{round(float(digits) * 1024)} MiB': sizes are whole numbers"
+    return _EXAMPLE
+
+
+def _intended_unit(number: int, unit: str) -> str:
     if not number:
         return "the smallest size is '1 block'; `absent: true` is no size at all"
-    binary = {"k": "KiB", "m": "MiB", "g": "GiB"}.get(unit[:1].lower())
     if not unit:
         blocks = f"'{number} blocks' are {size_text(number)}"
         other = f", '{number} MiB' is the other thing it could mean" if number < 4096 else ""
         return f"say what it counts: {blocks}{other}"
-    if binary and unit.lower() in {"k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib"}:
-        return f"write '{number} {binary}'"
+    if unit.lower() in {"k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib"}:
+        return f"write '{number} {unit[0].upper()}iB'"
     return _EXAMPLE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from secboot.kernel import swiotlb
 from secboot.kernel.swiotlb import Generation, SwiotlbReading, size_text
-from secboot.profile.requirement import Caution, Judgement, Requirement, listed, put
+from secboot.profile.requirement import Caution, Judgement, Requirement, given, put
 from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
 from secboot.profile.size import SIZE_PATTERN, read_blocks
 from secboot.profile.wish import Operator, Wish, unambiguous_text
@@ -127,7 +127,7 @@ class SwiotlbAbsentRequirement(Requirement):
     def _judge(self, line: CommandLine) -> Judgement:
         present = self.occurrences(line)
         if present:
-            return Judgement(met=False, reason=f"{listed(present)} is given")
+            return Judgement(met=False, reason=given(present))
         return Judgement(met=True, reason="swiotlb is not given")
 
     def _change(self, line: CommandLine) -> CommandLine:

@@ -24,9 +24,9 @@ ABSENT = AbsentRequirement("key", X)
 CASES: list[tuple[Requirement, str, str | None, str]] = [
     (ONE, "", "k.a_b=1", "k.a_b is not given"),
     (ONE, 'k.a-b="1"', None, "is given"),
-    (ONE, "k.a_b=1 k.a_b=1", None, "k.a_b=1 and k.a_b=1 is given"),
+    (ONE, "k.a_b=1 k.a_b=1", None, "k.a_b=1 and k.a_b=1 are given"),
     (ONE, "x k.a-b=2 y", "x k.a_b=1 y", "k.a-b=2 is given"),
-    (ONE, "k.a_b=2 y k.a_b=1 k.a_b", "k.a_b=1 y", "k.a_b=2 and k.a_b is given"),
+    (ONE, "k.a_b=2 y k.a_b=1 k.a_b", "k.a_b=1 y", "k.a_b=2 and k.a_b are given"),
     (ONE, "k.a_b.c=1 xk.a_b=1", "k.a_b.c=1 xk.a_b=1 k.a_b=1", "not given"),
     (ONE, "-- k.a_b=1", "k.a_b=1 -- k.a_b=1", "not given"),
     (EMPTY, "key", "key=", "key is given"),
@@ -36,10 +36,10 @@ CASES: list[tuple[Requirement, str, str | None, str]] = [
     (BLANK, '"key=a b"', None, "is given"),
     (PRESENT, "key=5", None, "key=5 is given"),
     (PRESENT, "keys -- x", "keys key -- x", "not given"),
-    (ABSENT, "a key b key= key=1 keys", "a b keys", "key, key= and key=1 is given"),
+    (ABSENT, "a key b key= key=1 keys", "a b keys", "key, key= and key=1 are given"),
     (ABSENT, "a -- key", None, "not given"),
     (CONSOLES, "console=tty0", "console=tty0 console=ttyS0 console=ttysclp0", "is missing"),
-    (CONSOLES, "console=ttysclp0 a console=ttyS0 -- b", None, "is given"),
+    (CONSOLES, "console=ttysclp0 a console=ttyS0 -- b", None, "are given"),
     (
         CONSOLES,
         "console=ttyS0 a -- b",
@@ -47,7 +47,7 @@ CASES: list[tuple[Requirement, str, str | None, str]] = [
         "ttysclp0 is missing",
     ),
     # Read by the boot code, which doesn't stop at -- and compares exactly.
-    (AbsentRequirement("mem", X), "a mem=1G -- mem=2G b", "a -- b", "is given"),
+    (AbsentRequirement("mem", X), "a mem=1G -- mem=2G b", "a -- b", "are given"),
     (ExactRequirement("mem", X, "1G"), "-- mem=2G", "mem=1G --", "mem=2G is given"),
 ]
 

@@ -16,19 +16,19 @@ CASES = [
     (Hosting.ON, "a -- prot_virt=1", None, "enables it"),
     (Hosting.ON, "a prot_virt=0 b", "a prot_virt=1 b", "leaves it off"),
     (Hosting.ON, "a prot_virt=true b", "a prot_virt=1 b", "the kernel takes 1, y or on"),
-    (Hosting.ON, "prot_virt b prot_virt=", "prot_virt=1 b", "does not enable"),
+    (Hosting.ON, "prot_virt b prot_virt=", "prot_virt=1 b", "do not enable"),
     (Hosting.ON, '"prot_virt=0" b', "prot_virt=1 b", "leaves it off"),
     (Hosting.ON, "prot-virt=1", "prot-virt=1 prot_virt=1", "does not know prot-virt=1"),
     (Hosting.ON, "a -- prot_virt=0", "a prot_virt=1 -- prot_virt=0", "leaves it off"),
     (Hosting.ON, "prot_virt_x=1", "prot_virt_x=1 prot_virt=1", "not given"),
     (Hosting.OFF, "a", None, "not given"),
-    (Hosting.OFF, "prot_virt=0 prot_virt=true", None, "does not enable"),
+    (Hosting.OFF, "prot_virt=0 prot_virt=true", None, "do not enable"),
     (Hosting.OFF, "a prot_virt=1 b", "a b", "enables it"),
     (Hosting.OFF, "prot_virt=1 prot_virt=0", "prot_virt=0", "does not undo that"),
     (Hosting.OFF, "prot_virt=y a -- prot_virt=1 b", "a -- b", "prot_virt=y and prot_virt=1"),
     (Hosting.ABSENT, "a", None, "not given"),
     (Hosting.ABSENT, "prot_virt=0 a", "a", "is given"),
-    (Hosting.ABSENT, "prot_virt=1 a -- prot_virt", "a --", "enables it"),
+    (Hosting.ABSENT, "prot_virt=1 prot_virt=0 a -- prot_virt", "a --", "do not undo"),
 ]
 
 

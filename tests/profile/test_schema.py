@@ -16,7 +16,7 @@ INVALID = Path(__file__).parent / "invalid"
 INVISIBLE = {
     "alias-bomb", "anchors-and-tags", "cycle", "directive", "documents", "duplicate-key",
     "merge-key", "syntax", "tab", "unknown-parent", "drop", "equivalent-names", "too-large",
-    "odd-numbers", "misspelt-names", "empty", "nesting", "open-quote", "size-3-KiB", "size-2-GiB",
+    "odd-numbers", "misspelt-names", "empty", "nesting", "open-quote", "structure", "size-3-KiB", "size-2-GiB",
     "size-1048575-blocks",
 }  # fmt: skip
 # Imported by name: the library comes without types.

@@ -47,7 +47,7 @@ CASES = [
     (SMALL, "a", None, "64 MiB"),
     (SMALL, "swiotlb=noforce", "swiotlb=32768", "noforce leaves"),
     (ABSENT, "a -- swiotlb=1", None, "not given"),
-    (ABSENT, "a swiotlb=1 b swiotlb", "a b", "swiotlb=1 and swiotlb is given"),
+    (ABSENT, "a swiotlb=1 b swiotlb", "a b", "swiotlb=1 and swiotlb are given"),
 ]
 
 
