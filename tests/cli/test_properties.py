@@ -1,0 +1,129 @@
+"""Properties of plan, apply and rollback on any tree that can be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from secboot.apply.apply import Target, apply_plan
+from secboot.apply.rollback import roll_back
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.demo import kernel_stub
+from secboot.errors import SecbootError
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.machine.discovery import discover
+from secboot.machine.profile_files import read_profile
+from secboot.machine.root import Root
+from secboot.plan.model import EntryStatus, Plan
+from secboot.plan.planner import make_plan
+from secboot.profile.profile import Profile
+from secboot.report.plan_json import plan_document, plan_from_document
+from tests.strategies import Setup, setups
+from tests.trees import snapshot
+
+PROFILES = ("host", "guest", "guest-large", "host-off", "guest-off")
+STUB = kernel_stub(4096)
+
+examples = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@contextmanager
+def machine(setup: Setup) -> Iterator[Root]:
+    """A tree with this configuration, a kernel, a ramdisk, and a parmfile."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory)
+        entries = path / "boot/loader/entries"
+        entries.mkdir(parents=True)
+        (path / "boot/zipl").mkdir()
+        (path / "etc").mkdir()
+        write(path / "etc/zipl.conf", setup.conf)
+        for name, text in setup.bls.items():
+            write(entries / name, text)
+        for name in ("vmlinuz", "vmlinuz.old", "initrd.img"):
+            (path / "boot" / name).write_bytes(STUB)
+        (path / "boot/parmfile").write_bytes(b"root=/dev/dasda1\nro\n")
+        with Root(path) as root:
+            yield root
+
+
+def write(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def plan_or_none(root: Root, profile: Profile) -> Plan | None:
+    """The plan, or None where an error of ours says why there can be none; others are bugs."""
+    try:
+        return make_plan(profile, discover(root), with_zipl=False)
+    except SecbootError:
+        return None
+
+
+def target(root: Root) -> Target:
+    return Target(root, StateDirectory(root), None, None, ("secboot",), lambda _: None)
+
+
+@given(setup=setups(), name=st.sampled_from(PROFILES))
+@examples
+def test_after_apply_the_plan_is_empty_and_rollback_restores_every_byte(
+    setup: Setup, name: str
+) -> None:
+    with machine(setup) as root:
+        profile = read_profile(name, root)
+        plan = plan_or_none(root, profile)
+        if plan is None:
+            return
+        path = Path(root.base)
+        before = snapshot(path)
+
+        apply_plan(target(root), lambda found: make_plan(profile, found, with_zipl=False))
+
+        after = snapshot(path)
+        assert {f"/{p}" for p in after if after[p] != before[p]} == {
+            change.real_path for change in plan.files
+        }
+        again = make_plan(profile, discover(root), with_zipl=False)
+        assert again.files == ()
+        require_met(profile, again)
+        if plan.files:
+            roll_back(target(root), None)
+        assert snapshot(path) == before
+
+
+def require_met(profile: Profile, plan: Plan) -> None:
+    for entry in plan.entries:
+        if entry.status is EntryStatus.UNCHANGED:
+            line = CommandLine.parse(entry.line_after or "")
+            assert all(requirement.judge(line).met for requirement in profile.requirements)
+
+
+@given(setup=setups(), name=st.sampled_from(PROFILES))
+@examples
+def test_a_saved_plan_is_the_same_plan(setup: Setup, name: str) -> None:
+    with machine(setup) as root:
+        plan = plan_or_none(root, read_profile(name, root))
+        if plan is None:
+            return
+
+        document: dict[str, Any] = json.loads(json.dumps(plan_document(plan)))
+
+        assert plan_from_document(document, "plan.json") == plan
+
+
+@given(setup=setups())
+@examples
+def test_planning_does_not_touch_what_it_does_not_name(setup: Setup) -> None:
+    with machine(setup) as root:
+        plan = plan_or_none(root, read_profile("guest", root))
+        if plan is None:
+            return
+        for change in plan.files:
+            old, new = change.before.split(b"\n"), change.after.split(b"\n")
+            changed = [line for line in new if line not in old]
+            assert all(b"swiotlb" in line for line in changed)
