@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from secboot.profile.problems import Problems
 
 SIZE_LIMIT = 256 * 1024
-"""Bytes. A profile has a few dozen lines; this is far above any and still read at once."""
+"""Characters. A profile has a few dozen lines; this is far above any and still read at once."""
 
 # What YAML forbids, and the line breaks that only some YAML versions know: with one of these
 # a comment would end where no editor shows it. The byte order mark may stand at the start.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")  # fmt: skip
+_FORBIDDEN = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+)
 
 
 def read_document(text: str, path: str, problems: Problems) -> Node | None:
