@@ -15,11 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MACHINE_ID = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
-ROOT_PARAMETERS = (
-    "root=/dev/mapper/rhel-root crashkernel=1G-4G:192M,4G-64G:256M,64G-:512M "
-    "rd.dasd=0.0.0120 rd.dasd=0.0.0121 rd.lvm.lv=rhel/root "
-    "rd.znet=qeth,0.0.bd00,0.0.bd01,0.0.bd02,layer2=1,portno=0"
-)
+ROOT_PARAMETERS = "root=/dev/mapper/rhel-root rd.dasd=0.0.0120 rd.lvm.lv=rhel/root crashkernel=192M"
 NEW = "5.14.0-427.13.1.el9_4.s390x"
 OLD = "5.14.0-362.8.1.el9_3.s390x"
 RESCUE = f"0-rescue-{MACHINE_ID}"

@@ -39,6 +39,14 @@ def apply(
     ] = False,
     root: RootOption = DEFAULT_ROOT,
     output: OutputOption = Output.TEXT,
+    diff: Annotated[
+        bool | None,
+        typer.Option(
+            "--diff/--no-diff",
+            help="Show what changes in each file, line by line; by default with --dry-run only.",
+            show_default=False,
+        ),
+    ] = None,
     zipl: ZiplOption = None,
     state_dir: StateOption = None,
     zipl_timeout: TimeoutOption = DEFAULT_TIMEOUT,
@@ -52,14 +60,16 @@ def apply(
 
     saved = load_plan(Path(profile)) if profile.endswith(PLAN_SUFFIXES) else None
     if dry_run:
-        print_plan(saved or plan_for(profile, root, zipl, state_dir), output)
+        print_plan(
+            saved or plan_for(profile, root, zipl, state_dir), output, diffs=diff is not False
+        )
         return 0
     with open_target(root, zipl, state_dir, zipl_timeout) as target:
         make = machine_plan(profile, target.root, root, zipl, saved)
 
         def shown(plan: Plan) -> None:
             if output is Output.TEXT:
-                print_plan(plan, output)
+                print_plan(plan, output, diffs=bool(diff))
 
         result = apply_plan(target, make, saved, shown)
     if output is Output.JSON:

@@ -9,6 +9,7 @@ import typer
 
 from secboot.cli.options import (
     DEFAULT_ROOT,
+    DiffOption,
     Output,
     OutputOption,
     ProfileArgument,
@@ -22,6 +23,7 @@ def plan(
     profile: ProfileArgument,
     root: RootOption = DEFAULT_ROOT,
     output: OutputOption = Output.TEXT,
+    diff: DiffOption = True,
     zipl: ZiplOption = None,
     state_dir: StateOption = None,
     detailed_exitcode: Annotated[
@@ -43,7 +45,7 @@ def plan(
     from secboot.errors import ExitCode
 
     made = plan_for(profile, root, zipl, state_dir)
-    print_plan(made, output)
+    print_plan(made, output, diffs=diff)
     if out is not None:
         save_plan(made, out)
     different = detailed_exitcode and not made.is_empty

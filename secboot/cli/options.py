@@ -59,5 +59,8 @@ TimeoutOption = Annotated[
         "--zipl-timeout", metavar="SECONDS", min=1, help="How long one run of zipl may take."
     ),
 ]
+DiffOption = Annotated[
+    bool, typer.Option("--diff/--no-diff", help="Show what changes in each file, line by line.")
+]
 DEFAULT_ROOT = Path("/")
 DEFAULT_TIMEOUT = 300.0

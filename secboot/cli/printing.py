@@ -34,15 +34,15 @@ def print_json(document: dict[str, Any]) -> None:
     print_text(json.dumps(document, indent=2) + "\n")
 
 
-def print_plan(plan: Plan, output: Output) -> None:
-    """Write a plan for whom it is meant."""
+def print_plan(plan: Plan, output: Output, *, diffs: bool) -> None:
+    """Write a plan for whom it is meant; JSON always has the diffs."""
     from secboot.report.plan_json import plan_document
     from secboot.report.plan_text import plan_text
 
     if output is Output.JSON:
         print_json(plan_document(plan))
     else:
-        print_text(plan_text(plan, style()))
+        print_text(plan_text(plan, style(), diffs=diffs))
 
 
 def save_plan(plan: Plan, path: Path) -> None:

@@ -24,7 +24,7 @@ _MARKS = {
 _ACTION_MARKS = {Action.ADD: "+", Action.CHANGE: "~", Action.REMOVE: "-", Action.KEEP: "="}
 
 
-def plan_text(plan: Plan, style: Style, *, diffs: bool = True) -> str:
+def plan_text(plan: Plan, style: Style, *, diffs: bool) -> str:
     """Return the plan as text that ends with a newline."""
     lines = list(_heading(plan, style))
     for entry in plan.entries:
