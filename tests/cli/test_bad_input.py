@@ -1,0 +1,268 @@
+"""Bad input: one clear message with where and what to do, the right exit code, nothing changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import pytest
+
+from tests.command import Said, secboot
+from tests.trees import make_sample_tree, snapshot
+
+CONF = "etc/zipl.conf"
+ENTRY = "boot/loader/entries/a.conf"
+
+
+def write(path: str, data: bytes) -> Callable[[Path], None]:
+    def act(root: Path) -> None:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+
+    return act
+
+
+def replace_by(path: str, make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def act(root: Path) -> None:
+        target = root / path
+        target.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        make(target)
+
+    return act
+
+
+def large(root: Path) -> None:
+    with (root / CONF).open("wb") as file:
+        file.truncate(100 * 2**20)
+
+
+BAD: dict[str, tuple[Callable[[Path], None], int, str]] = {
+    "missing zipl.conf": (lambda root: (root / CONF).unlink(), 1, "there is no zipl configuration"),
+    "a directory": (replace_by(CONF, Path.mkdir), 1, "etc/zipl.conf: this is a directory"),
+    "a FIFO": (replace_by(CONF, os.mkfifo), 1, "etc/zipl.conf: this is a FIFO"),
+    "a dangling link": (
+        replace_by(CONF, lambda path: path.symlink_to("/nowhere")),
+        1,
+        "there is no zipl configuration",
+    ),
+    "a link to itself": (
+        replace_by(CONF, lambda path: path.symlink_to("zipl.conf")),
+        1,
+        "too many symbolic links",
+    ),
+    "empty": (write(CONF, b""), 2, "No 'defaultboot' section found"),
+    "rubbish": (write(CONF, bytes(range(256)) * 4), 2, "etc/zipl.conf:1:1: zipl would refuse"),
+    "100 MiB": (large, 1, "larger than 16777216 bytes"),
+    "CRLF": (
+        write(CONF, b"[defaultboot]\r\ndefault=a\r\n"),
+        2,
+        "unexpected characters after section name",
+    ),
+    "BOM": (write(CONF, b"\xef\xbb\xbf[defaultboot]\n"), 2, "zipl.conf:1:1: zipl would refuse"),
+    "quote": (write(CONF, b'[defaultboot]\ndefault="a\n'), 2, "zipl.conf:2:9: zipl would refuse"),
+    "entry is a directory": (replace_by(ENTRY, Path.mkdir), 1, "a.conf: this is a directory"),
+    "entry is rubbish": (write(ENTRY, b"\x00\xff\x7f"), 2, "a.conf"),
+    "entry is empty": (write(ENTRY, b""), 2, "no title in"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_bad_boot_files(
+    name: str, verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil, code, message = BAD[name]
+    root = make_sample_tree("ubuntu-curtin", tmp_path / "root")
+    spoil(root)
+    before = {path: path.lstat().st_mtime_ns for path in sorted(root.rglob("*"))}
+
+    said = secboot(capsys, verb, "guest", "--root", root)
+
+    assert said.code == code
+    assert message in said.err
+    assert said.err.startswith("secboot: error: ")
+    assert said.out == ""
+    assert {path: path.lstat().st_mtime_ns for path in sorted(root.rglob("*"))} == before
+
+
+def test_names_that_are_no_text_are_shown_escaped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sample_tree("rhel8-switched-to-bls", tmp_path / "root")
+    name = b"\xff\n\x1b[31m.conf"
+    entry = os.fsencode(root / "boot/loader/entries") + b"/" + name
+    with open(entry, "wb") as file:  # noqa: PTH123 - the name is no text
+        file.write(b"title \x1b[2J X\nlinux /boot/vmlinuz\noptions ro\n")
+
+    for words in (["show"], ["check"], ["plan", "host"], ["apply", "host"], ["history", "1"]):
+        said = secboot(capsys, *words, "--root", root)
+        assert said.code in {0, 5}, said.err
+        assert "\x1b" not in said.out + said.err
+    assert b"prot_virt=1" in Path(os.fsdecode(entry)).read_bytes()
+
+
+def test_dry_run_plan_show_and_check_write_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sample_tree("rhel8", tmp_path / "root")
+    before = {path: path.lstat() for path in sorted([root, *root.rglob("*")])}
+
+    for words in (
+        ["apply", "host", "--dry-run"],
+        ["plan", "host"],
+        ["show"],
+        ["check"],
+        ["history"],
+    ):
+        assert secboot(capsys, *words, "--root", root).code == 0
+
+    after = {path: path.lstat() for path in sorted([root, *root.rglob("*")])}
+    kept = ("st_mtime_ns", "st_ctime_ns", "st_mode", "st_ino", "st_size")
+    assert {p: [getattr(s, k) for k in kept] for p, s in after.items()} == {
+        p: [getattr(s, k) for k in kept] for p, s in before.items()
+    }
+
+
+def test_a_saved_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_sample_tree("rhel8", tmp_path / "root")
+    saved = tmp_path / "guest.plan"
+    assert secboot(capsys, "plan", "guest", "--root", root, "--out", saved).code == 0
+    assert saved.stat().st_mode & 0o077 == 0
+
+    assert secboot(capsys, "apply", saved, "--root", root).code == 0
+
+    again = secboot(capsys, "apply", saved, "--root", root)
+    assert again.code == 1
+    assert "changed since the plan was made" in again.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "not a plan of this version"),
+        ("[1", "this is no saved plan"),
+        ('{"schema": "secboot/plan/1"}', "the plan is damaged"),
+        ('{"schema": "secboot/plan/1", "profile": {"x": 1}}', "the plan is damaged"),
+    ],
+)
+def test_a_saved_plan_that_is_none(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "x.plan"
+    saved.write_text(text)
+
+    said = secboot(capsys, "apply", saved, "--root", tmp_path)
+
+    assert said.code == 2
+    assert message in said.err
+
+
+def test_a_tampered_plan_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_sample_tree("ubuntu-curtin", tmp_path / "root")
+    saved = tmp_path / "x.plan"
+    secboot(capsys, "plan", "guest", "--root", root, "--out", saved)
+    text = saved.read_text()
+    start = text.index('"after": "') + 12
+    saved.write_text(text[:start] + ("B" if text[start] == "A" else "A") + text[start + 1 :])
+    before = snapshot(root)
+
+    said = secboot(capsys, "apply", saved, "--root", root)
+
+    assert said.code == 2
+    assert "does not have its digest" in said.err
+    assert snapshot(root) == before
+
+
+def test_no_such_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = secboot(capsys, "plan", "host", "--root", tmp_path / "none")
+
+    assert said.code == 1
+    assert "none: there is no such file" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (["plam", "host"], "Did you mean 'plan'?"),
+        (["plan"], "Missing argument 'PROFILE'"),
+        (
+            ["plan", "host", "--rot", "/"],
+            "No such option: --rot (Possible options: --out, --output, --root)",
+        ),
+        (["plan", "host", "--output", "xml"], "'xml' is not one of"),
+        (["plan", "nosuch", "--root", "."], "there is no profile 'nosuch'"),
+        (["plan", "hots", "--root", "."], "did you mean 'host'?"),
+        (["plan", "./nosuch.yaml", "--root", "."], "there is no such file"),
+        (["rollback", "--force", "--keep", "--root", "."], "exclude each other"),
+    ],
+)
+def test_wrong_usage_exits_with_2(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = secboot(capsys, *words)
+
+    assert said.code == 2
+    assert message in said.err
+
+
+def as_nobody(capsys: pytest.CaptureFixture[str], *words: str) -> Said:
+    """Run a command as an ordinary user, in a child that has all modules loaded already."""
+    # As root first, harmlessly: the modules it takes may lie where only root can read.
+    secboot(capsys, *words, "--output", "json", *(["--dry-run"] if words[0] == "apply" else []))
+    with TemporaryFile() as out, TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            said = secboot(capsys, *words)
+            out.write(said.out.encode())
+            err.write(said.err.encode())
+            out.flush()
+            err.flush()
+            os._exit(said.code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return Said(code, *texts)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_as_an_ordinary_user_reading_works_and_writing_is_refused_before_it_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sample_tree("rhel8", tmp_path / "root")
+    for path in [tmp_path, *tmp_path.parents]:
+        path.chmod(path.stat().st_mode | 0o755)
+    before = snapshot(root)
+
+    def run(*words: str) -> Said:
+        return as_nobody(capsys, *words, "--root", str(root))
+
+    assert run("plan", "host").code == 0
+    assert run("show").code == 0
+    assert run("check").code == 0
+    assert run("apply", "host", "--dry-run").code == 0
+    refused = run("apply", "host")
+    assert refused.code == 1
+    assert "permission denied" in refused.err
+    assert "run secboot as root" in refused.err
+    assert snapshot(root) == before
+    assert not (root / "var").exists()
+
+
+def test_the_boot_files_of_this_machine_are_for_root_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    said = secboot(capsys, "apply", "host")
+
+    assert said.code == 1
+    assert "only root may change the boot files" in said.err
