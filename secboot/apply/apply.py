@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot import __version__
+from secboot.apply.audit_log import logged
 from secboot.apply.change import change_files
 from secboot.checkpoint.access import write_access
 from secboot.checkpoint.journal import now
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from secboot.apply.zipl import Zipl, ZiplRun
-    from secboot.checkpoint.access import WriteAccess
+    from secboot.checkpoint.access import Commit, WriteAccess
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.machine.discovery import Machine
     from secboot.machine.root import Root
@@ -33,7 +34,8 @@ class Target:
     """Where a flow works and with what; `zipl` None leaves the boot record for later.
 
     `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the
-    user typed, `notice` tells the user a sentence while the work goes on.
+    user typed, `notice` tells the user a sentence while the work goes on. `log` gets one line
+    for the system's log about each change.
     """
 
     root: Root
@@ -42,6 +44,12 @@ class Target:
     environment: Mapping[str, str] | None
     command: tuple[str, ...]
     notice: Callable[[str], None]
+    log: Callable[[str], None] = lambda _: None
+
+    @property
+    def commit(self) -> Commit | None:
+        """What writes the boot record when a change is rolled back."""
+        return None if self.zipl is None else self.zipl.commit
 
     def discover(self) -> Machine:
         """Read the machine as it is now."""
@@ -79,21 +87,29 @@ def apply_plan(
     made from is different by now. `show` gets the plan that is about to be followed.
     """
     first = saved if saved is not None else make_plan(target.discover())
-    if first.is_empty and not _has_unfinished(target):
+    due = first.files or (first.commands and target.zipl is not None)
+    if not due and not _has_unfinished(target):
         if saved is not None:
             require_unchanged(saved, target.discover())
         return ApplyResult(first, None, None, ())
     if target.zipl is not None:
         target.zipl.require_available(target.root)
-    commit = None if target.zipl is None else target.zipl.commit
-    with write_access(target.root, target.state, commit=commit, notice=target.notice) as access:
+    with (
+        logged(target.log, target.command) as facts,
+        write_access(
+            target.root, target.state, commit=target.commit, notice=target.notice
+        ) as access,
+    ):
         recovered = recover(access)
+        facts += [f"checkpoint {report.checkpoint.id} was rolled back" for report in recovered]
         machine = target.discover()
         if saved is not None:
             require_unchanged(saved, machine)
         plan = saved if saved is not None else make_plan(machine)
         show(plan)
+        facts.append(f"profile {plan.profile.name} ({plan.profile.digest[:12]})")
         checkpoint, run = _apply(target, access, machine, plan)
+        facts.append(f"{len(plan.files)} files, checkpoint {checkpoint}")
         return ApplyResult(plan, checkpoint, run, recovered)
 
 

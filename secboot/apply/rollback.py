@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot import __version__
+from secboot.apply.audit_log import logged
 from secboot.apply.change import change_files
 from secboot.checkpoint.access import write_access
 from secboot.checkpoint.journal import now
@@ -61,10 +62,15 @@ def roll_back(
         raise _nothing(target)
     if target.zipl is not None:
         target.zipl.require_available(target.root)
-    commit = None if target.zipl is None else target.zipl.commit
     conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else Conflict.REFUSE
-    with write_access(target.root, target.state, commit=commit, notice=target.notice) as access:
+    with (
+        logged(target.log, target.command) as facts,
+        write_access(
+            target.root, target.state, commit=target.commit, notice=target.notice
+        ) as access,
+    ):
         recovered = recover(access, conflict)
+        facts += [f"checkpoint {report.checkpoint.id} was rolled back" for report in recovered]
         if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
             return RollbackResult(None, (), None, None, recovered)
         found = _choose(target, access.store, checkpoint)
@@ -79,6 +85,7 @@ def roll_back(
             machine=_machine(target, changes),
             verify=lambda: None,
         )
+        facts.append(f"back behind checkpoint {found.id}, checkpoint {done.checkpoint}")
         files = tuple(change.named or change.path for change in changes)
         return RollbackResult(found.id, files, done.checkpoint, done.zipl, recovered)
 

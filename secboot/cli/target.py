@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from secboot.apply.apply import Target
+from secboot.apply.audit_log import write_system_log
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.cli.planning import environment_of, is_running_system, runs_zipl
@@ -52,6 +53,7 @@ def open_target(
                 environment=environment,
                 command=("secboot", *sys.argv[1:]),
                 notice=_notice,
+                log=write_system_log if running else _no_log,
             )
         finally:
             state.close()
@@ -59,3 +61,7 @@ def open_target(
 
 def _notice(sentence: str) -> None:
     print(f"secboot: {sentence}", file=sys.stderr)  # noqa: T201 - the command line talks to people
+
+
+def _no_log(_line: str) -> None:
+    """Keep changes to images out of the log of the machine that builds them."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -34,10 +35,13 @@ class Site:
     path: Path
     zipl: ZiplScript | None
     timeout: float = 20.0
+    log: list[str] = field(default_factory=list)
 
     def target(self, root: Root) -> Target:
         zipl = None if self.zipl is None else Zipl(self.zipl.runner, self.timeout)
-        return Target(root, StateDirectory(root), zipl, None, ("secboot", "test"), lambda _: None)
+        command = ("secboot", "apply")
+        state = StateDirectory(root)
+        return Target(root, state, zipl, None, command, lambda _: None, self.log.append)
 
     def plan(self, profile: str = "guest") -> Plan:
         with Root(self.path) as root:
@@ -68,7 +72,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_site(root: Path, tmp_path: Path) -> Iterator[Callable[[str], Site]]:
+def make_site(root: Path, tmp_path: Path) -> Callable[[str], Site]:
     return lambda body: Site(root, make_zipl(tmp_path / "bin", body))
 
 
@@ -338,3 +342,23 @@ def test_mode_and_owner_stay(make_site: Callable[[str], Site]) -> None:
 
     site.rollback()
     assert [(f.stat().st_mode, f.stat().st_uid, f.stat().st_gid) for f in files] == before
+
+
+def test_each_change_is_one_line_in_the_log(
+    make_site: Callable[[str], Site], tmp_path: Path
+) -> None:
+    mark = tmp_path / "fail"
+    site = make_site(f"[ -n \"$dry\" ] || [ ! -e '{mark}' ] || {{ rm '{mark}'; exit 1; }}")
+
+    site.apply()
+    site.apply()
+    site.rollback()
+    mark.touch()
+    with pytest.raises(RolledBackError):
+        site.apply()
+
+    applied, undone, failed = site.log
+    assert applied.startswith("secboot apply; by ")
+    assert re.search(r"; profile guest \([0-9a-f]{12}\); \d files, checkpoint 1; done$", applied)
+    assert undone.endswith("; back behind checkpoint 1, checkpoint 2; done")
+    assert "; exit 3: zipl failed" in failed
