@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.machine.boot_files import BootFile, BootFiles
-from secboot.machine.file_errors import FileError
+from secboot.machine.boot_record import BootRecord, read_boot_record
 from secboot.machine.layout import Layout, detect_layout
 from secboot.machine.root import FileKind
 from secboot.machine.zipl_program import installed_version
@@ -32,18 +32,6 @@ BLS_DIRECTORY = "/boot/loader/entries"
 """zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
 
 _TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
-
-
-@dataclass(frozen=True, slots=True)
-class BootRecord:
-    """What zipl wrote last: the bootmap in the target directory.
-
-    `younger_files` changed after it was written, so the next IPL does not use what they say.
-    `path` is None where no boot record was found.
-    """
-
-    path: str | None
-    younger_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +83,7 @@ def discover(root: Root, environment: Mapping[str, str] | None = None) -> Machin
         files=files.files,
         parmfiles=_parmfiles(files, configuration),
         sealed_images=_sealed_images(files, configuration),
-        boot_record=_boot_record(root, configuration, files.files),
+        boot_record=read_boot_record(root, configuration, files, files.files),
     )
 
 
@@ -164,18 +152,3 @@ def _sealed_images(files: BootFiles, configuration: BootConfiguration) -> frozen
     images = {entry.image.path for entry in configuration.entries if entry.image is not None}
     facts = {path: files.image(path) for path in images if files.look(path).readable}
     return frozenset(path for path, fact in facts.items() if fact is not None and fact.sealed)
-
-
-def _boot_record(
-    root: Root, configuration: BootConfiguration, files: tuple[BootFile, ...]
-) -> BootRecord:
-    for target in dict.fromkeys(entry.target for entry in configuration.entries if entry.target):
-        path = f"{target.rstrip('/')}/bootmap"
-        try:
-            status = root.stat(path) if path.startswith("/") else None
-        except FileError:
-            continue
-        if status is not None:
-            younger = (file.path for file in files if file.modified > status.modified)
-            return BootRecord(path, tuple(younger))
-    return BootRecord(None)

@@ -17,17 +17,13 @@ def commands(machine: Machine, files: tuple[FileChange, ...]) -> tuple[Command, 
     """Return the commands that commit the change, or that are due although no file changes.
 
     The boot record that the next IPL reads is written by zipl alone (zipl(8)); it is stale when
-    a file that zipl reads is younger than it.
+    it is not what zipl would write now, or where that can't be told, when a file that zipl reads
+    is younger (`secboot.machine.boot_record`).
     """
     if files:
         return (Command(ZIPL, "the boot record holds the old parameter lines until zipl has run"),)
-    stale = machine.boot_record.younger_files
-    if stale:
-        more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
-        return (
-            Command(ZIPL, f"{stale[0]}{more} changed after {machine.boot_record.path} was written"),
-        )
-    return ()
+    stale = machine.boot_record.stale
+    return () if stale is None else (Command(ZIPL, stale),)
 
 
 def commit_warnings(machine: Machine) -> tuple[PlanWarning, ...]:

@@ -44,6 +44,9 @@ def show_document(machine: Machine, unfinished: str | None = None) -> dict[str, 
         "unfinished_change": unfinished,
         "boot_record": {
             "path": machine.boot_record.path,
+            "unreadable": machine.boot_record.unreadable,
+            "stale": machine.boot_record.stale,
+            "differences": list(machine.boot_record.differences),
             "younger_files": list(machine.boot_record.younger_files),
         },
         "entries": [_entry_document(machine, e) for e in machine.configuration.entries],
@@ -60,12 +63,9 @@ def _heading(machine: Machine, style: Style) -> Iterator[str]:
     if count:
         what = "one problem" if count == 1 else f"{count} problems"
         yield style.red(f"zipl refuses this configuration: {what}, see `secboot check`")
-    record = machine.boot_record
-    if record.path is not None and record.younger_files:
-        yield style.yellow(
-            f"{visible(record.path)} is older than {visible(record.younger_files[0])}:"
-            " zipl has not run since"
-        )
+    stale = machine.boot_record.stale
+    if stale is not None:
+        yield style.yellow(f"{visible(stale)}: the next IPL does not use these files yet; run zipl")
 
 
 def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:

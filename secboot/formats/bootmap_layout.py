@@ -1,0 +1,196 @@
+"""Which block of a bootmap lies where on the disk, told by the bootmap alone.
+
+All pointers in a bootmap name disk blocks, since a loader knows no files. But zipl writes the
+file strictly in one order: for each program, for each of its parts, first the part's data (unless
+it lies in a file of its own, as kernel and ramdisk do), then its segment table, and at the end the
+component table (add_ipl_program in zipl/src/bootmap.c). Read backwards from a component table,
+every block so finds its place, and with it its address on the disk. That every block must be
+accounted for, each with one address, is also what tells a damaged bootmap from a whole one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from secboot.formats.disk_pointer import Address, successors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.formats.bootmap_tables import BlockReader, Component, SegmentTable
+
+_LIMIT = 64
+"""More ways than this to read one program mean that the file is no bootmap."""
+
+
+class LayoutError(ValueError):
+    """The blocks do not lie as zipl would have written them; the message says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A part of a program: its segment table, and where its data begins in the file.
+
+    `data_start` is None for data that lies elsewhere: in another file, or earlier in this one.
+    """
+
+    component: Component
+    table: SegmentTable
+    data_start: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramBlocks:
+    """The parts of one program; `table` is the block of its component table, `start` its first."""
+
+    table: int
+    start: int
+    parts: tuple[Placed, ...]
+
+
+@dataclass(slots=True)
+class DiskMap:
+    """The known addresses of a bootmap's blocks, in both directions."""
+
+    addresses: dict[int, Address] = field(default_factory=dict)
+    blocks: dict[Address, int] = field(default_factory=dict)
+
+    def extended(self, program: ProgramBlocks) -> DiskMap | None:
+        """The map with the blocks of a program, or None when they contradict it."""
+        result = DiskMap(dict(self.addresses), dict(self.blocks))
+        for block, address in _addresses(program):
+            known = result.blocks.setdefault(address, block)
+            if known != block or result.addresses.setdefault(block, address) != address:
+                return None
+        return result
+
+
+def first_block(reader: BlockReader) -> int:
+    """The first block of the first program: after the header (2.17 on) and the empty block.
+
+    The empty block is what holes in files are read from (write_empty_block).
+    """
+    empty = 1 if reader.has_header else 0
+    if any(reader.block(empty)):
+        raise LayoutError("the block that stands for holes in files is not empty")
+    return empty + 1
+
+
+def program_blocks(
+    reader: BlockReader, table: int, floor: int, known: DiskMap, *, gap: bool
+) -> tuple[ProgramBlocks, DiskMap]:
+    """Find the blocks of the program whose component table is block `table`.
+
+    They begin at block `floor`, or with `gap` somewhere behind it. Raises LayoutError when there
+    is no way to lay them out, or more than one.
+    """
+    components = reader.component_table(table)
+    if components is None:
+        raise LayoutError("a table of components is damaged")
+    found = []
+    for number, (start, parts) in enumerate(_layouts(reader, components, table, floor)):
+        if number == _LIMIT:
+            raise LayoutError("the parts of a program can't be told apart")
+        if start != floor and not gap:
+            continue
+        program = ProgramBlocks(table, start, parts)
+        extended = known.extended(program)
+        if extended is not None:
+            found.append((program, extended))
+    if not found:
+        raise LayoutError("the parts of a program are not where they should be")
+    if len(found) > 1:
+        raise LayoutError("the parts of a program can't be told apart")
+    return found[0]
+
+
+def _layouts(
+    reader: BlockReader, components: tuple[Component, ...], end: int, floor: int
+) -> Iterator[tuple[int, tuple[Placed, ...]]]:
+    """Every way to lay out the components in the blocks before `end`, with its first block."""
+    if not components:
+        yield end, ()
+        return
+    table = reader.segment_table(end - 1, components[-1].segments) if end > floor else None
+    if table is None:
+        return
+    inside = table.start - table.data_count
+    for data_start in (inside, None):
+        start = table.start if data_start is None else _begin(reader, data_start)
+        if start < floor:
+            continue
+        placed = Placed(components[-1], table, data_start)
+        for first, before in _layouts(reader, components[:-1], start, floor):
+            yield first, (*before, placed)
+
+
+def _begin(reader: BlockReader, data_start: int) -> int:
+    """Where the space for data begins that itself begins at block `data_start`.
+
+    The environment block has a file system block for itself, so there can be a gap before it.
+    """
+    if data_start * reader.block_size == reader.environment_offset:
+        while data_start > 0 and not any(reader.block(data_start - 1)):
+            data_start -= 1
+    return data_start
+
+
+def _addresses(program: ProgramBlocks) -> Iterator[tuple[int, Address]]:
+    for part in program.parts:
+        for number, pointer in enumerate(part.table.own):
+            yield part.table.start + number, pointer.address
+        if part.data_start is not None:
+            addresses = [a for pointer in part.table.data for a in pointer.addresses]
+            yield from enumerate(addresses, part.data_start)
+
+
+def match_tables(
+    tables: tuple[int, ...], wanted: frozenset[Address], known: DiskMap
+) -> dict[Address, int]:
+    """Say which component table each pointer of the program table means.
+
+    A component table's own address stands nowhere but in the program table. It follows the block
+    before it on the disk and precedes the one after it, unless the file is in pieces just there:
+    tables that lie between both are told first, then those beside one, and of all others one at
+    most, by what is left. Raises LayoutError where that does not tell every table.
+    """
+    if len(tables) != len(wanted):
+        raise LayoutError(
+            f"it has {len(tables)} programs, but its table of programs names {len(wanted)}"
+        )
+    found: dict[Address, int] = {}
+    between, beside = {}, {}
+    for table in tables:
+        behind, ahead = _neighbours(table, wanted, known)
+        between[table], beside[table] = behind & ahead, behind | ahead
+    left = _assign(between, found)
+    left = _assign({table: beside[table] for table in left}, found)
+    if len(left) > 1:
+        raise LayoutError("its programs can't be told apart")
+    found.update(zip(wanted - found.keys(), left, strict=True))
+    return found
+
+
+def _neighbours(
+    table: int, wanted: frozenset[Address], known: DiskMap
+) -> tuple[frozenset[Address], frozenset[Address]]:
+    """Which addresses come after the block before the table, and before the block after it."""
+    before, after = known.addresses.get(table - 1), known.addresses.get(table + 1)
+    behind = wanted & successors(before) if before is not None else frozenset()
+    ahead = frozenset(each for each in wanted if after in successors(each))
+    return behind, ahead
+
+
+def _assign(candidates: dict[int, frozenset[Address]], found: dict[Address, int]) -> list[int]:
+    """Give each table the only address that it can have; return those that stay without one."""
+    left = dict(candidates)
+    while True:
+        sure = next(
+            ((t, c - found.keys()) for t, c in left.items() if len(c - found.keys()) == 1), None
+        )
+        if sure is None:
+            return list(left)
+        table, (address,) = sure
+        found[address] = table
+        del left[table]

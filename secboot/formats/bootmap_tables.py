@@ -1,0 +1,173 @@
+"""The tables in a bootmap: program tables, component tables, segment tables.
+
+A program table has one pointer for each thing that can be IPLed, the default first; a component
+table names the parts of one of them with their load addresses; a segment table lists the disk
+blocks of one part (zipl/src/bootmap.c: add_program_table, create_component_entry,
+add_segment_table).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from secboot.formats.disk_pointer import POINTER_SIZE, DiskPointer, PointerForm, read_pointer
+
+MAGIC = b"zIPL"
+HEADER = b"zSeries bootmap file\ncreated by zIPL\n"
+"""How a bootmap begins since 2.17 (bootmap_header_init); older ones have no header."""
+_ENVIRONMENT_OFFSET = slice(56, 64)
+PROGRAM_TABLE_SIZE = 512
+"""Bytes, whatever the block size (PROGRAM_TABLE_BLOCK_SIZE)."""
+_ENTRY_SIZE = 32
+_TYPE_OFFSET = 23
+
+
+class ComponentType(IntEnum):
+    """What an entry of a component table says (component_type)."""
+
+    EXECUTE = 1
+    LOAD = 2
+    SIGNATURE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of a program; `load_address` means something for LOAD only.
+
+    `segments` is the block in which its segment table begins.
+    """
+
+    type: ComponentType
+    segments: DiskPointer
+    load_address: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTable:
+    """The blocks of one part. `start` is the first block of the table itself, in the file.
+
+    `own` are the disk blocks that the table itself lies on, in the order of the file.
+    """
+
+    start: int
+    own: tuple[DiskPointer, ...]
+    data: tuple[DiskPointer, ...]
+
+    @property
+    def data_count(self) -> int:
+        """How many blocks the part has."""
+        return sum(pointer.count for pointer in self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReader:
+    """The blocks of a bootmap, with the form that its pointers have."""
+
+    data: bytes
+    block_size: int
+    form: PointerForm
+
+    @property
+    def count(self) -> int:
+        """How many blocks there are; the last one can be short."""
+        return -(-len(self.data) // self.block_size)
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the file begins with a header."""
+        return self.data.startswith(HEADER)
+
+    @property
+    def environment_offset(self) -> int:
+        """Where in the file the environment block is, in bytes; 0 for nowhere."""
+        return int.from_bytes(self.data[_ENVIRONMENT_OFFSET], "big") if self.has_header else 0
+
+    def block(self, number: int) -> bytes:
+        """One block, filled up with zeroes."""
+        start = number * self.block_size
+        return self.data[start : start + self.block_size].ljust(self.block_size, b"\0")
+
+    def blocks(self, numbers: tuple[int, ...]) -> bytes:
+        """Several blocks, joined."""
+        return b"".join(map(self.block, numbers))
+
+    def pointers(self, data: bytes) -> tuple[DiskPointer | None, ...]:
+        """Read as many pointers as there are. ValueError when one is none of this form."""
+        return tuple(
+            read_pointer(data[at : at + POINTER_SIZE], self.form, self.block_size)
+            for at in range(0, len(data), POINTER_SIZE)
+        )
+
+    def component_table(self, number: int) -> tuple[Component, ...] | None:
+        """The parts that this block names, or None when it is no component table."""
+        block = self.block(number)
+        if block[:4] != MAGIC or block[4] > 1 or any(block[5:_ENTRY_SIZE]):
+            return None
+        found: list[Component] = []
+        for at in range(_ENTRY_SIZE, len(block), _ENTRY_SIZE):
+            entry = block[at : at + _ENTRY_SIZE]
+            if entry[_TYPE_OFFSET] == ComponentType.EXECUTE:
+                return tuple(found) if found and not any(block[at + _ENTRY_SIZE :]) else None
+            component = self._component(entry)
+            if component is None:
+                return None
+            found.append(component)
+        return None
+
+    def _component(self, entry: bytes) -> Component | None:
+        try:
+            kind = ComponentType(entry[_TYPE_OFFSET])
+            pointer = read_pointer(entry[:POINTER_SIZE], self.form, self.block_size)
+        except ValueError:
+            return None
+        if pointer is None or pointer.count != 1 or any(entry[POINTER_SIZE:_TYPE_OFFSET]):
+            return None
+        return Component(kind, pointer, int.from_bytes(entry[_TYPE_OFFSET + 1 :], "big"))
+
+    def program_table(self, number: int) -> tuple[DiskPointer | None, ...] | None:
+        """The pointers of this block, the default first; None when it is no program table."""
+        block = self.block(number)[:PROGRAM_TABLE_SIZE]
+        if block[:4] != MAGIC or any(block[4:POINTER_SIZE]):
+            return None
+        try:
+            pointers = self.pointers(block[POINTER_SIZE:])
+        except ValueError:
+            return None
+        if pointers[0] is None or any(p is not None and p.count != 1 for p in pointers):
+            return None
+        return pointers
+
+    def segment_table(self, last: int, at: DiskPointer) -> SegmentTable | None:
+        """The segment table that ends with block `last` of the file, or None when there is none.
+
+        A long table is a chain of blocks, written from its end: the block that `at` points to
+        comes last in the file, and the block that it names as the next one lies before it.
+        """
+        own: list[DiskPointer] = []
+        data: list[DiskPointer] = []
+        number, pointer = last, at
+        while number >= 0:
+            read = self._segment_block(number)
+            if read is None:
+                return None
+            own.insert(0, pointer)
+            data += read[0]
+            if read[1] is None:
+                return SegmentTable(number, tuple(own), tuple(data))
+            number, pointer = number - 1, read[1]
+        return None
+
+    def _segment_block(self, number: int) -> tuple[list[DiskPointer], DiskPointer | None] | None:
+        """The data pointers of one block of a segment table, and the pointer to the next block."""
+        try:
+            *slots, following = self.pointers(self.block(number))
+        except ValueError:
+            return None
+        data = [slot for slot in slots if slot is not None]
+        if not data or any(slots[len(data) :]):
+            return None
+        full = len(data) == len(slots)
+        if following is not None and (not full or following.count != 1):
+            return None
+        return data, following

@@ -1,0 +1,184 @@
+"""The boot record: what zipl wrote last, and whether it still is what zipl would write now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot.formats.bootmap import Bootmap, BootmapError, read_bootmap
+from secboot.formats.zipl_conf import DEFAULTBOOT
+from secboot.formats.zipl_line import Keyword
+from secboot.machine.file_errors import AccessError, FileError
+from secboot.visible import visible
+from secboot.zipl.entry import EntryKind
+
+if TYPE_CHECKING:
+    from secboot.formats.bootmap import Program
+    from secboot.machine.boot_files import BootFile, BootFiles
+    from secboot.machine.root import FileStat, Root
+    from secboot.zipl.configuration import BootConfiguration
+    from secboot.zipl.entry import BootEntry, Component, InstalledEntry
+
+BOOTMAP_LIMIT = 128 * 2**20
+"""Bytes. A bootmap has some 100 KiB, but with ``zipl --add-files`` it holds the kernels too."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootRecord:
+    """What zipl wrote last: the bootmap in the target directory.
+
+    `path` is None where there is none. `bootmap` is its content, or `unreadable` the reason why
+    that is not known, which is no sign that it is out of date. `differences` say, each as one
+    clause, in what it is not what zipl would write now. `younger_files` are boot files that
+    changed after it was written: all there is to go by where it can't be read.
+    """
+
+    path: str | None
+    bootmap: Bootmap | None = None
+    unreadable: str | None = None
+    differences: tuple[str, ...] = ()
+    younger_files: tuple[str, ...] = ()
+
+    @property
+    def stale(self) -> str | None:
+        """Why the next IPL does not use what the files say, as one sentence; None if it does."""
+        if self.bootmap is not None:
+            clauses = tuple(f"{self.path} {difference}" for difference in self.differences)
+        else:
+            clauses = tuple(
+                f"{file} changed after {self.path} was written" for file in self.younger_files
+            )
+        if not clauses:
+            return None
+        more = len(clauses) - 1
+        return f"{clauses[0]} (and {more} more)" if more else clauses[0]
+
+
+def read_boot_record(
+    root: Root, configuration: BootConfiguration, files: BootFiles, conf: tuple[BootFile, ...]
+) -> BootRecord:
+    """Find the bootmap where zipl would write it, read it, and compare it with the files.
+
+    `conf` are the files that decide what zipl writes.
+    """
+    for target in boot_targets(configuration):
+        path = f"{target.rstrip('/')}/bootmap"
+        try:
+            status = root.stat(path)
+        except FileError as error:
+            return BootRecord(path, unreadable=error.message)
+        if status is not None:
+            return _read(root, path, status, configuration, files, conf)
+    return BootRecord(None)
+
+
+def boot_targets(configuration: BootConfiguration) -> tuple[str, ...]:
+    """The directories in which zipl would write the bootmap, the likeliest first.
+
+    A menu's own target counts, not those of its sections; without a menu, the default section's.
+    """
+    section = configuration.conf.section(DEFAULTBOOT)
+    menu = None if section is None else section.value(Keyword.DEFAULTMENU)
+    block = next((m for m in configuration.conf.menus if m.name == menu), section)
+    named = [None if block is None else block.value(Keyword.TARGET)]
+    default = configuration.default
+    if default is not None and default.menu_position is None:
+        named = [default.target]
+    named += [entry.target for entry in configuration.entries]
+    return tuple(dict.fromkeys(each for each in named if each and each.startswith("/")))
+
+
+def program_of(bootmap: Bootmap, installed: InstalledEntry) -> Program | None:
+    """What the record holds where zipl would install the entry now."""
+    return bootmap.numbered(installed.position or 0)
+
+
+def _read(
+    root: Root,
+    path: str,
+    status: FileStat,
+    configuration: BootConfiguration,
+    files: BootFiles,
+    conf: tuple[BootFile, ...],
+) -> BootRecord:
+    younger = tuple(file.path for file in conf if file.modified > status.modified)
+    try:
+        bootmap = read_bootmap(root.read_bytes(path, BOOTMAP_LIMIT), path)
+    except AccessError as error:
+        reason = f"{path} can't be read: {error.message}; zipl makes it readable for root only"
+        return BootRecord(path, unreadable=reason, younger_files=younger)
+    except (FileError, BootmapError) as error:
+        reason = error.message if isinstance(error, BootmapError) else f"{path}: {error.message}"
+        return BootRecord(path, unreadable=reason, younger_files=younger)
+    found = _differences(bootmap, configuration)
+    found += _replaced_files(bootmap, configuration, files, root, status)
+    return BootRecord(path, bootmap, differences=tuple(found), younger_files=younger)
+
+
+def _differences(bootmap: Bootmap, configuration: BootConfiguration) -> list[str]:
+    """In what the record is not what zipl would write from these files."""
+    installed = [each for each in configuration.installed if not each.skipped]
+    if not installed:
+        # zipl would refuse these files, and leave the record as it is.
+        return []
+    if bootmap.is_menu != any(each.position is not None for each in installed):
+        return [f"{'is' if bootmap.is_menu else 'is not'} a menu of boot entries"]
+    found = []
+    for each in installed:
+        found += _entry_difference(bootmap, each)
+    numbers = {each.position or 0 for each in installed}
+    held = {max(program.numbers) for program in bootmap.programs}
+    found += [f"holds an entry {n} that the files do not have" for n in sorted(held - numbers)]
+    default = next((each for each in installed if each.is_default), None)
+    if default is not None and default.position is not None and not found:
+        program = program_of(bootmap, default)
+        if program is not None and not program.is_default:
+            found.append(f"does not boot {_name(default.entry)} by default")
+    return found
+
+
+def _entry_difference(bootmap: Bootmap, installed: InstalledEntry) -> list[str]:
+    entry = installed.entry
+    program = program_of(bootmap, installed)
+    if program is None:
+        return [f"does not hold {_name(entry)}"]
+    if entry.kind is not EntryKind.IPL:
+        return []
+    if program.parmline != (entry.parmline or ""):
+        return [f"holds another parameter line for {_name(entry)}"]
+    if bool(program.ramdisk_size) != (entry.ramdisk is not None):
+        return [f"boots {_name(entry)} {'with' if program.ramdisk_size else 'without'} a ramdisk"]
+    return []
+
+
+def _replaced_files(
+    bootmap: Bootmap,
+    configuration: BootConfiguration,
+    files: BootFiles,
+    root: Root,
+    record: FileStat,
+) -> list[str]:
+    """Kernels and ramdisks that are not those that zipl saw: an IPL reads the blocks of old ones."""
+    found: dict[str, None] = {}
+    for installed in configuration.installed:
+        program = None if installed.skipped else program_of(bootmap, installed)
+        if program is None or installed.entry.kind is not EntryKind.IPL:
+            continue
+        for file, size in (
+            (installed.entry.image, program.image_size),
+            (installed.entry.ramdisk, program.ramdisk_size),
+        ):
+            if file is not None and size and _is_another(file, size, files, root, record):
+                found[f"was written before {file.path} was replaced"] = None
+    return list(found)
+
+
+def _is_another(file: Component, size: int, files: BootFiles, root: Root, record: FileStat) -> bool:
+    if not files.look(file.path).readable:
+        return False
+    status = root.stat(file.path)
+    return status is not None and (status.size != size or status.modified > record.modified)
+
+
+def _name(entry: BootEntry) -> str:
+    return f"'{visible(entry.name)}'"
