@@ -54,7 +54,8 @@ def recover(
     """Roll back whatever is unfinished, and remove what else a crash left; the newest first.
 
     Every writing command calls this first. An interrupt waits until a change has been rolled
-    back, then `InterruptError` is raised. Raises `StuckError` when one can't be rolled back.
+    back, then `InterruptError` is raised. Raises `StuckError` when one can't be rolled back, and
+    `FileError` when it was, but the journal can't be told: the next run will look again.
     """
     if not access.lock.held:
         raise ValueError("recovery needs the lock")
@@ -74,12 +75,25 @@ def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) ->
         with Places(access.root, checkpoint.record.files) as places:
             if change.journal.state is State.PREPARED:
                 discard(change, places, _REASON)
-                return RollbackReport(UndoReport(), BootRecord.UNTOUCHED)
-            return roll_back(change, places, _REASON, conflict)
+                report = RollbackReport(UndoReport(), BootRecord.UNTOUCHED)
+            else:
+                report = roll_back(change, places, _REASON, conflict)
     except FileError as error:
         raise stuck(checkpoint, error) from error
+    else:
+        _require_noted(change)
+        return report
     finally:
         change.journal.close()
+
+
+def _require_noted(change: Change) -> None:
+    if not change.journal.state.finished:
+        raise FileError(
+            "the change was rolled back, but this can't be written down",
+            path=f"{change.checkpoint.shown}/journal",
+            hint="the files are as before; make room or repair the disk, then run secboot again",
+        )
 
 
 def _tidy_last(store: CheckpointStore, root: Root) -> None:

@@ -1,0 +1,210 @@
+"""Small boot trees, the changes made to them, and what must hold of them at every instant.
+
+A stand-in for zipl writes ``/boot/bootmap``: the digest of the boot files that it found. So a
+test can see whether the boot record belongs to the files that are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from secboot.checkpoint.access import WriteAccess, write_access
+from secboot.checkpoint.journal import State
+from secboot.checkpoint.record import Action, Actor, Audit
+from secboot.checkpoint.recovery import recover
+from secboot.checkpoint.reversal import latest_to_reverse, reversal
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.checkpoint.transaction import FileChange, Transaction
+from secboot.errors import ExitCode, RefusedError, SecbootError
+from secboot.machine.root import Root
+
+BOOT_RECORD = "boot/bootmap"
+STATE = "var/lib/secboot"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A tree before and after a change; text by path inside it, None for "no such file"."""
+
+    name: str
+    before: dict[str, str | None]
+    after: dict[str, str | None]
+    links: dict[str, str] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
+
+    def make(self, tree: Path) -> None:
+        for path, text in self.before.items():
+            file = tree / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if text is not None:
+                file.write_text(text)
+                file.chmod(self.modes.get(path, 0o644))
+        for path, target in self.links.items():
+            (tree / path).symlink_to(target)
+        write_boot_record(tree, self)
+
+    def changes(self) -> tuple[FileChange, ...]:
+        return tuple(
+            FileChange("/" + path, _bytes(self.before[path]), _bytes(self.after[path]))
+            for path in self.before
+        )
+
+    def found(self, tree: Path) -> dict[str, str | None]:
+        return {
+            path: (tree / path).read_text() if (tree / path).exists() else None
+            for path in self.before
+        }
+
+
+BLS = Scene(
+    "bls",
+    before={
+        "boot/loader/entries/a-5.14.0-1.conf": "title One\noptions root=/dev/dasda1\n",
+        "boot/loader/entries/a-5.14.0-2.conf": "title Two\noptions root=/dev/dasda1\n",
+        "etc/kernel/cmdline": None,
+    },
+    after={
+        "boot/loader/entries/a-5.14.0-1.conf": "title One\noptions root=/dev/dasda1 prot_virt=1\n",
+        "boot/loader/entries/a-5.14.0-2.conf": "title Two\noptions root=/dev/dasda1 prot_virt=1\n",
+        "etc/kernel/cmdline": "root=/dev/dasda1 prot_virt=1\n",
+    },
+    modes={"boot/loader/entries/a-5.14.0-2.conf": 0o600},
+)
+
+ZIPL_CONF = Scene(
+    "zipl-conf",
+    before={
+        "etc/zipl.real": "[linux]\ntarget=/boot\nimage=/boot/vmlinuz\nparameters='quiet'\n",
+        "etc/old-parmfile": "quiet\n",
+    },
+    after={
+        "etc/zipl.real": "[linux]\ntarget=/boot\nimage=/boot/vmlinuz\nparameters='prot_virt=1'\n",
+        "etc/old-parmfile": None,
+    },
+    links={"etc/zipl.conf": "zipl.real"},
+    modes={"etc/zipl.real": 0o640},
+)
+
+SCENES = {scene.name: scene for scene in (BLS, ZIPL_CONF)}
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def boot_digest(tree: Path, scene: Scene) -> str:
+    return hashlib.sha256(repr(scene.found(tree)).encode()).hexdigest()
+
+
+def write_boot_record(tree: Path, scene: Scene) -> None:
+    """The stand-in for zipl. A fault may hit it as any other program: then it fails."""
+    try:
+        (tree / BOOT_RECORD).parent.mkdir(parents=True, exist_ok=True)
+        (tree / BOOT_RECORD).write_text(boot_digest(tree, scene))
+    except OSError as error:
+        raise RefusedError(f"zipl failed: {error}") from error
+
+
+def audit(action: Action = Action.APPLY, undoes: str | None = None) -> Audit:
+    actor = Actor(0, "root", None, "host")
+    return Audit(action, ("secboot",), actor, "2026-11-23T14:00:00Z", "1.0", undoes=undoes)
+
+
+def apply(access: WriteAccess, tree: Path, scene: Scene) -> None:
+    recover(access)
+    _run(access, tree, scene, scene.changes(), audit())
+
+
+def roll_back_latest(access: WriteAccess, tree: Path, scene: Scene) -> None:
+    recover(access)
+    checkpoint = latest_to_reverse(access.store)
+    assert checkpoint is not None
+    changes = reversal(access.store, access.root, checkpoint)
+    _run(access, tree, scene, changes, audit(Action.ROLLBACK, checkpoint.id))
+
+
+def apply_in_vain(access: WriteAccess, tree: Path, scene: Scene) -> None:
+    """An apply whose zipl fails, so that it has to be undone."""
+    recover(access)
+    with Transaction.begin(access, scene.changes(), audit()) as transaction:
+        transaction.write_files()
+        transaction.committing()
+        write_boot_record(tree, scene)
+        raise RefusedError("zipl failed")
+
+
+def apply_cut_short(access: WriteAccess, scene: Scene, state: State) -> None:
+    """An apply whose process ends as soon as `state` is reached. Never returns."""
+    transaction = Transaction.begin(access, scene.changes(), audit())
+    if state is not State.PREPARED:
+        transaction.write_files()
+    if state is State.COMMITTING:
+        transaction.committing()
+        write_boot_record(Path(access.root.base), scene)
+    os._exit(0)
+
+
+def recover_only(access: WriteAccess, _tree: Path, _scene: Scene) -> None:
+    recover(access)
+
+
+def _run(
+    access: WriteAccess,
+    tree: Path,
+    scene: Scene,
+    changes: tuple[FileChange, ...],
+    reason: Audit,
+) -> None:
+    with Transaction.begin(access, changes, reason) as transaction:
+        transaction.write_files()
+        transaction.committing()
+        write_boot_record(tree, scene)
+        transaction.done({"status": 0})
+
+
+VERBS = {
+    "apply": apply,
+    "undo": apply_in_vain,
+    "rollback": roll_back_latest,
+    "recover": recover_only,
+}
+
+
+def perform(verb: str, tree: Path, scene: Scene) -> int:
+    """Do it as the command line does, and give its exit code."""
+
+    def commit(_inherited: tuple[int, ...]) -> dict[str, object]:
+        write_boot_record(tree, scene)
+        return {"status": 0}
+
+    try:
+        with Root(tree) as root, write_access(root, StateDirectory(root), commit=commit) as access:
+            VERBS[verb](access, tree, scene)
+    except SecbootError as error:
+        return error.exit_code
+    return ExitCode.OK
+
+
+def cut_short(tree: Path, scene: Scene, state: State) -> None:
+    """Leave `tree` as a process leaves it that is killed in `state`."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with Root(tree) as root, write_access(root, StateDirectory(root)) as access:
+                apply_cut_short(access, scene, state)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def temporaries(tree: Path) -> list[str]:
+    """What a change leaves lying about: its temporary files, and half-made checkpoints."""
+    return [
+        str(Path(directory) / name)
+        for directory, directories, files in os.walk(tree)
+        for name in directories + files
+        if name.startswith((".secboot-", ".new-", ".old-"))
+    ]

@@ -1,0 +1,239 @@
+"""One fault at every system call of an apply, an undo, a rollback and a recovery.
+
+Real faults: strace kills the process, interrupts it, or makes the call fail. After each, every
+file is the old or the new one, the exit code tells the truth, and recovery ends in a tree that
+is consistent, the boot record included.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from secboot.checkpoint.journal import State
+from secboot.checkpoint.record import Action
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.checkpoint.store import Checkpoint, CheckpointStore
+from secboot.errors import ExitCode
+from secboot.machine.root import Root
+from tests.checkpoint.conftest import FAULT_CASES
+from tests.checkpoint.scenes import (
+    BOOT_RECORD,
+    SCENES,
+    Scene,
+    boot_digest,
+    cut_short,
+    perform,
+    temporaries,
+)
+from tests.checkpoint.tracing import Calls, Case, count_calls, require_strace, run_cases
+from tests.checkpoint.zygote import HARMLESS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.fault
+
+READING = frozenset({"openat2", "read"})
+"""Calls that change nothing: being killed at one is like being killed at the next that does."""
+
+START = {
+    "apply": None,
+    "undo": None,
+    "rollback": State.DONE,
+    "recover staged": State.PREPARED,
+    "recover written": State.WRITING,
+    "recover committed": State.COMMITTING,
+}
+"""What is run, by the state in which the tree was left before."""
+
+
+MAIN_VERBS = frozenset({"apply", "rollback", "recover committed"})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What strace injects, at which calls, into which verbs, and its other options."""
+
+    name: str
+    injected: str
+    calls: frozenset[str] = frozenset(HARMLESS) - READING
+    verbs: frozenset[str] = frozenset(START)
+    options: tuple[str, ...] = ()
+
+
+FAULTS = (
+    Fault("SIGKILL", "signal=SIGKILL"),
+    # What a file system answers that can't exchange two names.
+    Fault(
+        "SIGKILL without exchange",
+        "signal=SIGKILL",
+        calls=frozenset(HARMLESS) - READING - {"renameat2"},
+        options=("-e", "inject=renameat2:error=EINVAL"),
+    ),
+    Fault("SIGTERM", "signal=SIGTERM"),
+    # The same way through the program.
+    Fault("SIGINT", "signal=SIGINT", verbs=frozenset({"apply", "recover committed"})),
+    Fault("EIO", "error=EIO", calls=frozenset(HARMLESS)),
+    Fault("ENOSPC", "error=ENOSPC"),
+    # The same way through the program as ENOSPC, so not from every start.
+    Fault("EDQUOT", "error=EDQUOT", verbs=MAIN_VERBS),
+    Fault("EROFS", "error=EROFS", verbs=MAIN_VERBS),
+    Fault("EACCES", "error=EACCES", verbs=MAIN_VERBS),
+)
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    require_strace()
+    memory = Path("/dev/shm")
+    place = tmp_path_factory.mktemp("faults")
+    if memory.is_dir():
+        # Thousands of fsyncs: on a disk they would be most of the time.
+        place = memory / f"secboot-{place.parent.name}-{place.name}"
+        place.mkdir()
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def templates(workplace: Path) -> dict[tuple[str, str], Path]:
+    """A tree for each scene and verb, as it is before the verb is run."""
+    made = {}
+    for scene in SCENES.values():
+        for verb, state in START.items():
+            tree = workplace / "templates" / f"{scene.name}-{verb.replace(' ', '-')}"
+            tree.mkdir(parents=True)
+            scene.make(tree)
+            if state is State.DONE:
+                assert perform("apply", tree, scene) == ExitCode.OK
+            elif state is not None:
+                cut_short(tree, scene, state)
+            made[scene.name, verb] = tree
+    return made
+
+
+def copy_of(template: Path, workplace: Path, name: str) -> Path:
+    tree = workplace / "trees" / name
+    shutil.copytree(template, tree, symlinks=True)
+    return tree
+
+
+@pytest.fixture(scope="module")
+def calls(workplace: Path, templates: dict[tuple[str, str], Path]) -> Calls:
+    """How many calls of each kind each verb makes when nothing goes wrong."""
+    cases = [
+        Case(verb.split()[0], scene, str(copy_of(tree, workplace, f"count-{scene}-{verb}")), "", 1)
+        for (scene, verb), tree in templates.items()
+    ]
+    return count_calls(cases, workplace)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.name).replace(" ", "-"))
+def test_every_call(
+    fault: Fault,
+    workplace: Path,
+    templates: dict[tuple[str, str], Path],
+    calls: Calls,
+    request: pytest.FixtureRequest,
+) -> None:
+    verbs: list[str] = []
+    cases: list[Case] = []
+    for ((scene, verb), template), counts in zip(templates.items(), calls.cases, strict=True):
+        for call in sorted(fault.calls & counts.keys()) if verb in fault.verbs else ():
+            for at in range(1, counts[call] + 1):
+                tree = copy_of(template, workplace, f"{fault.name}-{len(cases)}")
+                verbs.append(verb)
+                cases.append(Case(verb.split()[0], scene, str(tree), call, at))
+
+    injections = calls.injections(fault.calls, fault.injected)
+    results = run_cases(
+        cases, calls.skips(cases), ["-o", "/dev/null", *injections, *fault.options], workplace
+    )
+
+    wrong = [
+        f"{case} ({verb}): {problem}"
+        for verb, case, result in zip(verbs, cases, results, strict=True)
+        for problem in problems_of(case, verb, templates[case.scene, verb], result)
+    ]
+    assert not wrong, "\n".join(wrong)
+    request.node.user_properties.append((FAULT_CASES, len(cases)))
+    shutil.rmtree(workplace / "trees")
+
+
+def problems_of(case: Case, verb: str, template: Path, result: int) -> Iterator[str]:
+    """What is not as promised after `verb` met its fault and ended with `result`."""
+    scene, tree = SCENES[case.scene], Path(case.tree)
+    both = {path: {scene.before[path], scene.after[path]} for path in scene.before}
+    for path, text in scene.found(tree).items():
+        if text not in both[path]:
+            yield f"{path} is torn: {text!r}"
+    yield from _lies(verb, scene, tree, template, result)
+    yield from _after_recovery(scene, tree, _goal(verb, scene, tree))
+
+
+def _lies(verb: str, scene: Scene, tree: Path, template: Path, result: int) -> Iterator[str]:
+    """What the exit code says and is not so."""
+    found, start = scene.found(tree), scene.found(template)
+    goal = scene.after if verb == "apply" else scene.before
+    # A recovery is refused, or asked to stop, before a change or after a whole one.
+    whole = (start, goal) if verb.startswith("recover") else (start,)
+    truth = {
+        ExitCode.OK: found == goal and not is_unfinished(tree),
+        ExitCode.REFUSED: found in whole,
+        ExitCode.ROLLED_BACK: found == start,
+        ExitCode.INTERRUPTED: found in whole,
+        # The way back of an apply or a rollback meets no second fault here.
+        ExitCode.STUCK: verb not in {"apply", "rollback"} and is_unfinished(tree),
+        -signal.SIGKILL: True,
+        # Before secboot holds signals back it has done nothing, and simply ends.
+        -signal.SIGTERM: found == start,
+        -signal.SIGINT: found == start,
+    }
+    if not truth.get(result, False):
+        yield f"exit code {result}, but the files are {found}"
+
+
+def _goal(verb: str, scene: Scene, tree: Path) -> dict[str, str | None]:
+    """What the files have to be once recovery has run."""
+    newest = newest_checkpoint(tree)
+    if newest is not None and newest.state is State.DONE:
+        return scene.after if newest.record.audit.action is Action.APPLY else scene.before
+    return scene.after if verb == "rollback" else scene.before
+
+
+def _after_recovery(scene: Scene, tree: Path, goal: dict[str, str | None]) -> Iterator[str]:
+    if (code := perform("recover", tree, scene)) != ExitCode.OK:
+        yield f"recovery ended with {code}"
+    if scene.found(tree) != goal:
+        yield f"after recovery the files are {scene.found(tree)}"
+    if (tree / BOOT_RECORD).read_text() != boot_digest(tree, scene):
+        yield "after recovery the boot record belongs to other files"
+    for path in scene.before:
+        mode = scene.modes.get(path, 0o644)
+        if (tree / path).exists() and (tree / path).stat().st_mode & 0o7777 != mode:
+            yield f"{path} has another mode"
+    for link, target in scene.links.items():
+        if not (tree / link).is_symlink() or str((tree / link).readlink()) != target:
+            yield f"{link} is no link to {target} any more"
+    if left := temporaries(tree):
+        yield f"left behind: {left}"
+
+
+def newest_checkpoint(tree: Path) -> Checkpoint | None:
+    with Root(tree) as root:
+        store = CheckpointStore.existing(StateDirectory(root))
+        if store is None:
+            return None
+        with store:
+            return store.checkpoints()[-1] if store.ids() else None
+
+
+def is_unfinished(tree: Path) -> bool:
+    newest = newest_checkpoint(tree)
+    return newest is not None and not newest.state.finished

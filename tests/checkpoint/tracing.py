@@ -1,0 +1,125 @@
+"""Running cases under strace, one fault each; see `tests.checkpoint.zygote`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.checkpoint.zygote import HARMLESS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ZYGOTE = Path(__file__).with_name("zygote.py")
+
+MARGIN = 40
+"""Calls that a start-up may make beyond those counted (byte code that is not cached yet)."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A verb on a tree; the fault hits the call number `at` (from 1) of the system call `call`."""
+
+    verb: str
+    scene: str
+    tree: str
+    call: str
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.scene} {self.verb}: {self.call} number {self.at}"
+
+
+def require_strace() -> None:
+    """Skip the test where nothing can be traced; on CI that is a failure."""
+    reason = None
+    if shutil.which("strace") is None:
+        reason = "strace is not installed"
+    elif subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False).returncode:
+        reason = "tracing is not permitted here"
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """How often each system call is made: by the zygote as it starts, and by each case."""
+
+    start_up: Counter[str]
+    cases: list[Counter[str]]
+
+    def when(self, call: str) -> int:
+        """The call number at which strace puts the fault: beyond any that is made without it."""
+        return self.start_up[call] + max(case[call] for case in self.cases) + MARGIN
+
+    def injections(self, calls: Iterable[str], fault: str) -> list[str]:
+        """strace's options for `fault` ("error=EIO", "signal=SIGKILL") at that call."""
+        return [
+            word
+            for call in sorted(calls)
+            for word in ("-e", f"inject={call}:{fault}:when={self.when(call)}")
+        ]
+
+    def skips(self, cases: list[Case]) -> list[int]:
+        """How many harmless calls come before the work of each case."""
+        return [self.when(case.call) - case.at for case in cases]
+
+
+def run_cases(
+    cases: list[Case], skips: list[int], options: list[str], workplace: Path
+) -> list[int]:
+    """The exit status of each case (minus the signal that killed it), in their order.
+
+    `options` are strace's, those of `Calls.injections` among them.
+    """
+    given, results = workplace / "cases.json", workplace / "results.json"
+    given.write_text(
+        json.dumps([{**asdict(case), "skip": n} for case, n in zip(cases, skips, strict=True)])
+    )
+    subprocess.run(
+        [
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-qq",
+            "-e",
+            f"trace={','.join(HARMLESS)}",
+            *options,
+            sys.executable,
+            "-I",
+            "-S",
+            str(ZYGOTE),
+            str(given),
+            str(results),
+        ],
+        check=True,
+    )
+    found: list[int] = json.loads(results.read_text())
+    return found
+
+
+def count_calls(cases: list[Case], workplace: Path) -> Calls:
+    """How often each case, run without a fault, makes each system call."""
+    prefix = workplace / "trace"
+    undisturbed = [replace(case, call="fsync") for case in cases]
+    run_cases(undisturbed, [0] * len(cases), ["-ff", "-o", str(prefix)], workplace)
+    # Process ids go up from case to case; the first is that of the zygote itself.
+    traces = {int(file.suffix[1:]): file for file in workplace.glob("trace.*")}
+    counts = [
+        Counter(line.partition("(")[0] for line in traces[pid].read_text().splitlines())
+        for pid in sorted(traces)
+    ]
+    for file in traces.values():
+        file.unlink()
+    return Calls(counts[0], counts[1:])
