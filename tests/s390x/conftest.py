@@ -5,7 +5,8 @@ the workers' counts arrive in the reports' user properties.
 """
 
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tests.s390x.guest import Guest, make_program_disk
 from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.real_zipl import Cell
+from tests.s390x.scenarios import SCENARIOS, Scenario
 from tests.s390x.tally import COUNTS, sentence
 from tests.s390x.testbed import TestBed, require_ipl, require_oracle, zipl_versions
 
@@ -38,6 +40,21 @@ def program_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def guest(bed: TestBed, program_disk: Path, tmp_path: Path) -> Guest:
     """A guest on a fresh disk; no zipl has run on it."""
     return Guest.create(bed, tmp_path, program_disk)
+
+
+@pytest.fixture(scope="session")
+def installed(
+    bed: TestBed, program_disk: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Scenario], Path]:
+    """A function that gives the disk image of a scenario that can be IPLed; made once, copy it."""
+
+    @cache
+    def disk_of(name: str) -> Path:
+        guest = Guest.create(bed, tmp_path_factory.mktemp(name), program_disk)
+        SCENARIOS[name].install(guest)
+        return guest.disk
+
+    return lambda scenario: disk_of(scenario.name)
 
 
 @pytest.fixture(scope="session")

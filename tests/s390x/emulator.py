@@ -66,7 +66,7 @@ class DirectKernel:
 class IplResult:
     """What one boot showed on its console.
 
-    ``markers`` are the lines that start with ``@@``, without it. ``finished`` is False when the
+    ``markers`` are the lines that start with ``@@`` and a capital letter, without the ``@@``. ``finished`` is False when the
     time limit, a kill or a crash ended the machine before the guest's init was done;
     ``ended_by_itself`` when nobody had to kill the emulator.
     """
@@ -162,6 +162,10 @@ class Machine:
                 self._grown.wait(min(left, 0.2))
         return True
 
+    def age(self) -> float:
+        """Seconds since power-on."""
+        return time.monotonic() - self._started
+
     def kill(self) -> None:
         """Kill the emulator at once (SIGKILL), as a power cut does; nothing when it has ended."""
         if self._process.poll() is None:
@@ -184,9 +188,9 @@ class Machine:
         ended = self._process.poll() is not None
         self.kill()
         console = self.console()
-        markers = tuple(line[2:] for line in console.splitlines() if line.startswith("@@"))
+        markers = tuple(re.findall(r"^@@([A-Z].*)$", console, re.MULTILINE))
         finished = any(line.startswith("DONE") for line in markers)
-        return IplResult(console, markers, time.monotonic() - self._started, finished, ended)
+        return IplResult(console, markers, self.age(), finished, ended)
 
 
 def machine(

@@ -18,7 +18,7 @@ from tests.s390x.testbed import TestBed
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 PRELUDE = """\
-export PYTHONPATH=/opt PYTHONDONTWRITEBYTECODE=1 COLUMNS=200
+export PYTHONPATH=/opt PYTHONDONTWRITEBYTECODE=1 COLUMNS=200 NO_COLOR=1
 secboot() { python3 -m secboot "$@"; }
 run() { # NAME COMMAND...: its output and status, between markers
     run_name=$1
