@@ -66,6 +66,36 @@ SAMPLE_TREES: dict[str, dict[str, str]] = {
 _IMAGE = re.compile(rb"^\s*(?:image|linux|ramdisk|initrd)\s*=?\s*[\"']?([^\s,\"']+)", re.MULTILINE)
 
 
+def plain_kernel(size: int, command_line_size: int) -> bytes:
+    """An s390x kernel image of `size` bytes, as far as boot programs look at one."""
+    stub = kernel_stub(command_line_size)
+    return stub + b"\x07\x07" * ((size - len(stub)) // 2)
+
+
+def sealed_image(
+    size: int = 2**17, page: int = 0x14, *, metadata: bool = True, encrypted: bool = True
+) -> bytes:
+    """An IBM Secure Execution image with its header on the given page.
+
+    With `metadata` it is laid out as pvimg does since s390-tools 2.36, without as genprotimg did
+    before (s390-tools, rust/pv/src/brcb.rs and rust/pvimg).
+    """
+    image = bytearray(size)
+    image[:8] = bytes.fromhex("0008000080000000")
+    if metadata:
+        image[0xC000:0xC008] = b"SeImgLnx"
+        image[0xC008:0xC010] = (page * 0x1000).to_bytes(8, "big")
+        image[0xC010:0xC014] = (1).to_bytes(4, "big")
+    header = bytearray(0x280)
+    header[:8] = b"IBMSecEx"
+    header[8:12] = (0x100).to_bytes(4, "big")
+    header[12:16] = len(header).to_bytes(4, "big")
+    header[0x20:0x28] = (1).to_bytes(8, "big")
+    header[0x38:0x40] = (0 if encrypted else 0x10000000).to_bytes(8, "big")
+    image[page * 0x1000 : page * 0x1000 + len(header)] = header
+    return bytes(image)
+
+
 def make_sample_tree(name: str, root: Path) -> Path:
     """Build one of `SAMPLE_TREES` in the directory `root` and return it."""
     for path, sample in SAMPLE_TREES[name].items():

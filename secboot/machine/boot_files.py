@@ -68,7 +68,7 @@ class BootFiles:
         if path not in self._images:
             try:
                 self._images[path] = read_image_facts(
-                    lambda offset, size: self._root.read_range(path, offset, size)
+                    lambda ranges: self._root.read_ranges(path, ranges)
                 )
             except (FileError, ValueError):
                 return None

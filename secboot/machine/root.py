@@ -30,6 +30,7 @@ from secboot.machine.durable import (
 from secboot.machine.file_errors import FileError, NotFoundError, errors_about
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
@@ -167,10 +168,14 @@ class Root:
 
     def read_range(self, path: str, offset: int, size: int) -> bytes:
         """Up to `size` bytes of a regular file from `offset` on; fewer at its end."""
+        return self.read_ranges(path, ((offset, size),))[0]
+
+    def read_ranges(self, path: str, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
+        """What `read_range` gives for each (offset, size), with the file opened once."""
         with errors_about(self.shown(path)):
             file = self._open_regular(path)
             try:
-                return _read_range(file, offset, size)
+                return tuple(_read_range(file, offset, size) for offset, size in ranges)
             finally:
                 os.close(file)
 
