@@ -1,0 +1,492 @@
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from secboot.errors import SecbootError
+from secboot.machine.confined import LINK_LIMIT, KernelResolver, WalkResolver
+from secboot.machine.durable import FILE_LIMIT, temporary_name
+from secboot.machine.file_errors import (
+    AccessError,
+    ChangedError,
+    FileError,
+    NotFoundError,
+    TooLargeError,
+    WrongKindError,
+)
+from secboot.machine.root import FileKind, Root
+from secboot.machine.syscalls import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRET = b"outside\n"
+
+
+def kernel_resolves(tree: Path) -> bool:
+    with Root(tree) as root:
+        return isinstance(root._resolver, KernelResolver)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """``tmp_path/tree``, with a file beside it that nobody may reach."""
+    (tmp_path / "secret").write_bytes(SECRET)
+    tree = tmp_path / "tree"
+    (tree / "etc").mkdir(parents=True)
+    (tree / "etc/zipl.conf").write_text("[defaultboot]\n")
+    return tree
+
+
+@pytest.fixture(params=["openat2", "walk"])
+def root(request: pytest.FixtureRequest, tree: Path) -> Iterator[Root]:
+    with Root(tree) as root:
+        if request.param == "walk":
+            root._resolver = WalkResolver(root._fd)
+        elif not isinstance(root._resolver, KernelResolver):
+            pytest.skip("this kernel has no openat2")
+        yield root
+
+
+def test_reads_a_file(root: Root) -> None:
+    assert root.read_bytes("/etc/zipl.conf") == b"[defaultboot]\n"
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc//zipl.conf", "/etc/./zipl.conf", "/etc/../etc/zipl.conf", "//etc/zipl.conf"]
+)
+def test_reads_a_file_by_any_spelling_of_its_path(root: Root, path: str) -> None:
+    assert root.read_bytes(path) == b"[defaultboot]\n"
+    assert root.real_path(path) == "/etc/zipl.conf"
+
+
+def test_a_relative_path_is_a_mistake_of_the_caller(root: Root) -> None:
+    with pytest.raises(ValueError, match=r"etc/zipl\.conf"):
+        root.read_bytes("etc/zipl.conf")
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("etc/link", "zipl.conf"),
+        ("etc/link", "/etc/zipl.conf"),
+        ("etc/link", "../etc/zipl.conf"),
+        ("etc/link", "../../../../../../etc/zipl.conf"),
+        ("link", "etc/./zipl.conf"),
+        ("link", "/../etc/zipl.conf"),
+    ],
+)
+def test_links_lead_where_they_lead_in_the_tree(
+    root: Root, tree: Path, link: str, target: str
+) -> None:
+    (tree / link).symlink_to(target)
+
+    assert root.read_bytes(f"/{link}") == b"[defaultboot]\n"
+    assert root.real_path(f"/{link}") == "/etc/zipl.conf"
+    assert root.read_link(f"/{link}") == target
+
+
+def escapes(tmp_path: Path) -> dict[str, str]:
+    """Links that lead out of the tree for anybody who is not confined to it."""
+    return {
+        "absolute": f"{tmp_path}/secret",
+        "relative": "../secret",
+        "deep": "../" * 30 + str(tmp_path / "secret").lstrip("/"),
+        "through": "etc/../../secret",
+    }
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative", "deep", "through"])
+def test_no_link_leads_out(root: Root, tree: Path, tmp_path: Path, kind: str) -> None:
+    target = escapes(tmp_path)[kind]
+    (tree / "link").symlink_to(target)
+
+    assert (tree / target).exists(), "the test's own link is wrong"
+    assert root.stat("/link") is None
+    assert not root.exists("/link")
+    assert not root.is_readable("/link")
+    with pytest.raises(NotFoundError):
+        root.read_bytes("/link")
+    with pytest.raises(NotFoundError):
+        root.read_bytes("/../secret")
+
+
+def test_no_directory_link_leads_out(root: Root, tree: Path, tmp_path: Path) -> None:
+    (tree / "up").symlink_to("..")
+    (tree / "away").symlink_to(tmp_path)
+
+    assert root.list_directory("/up") == root.list_directory("/")
+    assert root.stat("/away") is None
+    with pytest.raises(NotFoundError):
+        root.read_bytes("/up/secret")
+    with pytest.raises(NotFoundError):
+        root.write_new("/away/new", b"")
+    root.write_new("/up/new", b"inside")
+    assert (tree / "new").read_bytes() == b"inside"
+    assert sorted(os.listdir(tmp_path)) == ["secret", "tree"]
+
+
+def test_dots_after_a_link_go_on_from_its_target(root: Root, tree: Path) -> None:
+    (tree / "a/b").mkdir(parents=True)
+    (tree / "a/file").write_text("x")
+    (tree / "link").symlink_to("a/b")
+
+    assert root.real_path("/link/../file") == "/a/file"
+    assert root.read_bytes("/link/../file") == b"x"
+
+
+def test_links_in_a_loop(root: Root, tree: Path) -> None:
+    (tree / "one").symlink_to("two")
+    (tree / "two").symlink_to("one")
+
+    with pytest.raises(FileError, match="symbolic links"):
+        root.read_bytes("/one")
+    with pytest.raises(FileError, match="symbolic links"):
+        root.real_path("/one")
+
+
+@pytest.mark.parametrize("length", [LINK_LIMIT, LINK_LIMIT + 1])
+def test_the_limit_of_links_is_the_kernels(root: Root, tree: Path, length: int) -> None:
+    (tree / "link0").write_text("end")
+    for number in range(length):
+        (tree / f"link{number + 1}").symlink_to(f"link{number}")
+
+    if length == LINK_LIMIT:
+        assert root.read_bytes(f"/link{length}") == b"end"
+    else:
+        with pytest.raises(FileError, match="symbolic links"):
+            root.read_bytes(f"/link{length}")
+
+
+def test_the_real_path_of_a_file_yet_to_be_made(root: Root, tree: Path) -> None:
+    (tree / "dangling").symlink_to("/etc/kernel/cmdline")
+
+    assert root.real_path("/etc/new") == "/etc/new"
+    assert root.real_path("/dangling") == "/etc/kernel/cmdline"
+    assert root.real_path("/no/such/place") == "/no/such/place"
+    with pytest.raises(NotFoundError):
+        root.real_path("/no/../etc")
+
+
+@pytest.mark.parametrize("path", ["/etc/zipl.conf/", "/etc/zipl.conf/.", "/etc/zipl.conf/.."])
+def test_a_file_is_no_directory(root: Root, path: str) -> None:
+    with pytest.raises(NotFoundError, match="not a directory"):
+        root.read_bytes(path)
+    assert root.stat(path) is None
+
+
+@pytest.mark.parametrize("path", ["/etc/zi\0pl", "/\ud800", "/" + "x" * 300, "/x" * 3000])
+def test_impossible_names(root: Root, path: str) -> None:
+    with pytest.raises(FileError):
+        root.read_bytes(path)
+
+
+@pytest.mark.parametrize("name", [b"line\nbreak", b"\xff\xfe", b"\x1b[2J", "ä".encode()])
+def test_any_name_can_be_read(root: Root, tree: Path, name: bytes) -> None:
+    Path(os.fsdecode(os.fsencode(tree) + b"/etc/" + name)).write_text("x")
+
+    (found,) = set(root.list_directory("/etc")) - {"zipl.conf"}
+
+    assert found.encode("utf-8", "surrogateescape") == name
+    assert root.read_bytes(f"/etc/{found}") == b"x"
+    root.remove(f"/etc/{found}")
+    with pytest.raises(NotFoundError) as caught:
+        root.read_bytes(f"/etc/{found}")
+    assert str(caught.value).isprintable()
+
+
+def test_errors_name_the_path_as_the_user_sees_it(root: Root, tree: Path) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        root.read_bytes("/etc/no")
+
+    assert str(caught.value) == f"{tree}/etc/no: there is no such file"
+
+
+def make_special(kind: FileKind, path: Path) -> None:
+    if kind is FileKind.FIFO:
+        os.mkfifo(path)
+    elif kind is FileKind.SOCKET:
+        # Short names only: a socket's path has room for 107 bytes.
+        with socket.socket(socket.AF_UNIX) as made:
+            here = Path.cwd()
+            os.chdir(path.parent)
+            made.bind(path.name)
+            os.chdir(here)
+    elif kind is FileKind.CHARACTER_DEVICE:
+        if os.geteuid() != 0:
+            pytest.skip("only root makes devices")
+        os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 5))
+    else:
+        path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [FileKind.FIFO, FileKind.SOCKET, FileKind.CHARACTER_DEVICE, FileKind.DIRECTORY],
+    ids=lambda kind: str(kind.name),
+)
+def test_only_regular_files_are_read(root: Root, tree: Path, kind: FileKind) -> None:
+    make_special(kind, tree / "odd")
+    found = root.stat("/odd")
+
+    assert found is not None
+    assert found.kind is kind
+    for read in (root.read_bytes, root.read_file):
+        with pytest.raises(WrongKindError, match=str(kind)):
+            read("/odd")
+    with pytest.raises(WrongKindError):
+        root.read_range("/odd", 0, 10)
+    assert not root.is_readable("/odd")
+    directory, name = root.open_parent("/odd")
+    with pytest.raises(WrongKindError):
+        directory.read(name)
+    directory.close()
+
+
+def test_a_file_that_is_too_large(root: Root, tree: Path) -> None:
+    with (tree / "huge").open("wb") as file:
+        file.truncate(FILE_LIMIT + 1)
+
+    with pytest.raises(TooLargeError, match="larger than"):
+        root.read_bytes("/huge")
+    assert len(root.read_bytes("/huge", limit=FILE_LIMIT + 1)) == FILE_LIMIT + 1
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "expected"), [(0, 4, b"0123"), (8, 4, b"89"), (20, 1, b""), (3, 0, b"")]
+)
+def test_a_range_of_a_file(
+    root: Root, tree: Path, offset: int, size: int, expected: bytes
+) -> None:
+    (tree / "file").write_bytes(b"0123456789")
+
+    assert root.read_range("/file", offset, size) == expected
+
+
+def test_what_is_no_link_has_no_text(root: Root) -> None:
+    with pytest.raises(FileError):
+        root.read_link("/etc/zipl.conf")
+    with pytest.raises(NotFoundError):
+        root.read_link("/no")
+
+
+def test_stat_and_link_stat(root: Root, tree: Path) -> None:
+    (tree / "link").symlink_to("etc/zipl.conf")
+    os.link(tree / "etc/zipl.conf", tree / "second")
+
+    followed, itself = root.stat("/link"), root.link_stat("/link")
+
+    assert followed is not None
+    assert itself is not None
+    assert (followed.kind, followed.size, followed.links) == (FileKind.REGULAR, 14, 2)
+    assert itself.kind is FileKind.SYMLINK
+
+
+def test_a_root_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(NotFoundError):
+        Root(tmp_path / "no")
+    with pytest.raises(NotFoundError, match="not a directory"):
+        Root(tmp_path / "file")
+
+
+def test_the_machine_itself_is_a_root_too() -> None:
+    with Root(Path("/")) as root:
+        assert root.shown("/etc/zipl.conf") == "/etc/zipl.conf"
+        assert root.read_bytes("/proc/self/stat").startswith(str(os.getpid()).encode())
+
+
+def test_a_subtree_is_a_tree_of_its_own(root: Root, tree: Path) -> None:
+    (tree / "var/lib/state").mkdir(parents=True)
+    (tree / "var/lib/state/link").symlink_to("/etc/zipl.conf")
+    (tree / "var/lib/state/up").symlink_to("../../../etc/zipl.conf")
+
+    with root.subtree("/var/lib/state") as inner:
+        assert inner.stat("/link") is None
+        assert inner.stat("/up") is None
+        inner.write_new("/file", b"x")
+        assert inner.shown("/file") == f"{tree}/var/lib/state/file"
+    assert (tree / "var/lib/state/file").read_bytes() == b"x"
+
+
+def test_directories_are_made_with_their_mode(root: Root, tree: Path) -> None:
+    umask = os.umask(0o077)
+    try:
+        root.make_directories("/var/lib/secboot", 0o750)
+    finally:
+        os.umask(umask)
+
+    assert stat.S_IMODE((tree / "var/lib/secboot").stat().st_mode) == 0o750
+    root.make_directories("/var/lib/secboot", 0o700)
+    assert stat.S_IMODE((tree / "var/lib/secboot").stat().st_mode) == 0o750
+
+
+def test_directories_are_made_behind_links_inside_the_tree(root: Root, tree: Path) -> None:
+    (tree / "data").mkdir()
+    (tree / "var").symlink_to("/data")
+
+    root.make_directories("/var/lib")
+
+    assert (tree / "data/lib").is_dir()
+
+
+def test_replacing_keeps_the_link_and_breaks_no_hard_link(root: Root, tree: Path) -> None:
+    (tree / "link").symlink_to("etc/zipl.conf")
+    os.link(tree / "etc/zipl.conf", tree.parent / "outside")
+
+    root.replace("/link", b"new\n", root.read_file("/link"))
+
+    assert (tree / "link").is_symlink()
+    assert (tree / "etc/zipl.conf").read_bytes() == b"new\n"
+    assert (tree.parent / "outside").read_bytes() == b"[defaultboot]\n"
+    assert os.listdir(tree / "etc") == ["zipl.conf"]
+
+
+def test_replacing_a_file_that_was_changed_is_refused(root: Root, tree: Path) -> None:
+    seen = root.read_file("/etc/zipl.conf")
+    (tree / "etc/zipl.conf").write_text("[edited]\n")
+
+    with pytest.raises(ChangedError):
+        root.replace("/etc/zipl.conf", b"new\n", seen)
+
+    assert (tree / "etc/zipl.conf").read_text() == "[edited]\n"
+    assert os.listdir(tree / "etc") == ["zipl.conf"]
+
+
+def test_replacing_a_file_whose_mode_was_changed_is_refused(root: Root, tree: Path) -> None:
+    seen = root.read_file("/etc/zipl.conf")
+    (tree / "etc/zipl.conf").chmod(0o600)
+
+    with pytest.raises(ChangedError):
+        root.replace("/etc/zipl.conf", b"new\n", seen)
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_an_edit_at_the_last_instant_is_not_lost(
+    root: Root, tree: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
+    """Somebody saves the file after the last look at it and before its name changes hands."""
+    from secboot.machine import durable
+
+    real = durable.exchange
+    edits = iter(["[edited]\n"])
+
+    def exchange(directory: int, one: bytes, other: bytes) -> None:
+        for edit in edits:
+            (tree / "etc/.swap").write_text(edit)
+            (tree / "etc/.swap").rename(tree / "etc/zipl.conf")
+        if not can_exchange:
+            raise UnavailableError
+        real(directory, one, other)
+
+    monkeypatch.setattr(durable, "exchange", exchange)
+    seen = root.read_file("/etc/zipl.conf")
+
+    if not can_exchange:
+        # The documented limit of file systems that can't exchange names.
+        root.replace("/etc/zipl.conf", b"new\n", seen)
+        return
+    with pytest.raises(ChangedError):
+        root.replace("/etc/zipl.conf", b"new\n", seen)
+    assert (tree / "etc/zipl.conf").read_text() == "[edited]\n"
+    assert os.listdir(tree / "etc") == ["zipl.conf"]
+
+
+def test_writing_where_a_file_is_already(root: Root, tree: Path) -> None:
+    with pytest.raises(ChangedError):
+        root.write_new("/etc/zipl.conf", b"new")
+
+    assert (tree / "etc/zipl.conf").read_text() == "[defaultboot]\n"
+    assert os.listdir(tree / "etc") == ["zipl.conf"]
+
+
+def test_removing_a_link_keeps_its_target(root: Root, tree: Path) -> None:
+    (tree / "link").symlink_to("etc/zipl.conf")
+
+    root.remove("/link")
+
+    assert not (tree / "link").is_symlink()
+    assert (tree / "etc/zipl.conf").exists()
+    with pytest.raises(NotFoundError):
+        root.remove("/link")
+
+
+def test_the_parent_of_a_real_path_is_opened_without_following_links(
+    root: Root, tree: Path
+) -> None:
+    (tree / "link").symlink_to("etc")
+
+    with pytest.raises(FileError):
+        root.open_parent("/link/zipl.conf")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may do all of this")
+def test_missing_rights_are_named(root: Root, tree: Path) -> None:
+    (tree / "etc/zipl.conf").chmod(0)
+
+    with pytest.raises(AccessError) as caught:
+        root.read_bytes("/etc/zipl.conf")
+    assert caught.value.hint == "run secboot as root"
+
+
+def test_a_temporary_name_is_no_boot_entry() -> None:
+    name = temporary_name()
+
+    assert name.startswith(".")
+    assert not name.endswith(".conf")
+    assert name != temporary_name()
+
+
+def swap(tree: Path, tmp_path: Path, stop: threading.Event) -> None:
+    """Turn a directory and a file of the tree into links that lead out, and back, all the time."""
+    outside = tmp_path / "outside"
+    while not stop.is_set():
+        os.rename(tree / "swapped", tree / "aside")
+        os.symlink(outside, tree / "swapped")
+        os.unlink(tree / "swapped")
+        os.rename(tree / "aside", tree / "swapped")
+        os.symlink("../../outside/file", tree / "swapped/link.new")
+        os.rename(tree / "swapped/link.new", tree / "swapped/file")
+        (tree / "swapped/plain").write_bytes(b"inside")
+        os.rename(tree / "swapped/plain", tree / "swapped/file")
+
+
+@pytest.mark.fault
+def test_links_swapped_all_the_time_never_lead_out(
+    root: Root, tree: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/file").write_bytes(SECRET)
+    (tree / "swapped").mkdir()
+    (tree / "swapped/file").write_bytes(b"inside")
+    stop = threading.Event()
+    attacker = threading.Thread(target=swap, args=(tree, tmp_path, stop))
+    attacker.start()
+    read = 0
+    try:
+        for _ in range(400):
+            try:
+                assert root.read_bytes("/swapped/file") in {b"inside", b"", b"ours"}
+                read += 1
+                root.replace("/swapped/file", b"ours", root.read_file("/swapped/file"))
+            except SecbootError:
+                pass
+            try:
+                root.write_new("/swapped/new", b"ours")
+                root.remove("/swapped/new")
+            except SecbootError:
+                pass
+    finally:
+        stop.set()
+        attacker.join()
+
+    assert read > 0
+    assert os.listdir(tmp_path / "outside") == ["file"]
+    assert (tmp_path / "outside/file").read_bytes() == SECRET
