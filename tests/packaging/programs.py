@@ -1,0 +1,52 @@
+"""Programs that these tests need, or a reason to skip; in CI nothing is skipped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.s390x.testbed import unavailable
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
+OLD_PYTHONS = ("python2.7", "python3.6", "python3.9", "python3.10")
+SEARCH_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+
+
+def require(name: str) -> str:
+    """Return the path of a program that packaging/setup installs."""
+    found = shutil.which(name, path=SEARCH_PATH)
+    if found is None:
+        unavailable(f"{name} is not installed; run packaging/setup")
+    return found
+
+
+def interpreter(name: str) -> str | None:
+    """Return the path of a Python of this name, also of one that pyenv keeps, or None."""
+    kept = sorted(Path("~/.pyenv/versions").expanduser().glob(f"*/bin/{name}"))
+    for candidate in [shutil.which(name), *map(os.fspath, kept)]:
+        # A shim of pyenv is there for every name and works for few.
+        if candidate is not None and _works(candidate):
+            return candidate
+    return None
+
+
+def run(
+    *words: object, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program and catch what it says; the caller judges its status."""
+    return subprocess.run(
+        [str(word) for word in words],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def _works(candidate: str) -> bool:
+    return run(candidate, "-c", "pass").returncode == 0
