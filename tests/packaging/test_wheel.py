@@ -1,0 +1,105 @@
+"""The wheel and the sdist: complete, valid, and installed by pip into an empty environment."""
+
+from __future__ import annotations
+
+import sys
+import tarfile
+import venv
+import zipfile
+from email.message import Message
+from email.parser import BytesParser
+from pathlib import Path
+
+import pytest
+from packaging.metadata import Metadata
+from packaging.specifiers import SpecifierSet
+
+import secboot
+from tests.packaging.programs import CHECKOUT, run
+
+pytestmark = pytest.mark.package
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the sdist, and the wheel that was built from that sdist."""
+    target = tmp_path_factory.mktemp("dist")
+    done = run(
+        sys.executable, "-m", "build", "--no-isolation", "--outdir", target, CHECKOUT, cwd=target
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (found,) = built.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def sdist(built: Path) -> Path:
+    (found,) = built.glob("*.tar.gz")
+    return found
+
+
+def metadata_of(wheel: Path) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+        return archive.read(name)
+
+
+def test_the_metadata_is_valid(wheel: Path, sdist: Path) -> None:
+    metadata = Metadata.from_email(metadata_of(wheel), validate=True)
+    with tarfile.open(sdist) as archive:
+        file = archive.extractfile(f"secboot-{secboot.__version__}/PKG-INFO")
+        assert file is not None
+        in_sdist = Metadata.from_email(file.read(), validate=True)
+
+    assert metadata.name == "secboot"
+    assert str(metadata.version) == secboot.__version__
+    assert metadata.requires_python == SpecifierSet(">=3.11")
+    assert metadata.license_expression == "Apache-2.0"
+    assert metadata.description_content_type == "text/markdown"
+    assert metadata.description == (CHECKOUT / "README.md").read_text()
+    assert in_sdist.requires_dist == metadata.requires_dist
+
+
+def test_the_wheel_is_pure_python_and_complete(wheel: Path) -> None:
+    package = Path(secboot.__file__).parent
+    wanted = {
+        f"secboot/{path.relative_to(package).as_posix()}"
+        for path in package.rglob("*")
+        if path.suffix in {".py", ".json", ".typed"}
+    }
+    wanted |= {f"secboot/profiles/{path.name}" for path in (CHECKOUT / "profiles").glob("*.yaml")}
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (tags,) = (each for each in names if each.endswith(".dist-info/WHEEL"))
+        parsed: Message = BytesParser().parsebytes(archive.read(tags))
+
+    assert parsed["Root-Is-Purelib"] == "true"
+    assert parsed["Tag"] == "py3-none-any"
+    assert wanted <= names
+    assert not [name for name in names if name.startswith("tests/") or "__pycache__" in name]
+
+
+def test_pip_installs_it_into_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+    environment = tmp_path / "venv"
+    venv.create(environment, with_pip=True)
+    pip = [environment / "bin/python", "-m", "pip", "--disable-pip-version-check"]
+    installed = run(*pip, "install", "--quiet", wheel)
+    assert installed.returncode == 0, installed.stderr
+    assert run(*pip, "check").returncode == 0
+    secboot_program = environment / "bin/secboot"
+    machine = tmp_path / "machine"
+
+    for words, expected in (
+        (["--version"], f"secboot {secboot.__version__}\n"),
+        (["demo", machine], "Wrote"),
+        (["apply", "guest", "--root", machine], "Wrote 3 files"),
+        (["apply", "guest", "--root", machine], "Nothing to do"),
+    ):
+        done = run(secboot_program, *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert expected in done.stdout
