@@ -18,7 +18,7 @@ LAYERS = (
     ("machine",),
     ("plan",),
     ("checkpoint",),
-    ("apply",),
+    ("apply", "status"),
     ("report", "demo"),
     ("cli",),
     ("__main__",),

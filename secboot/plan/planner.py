@@ -59,7 +59,7 @@ def make_plan(profile: Profile, machine: Machine, *, with_zipl: bool) -> Plan:
     _require_entries(machine)
     entries = machine.configuration.entries
     draft = Draft(entries, machine.parmfiles)
-    notes = {entry: _reason_to_skip(profile, machine, entry) for entry in entries}
+    notes = {entry: reason_to_skip(profile, machine, entry) for entry in entries}
     chosen = tuple(entry for entry in entries if notes[entry] is None)
     # What a shared parmfile has to hold is settled first: others of its entries may then be met.
     for entry in sorted(chosen, key=lambda e: e.parmfile is None or e.parameters is not None):
@@ -70,7 +70,7 @@ def make_plan(profile: Profile, machine: Machine, *, with_zipl: bool) -> Plan:
             require_fits(entry, plan.line_after)
     files = file_changes(machine, draft)
     return Plan(
-        profile=_reference(profile),
+        profile=profile_reference(profile),
         root=machine.root,
         layout=machine.layout.description,
         zipl_version=str(machine.zipl_version),
@@ -102,7 +102,8 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
 _Skip = tuple[EntryStatus, str]
 
 
-def _reason_to_skip(profile: Profile, machine: Machine, entry: BootEntry) -> _Skip | None:
+def reason_to_skip(profile: Profile, machine: Machine, entry: BootEntry) -> _Skip | None:
+    """Say why a boot entry is left alone, as a status and in words; None when it is not."""
     if entry.kind is not EntryKind.IPL:
         return EntryStatus.NOT_LINUX, "not a Linux system to be IPLed from disk; left alone"
     if entry.kdump:
@@ -206,7 +207,8 @@ def _selection_warnings(profile: Profile, machine: Machine) -> list[PlanWarning]
     ]
 
 
-def _reference(profile: Profile) -> ProfileReference:
+def profile_reference(profile: Profile) -> ProfileReference:
+    """Return what plans and reports say of a profile."""
     return ProfileReference(
         name=profile.name,
         path=profile.path,

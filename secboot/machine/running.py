@@ -1,0 +1,71 @@
+"""The running system: its kernel line, what it runs on, and what the kernel made of it.
+
+Everything is read through a root, so that a copy of /proc and /sys can stand for a machine. Only
+the caller knows whether the root is the running system; another tree's /proc is nobody's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot.kernel.cpuinfo import CpuInfo
+from secboot.kernel.release import KernelRelease
+from secboot.kernel.sysinfo import SysInfo
+from secboot.machine.ipl_device import IplSource, disk_devices, read_ipl, read_reipl
+from secboot.machine.system_files import text_or_none
+from secboot.machine.ultravisor import Ultravisor, read_ultravisor
+
+if TYPE_CHECKING:
+    from secboot.kernel.messages import KernelMessages
+    from secboot.machine.root import Root
+
+_TRUE = {"1", "Y", "y"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSystem:
+    """What can be seen of the running system; None means that it could not be read.
+
+    `command_line` is /proc/cmdline without its newline. `capture` marks a kdump kernel.
+    `huge_pages` is kvm's parameter ``hpage``. `bounce_blocks` is the size of the bounce buffer
+    from debugfs, in blocks of 2 KiB. `boot_disks` are the devices that hold the boot record.
+    """
+
+    command_line: str | None
+    release_text: str | None
+    cpu: CpuInfo
+    sysinfo: SysInfo
+    ultravisor: Ultravisor
+    messages: KernelMessages
+    capture: bool
+    huge_pages: bool | None
+    bounce_blocks: int | None
+    ipl: IplSource | None
+    reipl: IplSource | None
+    boot_disks: tuple[str, ...]
+
+    @property
+    def release(self) -> KernelRelease | None:
+        """The kernel's release."""
+        return None if self.release_text is None else KernelRelease.parse(self.release_text)
+
+
+def read_running(root: Root, messages: KernelMessages, boot_record: str | None) -> RunningSystem:
+    """Read the system whose /proc and /sys are in the root; `boot_record` is a bootmap's path."""
+    huge_pages = text_or_none(root, "/sys/module/kvm/parameters/hpage")
+    blocks = text_or_none(root, "/sys/kernel/debug/swiotlb/io_tlb_nslabs") or ""
+    return RunningSystem(
+        command_line=text_or_none(root, "/proc/cmdline"),
+        release_text=text_or_none(root, "/proc/sys/kernel/osrelease"),
+        cpu=CpuInfo.parse(text_or_none(root, "/proc/cpuinfo") or ""),
+        sysinfo=SysInfo.parse(text_or_none(root, "/proc/sysinfo") or ""),
+        ultravisor=read_ultravisor(root),
+        messages=messages,
+        capture=root.exists("/proc/vmcore"),
+        huge_pages=None if huge_pages is None else huge_pages in _TRUE,
+        bounce_blocks=int(blocks) if blocks.isdecimal() else None,
+        ipl=read_ipl(root),
+        reipl=read_reipl(root),
+        boot_disks=() if boot_record is None else disk_devices(root, boot_record),
+    )

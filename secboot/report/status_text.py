@@ -1,0 +1,180 @@
+"""A status for people: the machine, each stage of each requirement, and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.kernel import prot_virt, swiotlb
+from secboot.kernel.cpuinfo import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
+from secboot.machine.ultravisor import DIRECTORY, INDICATIONS_NOTE
+from secboot.status.model import Advice, Verdict
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.machine.running import RunningSystem
+    from secboot.report.style import Style
+    from secboot.status.model import EntryResults, RequirementResults, Result, Status
+
+_WORDS = {
+    Verdict.MET: "yes",
+    Verdict.MISSING: "NO",
+    Verdict.UNKNOWN: "not known",
+    Verdict.NOT_APPLICABLE: "-",
+}
+_WIDTH = 11
+
+
+def status_text(status: Status, style: Style) -> str:
+    """Return the status as text that ends with a newline."""
+    lines = [*_heading(status, style)]
+    for requirement in status.requirements:
+        lines += ["", *_requirement(requirement, style)]
+    lines += ["", *_entries(status, style)]
+    if status.notices:
+        lines += ["", *_notices(status, style)]
+    steps = tuple(_next_steps(status, style))
+    if steps:
+        lines += ["", style.bold("Next"), *steps]
+    return "\n".join(lines) + "\n"
+
+
+def paint(verdict: Verdict, text: str, style: Style) -> str:
+    """Colour a text by its verdict."""
+    if verdict is Verdict.MET:
+        return style.green(text)
+    if verdict is Verdict.MISSING:
+        return style.red(text)
+    return style.yellow(text) if verdict is Verdict.UNKNOWN else style.faint(text)
+
+
+def _heading(status: Status, style: Style) -> Iterator[str]:
+    if status.profile is not None:
+        yield f"{_label('Profile', style)}{visible(status.profile.name)} ({visible(status.profile.path)})"
+    yield f"{_label('Machine', style)}{visible(status.root)}, {status.layout}"
+    record = status.record
+    if record.path is None:
+        yield f"{_label('Record', style)}no bootmap: zipl has not run here"
+    elif record.bootmap is not None:
+        count = len(record.bootmap.programs)
+        text = f"{visible(record.path)}, {count} boot {'entry' if count == 1 else 'entries'}"
+        current = "as the files say" if record.stale is None else style.yellow("out of date")
+        yield f"{_label('Record', style)}{text}, {current}"
+    else:
+        yield f"{_label('Record', style)}{visible(record.unreadable or '')}"
+    if status.running is not None:
+        yield from _running(status.running, status.origin, style)
+    else:
+        yield f"{_label('Running', style)}not applicable: this tree is not the running system"
+
+
+def _running(running: RunningSystem, origin: str, style: Style) -> Iterator[str]:
+    system = [f"kernel {visible(running.release_text or 'not known')}"]
+    if running.cpu.is_s390:
+        machine = running.cpu.machine or running.sysinfo.machine or "not known"
+        named = SECURE_EXECUTION_MACHINES.get(machine)
+        system.append(f"machine {machine}" + (f" ({named})" if named else ""))
+        system.append(visible(running.sysinfo.describe()))
+    else:
+        system.append("not an IBM Z machine")
+    yield f"{_label('Running', style)}{', '.join(system)}"
+    if not running.cpu.is_s390 and not running.ultravisor.present:
+        return
+    features = [
+        f"facility {number} ({name}) {_known(running.cpu.has(number))}"
+        for number, name in ((ULTRAVISOR_CALL, "ultravisor"), (UNPACK, "unpack"))
+    ]
+    yield f"{_label('', style)}{', '.join(features)}"
+    yield f"{_label('', style)}{_indications(running)}"
+    yield style.faint(f"{' ' * _WIDTH}{INDICATIONS_NOTE}")
+    if running.command_line is not None:
+        yield f"{_label('Line', style)}{visible(running.command_line)}"
+        yield f"{_label('', style)}{visible(origin)}"
+
+
+def _indications(running: RunningSystem) -> str:
+    ultravisor = running.ultravisor
+    if not ultravisor.present:
+        return f"no {DIRECTORY}"
+    flags = (("prot_virt_host", ultravisor.host), ("prot_virt_guest", ultravisor.guest))
+    shown = [
+        f"{name} {'not given by this kernel' if value is None else int(value)}"
+        for name, value in flags
+    ]
+    return f"{DIRECTORY}: {', '.join(shown)}"
+
+
+def _known(value: bool | None) -> str:
+    return "not known" if value is None else "yes" if value else "no"
+
+
+def _requirement(requirement: RequirementResults, style: Style) -> Iterator[str]:
+    yield style.bold(visible(requirement.wanted))
+    for result in requirement.stages:
+        yield _result(result, style)
+
+
+def _result(result: Result, style: Style) -> str:
+    word = paint(result.verdict, f"{_WORDS[result.verdict]:<9}", style)
+    return f"  {result.stage.number} {result.stage:<10} {word} {visible(result.reason)}"
+
+
+def _entries(status: Status, style: Style) -> Iterator[str]:
+    yield style.bold("Boot entries")
+    for entry in status.entries:
+        number = "" if entry.number is None else f"{entry.number}: "
+        tags = ["default"] * entry.is_default + ["rescue"] * entry.is_rescue
+        suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
+        yield f"  {number}{visible(entry.name)}{suffix}"
+        yield from (f"     {line}" for line in _entry(entry, status, style))
+
+
+def _entry(entry: EntryResults, status: Status, style: Style) -> Iterator[str]:
+    if entry.note:
+        yield style.faint(visible(entry.note))
+    if status.profile is None:
+        yield f"files   {_words(entry.parmline)}"
+        if status.record.bootmap is not None:
+            yield f"record  {_words(entry.recorded)}"
+    for requirement, *results in zip(
+        status.requirements, entry.configured, entry.installed, strict=False
+    ):
+        cells = [
+            f"{result.stage} {paint(result.verdict, _WORDS[result.verdict], style)}"
+            for result in results
+        ]
+        yield f"{visible(requirement.name)}: {', '.join(cells)}"
+
+
+def _words(line: str | None) -> str:
+    """The words of a line that Secure Execution is about."""
+    if line is None:
+        return "not known"
+    parsed = CommandLine.parse(line)
+    words = [*prot_virt.occurrences(parsed), *swiotlb.occurrences(parsed)]
+    return visible(" ".join(word.text for word in words)) or "neither prot_virt nor swiotlb"
+
+
+def _notices(status: Status, style: Style) -> Iterator[str]:
+    for notice in status.notices:
+        yield f"{style.yellow('warning:')} {visible(notice.message)}"
+
+
+def _next_steps(status: Status, style: Style) -> Iterator[str]:
+    """The advice of the first stage that is missing: later ones often follow from it."""
+    shown: set[Advice] = set()
+    for requirement in status.requirements:
+        missing = [r for r in requirement.stages if r.verdict is Verdict.MISSING and r.advice]
+        for result in missing:
+            for advice in result.advice:
+                if advice not in shown:
+                    shown.add(advice)
+                    name = status.profile.name if status.profile is not None else "PROFILE"
+                    step = advice.next_step.replace("PROFILE", name)
+                    yield f"  {visible(advice.why)}: {style.bold(visible(step))}"
+
+
+def _label(text: str, style: Style) -> str:
+    return style.bold(f"{text:<{_WIDTH}}")

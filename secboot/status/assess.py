@@ -1,0 +1,184 @@
+"""Put together how far everything has got."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.zipl_environment import NO_ENVIRONMENT
+from secboot.machine.new_kernel import Inheritance, Source
+from secboot.plan.planner import profile_reference
+from secboot.status.diagnosis import advise_effective, advise_running, machine_notices
+from secboot.status.effective import judge_effective
+from secboot.status.entries import entry_results
+from secboot.status.model import (
+    Advice,
+    EntryResults,
+    Notice,
+    RequirementResults,
+    Result,
+    Stage,
+    Status,
+    Verdict,
+)
+from secboot.status.running_line import KnownLine, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from secboot.machine.discovery import Machine
+    from secboot.machine.running import RunningSystem
+    from secboot.profile.profile import Profile
+    from secboot.profile.requirement import Requirement
+
+NOT_RUNNING = "not the running system"
+
+
+def assess(
+    machine: Machine,
+    profile: Profile | None,
+    inheritance: Inheritance,
+    running: RunningSystem | None,
+) -> Status:
+    """Judge all stages; `running` is None for a tree that is not the running system."""
+    entries = entry_results(machine, profile)
+    origin = _origin(machine, running)
+    requirements: tuple[RequirementResults, ...] = ()
+    if profile is not None:
+        requirements = tuple(
+            _requirement(number, each, entries, inheritance, running, origin)
+            for number, each in enumerate(profile.requirements)
+        )
+    return Status(
+        root=machine.root,
+        layout=machine.layout.description,
+        profile=None if profile is None else profile_reference(profile),
+        entries=entries,
+        requirements=requirements,
+        notices=tuple(_notices(machine, profile, entries, running)),
+        record=machine.boot_record,
+        inheritance=inheritance,
+        running=running,
+        origin=origin,
+    )
+
+
+def _requirement(
+    number: int,
+    requirement: Requirement,
+    entries: tuple[EntryResults, ...],
+    inheritance: Inheritance,
+    running: RunningSystem | None,
+    origin: str,
+) -> RequirementResults:
+    configured = _together(
+        Stage.CONFIGURED, [e.configured[number] for e in entries if e.configured]
+    )
+    installed = _together(Stage.INSTALLED, [e.installed[number] for e in entries if e.installed])
+    stages = [configured, _inherited(requirement, inheritance, configured), installed]
+    if running is None:
+        stages += [
+            Result(stage, Verdict.NOT_APPLICABLE, NOT_RUNNING)
+            for stage in (Stage.RUNNING, Stage.EFFECTIVE)
+        ]
+    else:
+        stages.append(_running(requirement, installed, running, origin))
+        result = judge_effective(requirement, running)
+        stages.append(advise_effective(requirement, result, running))
+    return RequirementResults(requirement.name, requirement.describe(), tuple(stages))
+
+
+def _together(stage: Stage, results: list[Result]) -> Result:
+    """What all entries come to: missing beats unknown, and one that is met does not hide either."""
+    for verdict in (Verdict.MISSING, Verdict.UNKNOWN):
+        found = [each for each in results if each.verdict is verdict]
+        if found:
+            count = f" ({len(found)} of {len(results)} boot entries)" if len(results) > 1 else ""
+            return Result(stage, verdict, found[0].reason + count, found[0].advice)
+    met = next((each for each in results if each.verdict is Verdict.MET), None)
+    if met is not None:
+        return met
+    reason = results[0].reason if results else "the profile is for no boot entry that can be judged"
+    return Result(stage, Verdict.UNKNOWN, reason)
+
+
+def _inherited(requirement: Requirement, inheritance: Inheritance, configured: Result) -> Result:
+    stage, source = Stage.INHERITED, inheritance
+    if source.source is Source.SECTIONS:
+        return Result(stage, configured.verdict, source.description, configured.advice)
+    if source.line is None:
+        return Result(stage, Verdict.UNKNOWN, source.description)
+    judgement = requirement.judge(CommandLine.parse(source.line))
+    reason = f"{source.description}: {judgement.reason}"
+    if judgement.met:
+        return Result(stage, Verdict.MET, reason)
+    advice = Advice("a new kernel would not get it", _INHERITED_STEPS[source.source])
+    return Result(stage, Verdict.MISSING, reason, (advice,))
+
+
+_INHERITED_STEPS = {
+    Source.FILE: "correct /etc/kernel/cmdline",
+    Source.RUNNING: "reboot into the corrected entry, or write /etc/kernel/cmdline",
+    Source.DEFAULT: "correct the default entry",
+}
+
+
+def _running(
+    requirement: Requirement, installed: Result, running: RunningSystem, origin: str
+) -> Result:
+    if running.command_line is None:
+        return Result(Stage.RUNNING, Verdict.UNKNOWN, "/proc/cmdline can't be read")
+    judgement = requirement.judge(CommandLine.parse(running.command_line))
+    if judgement.met:
+        return Result(Stage.RUNNING, Verdict.MET, judgement.reason)
+    advice = advise_running(installed.verdict, running, origin)
+    return Result(Stage.RUNNING, Verdict.MISSING, judgement.reason, advice)
+
+
+def _origin(machine: Machine, running: RunningSystem | None) -> str:
+    if running is None or running.command_line is None:
+        return ""
+    bootmap = machine.boot_record.bootmap
+    environment = NO_ENVIRONMENT if bootmap is None else bootmap.environment
+    return explain(running.command_line, tuple(_known(machine)), environment, running.ipl)
+
+
+def _known(machine: Machine) -> Iterable[KnownLine]:
+    """The lines that the record holds, the default's first, then those that only the files hold."""
+    bootmap = machine.boot_record.bootmap
+    programs = () if bootmap is None else bootmap.programs
+    names = {(i.position or 0): i.entry.name for i in machine.configuration.installed}
+    for program in sorted(programs, key=lambda each: not each.is_default):
+        number = max(program.numbers)
+        name = f"'{names[number]}' " if number in names else ""
+        menu = f", menu number {number}" if number else ""
+        default = " (the default)" if program.is_default else ""
+        yield KnownLine(f"{name}in the boot record{menu}{default}", program.parmline or "")
+    for entry in machine.configuration.entries:
+        yield KnownLine(f"'{entry.name}' as its file says", entry.parmline or "")
+
+
+def _notices(
+    machine: Machine,
+    profile: Profile | None,
+    entries: tuple[EntryResults, ...],
+    running: RunningSystem | None,
+) -> Iterable[Notice]:
+    problems = machine.configuration.problems
+    if problems:
+        yield Notice(
+            "zipl-refuses",
+            f"zipl would refuse the boot files: {problems[0].message}",
+            "secboot check",
+        )
+    if profile is not None and not any(entry.configured for entry in entries):
+        notes = {entry.note for entry in entries if entry.note}
+        yield Notice("no-entry", "no boot entry can be judged" + "".join(f"; {n}" for n in notes))
+    stale = machine.boot_record.stale
+    if stale is not None:
+        yield Notice("boot-record-stale", stale, "run: zipl")
+    if machine.boot_record.unreadable is not None:
+        yield Notice("boot-record-unreadable", machine.boot_record.unreadable)
+    if running is not None:
+        role = "" if profile is None or profile.role is None else profile.role.value
+        yield from machine_notices(role, running, machine.boot_record)

@@ -1,0 +1,85 @@
+"""A status as a list of checks, for ``secboot verify`` and for monitoring.
+
+The ids are part of the interface: ``STAGE.PARAMETER`` for the stages, and those of `Notice`,
+after ``machine.``, for the rest. A check of one boot entry names it as its subject.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from secboot.status.model import Advice, Result, Stage, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Outcome(StrEnum):
+    """What a check found."""
+
+    PASS = "PASS"  # noqa: S105 - no password
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. `subject` is a boot entry's name, empty for the machine."""
+
+    id: str
+    subject: str
+    outcome: Outcome
+    message: str
+    advice: tuple[Advice, ...]
+
+
+_ENTRY_STAGES = (Stage.CONFIGURED, Stage.INSTALLED)
+
+
+def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
+    """Every check up to and including the stage `last`, in the order of the stages.
+
+    A stage that is missing fails; one that is not known, and every notice, is a warning.
+    """
+    checks = [
+        check for stage in Stage if stage.number <= last.number for check in _stage(status, stage)
+    ]
+    for notice in status.notices:
+        advice = (Advice(notice.message, notice.next_step),) if notice.next_step else ()
+        outcome = Outcome.FAIL if notice.code in _FAILURES else Outcome.WARN
+        checks.append(Check(f"machine.{notice.code}", "", outcome, notice.message, advice))
+    return tuple(checks)
+
+
+_FAILURES = frozenset({"no-entry", "zipl-refuses"})
+"""What stands in the way of every stage."""
+
+
+def worst(checks: tuple[Check, ...]) -> Outcome:
+    """The worst outcome; PASS for no checks."""
+    outcomes = {check.outcome for check in checks}
+    return next((o for o in (Outcome.FAIL, Outcome.WARN) if o in outcomes), Outcome.PASS)
+
+
+def _stage(status: Status, stage: Stage) -> Iterator[Check]:
+    for number, requirement in enumerate(status.requirements):
+        name = f"{stage}.{requirement.name}"
+        if stage not in _ENTRY_STAGES:
+            yield from _check(name, "", requirement.at(stage))
+            continue
+        for entry in status.entries:
+            results = entry.configured if stage is Stage.CONFIGURED else entry.installed
+            if results:
+                yield from _check(name, entry.name, results[number])
+
+
+def _check(name: str, subject: str, result: Result) -> Iterator[Check]:
+    outcome = {
+        Verdict.MET: Outcome.PASS,
+        Verdict.MISSING: Outcome.FAIL,
+        Verdict.UNKNOWN: Outcome.WARN,
+    }.get(result.verdict)
+    if outcome is not None:
+        yield Check(name, subject, outcome, result.reason, result.advice)

@@ -1,0 +1,128 @@
+"""What ``secboot status`` says: stages, verdicts, and what to do about what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from secboot.errors import Location
+    from secboot.machine.boot_record import BootRecord
+    from secboot.machine.new_kernel import Inheritance
+    from secboot.machine.running import RunningSystem
+    from secboot.plan.model import ProfileReference
+
+
+class Stage(StrEnum):
+    """How far a requirement can have got, in order."""
+
+    CONFIGURED = "configured"
+    """The boot entry's own text meets it, read as the kernel reads it."""
+    INHERITED = "inherited"
+    """A kernel that is installed tomorrow will meet it too."""
+    INSTALLED = "installed"
+    """The boot record, which the next IPL reads, meets it."""
+    RUNNING = "running"
+    """The running kernel's line meets it."""
+    EFFECTIVE = "effective"
+    """The running kernel honoured it."""
+
+    @property
+    def number(self) -> int:
+        """Its place in the order, from 1."""
+        return list(Stage).index(self) + 1
+
+    @property
+    def of_running_system(self) -> bool:
+        """Whether only the running system can have reached it, no other tree."""
+        return self in {Stage.RUNNING, Stage.EFFECTIVE}
+
+
+class Verdict(StrEnum):
+    """Whether a stage is reached. Not to know it is no sign of either."""
+
+    MET = "met"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not-applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One likely cause of what is missing, and the next step; the likeliest comes first."""
+
+    why: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Whether one requirement has reached one stage, and how that is known."""
+
+    stage: Stage
+    verdict: Verdict
+    reason: str
+    advice: tuple[Advice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntryResults:
+    """A boot entry. `results` are one for each requirement, in the profile's order.
+
+    `note` says why an entry is left out, in which case there are no results. `recorded` is the
+    parameter line that the boot record holds for it, None where there is none or it is not known.
+    """
+
+    name: str
+    location: Location
+    number: int | None
+    is_default: bool
+    is_rescue: bool
+    note: str
+    parmline: str | None
+    recorded: str | None
+    configured: tuple[Result, ...] = ()
+    installed: tuple[Result, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementResults:
+    """One requirement: the stages of the whole machine, the entries' taken together."""
+
+    name: str
+    wanted: str
+    stages: tuple[Result, ...]
+
+    def at(self, stage: Stage) -> Result:
+        """The result for a stage."""
+        return next(result for result in self.stages if result.stage is stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that is not a stage but should be known; `code` is stable."""
+
+    code: str
+    message: str
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it. `running` is None for a tree that is not the running system.
+
+    Without a profile there are no requirements, and the entries have no results.
+    """
+
+    root: str
+    layout: str
+    profile: ProfileReference | None
+    entries: tuple[EntryResults, ...]
+    requirements: tuple[RequirementResults, ...]
+    notices: tuple[Notice, ...]
+    record: BootRecord
+    inheritance: Inheritance
+    running: RunningSystem | None
+    origin: str
+    """How the running line came about; empty where there is none."""
