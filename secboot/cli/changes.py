@@ -51,7 +51,11 @@ def apply(
     state_dir: StateOption = None,
     zipl_timeout: TimeoutOption = DEFAULT_TIMEOUT,
 ) -> int:
-    """Make the machine what the profile asks for; it can be undone with `secboot rollback`."""
+    """Make the machine what the profile asks for.
+
+    zipl checks the new boot files before they count, and writes the boot record afterwards. If
+    anything fails, everything is put back. `secboot rollback` undoes a change.
+    """
     from secboot.apply.apply import apply_plan
     from secboot.cli.planning import machine_plan, plan_for
     from secboot.cli.printing import load_plan, print_json, print_plan, print_text, style
@@ -102,7 +106,7 @@ def rollback(
     state_dir: StateOption = None,
     zipl_timeout: TimeoutOption = DEFAULT_TIMEOUT,
 ) -> int:
-    """Put the boot files back to what they were before an apply, and run zipl."""
+    """Put back the boot files of before an apply, and run zipl."""
     from secboot.apply.rollback import roll_back
     from secboot.cli.printing import print_json, print_text, style
     from secboot.cli.target import open_target
@@ -131,7 +135,10 @@ def history(
     output: OutputOption = Output.TEXT,
     state_dir: StateOption = None,
 ) -> int:
-    """Show what was applied and rolled back here; with an ID, all about one checkpoint."""
+    """Show what was applied and rolled back here.
+
+    With an ID, show all about one checkpoint, with the changes that it made.
+    """
     from secboot.cli.past import read_checkpoints, read_diffs
     from secboot.cli.printing import print_json, print_text, style
     from secboot.report.history import checkpoint_text, history_document, history_text

@@ -13,7 +13,7 @@ def demo(
         Path, typer.Argument(metavar="DIR", help="A directory that is empty or does not exist yet.")
     ],
 ) -> int:
-    """Write a sample IBM Z machine into DIR, to try secboot on any computer."""
+    """Write a sample IBM Z machine into DIR, to try all of this."""
     from secboot.cli.printing import print_text
     from secboot.demo import write_sample
 

@@ -39,7 +39,7 @@ def plan(
         ),
     ] = None,
 ) -> int:
-    """Show what would change; nothing is written (except FILE with --out)."""
+    """Show what would change, and why; write nothing."""
     from secboot.cli.planning import plan_for
     from secboot.cli.printing import print_plan, save_plan
     from secboot.errors import ExitCode
@@ -57,7 +57,7 @@ def show(
     output: OutputOption = Output.TEXT,
     state_dir: StateOption = None,
 ) -> int:
-    """Show every boot entry with its parameter line as zipl would install it."""
+    """Show every boot entry with its parameter line."""
     from secboot.cli.planning import discover_machine, unfinished_change
     from secboot.cli.printing import print_json, print_text, style
     from secboot.report.show import show_document, show_text
@@ -78,7 +78,10 @@ def check(
         bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")
     ] = False,
 ) -> int:
-    """Check zipl.conf and the BLS entries against zipl's own rules; exit with 5 if it refuses."""
+    """Check the boot files against zipl's own rules.
+
+    Exits with 5 when zipl would refuse them.
+    """
     from secboot.cli.planning import discover_machine
     from secboot.cli.printing import print_json, print_text, style
     from secboot.errors import ExitCode
