@@ -132,7 +132,7 @@ class Record:
                 audit=_audit_from_json(document["audit"]),
                 files=tuple(_file_from_json(file) for file in document["files"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedCheckpointError(
                 f"the record of the checkpoint is damaged ({type(error).__name__})",
                 hint="its saved files may still be good: before-1, before-2, ...",

@@ -2,8 +2,11 @@
 
 The order is what makes it true: the new content goes to a temporary file beside the old one and
 reaches the disk (fsync) before any name changes; names change by rename, which is atomic; the
-directory reaches the disk (fsync) before anybody builds on it. Nothing is ever written into an
-existing file, so a second hard link of it, inside or outside the tree, keeps the old content.
+directory reaches the disk (fsync) before anybody builds on it. ext4, XFS and btrfs all keep this;
+nothing here leans on what they do beyond it (ext4's flush before a rename, for one).
+
+Nothing is ever written into an existing file, so a second hard link of it, inside or outside the
+tree, keeps the old content and is a link of it no more (`FileStat.links` tells beforehand).
 
 All of it works relative to a directory held open, so a path whose directories are swapped
 meanwhile can't make it touch anything else.

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
 FAULT_CASES = "fault cases"
+
+
+@pytest.fixture(scope="session")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A place in memory if there is one: thousands of fsyncs on a disk take minutes."""
+    place = tmp_path_factory.mktemp("memory")
+    shared = Path("/dev/shm")
+    if not shared.is_dir():
+        yield place
+        return
+    place = shared / f"secboot-{place.parent.parent.name}-{place.parent.name}-{place.name}"
+    place.mkdir()
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

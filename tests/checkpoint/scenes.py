@@ -96,7 +96,11 @@ def _bytes(text: str | None) -> bytes | None:
 
 
 def boot_digest(tree: Path, scene: Scene) -> str:
-    return hashlib.sha256(repr(scene.found(tree)).encode()).hexdigest()
+    return digest_of(scene.found(tree))
+
+
+def digest_of(files: dict[str, str | None]) -> str:
+    return hashlib.sha256(repr(files).encode()).hexdigest()
 
 
 def write_boot_record(tree: Path, scene: Scene) -> None:

@@ -89,16 +89,11 @@ FAULTS = (
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def workplace(memory: Path) -> Path:
     require_strace()
-    memory = Path("/dev/shm")
-    place = tmp_path_factory.mktemp("faults")
-    if memory.is_dir():
-        # Thousands of fsyncs: on a disk they would be most of the time.
-        place = memory / f"secboot-{place.parent.name}-{place.name}"
-        place.mkdir()
-    yield place
-    shutil.rmtree(place, ignore_errors=True)
+    place = memory / "faults"
+    place.mkdir()
+    return place
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +169,7 @@ def problems_of(case: Case, verb: str, template: Path, result: int) -> Iterator[
         if text not in both[path]:
             yield f"{path} is torn: {text!r}"
     yield from _lies(verb, scene, tree, template, result)
-    yield from _after_recovery(scene, tree, _goal(verb, scene, tree))
+    yield from _after_recovery(scene, tree, goal_of(verb, scene, tree))
 
 
 def _lies(verb: str, scene: Scene, tree: Path, template: Path, result: int) -> Iterator[str]:
@@ -199,7 +194,7 @@ def _lies(verb: str, scene: Scene, tree: Path, template: Path, result: int) -> I
         yield f"exit code {result}, but the files are {found}"
 
 
-def _goal(verb: str, scene: Scene, tree: Path) -> dict[str, str | None]:
+def goal_of(verb: str, scene: Scene, tree: Path) -> dict[str, str | None]:
     """What the files have to be once recovery has run."""
     newest = newest_checkpoint(tree)
     if newest is not None and newest.state is State.DONE:

@@ -43,6 +43,8 @@ HARMLESS: dict[str, Callable[[], object]] = {
     "linkat": lambda: os.link(b"x", b"y", src_dir_fd=NOWHERE, dst_dir_fd=NOWHERE),
     "mkdirat": lambda: os.mkdir(b"x", dir_fd=NOWHERE),
     "fchmod": lambda: os.fchmod(NOWHERE, 0o600),
+    "fchown": lambda: os.fchown(NOWHERE, 0, 0),
+    "fsetxattr": lambda: os.setxattr(NOWHERE, b"user.x", b""),
     "ftruncate": lambda: os.ftruncate(NOWHERE, 0),
     "flock": lambda: fcntl.flock(NOWHERE, fcntl.LOCK_EX | fcntl.LOCK_NB),
 }

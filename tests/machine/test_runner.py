@@ -87,9 +87,7 @@ def test_bytes_that_are_no_text(runner: SystemRunner) -> None:
 
 
 def test_megabytes_are_read_and_the_middle_dropped(runner: SystemRunner) -> None:
-    result = runner.run(
-        ("sh", "-c", "echo first; yes | head -c 5000000; echo last"), timeout=LONG
-    )
+    result = runner.run(("sh", "-c", "echo first; yes | head -c 5000000; echo last"), timeout=LONG)
 
     assert result.truncated
     assert result.succeeded
