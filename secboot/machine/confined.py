@@ -51,12 +51,11 @@ class Resolver(Protocol):
 
 def resolver_for(root: int) -> Resolver:
     """The best way that this kernel offers to stay below the directory open as `root`."""
-    kernel = KernelResolver(root)
     try:
-        os.close(kernel.open(b"/", os.O_PATH))
+        os.close(openat2(root, b"/", os.O_PATH, RESOLVE_IN_ROOT))
     except (UnavailableError, OSError):
         return WalkResolver(root)
-    return kernel
+    return KernelResolver(root)
 
 
 class KernelResolver:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
-import threading
+import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -440,48 +442,89 @@ def test_a_temporary_name_is_no_boot_entry() -> None:
     assert name != temporary_name()
 
 
-def swap(tree: Path, tmp_path: Path, stop: threading.Event) -> None:
-    """Turn a directory and a file of the tree into links that lead out, and back, all the time."""
-    outside = tmp_path / "outside"
-    swapped = tree / "swapped"
-    while not stop.is_set():
-        swapped.rename(tree / "aside")
+def swap(tree: Path, outside: Path) -> None:
+    """Turn a directory and a file of the tree into links that lead out, and back, for ever."""
+    swapped, aside, file = tree / "swapped", tree / "aside", tree / "swapped/file"
+    while True:
+        swapped.rename(aside)
         swapped.symlink_to(outside)
         swapped.unlink()
-        (tree / "aside").rename(swapped)
+        aside.rename(swapped)
         (swapped / "link.new").symlink_to("../../outside/file")
-        (swapped / "link.new").rename(swapped / "file")
+        (swapped / "link.new").rename(file)
         (swapped / "plain").write_bytes(b"inside")
-        (swapped / "plain").rename(swapped / "file")
+        (swapped / "plain").rename(file)
+
+
+@pytest.fixture
+def attacker(tree: Path, tmp_path: Path) -> Iterator[Path]:
+    """Another process that swaps ``/swapped`` and the file in it; the directory they lead to."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(SECRET)
+    (tree / "swapped").mkdir()
+    (tree / "swapped/file").write_bytes(b"inside")
+    child = os.fork()
+    if child == 0:
+        try:
+            swap(tree, outside)
+        finally:
+            os._exit(1)
+    yield outside
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL, "the attacker gave up"
 
 
 @pytest.mark.fault
-def test_links_swapped_all_the_time_never_lead_out(root: Root, tree: Path, tmp_path: Path) -> None:
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside/file").write_bytes(SECRET)
-    (tree / "swapped").mkdir()
-    (tree / "swapped/file").write_bytes(b"inside")
-    stop = threading.Event()
-    attacker = threading.Thread(target=swap, args=(tree, tmp_path, stop))
-    attacker.start()
-    read = 0
-    try:
-        for _ in range(400):
-            try:
-                assert root.read_bytes("/swapped/file") in {b"inside", b"", b"ours"}
-                read += 1
-                root.replace("/swapped/file", b"ours", root.read_file("/swapped/file"))
-            except SecbootError:
-                pass
-            try:
-                root.write_new("/swapped/new", b"ours")
-                root.remove("/swapped/new")
-            except SecbootError:
-                pass
-    finally:
-        stop.set()
-        attacker.join()
+def test_links_swapped_all_the_time_never_lead_out(root: Root, attacker: Path) -> None:
+    """As many rounds as a second and a half holds, and until each side has won some."""
+    outcomes: Counter[str] = Counter()
+    started = time.monotonic()
+    while time.monotonic() - started < 1.5 or (
+        len(outcomes) < 4 and time.monotonic() - started < 60
+    ):
+        try:
+            assert root.read_bytes("/swapped/file") in {b"inside", b"", b"ours"}
+            outcomes["read"] += 1
+            root.replace("/swapped/file", b"ours", root.read_file("/swapped/file"))
+            outcomes["replaced"] += 1
+        except SecbootError:
+            outcomes["refused"] += 1
+        try:
+            root.write_new("/swapped/new", b"ours")
+            outcomes["made"] += 1
+            root.remove("/swapped/new")
+        except SecbootError:
+            outcomes["refused"] += 1
 
-    assert read > 0
-    assert names(tmp_path / "outside") == ["file"]
-    assert (tmp_path / "outside/file").read_bytes() == SECRET
+    assert set(outcomes) == {"read", "replaced", "made", "refused"}
+    assert names(attacker) == ["file"]
+    assert (attacker / "file").read_bytes() == SECRET
+
+
+@pytest.mark.parametrize("failure", [UnavailableError(), PermissionError(1, "seccomp")])
+def test_without_openat2_every_step_is_looked_at(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def openat2(*_: object) -> int:
+        raise failure
+
+    monkeypatch.setattr("secboot.machine.confined.openat2", openat2)
+
+    with Root(tree) as root:
+        assert isinstance(root._resolver, WalkResolver)
+        assert root.read_bytes("/etc/zipl.conf") == b"[defaultboot]\n"
+
+
+def test_a_path_that_openat2_gives_up_on_is_walked(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Root(tree) as root:
+        if not isinstance(root._resolver, KernelResolver):
+            pytest.skip("this kernel has no openat2")
+
+        def openat2(*_: object) -> int:
+            raise BlockingIOError
+
+        monkeypatch.setattr("secboot.machine.confined.openat2", openat2)
+        assert root.read_bytes("/etc/zipl.conf") == b"[defaultboot]\n"
