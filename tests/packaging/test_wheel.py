@@ -103,3 +103,5 @@ def test_pip_installs_it_into_an_empty_environment(wheel: Path, tmp_path: Path) 
         done = run(secboot_program, *words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert expected in done.stdout
+    for page in ("man8/secboot.8", "man5/secboot-profile.5"):
+        assert (environment / "share/man" / page).is_file()

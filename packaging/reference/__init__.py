@@ -1,0 +1,1 @@
+"""Manual pages, reference pages and completions, made from what secboot itself goes by."""

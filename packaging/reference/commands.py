@@ -1,0 +1,119 @@
+"""The commands of secboot as data, read from the application that parses the command line."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+from secboot import errors
+from secboot.cli.app import app
+from secboot.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_OF_TYPER = frozenset({"--install-completion", "--show-completion"})
+"""Options of every Typer program; secboot's packages ship completions instead."""
+
+
+class _Parameter(Protocol):
+    """What is read of an option or argument; Typer does not export Click's classes for it."""
+
+    @property
+    def opts(self) -> Sequence[str]: ...
+    @property
+    def param_type_name(self) -> str: ...
+    def get_help_record(self, ctx: typer.Context) -> tuple[str, str] | None: ...
+
+
+class _Command(Protocol):
+    """The same of a command."""
+
+    @property
+    def help(self) -> str | None: ...
+    @property
+    def params(self) -> Sequence[_Parameter]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An option or argument: how it is written, and its help text."""
+
+    written: str
+    help: str
+    is_option: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: all its words (``profile list``), its arguments for the synopsis, its help."""
+
+    name: str
+    synopsis: str
+    help: str
+    parameters: tuple[Parameter, ...]
+
+
+def commands() -> tuple[Command, ...]:
+    """Return every command that is no group, in the order of ``secboot --help``."""
+    group = typer.main.get_command(app)
+    return tuple(_walk(group, typer.Context(group, info_name="secboot"), ""))
+
+
+def global_options() -> tuple[Parameter, ...]:
+    """Return the options that stand before the command."""
+    group = typer.main.get_command(app)
+    return _parameters(group, typer.Context(group, info_name="secboot"))
+
+
+def exit_codes() -> tuple[tuple[int, str], ...]:
+    """Return each exit code with its meaning, which is the text below it in the source."""
+    tree = ast.parse(Path(errors.__file__).read_text())
+    (body,) = (
+        node.body
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and node.name == ExitCode.__name__
+    )
+    meanings = [
+        node.value.value
+        for node in body[1:]
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    return tuple(
+        (int(code), str(text).replace("``", "`"))
+        for code, text in zip(ExitCode, meanings, strict=True)
+    )
+
+
+def _walk(command: _Command, context: typer.Context, name: str) -> Iterator[Command]:
+    if not isinstance(command, typer.core.TyperGroup):
+        parameters = _parameters(command, context)
+        arguments = [each.written for each in parameters if not each.is_option]
+        yield Command(
+            name, " ".join(["[OPTIONS]", *arguments]), _one_line(command.help), parameters
+        )
+        return
+    for each in command.list_commands(context):
+        child = command.commands[each]
+        below = typer.Context(child, info_name=each, parent=context)
+        yield from _walk(child, below, f"{name} {each}".strip())
+
+
+def _parameters(command: _Command, context: typer.Context) -> tuple[Parameter, ...]:
+    found = []
+    for parameter in command.params:
+        record = parameter.get_help_record(context)
+        if record is None or set(parameter.opts) & _OF_TYPER:
+            continue
+        written, text = record
+        is_option = parameter.param_type_name == "option"
+        found.append(Parameter(written, _one_line(text).removesuffix(" [required]"), is_option))
+    return tuple(found)
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())

@@ -1,0 +1,97 @@
+"""The reference pages of the documentation: commands, exit codes, JSON documents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import secboot
+from reference.commands import Command, Parameter, commands, exit_codes, global_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_SCHEMAS = Path(secboot.__file__).parent / "report" / "schemas"
+_GENERATED = "This page is made by `packaging/generate` from what secboot itself goes by.\n"
+
+
+def commands_page() -> str:
+    """Return the page on commands and exit codes."""
+    parts = ["# Commands\n", _GENERATED]
+    parts.append("```\nsecboot [OPTIONS] COMMAND [ARGUMENTS]\n```\n")
+    parts.append(_table(global_options()))
+    parts += [_command(each) for each in commands()]
+    parts.append("## Exit codes\n")
+    rows = ["| code | meaning |", "|---|---|"]
+    rows += [f"| {code} | {_cell(text)} |" for code, text in exit_codes()]
+    parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def json_page() -> str:
+    """Return the page on the JSON documents."""
+    parts = [
+        "# JSON documents\n",
+        _GENERATED,
+        _wrapped(
+            "`--output json` prints one document. Its key `schema` names what it is; the number "
+            "there is raised when a reader of the old form would be misled. Nothing but ASCII is "
+            "printed, and bytes of a file that are no UTF-8 are lone surrogates (`\\udcXX`), as "
+            "Python's `surrogateescape` has them. The schemas are part of the package, in "
+            "`secboot/report/schemas`."
+        ),
+    ]
+    files = sorted(_SCHEMAS.glob("*.json"))
+    parts += [_document(json.loads(path.read_text()), path.name) for path in files]
+    return "\n".join(parts)
+
+
+def _command(command: Command) -> str:
+    parts = [
+        f"## `secboot {command.name}`\n",
+        f"```\nsecboot {command.name} {command.synopsis}\n```\n",
+        _wrapped(command.help),
+        _table(command.parameters),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _table(parameters: Iterable[Parameter]) -> str:
+    rows = [f"| `{_cell(each.written)}` | {_cell(each.help)} |" for each in parameters]
+    return "\n".join(["| option or argument | meaning |", "|---|---|", *rows, ""]) if rows else ""
+
+
+def _document(schema: dict[str, Any], file: str) -> str:
+    name = schema["properties"]["schema"]["const"]
+    rows = [f"## `{name}`\n", f"{schema['title']}. Schema: `secboot/report/schemas/{file}`.\n"]
+    rows += ["| key | type | meaning |", "|---|---|---|"]
+    definitions = schema.get("$defs", {})
+    for key, value in schema["properties"].items():
+        about = value.get("description", "")
+        rows.append(f"| `{key}` | {_cell(_type(value, definitions))} | {_cell(about)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _type(value: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "const" in value:
+        return f"`{json.dumps(value['const'])}`"
+    if "$ref" in value:
+        return str(value["$ref"].rsplit("/", 1)[-1])
+    if "anyOf" in value:
+        return " or ".join(_type(each, definitions) for each in value["anyOf"])
+    kinds = value.get("type", "any")
+    text = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+    if text == "array" and "items" in value:
+        return f"list of {_type(value['items'], definitions)}"
+    choices = value.get("enum")
+    return f"{text}: {', '.join(f'`{each}`' for each in choices)}" if choices else text
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _wrapped(text: str) -> str:
+    return fill(text, width=98, break_long_words=False, break_on_hyphens=False) + "\n"

@@ -1,0 +1,110 @@
+"""The manual page secboot-profile(5), made from the tables that profiles are read by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reference import roff
+from reference.secboot_8 import DATE, MANUAL
+from secboot import __version__
+from secboot.kernel.names import MULTI_VALUED_NAMES
+from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
+from secboot.profile.registry import GENERIC, KNOWN
+from secboot.profile.search import SEARCH_PATH
+from secboot.profile.shipped import SHIPPED
+
+if TYPE_CHECKING:
+    from secboot.profile.rules import ParameterRules
+
+_DESCRIPTION = """\
+A profile is a YAML file that says what kernel parameters a machine needs for its role in IBM Secure
+Execution. A requirement that a boot entry's parameter line already meets, as the kernel reads that
+line, leaves the line as it is. What is wrong is replaced where it stands; what is missing is added,
+before a `--` if the line has one."""
+
+_EXAMPLE = """\
+version: 1
+extends: guest
+description: Guests of the payroll cluster
+parameters:
+  swiotlb:
+    at_least: 1 GiB
+  console:
+    includes: [ttysclp0]
+entries:
+  rescue: false
+"""
+
+_YAML = """\
+The file is UTF-8 with mappings, lists and texts. Anchors, aliases, merge keys, tags, directives and
+second documents are refused, and so are a key that is unknown or given twice, and a word without
+quotes that some YAML version takes for a truth value or an odd number where a text is meant. All
+problems of a file are reported in one run, each with its line and column:
+`secboot profile validate` FILE. `secboot profile schema` prints the format as JSON Schema."""
+
+
+def page() -> str:
+    """Return the whole page."""
+    several = ", ".join(sorted(MULTI_VALUED_NAMES))
+    parts = [
+        roff.title("secboot-profile", 5, DATE, f"secboot {__version__}", MANUAL),
+        roff.heading("name"),
+        "secboot\\-profile \\- what secboot shall make of a machine\n",
+        roff.heading("synopsis"),
+        "\n.br\n".join(f".I {roff.escaped(each)}/*.yaml" for each in SEARCH_PATH) + "\n",
+        roff.heading("description"),
+        roff.paragraph(_DESCRIPTION),
+        roff.paragraph(_YAML),
+        roff.heading("keys"),
+        *map(_field, PROFILE_FIELDS),
+        roff.heading("entries"),
+        roff.paragraph("As a mapping it narrows down all entries:"),
+        *map(_field, ENTRY_FIELDS),
+        roff.heading("parameters"),
+        roff.paragraph(
+            "What is asked of a parameter is a mapping with exactly one of these keys. A single "
+            "value is short for `exactly`, a list for `includes`."
+        ),
+        *(roff.item(f"{each.key}: ({each.kind})", each.meaning) for each in REQUIREMENT_FIELDS),
+        *(_rules(name, rules) for name, rules in KNOWN.items()),
+        _rules("Other parameters", GENERIC),
+        roff.paragraph(
+            "These can be given several times, each occurrence adding to the others, and so can't "
+            f"be asked for with `exactly`: {several}."
+        ),
+        roff.heading("files"),
+        *(roff.item(f"{directory}/*.yaml", "Searched in this order.") for directory in SEARCH_PATH),
+        roff.paragraph(
+            "Then come the profiles in secboot itself: "
+            f"{', '.join(f'`{name}`' for name in SHIPPED)}. A name that is found earlier hides the "
+            "same name later; a file that extends its own name starts from the one it hides."
+        ),
+        roff.heading("examples"),
+        roff.verbatim(_EXAMPLE),
+        roff.see_also((("secboot", 8), ("zipl.conf", 5), ("kernel-command-line", 7))),
+    ]
+    return roff.page(parts)
+
+
+def _field(field: Field) -> str:
+    choices = (
+        f" One of: {', '.join(f'`{each}`' for each in field.choices)}." if field.choices else ""
+    )
+    without = "It is required." if field.required else f"Without it: {field.default}."
+    example = f"Example: `{field.key}: {field.example}`"
+    return roff.item(
+        f"{field.key}: ({field.kind})", f"{field.meaning}{choices} {without} {example}"
+    )
+
+
+def _rules(title: str, rules: ParameterRules) -> str:
+    parts = [
+        roff.subheading(title),
+        f"{roff.inline(rules.summary[0].upper() + rules.summary[1:])}.\n",
+        *(
+            roff.item(str(form.operator), f"{form.meaning}. Example: `{form.example}`")
+            for form in rules.forms
+        ),
+        roff.paragraph(rules.details),
+    ]
+    return "".join(parts)

@@ -1,0 +1,56 @@
+"""Manual pages, reference pages and completions say what secboot does, and render."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.programs import CHECKOUT, require, run
+
+PAGES = sorted((CHECKOUT / "docs/man").glob("*.[58]"))
+
+
+def test_all_are_up_to_date() -> None:
+    done = run(sys.executable, CHECKOUT / "packaging/generate", "--check")
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stale_file_is_found(tmp_path: Path) -> None:
+    for name in ("secboot", "profiles", "packaging", "docs"):
+        (tmp_path / name).mkdir()
+    for name in ("secboot", "packaging/reference", "packaging/generate", "docs"):
+        run("cp", "-r", CHECKOUT / name, (tmp_path / name).parent)
+    page = tmp_path / "docs/man/secboot.8"
+    fresh = run(sys.executable, tmp_path / "packaging/generate")
+    page.write_text(page.read_text().replace("dry", "wet"))
+
+    done = run(sys.executable, tmp_path / "packaging/generate", "--check")
+
+    assert fresh.returncode == 0
+    assert done.returncode == 1
+    assert "docs/man/secboot.8" in done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_pages_render_without_warnings(page: Path) -> None:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80", "MANPAGER": "cat"}
+
+    man = run(require("man"), "--warnings", "-l", page, env=environment)
+    groff = run(require("groff"), "-ww", "-mandoc", "-Tutf8", page)
+    mandoc = run(require("mandoc"), "-T", "lint", "-W", "warning", page)
+
+    assert man.returncode == 0
+    assert len(man.stdout.splitlines()) > 80
+    assert man.stderr == groff.stderr == mandoc.stdout + mandoc.stderr == ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_examples_keep_every_character(page: Path) -> None:
+    # What a reader copies has to be typed as it was written: no typographic quotes or dashes.
+    text = run(require("man"), "-l", page, env={**os.environ, "LC_ALL": "C.UTF-8"}).stdout
+
+    assert not set(text) & set("\u2018\u2019\u201c\u201d\u2212\u2013\u2014\u02dc\u02c6")
