@@ -123,8 +123,8 @@ class Record:
             document = json.loads(data)
             if document["schema"] != SCHEMA:
                 raise DamagedCheckpointError(
-                    f"the record is a {document['schema']!r}, not a {SCHEMA!r}",
-                    hint="it was written by another version of secboot; use that one",
+                    f"the record is a {document['schema']!r}, not a {SCHEMA!r}: "
+                    "another version of secboot wrote it"
                 )
             return cls(
                 checkpoint=_text(document["checkpoint"]),
@@ -134,8 +134,7 @@ class Record:
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedCheckpointError(
-                f"the record of the checkpoint is damaged ({type(error).__name__})",
-                hint="its saved files may still be good: before-1, before-2, ...",
+                f"the record of the checkpoint is damaged ({type(error).__name__})"
             ) from error
 
 

@@ -114,7 +114,7 @@ def stuck(checkpoint: Checkpoint, error: SecbootError) -> StuckError:
 
 
 def commands_by_hand(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """The shell commands that put back what the checkpoint saved, zipl last."""
+    """The shell commands that put back what the checkpoint saved; zipl last if it is this machine."""
     root = "" if checkpoint.record.root == "/" else checkpoint.record.root.rstrip("/")
     files = checkpoint.record.files
     return (
@@ -122,7 +122,7 @@ def commands_by_hand(checkpoint: Checkpoint) -> tuple[str, ...]:
             _command_by_hand(file, f"{checkpoint.shown}/before-{number}", root)
             for number, file in enumerate(files, start=1)
         ),
-        "zipl",
+        *(() if root else ("zipl",)),
     )
 
 

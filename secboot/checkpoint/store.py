@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Self
 from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journal, state_of
 from secboot.checkpoint.record import DamagedCheckpointError, Record
 from secboot.checkpoint.state_directory import CHECKPOINTS
-from secboot.errors import RefusedError
+from secboot.errors import Location, RefusedError
 from secboot.machine.attributes import FileAttributes
 from secboot.machine.durable import OpenDirectory, digest_of
 from secboot.machine.file_errors import FileError, NotFoundError
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,11 +114,12 @@ class CheckpointStore:
             data = self._state.read_bytes(_path(checkpoint, _RECORD))
         except NotFoundError:
             raise _no_checkpoint(checkpoint, self.ids()) from None
-        record = Record.from_json(data)
+        try:
+            record = Record.from_json(data)
+        except DamagedCheckpointError as error:
+            raise self._damaged(checkpoint, error.message) from error
         if record.checkpoint != checkpoint:
-            raise DamagedCheckpointError(
-                f"{self.shown(checkpoint)} holds the record of checkpoint {record.checkpoint}"
-            )
+            raise self._damaged(checkpoint, "this is the record of another checkpoint")
         entries, _ = parse_journal(self._read_journal(checkpoint), checkpoint)
         return Checkpoint(record, entries, self.shown(checkpoint))
 
@@ -129,7 +131,7 @@ class CheckpointStore:
         name = f"before-{index + 1}"
         data = self._state.read_bytes(_path(checkpoint.id, name))
         if digest_of(data) != version.digest:
-            raise DamagedCheckpointError(f"{checkpoint.shown}/{name} is not what was saved")
+            raise self._damaged(checkpoint.id, f"{name} is not what was saved")
         return data
 
     def after(self, checkpoint: Checkpoint, index: int) -> bytes | None:
@@ -225,7 +227,15 @@ class CheckpointStore:
         try:
             return self._state.read_bytes(_path(checkpoint, _JOURNAL))
         except NotFoundError:
-            raise DamagedCheckpointError(f"{self.shown(checkpoint)} has no journal") from None
+            raise self._damaged(checkpoint, "the journal is missing") from None
+
+    def _damaged(self, checkpoint: str, message: str) -> DamagedCheckpointError:
+        shown = visible(self.shown(checkpoint))
+        return DamagedCheckpointError(
+            message,
+            location=Location(shown),
+            hint=f"look at what it saved (before-1, ...) and compare; then move {shown} elsewhere",
+        )
 
 
 def file_for_owner() -> FileAttributes:

@@ -99,6 +99,21 @@ def test_what_a_checkpoint_remembers(access: WriteAccess, tmp_path: Path) -> Non
         access.store.before(found, 0)
 
 
+def test_a_damaged_checkpoint_says_where_it_is(access: WriteAccess, tmp_path: Path) -> None:
+    change(access, None, b"1")
+    place = tmp_path / "var/lib/secboot/checkpoints/1"
+    record = (place / "record.json").read_text()
+
+    for damaged in ("{", record.replace('"checkpoint": "1"', '"checkpoint": "2"')):
+        (place / "record.json").write_text(damaged)
+        with pytest.raises(DamagedCheckpointError, match=str(place)):
+            access.store.get("1")
+    (place / "record.json").write_text(record)
+    (place / "journal").unlink()
+    with pytest.raises(DamagedCheckpointError, match="journal"):
+        access.store.get("1")
+
+
 @pytest.mark.parametrize("name", ["7", "", "0", "01", "../1", "x", "²", "-1"])
 def test_no_such_checkpoint(access: WriteAccess, name: str) -> None:
     change(access, None, b"1")

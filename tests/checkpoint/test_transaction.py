@@ -16,10 +16,11 @@ import pytest
 from secboot.checkpoint.access import WriteAccess, write_access
 from secboot.checkpoint.interrupts import InterruptError
 from secboot.checkpoint.journal import State
+from secboot.checkpoint.record import FileVersion, Record, SavedFile
 from secboot.checkpoint.recovery import recover, unfinished
 from secboot.checkpoint.rolling_back import BootRecord, commands_by_hand
 from secboot.checkpoint.state_directory import StateDirectory
-from secboot.checkpoint.store import CheckpointStore
+from secboot.checkpoint.store import Checkpoint, CheckpointStore
 from secboot.checkpoint.transaction import FileChange, Transaction
 from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError, RolledBackError, StuckError
@@ -329,12 +330,31 @@ def test_what_is_done_by_hand_does_what_it_says(access: WriteAccess, tree: Path)
     stuck_by_an_edit(access, tree)
     commands = commands_by_hand(access.store.get("1"))
 
-    assert commands[-1] == "zipl"
-    for command in commands[:-1]:
+    for command in commands:
         subprocess.run(["sh", "-ec", command], check=True)
 
     assert BLS.found(tree) == BLS.before
     assert stat.S_IMODE((tree / SECOND).stat().st_mode) == 0o600
+
+
+def test_by_hand_zipl_comes_last_and_odd_names_are_quoted(tmp_path: Path) -> None:
+    version = FileVersion("0" * 64, 1, FileAttributes(0o640, 1, 2, (("security.selinux", b"x"),)))
+    name = ".secboot-0123456789abcdef.tmp"
+    files = (
+        SavedFile("/etc/it's", "/etc/it's", version, None, name, name),
+        SavedFile("/etc/a\nb\udcff", "/etc/a\nb\udcff", None, version, name, name),
+    )
+    checkpoint = Checkpoint(Record("7", "/", audit(), files), (), str(tmp_path / "7"))
+
+    commands = commands_by_hand(checkpoint)
+
+    quoted = "'/etc/it'\"'\"'s'"
+    saved = f"{tmp_path}/7/before-1"
+    assert commands == (
+        f"install -m 0640 -o 1 -g 2 {saved} {quoted} && restorecon {quoted}",
+        r"rm -f $'\057\145\164\143\057\141\012\142\377'",
+        "zipl",
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
