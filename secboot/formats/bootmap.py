@@ -203,6 +203,9 @@ def _program(
     }
     settings = parts.get(STAGE3_PARAMETERS_ADDRESS)
     if settings is None:
+        if len(blocks.parts) > 1:
+            # A segment is alone; a kernel comes with its loader.
+            raise LayoutError("the settings of a program's loader are missing")
         return Program(numbers, None, None, None, kdump=False)
     values = _STAGE3_PARAMETERS.unpack_from(_content(reader, settings, known))
     parm_address, _, ramdisk_size, _, _, flags, *_, image_size, _ = values

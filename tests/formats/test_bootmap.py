@@ -1,0 +1,175 @@
+"""Bootmaps that the real zipl wrote (tests/data/bootmaps), whole and damaged."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import struct
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secboot.formats.bootmap import Bootmap, BootmapError, read_bootmap
+from secboot.formats.disk_pointer import PointerForm, read_pointer, successors
+
+DATA = Path(__file__).parents[1] / "data" / "bootmaps"
+NAMES = sorted(path.stem for path in DATA.glob("*.xz"))
+SMALL = [name for name in NAMES if "many" not in name]
+
+
+@cache
+def bootmap(name: str) -> bytes:
+    return lzma.decompress((DATA / f"{name}.xz").read_bytes())
+
+
+def entries(found: Bootmap) -> list[list[object]]:
+    return [[max(p.numbers), p.is_default, p.parmline] for p in found.programs]
+
+
+def lines(found: Bootmap) -> set[str | None]:
+    return {program.parmline for program in found.programs}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_real_bootmap_says_what_zipl_said(name: str) -> None:
+    found = read_bootmap(bootmap(name))
+
+    assert entries(found) == json.loads((DATA / f"{name}.json").read_text())
+    assert found.is_menu is ("section" not in name)
+    assert found.block_size == int(name.split("-")[-2])
+
+
+def test_sizes_of_kernel_and_ramdisk_and_the_default_by_number() -> None:
+    found = read_bootmap(bootmap("2.40.0-scsi-512-menu"))
+
+    first, second, silent = found.programs
+    assert (first.image_size, first.ramdisk_size) == (0x11000 + 100_000, 72_000)
+    assert (second.ramdisk_size, second.numbers, second.is_default) == (0, (0, 3), True)
+    assert silent.parmline == ""
+    assert found.default == found.numbered(0) == found.numbered(3) == second
+    assert found.numbered(5) is None
+
+
+def test_the_environment_block_is_read() -> None:
+    found = read_bootmap(bootmap("2.40.0-eckd-ldl-4096-menu"))
+
+    assert found.environment.expand("console=${CONSOLE} ${NOTHING}x") == "console=ttyS0 x"
+
+
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 4096])
+def test_the_beginning_alone_is_no_boot_record(size: int) -> None:
+    with pytest.raises(BootmapError, match="can't be read as a boot record"):
+        read_bootmap(bootmap("2.40.0-scsi-512-menu")[:size])
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_truncated_bootmap_can_not_be_read(name: str) -> None:
+    """Unless a whole set of tables is left: zipl 2.40 writes two for ECKD and FBA disks."""
+    whole = bootmap(name)
+    first_table = _program_tables(whole)[0]
+
+    for size in range(0, first_table + 1, 512):
+        with pytest.raises(BootmapError):
+            read_bootmap(whole[:size])
+    for size in range(first_table + 512, len(whole), 512):
+        _same_or_refused(whole, whole[:size])
+
+
+def _program_tables(data: bytes) -> list[int]:
+    """Where the program tables are: the magic, zeroes, and at once a pointer."""
+    return [
+        at
+        for at in range(0, len(data), 512)
+        if data[at : at + 16] == b"zIPL" + bytes(12) and any(data[at + 16 : at + 32])
+    ]
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    name=st.sampled_from(SMALL),
+    changes=st.lists(st.tuples(st.integers(0, 2**31), st.integers(1, 255)), min_size=1, max_size=6),
+)
+def test_changed_bytes_give_an_error_or_the_same_lines(
+    name: str, changes: list[tuple[int, int]]
+) -> None:
+    """But for the letters of a line itself and the environment: nothing in the file protects those."""
+    whole = bootmap(name)
+    damaged = bytearray(whole)
+    for where, what in changes:
+        damaged[where % len(whole)] ^= what
+    _same_or_refused(whole, bytes(damaged))
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    name=st.sampled_from(SMALL),
+    table=st.integers(0, 40),
+    where=st.integers(0, 4095),
+    what=st.integers(1, 255),
+)
+def test_changed_tables_give_an_error_or_the_same_lines(
+    name: str, table: int, where: int, what: int
+) -> None:
+    whole = bootmap(name)
+    starts = [at for at in range(0, len(whole), 512) if whole[at : at + 4] == b"zIPL"]
+    damaged = bytearray(whole)
+    damaged[min(starts[table % len(starts)] + where % 512, len(whole) - 1)] ^= what
+    _same_or_refused(whole, bytes(damaged))
+
+
+@settings(deadline=None, max_examples=60)
+@given(name=st.sampled_from(SMALL), data=st.data())
+def test_blocks_that_were_moved_or_lost_are_noticed(name: str, data: st.DataObject) -> None:
+    whole = bootmap(name)
+    count = len(whole) // 512
+    at = data.draw(st.integers(0, count - 1)) * 512
+    source = data.draw(st.integers(0, count - 1)) * 512
+    put = data.draw(st.sampled_from([whole[source : source + 512], b"", bytes(512)]))
+    _same_or_refused(whole, whole[:at] + put + whole[at + 512 :])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.binary(max_size=6000), st.integers(0, 12))
+def test_any_bytes_are_a_bootmap_or_an_error(data: bytes, magics: int) -> None:
+    junk = bytearray(data.ljust(magics * 512, b"\0"))
+    for number in range(magics):
+        junk[number * 512 : number * 512 + 4] = b"zIPL"
+    with pytest.raises(BootmapError):
+        read_bootmap(bytes(junk))
+
+
+def _same_or_refused(whole: bytes, damaged: bytes) -> None:
+    try:
+        found = read_bootmap(damaged)
+    except BootmapError:
+        return
+    texts = [line.encode(errors="surrogateescape") for line in lines(read_bootmap(whole)) if line]
+    intact = all(damaged.count(text) == whole.count(text) for text in texts)
+    assert lines(found) <= lines(read_bootmap(whole)) or not intact
+
+
+def test_pointers_of_the_three_forms() -> None:
+    linear = struct.pack(">QHH4x", 335140, 512, 31)
+    legacy = struct.pack(">HHBHB8x", 0x0001, 0x0012, 7, 4096, 3)
+    newer = struct.pack(">LBB4xH4x", 0x10001, 2, 7, 3)
+
+    first = read_pointer(linear, PointerForm.LINEAR, 512)
+    second = read_pointer(legacy, PointerForm.ECKD, 4096)
+    third = read_pointer(newer, PointerForm.ECKD_LIST_DIRECTED, 4096)
+
+    assert first is not None
+    assert (first.address, first.count) == ((335140,), 32)
+    assert second == third
+    assert second is not None
+    assert second.addresses == ((0x10001, 2, 7), (0x10001, 2, 8), (0x10001, 2, 9), (0x10001, 2, 10))
+    assert read_pointer(bytes(16), PointerForm.LINEAR, 512) is None
+    assert (0x10001, 3, 1) in successors((0x10001, 2, 12))
+
+
+@pytest.mark.parametrize("form", PointerForm)
+def test_what_is_no_pointer(form: PointerForm) -> None:
+    with pytest.raises(ValueError, match="pointer to blocks of 512 bytes"):
+        read_pointer(b"\xff" * 16, form, 512)

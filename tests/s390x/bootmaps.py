@@ -1,0 +1,177 @@
+"""Boot records of every kind, written by the real zipl: what to install, on which kind of disk.
+
+zipl computes block pointers from the file system's mapping and from what it is told of the disk,
+and writes the IPL record to the base device. With a second loop device as that base, it also
+writes records for ECKD and FBA disks, which this machine does not have.
+"""
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from secboot.formats.bootmap import Bootmap
+from tests.s390x.real_zipl import Cell, kernel_stub
+from tests.s390x.zipl_output import Verdict
+
+_BASE_SIZE = 320 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class DiskKind:
+    """What zipl is told of the disk. `geometry` is ``cylinders,heads,sectors`` for ECKD."""
+
+    type: str
+    block_size: int
+    geometry: str = ""
+    offset: int = 0
+
+    def helper(self, base: str) -> str:
+        """The script that answers zipl's questions (see `real_zipl.HELPER`)."""
+        answers = [f"targetbase={base}", f"targettype={self.type}"]
+        answers += [f"targetgeometry={self.geometry}"] if self.geometry else []
+        answers += [f"targetblocksize={self.block_size}", f"targetoffset={self.offset}"]
+        return "#!/bin/sh\n" + "".join(f"echo {answer}\n" for answer in answers)
+
+
+DISKS = {
+    "scsi-512": DiskKind("SCSI", 512, offset=2048),
+    "scsi-4096": DiskKind("SCSI", 4096, offset=256),
+    "fba-512": DiskKind("FBA", 512, offset=2),
+    "eckd-ldl-4096": DiskKind("LDL", 4096, "800,15,12", 3),
+    "eckd-cdl-4096": DiskKind("CDL", 4096, "800,15,12", 24),
+    "eckd-cdl-512": DiskKind("CDL", 512, "2000,15,49", 98),
+}
+
+_VOLUME_LABEL = "VOL1VOL10X0100".encode("cp037").ljust(84, b"\x40")
+"""zipl 2.40 looks for a label on a disk of the compatible layout (vtoc_read_volume_label)."""
+_LABEL_BLOCK = 2
+
+_LONG = " ".join(
+    f"rd.zfcp=0.0.19{n:02x},0x500507630b1050{n:02x},0x4010400000000000" for n in range(60)
+)
+
+SECTION = """\
+[defaultboot]
+default=linux
+[linux]
+target=/boot
+image=/boot/vmlinuz
+ramdisk=/boot/initrd
+parameters="root=/dev/vda1 swiotlb=262144 mark=section"
+"""
+
+MENU = f"""\
+[defaultboot]
+defaultmenu=menu
+[first]
+target=/boot
+image=/boot/vmlinuz
+ramdisk=/boot/initrd
+parameters="root=/dev/vda1 prot_virt=1 console=${{CONSOLE}}"
+[second]
+target=/boot
+image=/boot/vmlinuz
+parameters='root="a b" quiet {_LONG[:700]}'
+[silent]
+target=/boot
+image=/boot/vmlinuz
+ramdisk=/boot/initrd
+:menu
+target=/boot
+7=first
+3=second
+12=silent
+default=3
+prompt=0
+"""
+
+MANY = "[defaultboot]\ndefaultmenu=many\n"
+MANY += "".join(
+    f"[s{n}]\ntarget=/boot\nimage=/boot/vmlinuz\nparameters=mark={n} {'x' * (n * 31)}\n"
+    for n in range(1, 29)
+)
+MANY += ":many\ntarget=/boot\n" + "".join(f"{n}=s{n}\n" for n in range(28, 0, -1))
+MANY += "default=17\nprompt=0\n"
+
+BLS_CONF = "[defaultboot]\ndefaultauto\ntarget=/boot\n"
+
+
+def _entry(title: str, version: str, options: str) -> bytes:
+    text = f"title {title}\nversion {version}\nlinux /boot/vmlinuz\ninitrd /boot/initrd\n"
+    return f"{text}options {options}\n".encode()
+
+
+_KERNEL = kernel_stub(4096) + bytes(range(1, 251)) * 400
+FILES: Mapping[str, bytes] = {
+    "boot/vmlinuz": _KERNEL,
+    "boot/initrd": b"ramdisk\n" * 9000,
+    "etc/ziplenv": b"CONSOLE=ttyS0\nSWIOTLB=swiotlb=262144\n",
+}
+
+SETUPS: Mapping[str, Mapping[str, bytes]] = {
+    "section": {"etc/zipl.conf": SECTION.encode()},
+    "menu": {"etc/zipl.conf": MENU.encode()},
+    "many": {"etc/zipl.conf": MANY.encode()},
+    "bls": {
+        "etc/zipl.conf": BLS_CONF.encode(),
+        "boot/loader/entries/a.conf": _entry("Linux A", "5.14.0-1", "root=/dev/vda1 quiet"),
+        "boot/loader/entries/b.conf": _entry(
+            "Linux B", "5.14.0-2", f"root=/dev/vda1 {_LONG[:800]}"
+        ),
+        "boot/loader/entries/c.conf": _entry("Linux C", "5.14.0-3", "root=/dev/vda1 ${SWIOTLB}"),
+    },
+}
+
+
+@contextlib.contextmanager
+def base_device() -> Iterator[str]:
+    """A loop device that stands for the disk that zipl writes the IPL record to."""
+    with tempfile.NamedTemporaryFile(prefix="secboot-base-") as image:
+        image.truncate(_BASE_SIZE)
+        command = ["losetup", "--find", "--show", image.name]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        device = done.stdout.strip()
+        try:
+            yield device
+        finally:
+            subprocess.run(["losetup", "--detach", device], check=True)
+
+
+def prepare(cell: Cell, base: str, kind: DiskKind) -> None:
+    """Tell the cell's zipl that its target is on a disk of this kind."""
+    node = cell.directory / base.lstrip("/")
+    if not node.exists():
+        os.mknod(node, 0o060600, Path(base).stat().st_rdev)
+    if kind.type == "CDL":
+        with Path(base).open("r+b") as device:
+            device.seek(_LABEL_BLOCK * kind.block_size)
+            device.write(_VOLUME_LABEL)
+    helper = cell.directory / "usr/lib/s390-tools/zipl_helper.loop"
+    helper.write_text(kind.helper(base))
+    helper.chmod(0o755)
+
+
+def install(cell: Cell, setup: str, *options: str) -> tuple[Verdict, bytes]:
+    """Install a set-up for real; zipl's own account of it, and the bootmap."""
+    cell.fill_with({**FILES, **SETUPS[setup]})
+    verdict = cell.install(*options)
+    assert verdict.accepted, verdict.output
+    return verdict, (cell.directory / "boot/bootmap").read_bytes()
+
+
+Reading = list[tuple[int, bool, str]]
+"""Each entry's menu number (0 without a menu), whether it is the default, and its line."""
+
+
+def said_by_zipl(verdict: Verdict) -> Reading:
+    """What zipl says it installed."""
+    return [(e.number or 0, e.default, e.parmline or "") for e in verdict.entries]
+
+
+def read_by_secboot(bootmap: Bootmap) -> Reading:
+    """What secboot reads in the bootmap."""
+    return [(max(p.numbers), p.is_default, p.parmline or "") for p in bootmap.programs]

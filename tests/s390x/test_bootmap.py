@@ -1,0 +1,70 @@
+"""secboot reads in the real zipl's bootmaps what zipl says it wrote."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from secboot.formats.bootmap import read_bootmap
+from tests.s390x import bootmaps
+from tests.s390x.bootmaps import DISKS, SETUPS
+from tests.s390x.loop_disk import LoopDisk
+from tests.s390x.real_zipl import Cell
+from tests.s390x.testbed import require_oracle, zipl_versions
+
+pytestmark = pytest.mark.oracle
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    require_oracle()
+    with bootmaps.base_device() as device:
+        yield device
+
+
+@pytest.fixture(scope="module", params=zipl_versions())
+def own_cell(request: pytest.FixtureRequest, loop_disk: LoopDisk) -> Cell:
+    """A cell that may lie about its disk."""
+    bed = require_oracle()
+    version: str = request.param
+    return Cell(
+        loop_disk.mount / f"bootmap-{version}", bed.zipl[version], bed.shell, loop_disk, version
+    )
+
+
+@pytest.mark.parametrize("disk", DISKS)
+@pytest.mark.parametrize("setup", SETUPS)
+def test_the_record_says_what_zipl_said(own_cell: Cell, base: str, disk: str, setup: str) -> None:
+    bootmaps.prepare(own_cell, base, DISKS[disk])
+
+    verdict, data = bootmaps.install(own_cell, setup)
+
+    found = read_bootmap(data)
+    assert bootmaps.read_by_secboot(found) == bootmaps.said_by_zipl(verdict)
+    assert found.block_size == DISKS[disk].block_size
+
+
+def test_kernels_inside_the_bootmap_and_kernels_in_pieces(own_cell: Cell, base: str) -> None:
+    bootmaps.prepare(own_cell, base, DISKS["scsi-4096"])
+    inside, data = bootmaps.install(own_cell, "menu", "--add-files")
+    assert bootmaps.read_by_secboot(read_bootmap(data)) == bootmaps.said_by_zipl(inside)
+
+    own_cell.fill_with({**bootmaps.FILES, **SETUPS["menu"]})
+    _scatter(own_cell.directory / "boot" / "initrd")
+    verdict = own_cell.install()
+
+    found = read_bootmap((own_cell.directory / "boot/bootmap").read_bytes())
+    assert bootmaps.read_by_secboot(found) == bootmaps.said_by_zipl(verdict)
+
+
+def _scatter(path: Path) -> None:
+    """Give a file more extents than one block of a segment table has room for."""
+    path.unlink()
+    with path.open("wb") as file:
+        for number in range(300):
+            # A hole after each block: what is written apart stays apart.
+            file.seek(number * 8192)
+            file.write(os.urandom(4096))
+    subprocess.run(["sync", "-f", path], check=True)
