@@ -34,5 +34,5 @@ def test_the_demo_runs_on_s390x(pyz: Path, tmp_path: Path) -> None:
     assert result.output("version").startswith("secboot ")
     for name in ("demo", "apply", "again"):
         assert result.status(name) == 0, result.output(name)
-    assert "Wrote 3 files" in result.output("apply")
+    assert "Undo with: secboot rollback 1" in result.output("apply")
     assert "Nothing to do" in result.output("again")

@@ -97,7 +97,7 @@ def test_pip_installs_it_into_an_empty_environment(wheel: Path, tmp_path: Path) 
     for words, expected in (
         (["--version"], f"secboot {secboot.__version__}\n"),
         (["demo", machine], "Wrote"),
-        (["apply", "guest", "--root", machine], "Wrote 3 files"),
+        (["apply", "guest", "--root", machine], "Undo with: secboot rollback 1"),
         (["apply", "guest", "--root", machine], "Nothing to do"),
     ):
         done = run(secboot_program, *words, cwd=tmp_path)
