@@ -15,14 +15,23 @@ from secboot.cli.errors import guarded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-app = typer.Typer(
-    name="secboot",
-    help="Declarative boot configuration for IBM Secure Execution on IBM Z and LinuxONE.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMPLETION = "_SECBOOT_COMPLETE"
+"""Set by a shell that asks for completions (Typer names it after the program)."""
+
+
+def application(words: Sequence[str]) -> typer.Typer:
+    """Return the application for a command line, with the verbs that it needs (`verbs.register`)."""
+    app = typer.Typer(
+        name="secboot",
+        help="Declarative boot configuration for IBM Secure Execution on IBM Z and LinuxONE.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(options)
+    verbs.register(app, () if COMPLETION in os.environ else words)
+    return app
 
 
 def _print_version(value: bool) -> None:
@@ -31,7 +40,6 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool,
@@ -47,9 +55,6 @@ def options(
     _ = version, debug
 
 
-verbs.register(app)
-
-
 def run(words: Sequence[str]) -> int:
     """Run one command line and return its exit code; everything that goes wrong becomes text."""
     for stream in (sys.stdout, sys.stderr):
@@ -61,7 +66,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(application(words))
     try:
         result = command.main(list(words), prog_name="secboot", standalone_mode=False)
     except typer.Abort:

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.state_directory import StateDirectory
-from secboot.checkpoint.store import Checkpoint, CheckpointStore
 from secboot.errors import RefusedError
 from secboot.machine.root import Root
-from secboot.report.history import file_diff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from secboot.checkpoint.store import Checkpoint, CheckpointStore
 
 
 def read_checkpoints(
@@ -32,6 +32,8 @@ def read_checkpoints(
 
 def read_diffs(root: Path, state_dir: Path | None, checkpoint: Checkpoint) -> tuple[str, ...]:
     """Return what a checkpoint's change did to each of its files."""
+    from secboot.report.history import file_diff
+
     with _store(root, state_dir) as store:
         if store is None:
             return ()
@@ -50,11 +52,14 @@ def _store(root: Path, state_dir: Path | None) -> Iterator[CheckpointStore | Non
     with Root(root) as tree:
         directory = StateDirectory(tree, state_dir)
         try:
-            store = CheckpointStore.existing(directory)
-            try:
+            state = directory.open()
+            if state is None:
+                yield None
+                return
+            # Where nothing was ever applied, what reads checkpoints isn't needed either.
+            from secboot.checkpoint.store import CheckpointStore
+
+            with CheckpointStore(state) as store:
                 yield store
-            finally:
-                if store is not None:
-                    store.close()
         finally:
             directory.close()

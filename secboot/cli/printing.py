@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,8 @@ def print_text(text: str) -> None:
 
 def print_json(document: dict[str, Any]) -> None:
     """Write one JSON document; anything but ASCII is escaped, so that every byte survives."""
+    import json
+
     print_text(json.dumps(document, indent=2) + "\n")
 
 
@@ -47,6 +48,8 @@ def print_plan(plan: Plan, output: Output, *, diffs: bool) -> None:
 
 def save_plan(plan: Plan, path: Path) -> None:
     """Write a plan to a file of the user, readable by its owner: it holds boot files."""
+    import json
+
     from secboot.report.plan_json import plan_document
 
     text = json.dumps(plan_document(plan), indent=2) + "\n"
@@ -61,6 +64,8 @@ def save_plan(plan: Plan, path: Path) -> None:
 
 def load_plan(path: Path) -> Plan:
     """Read a plan that `save_plan` wrote."""
+    import json
+
     from secboot.errors import ParseError
     from secboot.report.plan_json import plan_from_document
 
