@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.bls_scan import BlsField, BlsKey, BlsScan, meaning_of, scan_entry
@@ -25,8 +25,7 @@ _FIELD = re.compile(r"[ \t\0]*([0-9A-Za-z_-]+)([ \t]+)([^\n]*)")
 _VERSION = re.compile(r"version[ \t]+([^ \t\n][^\n]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class BlsLine:
+class BlsLine(NamedTuple):
     """One line with all of its characters, its newline included; `number` counts from 1.
 
     A field has a `key`, a `meaning` if zipl takes something from it, and a value from

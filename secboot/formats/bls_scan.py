@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from secboot.formats.problem import SyntaxProblem
 
@@ -27,8 +27,7 @@ class BlsKey(StrEnum):
     INITRD = "initrd"
 
 
-@dataclass(frozen=True, slots=True)
-class BlsField:
+class BlsField(NamedTuple):
     """One field as zipl reads it.
 
     `key` is written as in the file; `meaning` is the key that zipl takes it for, or None if
@@ -42,8 +41,7 @@ class BlsField:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class BlsScan:
+class BlsScan(NamedTuple):
     """What zipl takes from an entry: fields in its order, and what it refuses."""
 
     fields: tuple[BlsField, ...]

@@ -23,7 +23,7 @@ byte never gets as far. `secboot.kernel.encoding` is where such lines are recogn
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secboot.errors import ParseError, RefusedError
 
@@ -34,8 +34,7 @@ _WORD = re.compile(r'(?:[^ \t\n\v\f\r"]++|"[^"]*+(?:"|\Z))++')
 _END_OF_PARAMETERS = "--"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One word of the line.
 
     `name` and `value` are what the kernel sees, without the quotes that it removes. A `value`
@@ -52,8 +51,7 @@ class Parameter:
     after_dashdash: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CommandLine:
+class CommandLine(NamedTuple):
     """A line and what the kernel reads in it. Made by `parse`; every edit gives a new one."""
 
     text: str

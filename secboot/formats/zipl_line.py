@@ -8,8 +8,8 @@ Characters are classed as in the C locale: a blank is a space or a tab, and no b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from secboot.errors import RefusedError
 from secboot.formats.problem import SyntaxProblem
@@ -69,8 +69,7 @@ class Quoting(StrEnum):
     SINGLE = "'"
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A value: `text` as zipl takes it, and where it stands.
 
     `start` and `end` are offsets in the line's text and leave the quotes out. zipl keeps
@@ -83,8 +82,7 @@ class Value:
     quoting: Quoting
 
 
-@dataclass(frozen=True, slots=True)
-class ConfLine:
+class ConfLine(NamedTuple):
     """One line of zipl.conf with all of its characters, its newline included.
 
     `number` counts from 1. `name` is the name of a section or menu heading, `keyword` that

@@ -7,8 +7,7 @@ turns every parameter into rubbish. A NUL byte ends the line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import RefusedError
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """Why a line can't be judged or edited; `column` is where, in characters from 1."""
 
     reason: str

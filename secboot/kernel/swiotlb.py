@@ -9,9 +9,8 @@ for a Secure Execution guest only (``pv_init()``, ``arch/s390/mm/init.c``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
@@ -41,8 +40,7 @@ class Generation(StrEnum):
     """Up to a power of two, and to at least 128 blocks for each area."""
 
 
-@dataclass(frozen=True, slots=True)
-class SwiotlbValue:
+class SwiotlbValue(NamedTuple):
     """What one occurrence says. `ignored` is the text that the kernel skips: ``M`` in 512M."""
 
     blocks: int | None
@@ -52,8 +50,7 @@ class SwiotlbValue:
     ignored: str
 
 
-@dataclass(frozen=True, slots=True)
-class SwiotlbReading:
+class SwiotlbReading(NamedTuple):
     """What all occurrences of a line come to.
 
     `blocks` is the buffer's size after rounding, in blocks of 2 KiB, as if nothing said

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 
 class EntryScope(StrEnum):
@@ -14,8 +14,7 @@ class EntryScope(StrEnum):
     DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
-class EntrySelection:
+class EntrySelection(NamedTuple):
     """Every entry, or the default one, narrowed by the patterns and by `rescue`.
 
     `include` and `exclude` match an entry's name, which is its section in zipl.conf or its

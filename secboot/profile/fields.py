@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from secboot.profile.entries import EntryScope
 from secboot.profile.profile import Role
@@ -27,8 +27,7 @@ class Kind(StrEnum):
     ENTRIES = "one word, or a mapping"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One key: what it holds, what it means, and `default`, what holds without it."""
 
     key: str

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secboot.errors import Location, ParseError
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileProblem:
+class ProfileProblem(NamedTuple):
     """One thing that is wrong, or a warning: what, where, and what was probably meant."""
 
     message: str

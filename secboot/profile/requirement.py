@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.kernel.encoding import require_editable, unreadable
 
@@ -13,16 +13,14 @@ if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """Whether a line meets a requirement, and why: `reason` is one short sentence."""
 
     met: bool
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Caution:
+class Caution(NamedTuple):
     """Why what is required may not be what is wanted, and what may be better."""
 
     message: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from secboot.profile.wish import Operator, Wish
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """One way to ask for a parameter: its meaning, an example, and what its values look like.
 
     `schema` is the JSON Schema of one value; `example` the YAML that stands behind the
@@ -34,8 +32,7 @@ class MakeRequirement(Protocol):
         """Make the requirement of a wish whose operator is one of the forms."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterRules:
+class ParameterRules(NamedTuple):
     """What can be asked of one parameter, or of all that have no rules of their own.
 
     `details` is a paragraph for the reference page.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from secboot.errors import UsageError
 from secboot.profile.fields import PROFILE_NAME_PATTERN
@@ -32,8 +31,7 @@ class ProfileFiles(Protocol):
         """The names in a directory; none if there is no such directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileText:
+class ProfileText(NamedTuple):
     """A profile that was found: its name, its path as messages show it, and its text."""
 
     name: str
@@ -76,8 +74,7 @@ def find_by_name(name: str, files: ProfileFiles, without: Collection[str]) -> Pr
     return ProfileText(name, path, text) if text is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A profile's name and path; `hidden` if the same name comes earlier in the search."""
 
     name: str

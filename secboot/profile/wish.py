@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from secboot.errors import Location
@@ -31,8 +30,7 @@ class Operator(StrEnum):
     ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """One parameter of a profile, named at `location`.
 
     `values` is empty for PRESENT and ABSENT, has one or more for INCLUDES, else exactly one.

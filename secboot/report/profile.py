@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from secboot.report.plan_json import location_document
 from secboot.visible import visible
@@ -18,8 +17,7 @@ LIST_SCHEMA = "secboot/profiles/1"
 SCHEMA = "secboot/profile/1"
 
 
-@dataclass(frozen=True, slots=True)
-class ListedProfile:
+class ListedProfile(NamedTuple):
     """One line of the list: `problem` says why a profile can't be used, if it can't."""
 
     name: str

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.zipl.entry import EntryKind
 
@@ -23,8 +22,7 @@ _LEGACY_PARAMETER_AREA = 896
 _ADDRESS_MASK = (1 << 64) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(NamedTuple):
     name: str
     address: int
     size: int

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_line import Keyword
@@ -34,4 +33,4 @@ def _resolved(token: Token, target: str, files: FileLookup) -> Token:
     path, _ = split_address(token.text)
     if files.look(path).readable or not files.look(target + path).readable:
         return token
-    return replace(token, text=target + token.text)
+    return token._replace(text=target + token.text)

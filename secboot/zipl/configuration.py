@@ -7,8 +7,7 @@ would look at devices or at its own rights, this does not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location
 from secboot.formats.bls_entry import BlsEntry
@@ -37,16 +36,14 @@ if TYPE_CHECKING:
     from secboot.zipl.version import ZiplVersion
 
 
-@dataclass(frozen=True, slots=True)
-class ConfFile:
+class ConfFile(NamedTuple):
     """The text of zipl.conf and its path, for messages."""
 
     path: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class BlsFile:
+class BlsFile(NamedTuple):
     """The text of one file of the BLS directory and its path; its name decides its order."""
 
     path: str
@@ -58,8 +55,7 @@ class BlsFile:
         return self.path.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class BootConfiguration:
+class BootConfiguration(NamedTuple):
     """What zipl makes of it all.
 
     `bls` are the BLS entries in zipl's order, the newest first. `problems` are violations
@@ -152,7 +148,7 @@ def _scan(
             findings.error(code, problem.message, problem.location(entry.path))
         tokens += entry_tokens(entry)
         if inherited is not None:
-            tokens.append(replace(inherited, line=0, entry=entry))
+            tokens.append(inherited._replace(line=0, entry=entry))
     return TokenList(tokens)
 
 
@@ -204,7 +200,7 @@ def _mark(entries: dict[int, BootEntry], placements: Sequence[Placement]) -> dic
     for placement in reversed(placements):
         entry = marked[placement.heading]
         default = entry.is_default or placement.is_default
-        marked[placement.heading] = replace(
-            entry, menu_position=placement.position, is_default=default
+        marked[placement.heading] = entry._replace(
+            menu_position=placement.position, is_default=default
         )
     return marked

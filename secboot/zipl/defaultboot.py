@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
@@ -101,7 +100,7 @@ def build_automenu(tokens: TokenList, findings: Findings) -> TokenList:
     _report_leading(tokens, findings)
     boot = read_section(tokens, heading, findings)
     inherited = [
-        replace(boot.keywords[word], line=0) for word in TARGET_KEYWORDS if word in boot.keywords
+        boot.keywords[word]._replace(line=0) for word in TARGET_KEYWORDS if word in boot.keywords
     ]
     result: list[Token] = []
     entries: list[Token] = []
@@ -161,9 +160,9 @@ def _automenu(
     default = boot.keywords.get(Keyword.DEFAULT)
     positions = [i for i, entry in enumerate(entries, 1) if default and entry.text == default.text]
     if default is not None and positions:
-        menu.append(replace(default, line=0, text=str(positions[-1])))
+        menu.append(default._replace(line=0, text=str(positions[-1])))
     copied = (Keyword.PROMPT, Keyword.TIMEOUT, Keyword.SECURE)
-    menu += [replace(boot.keywords[word], line=0) for word in copied if word in boot.keywords]
+    menu += [boot.keywords[word]._replace(line=0) for word in copied if word in boot.keywords]
     menu += inherited
     menu += [
         Token(TokenKind.NUMBER, entry.text, 0, entry.location, number=number)

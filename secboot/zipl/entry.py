@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.formats.parmfile import join_parameters
 from secboot.formats.text import byte_length
@@ -53,13 +52,12 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(NamedTuple):
     """A file that is loaded: its path as zipl will open it, and its load address if given."""
 
     path: str
     address: int | None
-    token: Token = field(repr=False)
+    token: Token
 
     @property
     def location(self) -> Location:
@@ -67,8 +65,7 @@ class Component:
         return self.token.location
 
 
-@dataclass(frozen=True, slots=True)
-class BootEntry:
+class BootEntry(NamedTuple):
     """One section of zipl.conf, or one BLS entry.
 
     `name` is the section's name or the BLS title; zipl knows no other. `line` counts from 1
@@ -122,8 +119,7 @@ class BootEntry:
         return byte_length(self.parmline or "")
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledEntry:
+class InstalledEntry(NamedTuple):
     """An entry that ``zipl`` without arguments installs.
 
     `position` is its number in the boot menu, None without a menu. `skipped` says that it

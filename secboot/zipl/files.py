@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 LEGACY_PARAMETER_LIMIT = 896
 """Longest parameter line, in bytes, for a kernel that does not say (zipl.h)."""
@@ -22,8 +21,7 @@ class FileKind(StrEnum):
     """A regular file that may not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(NamedTuple):
     """What is known of one path.
 
     `size` is in bytes. `max_parm_size` is, for a file of at least 0x10438 bytes, the

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
@@ -23,8 +23,7 @@ _MIN_IMAGE_SIZE = 0x10430 + 8
 _SECURE_VALUES = {"auto", "0", "1"}
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """That the section at `heading` is installed: where in the menu, and whether by default.
 
     `position` is None without a menu. `skipped` says that it is left out because it is
@@ -129,7 +128,7 @@ class Job:
             if skipped and index == default:
                 self.findings.error("default-ignored", self._ignored_default, at.location)
             is_default = member.position == default
-            result.append(replace(member, is_default=is_default, skipped=skipped))
+            result.append(member._replace(is_default=is_default, skipped=skipped))
         return tuple(result)
 
     @property
@@ -187,7 +186,7 @@ class Job:
                 return skipped
             case EntryKind.TAPE_IPL:
                 self._check_device(keywords, Keyword.TAPE, "Tape device", entry)
-                self._check_kernel(replace(entry, optional=False), may_skip=False)
+                self._check_kernel(entry._replace(optional=False), may_skip=False)
                 check_addresses(entry, self.files, self.version, self.findings)
             case EntryKind.SEGMENT:
                 self._check_list(keywords, Keyword.SEGMENT, "Segment file", entry)

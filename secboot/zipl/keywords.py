@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.formats.zipl_line import Keyword
 
@@ -63,8 +62,7 @@ class SectionType(StrEnum):
     MVDUMP = "multi-volume dump"
 
 
-@dataclass(frozen=True, slots=True)
-class KeywordRules:
+class KeywordRules(NamedTuple):
     """Keywords that must, and that may, stand in a section; all others must not."""
 
     required: frozenset[Keyword]

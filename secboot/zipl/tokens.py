@@ -7,10 +7,9 @@ got lost continues the section before it. Keeping zipl's shape keeps its verdict
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location
 from secboot.formats.bls_scan import BlsKey
@@ -33,8 +32,7 @@ class TokenKind(StrEnum):
     FLAG = "keyword"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token; `text` is a heading's name or an assignment's value.
 
     `line` is zipl's line number: 0 for all that does not stand in zipl.conf. `location` is

@@ -7,13 +7,12 @@ features earlier, as patches. The comparison with real binaries covers 2.16 and 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _PATTERN = re.compile(r"\bversion\s+(\d+)\.(\d+)(?:\.(\d+))?")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ZiplVersion:
+class ZiplVersion(NamedTuple):
     """A release of s390-tools, such as 2.40.0."""
 
     major: int
