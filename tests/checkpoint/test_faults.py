@@ -79,7 +79,8 @@ FAULTS = (
     Fault("SIGTERM", "signal=SIGTERM"),
     # The same way through the program.
     Fault("SIGINT", "signal=SIGINT", verbs=frozenset({"apply", "recover committed"})),
-    Fault("EIO", "error=EIO", calls=frozenset(HARMLESS)),
+    Fault("EIO", "error=EIO"),
+    Fault("EIO on reading", "error=EIO", calls=READING, verbs=frozenset({"apply", "rollback"})),
     Fault("ENOSPC", "error=ENOSPC"),
     # The same way through the program as ENOSPC, so not from every start.
     Fault("EDQUOT", "error=EDQUOT", verbs=MAIN_VERBS),
@@ -147,14 +148,14 @@ def test_every_call(
                 cases.append(Case(verb.split()[0], scene, str(tree), call, at))
 
     injections = calls.injections(fault.calls, fault.injected)
-    results = run_cases(
+    outcomes = run_cases(
         cases, calls.skips(cases), ["-o", "/dev/null", *injections, *fault.options], workplace
     )
 
     wrong = [
         f"{case} ({verb}): {problem}"
-        for verb, case, result in zip(verbs, cases, results, strict=True)
-        for problem in problems_of(case, verb, templates[case.scene, verb], result)
+        for verb, case, outcome in zip(verbs, cases, outcomes, strict=True)
+        for problem in problems_of(case, verb, templates[case.scene, verb], outcome.status)
     ]
     assert not wrong, "\n".join(wrong)
     request.node.user_properties.append((FAULT_CASES, len(cases)))

@@ -43,12 +43,11 @@ def traced(
     """The system calls of a verb."""
     case = Case(verb, scene.name, str(tree), "fsync", 1)
     prefix = workplace / "trace"
-    (status,) = run_cases(
+    (outcome,) = run_cases(
         [case], [0], ["-ff", "-y", "-x", "-s", "1000000", "-o", str(prefix), *options], workplace
     )
-    assert status == ExitCode.OK
-    child = max(workplace.glob("trace.*"), key=lambda file: int(file.suffix[1:]))
-    return child.read_text().splitlines()
+    assert outcome.status == ExitCode.OK
+    return Path(f"{prefix}.{outcome.pid}").read_text().splitlines()
 
 
 def start(scene: Scene, verb: str, tree: Path) -> None:

@@ -76,10 +76,18 @@ class Calls:
         return [self.when(case.call) - case.at for case in cases]
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """The process of a case, and its exit status (minus the signal that killed it)."""
+
+    pid: int
+    status: int
+
+
 def run_cases(
     cases: list[Case], skips: list[int], options: list[str], workplace: Path
-) -> list[int]:
-    """The exit status of each case (minus the signal that killed it), in their order.
+) -> list[Outcome]:
+    """What became of each case, in their order.
 
     `options` are strace's, those of `Calls.injections` among them.
     """
@@ -105,21 +113,22 @@ def run_cases(
         ],
         check=True,
     )
-    found: list[int] = json.loads(results.read_text())
-    return found
+    return [Outcome(*outcome) for outcome in json.loads(results.read_text())]
 
 
 def count_calls(cases: list[Case], workplace: Path) -> Calls:
     """How often each case, run without a fault, makes each system call."""
     prefix = workplace / "trace"
     undisturbed = [replace(case, call="fsync") for case in cases]
-    run_cases(undisturbed, [0] * len(cases), ["-ff", "-o", str(prefix)], workplace)
-    # Process ids go up from case to case; the first is that of the zygote itself.
-    traces = {int(file.suffix[1:]): file for file in workplace.glob("trace.*")}
-    counts = [
-        Counter(line.partition("(")[0] for line in traces[pid].read_text().splitlines())
-        for pid in sorted(traces)
-    ]
-    for file in traces.values():
+    outcomes = run_cases(undisturbed, [0] * len(cases), ["-ff", "-o", str(prefix)], workplace)
+    counted = {
+        int(file.suffix[1:]): Counter(
+            line.partition("(")[0] for line in file.read_text().splitlines()
+        )
+        for file in workplace.glob("trace.*")
+    }
+    for file in workplace.glob("trace.*"):
         file.unlink()
-    return Calls(counts[0], counts[1:])
+    by_case = [counted.pop(outcome.pid) for outcome in outcomes]
+    (start_up,) = counted.values()
+    return Calls(start_up, by_case)

@@ -56,7 +56,8 @@ def main() -> None:
     Path(sys.argv[2]).write_text(json.dumps(results))
 
 
-def _in_child(case: dict[str, str | int]) -> int:
+def _in_child(case: dict[str, str | int]) -> tuple[int, int]:
+    """The process id of the case, and the exit status that it ended with."""
     child = os.fork()
     if child == 0:
         code = 70
@@ -69,7 +70,7 @@ def _in_child(case: dict[str, str | int]) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child, os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 if __name__ == "__main__":
