@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
+from secboot.report.matching import LineMatcher
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from secboot.plan.model import FileChange
 
 NO_NEWLINE = "\\ No newline at end of file"
+CONTEXT_LINES = 3
 
 
 def unified_diff(
@@ -30,15 +31,36 @@ def unified_diff(
 
 def _lines(change: FileChange, old_name: str, new_name: str) -> Iterator[str]:
     old, new = _split(change.before), _split(change.after)
-    for line in difflib.unified_diff(old, new, old_name, new_name, lineterm=""):
-        if line.startswith(("---", "+++", "@@")) and not line.endswith("\n"):
-            yield line
-            continue
+    if old == new:
+        return
+    yield f"--- {old_name}"
+    yield f"+++ {new_name}"
+    for group in LineMatcher(old, new).get_grouped_opcodes(CONTEXT_LINES):
+        first, last = group[0], group[-1]
+        yield f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@"
+        for tag, old_start, old_end, new_start, new_end in group:
+            if tag == "equal":
+                yield from _marked(" ", old[old_start:old_end])
+            else:
+                yield from _marked("-", old[old_start:old_end])
+                yield from _marked("+", new[new_start:new_end])
+
+
+def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
+    for line in lines:
         if line.endswith("\n"):
-            yield visible(line[:-1])
+            yield visible(mark + line[:-1])
         else:
-            yield visible(line)
+            yield visible(mark + line)
             yield NO_NEWLINE
+
+
+def _range(start: int, end: int) -> str:
+    """Return lines `start` to `end`, which count from 0, as the head of a hunk has them."""
+    length = end - start
+    if length == 1:
+        return str(start + 1)
+    return f"{start + 1 if length else start},{length}"
 
 
 def _split(data: bytes) -> list[str]:
