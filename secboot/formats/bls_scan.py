@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from secboot.formats.problem import SyntaxProblem
@@ -52,6 +53,7 @@ _FIELD = re.compile(rb"([0-9A-Za-z_-]*)([ \t]*)([^\n]*)")
 _SKIPPED = re.compile(rb"[ \t\n\0]*(?:#[^\n]*[ \t\n\0]*)*")
 
 
+@lru_cache(maxsize=256)
 def meaning_of(key: str) -> BlsKey | None:
     """Return what zipl takes `key` for.
 

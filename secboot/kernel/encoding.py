@@ -29,6 +29,8 @@ def unreadable(text: str) -> Unreadable | None:
     `text` is a line decoded as UTF-8 with surrogate escapes: a stray byte counts like any
     other character that isn't ASCII.
     """
+    if text.isascii() and "\0" not in text:
+        return None
     for column, character in enumerate(text, start=1):
         if character == "\0":
             return Unreadable(
