@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.kernel import prot_virt
 from secboot.kernel.cpuinfo import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
 from secboot.kernel.release import FIRST_WITH_PROT_VIRT
 from secboot.kernel.sysinfo import Level
@@ -93,9 +95,22 @@ def _no_hosting(running: RunningSystem) -> list[Advice]:
         Advice(f"the kernel says: {text}", "give the LPAR more memory, or ask IBM support")
         for text in running.messages.failures[:1]
     ]
-    return found or [
-        Advice("the kernel was not booted with prot_virt=1", f"see the stages before; {REBOOT}")
-    ]
+    return found or [_silent_refusal(running)]
+
+
+def _silent_refusal(running: RunningSystem) -> Advice:
+    """Since 5.15 the kernel does not say why it leaves hosting off."""
+    line = CommandLine.parse(running.command_line or "")
+    if not prot_virt.enabling(line):
+        return Advice("the kernel was not booted with prot_virt=1", f"see above; {REBOOT}")
+    if not running.ultravisor.present:
+        return Advice(
+            "this kernel was built without it (CONFIG_KVM)", "boot a kernel that can host guests"
+        )
+    return Advice(
+        "the kernel has the parameter and does not say why it leaves hosting off",
+        "look at: dmesg | grep -i -e prot_virt -e ultravisor",
+    )
 
 
 def _hardware(running: RunningSystem, level: Level) -> list[Advice]:

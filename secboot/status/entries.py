@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.machine.boot_record import program_of
-from secboot.plan.planner import reason_to_skip
+from secboot.plan.entries import reason_to_skip
 from secboot.status.model import Advice, EntryResults, Result, Stage, Verdict
 
 if TYPE_CHECKING:

@@ -1,0 +1,112 @@
+"""Machines for the tests of the stages: real bootmaps with their boot files, and made-up /proc and /sys."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from secboot.kernel.messages import KernelMessages
+from secboot.machine.discovery import Machine, discover
+from secboot.machine.new_kernel import new_kernel_inheritance
+from secboot.machine.profile_files import read_profile
+from secboot.machine.root import Root
+from secboot.machine.running import RunningSystem, read_running
+from secboot.status.assess import assess
+from secboot.status.model import RequirementResults, Stage, Status
+from tests.s390x.bootmaps import FILES, SETUPS
+from tests.trees import SAMPLES
+
+BOOTMAPS = Path(__file__).parents[1] / "data" / "bootmaps"
+_RECORDED = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A tree with boot files; with /proc and /sys it can be taken for the running system."""
+
+    tree: Path
+
+    def write(self, path: str, content: str | bytes) -> None:
+        """Write a file; boot files get an age such that the recorded bootmap is younger."""
+        target = self.tree / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.utime(target, (_RECORDED - 100, _RECORDED - 100))
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Edit a file, after zipl has run."""
+        target = self.tree / path
+        text = target.read_text()
+        assert old in text
+        target.write_text(text.replace(old, new))
+        os.utime(target, (_RECORDED + 100, _RECORDED + 100))
+
+    def machine(self) -> Machine:
+        """Read the boot configuration."""
+        with Root(self.tree) as root:
+            return discover(root)
+
+    def running(self, messages: KernelMessages) -> RunningSystem:
+        """Take the tree for the running system."""
+        with Root(self.tree) as root:
+            return read_running(root, messages, None)
+
+    def status(self, profile: str | None, messages: KernelMessages | None = None) -> Status:
+        """Judge all stages; with `messages` as the running system."""
+        machine = self.machine()
+        running = None if messages is None else self.running(messages)
+        line = None if running is None else running.command_line
+        with Root(self.tree) as root:
+            loaded = None if profile is None else read_profile(profile, root)
+            inheritance = new_kernel_inheritance(root, machine, line)
+        return assess(machine, loaded, inheritance, running)
+
+
+def log(*lines: str, complete: bool = True) -> KernelMessages:
+    """A kernel's log."""
+    return KernelMessages.read(lines, complete=complete)
+
+
+def make_scene(tree: Path, setup: str, recorded: str | None = "2.40.0-scsi-512") -> Scene:
+    """A machine on which zipl has installed the set-up, or with `recorded` None has not."""
+    scene = Scene(tree)
+    files: Mapping[str, bytes] = {**FILES, **SETUPS[setup]}
+    for path, content in files.items():
+        scene.write(path, content)
+    if recorded is not None:
+        bootmap = tree / "boot/bootmap"
+        bootmap.write_bytes(lzma.decompress((BOOTMAPS / f"{recorded}-{setup}.xz").read_bytes()))
+        os.utime(bootmap, (_RECORDED, _RECORDED))
+    return scene
+
+
+def add_system(
+    scene: Scene,
+    proc: str,
+    command_line: str,
+    uv: str | None = None,
+    release: str = "6.1.0-21-s390x",
+) -> None:
+    """Give the tree the /proc and /sys of a sample machine."""
+    for name in ("cpuinfo", "sysinfo"):
+        scene.write(f"proc/{name}", (SAMPLES / "proc" / proc / name).read_bytes())
+    scene.write("proc/cmdline", command_line + "\n")
+    scene.write("proc/sys/kernel/osrelease", release + "\n")
+    if uv is not None:
+        shutil.copytree(SAMPLES / "uv" / uv, scene.tree / "sys/firmware/uv")
+
+
+def only(status: Status) -> RequirementResults:
+    """The one requirement of a profile."""
+    (found,) = status.requirements
+    return found
+
+
+def verdicts(status: Status) -> str:
+    """All stages of the one requirement in one word: ``+-+-.?``."""
+    marks = {"met": "+", "missing": "-", "unknown": "?", "not-applicable": "."}
+    return "".join(marks[only(status).at(stage).verdict] for stage in Stage)

@@ -1,0 +1,172 @@
+"""What the samples of /proc, /sys/firmware/uv and dmesg come to, and the diagnosis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secboot.machine.root import Root
+from secboot.machine.ultravisor import read_ultravisor
+from secboot.status.model import Stage
+from tests.status.scenes import Scene, add_system, log, make_scene, only
+from tests.trees import SAMPLES
+
+HOST_LINE = "root=/dev/dasda1 prot_virt=1"
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return make_scene(tmp_path, "section")
+
+
+def effective(scene: Scene, profile: str, *lines: str, complete: bool = True) -> tuple[str, str]:
+    result = only(scene.status(profile, log(*lines, complete=complete))).at(Stage.EFFECTIVE)
+    causes = [advice.why for advice in result.advice]
+    return result.verdict.value, causes[0] if causes else result.reason
+
+
+@pytest.mark.parametrize(
+    ("proc", "uv", "verdict", "cause"),
+    [
+        ("z16-lpar-se-capable", "host-on-6.12", "met", "prot_virt_host is 1"),
+        ("z16-lpar-se-capable", "host-capable-param-missing", "missing", "does not say why"),
+        ("z16-lpar-se-capable", "host-5.10-no-flags", "unknown", "has no /sys/firmware/uv/prot"),
+        ("z16-lpar-se-capable", None, "missing", "built without it"),
+        ("z16-lpar-no-se-feature", None, "missing", "not enabled for this partition"),
+        ("s390-lpar", None, "unknown", "facilities are not known"),
+        ("s390-zvm", None, "unknown", "facilities are not known"),
+        ("s390-nested-virt", None, "missing", "must run in an LPAR; this system runs under KVM"),
+        ("z16-kvm-guest-unpack", None, "missing", "must run in an LPAR"),
+        ("z16-se-guest", "guest", "missing", "itself a Secure Execution guest"),
+    ],
+)
+def test_hosting(scene: Scene, proc: str, uv: str | None, verdict: str, cause: str) -> None:
+    add_system(scene, proc, HOST_LINE, uv)
+
+    found = effective(scene, "host", complete=False)
+
+    assert found[0] == verdict
+    assert cause in found[1]
+
+
+def test_a_line_without_the_parameter_is_the_cause(scene: Scene) -> None:
+    add_system(scene, "z16-lpar-se-capable", "quiet", "host-capable-param-missing")
+
+    assert effective(scene, "host") == ("missing", "the kernel was not booted with prot_virt=1")
+
+
+def test_an_old_kernel_is_named_as_the_cause(scene: Scene) -> None:
+    add_system(scene, "z16-lpar-se-capable", HOST_LINE, release="5.4.0-100")
+
+    assert effective(scene, "host") == ("missing", "kernel 5.4 is older than 5.7")
+
+
+@pytest.mark.parametrize(
+    ("sample", "verdict"),
+    [
+        ("host-ok-upstream", "met"),
+        ("host-ok-ubuntu-kmsg-id", "met"),
+        ("host-fail-all", "missing"),
+        ("guest-swiotlb", "missing"),
+    ],
+)
+def test_messages_decide_where_the_kernel_gives_no_indication(
+    scene: Scene, sample: str, verdict: str
+) -> None:
+    add_system(scene, "z16-lpar-se-capable", HOST_LINE, "host-5.10-no-flags")
+
+    lines = (SAMPLES / "dmesg" / sample).read_text().splitlines()
+
+    assert effective(scene, "host", *lines)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("proc", "uv", "verdict", "cause"),
+    [
+        ("z16-se-guest", "guest", "met", "512 MiB"),
+        ("z16-kvm-guest-unpack", None, "missing", "started from an ordinary kernel"),
+        ("s390-nested-virt", None, "missing", "host does not offer Secure Execution"),
+        ("z16-lpar-se-capable", "host-on-6.12", "missing", "this is an LPAR"),
+    ],
+)
+def test_bounce_buffer(scene: Scene, proc: str, uv: str | None, verdict: str, cause: str) -> None:
+    add_system(scene, proc, "swiotlb=262144", uv)
+    lines = (SAMPLES / "dmesg" / "guest-swiotlb").read_text().splitlines()
+
+    found = effective(scene, "guest", *lines)
+
+    assert found[0] == verdict
+    assert cause in found[1]
+
+
+def test_a_buffer_for_which_there_was_no_room(scene: Scene) -> None:
+    add_system(scene, "z16-se-guest", "swiotlb=524288", "guest")
+
+    found = effective(
+        scene,
+        "guest-large",
+        "software IO TLB: SWIOTLB bounce buffer size adjusted 524288 -> 262144 slabs",
+        "software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)",
+    )
+
+    assert found[0] == "missing"
+    assert "no room for 524288 blocks" in found[1]
+
+
+def test_the_size_from_debugfs_needs_no_log(scene: Scene) -> None:
+    add_system(scene, "z16-se-guest", "swiotlb=262144", "guest")
+    scene.write("sys/kernel/debug/swiotlb/io_tlb_nslabs", "262144\n")
+
+    assert effective(scene, "guest", complete=False)[0] == "met"
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "guest"),
+    [
+        ("guest", False, True),
+        ("host-on-6.12", True, False),
+        ("host-5.10-no-flags", None, None),
+        ("host-capable-param-missing", False, False),
+    ],
+)
+def test_an_indication_that_is_missing_is_not_zero(
+    scene: Scene, name: str, host: bool | None, guest: bool | None
+) -> None:
+    add_system(scene, "z16-se-guest", "", name)
+
+    with Root(scene.tree) as root:
+        found = read_ultravisor(root)
+
+    assert (found.present, found.host, found.guest) == (True, host, guest)
+    assert dict(found.query)["facilities"].count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("profile", "proc", "uv", "notice"),
+    [
+        ("host", "z16-kvm-guest-unpack", None, "a host profile, but this system is a guest: KVM"),
+        ("host", "z16-se-guest", "guest", "a host profile, but this is a Secure Execution guest"),
+        ("guest", "s390-lpar", None, "a guest profile, but this system runs in an LPAR: LPAR R35"),
+    ],
+)
+def test_the_wrong_role_is_told(
+    scene: Scene, profile: str, proc: str, uv: str | None, notice: str
+) -> None:
+    add_system(scene, proc, "", uv)
+
+    messages = [n.message for n in scene.status(profile, log()).notices if n.code == "role"]
+
+    assert len(messages) == 1
+    assert messages[0].startswith(notice)
+
+
+def test_notices_of_kdump_huge_pages_and_a_full_buffer(scene: Scene) -> None:
+    add_system(scene, "z16-lpar-se-capable", HOST_LINE, "host-on-6.12")
+    scene.write("proc/vmcore", "")
+    scene.write("sys/module/kvm/parameters/hpage", "1\n")
+
+    full = "virtio_blk virtio1: swiotlb buffer is full (sz: 4096 bytes), total 32768 (slots)"
+    codes = [n.code for n in scene.status("host", log(full)).notices]
+
+    assert codes == ["kdump", "huge-pages", "bounce-buffer-full"]

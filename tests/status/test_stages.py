@@ -1,0 +1,143 @@
+"""The five stages, from the first edit to the reboot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secboot.status.model import Stage, Status
+from tests.status.scenes import Scene, add_system, log, make_scene, only, verdicts
+
+LINE = "root=/dev/vda1 swiotlb=262144 mark=section"
+DEBIAN = 'ID=debian\nVERSION_ID="12"\n'
+SE_GUEST_LOG = log("software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)")
+
+
+def why(status: Status, stage: Stage) -> str:
+    return " / ".join(advice.why for advice in only(status).at(stage).advice)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    scene = make_scene(tmp_path, "section")
+    scene.write("etc/os-release", DEBIAN)
+    return scene
+
+
+def test_a_tree_that_is_not_running_reaches_installed(scene: Scene) -> None:
+    status = scene.status("guest")
+
+    assert verdicts(status) == "+++.."
+    assert only(status).at(Stage.RUNNING).reason == "not the running system"
+    assert status.notices == ()
+
+
+def test_a_secure_execution_guest_that_has_it_all(scene: Scene) -> None:
+    add_system(scene, "z16-se-guest", LINE, "guest")
+
+    status = scene.status("guest", SE_GUEST_LOG)
+
+    assert verdicts(status) == "+++++"
+    assert only(status).at(Stage.EFFECTIVE).reason == "the bounce buffer has 512 MiB"
+    assert status.origin == "it is the line of 'linux' in the boot record (the default)"
+
+
+def test_an_edit_that_zipl_has_not_seen_is_configured_and_not_installed(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "bls")
+    conf = "boot/loader/entries/a.conf"
+    scene.replace(conf, "quiet", "quiet swiotlb=262144")
+    scene.write("etc/secboot/profiles/a.yaml", "version: 1\nentries: {include: [Linux A]}\n"
+                "parameters: {swiotlb: {at_least: 512 MiB}}\n")  # fmt: skip
+
+    status = scene.status("a")
+
+    assert verdicts(status)[0::2] == "+-."
+    assert "older line" in only(status).at(Stage.INSTALLED).reason
+    assert [n.code for n in status.notices] == ["boot-record-stale"]
+    assert status.notices[0].message == ("/boot/bootmap holds another parameter line for 'Linux A'")
+
+
+def test_removed_from_the_files_the_record_still_has_it(scene: Scene) -> None:
+    scene.replace("etc/zipl.conf", " swiotlb=262144", "")
+
+    status = scene.status("guest")
+
+    assert verdicts(status) == "--+.."
+    assert "older line" in only(status).at(Stage.INSTALLED).reason
+
+
+def test_without_a_bootmap_nothing_is_installed(tmp_path: Path) -> None:
+    status = make_scene(tmp_path, "section", recorded=None).status("guest")
+
+    assert only(status).at(Stage.INSTALLED).verdict == "missing"
+    assert "zipl has never run" in only(status).at(Stage.INSTALLED).reason
+
+
+@pytest.mark.parametrize("content", [b"", b"zIPL" * 1000])
+def test_a_damaged_bootmap_is_unknown_and_its_age_the_fallback(
+    scene: Scene, content: bytes
+) -> None:
+    scene.write("boot/bootmap", content)
+    old = verdicts(scene.status("guest"))
+    scene.replace("etc/zipl.conf", "mark=section", "mark=edited")
+
+    younger = scene.status("guest")
+
+    assert old == "++?.."
+    assert verdicts(younger) == "++-.."
+    assert {"boot-record-stale", "boot-record-unreadable"} == {n.code for n in younger.notices}
+
+
+def test_a_replaced_kernel_makes_the_record_stale(scene: Scene) -> None:
+    scene.write("boot/vmlinuz", b"another kernel" * 9000)
+
+    status = scene.status("guest")
+
+    assert status.record.differences == ("was written before /boot/vmlinuz was replaced",)
+
+
+def test_before_the_reboot_the_running_line_lacks_it(scene: Scene) -> None:
+    add_system(scene, "z16-se-guest", "root=/dev/vda1 mark=section", "guest")
+
+    status = scene.status("guest", log())
+
+    assert verdicts(status) == "+++-?"
+    assert why(status, Stage.RUNNING).startswith("the system has not been IPLed since zipl ran")
+
+
+def test_on_red_hat_a_new_kernel_takes_the_file_or_the_running_line(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "bls")
+    scene.write("etc/os-release", 'ID="rhel"\nVERSION_ID="9.4"\n')
+    add_system(scene, "z16-se-guest", "swiotlb=262144 BOOT_IMAGE=2 initrd=x", "guest")
+    nobody = scene.status("guest")
+    by_running = scene.status("guest", log())
+    scene.write("etc/kernel/cmdline", "root=/dev/vda1\n")
+    by_file = scene.status("guest", log())
+
+    inherited = [only(s).at(Stage.INHERITED).verdict for s in (nobody, by_running, by_file)]
+    assert inherited == ["unknown", "met", "missing"]
+    assert by_running.inheritance.line == "swiotlb=262144"
+
+
+def test_other_distributions_are_not_known(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "section")
+    scene.write("etc/os-release", "ID=slackware\n")
+
+    assert only(scene.status("guest")).at(Stage.INHERITED).verdict == "unknown"
+
+
+def test_every_entry_counts(tmp_path: Path) -> None:
+    status = make_scene(tmp_path, "menu").status("host")
+
+    first, second, silent = status.entries
+    assert first.configured[0].verdict == first.installed[0].verdict == "met"
+    assert second.installed[0].verdict == silent.installed[0].verdict == "missing"
+    assert only(status).at(Stage.INSTALLED).reason.endswith("(2 of 3 boot entries)")
+
+
+def test_without_a_profile_there_is_nothing_to_require(scene: Scene) -> None:
+    status = scene.status(None)
+
+    assert (status.profile, status.requirements) == (None, ())
+    assert status.entries[0].recorded == LINE
