@@ -15,8 +15,8 @@ from secboot.checkpoint.recovery import RecoveryReport, recover, unfinished
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import FileChange
 from secboot.errors import RefusedError
-from secboot.machine.discovery import discover
-from secboot.plan.model import digest
+from secboot.machine.discovery import discover, find_layout
+from secboot.plan.model import EntryStatus, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.access import Commit, WriteAccess
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.machine.discovery import Machine
+    from secboot.machine.layout import Layout
     from secboot.machine.root import Root
     from secboot.plan.model import Plan
 
@@ -35,7 +36,7 @@ class Target:
 
     `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the
     user typed, `notice` tells the user a sentence while the work goes on. `log` gets one line
-    for the system's log about each change.
+    for the system's log about each change. `layout_name` is the layout that the user named.
     """
 
     root: Root
@@ -45,6 +46,12 @@ class Target:
     command: tuple[str, ...]
     notice: Callable[[str], None]
     log: Callable[[str], None] = lambda _: None
+    layout_name: str | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """How the boot is configured here."""
+        return find_layout(self.root, self.layout_name)
 
     @property
     def commit(self) -> Commit | None:
@@ -53,7 +60,7 @@ class Target:
 
     def discover(self) -> Machine:
         """Read the machine as it is now."""
-        return discover(self.root, self.environment)
+        return discover(self.root, self.environment, self.layout_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,11 @@ class ApplyResult:
         """Whether zipl has to run before the next IPL can use what changed."""
         return bool(self.plan.commands) and self.zipl is None
 
+    @property
+    def programs(self) -> tuple[tuple[str, ...], ...]:
+        """What writes the boot record here."""
+        return tuple(command.argv for command in self.plan.commands)
+
 
 def apply_plan(
     target: Target,
@@ -87,6 +99,7 @@ def apply_plan(
     made from is different by now. `show` gets the plan that is about to be followed.
     """
     first = saved if saved is not None else make_plan(target.discover())
+    first.require_applicable()
     due = first.files or (first.commands and target.zipl is not None)
     if not due and not _has_unfinished(target):
         if saved is not None:
@@ -106,9 +119,11 @@ def apply_plan(
         if saved is not None:
             require_unchanged(saved, machine)
         plan = saved if saved is not None else make_plan(machine)
+        plan.require_applicable()
         show(plan)
         facts.append(f"profile {plan.profile.name} ({plan.profile.digest[:12]})")
-        checkpoint, run = _apply(target, access, machine, plan)
+        again = make_plan if saved is None else None
+        checkpoint, run = _apply(target, access, machine, plan, again)
         facts.append(f"{len(plan.files)} files, checkpoint {checkpoint}")
         return ApplyResult(plan, checkpoint, run, recovered)
 
@@ -142,12 +157,17 @@ def _has_unfinished(target: Target) -> bool:
 
 
 def _apply(
-    target: Target, access: WriteAccess, machine: Machine, plan: Plan
+    target: Target,
+    access: WriteAccess,
+    machine: Machine,
+    plan: Plan,
+    again: Callable[[Machine], Plan] | None,
 ) -> tuple[str | None, ZiplRun | None]:
+    due = {command.argv for command in plan.commands}
     if not plan.files:
-        if not plan.commands or target.zipl is None:
+        if not due or target.zipl is None:
             return None, None
-        return None, target.zipl.install(access.lock.inherited)
+        return None, target.zipl.install(access.lock.inherited, due)
     changes = [
         FileChange(path=c.real_path, before=c.before, after=c.after, named=c.path)
         for c in plan.files
@@ -158,22 +178,37 @@ def _apply(
         _audit(target, plan),
         zipl=target.zipl,
         machine=machine,
-        verify=lambda: _verify(target, plan),
+        verify=lambda: _verify(target, plan, again),
+        needs_commit=bool(due),
     )
     return done.checkpoint, done.zipl
 
 
-def _verify(target: Target, plan: Plan) -> None:
-    """Read everything again and compare each entry's line with what was planned."""
+def _verify(target: Target, plan: Plan, again: Callable[[Machine], Plan] | None) -> None:
+    """Read everything again and compare each entry's line with what was planned.
+
+    Entries that another program generates are judged by planning `again`, if that has run.
+    """
     machine = target.discover()
-    planned = {(e.location.path, e.name): e.line_after for e in plan.entries}
-    found = {(e.path, e.name): e.parmline for e in machine.configuration.entries}
-    wrong = [name for (path, name), line in planned.items() if found.get((path, name)) != line]
+    found = {(e.path, e.name): _line(e.parmline) for e in machine.configuration.entries}
+    wrong = [
+        entry.name
+        for entry in plan.entries
+        if entry.status is not EntryStatus.GENERATED
+        and found.get((entry.location.path, entry.name)) != _line(entry.line_after)
+    ]
+    if not wrong and again is not None and machine.layout.generated and target.zipl is not None:
+        wrong = [" ".join(command.argv) for command in again(machine).commands]
     if wrong:
         raise RefusedError(
             f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",
             hint="something else works on the boot files; see `secboot history`",
         )
+
+
+def _line(text: str | None) -> str | None:
+    """A line that is added to a file with carriage returns ends in one, too."""
+    return None if text is None else text.removesuffix("\r")
 
 
 def _audit(target: Target, plan: Plan) -> Audit:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
-from secboot.machine.discovery import BLS_DIRECTORY
+from secboot.machine.discovery import BLS_DIRECTORY, ZIPLENV
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ def check_candidates(
     with _private_directory(root) as directory:
         bls = _write_entries(root, directory, machine, new_contents)
         conf = _write_conf(root, directory, machine, new_contents)
-        zipl.check(conf, bls)
+        zipl.check(conf, bls, _write_environment(root, directory, new_contents))
 
 
 def _write_entries(
@@ -53,6 +53,14 @@ def _write_entries(
         name = path.removeprefix(f"{BLS_DIRECTORY}/")
         root.write_new(f"{copies}/{name}", new_contents.get(path, contents[path]), 0o600)
     return copies
+
+
+def _write_environment(root: Root, directory: str, new_contents: Mapping[str, bytes]) -> str | None:
+    if ZIPLENV not in new_contents:
+        return None
+    candidate = f"{directory}/ziplenv"
+    root.write_new(candidate, new_contents[ZIPLENV], 0o600)
+    return candidate
 
 
 def _write_conf(

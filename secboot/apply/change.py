@@ -33,14 +33,18 @@ def change_files(
     zipl: Zipl | None,
     machine: Machine | None,
     verify: Callable[[], None],
+    needs_commit: bool = True,
 ) -> Changed:
     """Replace the files, write the boot record, and make sure of the result.
 
     Where `zipl` can run, it checks the candidates first (with what is known of the `machine`),
-    and writes the boot record afterwards. `verify` raises when the files do not say what they
-    should. On any failure everything is put back (`Transaction`).
+    and writes the boot record afterwards, unless nothing that it reads changes (`needs_commit`
+    False). `verify` raises when the files do not say what they should. On any failure everything
+    is put back (`Transaction`).
     """
-    if zipl is not None and machine is not None:
+    if not needs_commit:
+        zipl = None
+    if zipl is not None and zipl.is_direct and machine is not None:
         check_candidates(access.root, zipl, machine, _contents(changes))
     with Transaction.begin(access, changes, audit) as transaction:
         transaction.write_files()
@@ -49,7 +53,8 @@ def change_files(
             transaction.committing()
             run = zipl.install(access.lock.inherited)
         verify()
-        transaction.done({"zipl": "pending" if run is None else run.facts()})
+        pending = "pending" if needs_commit else "not-needed"
+        transaction.done({"zipl": pending if run is None else run.facts()})
         return Changed(transaction.checkpoint, run)
 
 

@@ -33,7 +33,8 @@ class RollbackResult:
 
     `undone` is the checkpoint that was gone back behind, None when an unfinished change was
     all there was to end. `files` are the paths that were put back, `checkpoint` the rollback's
-    own; both are empty when everything was as before already.
+    own; both are empty when everything was as before already. `programs` are what writes the
+    boot record here, if that is needed.
     """
 
     undone: str | None
@@ -41,11 +42,13 @@ class RollbackResult:
     checkpoint: str | None
     zipl: ZiplRun | None
     recovered: tuple[RecoveryReport, ...]
+    needs_commit: bool = True
+    programs: tuple[tuple[str, ...], ...] = ()
 
     @property
     def zipl_pending(self) -> bool:
         """Whether zipl has to run before the next IPL uses the old files."""
-        return bool(self.files) and self.zipl is None
+        return bool(self.files) and self.needs_commit and self.zipl is None
 
 
 def roll_back(
@@ -77,6 +80,7 @@ def roll_back(
         changes = reversal(access.store, access.root, found, force=force)
         if not changes:
             return RollbackResult(found.id, (), None, None, recovered)
+        needs_commit = any(target.layout.needs_commit(c.named or c.path) for c in changes)
         done = change_files(
             access,
             changes,
@@ -84,10 +88,11 @@ def roll_back(
             zipl=target.zipl,
             machine=_machine(target, changes),
             verify=lambda: None,
+            needs_commit=needs_commit,
         )
         facts.append(f"back behind checkpoint {found.id}, checkpoint {done.checkpoint}")
         files = tuple(change.named or change.path for change in changes)
-        return RollbackResult(found.id, files, done.checkpoint, done.zipl, recovered)
+        return RollbackResult(found.id, files, done.checkpoint, done.zipl, recovered, needs_commit)
 
 
 def _choose(target: Target, store: CheckpointStore, checkpoint: str | None) -> Checkpoint:

@@ -2,6 +2,7 @@
 
 On the running system zipl is run as it is; for another tree it is run inside it with chroot(8),
 which needs a kernel, or an emulator that the kernel knows (binfmt_misc), for its s390x programs.
+Where a layout has programs that generate zipl's input and then call it, these are run instead.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
-from secboot.machine.zipl_program import find_zipl
+from secboot.machine.runner import SEARCH_PATH
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from secboot.machine.root import Root
     from secboot.machine.runner import Completed, Runner
@@ -27,16 +28,29 @@ class ZiplFailedError(RefusedError):
     """zipl ran and reported a failure."""
 
 
+ZIPL = ("zipl",)
+
+
 @dataclass(frozen=True, slots=True)
 class ZiplRun:
-    """One run of zipl that succeeded."""
+    """One run of zipl, or of a layout's programs, that succeeded.
+
+    `argv` is that of the last program, `before` are those that ran before it; `duration` is that
+    of them all, in seconds.
+    """
 
     argv: tuple[str, ...]
     duration: float
+    before: tuple[tuple[str, ...], ...] = ()
 
     def facts(self) -> dict[str, object]:
         """Return what the journal remembers of it, as JSON values."""
-        return {"argv": list(self.argv), "status": 0, "seconds": round(self.duration, 3)}
+        facts: dict[str, object] = {
+            "argv": list(self.argv),
+            "status": 0,
+            "seconds": round(self.duration, 3),
+        }
+        return facts | {"before": [list(argv) for argv in self.before]} if self.before else facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +58,40 @@ class Zipl:
     """The zipl of one root. `chroot` is that root, or None for the running system.
 
     `environment` is what zipl needs of ours (``ZIPLCONF``); `timeout` is in seconds, for one run.
+    `programs` are what the layout runs to write the boot record, in order.
     """
 
     runner: Runner
     timeout: float
     chroot: str | None = None
     environment: Mapping[str, str] | None = None
+    programs: tuple[tuple[str, ...], ...] = (ZIPL,)
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether zipl itself reads the files that change, so that it can check candidates."""
+        return self.programs == (ZIPL,)
 
     def require_available(self, root: Root) -> None:
         """Raise RefusedError when zipl can't be run in its root; nothing has been changed yet."""
-        if self.chroot is None:
-            missing = None if self.runner.find("zipl") else "zipl is not installed here"
-        elif find_zipl(root) is None:
-            missing = f"zipl is not installed in {visible(self.chroot)}"
-        else:
-            missing = None if self.runner.find("chroot") else "chroot is not installed here"
-        if missing is not None:
-            raise RefusedError(
-                f"{missing}, so the boot record can't be written",
-                hint="install s390-tools there, or leave zipl for later with --no-zipl",
-            )
+        for name in dict.fromkeys(argv[0] for argv in self.programs):
+            missing = self._missing(root, name)
+            if missing is not None:
+                raise RefusedError(
+                    f"{missing}, so the boot record can't be written",
+                    hint=f"install what has {name}, or leave it for later with --no-zipl",
+                )
 
-    def check(self, conf: str, bls_directory: str | None) -> ZiplRun:
+    def _missing(self, root: Root, name: str) -> str | None:
+        if self.chroot is None:
+            return None if self.runner.find(name) else f"{name} is not installed here"
+        if not any(root.is_readable(f"{directory}/{name}") for directory in SEARCH_PATH):
+            return f"{name} is not installed in {visible(self.chroot)}"
+        return None if self.runner.find("chroot") else "chroot is not installed here"
+
+    def check(
+        self, conf: str, bls_directory: str | None, environment: str | None = None
+    ) -> ZiplRun:
         """Let zipl check candidate files without changing anything (zipl(8), --dry-run).
 
         Raises `ZiplFailedError` with zipl's own words when it refuses them.
@@ -73,14 +99,25 @@ class Zipl:
         words = ["zipl", "--dry-run", "--config", conf]
         if bls_directory is not None:
             words += ["--blsdir", bls_directory]
+        if environment is not None:
+            words.append(f"--environment={environment}")
         return self._run(words, (), "zipl refuses the new boot files")
 
-    def install(self, inherited: Sequence[int] = ()) -> ZiplRun:
+    def install(
+        self, inherited: Sequence[int] = (), only: Collection[tuple[str, ...]] | None = None
+    ) -> ZiplRun:
         """Write the boot record from the files as they are. Raises `ZiplFailedError`.
 
-        `inherited` are open files that zipl keeps: the lock lives as long as it does.
+        `inherited` are open files that zipl keeps: the lock lives as long as it does. Of the
+        layout's programs those in `only` are run, by default all.
         """
-        return self._run(["zipl"], inherited, "zipl failed")
+        runs = [
+            self._run(argv, inherited, f"{argv[0]} failed")
+            for argv in self.programs
+            if only is None or argv in only
+        ]
+        duration = sum(run.duration for run in runs)
+        return ZiplRun(runs[-1].argv, duration, tuple(run.argv for run in runs[:-1]))
 
     def commit(self, inherited: tuple[int, ...]) -> Mapping[str, object]:
         """Write the boot record; the form that a transaction's way back takes."""
@@ -110,4 +147,5 @@ def _words_of(done: Completed) -> str:
 def _hint(done: Completed) -> str:
     if done.status < 0:
         return f"it was ended by signal {-done.status}"
-    return f"run by hand to see more: {' '.join(visible(word) for word in done.argv)} -V"
+    verbose = " -V" if "zipl" in done.argv else ""
+    return f"run by hand to see more: {' '.join(visible(word) for word in done.argv)}{verbose}"

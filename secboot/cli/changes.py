@@ -10,8 +10,10 @@ import typer
 from secboot.cli.options import (
     DEFAULT_ROOT,
     DEFAULT_TIMEOUT,
+    LayoutOption,
     Output,
     OutputOption,
+    ParmfileOption,
     RootOption,
     StateOption,
     TimeoutOption,
@@ -50,6 +52,8 @@ def apply(
     zipl: ZiplOption = None,
     state_dir: StateOption = None,
     zipl_timeout: TimeoutOption = DEFAULT_TIMEOUT,
+    layout: LayoutOption = None,
+    parmfile: ParmfileOption = None,
 ) -> int:
     """Make the machine what the profile asks for.
 
@@ -58,24 +62,32 @@ def apply(
     """
     from secboot.apply.apply import apply_plan
     from secboot.cli.planning import machine_plan, plan_for
-    from secboot.cli.printing import load_plan, print_json, print_plan, print_text, style
+    from secboot.cli.printing import (
+        load_plan,
+        print_json,
+        print_plan,
+        print_text,
+        save_parmfile,
+        style,
+    )
     from secboot.cli.target import open_target
     from secboot.report.outcome import apply_document, apply_text
 
     saved = load_plan(Path(profile)) if profile.endswith(PLAN_SUFFIXES) else None
     if dry_run:
-        print_plan(
-            saved or plan_for(profile, root, zipl, state_dir), output, diffs=diff is not False
-        )
+        plan = saved or plan_for(profile, root, zipl, state_dir, layout, parmfile)
+        print_plan(plan, output, diffs=diff is not False)
         return 0
-    with open_target(root, zipl, state_dir, zipl_timeout) as target:
-        make = machine_plan(profile, target.root, root, zipl, saved)
+    with open_target(root, zipl, state_dir, zipl_timeout, layout) as target:
+        make = machine_plan(profile, target.root, root, zipl, saved, parmfile)
 
         def shown(plan: Plan) -> None:
             if output is Output.TEXT:
                 print_plan(plan, output, diffs=bool(diff))
 
         result = apply_plan(target, make, saved, shown)
+    if parmfile is not None:
+        save_parmfile(result.plan, parmfile)
     if output is Output.JSON:
         print_json(apply_document(result))
     else:
@@ -105,6 +117,7 @@ def rollback(
     zipl: ZiplOption = None,
     state_dir: StateOption = None,
     zipl_timeout: TimeoutOption = DEFAULT_TIMEOUT,
+    layout: LayoutOption = None,
 ) -> int:
     """Put back the boot files of before an apply, and run zipl."""
     from secboot.apply.rollback import roll_back
@@ -115,7 +128,7 @@ def rollback(
 
     if force and keep:
         raise UsageError("--force and --keep exclude each other")
-    with open_target(root, zipl, state_dir, zipl_timeout) as target:
+    with open_target(root, zipl, state_dir, zipl_timeout, layout) as target:
         result = roll_back(target, checkpoint, force=force, keep=keep)
     if output is Output.JSON:
         print_json(rollback_document(result))

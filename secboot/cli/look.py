@@ -10,8 +10,10 @@ import typer
 from secboot.cli.options import (
     DEFAULT_ROOT,
     DiffOption,
+    LayoutOption,
     Output,
     OutputOption,
+    ParmfileOption,
     ProfileArgument,
     RootOption,
     StateOption,
@@ -38,17 +40,21 @@ def plan(
             show_default=False,
         ),
     ] = None,
+    layout: LayoutOption = None,
+    parmfile: ParmfileOption = None,
 ) -> int:
     """Show what would change, and why; write nothing."""
     from secboot.cli.planning import plan_for
-    from secboot.cli.printing import print_plan, save_plan
+    from secboot.cli.printing import print_plan, save_parmfile, save_plan
     from secboot.errors import ExitCode
 
-    made = plan_for(profile, root, zipl, state_dir)
+    made = plan_for(profile, root, zipl, state_dir, layout, parmfile)
     print_plan(made, output, diffs=diff)
     if out is not None:
         save_plan(made, out)
-    different = detailed_exitcode and not made.is_empty
+    if parmfile is not None:
+        save_parmfile(made, parmfile)
+    different = detailed_exitcode and made.differs
     return ExitCode.DIFFERENCE if different else ExitCode.OK
 
 
@@ -56,13 +62,14 @@ def show(
     root: RootOption = DEFAULT_ROOT,
     output: OutputOption = Output.TEXT,
     state_dir: StateOption = None,
+    layout: LayoutOption = None,
 ) -> int:
     """Show every boot entry with its parameter line."""
     from secboot.cli.planning import discover_machine, unfinished_change
     from secboot.cli.printing import print_json, print_text, style
     from secboot.report.show import show_document, show_text
 
-    machine = discover_machine(root)
+    machine = discover_machine(root, layout)
     unfinished = unfinished_change(root, state_dir)
     if output is Output.JSON:
         print_json(show_document(machine, unfinished))

@@ -62,5 +62,25 @@ TimeoutOption = Annotated[
 DiffOption = Annotated[
     bool, typer.Option("--diff/--no-diff", help="Show what changes in each file, line by line.")
 ]
+LayoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--layout",
+        metavar="NAME",
+        help="How this system configures its boot, if secboot can't tell: ostree, suse, bls,"
+        " rhel7, debian, alpine or zipl.conf.",
+        show_default=False,
+    ),
+]
+ParmfileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--parmfile",
+        metavar="FILE",
+        help="Write the parmfile that rebuilds the sealed image of a guest; a FILE that exists is"
+        " brought to what the profile asks.",
+        show_default=False,
+    ),
+]
 DEFAULT_ROOT = Path("/")
 DEFAULT_TIMEOUT = 300.0

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secboot.cli.past import read_checkpoints
+from secboot.errors import Location, RefusedError
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.file_errors import FileError
 from secboot.machine.profile_files import read_profile
 from secboot.machine.root import Root
 from secboot.plan.model import PlanWarning
 from secboot.plan.planner import make_plan
+from secboot.plan.sealed import ParmfileRequest
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from secboot.plan.model import Plan
-    from secboot.profile.profile import Profile
 
 
 def is_running_system(root: Path) -> bool:
@@ -43,32 +45,60 @@ def environment_of(root: Path) -> Mapping[str, str] | None:
     return {} if named is None else {"ZIPLCONF": str(Path(named).absolute())}
 
 
-def discover_machine(root: Path) -> Machine:
+def discover_machine(root: Path, layout: str | None = None) -> Machine:
     """Read the boot configuration under the root."""
     with Root(root) as tree:
-        return discover(tree, environment_of(root))
+        return discover(tree, environment_of(root), layout)
 
 
 def machine_plan(
-    reference: str, tree: Root, root: Path, zipl: bool | None, saved: Plan | None
+    reference: str,
+    tree: Root,
+    root: Path,
+    zipl: bool | None,
+    saved: Plan | None,
+    parmfile: Path | None = None,
 ) -> Callable[[Machine], Plan]:
     """Return what makes the plan for a machine: from the profile, or the plan that was saved."""
     if saved is not None:
         return lambda _: saved
     profile = read_profile(reference, tree)
-    return lambda machine: make_plan(profile, machine, with_zipl=runs_zipl(root, zipl))
+    request = parmfile_request(parmfile)
+    with_zipl = runs_zipl(root, zipl)
+    return lambda machine: make_plan(profile, machine, with_zipl=with_zipl, parmfile=request)
 
 
-def plan_for(reference: str, root: Path, zipl: bool | None, state_dir: Path | None = None) -> Plan:
+def plan_for(
+    reference: str,
+    root: Path,
+    zipl: bool | None,
+    state_dir: Path | None = None,
+    layout: str | None = None,
+    parmfile: Path | None = None,
+) -> Plan:
     """Read the profile and the machine and make the plan."""
     with Root(root) as tree:
-        profile: Profile = read_profile(reference, tree)
-        machine = discover(tree, environment_of(root))
-    plan = make_plan(profile, machine, with_zipl=runs_zipl(root, zipl))
+        make = machine_plan(reference, tree, root, zipl, None, parmfile)
+        plan = make(discover(tree, environment_of(root), layout))
     left = unfinished_change(root, state_dir)
     if left is None:
         return plan
     return replace(plan, warnings=(PlanWarning("unfinished-change", left), *plan.warnings))
+
+
+def parmfile_request(path: Path | None) -> ParmfileRequest | None:
+    """Return what is asked with --parmfile; the file may exist, and is read then."""
+    if path is None:
+        return None
+    text = None
+    try:
+        if path.exists():
+            text = path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise RefusedError(
+            f"the parmfile can't be read: {error.strerror}", location=Location(visible(str(path)))
+        ) from error
+    return ParmfileRequest(str(path), text)
 
 
 def unfinished_change(root: Path, state_dir: Path | None) -> str | None:

@@ -46,6 +46,24 @@ def print_plan(plan: Plan, output: Output, *, diffs: bool) -> None:
         print_text(plan_text(plan, style(), diffs=diffs))
 
 
+def save_parmfile(plan: Plan, path: Path) -> None:
+    """Write the parmfile of a rebuilt sealed image to a file of the user, readable by its owner."""
+    if plan.parmfile is None:
+        raise RefusedError(
+            "none of the boot entries that the profile selects boots a sealed image, so there is"
+            " no parmfile to write",
+            location=Location(visible(str(path))),
+        )
+    try:
+        path.touch(mode=0o600)
+        path.write_bytes(plan.parmfile.encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise RefusedError(
+            f"the parmfile can't be written: {error.strerror}",
+            location=Location(visible(str(path))),
+        ) from error
+
+
 def save_plan(plan: Plan, path: Path) -> None:
     """Write a plan to a file of the user, readable by its owner: it holds boot files."""
     import json

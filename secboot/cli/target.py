@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from secboot.apply.apply import Target
 from secboot.apply.audit_log import write_system_log
-from secboot.apply.zipl import Zipl
+from secboot.apply.zipl import ZIPL, Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.cli.planning import environment_of, is_running_system, runs_zipl
 from secboot.errors import RefusedError
+from secboot.machine.discovery import find_layout
 from secboot.machine.root import Root
 from secboot.machine.runner import SystemRunner
 
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_target(
-    root: Path, zipl: bool | None, state_dir: Path | None, zipl_timeout: float
+    root: Path,
+    zipl: bool | None,
+    state_dir: Path | None,
+    zipl_timeout: float,
+    layout_name: str | None = None,
 ) -> Iterator[Target]:
     """Open all that a writing verb needs; nothing is written yet.
 
@@ -39,6 +44,7 @@ def open_target(
     with Root(root) as tree:
         state = StateDirectory(tree, state_dir)
         try:
+            layout = find_layout(tree, layout_name)
             yield Target(
                 root=tree,
                 state=state,
@@ -47,6 +53,7 @@ def open_target(
                     timeout=zipl_timeout,
                     chroot=None if running else str(root.absolute()),
                     environment=environment,
+                    programs=tuple(program.argv for program in layout.commit) or (ZIPL,),
                 )
                 if runs_zipl(root, zipl)
                 else None,
@@ -54,6 +61,7 @@ def open_target(
                 command=("secboot", *sys.argv[1:]),
                 notice=_notice,
                 log=write_system_log if running else _no_log,
+                layout_name=layout_name,
             )
         finally:
             state.close()

@@ -9,6 +9,7 @@ Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ from secboot.formats.zipl_line import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from secboot.formats.problem import SyntaxProblem
 
 DEFAULTBOOT = "defaultboot"
@@ -151,11 +154,44 @@ class ZiplConf:
             message = f"section '{section}' has '{keyword}' already"
             raise RefusedError(message, location=self._at(block.heading))
         after = block.assignments[-1] if block.assignments else block.heading
-        new = self._new_line(block, keyword, value)
+        new = self._new_line(block, keyword, value, self._quoting(keyword))
         index = after.number
         if after.text.endswith("\n"):
             return self._spliced(index, index, [f"{new}\n"])
         return self._spliced(index - 1, index, [f"{after.text}\n", new])
+
+    def with_values(self, keyword: Keyword, values: Mapping[str, str]) -> ZiplConf:
+        """Return the document with other values for `keyword` in several sections, named by it.
+
+        Each is as `set_value`, or as `add_value` where the section does not assign `keyword`, and
+        raises as they do; but the cost is that of one pass over the file.
+        """
+        counted = Counter(section.name for section in self.sections)
+        quoting = self._quoting(keyword)
+        texts = [line.text for line in self.lines]
+        for block in self.sections:
+            if block.name not in values or counted[block.name] > 1:
+                continue
+            lines = block.all(keyword)
+            if len(lines) > 1 or (lines and lines[0].value is None):
+                return self.set_value(block.name, keyword, values[block.name])  # raises
+            if not lines:
+                self._append_line(texts, block, keyword, values[block.name], quoting)
+            elif lines[0].value is None or lines[0].value.text != values[block.name]:
+                texts[lines[0].number - 1] = _with_value(lines[0], values[block.name])
+        for name in values:
+            if counted[name] != 1:
+                self._unique_section(name)  # raises
+        return ZiplConf.parse("".join(texts), self.path)
+
+    def _append_line(
+        self, texts: list[str], block: ConfSection, keyword: Keyword, value: str, quoting: Quoting
+    ) -> None:
+        """Add a line behind the last assignment, to the text of that line."""
+        after = block.assignments[-1] if block.assignments else block.heading
+        new = self._new_line(block, keyword, value, quoting)
+        ended = after.text.endswith("\n")
+        texts[after.number - 1] += f"{new}\n" if ended else f"\n{new}"
 
     def remove_value(self, section: str, keyword: Keyword) -> ZiplConf:
         """Return the document without the line that assigns `keyword` in `section`.
@@ -201,12 +237,12 @@ class ZiplConf:
             raise RefusedError(message, location=self._at(found[1]))
         return found[0]
 
-    def _new_line(self, block: ConfSection, keyword: Keyword, value: str) -> str:
+    def _new_line(self, block: ConfSection, keyword: Keyword, value: str, quoting: Quoting) -> str:
         sample = next((line for line in reversed(block.assignments) if line.value), None)
         if sample is None:
             sample = next((line for line in self.lines if line.value), None)
         indent, equals = _style(sample)
-        return f"{indent}{keyword}{equals}{value_text(value, self._quoting(keyword))}"
+        return f"{indent}{keyword}{equals}{value_text(value, quoting)}"
 
     def _quoting(self, keyword: Keyword) -> Quoting:
         """Return the quotes that the file uses for `keyword`.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.boot_record import BootRecord, read_boot_record
+from secboot.machine.file_errors import AccessError, FileError
 from secboot.machine.layout import Layout, detect_layout
 from secboot.machine.root import FileKind
 from secboot.machine.zipl_program import installed_version
@@ -18,6 +19,7 @@ from secboot.zipl.version import CURRENT, ZiplVersion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from secboot.machine.kernel_image import Seal
     from secboot.machine.root import Root
     from secboot.zipl.entry import BootEntry
 
@@ -31,12 +33,24 @@ ZIPL_CONF_PATHS = (
 BLS_DIRECTORY = "/boot/loader/entries"
 """zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
 
+ZIPLENV = "/etc/ziplenv"
+"""zipl's ENVBLK_DEFAULT_IMPORT_SOURCE (zipl/include/envblk.h)."""
+RUNNING_LINE = "/proc/cmdline"
+HOST_KEYS = "/etc/se-hostkeys"
+"""Where ostree looks for host-key documents (src/libostree/ostree-bootloader-zipl.c)."""
+
 _TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What was found under a root; the input of every plan and report."""
+    """What was found under a root; the input of every plan and report.
+
+    `files` are those that a plan is made from; `derived` are by path the files that other programs
+    generate from them. `seals` are by path the IBM Secure Execution images among the kernels,
+    `host_keys` the host-key documents that lie where they are looked for.
+    `running_line` is the line of the running kernel, None for any other tree.
+    """
 
     root: str
     layout: Layout
@@ -46,33 +60,47 @@ class Machine:
     configuration: BootConfiguration
     files: tuple[BootFile, ...]
     parmfiles: Mapping[str, BootFile]
-    sealed_images: frozenset[str]
+    seals: Mapping[str, Seal]
     boot_record: BootRecord
+    derived: Mapping[str, BootFile] = field(default_factory=dict)
+    running_line: str | None = None
+    host_keys: tuple[str, ...] = ()
 
     def is_sealed(self, entry: BootEntry) -> bool:
         """Tell whether the entry boots an IBM Secure Execution image, which ignores its line."""
-        return entry.image is not None and entry.image.path in self.sealed_images
+        return entry.image is not None and entry.image.path in self.seals
+
+    def file(self, path: str) -> BootFile | None:
+        """Return a file that the plan is made from, by the path that it was read from."""
+        return next((file for file in self.files if file.path == path), None)
 
 
-def discover(root: Root, environment: Mapping[str, str] | None = None) -> Machine:
+def discover(
+    root: Root, environment: Mapping[str, str] | None = None, layout_name: str | None = None
+) -> Machine:
     """Read the boot configuration of the machine in `root`.
 
     `environment` is the process environment when the root is the running system, and None for
-    any other tree, which must not inherit the ``ZIPLCONF`` of this machine. Raises RefusedError
-    when there is no zipl configuration, and FileError for files that can't be read.
+    any other tree, which must not inherit the ``ZIPLCONF`` of this machine or its running line.
+    `layout_name` is the layout that the user named. Raises RefusedError when there is no zipl
+    configuration, and FileError for files that can't be read.
     """
     files = BootFiles(root)
     bls_names = _bls_names(root)
-    layout = detect_layout(root, has_bls=bool(bls_names))
-    conf = files.read(_find_conf(root, layout, environment or {}, has_bls=bool(bls_names)))
+    layout = detect_layout(root, has_bls=bool(bls_names), named=layout_name)
+    conf = _read_conf(root, files, layout, environment or {}, has_bls=bool(bls_names))
     bls = [files.read(f"{BLS_DIRECTORY}/{name}") for name in bls_names]
     version = installed_version(root)
     configuration = interpret(
-        ConfFile(conf.path, conf.text),
-        [BlsFile(file.path, file.text) for file in bls],
-        files,
-        version or CURRENT,
+        conf, [BlsFile(file.path, file.text) for file in bls], files, version or CURRENT
     )
+    parmfiles = _parmfiles(files, configuration)
+    if root.exists(ZIPLENV):
+        files.read(ZIPLENV)
+    boot_record = read_boot_record(root, configuration, files, files.files)
+    for path in layout.reads:
+        if root.exists(path):
+            files.read(path)
     return Machine(
         root=_shown(root),
         layout=layout,
@@ -81,10 +109,36 @@ def discover(root: Root, environment: Mapping[str, str] | None = None) -> Machin
         conf_path=conf.path,
         configuration=configuration,
         files=files.files,
-        parmfiles=_parmfiles(files, configuration),
-        sealed_images=_sealed_images(files, configuration),
-        boot_record=read_boot_record(root, configuration, files, files.files),
+        parmfiles=parmfiles,
+        seals=_seals(files, configuration),
+        boot_record=boot_record,
+        derived=_derived(root, layout),
+        running_line=None if environment is None else _running_line(root),
+        host_keys=_host_keys(root),
     )
+
+
+def find_layout(root: Root, named: str | None = None) -> Layout:
+    """Return the layout of a tree, or the one that the user named, without reading boot files."""
+    return detect_layout(root, has_bls=bool(_bls_names(root)), named=named)
+
+
+def _read_conf(
+    root: Root,
+    files: BootFiles,
+    layout: Layout,
+    environment: Mapping[str, str],
+    *,
+    has_bls: bool,
+) -> ConfFile:
+    """Return the configuration that zipl gets; an empty one where a program is yet to write it."""
+    path = layout.conf_path
+    if path is None:
+        path = _find_conf(root, layout, environment, has_bls=has_bls)
+    if layout.generated and not root.exists(path):
+        return ConfFile(path, "")
+    conf = files.read(path)
+    return ConfFile(conf.path, conf.text)
 
 
 def _find_conf(root: Root, layout: Layout, environment: Mapping[str, str], *, has_bls: bool) -> str:
@@ -103,7 +157,8 @@ def _find_conf(root: Root, layout: Layout, environment: Mapping[str, str], *, ha
     unreadable = next((path for path in ZIPL_CONF_PATHS if root.exists(path)), None)
     if unreadable is not None:
         root.read_bytes(unreadable)  # raises the error that says why
-    layout.require_editable()
+    if layout.generated:
+        return ZIPL_CONF_PATHS[1]
     raise _no_configuration(root, has_bls=has_bls)
 
 
@@ -148,7 +203,44 @@ def _parmfiles(files: BootFiles, configuration: BootConfiguration) -> dict[str, 
     return found
 
 
-def _sealed_images(files: BootFiles, configuration: BootConfiguration) -> frozenset[str]:
-    images = {entry.image.path for entry in configuration.entries if entry.image is not None}
-    facts = {path: files.image(path) for path in images if files.look(path).readable}
-    return frozenset(path for path, fact in facts.items() if fact is not None and fact.sealed)
+def _seals(files: BootFiles, configuration: BootConfiguration) -> dict[str, Seal]:
+    found = {}
+    for entry in configuration.entries:
+        if entry.image is None or not files.look(entry.image.path).readable:
+            continue
+        facts = files.image(entry.image.path)
+        if facts is not None and facts.seal is not None:
+            found[entry.image.path] = facts.seal
+    return found
+
+
+def _derived(root: Root, layout: Layout) -> dict[str, BootFile]:
+    """Return the generated files that may be read: SUSE's grub.cfg is for root only."""
+    files = BootFiles(root)
+    found = {}
+    for path in layout.derived:
+        try:
+            if root.exists(path):
+                found[path] = files.read(path)
+        except AccessError:
+            continue
+    return found
+
+
+def _running_line(root: Root) -> str | None:
+    try:
+        text = root.read_bytes(RUNNING_LINE).decode("utf-8", "surrogateescape")
+    except FileError:
+        return None
+    return text.removesuffix("\n")
+
+
+def _host_keys(root: Root) -> tuple[str, ...]:
+    status = root.stat(HOST_KEYS)
+    if status is None or status.kind is not FileKind.DIRECTORY:
+        return ()
+    try:
+        names = root.list_directory(HOST_KEYS)
+    except AccessError:
+        return ()
+    return tuple(f"{HOST_KEYS}/{name}" for name in names if name.startswith("ibm-z-hostkey"))

@@ -1,8 +1,10 @@
 """The parameter lines of a machine while a plan is being made: what each store holds, and will hold.
 
 A store is one place in one file that holds parameters: a section's ``parameters=``, a BLS entry's
-``options``, or a parmfile. zipl joins the stores of an entry to one line, and several entries can
-share a parmfile, so an edit is made to a store and read back through the entry.
+``options``, a parmfile, or what a distribution keeps besides (/etc/kernel/cmdline,
+/etc/default/grub). A line is joined from stores, and several lines can share one, so an edit is
+made to a store and read back through the line. What ``${NAME}`` in a line stands for is in the
+zIPL environment, which is edited like a store.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from secboot.errors import RefusedError
+from secboot.errors import Location, RefusedError
 from secboot.formats.parmfile import join_parameters
+from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment, variables_of
 from secboot.zipl.entry import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from secboot.zipl.entry import BootEntry
 
@@ -41,15 +44,35 @@ class StoreKind(StrEnum):
     PARAMETERS = "parameters="
     OPTIONS = "options"
     PARMFILE = "parmfile"
+    KERNEL_CMDLINE = "kernel-install's cmdline"
+    GRUB_VARIABLE = "variable in /etc/default/grub"
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One place that holds parameters; `section` is a zipl.conf section's name, else empty."""
+    """One place that holds parameters.
+
+    `section` is a zipl.conf section's name or a variable's, else empty.
+    """
 
     kind: StoreKind
     path: str
     section: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A parameter line that is to meet a profile, for the planner and for messages.
+
+    `stores` are joined to it in this order by `joined`, which gives the line as planned so far.
+    `expands` says that zipl replaces ``${NAME}`` in it.
+    """
+
+    name: str
+    location: Location
+    stores: tuple[Store, ...]
+    joined: Callable[[], str]
+    expands: bool = False
 
 
 class Draft:
@@ -59,7 +82,12 @@ class Draft:
     the ``parameters=`` of a section that has none, holds None; so does an unreadable parmfile.
     """
 
-    def __init__(self, entries: tuple[BootEntry, ...], parmfiles: Mapping[str, Parmfile]) -> None:
+    def __init__(
+        self,
+        entries: tuple[BootEntry, ...],
+        parmfiles: Mapping[str, Parmfile],
+        environment: ZiplEnvironment = NO_ENVIRONMENT,
+    ) -> None:
         self._parmfiles = parmfiles
         self._found: dict[Store, str | None] = {}
         for entry in entries:
@@ -69,14 +97,61 @@ class Draft:
                 file = parmfiles.get(entry.parmfile.path)
                 self._found[store] = None if file is None else file.text
         self._planned = dict(self._found)
+        self._environment_found = environment
+        self.environment = environment
+
+    def add(self, store: Store, text: str | None) -> None:
+        """Take in a store that belongs to no boot entry."""
+        self._found[store] = self._planned[store] = text
+
+    def drop(self, store: Store) -> None:
+        """Forget a store that was taken in, and is no file of the machine."""
+        del self._found[store], self._planned[store]
 
     def text(self, store: Store) -> str | None:
         """Return what the store will hold, as written there (a parmfile with its newlines)."""
         return self._planned[store]
 
+    def found(self, store: Store) -> str | None:
+        """Return what the store holds now."""
+        return self._found[store]
+
     def set_text(self, store: Store, text: str) -> None:
-        """Plan another text for the store."""
+        """Plan another text for the store.
+
+        Raises RefusedError when that would take away a ``${NAME}``: what it stands for is somebody
+        else's decision.
+        """
+        lost = set(variables_of(self._planned[store] or "")) - set(variables_of(text))
+        if lost:
+            name = min(lost)
+            raise RefusedError(
+                f"${{{name}}} would be lost: the zIPL environment gives no value that could be"
+                " changed instead",
+                hint=f"write the parameter without ${{{name}}}, or give {name} a value in"
+                " /etc/ziplenv",
+            )
         self._planned[store] = text
+
+    def set_variable(self, site: str | None, name: str, value: str) -> None:
+        """Plan another value for a variable that has one for exactly this site."""
+        key = f"{site or ''}{name}"
+        held = dict(self.environment.variables) | {key: value}
+        self.environment = ZiplEnvironment(tuple(held.items()))
+
+    @property
+    def changed_variables(self) -> tuple[tuple[str | None, str, str], ...]:
+        """Site, name and value of every variable that will have another value."""
+        before = dict(self._environment_found.variables)
+        return tuple(
+            (name[0], name[1:], value) if name[0].isdigit() else (None, name, value)
+            for name, value in self.environment.variables
+            if before.get(name) != value
+        )
+
+    def expanded_found(self, line: str, site: str | None = None) -> str:
+        """Return a line with the variables' values of now."""
+        return self._environment_found.expand(line, site)
 
     def changes(self) -> dict[Store, str]:
         """Return the stores whose text will be another one than was found."""
@@ -94,6 +169,16 @@ class Draft:
         """Return the entry's parameter line as zipl would install it after the change."""
         return self._joined(entry, self._planned)
 
+    def subject(self, entry: BootEntry) -> Subject:
+        """Return the entry's line for the planner."""
+        return Subject(
+            entry.name,
+            entry.location,
+            self._stores(entry),
+            lambda: self.line_planned(entry) or "",
+            expands=True,
+        )
+
     def _joined(self, entry: BootEntry, texts: Mapping[Store, str | None]) -> str | None:
         store = self._parmfile_store(entry)
         return join_parameters(None if store is None else texts[store], texts[own_store(entry)])
@@ -105,7 +190,7 @@ class Draft:
         file = self._parmfiles.get(path)
         return Store(StoreKind.PARMFILE, path if file is None else file.real_path)
 
-    def stores(self, entry: BootEntry) -> tuple[Store, ...]:
+    def _stores(self, entry: BootEntry) -> tuple[Store, ...]:
         """Return the stores that zipl joins for the entry, in its order: the parmfile comes first.
 
         A parmfile that could not be read is a refusal: what it holds is not known.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.formats.grub_default import GrubDefault
+from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
 from secboot.formats.zipl_line import Keyword
+from secboot.formats.ziplenv import ZiplenvFile
+from secboot.machine.discovery import ZIPLENV
 from secboot.plan.draft import StoreKind
 from secboot.plan.model import FileChange
 
 if TYPE_CHECKING:
-    from secboot.formats.bls_entry import BlsEntry
-    from secboot.formats.zipl_conf import ZiplConf
+    from secboot.machine.boot_files import BootFile
     from secboot.machine.discovery import Machine
     from secboot.plan.draft import Draft, Store
 
@@ -23,28 +26,42 @@ def file_changes(machine: Machine, draft: Draft) -> tuple[FileChange, ...]:
     edits: dict[str, dict[Store, str]] = {}
     for store, text in draft.changes().items():
         edits.setdefault(store.path, {})[store] = text
-    configuration = machine.configuration
-    entries = {document.path: document for document in configuration.bls}
     files = {file.path: file for file in machine.files}
     files.update((file.real_path, file) for file in machine.files)
-    changes = []
-    for path, wanted in edits.items():
-        file = files[path]
-        after = _new_text(wanted, configuration.conf, entries).encode("utf-8", "surrogateescape")
-        changes.append(FileChange(file.path, file.real_path, file.data, after))
-    return tuple(changes)
+    found = [_change(files[path], _new_text(machine, files[path], w)) for path, w in edits.items()]
+    if draft.changed_variables:
+        found.append(_change(files[ZIPLENV], _new_environment(files[ZIPLENV], draft)))
+    return tuple(found)
 
 
-def _new_text(wanted: dict[Store, str], conf: ZiplConf, entries: dict[str, BlsEntry]) -> str:
+def _change(file: BootFile, text: str) -> FileChange:
+    after = text.encode("utf-8", "surrogateescape")
+    return FileChange(file.path, file.real_path, file.data, after)
+
+
+def _new_text(machine: Machine, file: BootFile, wanted: dict[Store, str]) -> str:
     first = next(iter(wanted))
-    if first.kind is StoreKind.PARMFILE:
-        return wanted[first]
-    if first.kind is StoreKind.OPTIONS:
-        return entries[first.path].set_options(wanted[first]).render()
-    for store, text in wanted.items():
-        section = conf.section(store.section)
-        if section is not None and section.get(Keyword.PARAMETERS) is not None:
-            conf = conf.set_value(store.section, Keyword.PARAMETERS, text)
-        else:
-            conf = conf.add_value(store.section, Keyword.PARAMETERS, text)
-    return conf.render()
+    match first.kind:
+        case StoreKind.PARMFILE:
+            return wanted[first]
+        case StoreKind.OPTIONS:
+            entry = next(e for e in machine.configuration.bls if e.path == first.path)
+            return entry.set_options(wanted[first]).render()
+        case StoreKind.PARAMETERS:
+            values = {store.section: text for store, text in wanted.items()}
+            return machine.configuration.conf.with_values(Keyword.PARAMETERS, values).render()
+        case StoreKind.KERNEL_CMDLINE:
+            document = KernelInstallCmdline.parse(file.text, file.path)
+            return document.with_words(wanted[first]).render()
+        case StoreKind.GRUB_VARIABLE:
+            grub = GrubDefault.parse(file.text, file.path)
+            for store, text in wanted.items():
+                grub = grub.set_value(store.section, text)
+            return grub.render()
+
+
+def _new_environment(file: BootFile, draft: Draft) -> str:
+    document = ZiplenvFile.parse(file.text, file.path)
+    for site, name, value in draft.changed_variables:
+        document = document.set_value(site, name, value)
+    return document.render()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import RefusedError
 
 if TYPE_CHECKING:
+    from secboot.errors import Location
     from secboot.zipl.entry import BootEntry
 
 MENU_SUFFIX_BYTES = len(" BOOT_IMAGE=62")
@@ -40,17 +41,21 @@ def limit_of(entry: BootEntry) -> LengthLimit:
 
 
 def require_fits(entry: BootEntry, line: str) -> None:
-    """Raise RefusedError when the planned line would not arrive whole."""
+    """Raise RefusedError when the entry's planned line would not arrive whole."""
+    require_length(entry.name, entry.location, limit_of(entry), line)
+
+
+def require_length(name: str, location: Location, limit: LengthLimit, line: str) -> None:
+    """Raise RefusedError when a planned line, named for messages, exceeds the limit."""
     size = len(line.encode("utf-8", "surrogateescape"))
-    limit = limit_of(entry)
     if size <= limit.usable:
         return
     room = f"{limit.image_limit} bytes with the NUL at its end"
     if limit.reserved:
         room += f", and the boot menu adds {limit.reserved}"
     raise RefusedError(
-        f"the parameter line of '{entry.name}' would have {size} bytes; its kernel takes {room},"
+        f"the parameter line of '{name}' would have {size} bytes; its kernel takes {room},"
         f" so at most {limit.usable} arrive whole",
-        location=entry.location,
+        location=location,
         hint="shorten the line, or leave the entry out (entries: in the profile)",
     )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.errors import RefusedError
+
 if TYPE_CHECKING:
     from secboot.errors import Location
 
@@ -33,6 +35,18 @@ class EntryStatus(StrEnum):
     NOT_SELECTED = "not-selected"
     NOT_LINUX = "not-linux"
     SEALED = "sealed"
+    GENERATED = "generated"
+    """Written by another program from a store; it follows when that program runs."""
+
+
+class StoreStatus(StrEnum):
+    """What a plan does to a place that holds parameters for more than one boot entry."""
+
+    CHANGE = "change"
+    UNCHANGED = "unchanged"
+    NOT_SELECTED = "not-selected"
+    NONE = "none"
+    """There is nothing to edit; the note says what decides instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,32 @@ class EntryPlan:
     parameters: tuple[ParameterChange, ...]
     line_before: str | None
     line_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlan:
+    """What happens to parameters that are in no boot entry (yet), such as those of later kernels.
+
+    `name` says whose they are; `location` is None where no file holds them. `met` tells whether
+    the profile will be met there after the change; None where that can't be known.
+    """
+
+    name: str
+    location: Location | None
+    status: StoreStatus
+    note: str
+    met: bool | None
+    parameters: tuple[ParameterChange, ...] = ()
+    line_before: str | None = None
+    line_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What somebody else has to do, since secboot does not: lines to be run, or to be written."""
+
+    title: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +173,28 @@ class Plan:
     commands: tuple[Command, ...]
     warnings: tuple[PlanWarning, ...]
     inputs: tuple[InputFile, ...]
+    stores: tuple[StorePlan, ...] = ()
+    steps: tuple[Step, ...] = ()
+    refusal: str | None = None
+    """Why secboot can't make this machine what the profile asks; then `steps` say how."""
+    parmfile: str | None = None
+    """The parmfile that a rebuild of the sealed images needs; None where none is sealed."""
 
     @property
     def is_empty(self) -> bool:
         """True when there is nothing to write and nothing to run."""
         return not self.files and not self.commands
+
+    @property
+    def differs(self) -> bool:
+        """True when the machine is not what the profile asks, as far as that is known."""
+        return not self.is_empty or self.refusal is not None
+
+    def require_applicable(self) -> None:
+        """Raise RefusedError when this is for another program to do."""
+        if self.refusal is not None:
+            lines = [line for step in self.steps for line in (f"{step.title}:", *step.lines)]
+            raise RefusedError(self.refusal, hint="\n".join(lines))
 
     def with_status(self, status: EntryStatus) -> tuple[EntryPlan, ...]:
         """Return the boot entries to which the plan does this."""

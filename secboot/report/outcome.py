@@ -34,7 +34,7 @@ def apply_text(result: ApplyResult, root: str, state_dir: str | None, style: Sty
             style.green(f"Wrote {what}.")
             + f" Undo with: secboot rollback {result.checkpoint}{_options(root, state_dir)}"
         )
-    lines += _zipl(result.zipl, pending=result.zipl_pending, root=root, style=style)
+    lines += _commit(result, root, style)
     if not lines:
         lines.append("Nothing to do: the machine is as the profile asks.")
     return "\n".join(lines) + "\n"
@@ -63,7 +63,7 @@ def rollback_text(result: RollbackResult, root: str, style: Style) -> str:
     elif result.undone is not None:
         lines.append(style.green(f"Back to the state before checkpoint {result.undone}:"))
         lines += [f"  {visible(path)}" for path in result.files]
-    lines += _zipl(result.zipl, pending=result.zipl_pending, root=root, style=style)
+    lines += _commit(result, root, style)
     return "\n".join(lines) + "\n"
 
 
@@ -89,13 +89,19 @@ def _recovered(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[st
             yield style.yellow("zipl may have run on its files: run zipl before the next IPL.")
 
 
-def _zipl(run: ZiplRun | None, *, pending: bool, root: str, style: Style) -> Iterator[str]:
-    if run is not None:
-        yield style.green("zipl wrote the boot record.") + " The change counts from the next IPL."
-    elif pending:
+def _commit(result: ApplyResult | RollbackResult, root: str, style: Style) -> Iterator[str]:
+    """Say whether the boot record was written, by zipl or by the programs that call it."""
+    if result.zipl is not None:
+        programs = [argv[0] for argv in (*result.zipl.before, result.zipl.argv)]
+        who = " and ".join("zipl" if name == "chroot" else visible(name) for name in programs)
+        yield style.green(f"{who} wrote the boot record.") + " The change counts from the next IPL."
+    elif result.zipl_pending:
         where = "" if root == "/" else f" inside {visible(root)}"
+        names = " and ".join(argv[0] for argv in result.programs)
+        verb, them = ("are", "them") if len(result.programs) > 1 else ("is", "it")
         yield style.yellow(
-            f"zipl is pending: run it{where} before the next IPL, or the old parameters are used."
+            f"{names} {verb} pending: run {them}{where} before the next IPL, or the old parameters"
+            " are used."
         )
 
 

@@ -22,6 +22,9 @@ from secboot.plan.model import (
     Plan,
     PlanWarning,
     ProfileReference,
+    Step,
+    StorePlan,
+    StoreStatus,
 )
 from secboot.report.diff import unified_diff
 
@@ -48,7 +51,11 @@ def plan_document(plan: Plan) -> Document:
         "layout": plan.layout,
         "zipl_version": plan.zipl_version,
         "changes": not plan.is_empty,
+        "refusal": plan.refusal,
         "entries": [_entry_document(entry) for entry in plan.entries],
+        "stores": [_store_document(store) for store in plan.stores],
+        "steps": [{"title": s.title, "lines": list(s.lines)} for s in plan.steps],
+        "parmfile": plan.parmfile,
         "files": [_file_document(change) for change in plan.files],
         "commands": [{"argv": list(c.argv), "reason": c.reason} for c in plan.commands],
         "warnings": [
@@ -99,17 +106,31 @@ def _entry_document(entry: EntryPlan) -> Document:
         "rescue": entry.is_rescue,
         "line_before": entry.line_before,
         "line_after": entry.line_after,
-        "parameters": [
-            {
-                "name": change.name,
-                "action": change.action.value,
-                "before": list(change.before),
-                "after": list(change.after),
-                "wanted": change.wanted,
-                "reason": change.reason,
-            }
-            for change in entry.parameters
-        ],
+        "parameters": [_parameter_document(change) for change in entry.parameters],
+    }
+
+
+def _store_document(store: StorePlan) -> Document:
+    return {
+        "name": store.name,
+        "location": location_document(store.location),
+        "status": store.status.value,
+        "note": store.note,
+        "met": store.met,
+        "line_before": store.line_before,
+        "line_after": store.line_after,
+        "parameters": [_parameter_document(change) for change in store.parameters],
+    }
+
+
+def _parameter_document(change: ParameterChange) -> Document:
+    return {
+        "name": change.name,
+        "action": change.action.value,
+        "before": list(change.before),
+        "after": list(change.after),
+        "wanted": change.wanted,
+        "reason": change.reason,
     }
 
 
@@ -147,6 +168,10 @@ def _plan(document: Mapping[str, Any]) -> Plan:
             for w in document["warnings"]
         ),
         inputs=tuple(InputFile(**item) for item in document["inputs"]),
+        stores=tuple(_store(store) for store in document.get("stores", ())),
+        steps=tuple(Step(s["title"], tuple(s["lines"])) for s in document.get("steps", ())),
+        refusal=document.get("refusal"),
+        parmfile=document.get("parmfile"),
     )
 
 
@@ -162,19 +187,36 @@ def _entry(item: Mapping[str, Any]) -> EntryPlan:
         note=item["note"],
         is_default=item["default"],
         is_rescue=item["rescue"],
-        parameters=tuple(
-            ParameterChange(
-                name=change["name"],
-                action=Action(change["action"]),
-                before=tuple(change["before"]),
-                after=tuple(change["after"]),
-                wanted=change["wanted"],
-                reason=change["reason"],
-            )
-            for change in item["parameters"]
-        ),
+        parameters=_parameters(item),
         line_before=item["line_before"],
         line_after=item["line_after"],
+    )
+
+
+def _store(item: Mapping[str, Any]) -> StorePlan:
+    return StorePlan(
+        name=item["name"],
+        location=_location(item["location"]),
+        status=StoreStatus(item["status"]),
+        note=item["note"],
+        met=item["met"],
+        parameters=_parameters(item),
+        line_before=item["line_before"],
+        line_after=item["line_after"],
+    )
+
+
+def _parameters(item: Mapping[str, Any]) -> tuple[ParameterChange, ...]:
+    return tuple(
+        ParameterChange(
+            name=change["name"],
+            action=Action(change["action"]),
+            before=tuple(change["before"]),
+            after=tuple(change["after"]),
+            wanted=change["wanted"],
+            reason=change["reason"],
+        )
+        for change in item["parameters"]
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.plan.model import Action, EntryStatus
+from secboot.plan.model import Action, EntryStatus, StoreStatus
 from secboot.report.diff import unified_diff
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secboot.plan.model import EntryPlan, ParameterChange, Plan
+    from secboot.plan.model import EntryPlan, ParameterChange, Plan, StorePlan
     from secboot.report.style import Style
 
 _MARKS = {
@@ -20,6 +20,13 @@ _MARKS = {
     EntryStatus.NOT_SELECTED: "-",
     EntryStatus.NOT_LINUX: "-",
     EntryStatus.SEALED: "!",
+    EntryStatus.GENERATED: ">",
+}
+_STORE_MARKS = {
+    StoreStatus.CHANGE: "~",
+    StoreStatus.UNCHANGED: "=",
+    StoreStatus.NOT_SELECTED: "-",
+    StoreStatus.NONE: "?",
 }
 _ACTION_MARKS = {Action.ADD: "+", Action.CHANGE: "~", Action.REMOVE: "-", Action.KEEP: "="}
 
@@ -29,13 +36,15 @@ def plan_text(plan: Plan, style: Style, *, diffs: bool) -> str:
     lines = list(_heading(plan, style))
     for entry in plan.entries:
         lines += ["", *_entry(entry, style)]
+    for store in plan.stores:
+        lines += ["", *_store(store, style)]
     if diffs:
         for change in plan.files:
             lines += ["", *(_diff_line(line, style) for line in unified_diff(change))]
     if plan.warnings:
         lines.append("")
         lines += [warning_line(w.message, w.location, style) for w in plan.warnings]
-    lines += ["", summary(plan, style), *_commands(plan, style)]
+    lines += [*_steps(plan, style), "", summary(plan, style), *_commands(plan, style)]
     return "\n".join(lines) + "\n"
 
 
@@ -54,11 +63,18 @@ def summary(plan: Plan, style: Style) -> str:
         f"{_count(changed, 'boot entry', 'boot entries')} to change",
         f"{unchanged} unchanged",
     ]
+    generated = len(plan.with_status(EntryStatus.GENERATED))
+    skipped -= generated
+    if generated:
+        parts = [f"{_count(generated, 'boot entry', 'boot entries')} generated"]
     if skipped:
         parts.append(f"{skipped} left alone")
     text = f"Plan: {', '.join(parts)}; {_count(len(plan.files), 'file', 'files')} to write."
-    if plan.is_empty:
-        text = f"No changes. {parts[1]}" + (f", {skipped} left alone." if skipped else ".")
+    if plan.refusal is not None:
+        text = f"Nothing that secboot may change: {plan.refusal}."
+    elif plan.is_empty:
+        parts = parts[1:] if parts[1:] and not generated else parts
+        text = f"No changes. {', '.join(parts)}."
     return style.bold(text)
 
 
@@ -86,6 +102,19 @@ def _entry(entry: EntryPlan, style: Style) -> Iterator[str]:
         yield from _parameter(change, style)
 
 
+def _store(store: StorePlan, style: Style) -> Iterator[str]:
+    mark = _STORE_MARKS[store.status]
+    painted = style.yellow(mark) if store.status is StoreStatus.CHANGE else mark
+    yield f"{painted} {style.bold(store.name)}"
+    if store.location is not None:
+        yield style.faint(f"    {visible(str(store.location))}")
+    if store.note:
+        note = visible(store.note)
+        yield f"    {style.yellow(note) if store.met is False else note}"
+    for change in store.parameters:
+        yield from _parameter(change, style)
+
+
 def _parameter(change: ParameterChange, style: Style) -> Iterator[str]:
     before = visible(" ".join(change.before))
     after = visible(" ".join(change.after))
@@ -108,6 +137,14 @@ def _diff_line(line: str, style: Style) -> str:
     if line.startswith("-"):
         return style.red(line)
     return style.faint(line) if line.startswith("@@") else line
+
+
+def _steps(plan: Plan, style: Style) -> Iterator[str]:
+    for step in plan.steps:
+        yield ""
+        yield f"{style.bold(visible(step.title[:1].upper() + step.title[1:]))}:"
+        for line in step.lines:
+            yield f"  {visible(line)}"
 
 
 def _commands(plan: Plan, style: Style) -> Iterator[str]:

@@ -1,0 +1,30 @@
+"""The kernels that a generated grub.cfg starts; it is only ever read.
+
+grub2-mkconfig writes each as a line ``linux PATH PARAMETER...`` inside a menu entry.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_LINUX = re.compile(r"^[ \t]*linux(?:efi|16)?[ \t]+(\S+)(?:[ \t]+([^\n]*))?$")
+
+
+@dataclass(frozen=True, slots=True)
+class GrubKernel:
+    """One ``linux`` command: its line in the file, from 1, the image, and the parameters."""
+
+    number: int
+    image: str
+    parameters: str
+
+
+def grub_kernels(text: str) -> tuple[GrubKernel, ...]:
+    """Return the kernels in the order of the file; the first is that of the first menu entry."""
+    matches = ((number, _LINUX.match(line)) for number, line in enumerate(text.split("\n"), 1))
+    return tuple(
+        GrubKernel(number, match[1], (match[2] or "").rstrip())
+        for number, match in matches
+        if match is not None
+    )

@@ -1,0 +1,35 @@
+"""RHEL 8 to 10, Fedora and their kin: BLS entries, and /etc/kernel/cmdline for new kernels.
+
+The entry of a new kernel is written by s390utils' 20-zipl-kernel.install: with the words of
+/etc/kernel/cmdline, or if there are none, with those of /proc/cmdline but ``initrd=`` (newer
+releases leave out ``BOOT_IMAGE=``, too). 91-zipl.install then runs zipl.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.machine.layout.model import Inheritance, Layout, marks
+
+if TYPE_CHECKING:
+    from secboot.machine.layout.model import Tree
+
+NAME = "bls"
+KERNEL_CMDLINE = "/etc/kernel/cmdline"
+PLUGIN = "/usr/lib/kernel/install.d/20-zipl-kernel.install"
+ENTRIES = "/boot/loader/entries"
+
+
+def evidence(tree: Tree) -> tuple[str, ...]:
+    """BLS entries, or the program that writes them."""
+    return ((f"{ENTRIES}/*.conf",) if tree.has_bls else ()) + marks(tree, PLUGIN)
+
+
+def layout(_tree: Tree) -> Layout:
+    """Entries and /etc/kernel/cmdline are edited, zipl commits the entries."""
+    return Layout(
+        NAME,
+        "BLS entries and zipl.conf",
+        Inheritance.KERNEL_CMDLINE,
+        reads=(KERNEL_CMDLINE,),
+    )

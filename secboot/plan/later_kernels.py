@@ -1,0 +1,131 @@
+"""What a kernel that is installed later gets, and how that is brought to what a profile requires."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
+from secboot.machine.layout import Inheritance
+from secboot.machine.layout.bls import KERNEL_CMDLINE
+from secboot.plan.draft import Store, StoreKind, Subject
+from secboot.plan.entries import parameter_changes
+from secboot.plan.fulfil import fulfil_line
+from secboot.plan.limits import ASSUMED_LIMIT, LengthLimit, require_length
+from secboot.plan.model import PlanWarning, StorePlan, StoreStatus
+
+if TYPE_CHECKING:
+    from secboot.machine.discovery import Machine
+    from secboot.plan.draft import Draft
+    from secboot.profile.profile import Profile
+
+NAME = "Kernels installed later"
+STORE = Store(StoreKind.KERNEL_CMDLINE, KERNEL_CMDLINE)
+_NOT_INHERITED = frozenset({"initrd", "BOOT_IMAGE"})
+
+
+def plan_later_kernels(profile: Profile, machine: Machine, draft: Draft) -> StorePlan | None:
+    """Return what becomes of later kernels' parameters, editing the draft; None if not known.
+
+    To be called when the draft holds what the boot entries will be.
+    """
+    match machine.layout.inheritance:
+        case Inheritance.KERNEL_CMDLINE:
+            return _kernel_cmdline(profile, machine, draft)
+        case Inheritance.DEFAULT_SECTION:
+            return _default_section(profile, machine, draft)
+        case Inheritance.SAME_SECTION:
+            note = "a new kernel is booted by the sections that are there, through the same names"
+            return _following(profile, machine, draft, note)
+        case _:
+            return None
+
+
+def kernel_cmdline_warnings(machine: Machine) -> tuple[PlanWarning, ...]:
+    """Return what is wrong with /etc/kernel/cmdline, whether or not it has to change."""
+    file = machine.file(KERNEL_CMDLINE)
+    if file is None:
+        return ()
+    document = KernelInstallCmdline.parse(file.text, file.path)
+    return tuple(
+        PlanWarning(problem.code, problem.message, problem.location(file.path))
+        for problem in document.problems
+    )
+
+
+def _kernel_cmdline(profile: Profile, machine: Machine, draft: Draft) -> StorePlan:
+    file = machine.file(KERNEL_CMDLINE)
+    document = KernelInstallCmdline.parse("" if file is None else file.text)
+    if not document.words:
+        return _running_line(profile, machine, "missing" if file is None else "empty")
+    location = Location(KERNEL_CMDLINE, document.line)
+    draft.add(STORE, document.words)
+    before = CommandLine.parse(document.words)
+    if profile.entries.include:
+        note = "the profile names its boot entries, and a new kernel's is none of them"
+        met = _met(profile, document.words)
+        line = document.words
+        return StorePlan(NAME, location, StoreStatus.NOT_SELECTED, note, met, (), line, line)
+    subject = Subject(NAME, location, (STORE,), lambda: draft.text(STORE) or "")
+    fulfil_line(draft, subject, profile.requirements)
+    after = CommandLine.parse(subject.joined())
+    if after.text != before.text:
+        document.with_words(after.text)
+        limit = LengthLimit(ASSUMED_LIMIT, 0)
+        require_length(NAME, location, limit, " ".join(after.text.split()))
+    return StorePlan(
+        name=NAME,
+        location=location,
+        status=StoreStatus.UNCHANGED if after.text == before.text else StoreStatus.CHANGE,
+        note="",
+        met=True,
+        parameters=parameter_changes(profile.requirements, before, after),
+        line_before=before.text,
+        line_after=after.text,
+    )
+
+
+def _running_line(profile: Profile, machine: Machine, what: str) -> StorePlan:
+    """Say what it means that a new kernel takes the line of whatever system installs it."""
+    note = (
+        f"{KERNEL_CMDLINE} is {what}: a new kernel takes over the line of the system that installs"
+        " it (/proc/cmdline)"
+    )
+    if machine.running_line is None:
+        note += ", which in an image build is the build host's"
+        return StorePlan(NAME, None, StoreStatus.NONE, note, None)
+    kept = CommandLine.parse(machine.running_line)
+    kept = kept.remove(*(each for each in kept.parameters if each.name in _NOT_INHERITED))
+    failed = [r for r in profile.requirements if not r.judge(kept).met]
+    note += "; today's " + (
+        f"does not meet the profile: {failed[0].judge(kept).reason}"
+        if failed
+        else "meets the profile"
+    )
+    return StorePlan(NAME, None, StoreStatus.NONE, note, not failed, (), kept.text, kept.text)
+
+
+def _default_section(profile: Profile, machine: Machine, draft: Draft) -> StorePlan:
+    default = machine.configuration.default
+    name = "the default section" if default is None else f"the default section '{default.name}'"
+    return _following(
+        profile, machine, draft, f"a new kernel gets a copy of {name} (new-kernel-pkg, grubby)"
+    )
+
+
+def _following(profile: Profile, machine: Machine, draft: Draft, note: str) -> StorePlan:
+    """Tell whether the default entry, which new kernels follow, will meet the profile."""
+    default = machine.configuration.default
+    if default is None or machine.is_sealed(default):
+        return StorePlan(NAME, None, StoreStatus.NONE, note, None)
+    line = draft.environment.expand(draft.line_planned(default) or "")
+    met = _met(profile, line)
+    if not met:
+        note += "; that one does not meet the profile, which leaves it alone"
+    return StorePlan(NAME, default.location, StoreStatus.NONE, note, met)
+
+
+def _met(profile: Profile, text: str) -> bool:
+    line = CommandLine.parse(text)
+    return all(requirement.judge(line).met for requirement in profile.requirements)

@@ -1,0 +1,109 @@
+"""Sealed images: what has to be in the parmfile of a rebuilt one, and how it is rebuilt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location
+from secboot.plan.draft import Store, StoreKind, Subject
+from secboot.plan.fulfil import fulfil_line
+from secboot.plan.model import PlanWarning, Step
+from secboot.zipl.entry import EntryKind
+
+if TYPE_CHECKING:
+    from secboot.machine.discovery import Machine
+    from secboot.plan.draft import Draft
+    from secboot.profile.profile import Profile
+    from secboot.zipl.entry import BootEntry
+
+ANY_PARMFILE = "PARMFILE"
+ANY_HOST_KEY = "HOST-KEY-DOCUMENT.crt"
+
+
+@dataclass(frozen=True, slots=True)
+class ParmfileRequest:
+    """The file that the user wants the parmfile in; `text` is what it holds, None if it is new."""
+
+    path: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """What a rebuild of the sealed images takes; `parmfile` is the text of its parmfile."""
+
+    parmfile: str
+    steps: tuple[Step, ...]
+    warnings: tuple[PlanWarning, ...]
+
+
+def plan_rebuild(
+    profile: Profile,
+    machine: Machine,
+    draft: Draft,
+    sealed: tuple[BootEntry, ...],
+    request: ParmfileRequest | None,
+) -> Rebuild | None:
+    """Return what the rebuild of the sealed entries takes; None if there is none.
+
+    The parmfile is the requested file with what is missing; a new one starts from the decorative
+    line of the first entry, or else from the planned line of the entry that is not sealed.
+    Raises RefusedError when editing can't meet the profile.
+    """
+    if not sealed:
+        return None
+    plain = _plain_entry(machine)
+    base, warnings = _base(draft, sealed[0], plain, request)
+    path = ANY_PARMFILE if request is None else request.path
+    store = Store(StoreKind.PARMFILE, path)
+    draft.add(store, base)
+    subject = Subject(path, Location(path), (store,), lambda: draft.text(store) or "")
+    fulfil_line(draft, subject, profile.requirements)
+    text = draft.text(store) or ""
+    draft.drop(store)
+    steps = tuple(_step(machine, entry, plain, path) for entry in sealed)
+    return Rebuild(text if text.endswith("\n") else f"{text}\n", steps, warnings)
+
+
+def _base(
+    draft: Draft, sealed: BootEntry, plain: BootEntry | None, request: ParmfileRequest | None
+) -> tuple[str, tuple[PlanWarning, ...]]:
+    if request is not None and request.text is not None:
+        return request.text, ()
+    if sealed.parmline:
+        return sealed.parmline, ()
+    if plain is not None:
+        return draft.line_planned(plain) or "", ()
+    message = (
+        "nothing on this machine tells the parameters of the image: the parmfile holds those of"
+        " the profile only"
+    )
+    hint = "; add root= and what else the image needs"
+    return "", (PlanWarning("parmfile-incomplete", message + hint, sealed.location),)
+
+
+def _plain_entry(machine: Machine) -> BootEntry | None:
+    """The entry whose kernel a rebuild can take: the default if it is not sealed, else the first."""
+    plain = [
+        entry
+        for entry in machine.configuration.entries
+        if entry.kind is EntryKind.IPL
+        and entry.image is not None
+        and not machine.is_sealed(entry)
+        and not entry.is_rescue
+    ]
+    return next((entry for entry in plain if entry.is_default), plain[0] if plain else None)
+
+
+def _step(machine: Machine, entry: BootEntry, plain: BootEntry | None, parmfile: str) -> Step:
+    image = "" if entry.image is None else entry.image.path
+    kernel = "VMLINUZ" if plain is None or plain.image is None else plain.image.path
+    ramdisk = "INITRD" if plain is None or plain.ramdisk is None else plain.ramdisk.path
+    keys = machine.host_keys or (ANY_HOST_KEY,)
+    words = ["pvimg", "create", "-i", kernel, "-r", ramdisk, "-p", parmfile]
+    words += [word for key in keys for word in ("-k", key)]
+    # The new image goes beside the old one, which may be the only one that boots.
+    words += ["-C", "IBM-SIGNING-KEY.crt", "-C", "CA.crt", "-o", f"{image}.new"]
+    commit = (f"mv {image}.new {image}", *(" ".join(p.argv) for p in machine.layout.commit))
+    return Step(f"to rebuild the sealed image of '{entry.name}'", (" ".join(words), *commit))

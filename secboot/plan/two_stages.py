@@ -1,0 +1,132 @@
+"""SUSE's boot in two stages: one file is edited, two are generated from it, and may be stale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location, RefusedError
+from secboot.formats.grub_cfg import grub_kernels
+from secboot.formats.grub_default import GrubDefault
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.machine.layout.suse import GRUB_CFG, GRUB_DEFAULT
+from secboot.plan.draft import Store, StoreKind, Subject
+from secboot.plan.entries import parameter_changes
+from secboot.plan.fulfil import fulfil_line
+from secboot.plan.model import Command, PlanWarning, StorePlan, StoreStatus
+from secboot.profile.entries import EntrySelection
+
+if TYPE_CHECKING:
+    from secboot.machine.discovery import Machine
+    from secboot.plan.draft import Draft
+    from secboot.profile.profile import Profile
+    from secboot.zipl.entry import BootEntry
+
+NAME = "All boot entries, and kernels installed later"
+LINUX = Store(StoreKind.GRUB_VARIABLE, GRUB_DEFAULT, "GRUB_CMDLINE_LINUX")
+LINUX_DEFAULT = Store(StoreKind.GRUB_VARIABLE, GRUB_DEFAULT, "GRUB_CMDLINE_LINUX_DEFAULT")
+_FIRST_STAGE = "initgrub"
+"""The parameter with which the first system starts grub2-emu (dracut module 99grub2)."""
+
+
+def plan_grub_default(profile: Profile, machine: Machine, draft: Draft) -> StorePlan:
+    """Bring the two variables, which both stages get, to what the profile requires.
+
+    Raises RefusedError and ParseError where the file can't be edited so that all of its readers
+    read the same.
+    """
+    file = machine.file(GRUB_DEFAULT)
+    if file is None:
+        raise RefusedError(
+            f"there is no {GRUB_DEFAULT}, from which the boot files are generated",
+            hint="is this the root of a complete system?",
+        )
+    document = GrubDefault.parse(file.text, file.path)
+    assigned = {store: document.get(store.section) for store in (LINUX, LINUX_DEFAULT)}
+    for store, assignment in assigned.items():
+        draft.add(store, None if assignment is None else assignment.value)
+    own = assigned[LINUX_DEFAULT]
+    location = Location(file.path, None if own is None else own.number)
+    stores = tuple(store for store in (LINUX, LINUX_DEFAULT) if assigned[store] is not None)
+    subject = Subject(NAME, location, stores, lambda: _joined(draft))
+    before = CommandLine.parse(subject.joined())
+    if own is None and not _met(profile, before):
+        raise RefusedError(
+            f"{LINUX_DEFAULT.section} is not assigned",
+            location=location,
+            hint=f'add the line {LINUX_DEFAULT.section}="" to the file; without it, the programs'
+            " that generate the boot files use defaults of their own",
+        )
+    if stores:
+        fulfil_line(draft, subject, profile.requirements)
+    after = CommandLine.parse(subject.joined())
+    return StorePlan(
+        name=NAME,
+        location=location,
+        status=StoreStatus.UNCHANGED if after.text == before.text else StoreStatus.CHANGE,
+        note="",
+        met=True,
+        parameters=parameter_changes(profile.requirements, before, after),
+        line_before=before.text,
+        line_after=after.text,
+    )
+
+
+def stage_note(entry: BootEntry) -> str:
+    """Say which stage a section of /boot/zipl/config is."""
+    line = CommandLine.parse(entry.parmline or "")
+    stage = (
+        f"the first stage, whose grub2-emu starts the real kernel with the line from {GRUB_CFG}"
+        if line.named(_FIRST_STAGE)
+        else "boots the system in one stage, without grub2-emu"
+    )
+    return f"{stage}; generated from {GRUB_DEFAULT}"
+
+
+def due_commands(profile: Profile, machine: Machine, *, changed: bool) -> tuple[Command, ...]:
+    """Return the programs that have to run: both after a change, else those whose output is stale."""
+    mkconfig, setup = machine.layout.commit
+    reasons = {mkconfig: _stale_grub_cfg(profile, machine), setup: _stale_zipl(profile, machine)}
+    if changed:
+        return tuple(Command(program.argv, program.reason) for program in (mkconfig, setup))
+    return tuple(
+        Command(program.argv, reason) for program, reason in reasons.items() if reason is not None
+    )
+
+
+def stage_warnings(profile: Profile, machine: Machine) -> tuple[PlanWarning, ...]:
+    """Return what a profile asks that one file for all entries can't give."""
+    found = []
+    if profile.entries != EntrySelection(rescue=profile.entries.rescue):
+        message = (
+            f"the profile is for {profile.entries.describe()}; {GRUB_DEFAULT} holds one line for"
+            " all of them"
+        )
+        found.append(PlanWarning("all-entries", message))
+    if GRUB_CFG not in machine.derived:
+        message = f"{GRUB_CFG} is missing or can't be read, so it is not known what it holds"
+        found.append(PlanWarning("grub-cfg", message))
+    return tuple(found)
+
+
+def _stale_grub_cfg(profile: Profile, machine: Machine) -> str | None:
+    file = machine.derived.get(GRUB_CFG)
+    kernels = () if file is None else grub_kernels(file.text)
+    if not kernels or _met(profile, CommandLine.parse(kernels[0].parameters)):
+        return None
+    return f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
+
+
+def _stale_zipl(profile: Profile, machine: Machine) -> str | None:
+    lines = [entry.parmline or "" for entry in machine.configuration.entries if entry.image]
+    if not all(_met(profile, CommandLine.parse(line)) for line in lines):
+        return f"{machine.conf_path} does not hold what {GRUB_DEFAULT} says"
+    return machine.boot_record.stale
+
+
+def _met(profile: Profile, line: CommandLine) -> bool:
+    return all(requirement.judge(line).met for requirement in profile.requirements)
+
+
+def _joined(draft: Draft) -> str:
+    texts = (draft.text(LINUX), draft.text(LINUX_DEFAULT))
+    return " ".join(text for text in texts if text is not None)
