@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot import __version__
-from secboot.apply.audit_log import logged
-from secboot.apply.change import change_files
+from secboot.apply.change import Order, change_files
 from secboot.checkpoint.access import write_access
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from secboot.apply.zipl import Zipl, ZiplRun
     from secboot.checkpoint.access import Commit, WriteAccess
     from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.checkpoint.store import Checkpoint
     from secboot.machine.discovery import Machine
     from secboot.machine.layout import Layout
     from secboot.machine.root import Root
@@ -35,8 +35,8 @@ class Target:
     """Where a flow works and with what; `zipl` None leaves the boot record for later.
 
     `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the
-    user typed, `notice` tells the user a sentence while the work goes on. `log` gets one line
-    for the system's log about each change. `layout_name` is the layout that the user named.
+    user typed, `notice` tells the user a sentence while the work goes on. `log` gets the
+    checkpoint of each change that has ended, for the system's log. `layout_name` is the layout that the user named.
     """
 
     root: Root
@@ -45,7 +45,7 @@ class Target:
     environment: Mapping[str, str] | None
     command: tuple[str, ...]
     notice: Callable[[str], None]
-    log: Callable[[str], None] = lambda _: None
+    log: Callable[[Checkpoint], None] = lambda _: None
     layout_name: str | None = None
 
     @property
@@ -107,24 +107,20 @@ def apply_plan(
         return ApplyResult(first, None, None, ())
     if target.zipl is not None:
         target.zipl.require_available(target.root)
-    with (
-        logged(target.log, target.command) as facts,
-        write_access(
-            target.root, target.state, commit=target.commit, notice=target.notice
-        ) as access,
-    ):
+    with write_access(
+        target.root, target.state, commit=target.commit, notice=target.notice
+    ) as access:
         recovered = recover(access)
-        facts += [f"checkpoint {report.checkpoint.id} was rolled back" for report in recovered]
+        for report in recovered:
+            target.log(access.store.get(report.checkpoint.id))
         machine = target.discover()
         if saved is not None:
             require_unchanged(saved, machine)
         plan = saved if saved is not None else make_plan(machine)
         plan.require_applicable()
         show(plan)
-        facts.append(f"profile {plan.profile.name} ({plan.profile.digest[:12]})")
         again = make_plan if saved is None else None
         checkpoint, run = _apply(target, access, machine, plan, again)
-        facts.append(f"{len(plan.files)} files, checkpoint {checkpoint}")
         return ApplyResult(plan, checkpoint, run, recovered)
 
 
@@ -168,19 +164,17 @@ def _apply(
         if not due or target.zipl is None:
             return None, None
         return None, target.zipl.install(access.lock.inherited, due)
-    changes = [
-        FileChange(path=c.real_path, before=c.before, after=c.after, named=c.path)
-        for c in plan.files
-    ]
-    done = change_files(
-        access,
-        changes,
-        _audit(target, plan),
-        zipl=target.zipl,
+    order = Order(
+        changes=tuple(
+            FileChange(path=c.real_path, before=c.before, after=c.after, named=c.path)
+            for c in plan.files
+        ),
+        audit=_audit(target, plan),
         machine=machine,
         verify=lambda: _verify(target, plan, again),
         needs_commit=bool(due),
     )
+    done = change_files(access, order, target.zipl, target.log)
     return done.checkpoint, done.zipl
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from secboot.apply.zipl import Zipl, ZiplRun
     from secboot.checkpoint.access import WriteAccess
     from secboot.checkpoint.record import Audit
+    from secboot.checkpoint.store import Checkpoint
     from secboot.machine.discovery import Machine
 
 
@@ -25,37 +26,49 @@ class Changed:
     zipl: ZiplRun | None
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A change that is to be made, and how to be sure of it.
+
+    `machine` is what was found, for the check of the candidates; None leaves that out. `verify`
+    raises when the files do not say what they should. `needs_commit` is False where nothing
+    changes that the boot record is made of.
+    """
+
+    changes: tuple[FileChange, ...]
+    audit: Audit
+    machine: Machine | None
+    verify: Callable[[], None]
+    needs_commit: bool = True
+
+
 def change_files(
-    access: WriteAccess,
-    changes: Sequence[FileChange],
-    audit: Audit,
-    *,
-    zipl: Zipl | None,
-    machine: Machine | None,
-    verify: Callable[[], None],
-    needs_commit: bool = True,
+    access: WriteAccess, order: Order, zipl: Zipl | None, log: Callable[[Checkpoint], None]
 ) -> Changed:
     """Replace the files, write the boot record, and make sure of the result.
 
-    Where `zipl` can run, it checks the candidates first (with what is known of the `machine`),
-    and writes the boot record afterwards, unless nothing that it reads changes (`needs_commit`
-    False). `verify` raises when the files do not say what they should. On any failure everything
-    is put back (`Transaction`).
+    Where `zipl` can run and is needed, it checks the candidates first and writes the boot record
+    afterwards. On any failure everything is put back (`Transaction`). However it ends, `log`
+    gets the checkpoint.
     """
-    if not needs_commit:
+    if not order.needs_commit:
         zipl = None
-    if zipl is not None and zipl.is_direct and machine is not None:
-        check_candidates(access.root, zipl, machine, _contents(changes))
-    with Transaction.begin(access, changes, audit) as transaction:
-        transaction.write_files()
-        run = None
-        if zipl is not None:
-            transaction.committing()
-            run = zipl.install(access.lock.inherited)
-        verify()
-        pending = "pending" if needs_commit else "not-needed"
-        transaction.done({"zipl": pending if run is None else run.facts()})
+    if zipl is not None and zipl.is_direct and order.machine is not None:
+        check_candidates(access.root, zipl, order.machine, _contents(order.changes))
+    transaction = Transaction.begin(access, order.changes, order.audit)
+    try:
+        with transaction:
+            transaction.write_files()
+            run = None
+            if zipl is not None:
+                transaction.committing()
+                run = zipl.install(access.lock.inherited)
+            order.verify()
+            pending = "pending" if order.needs_commit else "not-needed"
+            transaction.done({"zipl": pending if run is None else run.facts()})
         return Changed(transaction.checkpoint, run)
+    finally:
+        log(access.store.get(transaction.checkpoint))
 
 
 def _contents(changes: Sequence[FileChange]) -> dict[str, bytes]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot import __version__
-from secboot.apply.audit_log import logged
-from secboot.apply.change import change_files
+from secboot.apply.change import Order, change_files
 from secboot.checkpoint.access import write_access
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
@@ -66,33 +65,30 @@ def roll_back(
     if target.zipl is not None:
         target.zipl.require_available(target.root)
     conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else Conflict.REFUSE
-    with (
-        logged(target.log, target.command) as facts,
-        write_access(
-            target.root, target.state, commit=target.commit, notice=target.notice
-        ) as access,
-    ):
+    with write_access(
+        target.root, target.state, commit=target.commit, notice=target.notice
+    ) as access:
         recovered = recover(access, conflict)
-        facts += [f"checkpoint {report.checkpoint.id} was rolled back" for report in recovered]
+        for report in recovered:
+            target.log(access.store.get(report.checkpoint.id))
         if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
             return RollbackResult(None, (), None, None, recovered)
         found = _choose(target, access.store, checkpoint)
         changes = reversal(access.store, access.root, found, force=force)
         if not changes:
             return RollbackResult(found.id, (), None, None, recovered)
-        needs_commit = any(target.layout.needs_commit(c.named or c.path) for c in changes)
-        done = change_files(
-            access,
-            changes,
-            _audit(target, found),
-            zipl=target.zipl,
+        order = Order(
+            changes=changes,
+            audit=_audit(target, found),
             machine=_machine(target, changes),
             verify=lambda: None,
-            needs_commit=needs_commit,
+            needs_commit=any(target.layout.needs_commit(c.named or c.path) for c in changes),
         )
-        facts.append(f"back behind checkpoint {found.id}, checkpoint {done.checkpoint}")
+        done = change_files(access, order, target.zipl, target.log)
         files = tuple(change.named or change.path for change in changes)
-        return RollbackResult(found.id, files, done.checkpoint, done.zipl, recovered, needs_commit)
+        return RollbackResult(
+            found.id, files, done.checkpoint, done.zipl, recovered, order.needs_commit
+        )
 
 
 def _choose(target: Target, store: CheckpointStore, checkpoint: str | None) -> Checkpoint:

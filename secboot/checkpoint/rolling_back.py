@@ -77,6 +77,9 @@ def roll_back(
         files = undo_files(places, change.saved, conflict)
         if files.conflicts and conflict is Conflict.REFUSE:
             raise _conflict(change, files)
+        with suppress(SecbootError):
+            # Before zipl: if it fails for good, nothing of ours is left lying beside the files.
+            places.discard_temporaries()
         boot_record, facts = _write_boot_record(change)
     except SecbootError as error:
         _note(change.journal, State.STUCK, {"reason": str(error)})

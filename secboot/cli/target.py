@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from secboot.apply.apply import Target
-from secboot.apply.audit_log import write_system_log
 from secboot.apply.zipl import ZIPL, Zipl
 from secboot.checkpoint.state_directory import StateDirectory
+from secboot.checkpoint.system_log import log_change
 from secboot.cli.planning import environment_of, is_running_system, runs_zipl
 from secboot.errors import RefusedError
 from secboot.machine.discovery import find_layout
@@ -20,6 +20,8 @@ from secboot.machine.runner import SystemRunner
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from secboot.checkpoint.store import Checkpoint
 
 
 @contextmanager
@@ -60,7 +62,7 @@ def open_target(
                 environment=environment,
                 command=("secboot", *sys.argv[1:]),
                 notice=_notice,
-                log=write_system_log if running else _no_log,
+                log=log_change if running else _no_log,
                 layout_name=layout_name,
             )
         finally:
@@ -71,5 +73,5 @@ def _notice(sentence: str) -> None:
     print(f"secboot: {sentence}", file=sys.stderr)  # noqa: T201 - the command line talks to people
 
 
-def _no_log(_line: str) -> None:
+def _no_log(_checkpoint: Checkpoint) -> None:
     """Keep changes to images out of the log of the machine that builds them."""
