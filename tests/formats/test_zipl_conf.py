@@ -253,3 +253,41 @@ def test_a_keyword_is_added_only_once() -> None:
 def test_the_flag_has_no_value_to_set() -> None:
     with pytest.raises(RefusedError, match="takes no value"):
         ZiplConf.parse("[a]\ndefaultauto\n").set_value("a", Keyword.DEFAULTAUTO, "1")
+
+
+def test_values_of_many_sections_are_set_as_one_by_one() -> None:
+    text = '[defaultboot]\ndefaultauto\n[a]\nimage=/a\nparameters = "x"\n[b]\n image=/b\n[c]\n[d]'
+    values = {"a": "1", "b": "2 3", "d": "4"}
+    conf = ZiplConf.parse(text)
+    one_by_one = conf.set_value("a", Keyword.PARAMETERS, "1")
+    for name in ("b", "d"):
+        one_by_one = one_by_one.add_value(name, Keyword.PARAMETERS, values[name])
+
+    assert conf.with_values(Keyword.PARAMETERS, values).render() == one_by_one.render()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("[a]\n[a]\n", "a"),
+        ("[a]\n", "b"),
+        ("[a]\nparameters=1\nparameters=2\n", "a"),
+    ],
+)
+def test_values_of_sections_that_are_not_unique_are_refused(text: str, name: str) -> None:
+    with pytest.raises(RefusedError):
+        ZiplConf.parse(text).with_values(Keyword.PARAMETERS, {name: "x"})
+
+
+def test_the_cost_of_many_values_is_linear() -> None:
+    count = 4000
+    text = "".join(f"[s{n}]\nimage=/k{n}\n" for n in range(count))
+
+    # One by one this takes minutes: each edit renumbers all the lines behind it.
+    after = ZiplConf.parse(text).with_values(
+        Keyword.PARAMETERS, {f"s{n}": f"n={n}" for n in range(count)}
+    )
+
+    assert after.render() == "".join(
+        f'[s{n}]\nimage=/k{n}\nparameters="n={n}"\n' for n in range(count)
+    )
