@@ -21,6 +21,7 @@ VERBS = {
     "status": "status",
     "verify": "status",
     "rollback": "changes",
+    "keep": "keep",
     "history": "changes",
     "show": "look",
     "check": "look",
