@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secboot.cli.options import DEFAULT_ROOT, Output, OutputOption, ProfileArgument, RootOption
+from secboot.cli.options import (
+    DEFAULT_ROOT,
+    LayoutOption,
+    Output,
+    OutputOption,
+    ProfileArgument,
+    RootOption,
+)
 
 if TYPE_CHECKING:
     from secboot.status.model import Stage, Status
@@ -43,13 +50,14 @@ def status(
     ] = None,
     root: RootOption = DEFAULT_ROOT,
     output: OutputOption = Output.TEXT,
+    layout: LayoutOption = None,
 ) -> int:
     """Show how far a profile has got: configured, inherited, installed, running, effective."""
     from secboot.cli.printing import print_json, print_text, style
     from secboot.report.status_json import status_document
     from secboot.report.status_text import status_text
 
-    found = _assess(profile, root)
+    found = _assess(profile, root, layout)
     if output is Output.JSON:
         print_json(status_document(found))
     else:
@@ -81,6 +89,7 @@ def verify(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")
     ] = False,
+    layout: LayoutOption = None,
 ) -> int:
     """Check every stage of a profile; exit with 5 if one is missing."""
     from secboot.cli.printing import print_json, print_text, style
@@ -90,7 +99,7 @@ def verify(
     from secboot.status.checks import Outcome, make_checks, worst
 
     last = _last_stage(stage, root)
-    found = _assess(profile, root)
+    found = _assess(profile, root, layout)
     checks = make_checks(found, last)
     if output is VerifyOutput.JSON:
         print_json(verify_document(found, checks, last))
@@ -119,11 +128,11 @@ def _last_stage(named: StageName | None, root: Path) -> Stage:
     return stage
 
 
-def _assess(reference: str | None, root: Path) -> Status:
+def _assess(reference: str | None, root: Path, layout: str | None) -> Status:
     from secboot.cli.planning import environment_of, is_running_system
     from secboot.machine.discovery import discover
     from secboot.machine.kernel_log import read_kernel_log
-    from secboot.machine.new_kernel import new_kernel_inheritance
+    from secboot.machine.new_kernel import new_kernel
     from secboot.machine.profile_files import read_profile
     from secboot.machine.root import Root
     from secboot.machine.running import read_running
@@ -131,11 +140,11 @@ def _assess(reference: str | None, root: Path) -> Status:
 
     with Root(root) as tree:
         profile = None if reference is None else read_profile(reference, tree)
-        machine = discover(tree, environment_of(root))
+        machine = discover(tree, environment_of(root), layout)
         running = None
         if is_running_system(root):
             messages = read_kernel_log(Path("/dev/kmsg"))
             running = read_running(tree, messages, machine.boot_record.path)
         line = None if running is None else running.command_line
-        inheritance = new_kernel_inheritance(tree, machine, line)
+        inheritance = new_kernel(machine, line)
     return assess(machine, profile, inheritance, running)

@@ -25,7 +25,7 @@ from secboot.formats.bootmap_layout import (
 )
 from secboot.formats.bootmap_tables import MAGIC, BlockReader, ComponentType
 from secboot.formats.disk_pointer import BLOCK_SIZES, POINTER_SIZE, DiskPointer, PointerForm
-from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment
+from secboot.formats.zipl_environment import ZiplEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,10 +68,13 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Bootmap:
-    """All that can be IPLed, in the order of the file, and the environment for parameter lines."""
+    """All that can be IPLed, in the order of the file, and the environment for parameter lines.
+
+    `environment` is None where the loader is one that replaces no ``${NAME}`` (before 2.18).
+    """
 
     programs: tuple[Program, ...]
-    environment: ZiplEnvironment
+    environment: ZiplEnvironment | None
     block_size: int
 
     @property
@@ -237,11 +240,11 @@ def _parmline(content: bytes, block_size: int) -> str:
     return text.decode("utf-8", "surrogateescape")
 
 
-def _environment(reader: BlockReader) -> ZiplEnvironment:
+def _environment(reader: BlockReader) -> ZiplEnvironment | None:
     """The environment block, which the header points to; not all releases write one."""
     offset = reader.environment_offset
     if offset == 0:
-        return NO_ENVIRONMENT
+        return None
     try:
         return ZiplEnvironment.parse(reader.data[offset : offset + _ENVIRONMENT_LIMIT])
     except ValueError as error:

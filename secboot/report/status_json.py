@@ -105,7 +105,9 @@ def _record(record: BootRecord) -> Document:
             }
             for program in bootmap.programs
         ],
-        "environment": None if bootmap is None else dict(bootmap.environment.variables),
+        "environment": None
+        if bootmap is None or bootmap.environment is None
+        else dict(bootmap.environment.variables),
     }
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.zipl_environment import NO_ENVIRONMENT
-from secboot.machine.new_kernel import Inheritance, Source
+from secboot.machine.new_kernel import NewKernel, Source
 from secboot.plan.planner import profile_reference
 from secboot.status.diagnosis import advise_effective, advise_running, machine_notices
 from secboot.status.effective import judge_effective
-from secboot.status.entries import entry_results
+from secboot.status.entries import APPLY, entry_results
 from secboot.status.model import (
     Advice,
     EntryResults,
@@ -37,7 +36,7 @@ NOT_RUNNING = "not the running system"
 def assess(
     machine: Machine,
     profile: Profile | None,
-    inheritance: Inheritance,
+    inheritance: NewKernel,
     running: RunningSystem | None,
 ) -> Status:
     """Judge all stages; `running` is None for a tree that is not the running system."""
@@ -67,7 +66,7 @@ def _requirement(
     number: int,
     requirement: Requirement,
     entries: tuple[EntryResults, ...],
-    inheritance: Inheritance,
+    inheritance: NewKernel,
     running: RunningSystem | None,
     origin: str,
 ) -> RequirementResults:
@@ -102,7 +101,7 @@ def _together(stage: Stage, results: list[Result]) -> Result:
     return Result(stage, Verdict.UNKNOWN, reason)
 
 
-def _inherited(requirement: Requirement, inheritance: Inheritance, configured: Result) -> Result:
+def _inherited(requirement: Requirement, inheritance: NewKernel, configured: Result) -> Result:
     stage, source = Stage.INHERITED, inheritance
     if source.source is Source.SECTIONS:
         return Result(stage, configured.verdict, source.description, configured.advice)
@@ -117,7 +116,7 @@ def _inherited(requirement: Requirement, inheritance: Inheritance, configured: R
 
 
 _INHERITED_STEPS = {
-    Source.FILE: "correct /etc/kernel/cmdline",
+    Source.FILE: APPLY.next_step,
     Source.RUNNING: "reboot into the corrected entry, or write /etc/kernel/cmdline",
     Source.DEFAULT: "correct the default entry",
 }
@@ -139,7 +138,7 @@ def _origin(machine: Machine, running: RunningSystem | None) -> str:
     if running is None or running.command_line is None:
         return ""
     bootmap = machine.boot_record.bootmap
-    environment = NO_ENVIRONMENT if bootmap is None else bootmap.environment
+    environment = None if bootmap is None else bootmap.environment
     return explain(running.command_line, tuple(_known(machine)), environment, running.ipl)
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment, variables_of
+from secboot.formats.ziplenv import ZiplenvFile
 from secboot.machine.boot_record import program_of
+from secboot.machine.discovery import ZIPLENV
 from secboot.plan.entries import reason_to_skip
+from secboot.profile.requirement import Judgement
 from secboot.status.model import Advice, EntryResults, Result, Stage, Verdict
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ def _entry(machine: Machine, profile: Profile | None, entry: BootEntry) -> Entry
     if profile is not None:
         skip = reason_to_skip(profile, machine, entry)
         note, judged = ("", True) if skip is None else (skip[1], False)
+    environment = ziplenv(machine)
     requirements = profile.requirements if profile is not None and judged else ()
     return EntryResults(
         name=entry.name,
@@ -41,9 +46,33 @@ def _entry(machine: Machine, profile: Profile | None, entry: BootEntry) -> Entry
         note=note,
         parmline=entry.parmline,
         recorded=None if program is None else program.parmline,
-        configured=tuple(_configured(each, entry) for each in requirements),
+        configured=tuple(_configured(each, entry, environment) for each in requirements),
         installed=tuple(_installed(each, machine, entry, program) for each in requirements),
     )
+
+
+def ziplenv(machine: Machine) -> ZiplEnvironment | None:
+    """The environment that zipl would put into the boot record; None if it knows no such thing."""
+    if not machine.zipl_version.reads_environment:
+        return None
+    file = machine.file(ZIPLENV)
+    if file is None:
+        return NO_ENVIRONMENT
+    return ZiplenvFile.parse(file.text, file.path).environment
+
+
+def _judge(requirement: Requirement, line: str, environment: ZiplEnvironment | None) -> Judgement:
+    """Judge a line as the kernel gets it, at whichever site: one that misses it decides."""
+    if environment is None or not variables_of(line):
+        return requirement.judge(CommandLine.parse(line))
+    common = requirement.judge(CommandLine.parse(environment.expand(line)))
+    if not common.met:
+        return common
+    for site in environment.sites:
+        judgement = requirement.judge(CommandLine.parse(environment.expand(line, site)))
+        if not judgement.met:
+            return Judgement(met=False, reason=f"at site {site}: {judgement.reason}")
+    return common
 
 
 def _program(machine: Machine, entry: BootEntry) -> Program | None:
@@ -54,10 +83,10 @@ def _program(machine: Machine, entry: BootEntry) -> Program | None:
     return program_of(bootmap, installed)
 
 
-def _configured(requirement: Requirement, entry: BootEntry) -> Result:
+def _configured(requirement: Requirement, entry: BootEntry, environment: ZiplEnvironment) -> Result:
     if entry.parmline is None and entry.parmfile is not None:
         return Result(Stage.CONFIGURED, Verdict.UNKNOWN, "its parmfile can't be read")
-    judgement = requirement.judge(CommandLine.parse(entry.parmline or ""))
+    judgement = _judge(requirement, entry.parmline or "", environment)
     if judgement.met:
         return Result(Stage.CONFIGURED, Verdict.MET, judgement.reason)
     return Result(Stage.CONFIGURED, Verdict.MISSING, judgement.reason, (APPLY,))
@@ -74,7 +103,7 @@ def _installed(
         return _by_times(requirement, machine, entry)
     if program is None:
         return _not_in_record(machine, entry)
-    judgement = requirement.judge(CommandLine.parse(program.parmline or ""))
+    judgement = _judge(requirement, program.parmline or "", record.bootmap.environment)
     changed = program.parmline != (entry.parmline or "")
     reason = f"{judgement.reason}; the boot record still has an older line" if changed else ""
     if judgement.met:
@@ -101,7 +130,7 @@ def _by_times(requirement: Requirement, machine: Machine, entry: BootEntry) -> R
     record = machine.boot_record
     if record.younger_files:
         return Result(Stage.INSTALLED, Verdict.MISSING, record.stale or "", (RUN_ZIPL,))
-    met = requirement.judge(CommandLine.parse(entry.parmline or "")).met
+    met = _judge(requirement, entry.parmline or "", ziplenv(machine)).met
     hint = "no boot file is younger than it, so it probably holds what they say"
     reason = f"{record.unreadable}; {hint}" if met else f"{record.unreadable}"
     advice = (Advice("the boot record can't be read", "run it as root"),)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.machine.boot_record import BootRecord
-    from secboot.machine.new_kernel import Inheritance
+    from secboot.machine.new_kernel import NewKernel
     from secboot.machine.running import RunningSystem
     from secboot.plan.model import ProfileReference
 
@@ -122,7 +122,7 @@ class Status:
     requirements: tuple[RequirementResults, ...]
     notices: tuple[Notice, ...]
     record: BootRecord
-    inheritance: Inheritance
+    inheritance: NewKernel
     running: RunningSystem | None
     origin: str
     """How the running line came about; empty where there is none."""

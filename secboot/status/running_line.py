@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import BLANKS
-from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment, variables_of
+from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +35,7 @@ class KnownLine:
 def explain(
     running: str,
     known: Sequence[KnownLine],
-    environment: ZiplEnvironment = NO_ENVIRONMENT,
+    environment: ZiplEnvironment | None = None,
     ipl: IplSource | None = None,
 ) -> str:
     """Say in one sentence where the running line comes from.
@@ -64,10 +64,13 @@ def explain(
     )
 
 
-def _as_booted(text: str, environment: ZiplEnvironment) -> Iterable[tuple[str, str]]:
+def _as_booted(text: str, environment: ZiplEnvironment | None) -> Iterable[tuple[str, str]]:
     """The forms that a line can have after its variables were replaced, each with how that was."""
     names = variables_of(text)
     if not names:
+        yield text, ""
+        return
+    if environment is None:
         yield text, ""
         return
     shown = " and ".join(f"${{{name}}}" for name in dict.fromkeys(names))
@@ -77,7 +80,7 @@ def _as_booted(text: str, environment: ZiplEnvironment) -> Iterable[tuple[str, s
             environment.expand(text, site),
             f"with {shown} from site {site} of the zIPL environment\n",
         )
-    yield text, f"with {shown} as written, since the loader does not know it\n"
+    yield text, f"with {shown} as written, which this loader would have replaced\n"
 
 
 def _rest(running: str, text: str) -> str | None:

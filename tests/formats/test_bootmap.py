@@ -56,6 +56,8 @@ def test_sizes_of_kernel_and_ramdisk_and_the_default_by_number() -> None:
 def test_the_environment_block_is_read() -> None:
     found = read_bootmap(bootmap("2.40.0-eckd-ldl-4096-menu"))
 
+    assert found.environment is not None
+    assert read_bootmap(bootmap("2.16.0-eckd-ldl-4096-menu")).environment is None
     assert found.environment.expand("console=${CONSOLE} ${NOTHING}x") == "console=ttyS0 x"
 
 

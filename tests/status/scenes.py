@@ -11,7 +11,7 @@ from pathlib import Path
 
 from secboot.kernel.messages import KernelMessages
 from secboot.machine.discovery import Machine, discover
-from secboot.machine.new_kernel import new_kernel_inheritance
+from secboot.machine.new_kernel import new_kernel
 from secboot.machine.profile_files import read_profile
 from secboot.machine.root import Root
 from secboot.machine.running import RunningSystem, read_running
@@ -62,7 +62,7 @@ class Scene:
         line = None if running is None else running.command_line
         with Root(self.tree) as root:
             loaded = None if profile is None else read_profile(profile, root)
-            inheritance = new_kernel_inheritance(root, machine, line)
+            inheritance = new_kernel(machine, line)
         return assess(machine, loaded, inheritance, running)
 
 

@@ -70,7 +70,7 @@ def test_a_longer_word_is_not_an_added_one() -> None:
     [
         ("root=/dev/a ro", "with ${DISK} from the zIPL environment"),
         ("root=/dev/b ro", "with ${DISK} from site 3 of the zIPL environment"),
-        ("root=${DISK} ro", "with ${DISK} as written, since the loader does not know it"),
+        ("root=${DISK} ro", "with ${DISK} as written, which this loader would have replaced"),
     ],
 )
 def test_variables_of_the_zipl_environment(running: str, how: str) -> None:

@@ -141,3 +141,18 @@ def test_without_a_profile_there_is_nothing_to_require(scene: Scene) -> None:
 
     assert (status.profile, status.requirements) == (None, ())
     assert status.entries[0].recorded == LINE
+
+
+def test_a_value_from_the_zipl_environment_counts_as_the_kernel_gets_it(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "bls")
+    profile = (
+        "version: 1\nentries: {include: [Linux C]}\nparameters: {swiotlb: {at_least: 512 MiB}}\n"
+    )
+    scene.write("etc/secboot/profiles/c.yaml", profile)
+    as_recorded = scene.status("c")
+    scene.replace("etc/ziplenv", "swiotlb=262144", "swiotlb=1")
+
+    edited = scene.status("c")
+
+    assert verdicts(as_recorded)[0::2] == "++."
+    assert verdicts(edited)[0::2] == "-+."
