@@ -118,8 +118,9 @@ def add_images(root: Path, command_line_size: int = 4096) -> None:
     (root / "boot").mkdir(exist_ok=True)
     for file in [*root.rglob("*.conf")]:
         for match in _IMAGE.finditer(file.read_bytes()):
-            image = root / os.fsdecode(match[1]).lstrip("/")
-            if not image.exists():
+            name = os.fsdecode(match[1]).lstrip("/")
+            image = root / name
+            if not image.exists() and not (root / "boot" / name).exists():
                 image.parent.mkdir(parents=True, exist_ok=True)
                 image.write_bytes(kernel_stub(command_line_size))
 

@@ -87,7 +87,13 @@ def roll_back(
         done = change_files(access, order, target.zipl, target.log)
         files = tuple(change.named or change.path for change in changes)
         return RollbackResult(
-            found.id, files, done.checkpoint, done.zipl, recovered, order.needs_commit
+            found.id,
+            files,
+            done.checkpoint,
+            done.zipl,
+            recovered,
+            needs_commit=order.needs_commit,
+            programs=tuple(program.argv for program in target.layout.commit),
         )
 
 

@@ -205,12 +205,11 @@ def _parmfiles(files: BootFiles, configuration: BootConfiguration) -> dict[str, 
 
 def _seals(files: BootFiles, configuration: BootConfiguration) -> dict[str, Seal]:
     found = {}
-    for entry in configuration.entries:
-        if entry.image is None or not files.look(entry.image.path).readable:
-            continue
-        facts = files.image(entry.image.path)
+    for path in {entry.image.path for entry in configuration.entries if entry.image is not None}:
+        # kiwi names images relative to the root of the tree, and runs zipl there.
+        facts = files.image(path if path.startswith("/") else f"/{path}")
         if facts is not None and facts.seal is not None:
-            found[entry.image.path] = facts.seal
+            found[path] = facts.seal
     return found
 
 

@@ -73,6 +73,6 @@ def _selection_warnings(
         for pattern in profile.entries.unmatched(names)
     ]
     chosen = {EntryStatus.CHANGE, EntryStatus.UNCHANGED, EntryStatus.GENERATED}
-    if not any(plan.status in chosen for plan in plans):
+    if plans and not any(plan.status in chosen for plan in plans):
         found.append(PlanWarning("no-entry", "the profile selects no boot entry of this machine"))
     return found

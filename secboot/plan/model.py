@@ -187,8 +187,12 @@ class Plan:
 
     @property
     def differs(self) -> bool:
-        """True when the machine is not what the profile asks, as far as that is known."""
-        return not self.is_empty or self.refusal is not None
+        """True when the machine is not what the profile asks, as far as that is known.
+
+        Whether a sealed image was rebuilt with the right parameters can't be seen.
+        """
+        refused = self.refusal is not None and not self.with_status(EntryStatus.SEALED)
+        return not self.is_empty or refused
 
     def require_applicable(self) -> None:
         """Raise RefusedError when this is for another program to do."""

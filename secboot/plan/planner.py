@@ -28,6 +28,7 @@ from secboot.plan.model import (
     StorePlan,
     digest,
 )
+from secboot.plan.sealed import REFUSAL as ONLY_SEALED
 from secboot.plan.sealed import ParmfileRequest, plan_rebuild
 from secboot.plan.two_stages import plan_grub_default, stage_note, stage_warnings
 
@@ -68,6 +69,11 @@ def make_plan(
     steps = () if rebuild is None else rebuild.steps
     due = _deployment_steps(profile, machine)
     files = file_changes(machine, draft)
+    due_commands = commands(profile, machine, files)
+    refusal = REFUSAL if due else None
+    chosen = tuple(entry for entry, skip in skips.items() if skip is None)
+    if sealed and not (chosen or files or due_commands or parmfile):
+        refusal = ONLY_SEALED
     return Plan(
         profile=profile_reference(profile),
         root=machine.root,
@@ -75,7 +81,7 @@ def make_plan(
         zipl_version=str(machine.zipl_version),
         entries=plans,
         files=files,
-        commands=commands(profile, machine, files),
+        commands=due_commands,
         warnings=(
             *warnings(profile, machine, plans, with_zipl=with_zipl),
             *_layout_warnings(profile, machine),
@@ -87,7 +93,7 @@ def make_plan(
         ),
         stores=stores,
         steps=(*due, *steps),
-        refusal=REFUSAL if due else None,
+        refusal=refusal,
         parmfile=None if rebuild is None else rebuild.parmfile,
     )
 

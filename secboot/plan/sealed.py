@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
 
 ANY_PARMFILE = "PARMFILE"
+REFUSAL = (
+    "every boot entry that the profile selects boots a sealed image: its parameters are inside, and"
+    " it has to be rebuilt to change them"
+)
 ANY_HOST_KEY = "HOST-KEY-DOCUMENT.crt"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.checkpoint.rolling_back import BootRecord
+from secboot.plan.model import EntryStatus
 from secboot.report.plan_json import plan_document
 from secboot.visible import visible
 
@@ -37,6 +38,13 @@ def apply_text(result: ApplyResult, root: str, state_dir: str | None, style: Sty
     lines += _commit(result, root, style)
     if not lines:
         lines.append("Nothing to do: the machine is as the profile asks.")
+    sealed = result.plan.with_status(EntryStatus.SEALED)
+    if sealed:
+        names = ", ".join(f"'{visible(entry.name)}'" for entry in sealed)
+        lines.append(
+            style.yellow(f"Sealed, and only changed by a rebuild of the image: {names}")
+            + " (secboot plan shows how)."
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -37,6 +37,7 @@ def show_document(machine: Machine, unfinished: str | None = None) -> dict[str, 
         "schema": SCHEMA,
         "root": machine.root,
         "layout": machine.layout.name,
+        "layout_seen": list(machine.layout.seen),
         "zipl_version": str(machine.zipl_version),
         "zipl_version_assumed": machine.zipl_version_is_assumed,
         "zipl_conf": machine.conf_path,
@@ -56,6 +57,9 @@ def show_document(machine: Machine, unfinished: str | None = None) -> dict[str, 
 def _heading(machine: Machine, style: Style) -> Iterator[str]:
     assumed = " (assumed)" if machine.zipl_version_is_assumed else ""
     yield f"{style.bold('Machine')}  {visible(machine.root)}, {machine.layout.description}"
+    if machine.layout.seen:
+        seen = visible(", ".join(machine.layout.seen))
+        yield f"{style.bold('Layout')}   {machine.layout.name} ({seen})"
     yield (
         f"{style.bold('zipl')}     {machine.zipl_version}{assumed} reads {visible(machine.conf_path)}"
     )
@@ -79,7 +83,8 @@ def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
     if entry.parmfile is not None:
         yield f"    parmfile    {visible(entry.parmfile.path)}"
     if entry.parmline is not None:
-        yield f"    parameters  {visible(entry.parmline)}"
+        label = "decoration" if machine.is_sealed(entry) else "parameters"
+        yield f"    {label}  {visible(entry.parmline)}"
 
 
 def _tags(machine: Machine, entry: BootEntry) -> list[str]:

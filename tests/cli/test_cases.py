@@ -17,7 +17,8 @@ then commands with their expected output (standard output first, then errors) an
 
 ``secboot`` runs on the machine (``--root`` is added), ``cat PATH`` prints a file of it, with what
 is invisible escaped. ``(escapes)`` takes ``\r``, ``\0`` and ``\xNN`` in the file's text for these
-bytes. Kernel images are made where boot files name them, with room for 4096 bytes, or for
+bytes, ``(sealed)`` makes an IBM Secure Execution image, ``(sealed readable)`` one that is not
+encrypted. Kernel images are made where boot files name them, with room for 4096 bytes, or for
 ``(image N)`` bytes where a file says so.
 
 With ``SECBOOT_UPDATE_CASES=1`` the expected output is written anew; read it before you commit it.
@@ -35,7 +36,7 @@ import pytest
 from secboot.demo import kernel_stub
 from secboot.visible import visible
 from tests.command import secboot
-from tests.trees import add_images
+from tests.trees import add_images, sealed_image
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
 
@@ -81,6 +82,8 @@ def build(case: Case, root: Path) -> None:
 
 def content(text: str, notes: list[str]) -> bytes:
     for note in notes:
+        if note.startswith("sealed"):
+            return sealed_image(encrypted=note == "sealed")
         if note.startswith("image "):
             return kernel_stub(int(note.removeprefix("image ")))
     if "no newline at end" in notes:
