@@ -129,7 +129,9 @@ def _last_stage(named: StageName | None, root: Path) -> Stage:
 
 
 def _assess(reference: str | None, root: Path, layout: str | None) -> Status:
-    from secboot.cli.planning import environment_of, is_running_system
+    from dataclasses import replace
+
+    from secboot.cli.planning import environment_of, is_running_system, unfinished_change
     from secboot.machine.discovery import discover
     from secboot.machine.kernel_log import read_kernel_log
     from secboot.machine.new_kernel import new_kernel
@@ -137,6 +139,7 @@ def _assess(reference: str | None, root: Path, layout: str | None) -> Status:
     from secboot.machine.root import Root
     from secboot.machine.running import read_running
     from secboot.status.assess import assess
+    from secboot.status.model import Notice
 
     with Root(root) as tree:
         profile = None if reference is None else read_profile(reference, tree)
@@ -147,4 +150,8 @@ def _assess(reference: str | None, root: Path, layout: str | None) -> Status:
             running = read_running(tree, messages, machine.boot_record.path)
         line = None if running is None else running.command_line
         inheritance = new_kernel(machine, line)
-    return assess(machine, profile, inheritance, running)
+    found = assess(machine, profile, inheritance, running)
+    left = unfinished_change(root, None)
+    if left is None:
+        return found
+    return replace(found, notices=(Notice("unfinished-change", left), *found.notices))

@@ -8,7 +8,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel import prot_virt, swiotlb
 from secboot.kernel.cpuinfo import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
 from secboot.machine.ultravisor import DIRECTORY, INDICATIONS_NOTE
-from secboot.status.model import Advice, Verdict
+from secboot.status.model import Verdict
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -163,17 +163,18 @@ def _notices(status: Status, style: Style) -> Iterator[str]:
 
 
 def _next_steps(status: Status, style: Style) -> Iterator[str]:
-    """The advice of the first stage that is missing: later ones often follow from it."""
-    shown: set[Advice] = set()
+    """What to do first: later stages follow from earlier ones, but for what the machine lacks."""
+    shown: set[str] = set()
+    name = status.profile.name if status.profile is not None else "PROFILE"
     for requirement in status.requirements:
         missing = [r for r in requirement.stages if r.verdict is Verdict.MISSING and r.advice]
-        for result in missing:
-            for advice in result.advice:
-                if advice not in shown:
-                    shown.add(advice)
-                    name = status.profile.name if status.profile is not None else "PROFILE"
-                    step = advice.next_step.replace("PROFILE", name)
-                    yield f"  {visible(advice.why)}: {style.bold(visible(step))}"
+        advice = [a for result in missing[:1] for a in result.advice]
+        advice += [a for result in missing[1:] for a in result.advice if a.of_machine]
+        for each in advice:
+            step = each.next_step.replace("PROFILE", name)
+            if step not in shown:
+                shown.add(step)
+                yield f"  {visible(each.why)}: {style.bold(visible(step))}"
 
 
 def _label(text: str, style: Style) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from secboot.machine.running import RunningSystem
     from secboot.profile.requirement import Requirement
 
-APPLY = "secboot apply PROFILE"
 REBOOT = "reboot, then look again: secboot status"
-RUN_ZIPL = "zipl"
+NOT_BOOTED = "the kernel was not booted with prot_virt=1"
 
 
 def advise_running(installed: Verdict, running: RunningSystem, origin: str) -> tuple[Advice, ...]:
@@ -63,7 +63,10 @@ def advise_effective(requirement: Requirement, result: Result, running: RunningS
         found = _no_hosting(running)
     elif isinstance(requirement, SwiotlbSizeRequirement):
         found = _no_buffer(running)
-    return Result(result.stage, result.verdict, result.reason, tuple(found))
+    causes = tuple(
+        each if each.why == NOT_BOOTED else replace(each, of_machine=True) for each in found
+    )
+    return Result(result.stage, result.verdict, result.reason, causes)
 
 
 def _no_hosting(running: RunningSystem) -> list[Advice]:
@@ -102,7 +105,7 @@ def _silent_refusal(running: RunningSystem) -> Advice:
     """Since 5.15 the kernel does not say why it leaves hosting off."""
     line = CommandLine.parse(running.command_line or "")
     if not prot_virt.enabling(line):
-        return Advice("the kernel was not booted with prot_virt=1", f"see above; {REBOOT}")
+        return Advice(NOT_BOOTED, f"see above; {REBOOT}")
     if not running.ultravisor.present:
         return Advice(
             "this kernel was built without it (CONFIG_KVM)", "boot a kernel that can host guests"

@@ -83,7 +83,9 @@ def _program(machine: Machine, entry: BootEntry) -> Program | None:
     return program_of(bootmap, installed)
 
 
-def _configured(requirement: Requirement, entry: BootEntry, environment: ZiplEnvironment) -> Result:
+def _configured(
+    requirement: Requirement, entry: BootEntry, environment: ZiplEnvironment | None
+) -> Result:
     if entry.parmline is None and entry.parmfile is not None:
         return Result(Stage.CONFIGURED, Verdict.UNKNOWN, "its parmfile can't be read")
     judgement = _judge(requirement, entry.parmline or "", environment)

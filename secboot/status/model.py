@@ -50,10 +50,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One likely cause of what is missing, and the next step; the likeliest comes first."""
+    """One likely cause of what is missing, and the next step; the likeliest comes first.
+
+    `of_machine` marks what the machine lacks, whatever its boot files say.
+    """
 
     why: str
     next_step: str
+    of_machine: bool = False
 
 
 @dataclass(frozen=True, slots=True)
