@@ -19,7 +19,7 @@ LAYERS = (
     ("plan",),
     ("checkpoint",),
     ("apply", "status"),
-    ("report", "demo"),
+    ("report", "export", "demo"),
     ("cli",),
     ("__main__",),
 )

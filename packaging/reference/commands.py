@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import typer
 
 from secboot import errors
-from secboot.cli.app import app
+from secboot.cli.app import application
 from secboot.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ class Command:
 
 def commands() -> tuple[Command, ...]:
     """Return every command that is no group, in the order of ``secboot --help``."""
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(application(()))
     return tuple(_walk(group, typer.Context(group, info_name="secboot"), ""))
 
 
 def global_options() -> tuple[Parameter, ...]:
     """Return the options that stand before the command."""
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(application(()))
     return _parameters(group, typer.Context(group, info_name="secboot"))
 
 

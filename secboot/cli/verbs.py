@@ -26,6 +26,7 @@ VERBS = {
     "show": "look",
     "check": "look",
     "profile": "profiles",
+    "export": "export",
     "demo": "demo",
 }
 """The module in `secboot.cli` whose function of that name is the verb, or whose `app` is a group."""

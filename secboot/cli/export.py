@@ -1,0 +1,95 @@
+"""The verb ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secboot.cli.options import DEFAULT_ROOT, ProfileArgument, RootOption
+from secboot.export.formats import ExportFormat
+
+if TYPE_CHECKING:
+    from secboot.export.order import ProfileSource
+    from secboot.machine.root import Root
+    from secboot.profile.profile import Profile
+
+
+def export(
+    profile: ProfileArgument,
+    form: Annotated[
+        ExportFormat,
+        typer.Option("--format", "-f", help="The tool that the text is for.", show_default=False),
+    ],
+    line: Annotated[
+        str | None,
+        typer.Option(
+            "--line",
+            metavar="TEXT",
+            help="The parameter line to start from; for kiwi, mkosi and pvimg, which hold a whole"
+            " one.",
+            show_default=False,
+        ),
+    ] = None,
+    root: RootOption = DEFAULT_ROOT,
+) -> int:
+    """Write a profile in the format of another tool; what that can't express is said or refused."""
+    import re
+    import sys
+
+    from secboot.cli.printing import print_text
+    from secboot.errors import RefusedError, UsageError
+    from secboot.export.formats import WRITERS
+    from secboot.export.order import Order
+    from secboot.machine.profile_files import read_profile
+    from secboot.machine.root import Root
+    from secboot.profile.fields import PROFILE_NAME_PATTERN
+    from secboot.visible import visible
+
+    writer = WRITERS[form]
+    if line is not None and not writer.takes_line:
+        takers = ", ".join(name for name, each in WRITERS.items() if each.takes_line)
+        raise UsageError(
+            f"--line has no meaning for {form}: the text is added to a line that is elsewhere",
+            hint=f"it is for {takers}",
+        )
+    with Root(root) as tree:
+        found = read_profile(profile, tree)
+        if not re.fullmatch(PROFILE_NAME_PATTERN, found.name):
+            raise RefusedError(
+                f"{found.name!r} can't be the name of a profile on another machine",
+                hint="give the file a name of letters, digits, '.', '_' and '-'",
+            )
+        sources = _sources(found, profile, tree)
+    exported = writer.write(Order(found, sources, line or ""))
+    print_text(exported.text)
+    for note in (*exported.notes, *map(str, found.warnings)):
+        sys.stderr.write(f"note: {visible(note)}\n")
+    return 0
+
+
+def _sources(profile: Profile, reference: str, tree: Root) -> tuple[ProfileSource, ...]:
+    """Return the files of the profile that do not come with secboot, for where they are needed."""
+    from secboot.errors import RefusedError
+    from secboot.export.order import ProfileSource
+    from secboot.machine.profile_files import RootProfileFiles
+    from secboot.profile.search import SEARCH_PATH, SUFFIX
+    from secboot.profile.shipped import SHIPPED, shipped_path
+
+    shipped = {shipped_path(name) for name in SHIPPED}
+    files = RootProfileFiles(tree)
+    sources: dict[str, str] = {}
+    for path in profile.chain:
+        if path in shipped:
+            continue
+        named = path == reference
+        target = f"{SEARCH_PATH[0]}/{profile.name}{SUFFIX}" if named else path
+        text = Path(path).read_text(encoding="utf-8") if named else files.read_text(path) or ""
+        if target in sources:
+            raise RefusedError(
+                f"the profile and one that it extends would both be {target} on a machine",
+                hint="give one of them another name",
+            )
+        sources[target] = text if text.endswith("\n") else f"{text}\n"
+    return tuple(ProfileSource(path, text) for path, text in sources.items())

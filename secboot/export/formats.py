@@ -1,0 +1,61 @@
+"""All formats, each with the function that writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from secboot.export import coreos, image, install, management, sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from secboot.export.order import Exported, Order
+
+
+class ExportFormat(StrEnum):
+    """A format, by the name that people give it."""
+
+    ANSIBLE = "ansible"
+    AUTOINSTALL = "autoinstall"
+    BOOTC = "bootc"
+    BUTANE = "butane"
+    CLOUD_INIT = "cloud-init"
+    COREOS_INSTALLER = "coreos-installer"
+    GRUBBY = "grubby"
+    KICKSTART = "kickstart"
+    KICKSTART_POST = "kickstart-post"
+    KIWI = "kiwi"
+    MACHINECONFIG = "machineconfig"
+    MKOSI = "mkosi"
+    OSBUILD = "osbuild"
+    PVICS = "pvics"
+    PVIMG = "pvimg"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """How a format is written; `takes_line` tells whether it holds a whole parameter line."""
+
+    write: Callable[[Order], Exported]
+    takes_line: bool = False
+
+
+WRITERS: Mapping[ExportFormat, Writer] = {
+    ExportFormat.ANSIBLE: Writer(management.ansible),
+    ExportFormat.AUTOINSTALL: Writer(install.autoinstall),
+    ExportFormat.BOOTC: Writer(image.bootc),
+    ExportFormat.BUTANE: Writer(coreos.butane),
+    ExportFormat.CLOUD_INIT: Writer(install.cloud_init),
+    ExportFormat.COREOS_INSTALLER: Writer(coreos.coreos_installer),
+    ExportFormat.GRUBBY: Writer(management.grubby),
+    ExportFormat.KICKSTART: Writer(install.kickstart),
+    ExportFormat.KICKSTART_POST: Writer(install.kickstart_post),
+    ExportFormat.KIWI: Writer(image.kiwi, takes_line=True),
+    ExportFormat.MACHINECONFIG: Writer(coreos.machineconfig),
+    ExportFormat.MKOSI: Writer(image.mkosi, takes_line=True),
+    ExportFormat.OSBUILD: Writer(image.osbuild),
+    ExportFormat.PVICS: Writer(sealed.pvics),
+    ExportFormat.PVIMG: Writer(sealed.pvimg, takes_line=True),
+}

@@ -1,0 +1,94 @@
+"""Orders to export: shipped profiles, one of a site, and made ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from secboot.errors import Location, ParseError
+from secboot.export.order import Order, ProfileSource
+from secboot.formats.kernel_cmdline import parameter_text
+from secboot.profile.entries import EntrySelection
+from secboot.profile.generic import ExactRequirement
+from secboot.profile.load import load_profile, parse_profile
+from secboot.profile.profile import Profile
+from secboot.profile.search import ProfileText
+
+SITE = """\
+version: 1
+extends: guest
+description: "Guests of the payment system: 'EOF' & more."
+parameters:
+  swiotlb:
+    at_least: 1 GiB
+  console: [ttysclp0, hvc0]
+  loglevel: 3
+  note: "two words"
+entries:
+  rescue: false
+"""
+SITE_PATH = "/etc/secboot/profiles/site.yaml"
+SITE_WORDS = (
+    "swiotlb=524288", "console=ttysclp0", "console=hvc0", "loglevel=3", 'note="two words"',
+)  # fmt: skip
+
+
+class NoFiles:
+    """A machine without profiles of its own."""
+
+    def read_text(self, path: str) -> str | None:
+        _ = path
+        return None
+
+    def list_names(self, directory: str) -> tuple[str, ...]:
+        _ = directory
+        return ()
+
+
+def shipped(name: str, line: str = "") -> Order:
+    return Order(load_profile(name, NoFiles()), line=line)
+
+
+def from_text(text: str, *, name: str = "site", line: str = "") -> Order:
+    path = f"/etc/secboot/profiles/{name}.yaml"
+    profile = parse_profile(ProfileText(name, path, text), NoFiles())
+    return Order(profile, (ProfileSource(path, text),), line)
+
+
+def site(line: str = "") -> Order:
+    return from_text(SITE, line=line)
+
+
+def _made(values: dict[str, str]) -> Order:
+    requirements = tuple(
+        ExactRequirement(name, Location("made.yaml", 1, 1), value) for name, value in values.items()
+    )
+    profile = Profile(
+        "made", 1, None, "", requirements, EntrySelection(), "made.yaml", "0" * 64, (), ()
+    )
+    return Order(profile)
+
+
+def _can_be_written(values: dict[str, str]) -> bool:
+    try:
+        for name, value in values.items():
+            parameter_text(name, value)
+    except ParseError:
+        return False
+    return True
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,8}", fullmatch=True).filter(
+    lambda name: name not in {"prot_virt", "swiotlb"}
+)
+VALUES = st.text(st.sampled_from("ab1 ,.:;=/\\'&<>$`*?!#%{}[]|~-@"), max_size=12)
+MADE_ORDERS = (
+    st.dictionaries(NAMES, VALUES, min_size=1, max_size=4).filter(_can_be_written).map(_made)
+)
+
+
+def write(directory: Path, text: str) -> Path:
+    path = directory / "site.yaml"
+    path.write_text(text)
+    return path

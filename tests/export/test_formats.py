@@ -1,0 +1,384 @@
+"""What each format says is what its own reader makes of it: TOML, YAML, XML, shells, tools."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import tomllib
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from configparser import ConfigParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pykickstart.parser import KickstartParser
+from pykickstart.version import makeVersion
+from ruamel.yaml import YAML
+
+from secboot.errors import RefusedError
+from secboot.export.demand import demand_of
+from secboot.export.formats import WRITERS, ExportFormat
+from secboot.export.order import Order
+from secboot.formats.kernel_cmdline import CommandLine
+from tests.export.orders import (
+    MADE_ORDERS,
+    SITE,
+    SITE_PATH,
+    SITE_WORDS,
+    from_text,
+    shipped,
+    site,
+)
+from tests.packaging.programs import require, run
+
+ADDING = (
+    ExportFormat.BOOTC,
+    ExportFormat.BUTANE,
+    ExportFormat.COREOS_INSTALLER,
+    ExportFormat.KICKSTART,
+    ExportFormat.MACHINECONFIG,
+    ExportFormat.OSBUILD,
+    ExportFormat.PVICS,
+)
+RUNNING_SECBOOT = (
+    ExportFormat.ANSIBLE,
+    ExportFormat.AUTOINSTALL,
+    ExportFormat.CLOUD_INIT,
+    ExportFormat.KICKSTART_POST,
+)
+WHOLE_LINE = (ExportFormat.KIWI, ExportFormat.MKOSI, ExportFormat.PVIMG)
+
+
+def text_of(form: ExportFormat, order: Order) -> str:
+    return WRITERS[form].write(order).text
+
+
+def yaml(text: str) -> Any:  # noqa: ANN401 - whatever the document holds
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def kickstart(text: str) -> Any:  # noqa: ANN401 - pykickstart has no types
+    parser = KickstartParser(makeVersion("RHEL9"))
+    parser.readKickstartFromString(text)
+    return parser.handler
+
+
+def shell_words(text: str) -> list[str]:
+    """The words that a shell gives to the program that the text calls."""
+    script = f'coreos-installer() {{ printf "%s\\0" "$@"; }}\nDEVICE=/dev/dasda\n{text}'
+    done = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, check=True)
+    return done.stdout.decode().split("\0")[:-1]
+
+
+def bootc_words(text: str) -> str:
+    document = tomllib.loads(text)
+    # bootc refuses a file with any other key.
+    assert document.keys() == {"kargs", "match-architectures"}
+    assert document["match-architectures"] == ["s390x"]
+    return " ".join(document["kargs"])
+
+
+def osbuild_words(text: str) -> str:
+    document = tomllib.loads(text)
+    assert document.keys() == {"customizations"}
+    return str(document["customizations"]["kernel"]["append"])
+
+
+def butane_words(text: str) -> str:
+    document = yaml(text)
+    assert document.keys() == {"variant", "version", "kernel_arguments"}
+    assert document["variant"] == "fcos"
+    return " ".join(document["kernel_arguments"]["should_exist"])
+
+
+def machineconfig_words(text: str) -> str:
+    document = yaml(text)
+    assert document["apiVersion"] == "machineconfiguration.openshift.io/v1"
+    assert document["kind"] == "MachineConfig"
+    assert re.fullmatch("[a-z0-9]([a-z0-9-]*[a-z0-9])?", document["metadata"]["name"])
+    return " ".join(document["spec"]["kernelArguments"])
+
+
+def coreos_installer_words(text: str) -> str:
+    words = shell_words(text)
+    assert words[0] == "install"
+    assert words[-1] == "/dev/dasda"
+    assert set(words[1:-1:2]) == {"--append-karg"}
+    return " ".join(words[2:-1:2])
+
+
+def kiwi_line(text: str) -> str:
+    (element,) = ET.fromstring(f"<preferences>{text}</preferences>")
+    assert element.tag == "type"
+    return element.attrib["kernelcmdline"]
+
+
+def mkosi_line(text: str) -> str:
+    parser = ConfigParser(interpolation=None, delimiters=("=",))
+    parser.read_string(text)
+    assert parser["Match"]["Architecture"] == "s390x"
+    return parser["Content"]["KernelCommandLine"]
+
+
+def pvimg_line(text: str) -> str:
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    return text[:-1]
+
+
+READERS: dict[ExportFormat, Callable[[str], str]] = {
+    ExportFormat.BOOTC: bootc_words,
+    ExportFormat.BUTANE: butane_words,
+    ExportFormat.COREOS_INSTALLER: coreos_installer_words,
+    ExportFormat.KICKSTART: lambda text: str(kickstart(text).bootloader.appendLine),
+    ExportFormat.KIWI: kiwi_line,
+    ExportFormat.MACHINECONFIG: machineconfig_words,
+    ExportFormat.MKOSI: mkosi_line,
+    ExportFormat.OSBUILD: osbuild_words,
+    ExportFormat.PVICS: lambda text: str(yaml(text)["convert"]["sel-kernel-parameter"]),
+    ExportFormat.PVIMG: pvimg_line,
+}
+"""The parameters as one line, as each format's own reader gets them."""
+
+
+@pytest.mark.parametrize("form", ADDING)
+def test_parameters_arrive(form: ExportFormat) -> None:
+    assert READERS[form](text_of(form, shipped("guest"))) == "swiotlb=262144"
+    assert READERS[form](text_of(form, site())) == " ".join(SITE_WORDS)
+
+
+@pytest.mark.parametrize("form", ADDING)
+@settings(deadline=None, max_examples=40)
+@given(order=MADE_ORDERS)
+def test_any_value_arrives_as_it_is(form: ExportFormat, order: Order) -> None:
+    line = CommandLine.parse(READERS[form](text_of(form, order)))
+
+    assert [parameter.text for parameter in line.parameters] == [
+        word for demand in order.demands for word in demand.words
+    ]
+    assert all(each.judge(line).met for each in order.profile.requirements)
+
+
+@pytest.mark.parametrize("form", ADDING)
+@pytest.mark.parametrize("name", ["guest-off", "host-off"])
+def test_what_has_to_go_is_refused_by_what_only_adds(form: ExportFormat, name: str) -> None:
+    with pytest.raises(RefusedError, match="wants something removed") as caught:
+        text_of(form, shipped(name))
+
+    assert caught.value.location is not None
+    assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize("form", ADDING)
+def test_what_is_lost_is_said(form: ExportFormat) -> None:
+    text = text_of(form, site())
+
+    assert "# Lost: a larger size that is given elsewhere is not kept" in text
+    assert "# Lost: console is added even where it is given already" in text
+    assert "# Lost: another loglevel= is not removed" in text
+    assert "# Lost: the profile is for all entries but rescue entries" in text
+
+
+def test_nothing_is_lost_where_adding_is_enough() -> None:
+    # Any prot_virt=1 on the line enables, whatever else stands there.
+    for form in set(ADDING) - {ExportFormat.PVICS}:
+        assert "Lost" not in text_of(form, shipped("host"))
+
+
+def test_a_host_has_no_sealed_image() -> None:
+    for form in (ExportFormat.PVICS, ExportFormat.PVIMG):
+        with pytest.raises(RefusedError, match="for a host"):
+            text_of(form, shipped("host", "root=/dev/vda1"))
+
+
+@pytest.mark.parametrize("form", WHOLE_LINE)
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("guest", "root=/dev/vda1 swiotlb=512M quiet", "root=/dev/vda1 swiotlb=262144 quiet"),
+        ("guest", "swiotlb=524288", "swiotlb=524288"),
+        ("guest-off", "root=/dev/vda1 swiotlb=5", "root=/dev/vda1"),
+        ("guest", "", "swiotlb=262144"),
+    ],
+)
+def test_a_whole_line_meets_the_profile(
+    form: ExportFormat, name: str, before: str, after: str
+) -> None:
+    assert READERS[form](text_of(form, shipped(name, before))) == after
+
+
+@pytest.mark.parametrize("form", [ExportFormat.KIWI, ExportFormat.PVIMG])
+@settings(deadline=None, max_examples=40)
+@given(order=MADE_ORDERS, before=st.text(st.sampled_from("ab= <>&'-"), max_size=20))
+def test_any_line_meets_any_profile(form: ExportFormat, order: Order, before: str) -> None:
+    order = Order(order.profile, line=before)
+
+    line = CommandLine.parse(READERS[form](text_of(form, order)))
+
+    assert all(each.judge(line).met for each in order.profile.requirements)
+
+
+@pytest.mark.parametrize("form", WHOLE_LINE)
+def test_an_empty_line_is_refused(form: ExportFormat) -> None:
+    with pytest.raises(RefusedError, match=r"nothing to tell|would be empty"):
+        text_of(form, shipped("guest-off"))
+
+
+def test_pvimg_says_that_its_line_is_whole_and_bounded() -> None:
+    assert WRITERS[ExportFormat.PVIMG].write(shipped("guest")).notes
+    assert not WRITERS[ExportFormat.PVIMG].write(shipped("guest", "root=/dev/vda1")).notes
+    longest = "x" * (4095 - len(" swiotlb=262144"))
+    assert len(text_of(ExportFormat.PVIMG, shipped("guest", longest))) == 4096
+    with pytest.raises(RefusedError, match="4096 bytes"):
+        text_of(ExportFormat.PVIMG, shipped("guest", longest + "x"))
+
+
+def test_mkosi_refuses_what_its_versions_read_differently() -> None:
+    with pytest.raises(RefusedError, match="versions of mkosi differ"):
+        text_of(ExportFormat.MKOSI, site())
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("guest", ["--update-kernel=ALL", "--args=swiotlb=262144"]),
+        ("host", ["--update-kernel=ALL", "--args=prot_virt=1"]),
+        ("guest-off", ["--update-kernel=ALL", "--remove-args=swiotlb"]),
+        ("host-off", ["--update-kernel=ALL", "--remove-args=prot_virt"]),
+    ],
+)
+def test_grubby_adds_removes_and_runs_zipl(name: str, options: list[str]) -> None:
+    lines = text_of(ExportFormat.GRUBBY, shipped(name)).splitlines()
+
+    commands = [shlex.split(line) for line in lines if not line.startswith("#")]
+
+    assert commands == [["grubby", *options], ["zipl"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("parameters: {console: [hvc0]}", "remove every other console="),
+        ("parameters: {acpi_osi: 'a&b'}", "grubby damages values that have '&'"),
+        ("parameters: {note: a b}", "grubby damages values"),
+        ("parameters: {quiet: {present: true}}\nentries: {include: [x]}", "by pattern"),
+    ],
+)
+def test_grubby_is_not_asked_for_what_it_breaks(text: str, reason: str) -> None:
+    with pytest.raises(RefusedError, match=reason):
+        text_of(ExportFormat.GRUBBY, from_text(f"version: 1\n{text}\n"))
+
+
+def test_grubby_takes_the_default_entry() -> None:
+    order = from_text("version: 1\nparameters: {loglevel: 3}\nentries: default\n")
+
+    assert "--update-kernel=DEFAULT " in text_of(ExportFormat.GRUBBY, order)
+
+
+def test_cloud_init_accepts_its_user_data(tmp_path: Path) -> None:
+    for number, order in enumerate((shipped("guest"), site(), shipped("host-off"))):
+        data = tmp_path / f"user-data-{number}"
+        data.write_text(text_of(ExportFormat.CLOUD_INIT, order))
+
+        done = run(require("cloud-init"), "schema", "--config-file", data)
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Valid" in done.stdout + done.stderr
+
+
+def test_cloud_init_writes_the_profile_and_applies_it() -> None:
+    document = yaml(text_of(ExportFormat.CLOUD_INIT, site()))
+
+    assert document == {
+        "write_files": [{"path": SITE_PATH, "content": SITE}],
+        "runcmd": [["secboot", "apply", "site"]],
+    }
+    assert yaml(text_of(ExportFormat.CLOUD_INIT, shipped("host"))) == {
+        "runcmd": [["secboot", "apply", "host"]]
+    }
+
+
+def test_ansible_is_given_the_profile() -> None:
+    (play,) = yaml(text_of(ExportFormat.ANSIBLE, site()))
+
+    assert play["roles"] == [{"role": "secboot.boot.machine"}]
+    assert play["vars"] == {
+        "secboot_profile": "site",
+        "secboot_profile_files": {SITE_PATH: SITE},
+    }
+
+
+def scripts_of(form: ExportFormat, order: Order) -> list[str]:
+    if form is ExportFormat.KICKSTART_POST:
+        (script,) = kickstart(text_of(form, order)).scripts
+        assert script.inChroot
+        assert script.errorOnFail
+        return [script.script]
+    document = yaml(text_of(form, order))
+    assert document["autoinstall"]["version"] == 1
+    commands: list[str] = document["autoinstall"]["late-commands"]
+    return commands
+
+
+@pytest.mark.parametrize("form", [ExportFormat.KICKSTART_POST, ExportFormat.AUTOINSTALL])
+@pytest.mark.parametrize("tail", ["", "# EOF\n", "# 'quotes' $HOME `id` \\n\n"])
+def test_installers_write_the_profile_and_apply_it(
+    form: ExportFormat, tail: str, tmp_path: Path
+) -> None:
+    text = SITE + tail
+    scripts = scripts_of(form, from_text(text))
+    # The machine's root is a directory here; programs are recorded.
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("secboot", "curtin"):
+        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/called\n')
+        (programs / name).chmod(0o755)
+
+    for script in scripts:
+        moved = re.sub(r"(/target)?/etc/secboot", f"{tmp_path}/etc/secboot", script)
+        environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+        subprocess.run(["sh", "-eu", "-c", moved], env=environment, check=True)
+
+    assert Path(f"{tmp_path}{SITE_PATH}").read_text() == text
+    called = (tmp_path / "called").read_text()
+    assert called.endswith("secboot apply site\n")
+    assert called.count("\n") == 1
+    if form is ExportFormat.AUTOINSTALL:
+        assert called.startswith("curtin in-target --target=/target -- ")
+
+
+def test_a_line_that_ends_the_post_section_is_refused() -> None:
+    # YAML allows it inside of a block of text, and Kickstart would end the section there.
+    text = "version: 1\ndescription: |\n  %end\nparameters: {loglevel: 3}\n"
+
+    with pytest.raises(RefusedError, match="would end the %post section"):
+        text_of(ExportFormat.KICKSTART_POST, from_text(text))
+
+
+@pytest.mark.parametrize("form", sorted(READERS))
+def test_a_description_stays_a_comment(form: ExportFormat) -> None:
+    text = "version: 1\ndescription: '--> --- %end # \"'\nparameters: {swiotlb: 512 MiB}\n"
+    order = from_text(text)
+
+    assert READERS[form](text_of(form, order)) == "swiotlb=262144"
+
+
+def test_every_format_is_tested_here() -> None:
+    tested = {*ADDING, *RUNNING_SECBOOT, *WHOLE_LINE, ExportFormat.GRUBBY}
+
+    assert tested == set(ExportFormat) == set(WRITERS)
+
+
+def test_demands_know_what_they_remove() -> None:
+    assert [demand_of(each).removes for each in shipped("host-off").profile.requirements] == [True]
+    assert [demand_of(each).words for each in site().profile.requirements] == [
+        ("swiotlb=524288",),
+        ("console=ttysclp0", "console=hvc0"),
+        ("loglevel=3",),
+        ('note="two words"',),
+    ]
