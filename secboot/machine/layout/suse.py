@@ -48,8 +48,13 @@ def layout(tree: Tree) -> Layout:
         "SUSE's two stages (zipl, then grub2-emu)",
         Inheritance.GRUB_DEFAULT,
         commit=(
-            Program(mkconfig, f"{GRUB_CFG}, with which the second stage starts the kernel, holds the old line"),
-            Program(setup, "the first stage's zipl configuration and boot record hold the old line"),
+            Program(
+                mkconfig,
+                f"{GRUB_CFG}, with which the second stage starts the kernel, holds the old line",
+            ),
+            Program(
+                setup, "the first stage's zipl configuration and boot record hold the old line"
+            ),
         ),
         reads=(GRUB_DEFAULT, SE_TEMPLATE),
         derived=(GRUB_CFG,),
