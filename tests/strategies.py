@@ -1,20 +1,29 @@
 """Hypothesis strategies: boot configurations as people and installers write them, and spoilt.
 
-They are grammar-aware, so most texts get past zipl's scanner and reach its later rules; a
-part of them is then damaged in one or two places. The paths that occur are given by the
-caller, so the same strategies serve pure tests and tests with the real zipl.
+They are grammar-aware. About half of the set-ups are written with care: they differ in all that
+zipl leaves free and are nearly always accepted. The other half are written without: they break
+the rules that zipl checks late (files, targets, menus, lengths), and a part of them is damaged in
+one or two places, which its scanner refuses. The paths that occur are given by the caller, so the
+same strategies serve pure tests and tests with the real zipl.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-LONG_PARAMETERS = tuple("x" * length for length in (882, 891, 895, 896, 897, 4090, 4096, 4097))
-
 Draw = Callable[[st.SearchStrategy[str]], str]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values of one keyword: those that are right, the usual one first, and those that are not."""
+
+    right: tuple[str, ...]
+    wrong: tuple[str, ...] = ()
+
 
 SECTION_NAMES = ("linux", "old", "rescue", "a", "b,c", "6.1.0-13", "dump")
 TITLES = ("linux", "A", "Debian GNU/Linux 12", "B (b) [c]", "old", "rescue 0-rescue-1")
@@ -24,6 +33,7 @@ PARAMETERS = (
     "",
     "root=/dev/dasda1 prot_virt=1",
     "root=/dev/sda swiotlb=262144",
+    "prot_virt=0 swiotlb=512,force quiet",
     'dyndbg="file a +p" ro',
     "don't",
     'a"b',
@@ -34,19 +44,46 @@ PARAMETERS = (
     "$kernelopts",
     "${SITE} a",
     "ä",
+    "root=LABEL=x -- prot_virt=on",
 )
+LONG_PARAMETERS = Values(
+    right=tuple("x" * length for length in (882, 891, 895, 896)),
+    wrong=tuple("x" * length for length in (896, 897, 4090, 4096, 4097)),
+)
+TARGET_DETAILS = {
+    "targetbase": Values(("/dev/loop0",), ("dasda",)),
+    "targettype": Values(("SCSI", "FBA"), ("scsi", "CDL", "ldl", "XYZ")),
+    "targetgeometry": Values(("1,2,3", "1, 2, 3"), ("0,1,1", "1,2", "1,2,3x")),
+    "targetblocksize": Values(("512", "4096", " 1024 "), ("100", "x")),
+    "targetoffset": Values(("0",), ("-1", "5x", "")),
+}
+IPL_OPTIONS = {
+    "optional": Values(("1", "0"), ("yes",)),
+    "secure": Values(("auto", "0"), ("1", "2")),
+    "kdump": Values(("auto",), ("1",)),
+}
+MENU_OPTIONS = {
+    "default": Values(("1", " 1 "), ("2", "0", "x", "63")),
+    "prompt": Values(("1", "0"), ("3", "x")),
+    "timeout": Values(("10", "0"), ("-3", "1x")),
+}
+AUTOMATIC_MENU_OPTIONS = {
+    "prompt": Values(("0", "1"), ("2",)),
+    "timeout": Values(("5", "0"), ("-1", "x")),
+}
 
 
 @dataclass(frozen=True)
 class Paths:
-    """Paths to write into configurations: some that exist, some that don't."""
+    """Paths to write into configurations: right ones exist on the caller's machine."""
 
-    targets: tuple[str, ...] = ("/boot", "/boot/zipl", "/nowhere", "")
-    images: tuple[str, ...] = ("/boot/vmlinuz", "/boot/vmlinuz.old", "/vmlinuz", "/boot/none")
-    ramdisks: tuple[str, ...] = ("/boot/initrd.img", "/initrd.img", "/boot/none")
-    parmfiles: tuple[str, ...] = ("/boot/parmfile", "/boot/none")
+    targets: Values = Values(("/boot", "/boot/zipl"), ("/nowhere", "/boot/none", ""))
+    images: Values = Values(("/boot/vmlinuz", "/boot/vmlinuz.old", "/vmlinuz"), ("/boot/none",))
+    ramdisks: Values = Values(("/boot/initrd.img", "/initrd.img"), ("/boot/none",))
+    parmfiles: Values = Values(("/boot/parmfile",), ("/boot/none",))
     devices: tuple[str, ...] = ("/dev/none",)
-    addresses: tuple[str, ...] = ("", "", "", ",0x10000", ",0x2000000", ",0x1000", ",b")
+    image_addresses: Values = Values(("", ",0x10000"), (",0x2000000", ",0x1000", ",b"))
+    other_addresses: Values = Values(("", ",0x2000000"), (",0x10000", ",0x1000", ",b"))
 
 
 @dataclass(frozen=True)
@@ -57,182 +94,226 @@ class Setup:
     bls: dict[str, str] = field(default_factory=dict)
 
 
-def _value(draw: Draw, text: str) -> str:
-    quotes = [quote for quote in ('"', "'") if quote not in text]
-    if text == text.strip(" \t") and not text.startswith(('"', "'")):
-        quotes.append("")
-    quote = draw(st.sampled_from(quotes or [""]))
-    blanks = draw(st.sampled_from(["", "", " ", "\t"]))
-    return f"{quote}{text}{quote}{blanks}"
+@dataclass(frozen=True)
+class Writer:
+    """Who writes one set-up, choice by choice; a careful one makes no mistakes."""
 
+    draw: Draw
+    paths: Paths
+    careful: bool
 
-def _assignment(draw: Draw, keyword: str, value: str) -> str:
-    indent = draw(st.sampled_from(["", "", "  ", "\t"]))
-    equals = draw(st.sampled_from(["=", "=", " = ", "= ", "\t="]))
-    return f"{indent}{keyword}{equals}{_value(draw, value)}\n"
+    @classmethod
+    def of_any_kind(cls, draw: Draw, paths: Paths) -> Writer:
+        """Draw the kind first: nothing else decides as much about what zipl says."""
+        return cls(draw, paths, _some(draw, "careful", "careless") == "careful")
+
+    def some(self, *choices: str) -> str:
+        """One of the choices; the first is the simplest to Hypothesis."""
+        return _some(self.draw, *choices)
+
+    def maybe(self, one_in: int) -> bool:
+        """Whether to do what one in so many people does."""
+        return self.some(*["no"] * (one_in - 1), "yes") == "yes"
+
+    def slips(self, one_in: int) -> bool:
+        """Whether to make a mistake that one in so many careless people makes."""
+        return not self.careful and self.maybe(one_in)
+
+    def value(self, values: Values) -> str:
+        """A value, mostly the usual one, wrong only by mistake."""
+        if values.wrong and self.slips(20):
+            return self.some(*values.wrong)
+        return self.some(*[values.right[0]] * 4, *values.right)
+
+    def shuffled(self, lines: Sequence[str], one_in: int = 2) -> list[str]:
+        """The lines in another order, in one of so many cases."""
+        if not self.maybe(one_in):
+            return list(lines)
+        order = self.draw(st.permutations(range(len(lines))))  # type: ignore[arg-type]  # Draw is for text
+        return [lines[int(index)] for index in order]
+
+    def assignment(self, keyword: str, value: str) -> str:
+        """A line of zipl.conf."""
+        indent = self.some("", "", "  ", "\t")
+        equals = self.some("=", "=", " = ", "= ", "\t=")
+        return f"{indent}{keyword}{equals}{self._quoted(value)}\n"
+
+    def assignments(self, options: dict[str, Values], one_in: int) -> list[str]:
+        """Some of these options, each in one of so many cases."""
+        return [
+            self.assignment(keyword, self.value(values))
+            for keyword, values in options.items()
+            if self.maybe(one_in)
+        ]
+
+    def _quoted(self, text: str) -> str:
+        quotes = [quote for quote in ('"', "'") if quote not in text]
+        if text == text.strip(" \t") and not text.startswith(('"', "'")):
+            quotes.append("")
+        quote = self.some(*(quotes or [""]))
+        blanks = self.some("", "", " ", "\t")
+        return f"{quote}{text}{quote}{blanks}"
 
 
 def _some(draw: Draw, *choices: str) -> str:
     return draw(st.sampled_from(choices))
 
 
-def _maybe(draw: Draw, one_in: int) -> bool:
-    # The first choice is the simplest to Hypothesis, and so it should be the usual one.
-    return draw(st.sampled_from([*["no"] * (one_in - 1), "yes"])) == "yes"
-
-
-def _target(draw: Draw, paths: Paths) -> list[str]:
-    lines = [_assignment(draw, "target", _usually_first(draw, paths.targets))]
-    if _maybe(draw, 8):
-        values = {
-            "targetbase": _some(draw, "/dev/loop0", "dasda"),
-            "targettype": _some(draw, "SCSI", "SCSI", "scsi", "CDL", "ldl", "FBA", "XYZ"),
-            "targetgeometry": _some(draw, "1,2,3", "1, 2, 3", "0,1,1", "1,2", "1,2,3x"),
-            "targetblocksize": _some(draw, "512", "4096", " 1024 ", "100", "x"),
-            "targetoffset": _some(draw, "0", "-1", "5x", ""),
-        }
-        lines += [_assignment(draw, key, values[key]) for key in values if not _maybe(draw, 3)]
+def _target(writer: Writer) -> list[str]:
+    lines = [writer.assignment("target", writer.value(writer.paths.targets))]
+    if writer.maybe(30):
+        lines += [
+            writer.assignment(keyword, writer.value(values))
+            for keyword, values in TARGET_DETAILS.items()
+            if not writer.slips(3)
+        ]
     return lines
 
 
-def _usually_first(draw: Draw, values: tuple[str, ...]) -> str:
-    return draw(st.sampled_from([values[0]] * 20 + list(values)))
+def _parameters(writer: Writer) -> str:
+    if not writer.maybe(15):
+        return writer.some(*PARAMETERS)
+    wrong = not writer.careful and writer.maybe(2)
+    return writer.some(*(LONG_PARAMETERS.wrong if wrong else LONG_PARAMETERS.right))
 
 
-def _parameters(draw: Draw) -> str:
-    return _some(draw, *(LONG_PARAMETERS if _maybe(draw, 15) else PARAMETERS))
-
-
-def _ipl_body(draw: Draw, paths: Paths, *, target: bool) -> list[str]:
-    image = _usually_first(draw, paths.images) + _usually_first(draw, paths.addresses)
-    lines = [_assignment(draw, "image", image)]
+def _ipl_body(writer: Writer, *, target: bool) -> list[str]:
+    paths = writer.paths
+    image = writer.value(paths.images) + writer.value(paths.image_addresses)
+    lines = [writer.assignment("image", image)]
     if target:
-        lines += _target(draw, paths)
-    if _maybe(draw, 2):
-        ramdisk = _usually_first(draw, paths.ramdisks) + _usually_first(draw, paths.addresses)
-        lines.append(_assignment(draw, "ramdisk", ramdisk))
-    if not _maybe(draw, 4):
-        lines.append(_assignment(draw, "parameters", _parameters(draw)))
-    if _maybe(draw, 5):
-        parmfile = _usually_first(draw, paths.parmfiles) + _usually_first(draw, paths.addresses)
-        lines.append(_assignment(draw, "parmfile", parmfile))
-    extra = {"optional": ("1", "0", "yes"), "secure": ("auto", "1", "2"), "kdump": ("auto", "1")}
-    for keyword, values in extra.items():
-        if _maybe(draw, 6):
-            lines.append(_assignment(draw, keyword, _usually_first(draw, values)))
-    return lines
+        lines += _target(writer)
+    if writer.maybe(2):
+        ramdisk = writer.value(paths.ramdisks) + writer.value(paths.other_addresses)
+        lines.append(writer.assignment("ramdisk", ramdisk))
+    if not writer.maybe(6):
+        lines.append(writer.assignment("parameters", _parameters(writer)))
+    if writer.maybe(5):
+        address = writer.value(paths.other_addresses) if not writer.careful else ""
+        parmfile = writer.value(paths.parmfiles) + address
+        lines.append(writer.assignment("parmfile", parmfile))
+    return lines + writer.assignments(IPL_OPTIONS, 6)
 
 
-def _other_body(draw: Draw, paths: Paths) -> list[str]:
-    target = _target(draw, paths)[:1]
-    image, device = _some(draw, *paths.images), _some(draw, *paths.devices)
+def _other_body(writer: Writer) -> list[str]:
+    target = _target(writer)[:1]
+    image, device = writer.value(writer.paths.images), writer.some(*writer.paths.devices)
+    address = "" if writer.slips(3) else ",0x1000"
     bodies = {
-        "segment": [_assignment(draw, "segment", image + _some(draw, ",0x1000", "")), *target],
-        "dumpto": [_assignment(draw, "dumpto", device + _some(draw, "", ",1G"))],
-        "mvdump": [_assignment(draw, "mvdump", image)],
-        "dumptofs": [_assignment(draw, "dumptofs", device), *target],
-        "tape": [_assignment(draw, "tape", device), _assignment(draw, "image", image)],
-        "nothing": target,
+        "segment": [writer.assignment("segment", image + address), *target],
+        "dumpto": [writer.assignment("dumpto", device + writer.some("", ",1G"))],
+        "mvdump": [writer.assignment("mvdump", image)],
+        "tape": [writer.assignment("tape", device), writer.assignment("image", image)],
     }
-    return bodies[_some(draw, *bodies)]
+    if writer.slips(3):
+        bodies = {"dumptofs": [writer.assignment("dumptofs", device), *target], "nothing": target}
+    return bodies[writer.some(*bodies)]
 
 
-def _shuffled(draw: Draw, lines: list[str]) -> list[str]:
-    if _maybe(draw, 2):
-        return lines
-    order = draw(st.permutations(range(len(lines))))  # type: ignore[arg-type]  # Draw is for text
-    return [lines[int(index)] for index in order]
-
-
-def _defaultboot(draw: Draw, paths: Paths, names: list[str], mode: str) -> list[str]:
-    name = _some(draw, *names, *names, *names, *names, "missing", "defaultboot")
+def _defaultboot(writer: Writer, names: list[str], mode: str) -> list[str]:
+    name = writer.some("missing", "defaultboot") if writer.slips(8) else writer.some(*names)
     lines = []
     if mode in {"auto", "odd"}:
-        lines.append(_some(draw, "defaultauto\n", " defaultauto \n"))
-    if mode in {"auto", "target"} or (mode == "odd" and _maybe(draw, 2)):
-        lines += _target(draw, paths)
-        if _maybe(draw, 2):
-            lines.append(_assignment(draw, "default", name))
-        for keyword, values in {"prompt": ("0", "1", "2"), "timeout": ("5", "-1", "x")}.items():
-            if _maybe(draw, 3):
-                lines.append(_assignment(draw, keyword, _usually_first(draw, values)))
-    if mode in {"default", "odd"}:
-        lines.append(_assignment(draw, "default", name))
-    if mode in {"menu", "odd"} and _maybe(draw, 1 if mode == "menu" else 2):
-        lines.append(_assignment(draw, "defaultmenu", _usually_first(draw, ("m", "n"))))
-    if _maybe(draw, 8):
-        lines.append(_assignment(draw, "secure", _some(draw, "0", "1", "auto", "no")))
-    return ["[defaultboot]\n", *_shuffled(draw, lines)]
+        lines.append(writer.some("defaultauto\n", " defaultauto \n"))
+    if mode in {"auto", "target"} or (mode == "odd" and writer.maybe(2)):
+        lines += _target(writer)
+        if mode == "auto" and writer.maybe(2):
+            lines.append(writer.assignment("default", name))
+        lines += writer.assignments(AUTOMATIC_MENU_OPTIONS, 3)
+    if mode in {"default", "odd"} or (mode == "target" and not writer.slips(4)):
+        lines.append(writer.assignment("default", name))
+    if mode == "menu" or (mode == "odd" and writer.maybe(2)):
+        lines.append(writer.assignment("defaultmenu", writer.value(Values(("m",), ("n",)))))
+    if writer.slips(8):
+        lines.append(writer.assignment("secure", writer.some("0", "1", "auto", "no")))
+    return ["[defaultboot]\n", *writer.shuffled(lines)]
 
 
-def _menu(draw: Draw, paths: Paths, names: list[str], name: str) -> list[str]:
-    lines = _target(draw, paths)
-    for number in range(1, 1 + int(_some(draw, *"11112222330"))):
-        odd = _maybe(draw, 15)
-        position = _some(draw, "31", "62", "63", "0", "1") if odd else str(number)
-        member = "missing" if _maybe(draw, 20) else _some(draw, *names)
-        lines.append(_assignment(draw, position, member))
-    values = {"default": ("1", "2", " 1 ", "0", "x", "63"), "prompt": ("1", "0", "3", "x")}
-    for keyword, choices in {**values, "timeout": ("10", "0", "-3", "1x")}.items():
-        if _maybe(draw, 3):
-            lines.append(_assignment(draw, keyword, _usually_first(draw, choices)))
-    return [f":{name}\n", *_shuffled(draw, lines)]
+def _menu(writer: Writer, names: list[str], name: str) -> list[str]:
+    lines = _target(writer)
+    count = 0 if writer.slips(20) else int(writer.some(*"1122223"))
+    for number in range(1, 1 + count):
+        position = writer.some("31", "62", "63", "0", "1") if writer.slips(15) else str(number)
+        member = "missing" if writer.slips(20) else writer.some(*names)
+        lines.append(writer.assignment(position, member))
+    lines += writer.assignments(MENU_OPTIONS, 3)
+    return [f":{name}\n", *writer.shuffled(lines)]
 
 
-def _noise(draw: Draw) -> list[str]:
-    return (
-        [_some(draw, "\n", "# comment = x\n", "  # indented\n", " \t\n")] if _maybe(draw, 4) else []
-    )
+def _noise(writer: Writer) -> list[str]:
+    if not writer.maybe(4):
+        return []
+    return [writer.some("\n", "# comment = x\n", "  # indented\n", " \t\n")]
 
 
-def _conf_lines(draw: Draw, paths: Paths, titles: list[str]) -> list[str]:
-    mode = _some(draw, "auto", "auto", "target", "default", "default", "menu", "menu", "odd")
-    free = [name for name in SECTION_NAMES if name not in titles or _maybe(draw, 10)]
-    names = [_some(draw, *free[index::3]) for index in range(int(_some(draw, *"11122230")))]
-    if names and _maybe(draw, 20):
-        names.append(names[0])
-    known = [*names, *titles] or ["missing"]
-    blocks = [] if _maybe(draw, 25) else [_defaultboot(draw, paths, known, mode)]
-    inherits = mode in {"auto", "target"} and _maybe(draw, 2)
-    for name in names:
-        other = _maybe(draw, 12)
-        target = not inherits and not _maybe(draw, 25)
-        body = _other_body(draw, paths) if other else _ipl_body(draw, paths, target=target)
-        blocks.append([f"[{name}]\n", *_shuffled(draw, body)])
-    menus = ["m"] if mode == "menu" or _maybe(draw, 10) else []
-    if _maybe(draw, 12):
-        menus.append(_some(draw, "m", "n"))
-    blocks += [_menu(draw, paths, known, name) for name in menus]
-    order = _shuffled(draw, [str(index) for index in range(len(blocks))])
-    return [line for index in order for line in (*_noise(draw), *blocks[int(index)])]
+def _mode(writer: Writer, titles: list[str]) -> str:
+    """How [defaultboot] chooses: a BLS entry needs the target of an automatic menu."""
+    if titles and not writer.slips(3):
+        return writer.some("auto", "auto", "target")
+    modes = ["auto", "auto", "target", "default", "default", "menu", "menu"]
+    return writer.some(*modes) if writer.careful else writer.some(*modes, "odd")
 
 
-def _bls_lines(draw: Draw, paths: Paths, title: str) -> list[str]:
+def _section_names(writer: Writer, titles: list[str]) -> list[str]:
+    free = [name for name in SECTION_NAMES if name not in titles or writer.slips(10)]
+    count = int(writer.some(*("01" if titles else "1"), *"1122233"))
+    names = [writer.some(*free[index::3]) for index in range(0 if writer.slips(8) else count)]
+    return [*names, *(names[:1] if writer.slips(20) else [])]
+
+
+def _conf_lines(writer: Writer, titles: list[str]) -> list[str]:
+    mode = _mode(writer, titles)
+    inherits = mode in {"auto", "target"} and writer.maybe(2)
+    sections: list[list[str]] = []
+    bootable = [*titles]
+    names = _section_names(writer, titles)
+    for number, name in enumerate(names):
+        # A section that can't be booted is one more, or a careless writer's only one.
+        other = writer.maybe(8) if number else writer.slips(12)
+        if not other or writer.slips(3):
+            bootable.append(name)
+        target = not inherits and not writer.slips(25)
+        body = _other_body(writer) if other else _ipl_body(writer, target=target)
+        sections.append([f"[{name}]\n", *writer.shuffled(body)])
+    bootable = bootable or ["missing"]
+    blocks = [] if writer.slips(25) else [_defaultboot(writer, bootable, mode)]
+    menus = ["m"] if mode == "menu" or writer.maybe(10) else []
+    if writer.slips(12):
+        menus.append(writer.some("m", "n"))
+    blocks += [*sections, *(_menu(writer, bootable, name) for name in menus)]
+    order = writer.shuffled([str(index) for index in range(len(blocks))])
+    return [line for index in order for line in (*_noise(writer), *blocks[int(index)])]
+
+
+def _bls_lines(writer: Writer, title: str) -> list[str]:
     def line(key: str, value: str) -> str:
-        end = _some(draw, "\n", "\n", "\n", " \n", "\r\n") if _maybe(draw, 6) else "\n"
-        blank = _some(draw, " ", " ", "\t", "  ")
+        end = writer.some("\n", " \n", "\r\n") if writer.slips(6) else "\n"
+        blank = writer.some(" ", " ", "\t", "  ")
         return f"{key}{blank}{value}{end}"
 
-    lines = [line("title", title)]
-    if not _maybe(draw, 4):
-        lines.append(line("version", _some(draw, *VERSIONS)))
-    image = _usually_first(draw, paths.images) + _usually_first(draw, paths.addresses)
-    lines.append(line("linux", image))
-    if _maybe(draw, 2):
-        lines.append(line("initrd", _usually_first(draw, paths.ramdisks)))
-    if not _maybe(draw, 5):
-        key = _usually_first(draw, ("options", "opt", "o"))
-        lines.append(line(key, _parameters(draw)))
-    if _maybe(draw, 3):
-        lines.append(_some(draw, "id x\n", "grub_users $grub_users\n", "# c\n", "\n", "x\n"))
-    if _maybe(draw, 6):
-        return _shuffled(draw, lines)
-    return lines
+    lines = []
+    if not writer.maybe(4):
+        lines.append(line("version", writer.some(*VERSIONS)))
+    lines.append(line("linux", writer.value(writer.paths.images)))
+    if writer.maybe(2):
+        lines.append(line("initrd", writer.value(writer.paths.ramdisks)))
+    if not writer.maybe(6):
+        key = writer.value(Values(("options",), ("opt", "o")))
+        lines.append(line(key, _parameters(writer)))
+    if writer.maybe(3):
+        lines.append(writer.some("id x\n", "grub_users $grub_users\n", "# c\n", "\n"))
+    if writer.slips(10):
+        lines.append("x\n")
+    lines = writer.shuffled(lines, one_in=4)
+    # zipl misreads a file whose title is not on the first line.
+    first = [line("title", title)]
+    return writer.shuffled([*first, *lines]) if writer.slips(6) else [*first, *lines]
 
 
 def _damaged(draw: Draw, text: str, one_in: int) -> str:
     """Change one or two places in one of `one_in` texts."""
-    if not _maybe(draw, one_in):
+    # The first choice is the simplest to Hypothesis, and so it should be the usual one.
+    if _some(draw, *["no"] * (one_in - 1), "yes") == "no":
         return text
     for _ in range(int(_some(draw, "1", "1", "2"))):
         text = _damage(draw, text)
@@ -264,25 +345,33 @@ def _damage(draw: Draw, text: str) -> str:
 @st.composite
 def bls_texts(draw: st.DrawFn, paths: Paths = Paths()) -> str:
     """Return one BLS entry, sometimes damaged."""
-    title = draw(st.sampled_from(TITLES))
-    return _damaged(draw, "".join(_bls_lines(draw, paths, title)), 3)
+    writer = Writer.of_any_kind(draw, paths)
+    return _damaged(draw, "".join(_bls_lines(writer, draw(st.sampled_from(TITLES)))), 3)
 
 
 @st.composite
 def conf_texts(draw: st.DrawFn, paths: Paths = Paths()) -> str:
     """Return one zipl.conf, sometimes damaged."""
-    return _damaged(draw, "".join(_conf_lines(draw, paths, [])), 3)
+    return _damaged(draw, "".join(_conf_lines(Writer.of_any_kind(draw, paths), [])), 3)
 
 
 @st.composite
 def setups(draw: st.DrawFn, paths: Paths = Paths()) -> Setup:
-    """Return a zipl.conf and a BLS directory that belongs to it, sometimes damaged."""
+    """Return a zipl.conf and a BLS directory that belongs to it.
+
+    Those of a careful writer are whole; of the others about half have a damaged file.
+    """
+    writer = Writer.of_any_kind(draw, paths)
     count = draw(st.sampled_from([0, 0, 1, 2, 3]))
     names = draw(st.permutations(FILE_NAMES))[:count]
     titles = draw(st.permutations(TITLES))[:count]
     entries = {
-        name: _damaged(draw, "".join(_bls_lines(draw, paths, title)), 10)
-        for name, title in zip(names, titles, strict=True)
+        name: "".join(_bls_lines(writer, title)) for name, title in zip(names, titles, strict=True)
     }
-    conf = _damaged(draw, "".join(_conf_lines(draw, paths, list(titles))), 6)
-    return Setup(conf, entries)
+    # zipl doesn't see an entry whose name ends in anything but .conf.
+    seen = [title for name, title in zip(names, titles, strict=True) if name.endswith(".conf")]
+    conf = "".join(_conf_lines(writer, seen if writer.careful else list(titles)))
+    if writer.careful:
+        return Setup(conf, entries)
+    entries = {name: _damaged(draw, text, 5) for name, text in entries.items()}
+    return Setup(_damaged(draw, conf, 3), entries)
