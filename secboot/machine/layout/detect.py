@@ -109,5 +109,5 @@ def _unknown(tree: RootTree) -> Layout:
         seen=(f"os-release: {system}",),
         refusal=f"it is not known how {system} configures the boot: os-release names it, and"
         " there are no BLS entries and no marks of another system",
-        hint=_HINT,
+        hint=f"is /boot mounted there? {_HINT}",
     )

@@ -1,0 +1,221 @@
+"""The hooks, run by the programs that will run them: kernel-install, run-parts, Debian's zz-zipl."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from secboot.demo import kernel_stub
+from tests.command import secboot
+from tests.layouts.machines import RHEL9, SYSTEMS
+from tests.s390x.testbed import in_ci, require_ipl
+from tests.trees import MACHINE_ID
+
+CHECKOUT = Path(__file__).parents[2]
+HOOKS = CHECKOUT / "hooks"
+VERSION = "9.9.9-1.s390x"
+ENTRY = f"boot/loader/entries/{MACHINE_ID}-{VERSION}.conf"
+
+# What 20-zipl-kernel.install does with parameters, by its rules: written anew, in a few lines.
+WRITE_ENTRY = """#!/bin/sh
+[ "$1" = add ] || exit 0
+words=$(cat "$TREE/etc/kernel/cmdline" 2>/dev/null | tr -s '[:space:]' ' ')
+[ -n "$words" ] || words="$RUNNING"
+cat > "$TREE/boot/loader/entries/$KERNEL_INSTALL_MACHINE_ID-$2.conf" <<EOF
+title Red Hat Enterprise Linux ($2) 9.4 (Plow)
+version $2
+linux /boot/vmlinuz-$2
+options $words
+EOF
+"""
+ZIPL = """#!/bin/sh
+case "$1" in add|remove) cat "$TREE"/boot/loader/entries/*.conf > "$TREE/bootmap";; esac
+"""
+
+
+def program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        if in_ci():
+            pytest.fail(f"{name} is required in CI")
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = SYSTEMS["rhel9-without-cmdline"].make(tmp_path / "tree")
+    (root / "etc/os-release").write_text(RHEL9)
+    return root
+
+
+@pytest.fixture
+def environment(tmp_path: Path, tree: Path) -> dict[str, str]:
+    """An environment in which ``secboot`` is this checkout and works on the tree."""
+    command = f'#!/bin/sh\nexec "{sys.executable}" -m secboot "$@" --root "{tree}"\n'
+    write(tmp_path / "bin/secboot", command)
+    return {
+        "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin:/usr/sbin:/sbin",
+        "PYTHONPATH": str(CHECKOUT),
+        "TREE": str(tree),
+        "RUNNING": "root=/dev/mapper/vg-root ro",
+    }
+
+
+def kernel_install(
+    tmp_path: Path, tree: Path, environment: dict[str, str], plugins: list[Path]
+) -> subprocess.CompletedProcess[str]:
+    """Run systemd's kernel-install on the tree, with our plug-ins in the order of their names."""
+    image = tree / f"boot/vmlinuz-{VERSION}"
+    image.write_bytes(kernel_stub(4096))
+    ordered = sorted(plugins, key=lambda path: path.name)
+    return subprocess.run(
+        [program("kernel-install"), "add", VERSION, image],
+        env=environment
+        | {
+            "BOOT_ROOT": str(tree / "boot"),
+            "MACHINE_ID": MACHINE_ID,
+            "KERNEL_INSTALL_CONF_ROOT": str(tree / "etc/kernel"),
+            "KERNEL_INSTALL_PLUGINS": " ".join(map(str, ordered)),
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_kernel_install_runs_the_plug_in_between_the_entry_and_zipl(
+    tmp_path: Path, tree: Path, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert secboot(capsys, "apply", "host", "--root", tree).code == 0
+    plugins = [
+        write(tmp_path / "install.d/20-zipl-kernel.install", WRITE_ENTRY),
+        HOOKS / "kernel-install/90-secboot.install",
+        write(tmp_path / "install.d/91-zipl.install", ZIPL),
+    ]
+
+    done = kernel_install(tmp_path, tree, environment, plugins)
+
+    assert done.returncode == 0, done.stderr
+    assert "options root=/dev/mapper/vg-root ro prot_virt=1\n" in (tree / ENTRY).read_text()
+    assert (tree / "bootmap").read_text().count("prot_virt=1") == 3
+    assert "Profile in force: host." in done.stderr
+
+
+@pytest.mark.parametrize("broken", ["profile", "entry", "program"])
+def test_a_kernel_is_installed_although_the_plug_in_fails(
+    broken: str,
+    tmp_path: Path,
+    tree: Path,
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """kernel-install stops at the first plug-in that fails: zipl would not run at all."""
+    assert secboot(capsys, "apply", "host", "--root", tree).code == 0
+    if broken == "profile":
+        write(tree / "etc/secboot/profile", "no-such-profile\n")
+    elif broken == "program":
+        write(tmp_path / "bin/secboot", "#!/bin/sh\nexit 70\n")
+    entry = "#!/bin/sh\nexit 0\n" if broken == "entry" else WRITE_ENTRY
+    if broken == "entry":
+        (tree / "boot/loader/entries/x.conf").write_text("no title\n")
+    plugins = [
+        write(tmp_path / "install.d/20-zipl-kernel.install", entry),
+        HOOKS / "kernel-install/90-secboot.install",
+        write(tmp_path / "install.d/91-zipl.install", ZIPL),
+    ]
+
+    done = kernel_install(tmp_path, tree, environment, plugins)
+
+    assert done.returncode == 0
+    assert "may not be what the profile asks" in done.stderr
+    assert (tree / "bootmap").exists()
+
+
+def test_the_plug_in_does_nothing_at_a_removal(environment: dict[str, str]) -> None:
+    hook = HOOKS / "kernel-install/90-secboot.install"
+
+    done = subprocess.run(
+        [hook, "remove", VERSION], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_names_sort_between_the_neighbours() -> None:
+    (install,) = (HOOKS / "kernel-install").iterdir()
+    (debian,) = (HOOKS / "debian").iterdir()
+
+    red_hat = ["20-zipl-kernel.install", "52-zipl-rescue.install", "90-loaderentry.install"]
+    assert sorted([*red_hat, "91-zipl.install", install.name])[-2:] == [
+        install.name,
+        "91-zipl.install",
+    ]
+    assert sorted(["initramfs-tools", "zz-zipl", debian.name])[-2:] == [debian.name, "zz-zipl"]
+
+
+DEBIAN_CONF = """\
+[defaultboot]
+default=debian
+[debian]
+target=/boot
+image=/boot/vmlinuz
+ramdisk=/boot/initrd.img
+parameters=root=/dev/dasda1
+"""
+
+
+def zz_zipl() -> str:
+    """The hook of Debian's s390-tools, from the test bed."""
+    for tree in require_ipl().zipl.values():
+        hook = tree / "etc/kernel/postinst.d/zz-zipl"
+        if hook.exists():
+            return hook.read_text()
+    if in_ci():
+        pytest.fail("the test bed's s390-tools has no zz-zipl")
+    pytest.skip("the test bed's s390-tools has no zz-zipl")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to bind directories")
+def test_debian_hooks_on_the_running_system(tmp_path: Path, environment: dict[str, str]) -> None:
+    """run-parts runs our hook, then the real zz-zipl, with /etc, /boot and /var bound to a tree."""
+    root = tmp_path / "debian"
+    for name in ("etc", "boot", "var"):
+        (root / name).mkdir(parents=True)
+    (root / "etc/os-release").write_text("ID=debian\n")
+    (root / "etc/zipl.conf").write_text(DEBIAN_CONF)
+    write(root / "etc/secboot/profile", "# of this site\nhost\n")
+    for name in ("vmlinuz", "initrd.img"):
+        (root / f"boot/{name}").write_bytes(kernel_stub(4096))
+    hooks = root / "etc/kernel/postinst.d"
+    write(hooks / "zz-zipl", zz_zipl())
+    write(hooks / "zy-secboot", (HOOKS / "debian/zy-secboot").read_text())
+    command = f'#!/bin/sh\nexec "{sys.executable}" -m secboot "$@"\n'
+    write(tmp_path / "bin/secboot", command)
+    write(tmp_path / "bin/zipl", "#!/bin/sh\ngrep parameters= /etc/zipl.conf > /boot/bootmap\n")
+    binds = " && ".join(f"mount --bind {root}/{name} /{name}" for name in ("etc", "boot", "var"))
+    script = f"{binds} && run-parts --verbose --arg={VERSION} /etc/kernel/postinst.d"
+
+    done = subprocess.run(
+        [program("unshare"), "--mount", "--propagation", "private", "sh", "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (root / "boot/bootmap").read_text() == "parameters=root=/dev/dasda1 prot_virt=1\n"
