@@ -12,12 +12,18 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the given words, or those of this process, and return its exit code."""
-    if argv is None:
-        # A process of our own ends soon, and hardly anything that it makes has cycles: looking
-        # for them takes a tenth of a short run.
-        gc.disable()
-    words = list(sys.argv[1:] if argv is None else argv)
-    if words == ["--version"]:
+    if argv is not None:
+        return _main(argv)
+    # The process ends soon, and hardly anything that it makes has cycles: looking for them takes
+    # a tenth of a short run, and at its end, when all is still in use, as long again.
+    gc.disable()
+    code = _main(sys.argv[1:])
+    gc.freeze()
+    return code
+
+
+def _main(words: Sequence[str]) -> int:
+    if list(words) == ["--version"]:
         # Asked for by every script and by nobody who needs the rest: it stays cheap.
         from secboot import __version__
 
