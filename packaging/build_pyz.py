@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Build ``secboot.pyz``: secboot and all that it needs to run, as one executable file.
 
-    packaging/build_pyz.py [FILE]        (default: dist/secboot.pyz)
+    packaging/build_pyz.py [--interpreter PROGRAM] [FILE]
+
+FILE is dist/secboot.pyz by default, and the program that its first line names is env python3.
 
 The dependencies are taken from the environment that runs this script; nothing is downloaded. The
 same sources, versions and interpreter give the same bytes: members are sorted, have fixed modes,
@@ -32,7 +34,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 MAIN = CHECKOUT / "packaging" / "pyz_main.py"
 NOT_NEEDED = frozenset({"rich", "colorama"})
 """What typer asks for and secboot never uses: it prints its help without markup."""
-SHEBANG = b"#!/usr/bin/env python3\n"
+INTERPRETER = "/usr/bin/env python3"
 EARLIEST = 315532800
 """1980-01-01, the first moment that a zip file can name."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -72,8 +74,8 @@ def members() -> Iterator[tuple[str, bytes]]:
         yield from _distribution_members(name, distribution)
 
 
-def build(target: Path) -> None:
-    """Write the archive to `target`, which is replaced as a whole."""
+def build(target: Path, interpreter: str) -> None:
+    """Write the archive to `target`, which is replaced as a whole, for `interpreter` to run."""
     when = time.gmtime(max(int(os.environ.get("SOURCE_DATE_EPOCH") or EARLIEST), EARLIEST))[:6]
     contents = dict(members())
     contents |= dict.fromkeys(_namespace_packages(contents), b"")
@@ -82,7 +84,7 @@ def build(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{target.name}.new")
     with work.open("wb") as file:
-        file.write(SHEBANG)
+        file.write(f"#!{interpreter}\n".encode())
         with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name, content in sorted(contents.items()):
                 info = zipfile.ZipInfo(name, when)
@@ -141,12 +143,15 @@ def _requirement_name(requirement: str) -> str:
 
 def main(words: list[str]) -> int:
     """Build the file that the command line names."""
+    interpreter = INTERPRETER
+    if words[:1] == ["--interpreter"] and len(words) > 1:
+        interpreter, words = words[1], words[2:]
     if len(words) > 1 or any(word.startswith("-") for word in words):
         sys.stderr.write((__doc__ or "").split("\n\n")[1] + "\n")
         return 2
     target = Path(words[0]) if words else CHECKOUT / "dist" / "secboot.pyz"
     try:
-        build(target)
+        build(target, interpreter)
     except BuildError as error:
         sys.stderr.write(f"build_pyz: {error}\n")
         return 1

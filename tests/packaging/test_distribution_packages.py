@@ -1,0 +1,118 @@
+"""The Debian and the RPM package: built here, clean for their linters, and run from a clean tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.programs import CHECKOUT, SEARCH_PATH, require, run
+
+pytestmark = pytest.mark.package
+
+ENVIRONMENT = {**os.environ, "PYTHON": sys.executable, "PATH": SEARCH_PATH}
+COMMON = {
+    "usr/bin/secboot": 0o755,
+    "usr/lib/kernel/install.d/90-secboot.install": 0o755,
+    "usr/share/bash-completion/completions/secboot": 0o644,
+    "usr/share/fish/vendor_completions.d/secboot.fish": 0o644,
+    "usr/share/man/man5/secboot-profile.5.gz": 0o644,
+    "usr/share/man/man8/secboot.8.gz": 0o644,
+    **{
+        f"usr/share/secboot/profiles/{path.name}": 0o644
+        for path in (CHECKOUT / "profiles").glob("*.yaml")
+    },
+}
+
+
+def built(script: str, directory: Path) -> Path:
+    directory.mkdir()
+    done = run(CHECKOUT / "packaging" / script, directory, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (package,) = directory.iterdir()
+    return package
+
+
+def modes(tree: Path) -> dict[str, int]:
+    return {
+        path.relative_to(tree).as_posix(): stat.S_IMODE(path.lstat().st_mode)
+        for path in tree.rglob("*")
+        if not path.is_dir()
+    }
+
+
+def require_demo(tree: Path, machine: Path) -> None:
+    """Run the demo with what is in the tree and with nothing of this environment."""
+    secboot = [sys.executable, "-I", "-S", tree / "usr/bin/secboot"]
+    for words, expected in (
+        (["demo", machine], "Wrote"),
+        (["apply", "guest", "--root", machine], "Undo with: secboot rollback 1"),
+        (["apply", "guest", "--root", machine], "Nothing to do"),
+    ):
+        done = run(*secboot, *words, env={"PATH": "/nonexistent"})
+        assert done.returncode == 0, done.stderr
+        assert expected in done.stdout
+    listed = run(*secboot, "profile", "list", "--root", tree)
+    assert "/usr/share/secboot/profiles/guest.yaml" in listed.stdout
+
+
+# One test for each package: it is built once, whichever process of pytest-xdist gets the test.
+
+
+def test_deb(tmp_path: Path) -> None:
+    for program in ("dpkg-buildpackage", "dh", "fakeroot"):
+        require(program)
+    deb, tree = built("build-deb", tmp_path / "deb"), tmp_path / "tree"
+    run("dpkg-deb", "-x", deb, tree)
+
+    found = modes(tree)
+
+    assert found.items() >= COMMON.items()
+    assert found["etc/kernel/postinst.d/zy-secboot"] == 0o755
+    assert found["lib/systemd/system/secboot-apply@.service"] == 0o644
+    assert found["usr/share/zsh/vendor-completions/_secboot"] == 0o644
+    assert (tree / "etc/secboot/profiles").is_dir()
+    assert (tree / "usr/bin/secboot").read_bytes().startswith(b"#!/usr/bin/python3\n")
+    require_demo(tree, tmp_path / "machine")
+    # Nothing is started or enabled by an installation.
+    assert not re.search(r"\b(postinst|prerm|preinst)\b", run("dpkg-deb", "-I", deb).stdout)
+    lintian = [require("lintian"), "--allow-root", "--pedantic", "--display-info"]
+    assert run(*lintian, "--fail-on=pedantic", deb).stdout == ""
+
+
+def test_rpm(tmp_path: Path) -> None:
+    require("rpmbuild")
+    rpm, tree = built("build-rpm", tmp_path / "rpm"), tmp_path / "tree"
+    tree.mkdir()
+    archive = subprocess.run([require("rpm2cpio"), rpm], capture_output=True, check=True).stdout
+    unpack = [require("cpio"), "--quiet", "-idm"]
+    subprocess.run(unpack, input=archive, cwd=tree, check=True)
+
+    found = modes(tree)
+    required = run(require("rpm"), "-qp", "--requires", rpm).stdout.splitlines()
+
+    assert found.items() >= COMMON.items()
+    assert found["usr/lib/systemd/system/secboot-apply@.service"] == 0o644
+    assert found["usr/share/zsh/site-functions/_secboot"] == 0o644
+    require_demo(tree, tmp_path / "machine")
+    assert {line for line in required if not line.startswith("rpmlib(")} == {
+        "/bin/sh",
+        "/usr/bin/python3",
+    }
+    spec = CHECKOUT / "packaging/rpm/secboot.spec"
+    linted = run(require("rpmlint"), "--config", spec.with_name("rpmlint.toml"), rpm, spec)
+    assert " 0 errors, 0 warnings" in linted.stdout, linted.stdout
+
+
+def test_versions_agree() -> None:
+    (version,) = re.findall(r'__version__ = "(.*)"', (CHECKOUT / "secboot/__init__.py").read_text())
+
+    assert f"\nVersion:        {version}\n" in (CHECKOUT / "packaging/rpm/secboot.spec").read_text()
+    assert (
+        (CHECKOUT / "packaging/debian/changelog").read_text().startswith(f"secboot ({version}-1)")
+    )

@@ -1,0 +1,67 @@
+"""secboot-apply@.service: systemd takes it, and it can neither loop nor restart a machine."""
+
+from __future__ import annotations
+
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.programs import CHECKOUT, require, run
+
+UNIT = CHECKOUT / "packaging/systemd/secboot-apply@.service"
+
+
+@pytest.fixture
+def unit() -> RawConfigParser:
+    parser = RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign] # keys keep their letters
+    parser.read(UNIT)
+    return parser
+
+
+def test_systemd_accepts_it(tmp_path: Path) -> None:
+    program = tmp_path / "secboot"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    copy = tmp_path / UNIT.name
+    # The program is not installed here, and neither are its manual pages.
+    copy.write_text(UNIT.read_text().replace("/usr/bin/secboot", str(program)))
+
+    done = run(require("systemd-analyze"), "verify", "--man=no", copy)
+
+    said = [line for line in done.stderr.splitlines() if "secboot" in line]
+    assert said == []
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_mistake_would_be_found(tmp_path: Path) -> None:
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace("Type=oneshot", "Type=onceonly"))
+
+    done = run(require("systemd-analyze"), "verify", "--man=no", copy)
+
+    assert "onceonly" in done.stderr
+
+
+def test_it_runs_until_it_has_succeeded_once(unit: RawConfigParser) -> None:
+    (_, marker) = unit["Service"]["ExecStartPost"].split(" ")
+
+    # systemd runs ExecStartPost= of a oneshot unit only after ExecStart= has succeeded.
+    assert unit["Unit"]["ConditionPathExists"] == f"!{marker}"
+    assert marker == f"/var/lib/{unit['Service']['StateDirectory']}/%i"
+
+
+def test_it_neither_restarts_itself_nor_the_machine(unit: RawConfigParser) -> None:
+    keys = {key for section in unit.sections() for key in unit[section]}
+
+    assert unit["Service"]["Type"] == "oneshot"
+    assert not keys & {"Restart", "OnFailure", "FailureAction", "SuccessAction", "JobTimeoutAction"}
+    # Nothing waits for it: the boot goes on without it.
+    assert not keys & {"Before", "RequiredBy"}
+    assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
+def test_the_name_of_a_profile_arrives_unchanged(unit: RawConfigParser) -> None:
+    # %I would make host/off of host-off.
+    assert unit["Service"]["ExecStart"] == "/usr/bin/secboot apply %i"
