@@ -13,7 +13,6 @@ import re
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
-from secboot.profile.plain import read_plain
 
 if TYPE_CHECKING:
     from secboot.profile.nodes import Node
@@ -46,10 +45,7 @@ def read_document(text: str, path: str, problems: Problems) -> Node | None:
     if forbidden:
         _report_forbidden(body, forbidden.start(), path, problems)
         return None
-    plain = read_plain(body, path)
-    if plain is not None:
-        return plain
-    # Imported here since it costs more than the rest of secboot: only who needs it pays.
+    # Imported here since it costs more than the rest of secboot: only who reads a profile pays.
     from secboot.profile.composer import Composer  # noqa: PLC0415
 
     return Composer(path, problems).compose(body)
