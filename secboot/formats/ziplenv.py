@@ -22,6 +22,8 @@ from secboot.formats.zipl_environment import ZiplEnvironment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PATH = "/etc/ziplenv"
+"""zipl's ENVBLK_DEFAULT_IMPORT_SOURCE (zipl/include/envblk.h)."""
 _SITE = re.compile(r"\[site[ \t]+([^\]]*)\]", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SITES = frozenset("0123456789")
@@ -42,10 +44,10 @@ class ZiplenvFile:
     """The whole file; `path` is only used to say where something is."""
 
     lines: tuple[str, ...]
-    path: str = "/etc/ziplenv"
+    path: str = PATH
 
     @classmethod
-    def parse(cls, text: str, path: str = "/etc/ziplenv") -> ZiplenvFile:
+    def parse(cls, text: str, path: str = PATH) -> ZiplenvFile:
         """Read any text; never raises. ``parse(text).render() == text``."""
         return cls(tuple(split_lines(text)), path)
 

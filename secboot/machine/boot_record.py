@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.bootmap import Bootmap, BootmapError, read_bootmap
 from secboot.formats.zipl_conf import DEFAULTBOOT
+from secboot.formats.zipl_environment import variables_of
 from secboot.formats.zipl_line import Keyword
+from secboot.formats.ziplenv import PATH as ZIPLENV
+from secboot.formats.ziplenv import ZiplenvFile
 from secboot.machine.file_errors import AccessError, FileError
 from secboot.visible import visible
 from secboot.zipl.entry import EntryKind
@@ -111,6 +114,7 @@ def _read(
         reason = error.message if isinstance(error, BootmapError) else f"{path}: {error.message}"
         return BootRecord(path, unreadable=reason, younger_files=younger)
     found = _differences(bootmap, configuration)
+    found += environment_difference(bootmap, configuration, conf)
     found += _replaced_files(bootmap, configuration, files, root, status)
     return BootRecord(path, bootmap, differences=tuple(found), younger_files=younger)
 
@@ -135,6 +139,27 @@ def _differences(bootmap: Bootmap, configuration: BootConfiguration) -> list[str
         if program is not None and not program.is_default:
             found.append(f"does not boot {_name(default.entry)} by default")
     return found
+
+
+def environment_difference(
+    bootmap: Bootmap, configuration: BootConfiguration, conf: tuple[BootFile, ...]
+) -> list[str]:
+    """Tell whether ``${NAME}`` in a line becomes another text than /etc/ziplenv says.
+
+    So it does after an edit of that file, and after zipl-editenv(8), whose changes zipl undoes.
+    """
+    if bootmap.environment is None:
+        return []
+    text = next((file.text for file in conf if file.path == ZIPLENV), "")
+    environment = ZiplenvFile.parse(text).environment
+    lines = [each.entry.parmline or "" for each in configuration.installed if not each.skipped]
+    names = dict.fromkeys(name for line in lines for name in variables_of(line))
+    sites = (None, *bootmap.environment.sites, *environment.sites)
+    return [
+        f"holds another value of ${{{name}}} than {ZIPLENV}"
+        for name in names
+        if any(bootmap.environment.value(name, s) != environment.value(name, s) for s in sites)
+    ]
 
 
 def _entry_difference(bootmap: Bootmap, installed: InstalledEntry) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
+from secboot.formats import ziplenv
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.boot_record import BootRecord, read_boot_record
 from secboot.machine.file_errors import AccessError, FileError
@@ -33,8 +34,7 @@ ZIPL_CONF_PATHS = (
 BLS_DIRECTORY = "/boot/loader/entries"
 """zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
 
-ZIPLENV = "/etc/ziplenv"
-"""zipl's ENVBLK_DEFAULT_IMPORT_SOURCE (zipl/include/envblk.h)."""
+ZIPLENV = ziplenv.PATH
 RUNNING_LINE = "/proc/cmdline"
 HOST_KEYS = "/etc/se-hostkeys"
 """Where ostree looks for host-key documents (src/libostree/ostree-bootloader-zipl.c)."""

@@ -1,0 +1,151 @@
+"""Apply and roll back in the tree of another machine, with its own zipl, in a chroot under qemu-user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from secboot.apply.apply import ApplyResult, Target, apply_plan
+from secboot.apply.rollback import roll_back
+from secboot.apply.zipl import Zipl, ZiplFailedError
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.machine.discovery import Machine, discover
+from secboot.machine.profile_files import read_profile
+from secboot.machine.root import Root
+from secboot.machine.runner import Completed, SystemRunner
+from secboot.plan.planner import make_plan
+from tests.s390x.bootmaps import BLS_CONF, FILES
+from tests.s390x.real_zipl import Cell
+from tests.trees import snapshot
+
+pytestmark = pytest.mark.oracle
+
+ENTRY = "title A\nversion 1\nlinux /boot/vmlinuz\ninitrd /boot/initrd\noptions root=/dev/vda1 ro\n"
+WITH_VARIABLE = """\
+[defaultboot]
+default=linux
+[linux]
+target=/boot
+image=/boot/vmlinuz
+parameters="root=/dev/vda1 swiotlb=${SW}"
+"""
+
+
+class Emulating(SystemRunner):
+    """Starts zipl in its chroot with the emulator, as binfmt_misc would."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        environment: Mapping[str, str] | None = None,
+        inherited: Sequence[int] = (),
+    ) -> Completed:
+        program, root, zipl, *words = argv
+        assert (program, zipl) == ("chroot", "zipl")
+        return super().run(
+            [program, root, "/bin/qemu", "/sbin/zipl", *words],
+            timeout=timeout,
+            environment=environment,
+            inherited=inherited,
+        )
+
+
+@contextmanager
+def target(cell: Cell) -> Iterator[Target]:
+    with Root(cell.directory) as root:
+        zipl = Zipl(Emulating(), 60.0, chroot=str(cell.directory))
+        state = StateDirectory(root)
+        try:
+            yield Target(root, state, zipl, None, ("secboot", "apply"), lambda _: None)
+        finally:
+            state.close()
+
+
+def apply(cell: Cell, name: str, *, with_zipl: bool = True) -> ApplyResult:
+    with target(cell) as place:
+        profile = read_profile(name, place.root)
+        return apply_plan(place, lambda found: make_plan(profile, found, with_zipl=with_zipl))
+
+
+def machine(cell: Cell) -> Machine:
+    with Root(cell.directory) as root:
+        return discover(root)
+
+
+def installed(cell: Cell) -> list[str | None]:
+    found = machine(cell).boot_record
+    assert found.bootmap is not None, found.unreadable
+    assert found.stale is None
+    return [program.parmline for program in found.bootmap.programs]
+
+
+@pytest.fixture
+def entries(cell: Cell) -> Cell:
+    texts = {"etc/zipl.conf": BLS_CONF, "boot/loader/entries/a.conf": ENTRY}
+    texts["etc/kernel/cmdline"] = "root=/dev/vda1 ro\n"
+    cell.fill_with({**FILES, **{path: text.encode() for path, text in texts.items()}})
+    cell.install()
+    return cell
+
+
+def test_the_boot_record_of_the_tree_is_written_and_taken_back(entries: Cell) -> None:
+    before = installed(entries)
+    files = snapshot(entries.directory / "etc")
+
+    result = apply(entries, "host")
+
+    assert result.zipl is not None
+    assert installed(entries) == [f"{line} prot_virt=1" for line in before]
+    with Root(entries.directory) as root:
+        assert root.read_bytes("/etc/kernel/cmdline") == b"root=/dev/vda1 ro prot_virt=1\n"
+    with target(entries) as place:
+        roll_back(place, None)
+    assert installed(entries) == before
+    assert snapshot(entries.directory / "etc") == files
+
+
+def test_only_a_later_kernel_s_parameters_need_no_zipl(entries: Cell) -> None:
+    apply(entries, "host")
+    (entries.directory / "etc/kernel/cmdline").write_text("root=/dev/vda1 ro\n")
+    record = (entries.directory / "boot/bootmap").stat().st_mtime_ns
+
+    result = apply(entries, "host")
+
+    assert (result.checkpoint, result.zipl, result.zipl_pending) == ("2", None, False)
+    assert (entries.directory / "boot/bootmap").stat().st_mtime_ns == record
+
+
+def test_a_refusal_of_the_candidates_changes_nothing(entries: Cell) -> None:
+    (entries.directory / "boot/initrd").unlink()
+    before = snapshot(entries.directory / "boot")
+
+    # secboot knows of the missing file itself; asked not to care, it lets zipl say it.
+    with pytest.raises(ZiplFailedError, match="initrd"):
+        apply(entries, "host", with_zipl=False)
+
+    assert snapshot(entries.directory / "boot") == before
+
+
+def test_a_value_in_the_environment_reaches_the_boot_record(cell: Cell) -> None:
+    texts = {"etc/zipl.conf": WITH_VARIABLE, "etc/ziplenv": "SW=512M\n[site 4]\nSW=524288\n"}
+    cell.fill_with({**FILES, **{path: text.encode() for path, text in texts.items()}})
+    cell.install()
+    if not machine(cell).zipl_version.reads_environment:
+        pytest.skip(f"zipl {cell.version} knows no environment")
+    assert machine(cell).boot_record.stale is None
+
+    apply(cell, "guest")
+
+    assert installed(cell) == ["root=/dev/vda1 swiotlb=${SW}"]
+    bootmap = machine(cell).boot_record.bootmap
+    assert bootmap is not None
+    assert bootmap.environment is not None
+    assert bootmap.environment.value("SW") == "262144"
+    assert bootmap.environment.value("SW", "4") == "524288"
+    # An edit of the file alone is noticed: the next IPL does not use it.
+    (cell.directory / "etc/ziplenv").write_text("SW=1\n")
+    assert "holds another value of ${SW}" in (machine(cell).boot_record.stale or "")
