@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.machine.layout import debian
 from secboot.machine.layout.model import Inheritance, Layout, marks
 
 if TYPE_CHECKING:
@@ -21,8 +22,14 @@ ENTRIES = "/boot/loader/entries"
 
 
 def evidence(tree: Tree) -> tuple[str, ...]:
-    """BLS entries, or the program that writes them."""
-    return ((f"{ENTRIES}/*.conf",) if tree.has_bls else ()) + marks(tree, PLUGIN)
+    """BLS entries, or the program that writes them.
+
+    Entries alone don't tell on Debian: zipl reads them there too, but somebody wrote them by
+    hand, and a new kernel still takes its parameters from the sections of zipl.conf.
+    """
+    by_hand = bool(debian.evidence(tree))
+    entries = (f"{ENTRIES}/*.conf",) if tree.has_bls and not by_hand else ()
+    return entries + marks(tree, PLUGIN)
 
 
 def layout(_tree: Tree) -> Layout:
