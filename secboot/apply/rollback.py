@@ -60,8 +60,10 @@ def roll_back(
     change is ended and such files are left. Raises RefusedError when there is nothing to roll
     back, and when files were changed since.
     """
-    if CheckpointStore.existing(target.state) is None:
+    store = CheckpointStore.existing(target.state)
+    if store is None:
         raise _nothing(target)
+    store.close()
     if target.zipl is not None:
         target.zipl.require_available(target.root)
     conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else Conflict.REFUSE
