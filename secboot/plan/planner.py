@@ -30,7 +30,12 @@ from secboot.plan.model import (
 )
 from secboot.plan.sealed import REFUSAL as ONLY_SEALED
 from secboot.plan.sealed import ParmfileRequest, plan_rebuild
-from secboot.plan.two_stages import plan_grub_default, stage_note, stage_warnings
+from secboot.plan.two_stages import (
+    plan_grub_default,
+    plan_sealed_template,
+    stage_note,
+    stage_warnings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +121,9 @@ def _lines(
     if machine.layout.generated:
         stores: tuple[StorePlan, ...] = ()
         if machine.layout.inheritance is Inheritance.GRUB_DEFAULT:
-            stores = (plan_grub_default(profile, machine, draft),)
+            default = plan_grub_default(profile, machine, draft)
+            template = plan_sealed_template(profile, machine, draft)
+            stores = (default,) if template is None else (default, template)
         return stores, tuple(
             generated_entry(profile, entry, skip, stage_note(entry) if stores else NOTE)
             for entry, skip in skips.items()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.grub_cfg import grub_kernels
 from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.machine.layout.suse import GRUB_CFG, GRUB_DEFAULT
+from secboot.machine.layout.suse import GRUB_CFG, GRUB_DEFAULT, SE_TEMPLATE
 from secboot.plan.draft import Store, StoreKind, Subject
 from secboot.plan.entries import parameter_changes
 from secboot.plan.fulfil import fulfil_line
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
 
+SEALED_NAME = "Sealed images that grub2-zipl-setup builds"
 NAME = "All boot entries, and kernels installed later"
 LINUX = Store(StoreKind.GRUB_VARIABLE, GRUB_DEFAULT, "GRUB_CMDLINE_LINUX")
 LINUX_DEFAULT = Store(StoreKind.GRUB_VARIABLE, GRUB_DEFAULT, "GRUB_CMDLINE_LINUX_DEFAULT")
+_PLACEHOLDER = re.compile(r"@([^@\s]+)@")
 _FIRST_STAGE = "initgrub"
 """The parameter with which the first system starts grub2-emu (dracut module 99grub2)."""
 
@@ -64,6 +67,36 @@ def plan_grub_default(profile: Profile, machine: Machine, draft: Draft) -> Store
         location=location,
         status=StoreStatus.UNCHANGED if after.text == before.text else StoreStatus.CHANGE,
         note="",
+        met=True,
+        parameters=parameter_changes(profile.requirements, before, after),
+        line_before=before.text,
+        line_after=after.text,
+    )
+
+
+def plan_sealed_template(profile: Profile, machine: Machine, draft: Draft) -> StorePlan | None:
+    """Bring the template of a sealed image's parmfile to the profile; None where there is none.
+
+    To be called after `plan_grub_default`, since the template names the variables as ``@NAME@``.
+    That it is filled as the one of zipl2grub is, is an assumption: only the headline of SUSE's
+    patch says how it is read.
+    """
+    file = machine.file(SE_TEMPLATE)
+    if file is None:
+        return None
+    store = Store(StoreKind.PARMFILE, SE_TEMPLATE)
+    draft.add(store, file.text)
+    location = Location(file.path, 1)
+    subject = Subject(SEALED_NAME, location, (store,), lambda: _filled(draft, store))
+    before = CommandLine.parse(_filled(draft, store, found=True))
+    fulfil_line(draft, subject, profile.requirements)
+    after = CommandLine.parse(subject.joined())
+    changed = draft.text(store) != file.text
+    return StorePlan(
+        name=SEALED_NAME,
+        location=location,
+        status=StoreStatus.CHANGE if changed else StoreStatus.UNCHANGED,
+        note="" if changed or before.text == after.text else f"follows {GRUB_DEFAULT}",
         met=True,
         parameters=parameter_changes(profile.requirements, before, after),
         line_before=before.text,
@@ -130,3 +163,10 @@ def _met(profile: Profile, line: CommandLine) -> bool:
 def _joined(draft: Draft) -> str:
     texts = (draft.text(LINUX), draft.text(LINUX_DEFAULT))
     return " ".join(text for text in texts if text is not None)
+
+
+def _filled(draft: Draft, template: Store, *, found: bool = False) -> str:
+    """Return the template with the variables' values, now or as planned; others are left out."""
+    text = draft.found if found else draft.text
+    values = {store.section: text(store) or "" for store in (LINUX, LINUX_DEFAULT)}
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), text(template) or "")

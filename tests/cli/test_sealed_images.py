@@ -1,0 +1,132 @@
+"""--parmfile: what a rebuild of a sealed image needs, written where the user wants it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from secboot.demo import kernel_stub
+from tests.command import secboot
+from tests.trees import sealed_image, snapshot
+
+CONF = """\
+[defaultboot]
+default=secure
+[secure]
+target=/boot
+image=/boot/secure-linux
+{parameters}
+{plain}
+"""
+PLAIN = '[linux]\ntarget=/boot\nimage=/boot/vmlinuz\nparameters="root=/dev/vda1 quiet"\n'
+
+
+def make(root: Path, parameters: str = "", plain: str = "") -> Path:
+    (root / "etc").mkdir(parents=True)
+    (root / "boot").mkdir()
+    (root / "etc/zipl.conf").write_text(CONF.format(parameters=parameters, plain=plain))
+    (root / "boot/secure-linux").write_bytes(sealed_image())
+    (root / "boot/vmlinuz").write_bytes(kernel_stub(4096))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("parameters", "plain", "expected"),
+    [
+        # The decorative line is what the site meant the image to have.
+        ("parameters='root=/dev/vda2 ro'", PLAIN, "root=/dev/vda2 ro swiotlb=262144\n"),
+        # Else the line of the entry whose kernel the rebuild takes.
+        ("", PLAIN, "root=/dev/vda1 quiet swiotlb=262144\n"),
+        # Else nothing is known, and nothing is made up.
+        ("", "", "swiotlb=262144\n"),
+    ],
+)
+def test_a_new_parmfile(
+    parameters: str,
+    plain: str,
+    expected: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = make(tmp_path / "root", parameters, plain)
+    parmfile = tmp_path / "parmfile"
+
+    said = secboot(capsys, "plan", "guest", "--root", root, "--parmfile", parmfile)
+
+    assert said.code == 0, said.err
+    assert parmfile.read_text() == expected
+    assert f"-p {parmfile} " in said.out
+    assert ("add root=" in said.out) == (expected == "swiotlb=262144\n")
+
+
+def test_a_parmfile_that_exists_is_brought_to_the_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root")
+    parmfile = tmp_path / "parmfile"
+    parmfile.write_text("root=/dev/vda1\nswiotlb=512M quiet")
+
+    for _ in range(2):
+        said = secboot(capsys, "apply", "guest", "--root", root, "--parmfile", parmfile)
+        assert said.code == 0, said.err
+        assert parmfile.read_text() == "root=/dev/vda1\nswiotlb=262144 quiet\n"
+
+
+def test_apply_never_touches_the_parameters_of_a_sealed_entry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root", "parameters='root=/dev/vda2 swiotlb=1'", PLAIN)
+    before = (root / "etc/zipl.conf").read_text()
+
+    said = secboot(capsys, "apply", "guest", "--root", root)
+
+    assert said.code == 0
+    assert (root / "etc/zipl.conf").read_text() == before.replace("quiet", "quiet swiotlb=262144")
+    assert "Sealed, and only changed by a rebuild of the image: 'secure'" in said.out
+
+
+def test_where_nothing_else_is_left_to_do_it_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root", "parameters='root=/dev/vda2'")
+    before = snapshot(root)
+
+    said = secboot(capsys, "apply", "guest", "--root", root)
+
+    assert said.code == 1
+    assert "pvimg create" in said.err
+    assert snapshot(root) == before
+
+
+def test_dry_run_writes_no_parmfile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make(tmp_path / "root")
+    parmfile = tmp_path / "parmfile"
+
+    said = secboot(capsys, "apply", "guest", "--dry-run", "--root", root, "--parmfile", parmfile)
+
+    assert said.code == 0
+    assert not parmfile.exists()
+
+
+def test_without_a_sealed_image_there_is_no_parmfile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root")
+    (root / "boot/secure-linux").write_bytes(kernel_stub(4096))
+
+    said = secboot(capsys, "plan", "guest", "--root", root, "--parmfile", tmp_path / "parmfile")
+
+    assert said.code == 1
+    assert "no parmfile to write" in said.err
+
+
+def test_the_document_has_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make(tmp_path / "root", "", PLAIN)
+
+    plan = json.loads(secboot(capsys, "plan", "guest", "--root", root, "-o", "json").out)
+
+    assert plan["parmfile"] == "root=/dev/vda1 quiet swiotlb=262144\n"
+    assert plan["steps"][0]["lines"][0].startswith("pvimg create -i /boot/vmlinuz -r INITRD ")
+    assert [entry["status"] for entry in plan["entries"]] == ["sealed", "change"]
