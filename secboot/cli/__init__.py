@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the command with the given words, or those of this process, and return its exit code."""
     if argv is not None:
         return _main(argv)
@@ -22,9 +18,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _main(words: Sequence[str]) -> int:
-    if list(words) == ["--version"]:
-        # Asked for by every script and by nobody who needs the rest: it stays cheap.
+def _main(words: list[str]) -> int:
+    if words == ["--version"]:
+        # Asked for by every script and by nobody who needs the rest: it stays cheap, and even
+        # `typing` is not imported for it.
         from secboot import __version__
 
         print(f"secboot {__version__}")  # noqa: T201 - the command line talks to people

@@ -37,12 +37,13 @@ def print_json(document: dict[str, Any]) -> None:
 
 def print_plan(plan: Plan, output: Output, *, diffs: bool) -> None:
     """Write a plan for whom it is meant; JSON always has the diffs."""
-    from secboot.report.plan_json import plan_document
-    from secboot.report.plan_text import plan_text
-
     if output is Output.JSON:
+        from secboot.report.plan_json import plan_document
+
         print_json(plan_document(plan))
     else:
+        from secboot.report.plan_text import plan_text
+
         print_text(plan_text(plan, style(), diffs=diffs))
 
 

@@ -27,6 +27,7 @@ from secboot.plan.model import (
     StoreStatus,
 )
 from secboot.report.diff import unified_diff
+from secboot.report.location import location_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,13 +87,6 @@ def plan_from_document(document: Mapping[str, Any], path: str) -> Plan:
         ) from error
     _check_digests(plan, document, path)
     return plan
-
-
-def location_document(location: Location | None) -> Document | None:
-    """Return a place as JSON: path, line and column, the latter two null where unknown."""
-    if location is None:
-        return None
-    return {"path": location.path, "line": location.line, "column": location.column}
 
 
 def _entry_document(entry: EntryPlan) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.errors import Location
-from secboot.report.plan_json import location_document
+from secboot.report.location import location_document
 from secboot.visible import visible
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.machine.ultravisor import INDICATIONS_NOTE
-from secboot.report.plan_json import location_document
+from secboot.report.location import location_document
 
 if TYPE_CHECKING:
     from secboot.machine.boot_record import BootRecord

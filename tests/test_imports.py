@@ -1,0 +1,110 @@
+"""What a command imports: start-up is felt in loops and hooks, and grows by one import at a time.
+
+The sets are held, not the time, which differs between machines; ``docs/performance.md`` says what
+is behind them. A set that shrinks is good news: shorten it here too.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from secboot.demo import write_sample
+
+ROOT = Path(__file__).parent.parent
+LIST_MODULES = """
+import sys
+before = set(sys.modules)
+from secboot.cli import main
+status = main(sys.argv[1:])
+print(*sorted(set(sys.modules) - before), file=sys.stderr)
+sys.exit(status)
+"""
+TYPER = {"annotated_doc", "shellingham", "typer"}
+COMMAND_LINE = {"cli", "errors", "visible"}
+READING = {"checkpoint", "formats", "kernel", "machine", "plan", "profile", "report", "zipl"}
+COSTLY = {"asyncio", "base64", "email", "hashlib", "json", "logging", "rich", "socket", "tempfile"}
+"""Of the modules that no command needs as such, those that take milliseconds."""
+
+
+def modules(*words: str) -> set[str]:
+    """The modules that a command imports beside those that Python starts with."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIST_MODULES, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.split())
+
+
+def packages(found: set[str]) -> set[str]:
+    """The packages of secboot, and the modules that stand beside them."""
+    return {name.split(".")[1] for name in found if name.startswith("secboot.")}
+
+
+def others(found: set[str]) -> set[str]:
+    """All that is neither secboot nor in Python's library."""
+    names = {name.partition(".")[0] for name in found}
+    return names - sys.stdlib_module_names - {"secboot"}
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> str:
+    directory = tmp_path_factory.mktemp("machine")
+    write_sample(directory)
+    return str(directory)
+
+
+def test_the_version_takes_one_module_of_secboot() -> None:
+    found = modules("--version")
+
+    assert packages(found) == {"cli"}
+    assert {name for name in found if name.startswith("secboot.cli.")} == set()
+    assert others(found) == set()
+    assert not found & {"re", "enum", "typing", "dataclasses", "pathlib"}
+
+
+def test_the_help_takes_the_options_of_all_verbs_and_nothing_that_they_run() -> None:
+    found = modules("--help")
+
+    # The formats of `export` are listed in its help; their names come with what writes them.
+    formats = {"export", "formats", "kernel", "profile"}
+    assert packages(found) - COMMAND_LINE <= formats
+    assert others(found) == TYPER
+    assert not found & {"secboot.profile.load", "secboot.formats.zipl_conf"}
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "show", "status", "profile"])
+def test_the_help_of_a_verb_takes_no_other_verb(verb: str) -> None:
+    found = modules(verb, "--help")
+
+    assert packages(found) == COMMAND_LINE
+    assert others(found) == TYPER
+    assert not found & COSTLY
+
+
+def test_a_plan_takes_what_reads_and_nothing_that_writes(machine: str) -> None:
+    found = modules("plan", "guest", "--root", machine)
+
+    assert packages(found) == COMMAND_LINE | READING
+    assert others(found) == TYPER | {"ruamel"}
+    assert not found & (COSTLY - {"base64", "hashlib"})
+    # There is no state directory, so nothing reads checkpoints.
+    assert {name for name in found if name.startswith("secboot.checkpoint.")} == {
+        "secboot.checkpoint.state_directory"
+    }
+
+
+@pytest.mark.parametrize("verb", ["show", "check"])
+def test_what_takes_no_profile_takes_nothing_that_reads_or_plans_one(
+    verb: str, machine: str
+) -> None:
+    found = modules(verb, "--root", machine)
+
+    assert others(found) == TYPER
+    assert not found & (COSTLY - {"hashlib"})
