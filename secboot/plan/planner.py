@@ -36,6 +36,7 @@ from secboot.plan.two_stages import (
     stage_note,
     stage_warnings,
 )
+from secboot.plan.variables import longest_form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,8 +136,8 @@ def _lines(
     later = plan_later_kernels(profile, machine, draft)
     plans = tuple(edited_entry(profile, draft, entry, skip) for entry, skip in skips.items())
     for entry, plan in zip(skips, plans, strict=True):
-        if plan.line_after is not None and plan.line_after != plan.line_before:
-            require_fits(entry, plan.line_after)
+        if plan.status is EntryStatus.CHANGE or plan.line_after != plan.line_before:
+            require_fits(entry, longest_form(draft, draft.subject(entry)))
     return (() if later is None else (later,)), plans
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.text import byte_length
 from secboot.formats.zipl_environment import variables_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,17 @@ def sites_of(draft: Draft, subject: Subject) -> tuple[str | None, ...]:
     used = variables_of(subject.joined()) if subject.expands else ()
     own = {name for name, _ in draft.environment.variables}
     return (None, *(s for s in draft.environment.sites if any(s + name in own for name in used)))
+
+
+def longest_form(draft: Draft, subject: Subject) -> str:
+    """Return the line as planned, as written or as it is at one of the sites: the longest of them.
+
+    zipl measures what is written, the loader stops where the result would not fit.
+    """
+    line = subject.joined()
+    sites = sites_of(draft, subject)
+    forms = [line, *(draft.environment.expand(line, site) for site in sites)]
+    return max(forms, key=byte_length)
 
 
 def fulfil_variables(

@@ -1,0 +1,116 @@
+"""What a plan says of kernels that are installed later, where the running line decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secboot.errors import RefusedError
+from secboot.machine.discovery import discover
+from secboot.machine.profile_files import read_profile
+from secboot.machine.root import Root
+from secboot.plan.model import Plan, StorePlan, StoreStatus
+from secboot.plan.planner import make_plan
+from tests.trees import make_sample_tree
+
+CMDLINE = "etc/kernel/cmdline"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = make_sample_tree("rhel9", tmp_path / "root")
+    (root / "proc").mkdir()
+    return root
+
+
+def plan(root: Path, *, running: bool) -> Plan:
+    """The plan for the tree; as the running system, it reads the tree's own /proc/cmdline."""
+    with Root(root) as tree:
+        profile = read_profile("host", tree)
+        return make_plan(profile, discover(tree, {} if running else None), with_zipl=False)
+
+
+def later(root: Path, *, running: bool) -> StorePlan:
+    (store,) = plan(root, running=running).stores
+    return store
+
+
+@pytest.mark.parametrize("text", [None, "", "\n", "# only a comment\n"])
+@pytest.mark.parametrize(
+    ("line", "met"),
+    [
+        ("root=/dev/a prot_virt=1 BOOT_IMAGE=0", True),
+        ("root=/dev/a BOOT_IMAGE=0", False),
+        # What is left out of the line when it is taken over does not count.
+        ("root=/dev/a initrd=prot_virt=1", False),
+    ],
+)
+def test_without_a_file_the_running_line_counts(
+    line: str, met: bool, text: str | None, root: Path
+) -> None:
+    (root / CMDLINE).unlink()
+    if text is not None:
+        (root / CMDLINE).write_text(text)
+    (root / "proc/cmdline").write_text(line + "\n")
+
+    store = later(root, running=True)
+
+    assert (store.status, store.met) == (StoreStatus.NONE, met)
+    assert ("missing" if text is None else "empty") in store.note
+    assert "BOOT_IMAGE" not in (store.line_after or "")
+    assert all(CMDLINE not in change.path for change in plan(root, running=True).files)
+
+
+def test_the_line_of_a_build_host_is_not_looked_at(root: Path) -> None:
+    (root / CMDLINE).unlink()
+    (root / "proc/cmdline").write_text("root=/dev/a prot_virt=1\n")
+
+    store = later(root, running=False)
+
+    assert (store.met, store.line_after) == (None, None)
+    assert "build host" in store.note
+
+
+def test_a_file_is_not_compared_with_the_running_line(root: Path) -> None:
+    (root / CMDLINE).write_text("ro prot_virt=1")
+    (root / "proc/cmdline").write_text("ro\n")
+
+    assert later(root, running=True).status is StoreStatus.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("ro\n", "ro prot_virt=1\n"),
+        ("ro", "ro prot_virt=1"),
+        ("\n  ro\tquiet \n\n", "\n  ro\tquiet prot_virt=1 \n\n"),
+        ("# c\nro\n# d\n", "# c\nro prot_virt=1\n# d\n"),
+        ("prot_virt=0\nro\n", "prot_virt=1\nro\n"),
+        ("ro -- single\n", "ro prot_virt=1 -- single\n"),
+        ('x="a b" ro\r\n', 'x="a b" ro prot_virt=1\r\n'),
+    ],
+)
+def test_only_what_must_change_does(before: str, after: str, root: Path) -> None:
+    (root / CMDLINE).write_bytes(before.encode())
+
+    (change,) = (c for c in plan(root, running=False).files if c.path == f"/{CMDLINE}")
+
+    assert change.after == after.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("root=/dev/ä\n", "EBCDIC"),
+        ('x="a b\n', "never closed"),
+        (f"x={'y' * 4090}\n", "bytes"),
+    ],
+)
+def test_what_can_not_be_edited_is_refused(text: str, reason: str, root: Path) -> None:
+    (root / CMDLINE).write_text(text)
+
+    with pytest.raises(RefusedError, match=reason) as info:
+        plan(root, running=False)
+
+    assert str(info.value.location).startswith(f"/{CMDLINE}:1")
