@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.text import split_lines
@@ -37,8 +37,7 @@ _HEADINGS = (LineKind.SECTION, LineKind.MENU)
 _ASSIGNMENTS = (LineKind.ASSIGNMENT, LineKind.NUMBER, LineKind.FLAG)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfSection:
+class ConfSection(NamedTuple):
     """A section ``[name]`` or a menu ``:name`` with the lines up to the next heading."""
 
     heading: ConfLine
