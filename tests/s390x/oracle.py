@@ -56,18 +56,18 @@ def compare_cell(cell: Cell) -> None:
     mine = machine.configuration
     verdict = cell.dry_run()
     if not verdict.accepted and mine.accepted:
-        verdict = _without_devices(cell, verdict)
+        verdict = without_devices(cell, verdict)
     theirs, ours = _of_zipl(verdict), _of_secboot(mine)
     if theirs.accepted and not verdict.entries:
         # Not even as root does zipl go on to the entries: only the verdict can be compared.
         ours = Reading(ours.accepted, ours.error, ours.bls_order)
     if ties(mine):
         theirs, ours = _any_order(theirs), _any_order(ours)
-    tally.compared(cell.version, disagreements=int(theirs != ours))
+    tally.compared(cell.version, accepted=theirs.accepted, disagreements=int(theirs != ours))
     assert ours == theirs, f"zipl {cell.version} said:\n{verdict.output}"
 
 
-def _without_devices(cell: Cell, verdict: Verdict) -> Verdict:
+def without_devices(cell: Cell, verdict: Verdict) -> Verdict:
     """The verdict of an ordinary user, when the whole run failed on a device.
 
     The loop device stands for the machine's real disk; a configuration that describes another

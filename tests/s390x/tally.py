@@ -3,13 +3,25 @@
 from collections import Counter
 
 COUNTS: Counter[str] = Counter()
-"""Counted in this process since the last report; `conftest` moves it into the test reports."""
+"""Counted in this process since the last report; `reporting` moves it into the test reports."""
 
 
-def compared(version: str, configurations: int = 1, disagreements: int = 0) -> None:
-    """Note that secboot's reading was compared with this zipl's."""
-    COUNTS[f"compared {version}"] += configurations
+def compared(version: str, *, accepted: bool, disagreements: int = 0) -> None:
+    """Note that secboot's reading of one configuration was compared with this zipl's."""
+    COUNTS[f"compared {version}"] += 1
+    COUNTS[f"accepted {version}"] += int(accepted)
     COUNTS["disagreements"] += disagreements
+
+
+def applied(version: str, entries: int) -> None:
+    """Note one apply after which this zipl showed so many entries as the plan had said."""
+    COUNTS[f"applies {version}"] += 1
+    COUNTS[f"entries {version}"] += entries
+
+
+def disagreed() -> None:
+    """Note a disagreement that is found before anything is counted as compared."""
+    COUNTS["disagreements"] += 1
 
 
 def booted() -> None:
@@ -17,22 +29,38 @@ def booted() -> None:
     COUNTS["IPLs"] += 1
 
 
-def survived_power_cut() -> None:
-    """Note one power cut after which the machine came up and secboot put things in order."""
+def survived_power_cut(model: str, *, undone: bool) -> None:
+    """Note one power cut after which the machine came up and secboot put things in order.
+
+    ``model`` is how the power failed; ``undone`` tells whether secboot found a change half done.
+    """
     COUNTS["power cuts"] += 1
+    COUNTS[f"cuts {model}"] += 1
+    COUNTS[f"undone {model}"] += int(undone)
 
 
 def sentence(counts: Counter[str]) -> str:
     """Say it in one line; empty when nothing was counted."""
     parts = [
-        f"{counts[name]} configurations compared with zipl {name.removeprefix('compared ')}"
-        for name in sorted(counts)
-        if name.startswith("compared ")
+        f"zipl {version}: {counts[f'compared {version}']} configurations compared"
+        f" ({counts[f'accepted {version}']} of them accepted),"
+        f" {counts[f'applies {version}']} applies"
+        f" ({counts[f'entries {version}']} entries as planned)"
+        for version in sorted(_each("compared ", counts) | _each("applies ", counts))
     ]
     if parts:
         parts.append(f"{counts['disagreements']} disagreements")
     if counts["IPLs"]:
         parts.append(f"{counts['IPLs']} IPLs")
     if counts["power cuts"]:
-        parts.append(f"{counts['power cuts']} power cuts survived")
-    return ", ".join(parts)
+        models = ", ".join(
+            f"{counts[f'cuts {model}']} {model}, {counts[f'undone {model}']} of them with a change"
+            " to undo"
+            for model in sorted(_each("cuts ", counts))
+        )
+        parts.append(f"{counts['power cuts']} power cuts survived ({models})")
+    return "; ".join(parts)
+
+
+def _each(prefix: str, counts: Counter[str]) -> set[str]:
+    return {name.removeprefix(prefix) for name in counts if name.startswith(prefix)}

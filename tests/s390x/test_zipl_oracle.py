@@ -3,40 +3,16 @@
 Each difference that was found on the way is a named case here or in the tests of secboot.zipl.
 """
 
-import os
-
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import given, seed
 
+from tests.s390x.generated import EXAMPLES, ROUNDS, SEED, limited_to, machine_of
 from tests.s390x.oracle import MACHINE, compare
 from tests.s390x.real_zipl import Cell
-from tests.s390x.sample_machines import AUTOMATIC, ENTRIES, Machine, sample_machines
+from tests.s390x.sample_machines import AUTOMATIC, ENTRIES, sample_machines
 from tests.strategies import Setup, setups
 
 pytestmark = pytest.mark.oracle
-
-ROUNDS = 6
-EXAMPLES = int(os.environ.get("SECBOOT_ORACLE_EXAMPLES", "250"))
-"""Generated configurations per round, zipl version and test; more of them for a long run."""
-SEED = int(os.environ.get("SECBOOT_ORACLE_SEED", "0"))
-"""Another seed looks at other configurations; the same one at the same, so CI is repeatable."""
-
-generated = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate, Phase.shrink],
-    suppress_health_check=list(HealthCheck),
-)
-
-
-def machine_of(setup: Setup) -> Machine:
-    """The files of a generated set-up on the machine that its paths belong to."""
-    entries = {f"{ENTRIES}/{name}": text for name, text in setup.bls.items()}
-    texts = {"etc/zipl.conf": setup.conf, **entries}
-    encoded = {path: text.encode(errors="surrogateescape") for path, text in texts.items()}
-    return {**MACHINE, **encoded}
-
 
 SAMPLES = dict(sample_machines())
 
@@ -49,7 +25,7 @@ def test_a_sample_is_read_alike(cell: Cell, name: str) -> None:
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_generated_configurations_are_read_alike(cell: Cell, number: int) -> None:
     @seed(SEED * ROUNDS + number)
-    @generated
+    @limited_to(EXAMPLES)
     @given(setups())
     def check(setup: Setup) -> None:
         compare(cell, machine_of(setup))

@@ -1,0 +1,108 @@
+"""After an apply: zipl still takes the tree, and shows each entry as the plan said it would.
+
+zipl's dry run lists what it would install; an entry that is in no menu is asked for by its name,
+as an administrator would (``zipl SECTION``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from secboot.apply.apply import Target, apply_plan
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.errors import SecbootError
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.machine.discovery import discover
+from secboot.machine.profile_files import read_profile
+from secboot.machine.root import Root
+from secboot.plan.model import EntryPlan, EntryStatus, Plan
+from secboot.plan.planner import make_plan
+from secboot.profile.profile import Profile
+from tests.s390x import tally
+from tests.s390x.oracle import without_devices
+from tests.s390x.real_zipl import Cell
+from tests.s390x.zipl_output import Verdict
+
+PROFILES = ("host", "guest", "guest-large", "host-off", "guest-off")
+
+_SELECTED = frozenset({EntryStatus.CHANGE, EntryStatus.UNCHANGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """One apply: the profile, the plan that was followed, and what zipl then said."""
+
+    profile: Profile
+    plan: Plan
+    after: Verdict
+
+
+def apply_in(cell: Cell, name: str) -> Applied | None:
+    """Apply a shipped profile to the case in the cell; None where secboot says why it can't."""
+    with Root(cell.directory) as root:
+        profile = read_profile(name, root)
+        try:
+            plan = apply_plan(
+                Target(root, StateDirectory(root), None, None, ("secboot",), lambda _: None),
+                lambda machine: make_plan(profile, machine, with_zipl=False),
+            ).plan
+        except SecbootError:
+            return None
+    return Applied(profile, plan, verdict_on(cell))
+
+
+def check_applied(cell: Cell, applied: Applied) -> int:
+    """Fail where zipl does not see what the plan said; return how many entries it showed."""
+    assert applied.after.accepted, applied.after.output
+    shown = lines_shown(cell, applied)
+    expected = {
+        entry.name: entry.line_after for entry in applied.plan.entries if entry.name in shown
+    }
+    if shown != expected:
+        tally.disagreed()
+    assert shown == expected, f"{shown}\n{expected}"
+    for entry in applied.plan.entries:
+        if entry.name in shown and entry.status in _SELECTED:
+            require_met(applied.profile, shown[entry.name] or "")
+    tally.applied(cell.version, len(shown))
+    return len(shown)
+
+
+def lines_shown(cell: Cell, applied: Applied) -> Mapping[str, str | None]:
+    """The parameter line of every entry that zipl shows, by name, asked for singly if need be."""
+    entries = applied.after.parmlines()
+    if not entries:
+        # A configuration for another disk: zipl does not come to its entries here.
+        return entries
+    for plan in applied.plan.entries:
+        if plan.status is EntryStatus.CHANGE and plan.name not in entries:
+            single = cell.dry_run(plan.name)
+            entries |= single.parmlines()
+            assert plan.name in entries or _is_unusable(cell, plan), single.output
+    return entries
+
+
+def require_met(profile: Profile, line: str) -> None:
+    """Fail unless the line, as the kernel reads it, holds all that the profile asks for."""
+    parsed = CommandLine.parse(line)
+    for requirement in profile.requirements:
+        judgement = requirement.judge(parsed)
+        assert judgement.met, f"{requirement.describe()}: {judgement.reason}: {line!r}"
+
+
+def _is_unusable(cell: Cell, plan: EntryPlan) -> bool:
+    """Whether zipl can't install this entry for a reason that the parameters have no part in.
+
+    zipl does not look at an entry that nothing installs: its image may be missing, say.
+    """
+    with Root(cell.directory) as root:
+        machine = discover(root)
+    entry = next(each for each in machine.configuration.entries if each.name == plan.name)
+    named = [file.path for file in (entry.image, entry.ramdisk) if file is not None]
+    missing = any(not (cell.directory / path.lstrip("/")).is_file() for path in named)
+    return missing or entry.target is None
+
+
+def verdict_on(cell: Cell) -> Verdict:
+    """What zipl says to the case as it is, about this machine's disk or else about any."""
+    verdict = cell.dry_run()
+    return verdict if verdict.accepted else without_devices(cell, verdict)

@@ -1,0 +1,37 @@
+"""Generated configurations for the real zipl: how many, which ones, and on what machine."""
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+from tests.s390x.oracle import MACHINE
+from tests.s390x.sample_machines import ENTRIES, Machine
+from tests.strategies import Setup
+
+ROUNDS = 6
+EXAMPLES = int(os.environ.get("SECBOOT_ORACLE_EXAMPLES", "250"))
+"""Configurations per round and zipl version that are read; more of them for a long run."""
+APPLY_ROUNDS = 4
+APPLY_EXAMPLES = int(os.environ.get("SECBOOT_APPLY_EXAMPLES", "60"))
+"""Configurations per round and zipl version that are changed."""
+SEED = int(os.environ.get("SECBOOT_ORACLE_SEED", "0"))
+"""Another seed looks at other configurations; the same one at the same, so CI is repeatable."""
+
+
+def limited_to(examples: int) -> settings:
+    """Settings for a test that starts a foreign program for every example."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def machine_of(setup: Setup) -> Machine:
+    """The files of a generated set-up on the machine that its paths belong to."""
+    entries = {f"{ENTRIES}/{name}": text for name, text in setup.bls.items()}
+    texts = {"etc/zipl.conf": setup.conf, **entries}
+    encoded = {path: text.encode(errors="surrogateescape") for path, text in texts.items()}
+    return {**MACHINE, **encoded}
