@@ -9,6 +9,7 @@ zIPL environment, which is edited like a store.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -122,7 +123,7 @@ class Draft:
         Raises RefusedError when that would take away a ``${NAME}``: what it stands for is somebody
         else's decision.
         """
-        lost = set(variables_of(self._planned[store] or "")) - set(variables_of(text))
+        lost = Counter(variables_of(self._planned[store] or "")) - Counter(variables_of(text))
         if lost:
             name = min(lost)
             raise RefusedError(

@@ -1,0 +1,128 @@
+"""Whatever stands in /etc/ziplenv: after a plan every site's line meets the profile, or nothing is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secboot.errors import Location, RefusedError
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
+from secboot.plan.draft import Draft, Store, StoreKind, Subject
+from secboot.plan.fulfil import fulfil_line
+from secboot.profile.load import load_profile
+from secboot.profile.requirement import Requirement
+
+STORE = Store(StoreKind.PARAMETERS, "/etc/zipl.conf", "linux")
+WORDS = [
+    "ro",
+    "${A}",
+    "${B}",
+    "swiotlb=${A}",
+    "swiotlb=${B}",
+    "swiotlb=1",
+    "prot_virt=${A}",
+    "x=${B}k",
+]
+VALUES = ["", "1", "512M", "524288", "swiotlb=7", "quiet swiotlb=64", "prot_virt=0", "a b", "y"]
+
+
+class NoFiles:
+    def read_text(self, _path: str) -> str | None:
+        return None
+
+    def list_names(self, _directory: str) -> tuple[str, ...]:
+        return ()
+
+
+def requirements(name: str) -> tuple[Requirement, ...]:
+    return load_profile(name, NoFiles()).requirements
+
+
+def make(line: str, environment: ZiplEnvironment) -> tuple[Draft, Subject]:
+    draft = Draft((), {}, environment)
+    draft.add(STORE, line)
+    place = Location("/etc/zipl.conf", 3)
+    return draft, Subject("linux", place, (STORE,), lambda: draft.text(STORE) or "", expands=True)
+
+
+environments = st.dictionaries(
+    st.sampled_from(["A", "B", "3A", "3B", "7A"]), st.sampled_from(VALUES)
+).map(lambda held: ZiplEnvironment(tuple(held.items())))
+
+
+@given(
+    words=st.lists(st.sampled_from(WORDS), max_size=4),
+    environment=environments,
+    name=st.sampled_from(["host", "guest", "guest-large", "host-off", "guest-off"]),
+)
+@settings(deadline=None, max_examples=300)
+def test_every_site_meets_the_profile_or_it_is_refused(
+    words: list[str], environment: ZiplEnvironment, name: str
+) -> None:
+    line = " ".join(words)
+    draft, subject = make(line, environment)
+    wanted = requirements(name)
+    try:
+        fulfil_line(draft, subject, wanted)
+    except RefusedError:
+        return
+
+    after = subject.joined()
+    assert sorted(variables_of(after)) == sorted(variables_of(line))
+    for site in (None, "3", "7", "0"):
+        as_read = CommandLine.parse(draft.environment.expand(after, site))
+        assert all(requirement.judge(as_read).met for requirement in wanted)
+    # Nothing gets a value that had none, and nobody's site appears.
+    assert [n for n, _ in draft.environment.variables] == [n for n, _ in environment.variables]
+    changed = {f"{site or ''}{variable}" for site, variable, _ in draft.changed_variables}
+    assert changed <= {n for n, _ in environment.variables}
+
+
+@pytest.mark.parametrize(
+    ("line", "held", "name", "changed"),
+    [
+        ("swiotlb=${A}", {"A": "1"}, "guest", {"A": "262144"}),
+        ("swiotlb=${A}", {"A": "524288"}, "guest", {}),
+        ("swiotlb=${A}", {"A": "524288", "3A": "1"}, "guest", {"3A": "262144"}),
+        ("ro ${B}", {"B": "quiet swiotlb=64"}, "guest", {"B": "quiet swiotlb=262144"}),
+        ("ro ${B}", {"B": "quiet swiotlb=64"}, "guest-off", {"B": "quiet"}),
+        ("prot_virt=${A}", {"A": "0"}, "host", {"A": "1"}),
+    ],
+)
+def test_the_value_is_edited_where_it_stands(
+    line: str, held: dict[str, str], name: str, changed: dict[str, str]
+) -> None:
+    draft, subject = make(line, ZiplEnvironment(tuple(held.items())))
+
+    fulfil_line(draft, subject, requirements(name))
+
+    assert subject.joined() == line
+    assert {f"{s or ''}{n}": value for s, n, value in draft.changed_variables} == changed
+
+
+@pytest.mark.parametrize(
+    ("line", "held", "name"),
+    [
+        # No value that could be changed:
+        ("swiotlb=${A}", {}, "guest"),
+        ("swiotlb=${A}", {"3A": "1"}, "guest"),
+        # The name is outside of the variable, so that it can't be removed in it:
+        ("prot_virt=${A}", {"A": "1"}, "host-off"),
+        # The value would have to lose the quotes around the word:
+        ('"swiotlb=${A}"', {"A": "1"}, "guest"),
+        # Only one of two places would keep it:
+        ("${A} swiotlb=${A}", {}, "guest"),
+        # Two variables make one value:
+        ("swiotlb=${A}${B}", {"A": "1", "B": "2"}, "guest"),
+    ],
+)
+def test_a_variable_is_never_replaced_by_a_text(line: str, held: dict[str, str], name: str) -> None:
+    draft, subject = make(line, ZiplEnvironment(tuple(held.items())))
+
+    with pytest.raises(RefusedError, match="'linux' can't be changed") as info:
+        fulfil_line(draft, subject, requirements(name))
+
+    assert subject.joined() == line
+    assert info.value.hint is not None
