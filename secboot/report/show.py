@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.errors import Location
+from secboot.formats.zipl_line import Keyword
 from secboot.report.location import location_document
 from secboot.visible import visible
 
@@ -41,6 +42,7 @@ def show_document(machine: Machine, unfinished: str | None = None) -> dict[str, 
         "zipl_version": str(machine.zipl_version),
         "zipl_version_assumed": machine.zipl_version_is_assumed,
         "zipl_conf": machine.conf_path,
+        "secure": [{"section": name, "value": value} for name, value in _secure(machine)],
         "accepted": machine.configuration.accepted,
         "unfinished_change": unfinished,
         "boot_record": {
@@ -63,6 +65,9 @@ def _heading(machine: Machine, style: Style) -> Iterator[str]:
     yield (
         f"{style.bold('zipl')}     {machine.zipl_version}{assumed} reads {visible(machine.conf_path)}"
     )
+    for name, value in _secure(machine):
+        # Secure Boot, which is another matter than Secure Execution; shown and never changed.
+        yield f"{style.bold('secure')}   {visible(value)}, in [{visible(name)}] (Secure Boot)"
     count = len(machine.configuration.problems)
     if count:
         what = "one problem" if count == 1 else f"{count} problems"
@@ -70,6 +75,13 @@ def _heading(machine: Machine, style: Style) -> Iterator[str]:
     stale = machine.boot_record.stale
     if stale is not None:
         yield style.yellow(f"{visible(stale)}: the next IPL does not use these files yet; run zipl")
+
+
+def _secure(machine: Machine) -> tuple[tuple[str, str], ...]:
+    """The sections and menus that set ``secure=``, with its value (zipl.conf(5))."""
+    blocks = machine.configuration.conf.blocks
+    values = ((block.name, block.value(Keyword.SECURE)) for block in blocks)
+    return tuple((name, value) for name, value in values if value is not None)
 
 
 def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
