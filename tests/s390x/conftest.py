@@ -1,11 +1,6 @@
-"""Fixtures of the s390x tests, and the line that sums up a run.
+"""Fixtures of the s390x tests."""
 
-The sum appears when pytest is given this directory (``pytest tests/s390x``); with pytest-xdist
-the workers' counts arrive in the reports' user properties.
-"""
-
-from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,10 +10,7 @@ from tests.s390x.guest import Guest, make_program_disk
 from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.real_zipl import Cell
 from tests.s390x.scenarios import SCENARIOS, Scenario
-from tests.s390x.tally import COUNTS, sentence
 from tests.s390x.testbed import TestBed, require_ipl, require_oracle, zipl_versions
-
-_PROPERTY = "s390x "
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +21,7 @@ def bed() -> TestBed:
 
 @pytest.fixture(scope="session")
 def program_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image with secboot and its dependencies that a guest mounts at /opt."""
+    """The image with secboot's single file that a guest mounts at /opt."""
     require_ipl()
     work = tmp_path_factory.mktemp("program")
     make_program_disk(work / "program.img", work)
@@ -72,24 +64,3 @@ def cell(request: pytest.FixtureRequest, loop_disk: LoopDisk) -> Cell:
     version: str = request.param
     directory = loop_disk.mount / version
     return Cell(directory, bed.zipl[version], bed.shell, loop_disk, version)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    item.user_properties += [(_PROPERTY + name, count) for name, count in COUNTS.items()]
-    COUNTS.clear()
-    return (yield)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    total: Counter[str] = Counter()
-    for report in terminalreporter.getreports(""):
-        # A teardown's report carries the properties of the whole test.
-        if isinstance(report, pytest.TestReport) and report.when == "teardown":
-            for name, count in report.user_properties:
-                if name.startswith(_PROPERTY) and isinstance(count, int):
-                    total[name.removeprefix(_PROPERTY)] += count
-    if text := sentence(total):
-        terminalreporter.write_line(f"s390x: {text}")

@@ -2,24 +2,18 @@
 
 import shutil
 import subprocess
-import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
+from tests.packaging.programs import build_pyz
 from tests.s390x.emulator import DirectKernel, Disk, IplResult, Machine, machine
 from tests.s390x.guest_disk import job_disk, make_filesystem
 from tests.s390x.testbed import TestBed
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-
 PRELUDE = """\
-export PYTHONPATH=/opt PYTHONDONTWRITEBYTECODE=1 COLUMNS=200 NO_COLOR=1
-secboot() { python3 -m secboot "$@"; }
+export PYTHONDONTWRITEBYTECODE=1 COLUMNS=200 NO_COLOR=1
+secboot() { python3 /opt/secboot.pyz "$@"; }
 run() { # NAME COMMAND...: its output and status, between markers
     run_name=$1
     shift
@@ -106,56 +100,12 @@ def copy_disk(source: Path, target: Path) -> None:
 
 
 def make_program_disk(image: Path, work: Path) -> None:
-    """Make the disk that carries secboot with its dependencies, byte-compiled, for Python 3.11.
+    """Make the disk that carries secboot as its single file, as `./dev pyz` builds it.
 
-    The dependencies are those installed here, their Python files only: compiled extensions are
-    for this machine, and all of them are optional.
+    Its byte code is that of the building Python; the guest, which has 3.11, compiles the sources
+    on each start when that is another, which takes longer and changes nothing else.
     """
     tree = work / "program"
-    ignored = shutil.ignore_patterns("__pycache__", "*.so")
-    shutil.copytree(CHECKOUT / "secboot", tree / "secboot", ignore=ignored)
-    if not (tree / "secboot/profiles").exists():
-        shutil.copytree(CHECKOUT / "profiles", tree / "secboot/profiles")
-    for file, relative in _dependency_files(_requirements()):
-        (tree / relative).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, tree / relative)
-    compile_all = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    python = sys.executable if sys.version_info[:2] == (3, 11) else shutil.which("python3.11")
-    if python is not None:
-        subprocess.run([python, *compile_all, "-s", tree, "-p", "/opt", tree], check=True)
-    make_filesystem(image, tree, 96 * 1024 * 1024)
+    build_pyz(tree / "secboot.pyz")
+    make_filesystem(image, tree, 16 * 1024 * 1024)
     shutil.rmtree(tree)
-
-
-def _requirements() -> list[str]:
-    """The run-time requirements that pyproject.toml names."""
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    dependencies: list[str] = project["dependencies"]
-    return dependencies
-
-
-def _dependency_files(requirements: list[str]) -> list[tuple[Path, Path]]:
-    """Every Python file of the required distributions, and where it goes, recursively."""
-    found: dict[str, list[tuple[Path, Path]]] = {}
-    wanted = [Requirement(text).name for text in requirements]
-    while wanted:
-        name = wanted.pop().lower()
-        if name in found:
-            continue
-        try:
-            distribution = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            found[name] = []  # for another platform or Python version
-            continue
-        found[name] = [
-            (Path(str(file.locate())), Path(str(file)))
-            for file in distribution.files or ()
-            if file.suffix in {".py", ".json", ".typed"} and ".." not in file.parts
-        ]
-        needed = [Requirement(text) for text in distribution.requires or ()]
-        wanted += [
-            item.name
-            for item in needed
-            if item.marker is None or item.marker.evaluate({"extra": ""})
-        ]
-    return [pair for pairs in found.values() for pair in pairs]

@@ -2,8 +2,13 @@
 
 zipl's dry run as root goes all the way only when its target lies on a block device whose blocks it
 can map. A loop device is one, though without disk geometry; `real_zipl.Cell` answers for that.
+
+The process that mounted one holds a lock on its directory as long as it lives. So what a killed
+test run left behind can be told from what another run is using, and `remove_stale` takes it away.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -12,9 +17,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from tests.s390x.guest_disk import make_filesystem
+
+PREFIX: Final = "secboot-loop-"
 
 
 @dataclass(slots=True)
@@ -29,9 +36,13 @@ class LoopDisk:
     mount: Path = field(init=False)
     device: str = field(init=False)
     _work: Path = field(init=False)
+    _lock: int = field(init=False)
 
     def __enter__(self) -> Self:
-        self._work = Path(tempfile.mkdtemp(prefix="secboot-loop-"))
+        self._work = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._lock = os.open(self._work, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # `remove_stale` looks only at directories that hold this one, and so are locked.
         self.mount = self._work / "mount"
         self.mount.mkdir()
         image = self.image
@@ -47,6 +58,7 @@ class LoopDisk:
             )
         except subprocess.CalledProcessError as error:
             shutil.rmtree(self._work)
+            os.close(self._lock)
             raise OSError(f"cannot mount a loop device: {error.stderr.strip()}") from error
         self.device = self._find_device()
         return self
@@ -59,13 +71,19 @@ class LoopDisk:
     ) -> None:
         unmount(self.mount)
         shutil.rmtree(self._work)
+        os.close(self._lock)
 
     def _find_device(self) -> str:
-        for line in Path("/proc/self/mounts").read_text().splitlines():
-            device, mount, *_ = line.split(" ")
-            if mount == os.fspath(self.mount):
+        for device, mount in _mounts():
+            if mount == self.mount:
                 return device
         raise OSError(f"{self.mount} is not in /proc/self/mounts")
+
+
+def _mounts() -> list[tuple[str, Path]]:
+    """Device and mount point of everything mounted, in the order of mounting."""
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    return [(line.split(" ")[0], Path(line.split(" ")[1])) for line in lines]
 
 
 def unmount(mount: Path) -> None:
@@ -73,11 +91,41 @@ def unmount(mount: Path) -> None:
     subprocess.run(["umount", mount], check=True)
 
 
+def remove_stale() -> tuple[Path, ...]:
+    """Unmount and remove what killed processes of this user left; return these directories.
+
+    A directory whose owner lives is locked and stays, and so does one that is still in use.
+    """
+    removed = []
+    for work in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):  # its owner has just ended
+            if work.stat().st_uid == os.geteuid() and (work / "mount").is_dir():
+                removed += [work] if _removed_if_stale(work) else []
+    return tuple(removed)
+
+
+def _removed_if_stale(work: Path) -> bool:
+    lock = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        devices = {device for device, mount in _mounts() if mount == work / "mount"}
+        # A cell may have bound parts of the file system to other places.
+        for _, mount in reversed([each for each in _mounts() if each[0] in devices]):
+            unmount(mount)
+        shutil.rmtree(work)
+    except (BlockingIOError, subprocess.CalledProcessError):
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
 @cache
 def loop_problem() -> str:
     """Why no loop device can be mounted here; empty when one can."""
     if os.geteuid() != 0:
         return "mounting a loop device needs root"
+    remove_stale()
     try:
         with LoopDisk():
             return ""

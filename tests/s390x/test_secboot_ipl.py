@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.s390x.guest import CHECKOUT, Guest
+from tests.packaging.programs import CHECKOUT
+from tests.s390x.guest import Guest
 from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.real_zipl import Cell
 from tests.s390x.scenarios import SCENARIOS, SECTION, Scenario
