@@ -132,11 +132,12 @@ class Zipl:
             inherited=inherited,
         )
         if not done.succeeded:
-            raise ZiplFailedError(f"{failure}: {_words_of(done)}", hint=_hint(done))
+            raise ZiplFailedError(f"{failure}: {words_of(done)}", hint=_hint(done))
         return ZiplRun(done.argv, done.duration)
 
 
-def _words_of(done: Completed) -> str:
+def words_of(done: Completed) -> str:
+    """Return the last lines of what a program said, made visible, for an error message."""
     text = done.stderr.strip() or done.stdout.strip()
     lines = [visible(line) for line in text.split("\n") if line.strip()]
     if not lines:

@@ -54,6 +54,13 @@ def apply(
     zipl_timeout: TimeoutOption = DEFAULT_TIMEOUT,
     layout: LayoutOption = None,
     parmfile: ParmfileOption = None,
+    run_kargs: Annotated[
+        bool,
+        typer.Option(
+            "--run-kargs",
+            help="On an ostree system, run the `rpm-ostree kargs` command that the plan shows.",
+        ),
+    ] = False,
 ) -> int:
     """Make the machine what the profile asks for.
 
@@ -61,6 +68,7 @@ def apply(
     anything fails, everything is put back. `secboot rollback` undoes a change.
     """
     from secboot.apply.apply import apply_plan
+    from secboot.apply.deployment import run_deployment_command
     from secboot.cli.planning import machine_plan, plan_for
     from secboot.cli.printing import (
         load_plan,
@@ -85,7 +93,8 @@ def apply(
             if output is Output.TEXT:
                 print_plan(plan, output, diffs=bool(diff))
 
-        result = apply_plan(target, make, saved, shown)
+        deployed = run_deployment_command(target, make, shown) if run_kargs else None
+        result = deployed or apply_plan(target, make, saved, shown)
     if parmfile is not None:
         save_parmfile(result.plan, parmfile)
     if output is Output.JSON:
@@ -93,6 +102,8 @@ def apply(
     else:
         moved = None if state_dir is None else str(state_dir)
         print_text(apply_text(result, str(root), moved, style()))
+        if deployed is not None:
+            print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
     return 0
 
 

@@ -37,9 +37,9 @@ def deployment_steps(profile: Profile, machine: Machine) -> tuple[Step, ...]:
 
 
 def _rpm_ostree(removed: list[str], added: list[str]) -> Step:
-    words = [f"--delete={_shell(text)}" for text in removed]
-    words += [f"--append-if-missing={_shell(text)}" for text in added]
-    return Step("on this machine", (f"rpm-ostree kargs {' '.join(words)}",))
+    words = [f"--delete={text}" for text in removed]
+    argv = ("rpm-ostree", "kargs", *words, *(f"--append-if-missing={text}" for text in added))
+    return Step("on this machine", (" ".join(_shell(word) for word in argv),), argv)
 
 
 def _bootc(added: list[str]) -> Step:

@@ -108,10 +108,14 @@ class StorePlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What somebody else has to do, since secboot does not: lines to be run, or to be written."""
+    """What somebody else has to do, since secboot does not: lines to be run, or to be written.
+
+    `argv` is the command as a list of words where secboot can run it when it is asked to.
+    """
 
     title: str
     lines: tuple[str, ...]
+    argv: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

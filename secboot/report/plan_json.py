@@ -55,7 +55,7 @@ def plan_document(plan: Plan) -> Document:
         "refusal": plan.refusal,
         "entries": [_entry_document(entry) for entry in plan.entries],
         "stores": [_store_document(store) for store in plan.stores],
-        "steps": [{"title": s.title, "lines": list(s.lines)} for s in plan.steps],
+        "steps": [_step_document(step) for step in plan.steps],
         "parmfile": plan.parmfile,
         "files": [_file_document(change) for change in plan.files],
         "commands": [{"argv": list(c.argv), "reason": c.reason} for c in plan.commands],
@@ -117,6 +117,10 @@ def _store_document(store: StorePlan) -> Document:
     }
 
 
+def _step_document(step: Step) -> Document:
+    return {"title": step.title, "lines": list(step.lines), "argv": list(step.argv)}
+
+
 def _parameter_document(change: ParameterChange) -> Document:
     return {
         "name": change.name,
@@ -163,7 +167,9 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         ),
         inputs=tuple(InputFile(**item) for item in document["inputs"]),
         stores=tuple(_store(store) for store in document.get("stores", ())),
-        steps=tuple(Step(s["title"], tuple(s["lines"])) for s in document.get("steps", ())),
+        steps=tuple(
+            Step(s["title"], tuple(s["lines"]), tuple(s["argv"])) for s in document.get("steps", ())
+        ),
         refusal=document.get("refusal"),
         parmfile=document.get("parmfile"),
     )
