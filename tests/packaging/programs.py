@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.s390x.testbed import unavailable
@@ -46,6 +47,13 @@ def run(
         check=False,
         timeout=300,
     )
+
+
+def build_pyz(target: Path) -> Path:
+    """Build secboot.pyz with the Python that runs the tests."""
+    built = run(sys.executable, CHECKOUT / "packaging/build_pyz.py", target)
+    assert built.returncode == 0, built.stderr
+    return target
 
 
 def _works(candidate: str) -> bool:

@@ -1,0 +1,282 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: 2026 secboot developers
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = r"""
+---
+module: secboot
+short_description: Bring the boot configuration of an IBM Z machine to a secboot profile
+version_added: "0.1.0"
+description:
+  - Runs C(secboot) on the machine, which sets the kernel parameters that a profile asks for in one
+    transaction, runs C(zipl), and puts everything back if anything fails.
+  - With O(state=verified) nothing is changed, and the task fails if a stage is missing.
+options:
+  profile:
+    description:
+      - The profile, by name or by its path on the machine.
+    type: str
+    required: true
+  state:
+    description:
+      - Whether the machine is brought to the profile, or only looked at.
+    type: str
+    choices: [applied, verified]
+    default: applied
+  stage:
+    description:
+      - The stage up to which the machine has to have got; the task fails if it has not.
+      - With O(state=applied) it is looked at after the change; in check mode only if there is
+        nothing to change.
+      - With O(state=verified) and without it, V(effective) is meant for the running system and
+        V(inherited) for another tree.
+    type: str
+    choices: [configured, inherited, installed, running, effective]
+  root:
+    description:
+      - The root of the system to work on, for instance the tree of an image.
+    type: path
+    default: /
+  zipl:
+    description:
+      - Whether C(zipl) runs. Without it, it runs if O(root=/).
+    type: bool
+  state_dir:
+    description:
+      - Where checkpoints are kept, if not in F(/var/lib/secboot) inside the root.
+    type: path
+  executable:
+    description:
+      - The program secboot, which may be F(secboot.pyz).
+    type: str
+    default: secboot
+attributes:
+  check_mode:
+    support: full
+    description: Nothing at all is written, and RV(ignore:changed) is what the change would return.
+  diff_mode:
+    support: full
+    description: Shows each file as it is and as it becomes.
+  platform:
+    support: full
+    description: Linux on IBM Z and LinuxONE; trees of such systems elsewhere.
+    platforms: linux
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+author:
+  - secboot developers (@secboot)
+notes:
+  - The two files in F(/sys/firmware/uv) that the stage V(effective) is told by are indications and no
+    proof. No security decision may be based on them.
+"""
+
+EXAMPLES = r"""
+- name: Make this machine a guest
+  secboot.boot.secboot:
+    profile: guest
+
+- name: Verify that it is one
+  secboot.boot.secboot:
+    profile: guest
+    state: verified
+    stage: effective
+"""
+
+RETURN = r"""
+reboot_required:
+  description:
+    - Whether the kernel that runs has other parameters than the profile asks for, and gets them at
+      the next IPL. Always false for another tree than the running system's.
+  returned: success
+  type: bool
+checkpoint:
+  description: What C(secboot rollback) takes to undo the change; null if there was none.
+  returned: when O(state=applied) and not in check mode
+  type: str
+plan:
+  description: What was planned, as C(secboot plan --output json) prints it without file contents.
+  returned: when O(state=applied)
+  type: dict
+verification:
+  description: The checks, as C(secboot verify --output json) prints them.
+  returned: when a stage was looked at
+  type: dict
+"""
+
+import base64
+import json
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.text.converters import to_text
+
+OK = 0
+DIFFERENCE = 5
+MEANINGS = {
+    1: "secboot refused or failed; nothing was changed",
+    2: "secboot was called wrongly, or the profile or a boot file can't be read as such",
+    3: "the change failed half-way and was rolled back: the machine is as before",
+    4: "the change failed, and the way back failed too: the machine needs a person now",
+    70: "a bug in secboot",
+    130: "secboot was interrupted",
+}
+
+
+class Secboot(object):
+    """The program on this machine, with the options that hold for every call."""
+
+    def __init__(self, module):
+        self.module = module
+        self.root = module.params["root"]
+        self.program = module.params["executable"]
+
+    def run(self, verb, *options):
+        """Run a verb with JSON output; return its exit code and document."""
+        command = [self.program, verb] + list(options) + ["--root", self.root, "--output", "json"]
+        code, out, err = self.module.run_command(command, environ_update={"LC_ALL": "C.UTF-8"})
+        if code not in (OK, DIFFERENCE):
+            self.fail(command, code, err)
+        try:
+            return code, json.loads(out)
+        except ValueError:
+            self.fail(command, code, err or out)
+
+    def fail(self, command, code, err):
+        """Fail with what secboot said: what is wrong, where, and what to do."""
+        said = err.strip() or MEANINGS.get(code, "secboot ended with %d" % code)
+        self.module.fail_json(
+            msg=said, meaning=MEANINGS.get(code, ""), rc=code, cmd=" ".join(command)
+        )
+
+    def changing_options(self):
+        """The options of plan and apply."""
+        options = []
+        zipl, state_dir = self.module.params["zipl"], self.module.params["state_dir"]
+        if zipl is not None:
+            options.append("--zipl" if zipl else "--no-zipl")
+        if state_dir is not None:
+            options += ["--state-dir", state_dir]
+        return options
+
+    def plan(self, profile):
+        """The plan's document; nothing is written."""
+        return self.run("plan", profile, *self.changing_options())[1]
+
+    def apply(self, profile):
+        """Change the machine; the document of what was done."""
+        return self.run("apply", profile, *self.changing_options())[1]
+
+    def verify(self, profile, stage):
+        """The checks up to a stage, and whether all of them passed."""
+        options = ["--stage", stage] if stage else []
+        code, document = self.run("verify", profile, *options)
+        return code == OK, document
+
+    def waits_for_ipl(self, profile):
+        """Whether the running kernel has not got yet what the boot configuration has."""
+        if self.root != "/":
+            return False
+        checks = self.verify(profile, "running")[1]["checks"]
+        failed = set(each["id"].split(".")[0] for each in checks if each["outcome"] == "FAIL")
+        return "running" in failed
+
+
+def without_content(plan):
+    """The plan without what is in the files, which is the business of the diff."""
+    files = [
+        dict((key, value) for key, value in each.items() if key not in ("before", "after"))
+        for each in plan["files"]
+    ]
+    return dict(plan, files=files)
+
+
+def diff_of(plan):
+    """What Ansible shows with --diff."""
+    return [
+        {
+            "before_header": each["path"],
+            "after_header": each["path"],
+            "before": to_text(base64.b64decode(each["before"]), errors="surrogate_or_replace"),
+            "after": to_text(base64.b64decode(each["after"]), errors="surrogate_or_replace"),
+        }
+        for each in plan["files"]
+    ]
+
+
+def applied(module, secboot):
+    """Bring the machine to the profile; the result."""
+    profile, stage = module.params["profile"], module.params["stage"]
+    if module.check_mode:
+        plan = secboot.plan(profile)
+        result = {"changed": plan["changes"]}
+    else:
+        done = secboot.apply(profile)
+        plan = done["plan"]
+        result = {"changed": done["changed"], "checkpoint": done["checkpoint"]}
+    result["plan"] = without_content(plan)
+    if module._diff:
+        result["diff"] = diff_of(plan)
+    would_change = module.check_mode and result["changed"]
+    result["reboot_required"] = secboot.root == "/" and (
+        bool(would_change) or secboot.waits_for_ipl(profile)
+    )
+    if stage and not would_change:
+        require_stage(module, secboot, result)
+    return result
+
+
+def require_stage(module, secboot, result):
+    """Add the checks to the result; fail if one of them failed."""
+    passed, document = secboot.verify(module.params["profile"], module.params["stage"])
+    result["verification"] = document
+    if not passed:
+        missing = ["%s: %s" % (each["id"], each["message"]) for each in document["checks"]
+                   if each["outcome"] == "FAIL"]
+        module.fail_json(msg="the machine is not as the profile asks: %s" % "; ".join(missing),
+                         **result)
+
+
+def main():
+    """Do what the task asks."""
+    module = AnsibleModule(
+        argument_spec={
+            "profile": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["applied", "verified"], "default": "applied"},
+            "stage": {
+                "type": "str",
+                "choices": ["configured", "inherited", "installed", "running", "effective"],
+            },
+            "root": {"type": "path", "default": "/"},
+            "zipl": {"type": "bool"},
+            "state_dir": {"type": "path"},
+            "executable": {"type": "str", "default": "secboot"},
+        },
+        supports_check_mode=True,
+    )
+    secboot = Secboot(module)
+    if module.get_bin_path(secboot.program) is None:
+        missing = "%s is not on this machine" % secboot.program
+        if module.check_mode:
+            module.exit_json(
+                changed=False,
+                skipped=True,
+                msg="%s, and check mode brings it not: nothing can be told" % missing,
+            )
+        module.fail_json(msg="%s: bring secboot.pyz, or install the package" % missing)
+    if module.params["state"] == "applied":
+        result = applied(module, secboot)
+    else:
+        result = {"changed": False}
+        require_stage(module, secboot, result)
+        result["reboot_required"] = secboot.waits_for_ipl(module.params["profile"])
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
