@@ -58,7 +58,9 @@ def paragraph(text: str) -> str:
 
 def item(term: str, text: str) -> str:
     """Return a term, in bold, with its explanation below and indented."""
-    return f".TP\n.B {escaped(term)}\n{inline(' '.join(text.split()))}\n"
+    # A long list of choices may be broken behind each of them.
+    breakable = escaped(term).replace("|", "|\\:")
+    return f".TP\n.B {breakable}\n{inline(' '.join(text.split()))}\n"
 
 
 def verbatim(lines: str) -> str:

@@ -1,0 +1,97 @@
+"""The code in the documentation does what it says.
+
+In a ``console`` block each line that starts with ``$`` is run; what follows it is what it prints. A
+page's blocks run in order in one directory of their own. A command whose line ends with a comment
+``# exit code N`` ends with that one. With ``SECBOOT_UPDATE_CASES=1`` the output is written anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from secboot.export.formats import ExportFormat
+from tests.command import secboot
+from tests.packaging.programs import CHECKOUT, require, run
+
+DOCS = CHECKOUT / "docs"
+PAGES = sorted([*(DOCS / "tutorial").glob("*.md"), *(DOCS / "how-to").glob("*.md")])
+ALL_PAGES = sorted([*DOCS.rglob("*.md"), *CHECKOUT.glob("*.md"), *CHECKOUT.glob("ansible/**/*.md")])
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+EXIT_CODE = re.compile(r"  # exit code (\d+)$")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def identify(path: Path) -> str:
+    return path.relative_to(CHECKOUT).as_posix()
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return [text for name, text in BLOCK.findall(path.read_text()) if name == language]
+
+
+def rerun(block: str, capsys: pytest.CaptureFixture[str]) -> str:
+    lines = []
+    for command in [line[2:] for line in block.splitlines() if line.startswith("$ ")]:
+        expected = EXIT_CODE.search(command)
+        program, *words = shlex.split(command, comments=True)
+        assert program == "secboot"
+        said = secboot(capsys, *words)
+        assert said.code == (int(expected[1]) if expected else 0), said.err
+        lines.append(f"$ {command}\n{said.out}{said.err}")
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_commands_print_what_the_page_says(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written = blocks(page, "console")
+
+    actual = [rerun(block, capsys) for block in written]
+
+    if os.environ.get("SECBOOT_UPDATE_CASES"):
+        text = page.read_text()
+        for block, new in zip(written, actual, strict=True):
+            text = text.replace(f"```console\n{block}```", f"```console\n{new}```", 1)
+        page.write_text(text)
+        return
+    assert written
+    assert actual == written
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_profiles_on_a_page_are_valid(
+    page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, block in enumerate(blocks(page, "yaml")):
+        path = tmp_path / f"page-{number}.yaml"
+        path.write_text(block)
+
+        said = secboot(capsys, "profile", "validate", path)
+
+        assert said.code == 0, said.err
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_shell_commands_are_shell(page: Path) -> None:
+    for block in blocks(page, "sh"):
+        assert run(require("bash"), "-n", "-c", block).stderr == ""
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=identify)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [target for target in LINK.findall(page.read_text()) if "://" not in target]
+
+    assert [each for each in targets if not (page.parent / each).exists()] == []
+
+
+def test_every_format_has_a_place_in_the_recipes() -> None:
+    text = (DOCS / "how-to/images.md").read_text()
+
+    assert [form for form in ExportFormat if f"`{form}`" not in text] == []
