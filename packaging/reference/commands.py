@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,8 @@ from secboot.errors import ExitCode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+_MANY_CHOICES = re.compile(r"<([^<>|]+(?:\|[^<>|]+){5,})>")
+"""More than five choices: too long for where an option is named."""
 _OF_TYPER = frozenset({"--install-completion", "--show-completion"})
 """Options of every Typer program; secboot's packages ship completions instead."""
 
@@ -111,7 +114,12 @@ def _parameters(command: _Command, context: typer.Context) -> tuple[Parameter, .
             continue
         written, text = record
         is_option = parameter.param_type_name == "option"
-        found.append(Parameter(written, _one_line(text).removesuffix(" [required]"), is_option))
+        text = _one_line(text).removesuffix(" [required]")
+        many = _MANY_CHOICES.search(written)
+        if many is not None:
+            written = written.replace(many[0], "NAME")
+            text = f"{text} One of {many[1].replace('|', ', ')}."
+        found.append(Parameter(written, text, is_option))
     return tuple(found)
 
 

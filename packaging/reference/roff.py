@@ -58,9 +58,7 @@ def paragraph(text: str) -> str:
 
 def item(term: str, text: str) -> str:
     """Return a term, in bold, with its explanation below and indented."""
-    # A long list of choices may be broken behind each of them.
-    breakable = escaped(term).replace("|", "|\\:")
-    return f".TP\n.B {breakable}\n{inline(' '.join(text.split()))}\n"
+    return f".TP\n.B {escaped(term)}\n{inline(' '.join(text.split()))}\n"
 
 
 def verbatim(lines: str) -> str:
