@@ -1,7 +1,7 @@
 """Fixtures of the s390x tests."""
 
+import os
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,9 @@ import pytest
 from tests.s390x.guest import Guest, make_program_disk
 from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.real_zipl import Cell
-from tests.s390x.scenarios import SCENARIOS, Scenario
+from tests.s390x.scenarios import Scenario
 from tests.s390x.testbed import TestBed, require_ipl, require_oracle, zipl_versions
+from tests.s390x.workshop import Workshop
 
 
 @pytest.fixture(scope="session")
@@ -20,12 +21,22 @@ def bed() -> TestBed:
 
 
 @pytest.fixture(scope="session")
-def program_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """The place that all test processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    # pytest-xdist gives each worker a directory in the one of the run.
+    return Workshop(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture(scope="session")
+def program_disk(workshop: Workshop) -> Path:
     """The image with secboot's single file that a guest mounts at /opt."""
     require_ipl()
-    work = tmp_path_factory.mktemp("program")
-    make_program_disk(work / "program.img", work)
-    return work / "program.img"
+
+    def make(directory: Path) -> None:
+        make_program_disk(directory / "program.img", directory)
+
+    return workshop.directory("program", make) / "program.img"
 
 
 @pytest.fixture
@@ -35,18 +46,16 @@ def guest(bed: TestBed, program_disk: Path, tmp_path: Path) -> Guest:
 
 
 @pytest.fixture(scope="session")
-def installed(
-    bed: TestBed, program_disk: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Scenario], Path]:
+def installed(bed: TestBed, program_disk: Path, workshop: Workshop) -> Callable[[Scenario], Path]:
     """A function that gives the disk image of a scenario that can be IPLed; made once, copy it."""
 
-    @cache
-    def disk_of(name: str) -> Path:
-        guest = Guest.create(bed, tmp_path_factory.mktemp(name), program_disk)
-        SCENARIOS[name].install(guest)
-        return guest.disk
+    def image(scenario: Scenario) -> Path:
+        def make(directory: Path) -> None:
+            scenario.install(Guest.create(bed, directory, program_disk))
 
-    return lambda scenario: disk_of(scenario.name)
+        return workshop.directory(f"installed-{scenario.name}", make) / "disk.img"
+
+    return image
 
 
 @pytest.fixture(scope="session")

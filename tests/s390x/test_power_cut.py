@@ -1,7 +1,8 @@
 """The power fails in the middle of an apply: the machine comes up, and secboot puts it in order.
 
-Two models of a cut. *Killed*: the emulator dies when an apply has written some of its data; the disk keeps every
-write that the guest had issued, in order, and loses what was in the guest's page cache.
+Two models of a cut. *Killed*: the emulator dies when an apply has written some of its data; the
+disk keeps every write that the guest had issued, in order, and loses what was in the guest's page
+cache.
 *Replayed*: one apply is recorded with every write and flush, and the disk is rebuilt as it was
 after any one of those writes, with all, some or none of the writes since the last flush lost, as
 a disk with a volatile cache may lose them. Neither model tears a single block.
@@ -20,6 +21,7 @@ from tests.s390x.emulator import IplResult
 from tests.s390x.guest import Guest
 from tests.s390x.scenarios import BLS, SECTION, Scenario
 from tests.s390x.testbed import TestBed
+from tests.s390x.workshop import Workshop
 from tests.s390x.write_log import WriteLog
 
 pytestmark = [pytest.mark.ipl, pytest.mark.fault]
@@ -53,21 +55,19 @@ def assert_comes_up_and_is_put_in_order(guest: Guest, scenario: Scenario) -> Ipl
 
 
 @pytest.fixture(scope="session")
-def written(
-    installed: Installed,
-    bed: TestBed,
-    program_disk: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> int:
+def written(installed: Installed, bed: TestBed, program_disk: Path, workshop: Workshop) -> int:
     """Bytes that the log of writes grows by during an undisturbed apply."""
-    directory = tmp_path_factory.mktemp("measured")
-    guest = Guest.create(bed, directory, program_disk, installed(SECTION))
-    log = directory / "writes.log"
-    with guest.machine(APPLY, write_log=log) as running:
-        assert running.wait_for(r"^@@BEGIN apply", 120)
-        begun = log.stat().st_size
-        assert running.wait_for(ENDED.pattern, 120)
-        return log.stat().st_size - begun
+
+    def measure(directory: Path) -> None:
+        guest = Guest.create(bed, directory, program_disk, installed(SECTION))
+        log = directory / "writes.log"
+        with guest.machine(APPLY, write_log=log) as running:
+            assert running.wait_for(r"^@@BEGIN apply", 120)
+            begun = log.stat().st_size
+            assert running.wait_for(ENDED.pattern, 120)
+            (directory / "written").write_text(str(log.stat().st_size - begun))
+
+    return int((workshop.directory("measured", measure) / "written").read_text())
 
 
 @pytest.mark.parametrize("number", range(CUTS))
@@ -108,23 +108,21 @@ def killed_during_apply(guest: Guest, scenario: Scenario, written: int) -> bool:
 
 @pytest.fixture(scope="session")
 def recorded(
-    installed: Installed,
-    bed: TestBed,
-    program_disk: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    installed: Installed, bed: TestBed, program_disk: Path, workshop: Workshop
 ) -> WriteLog:
     """Every write and flush of one boot of SECTION's disk that applies the profile."""
-    directory = tmp_path_factory.mktemp("recorded")
-    guest = Guest.create(bed, directory, program_disk, installed(SECTION))
-    log = directory / "writes.log"
-    result = guest.run(APPLY, write_log=log)
-    assert result.status("apply") == 0, result.output("apply")
-    recording = WriteLog.read(log)
 
-    rebuilt = directory / "rebuilt.img"
-    recording.replay(installed(SECTION), rebuilt, len(recording.requests))
-    assert rebuilt.read_bytes() == guest.disk.read_bytes(), "the log is not the whole story"
-    return recording
+    def record(directory: Path) -> None:
+        guest = Guest.create(bed, directory, program_disk, installed(SECTION))
+        log = directory / "writes.log"
+        result = guest.run(APPLY, write_log=log)
+        assert result.status("apply") == 0, result.output("apply")
+        recording = WriteLog.read(log)
+        rebuilt = directory / "rebuilt.img"
+        recording.replay(installed(SECTION), rebuilt, len(recording.requests))
+        assert rebuilt.read_bytes() == guest.disk.read_bytes(), "the log is not the whole story"
+
+    return WriteLog.read(workshop.directory("recorded", record) / "writes.log")
 
 
 @pytest.mark.parametrize("number", range(CUTS))
