@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
 from secboot.formats.zipl_line import Keyword
@@ -45,8 +46,7 @@ def _new_text(machine: Machine, file: BootFile, wanted: dict[Store, str]) -> str
         case StoreKind.PARMFILE:
             return wanted[first]
         case StoreKind.OPTIONS:
-            entry = next(e for e in machine.configuration.bls if e.path == first.path)
-            return entry.set_options(wanted[first]).render()
+            return BlsEntry.parse(file.text, file.path).set_options(wanted[first]).render()
         case StoreKind.PARAMETERS:
             values = {store.section: text for store, text in wanted.items()}
             return machine.configuration.conf.with_values(Keyword.PARAMETERS, values).render()
