@@ -46,7 +46,8 @@ READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """Flags that read a regular file and do not block on anything else."""
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
+"""Bytes. A larger buffer is mapped anew for each read, which takes longer than reading."""
 
 
 def encode(path: str) -> bytes:
