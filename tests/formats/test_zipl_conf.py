@@ -21,7 +21,12 @@ any_text = st.text(
         st.sampled_from(["\udc80", "\udcff"]),
     )
 )
-values = st.text(st.one_of(st.sampled_from("\"' \t=#[]"), st.characters(exclude_characters="\n\0", exclude_categories=["Cs"])))
+values = st.text(
+    st.one_of(
+        st.sampled_from("\"' \t=#[]"),
+        st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]),
+    )
+)
 
 
 def decode(path: Path) -> str:
