@@ -34,7 +34,10 @@ def export(
     ] = None,
     root: RootOption = DEFAULT_ROOT,
 ) -> int:
-    """Write a profile in the format of another tool; what that can't express is said or refused."""
+    """Write a profile in the format of another tool.
+
+    What that can't express is said or refused.
+    """
     import re
     import sys
 
