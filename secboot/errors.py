@@ -25,7 +25,7 @@ class ExitCode(IntEnum):
     STUCK = 4
     """Failed, and the way back failed too."""
     DIFFERENCE = 5
-    """There is a difference (``plan --detailed-exitcode``, ``verify``, ``check``)."""
+    """There is a difference (``plan --detailed-exitcode``, ``verify``, ``fleet``, ``check``)."""
     BUG = 70
     """A bug in secboot."""
     INTERRUPTED = 130

@@ -16,6 +16,16 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class StageName(StrEnum):
+    """Up to where a machine has to have got."""
+
+    CONFIGURED = "configured"
+    INHERITED = "inherited"
+    INSTALLED = "installed"
+    RUNNING = "running"
+    EFFECTIVE = "effective"
+
+
 ProfileArgument = Annotated[
     str,
     typer.Argument(

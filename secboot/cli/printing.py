@@ -1,4 +1,4 @@
-"""Writing reports to standard output, and plans to files."""
+"""Writing reports to standard output, and plans and pages to files."""
 
 from __future__ import annotations
 
@@ -62,6 +62,36 @@ def save_parmfile(plan: Plan, path: Path) -> None:
         raise RefusedError(
             f"the parmfile can't be written: {error.strerror}",
             location=Location(visible(str(path))),
+        ) from error
+
+
+def save_page(text: str, path: Path) -> None:
+    """Write a page to a file of the user, readable by everyone; the old page stays until then.
+
+    A link stays one: what it points to is replaced.
+    """
+    import tempfile
+    from pathlib import Path
+
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            raise RefusedError("this is no file", location=Location(visible(str(path))))
+        with tempfile.NamedTemporaryFile(
+            dir=target.parent, prefix=f".{target.name}.", delete=False
+        ) as stream:
+            try:
+                stream.write(text.encode())
+                stream.flush()
+                os.fchmod(stream.fileno(), 0o644)
+                os.fsync(stream.fileno())
+                Path(stream.name).replace(target)
+            except BaseException:
+                Path(stream.name).unlink()
+                raise
+    except OSError as error:
+        raise RefusedError(
+            f"the page can't be written: {error.strerror}", location=Location(visible(str(path)))
         ) from error
 
 

@@ -15,6 +15,7 @@ from secboot.cli.options import (
     OutputOption,
     ProfileArgument,
     RootOption,
+    StageName,
 )
 
 if TYPE_CHECKING:
@@ -27,16 +28,6 @@ class VerifyOutput(StrEnum):
     TEXT = "text"
     JSON = "json"
     PROMETHEUS = "prometheus"
-
-
-class StageName(StrEnum):
-    """Up to where a machine has to have got."""
-
-    CONFIGURED = "configured"
-    INHERITED = "inherited"
-    INSTALLED = "installed"
-    RUNNING = "running"
-    EFFECTIVE = "effective"
 
 
 def status(
@@ -52,7 +43,10 @@ def status(
     output: OutputOption = Output.TEXT,
     layout: LayoutOption = None,
 ) -> int:
-    """Show how far a profile has got: configured, inherited, installed, running, effective."""
+    """Show how far a profile has got, in five stages.
+
+    They are: configured, inherited, installed, running, effective.
+    """
     from secboot.cli.printing import print_json, print_text, style
     from secboot.report.status_json import status_document
     from secboot.report.status_text import status_text

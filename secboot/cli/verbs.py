@@ -20,6 +20,7 @@ VERBS = {
     "apply": "changes",
     "status": "status",
     "verify": "status",
+    "fleet": "fleet",
     "rollback": "changes",
     "keep": "keep",
     "history": "changes",

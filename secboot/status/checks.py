@@ -48,13 +48,13 @@ def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
     ]
     for notice in status.notices:
         advice = (Advice(notice.message, notice.next_step),) if notice.next_step else ()
-        outcome = Outcome.FAIL if notice.code in _FAILURES else Outcome.WARN
+        outcome = Outcome.FAIL if notice.code in NOTICES_THAT_FAIL else Outcome.WARN
         checks.append(Check(f"machine.{notice.code}", "", outcome, notice.message, advice))
     return tuple(checks)
 
 
-_FAILURES = frozenset({"no-entry", "zipl-refuses"})
-"""What stands in the way of every stage."""
+NOTICES_THAT_FAIL = frozenset({"no-entry", "zipl-refuses"})
+"""The codes of the notices that stand in the way of every stage."""
 
 
 def worst(checks: tuple[Check, ...]) -> Outcome:

@@ -1,0 +1,114 @@
+"""The verb ``fleet``: the documents of many machines in, one table and one page out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secboot.cli.options import Output, OutputOption, StageName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from secboot.report.fleet_machine import Machine
+    from secboot.status.model import Stage
+
+_LARGEST = 16 * 2**20
+"""Bytes. A document has some ten thousand; what is larger than this is something else."""
+_SUFFIX = ".json"
+
+
+def fleet(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Documents of `secboot status` or `secboot verify` with --output json, one a"
+            " machine and named after it; of a directory, every .json file below it.",
+            show_default=False,
+        ),
+    ],
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write one page for browsers, too.", show_default=False
+        ),
+    ] = None,
+    stage: Annotated[
+        StageName, typer.Option("--stage", help="Up to which stage counts.")
+    ] = StageName.EFFECTIVE,
+    output: OutputOption = Output.TEXT,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")
+    ] = False,
+) -> int:
+    """Report on many machines from their status documents.
+
+    Problems come first. Exits with 5 when a machine misses a stage or its document can't be read,
+    with 2 when none can be read.
+    """
+    from secboot.cli.printing import print_json, print_text, save_page, style
+    from secboot.errors import ExitCode
+    from secboot.report.fleet import fleet_document, fleet_text, in_order
+    from secboot.report.fleet_html import fleet_page
+    from secboot.report.fleet_machine import Standing
+    from secboot.status.model import Stage
+
+    last = Stage(stage.value)
+    machines = in_order(_machines(files, last))
+    if html is not None:
+        save_page(fleet_page(machines, last), html)
+    if output is Output.JSON:
+        print_json(fleet_document(machines, last))
+    else:
+        print_text(fleet_text(machines, style()))
+    standings = {machine.standing for machine in machines}
+    if standings == {Standing.UNREADABLE}:
+        return ExitCode.USAGE
+    accepted = {Standing.MET} if strict else {Standing.MET, Standing.WARNING}
+    return ExitCode.OK if standings <= accepted else ExitCode.DIFFERENCE
+
+
+def _machines(named: Sequence[Path], last: Stage) -> Iterator[Machine]:
+    from secboot.report.fleet_machine import read_machine, unreadable
+
+    found = tuple(dict.fromkeys(_documents(named)))
+    names = _names(found)
+    for path in found:
+        host, file = names[path], str(path)
+        try:
+            content = _content(path)
+        except OSError as error:
+            yield unreadable(host, file, error.strerror or str(error))
+            continue
+        if len(content) > _LARGEST:
+            yield unreadable(host, file, "this is no JSON document: it is too large for one")
+        else:
+            yield read_machine(host, file, content, last)
+
+
+def _content(path: Path) -> bytes:
+    if path.is_dir():
+        raise FileNotFoundError(None, f"there is no {_SUFFIX} file in this directory")
+    with path.open("rb") as stream:
+        return stream.read(_LARGEST + 1)
+
+
+def _documents(named: Iterable[Path]) -> Iterator[Path]:
+    """The files that are meant. A directory without any stands for itself, to be told of."""
+    for path in named:
+        below = sorted(p for p in path.rglob(f"*{_SUFFIX}") if p.is_file()) if path.is_dir() else []
+        yield from below or [path]
+
+
+def _names(paths: Sequence[Path]) -> dict[Path, str]:
+    """What the machines are called: their file's name, or its path where that is not unique."""
+    short = {path: path.name.removesuffix(_SUFFIX) or str(path) for path in paths}
+    uses = Counter(short.values())
+    return {
+        path: name if uses[name] == 1 else str(path).removesuffix(_SUFFIX)
+        for path, name in short.items()
+    }

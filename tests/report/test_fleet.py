@@ -1,0 +1,477 @@
+"""The report on many machines: documents of real trees and made-up ones; text, JSON, page."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from secboot.machine.ultravisor import INDICATIONS_NOTE
+from secboot.report.fleet import fleet_document, fleet_text, in_order
+from secboot.report.fleet_html import fleet_page
+from secboot.report.fleet_machine import Machine, Standing, read_machine, unreadable
+from secboot.report.status_json import status_document
+from secboot.report.style import PLAIN, Style
+from secboot.report.verify import verify_document
+from secboot.status.checks import make_checks
+from secboot.status.model import Stage, Status, Verdict
+from tests.command import Said, secboot
+from tests.report.test_schemas import schema_of
+from tests.report.test_status import LINE, running
+from tests.status.scenes import add_system, log, make_scene
+from tests.trees import make_sample_tree
+
+Document = dict[str, Any]
+
+
+def read(document: object, last: Stage = Stage.EFFECTIVE, host: str = "h") -> Machine:
+    return read_machine(host, f"{host}.json", json.dumps(document).encode(), last)
+
+
+@pytest.fixture
+def status(tmp_path: Path) -> Status:
+    """A guest in which everything is right."""
+    scene = make_scene(tmp_path / "right", "section")
+    scene.write("etc/os-release", "ID=debian\n")
+    add_system(scene, "z16-se-guest", LINE, "guest")
+    return scene.status("guest", log("software IO TLB: mapped [mem 0] (512MB)"))
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> Status:
+    """A machine that shall be a host and is not configured as one."""
+    return running(tmp_path / "wrong", "z16-lpar-se-capable", "host-5.10-no-flags", "host")
+
+
+def test_a_status_and_its_checks_say_the_same(status: Status, wrong: Status) -> None:
+    for each in (status, wrong):
+        checks = verify_document(each, make_checks(each, Stage.EFFECTIVE), Stage.EFFECTIVE)
+        of_status, of_checks = read(status_document(each)), read(checks)
+
+        assert of_status.stages == of_checks.stages
+        assert of_status.standing == of_checks.standing
+        assert of_status.remarks == of_checks.remarks
+        assert of_status.profile == of_checks.profile
+    assert read(status_document(status)).standing is Standing.MET
+    assert read(status_document(wrong)).standing is Standing.MISSING
+
+
+def test_the_stages_are_those_of_the_status(wrong: Status) -> None:
+    machine = read(status_document(wrong))
+
+    assert machine.stages == {r.stage: r.verdict for r in wrong.requirements[0].stages}
+    assert machine.at(Stage.CONFIGURED) is Verdict.MISSING
+    assert any("secboot apply host" in remark.next_step for remark in machine.remarks)
+
+
+def test_only_stages_that_count_make_a_machine_miss_something(status: Status) -> None:
+    document = status_document(status)
+    stages = document["requirements"][0]["stages"]
+    stages["running"] = {"verdict": "missing", "reason": "not yet", "advice": []}
+
+    late, early = read(document), read(document, Stage.INSTALLED)
+
+    assert (late.standing, [r.why for r in late.remarks]) == (Standing.MISSING, ["not yet"])
+    assert early.standing is Standing.MET
+    assert early.at(Stage.RUNNING) is Verdict.MISSING
+
+
+def test_only_the_first_missing_stage_is_told_of(status: Status) -> None:
+    document = status_document(status)
+    for stage, result in document["requirements"][0]["stages"].items():
+        result |= {"verdict": "missing", "reason": f"{stage} is missing", "advice": []}
+    document["requirements"][0]["stages"]["configured"]["verdict"] = "unknown"
+
+    assert [remark.why for remark in read(document).remarks] == ["inherited is missing"]
+
+
+def test_checks_up_to_an_early_stage_leave_the_later_ones_open(status: Status) -> None:
+    checks = make_checks(status, Stage.INSTALLED)
+    document = verify_document(status, checks, Stage.INSTALLED)
+
+    assert read(document, Stage.INSTALLED).standing is Standing.MET
+    machine = read(document)
+    assert machine.standing is Standing.WARNING
+    assert machine.at(Stage.RUNNING) is None
+    assert machine.remarks[-1].why == "checked up to 'installed' only"
+
+
+def test_a_notice_is_a_warning_or_stands_in_the_way(status: Status, tmp_path: Path) -> None:
+    document = status_document(status)
+    document["notices"] = [{"code": "stale", "message": "old", "next_step": "zipl PROFILE"}]
+    machine = read(document)
+    assert machine.standing is Standing.WARNING
+    assert [(r.why, r.next_step) for r in machine.remarks] == [("old", "zipl guest")]
+
+    scene = make_scene(tmp_path / "broken", "section")
+    scene.replace("etc/zipl.conf", "image=/boot/vmlinuz", "image=/boot/nothing")
+    assert read(status_document(scene.status("guest"))).standing is Standing.MISSING
+
+
+def test_without_a_profile_nothing_is_judged(tmp_path: Path) -> None:
+    machine = read(status_document(make_scene(tmp_path, "section").status(None)))
+
+    assert machine.standing is Standing.WARNING
+    assert set((machine.stages or {}).values()) == {Verdict.NOT_APPLICABLE}
+    assert machine.remarks[-1].why == "no profile was named, so no stage is judged"
+
+
+DAMAGED: list[tuple[bytes, str]] = [
+    (b"", "the file is empty"),
+    (b" \n", "the file is empty"),
+    (b"secboot: error: no", "this is no JSON document"),
+    (b"\xff\xfe\xff", "this is no JSON document"),
+    (b"[" * 200_000, "this is no JSON document"),
+    (b"9" * 10_000, "this is no JSON document"),
+    (b"[]", "this is no document of secboot: it has no schema"),
+    (b'{"schema": 1}', "this is no document of secboot: it has no schema"),
+    (b'{"schema": "secboot/status/2"}', "a document of the schema secboot/status/2; "),
+    (b'{"schema": "secboot/status/1"}', "a damaged document: 'requirements' is missing"),
+    (b'{"schema": "secboot/verify/1", "checks": [3]}', "a damaged document: 'outcome' is missing"),
+    (
+        b'{"schema": "secboot/verify/1", "checks": [{"outcome": "OK"}]}',
+        "a damaged document: 'outcome' is OK",
+    ),
+    (
+        (
+            b'{"schema": "secboot/verify/1", "checks": [\n'
+            b'{"outcome": "PASS", "id": "x.y", "message": "", "advice": []}]}'
+        ),
+        "the check x.y belongs to no stage",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "why"), DAMAGED, ids=range(len(DAMAGED)))
+def test_what_can_not_be_read_is_said(content: bytes, why: str) -> None:
+    machine = read_machine("h", "h.json", content, Stage.EFFECTIVE)
+
+    assert machine.standing is Standing.UNREADABLE
+    assert machine.remarks[0].why.startswith(why)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.data())
+def test_a_damaged_document_is_read_or_refused(data: st.DataObject) -> None:
+    document: Document = json.loads(json.dumps(GOOD))
+    where: Any = document
+    while True:
+        key = data.draw(st.sampled_from(sorted(where) if isinstance(where, dict) else [0]))
+        if not where[key] or not isinstance(where[key], dict | list) or data.draw(st.booleans()):
+            where[key] = data.draw(_JSON)
+            break
+        where = where[key]
+
+    machine = read(document)
+
+    shown = fleet_document([machine], Stage.EFFECTIVE)
+    Draft202012Validator(schema_of(shown)).validate(shown)
+    assert fleet_text([machine], PLAIN).isprintable() is False
+    assert fleet_page([machine], Stage.EFFECTIVE).encode()
+
+
+GOOD: Document = {
+    "schema": "secboot/status/1",
+    "root": "/",
+    "profile": {"name": "shop", "role": "guest"},
+    "requirements": [
+        {
+            "name": "swiotlb",
+            "stages": {
+                stage.value: {
+                    "verdict": "missing",
+                    "reason": "too small",
+                    "advice": [{"why": "not applied", "next_step": "secboot apply PROFILE"}],
+                }
+                for stage in Stage
+            },
+        }
+    ],
+    "notices": [{"code": "stale", "message": "out of date", "next_step": ""}],
+}
+
+
+def made_up(verdicts: str, host: str = "h", profile: str = "guest") -> Machine:
+    """A machine with one letter for each stage: Met, Lacking (missing), Unknown, Not applicable."""
+    words = {"M": "met", "L": "missing", "U": "unknown", "N": "not-applicable"}
+    document: Document = json.loads(json.dumps({**GOOD, "notices": []}))
+    document["profile"]["name"] = profile
+    for stage, letter in zip(Stage, verdicts, strict=True):
+        document["requirements"][0]["stages"][stage]["verdict"] = words[letter]
+    return read(document, host=host)
+
+
+def test_problems_come_first_and_numbers_count_as_numbers() -> None:
+    machines = [
+        made_up("MMMMM", "host10"),
+        made_up("MMUMM", "c"),
+        unreadable("b", "b.json", "gone"),
+        made_up("MMMMM", "host9"),
+        made_up("MMLMM", "Z"),
+        made_up("LLLLL", "a2"),
+    ]
+
+    hosts = [machine.host for machine in in_order(machines)]
+
+    assert hosts == ["a2", "Z", "b", "c", "host9", "host10"]
+
+
+def test_the_table_is_aligned() -> None:
+    machines = [
+        made_up("LLLNN", "a-long-name", "shop"),
+        unreadable("b", "b.json", "gone"),
+        made_up("MMUMM", "c", "guest"),
+    ]
+
+    assert (
+        fleet_text(machines, PLAIN)
+        == f"""\
+MACHINE      PROFILE       CONFIGURED  INHERITED  INSTALLED  RUNNING  EFFECTIVE  NEXT
+a-long-name  shop (guest)  NO          NO         NO         -        -          secboot apply shop
+b            -                                                                   gone
+c            guest         yes         yes        not known  yes      yes        secboot apply guest
+
+3 machines: 1 with something missing, 1 unreadable, 1 with a warning.
+{INDICATIONS_NOTE}
+"""
+    )
+
+
+def test_colour_changes_no_column() -> None:
+    machines = [made_up("LUMNN"), unreadable("b", "b.json", "gone")]
+    coloured = fleet_text(machines, Style(colour=True))
+
+    for code in ("0", "1", "2", "31", "32", "33"):
+        coloured = coloured.replace(f"\x1b[{code}m", "")
+
+    assert coloured == fleet_text(machines, PLAIN)
+
+
+class Page(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.words = ""
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in {"meta", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+EVIL = "<script>alert(1)</script>&amp;\"'><img src=x onerror=alert(1)>\x1b[31m\u202e\udcff"
+
+
+def test_the_page_escapes_all_that_documents_say() -> None:
+    document = json.loads(json.dumps(GOOD).replace("too small", "small"))
+    document["profile"] = {"name": EVIL, "role": EVIL}
+    document["notices"][0] |= {"message": EVIL, "next_step": EVIL}
+    machines = [read(document, host=EVIL), unreadable(EVIL, EVIL, EVIL)]
+
+    text = fleet_page(machines, Stage.EFFECTIVE)
+    page = Page(text)
+
+    assert text.encode()
+    assert page.open == []
+    assert {"script", "img"} & set(page.tags) == set()
+    assert page.words.count("<script>alert(1)</script>&amp;\"'>") == 9
+    assert not set(text) & {"\x1b", "\u202e", "\udcff"}
+
+
+def test_the_page_needs_nothing_else_and_is_a_proper_table() -> None:
+    machines = [made_up("MMUNL"), unreadable("b", "b.json", "gone")]
+
+    text = fleet_page(machines, Stage.EFFECTIVE)
+    page = Page(text)
+
+    assert {"link", "script", "img", "iframe", "form"} & set(page.tags) == set()
+    assert not {name for name, _ in page.attributes} & {"src", "href", "style", "onclick"}
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "://" not in text
+    assert ("lang", "en") in page.attributes
+    assert page.attributes.count(("scope", "col")) == 8
+    assert page.attributes.count(("scope", "row")) == 2
+    assert page.tags.count("caption") == 1
+    assert INDICATIONS_NOTE in page.words
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Documents of real trees: as the profile asks, not so, and one that is none."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    root = make_sample_tree("ubuntu-curtin", tmp_path / "ubuntu-curtin")
+    (root / "etc/os-release").write_text("ID=ubuntu\n")
+    make_sample_tree("rhel9", tmp_path / "rhel9")
+    for name in ("rhel9", "ubuntu-curtin"):
+        words = ("status", "guest", "--root", tmp_path / name, "--output", "json")
+        said = secboot(capsys, *words)
+        (folder / f"{name}.json").write_text(said.out)
+    secboot(capsys, "apply", "guest", "--root", root)
+    checked = ("verify", "guest", "--stage", "inherited", "--root", root, "--output", "json")
+    (folder / "applied.json").write_text(secboot(capsys, *checked).out)
+    (folder / "unreachable.json").touch()
+    (folder / "notes.txt").write_text("not meant")
+    return folder
+
+
+def rows(said: Said) -> list[list[str]]:
+    table = said.out.split("\n\n")[0]
+    return [line.split()[:5] for line in table.splitlines()[1:]]
+
+
+def test_real_documents(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = secboot(capsys, "fleet", fleet, "--stage", "inherited")
+
+    assert said.code == 5
+    assert [row[0] for row in rows(said)] == ["rhel9", "ubuntu-curtin", "unreachable", "applied"]
+    assert rows(said)[0][:3] == ["rhel9", "guest", "NO"]
+    assert rows(said)[3] == ["applied", "guest", "yes", "yes", "not"]
+    assert "the file is empty" in said.out
+
+
+def test_json_of_real_documents(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = secboot(capsys, "fleet", fleet, "-o", "json", "--stage", "inherited")
+    document = json.loads(said.out)
+
+    Draft202012Validator(schema_of(document)).validate(document)
+    assert said.code == 5
+    assert document["counts"] == {"missing": 2, "unreadable": 1, "warning": 0, "met": 1}
+    assert [m["document"] for m in document["machines"]] == [
+        "secboot/status/1",
+        "secboot/status/1",
+        None,
+        "secboot/verify/1",
+    ]
+
+
+def test_exit_codes(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    applied, empty = fleet / "applied.json", fleet / "unreachable.json"
+    codes = [
+        secboot(capsys, "fleet", *words).code
+        for words in (
+            [applied, "--stage", "inherited"],
+            [applied],
+            [applied, "--strict"],
+            [applied, empty],
+            [empty],
+            [fleet / "none.json"],
+            [],
+        )
+    ]
+
+    assert codes == [0, 0, 5, 5, 2, 2, 2]
+
+
+def test_a_missing_file_and_an_empty_directory_are_rows(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (fleet / "empty").mkdir()
+
+    said = secboot(capsys, "fleet", fleet / "gone.json", fleet / "empty", fleet / "notes.txt")
+
+    assert said.code == 2
+    assert "No such file or directory" in said.out
+    assert "there is no .json file in this directory" in said.out
+    assert "this is no JSON document" in said.out
+
+
+def test_files_of_one_name_are_told_apart(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for host in ("a", "b"):
+        (fleet / "fetched" / host).mkdir(parents=True)
+        shutil.copy(fleet / "rhel9.json", fleet / "fetched" / host / "status.json")
+
+    said = secboot(capsys, "fleet", fleet / "fetched", fleet / "fetched/a/status.json", "-ojson")
+
+    hosts = [machine["host"] for machine in json.loads(said.out)["machines"]]
+    assert hosts == [str(fleet / "fetched" / host / "status") for host in ("a", "b")]
+
+
+def test_the_page_is_for_everyone_and_replaced_as_a_whole(
+    fleet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, link = tmp_path / "page.html", tmp_path / "link.html"
+    page.write_text("old")
+    page.chmod(0o600)
+    link.symlink_to(page)
+    before, mask = page.stat().st_ino, os.umask(0o077)
+
+    said = secboot(capsys, "fleet", fleet, "--html", link)
+    os.umask(mask)
+
+    assert said.code == 5
+    assert link.is_symlink()
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert stat.S_IMODE(page.stat().st_mode) == 0o644
+    assert page.stat().st_ino != before
+    assert not list(tmp_path.glob(".page*"))
+
+
+def test_a_page_that_can_not_be_written_is_an_error(
+    fleet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in (tmp_path / "no/page.html", tmp_path, Path("/dev/null")):
+        said = secboot(capsys, "fleet", fleet, "--html", place)
+
+        assert said.code == 1
+        assert str(place) in said.err
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_browser_shows_the_page(
+    fleet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("chromium is not installed")
+    page = tmp_path / "page.html"
+    secboot(capsys, "fleet", fleet, "--html", page)
+
+    done = subprocess.run(
+        [
+            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+            *("--enable-logging=stderr", f"--user-data-dir={tmp_path / 'browser'}"),
+            *(f"--screenshot={tmp_path / 'page.png'}", "--window-size=1280,800"),
+            *("--dump-dom", page.as_uri()),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "CONSOLE" not in done.stderr
+    assert done.stdout.count("<tr>") == 5
+    assert "the file is empty" in done.stdout
