@@ -1,8 +1,8 @@
 """The code in the documentation does what it says.
 
 In a ``console`` block each line that starts with ``$`` is run; what follows it is what it prints. A
-page's blocks run in order in one directory of their own. A command whose line ends with a comment
-``# exit code N`` ends with that one. With ``SECBOOT_UPDATE_CASES=1`` the output is written anew.
+page's blocks run in order in one directory of their own; ``> FILE`` at the end of a command means
+what it does in a shell. A command whose line ends with a comment ``# exit code N`` ends with that one. With ``SECBOOT_UPDATE_CASES=1`` the output is written anew.
 """
 
 from __future__ import annotations
@@ -40,9 +40,12 @@ def rerun(block: str, capsys: pytest.CaptureFixture[str]) -> str:
         expected = EXIT_CODE.search(command)
         program, *words = shlex.split(command, comments=True)
         assert program == "secboot"
+        words, target = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
         said = secboot(capsys, *words)
         assert said.code == (int(expected[1]) if expected else 0), said.err
-        lines.append(f"$ {command}\n{said.out}{said.err}")
+        if target is not None:
+            Path(target).write_text(said.out)
+        lines.append(f"$ {command}\n{said.out if target is None else ''}{said.err}")
     return "".join(lines)
 
 
