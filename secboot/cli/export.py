@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli.options import DEFAULT_ROOT, ProfileArgument, RootOption
-from secboot.export.formats import ExportFormat
+from secboot.export.names import ExportFormat
 
 if TYPE_CHECKING:
     from secboot.export.order import ProfileSource

@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.export import coreos, image, install, management, sealed
+from secboot.export.names import ExportFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from secboot.export.order import Exported, Order
-
-
-class ExportFormat(StrEnum):
-    """A format, by the name that people give it."""
-
-    ANSIBLE = "ansible"
-    AUTOINSTALL = "autoinstall"
-    BOOTC = "bootc"
-    BUTANE = "butane"
-    CLOUD_INIT = "cloud-init"
-    COREOS_INSTALLER = "coreos-installer"
-    GRUBBY = "grubby"
-    KICKSTART = "kickstart"
-    KICKSTART_POST = "kickstart-post"
-    KIWI = "kiwi"
-    MACHINECONFIG = "machineconfig"
-    MKOSI = "mkosi"
-    OSBUILD = "osbuild"
-    PVICS = "pvics"
-    PVIMG = "pvimg"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.export.formats import WRITERS, ExportFormat
+from secboot.export.formats import WRITERS
+from secboot.export.names import ExportFormat
 from tests.ansible.collection import ansible, environment, install_collection
 from tests.export.orders import shipped, site
 

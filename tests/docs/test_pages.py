@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from secboot.export.formats import ExportFormat
+from secboot.export.names import ExportFormat
 from tests.command import secboot
 from tests.packaging.programs import CHECKOUT, require, run
 

@@ -22,7 +22,8 @@ from ruamel.yaml import YAML
 
 from secboot.errors import RefusedError
 from secboot.export.demand import demand_of
-from secboot.export.formats import WRITERS, ExportFormat
+from secboot.export.formats import WRITERS
+from secboot.export.names import ExportFormat
 from secboot.export.order import Order
 from secboot.formats.kernel_cmdline import CommandLine
 from tests.export.orders import (
