@@ -12,7 +12,7 @@ ROUNDS = 6
 EXAMPLES = int(os.environ.get("SECBOOT_ORACLE_EXAMPLES", "200"))
 """Configurations per round and zipl version that are read; more of them for a long run."""
 APPLY_ROUNDS = 4
-APPLY_EXAMPLES = int(os.environ.get("SECBOOT_APPLY_EXAMPLES", "60"))
+APPLY_EXAMPLES = int(os.environ.get("SECBOOT_APPLY_EXAMPLES", "50"))
 """Configurations per round and zipl version that are changed."""
 SEED = int(os.environ.get("SECBOOT_ORACLE_SEED", "0"))
 """Another seed looks at other configurations; the same one at the same, so CI is repeatable."""
