@@ -1,0 +1,87 @@
+"""The real grub-mkconfig reads what secboot wrote to /etc/default/grub.
+
+Debian's grub-mkconfig and 10_linux have the rules of SUSE's: GRUB_CMDLINE_LINUX goes to every
+entry, GRUB_CMDLINE_LINUX_DEFAULT to those that are no recovery. It knows no other root, so it
+runs in a mount namespace in which the machine's two directories lie over the system's own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from secboot.demo import kernel_stub
+from secboot.formats.grub_cfg import grub_kernels
+from tests.command import secboot
+from tests.layouts.suse_programs import make_suse
+
+_RUN = """
+set -e
+mount --bind "$1/etc/default" /etc/default
+mount --bind "$1/boot" /boot
+exec grub-mkconfig
+"""
+
+
+def unavailable() -> str | None:
+    if os.geteuid() != 0:
+        return "needs root for a mount namespace"
+    if shutil.which("grub-mkconfig", path="/usr/sbin:/sbin:/usr/bin:/bin") is None:
+        return "grub-mkconfig (Debian's package grub-common) is not installed"
+    probe = subprocess.run(["grub-probe", "--target=device", "/"], capture_output=True, check=False)
+    return None if probe.returncode == 0 else "grub-probe can't tell the device of /"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    reason = unavailable()
+    if reason is not None:
+        pytest.skip(reason)
+    root = make_suse(tmp_path / "root", "zipl2grub.conf.in")
+    (root / "boot/grub").mkdir()  # Debian's name for /boot/grub2
+    for version in ("6.4.0-1-default", "6.4.0-2-default"):
+        (root / "boot" / f"vmlinuz-{version}").write_bytes(kernel_stub(4096))
+    return root
+
+
+def kernel_lines(root: Path) -> list[str]:
+    """The parameters of each entry that grub-mkconfig generates, recovery entries last."""
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", _RUN, "sh", str(root)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL": "C"},
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [kernel.parameters for kernel in grub_kernels(done.stdout)]
+    assert lines
+    return sorted(lines, key=lambda line: "single" in line)
+
+
+@pytest.mark.parametrize(
+    ("profile", "wanted"), [("host", "prot_virt=1"), ("guest", "swiotlb=262144")]
+)
+def test_what_is_written_arrives_in_every_normal_entry_and_nothing_else_changes(
+    profile: str, wanted: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = kernel_lines(root)
+
+    applied = secboot(capsys, "apply", profile, "--root", root)
+    assert applied.code == 0, applied.err
+
+    after = kernel_lines(root)
+    normal = [line for line in before if "single" not in line]
+    assert [wanted in line.split() for line in after] == ["single" not in line for line in before]
+    assert [" ".join(w for w in line.split() if w != wanted) for line in after] == [
+        " ".join(line.split()) for line in before
+    ]
+    assert len(normal) >= 2
+
+    undone = secboot(capsys, "rollback", "--root", root)
+    assert undone.code == 0, undone.err
+    assert kernel_lines(root) == before
