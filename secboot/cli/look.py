@@ -84,6 +84,7 @@ def check(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")
     ] = False,
+    layout: LayoutOption = None,
 ) -> int:
     """Check the boot files against zipl's own rules.
 
@@ -94,7 +95,7 @@ def check(
     from secboot.errors import ExitCode
     from secboot.report.check import check_document, check_text
 
-    machine = discover_machine(root)
+    machine = discover_machine(root, layout)
     if output is Output.JSON:
         print_json(check_document(machine))
     else:
