@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
-from secboot.machine.discovery import BLS_DIRECTORY, ZIPLENV
+from secboot.machine.discovery import ZIPLENV
+from secboot.machine.layout.bls import BLS_DIRECTORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

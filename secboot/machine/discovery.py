@@ -11,6 +11,7 @@ from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.boot_record import BootRecord, read_boot_record
 from secboot.machine.file_errors import AccessError, FileError
 from secboot.machine.layout import Layout, detect_layout
+from secboot.machine.layout.bls import BLS_DIRECTORY
 from secboot.machine.root import FileKind
 from secboot.machine.zipl_program import installed_version
 from secboot.visible import visible
@@ -31,8 +32,6 @@ ZIPL_CONF_PATHS = (
     "/lib/s390-tools/zipl.conf",
 )
 """Where zipl looks, the first readable one wins (zipl/src/job.c, get_job_from_config_file)."""
-BLS_DIRECTORY = "/boot/loader/entries"
-"""zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
 
 ZIPLENV = ziplenv.PATH
 RUNNING_LINE = "/proc/cmdline"

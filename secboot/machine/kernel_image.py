@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from secboot.zipl.files import LEGACY_PARAMETER_LIMIT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 PAGE = 0x1000
 MAX_COMMAND_LINE_SIZE_OFFSET = 0x10430
 """``parmarea.max_command_line_size``: a big-endian 64-bit number, 0 before kernel 5.16."""
-LEGACY_COMMAND_LINE_SIZE = 896
-"""Bytes, the terminating NUL included, that a kernel without that field takes."""
 SE_METADATA_OFFSET = 0xC000
 SE_METADATA_MAGIC = b"SeImgLnx"
 """Marks the metadata that pvimg writes since s390-tools 2.36; it says where the header is."""
@@ -72,7 +72,7 @@ def read_image_facts(read_ranges: ReadRanges) -> ImageFacts:
     field, metadata, *starts = read_ranges([*ranges, *((page, SE_HEADER_SIZE) for page in pages)])
     limit = None
     if len(field) == 8:
-        limit = int.from_bytes(field, "big") or LEGACY_COMMAND_LINE_SIZE
+        limit = int.from_bytes(field, "big") or LEGACY_PARAMETER_LIMIT
     headers = zip(pages, starts, strict=True)
     found = [(page, start) for page, start in headers if start.startswith(SE_HEADER_MAGIC)]
     if metadata.startswith(SE_METADATA_MAGIC):

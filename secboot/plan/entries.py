@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.plan.model import Action, EntryPlan, EntryStatus, ParameterChange
+from secboot.plan.model import (
+    Action,
+    EntryPlan,
+    EntryStatus,
+    ParameterChange,
+    StorePlan,
+    StoreStatus,
+)
 from secboot.plan.variables import sites_of
 from secboot.zipl.entry import EntryKind
 
@@ -74,6 +81,27 @@ def wanted_line(profile: Profile, line: CommandLine) -> CommandLine:
         except RefusedError:
             continue
     return line
+
+
+def meets(profile: Profile, line: CommandLine) -> bool:
+    """Tell whether the line meets every requirement of the profile."""
+    return all(requirement.judge(line).met for requirement in profile.requirements)
+
+
+def edited_store(
+    profile: Profile, name: str, location: Location, before: CommandLine, after: CommandLine
+) -> StorePlan:
+    """Return what happens to a store whose line was brought to the profile, from `before` on."""
+    return StorePlan(
+        name=name,
+        location=location,
+        status=StoreStatus.UNCHANGED if after.text == before.text else StoreStatus.CHANGE,
+        note="",
+        met=True,
+        parameters=parameter_changes(profile.requirements, before, after),
+        line_before=before.text,
+        line_after=after.text,
+    )
 
 
 def parameter_changes(

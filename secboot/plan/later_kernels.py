@@ -10,7 +10,7 @@ from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
 from secboot.machine.layout import Inheritance
 from secboot.machine.layout.bls import KERNEL_CMDLINE
 from secboot.plan.draft import Store, StoreKind, Subject
-from secboot.plan.entries import parameter_changes
+from secboot.plan.entries import edited_store, meets
 from secboot.plan.fulfil import fulfil_line
 from secboot.plan.limits import ASSUMED_LIMIT, LengthLimit, require_length
 from secboot.plan.model import PlanWarning, StorePlan, StoreStatus
@@ -64,7 +64,7 @@ def _kernel_cmdline(profile: Profile, machine: Machine, draft: Draft) -> StorePl
     before = CommandLine.parse(document.words)
     if profile.entries.include:
         note = "the profile names its boot entries, and a new kernel's is none of them"
-        met = _met(profile, document.words)
+        met = meets(profile, before)
         line = document.words
         return StorePlan(NAME, location, StoreStatus.NOT_SELECTED, note, met, (), line, line)
     subject = Subject(NAME, location, (STORE,), lambda: draft.text(STORE) or "")
@@ -74,16 +74,7 @@ def _kernel_cmdline(profile: Profile, machine: Machine, draft: Draft) -> StorePl
         document.with_words(after.text)
         limit = LengthLimit(ASSUMED_LIMIT, 0)
         require_length(NAME, location, limit, " ".join(after.text.split()))
-    return StorePlan(
-        name=NAME,
-        location=location,
-        status=StoreStatus.UNCHANGED if after.text == before.text else StoreStatus.CHANGE,
-        note="",
-        met=True,
-        parameters=parameter_changes(profile.requirements, before, after),
-        line_before=before.text,
-        line_after=after.text,
-    )
+    return edited_store(profile, NAME, location, before, after)
 
 
 def _running_line(profile: Profile, machine: Machine, what: str) -> StorePlan:
@@ -120,12 +111,7 @@ def _following(profile: Profile, machine: Machine, draft: Draft, note: str) -> S
     if default is None or machine.is_sealed(default):
         return StorePlan(NAME, None, StoreStatus.NONE, note, None)
     line = draft.environment.expand(draft.line_planned(default) or "")
-    met = _met(profile, line)
+    met = meets(profile, CommandLine.parse(line))
     if not met:
         note += "; that one does not meet the profile, which leaves it alone"
     return StorePlan(NAME, default.location, StoreStatus.NONE, note, met)
-
-
-def _met(profile: Profile, text: str) -> bool:
-    line = CommandLine.parse(text)
-    return all(requirement.judge(line).met for requirement in profile.requirements)

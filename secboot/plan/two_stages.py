@@ -11,7 +11,7 @@ from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.machine.layout.suse import GRUB_CFG, GRUB_DEFAULT, SE_TEMPLATE
 from secboot.plan.draft import Store, StoreKind, Subject
-from secboot.plan.entries import parameter_changes
+from secboot.plan.entries import edited_store, meets, parameter_changes
 from secboot.plan.fulfil import fulfil_line
 from secboot.plan.model import Command, PlanWarning, StorePlan, StoreStatus
 from secboot.profile.entries import EntrySelection
@@ -52,7 +52,7 @@ def plan_grub_default(profile: Profile, machine: Machine, draft: Draft) -> Store
     stores = tuple(store for store in (LINUX, LINUX_DEFAULT) if assigned[store] is not None)
     subject = Subject(NAME, location, stores, lambda: _joined(draft))
     before = CommandLine.parse(subject.joined())
-    if own is None and not _met(profile, before):
+    if own is None and not meets(profile, before):
         raise RefusedError(
             f"{LINUX_DEFAULT.section} is not assigned",
             location=location,
@@ -62,16 +62,7 @@ def plan_grub_default(profile: Profile, machine: Machine, draft: Draft) -> Store
     if stores:
         fulfil_line(draft, subject, profile.requirements)
     after = CommandLine.parse(subject.joined())
-    return StorePlan(
-        name=NAME,
-        location=location,
-        status=StoreStatus.UNCHANGED if after.text == before.text else StoreStatus.CHANGE,
-        note="",
-        met=True,
-        parameters=parameter_changes(profile.requirements, before, after),
-        line_before=before.text,
-        line_after=after.text,
-    )
+    return edited_store(profile, NAME, location, before, after)
 
 
 def plan_sealed_template(profile: Profile, machine: Machine, draft: Draft) -> StorePlan | None:
@@ -144,20 +135,16 @@ def stage_warnings(profile: Profile, machine: Machine) -> tuple[PlanWarning, ...
 def _stale_grub_cfg(profile: Profile, machine: Machine) -> str | None:
     file = machine.derived.get(GRUB_CFG)
     kernels = () if file is None else grub_kernels(file.text)
-    if not kernels or _met(profile, CommandLine.parse(kernels[0].parameters)):
+    if not kernels or meets(profile, CommandLine.parse(kernels[0].parameters)):
         return None
     return f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
 
 
 def _stale_zipl(profile: Profile, machine: Machine) -> str | None:
     lines = [entry.parmline or "" for entry in machine.configuration.entries if entry.image]
-    if not all(_met(profile, CommandLine.parse(line)) for line in lines):
+    if not all(meets(profile, CommandLine.parse(line)) for line in lines):
         return f"{machine.conf_path} does not hold what {GRUB_DEFAULT} says"
     return machine.boot_record.stale
-
-
-def _met(profile: Profile, line: CommandLine) -> bool:
-    return all(requirement.judge(line).met for requirement in profile.requirements)
 
 
 def _joined(draft: Draft) -> str:

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.zipl.entry import EntryKind
+from secboot.zipl.files import LEGACY_PARAMETER_LIMIT
 
 if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
@@ -18,7 +19,6 @@ _LOWEST = 0x10000
 _LIMIT = 0x80000000
 _OLD_KDUMP_LIMIT = 0x2000000
 _PARAMETER_AREA = 0x10000
-_LEGACY_PARAMETER_AREA = 896
 _ADDRESS_MASK = (1 << 64) - 1
 
 
@@ -70,7 +70,7 @@ def _placed(entry: BootEntry, files: FileLookup, version: ZiplVersion) -> list[_
         address = _LOWEST if entry.image.address is None else entry.image.address
         parts.append(_Placed("kernel image", address, _image_size(entry, files, version)))
     if entry.parmfile is not None and entry.parmfile.address is not None:
-        area = _PARAMETER_AREA if version.asks_image_for_limit else _LEGACY_PARAMETER_AREA
+        area = _PARAMETER_AREA if version.asks_image_for_limit else LEGACY_PARAMETER_LIMIT
         parts.append(_Placed("parmline", entry.parmfile.address, _blocks(area)))
     if entry.ramdisk is not None and entry.ramdisk.address is not None:
         size = _blocks(files.look(entry.ramdisk.path).size)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 NAME = "bls"
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
 PLUGIN = "/usr/lib/kernel/install.d/20-zipl-kernel.install"
-ENTRIES = "/boot/loader/entries"
+BLS_DIRECTORY = "/boot/loader/entries"
+"""zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
 
 
 def evidence(tree: Tree) -> tuple[str, ...]:
@@ -28,7 +29,7 @@ def evidence(tree: Tree) -> tuple[str, ...]:
     hand, and a new kernel still takes its parameters from the sections of zipl.conf.
     """
     by_hand = bool(debian.evidence(tree))
-    entries = (f"{ENTRIES}/*.conf",) if tree.has_bls and not by_hand else ()
+    entries = (f"{BLS_DIRECTORY}/*.conf",) if tree.has_bls and not by_hand else ()
     return entries + marks(tree, PLUGIN)
 
 
