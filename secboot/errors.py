@@ -6,9 +6,8 @@ turns it into one message and an exit code; anything else is a bug in secboot.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class ExitCode(IntEnum):
@@ -32,8 +31,7 @@ class ExitCode(IntEnum):
     """Interrupted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """A place in a file, counted from 1; columns count characters, not bytes."""
 
     path: str

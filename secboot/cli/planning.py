@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +82,7 @@ def plan_for(
     left = unfinished_change(root, state_dir)
     if left is None:
         return plan
-    return replace(plan, warnings=(PlanWarning("unfinished-change", left), *plan.warnings))
+    return plan._replace(warnings=(PlanWarning("unfinished-change", left), *plan.warnings))
 
 
 def parmfile_request(path: Path | None) -> ParmfileRequest | None:

@@ -10,8 +10,7 @@ zipl/src/boot.c) it is known which part is the parameter line.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import ParseError
 from secboot.formats.bootmap_layout import (
@@ -43,8 +42,7 @@ class BootmapError(ParseError):
     """A file is no bootmap that can be read with certainty; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """One thing that can be IPLed. `numbers` are its places in the table of programs.
 
     Number 0 is the default; a menu's entries have their menu numbers, 1 to 62, besides.
@@ -66,8 +64,7 @@ class Program:
         return 0 in self.numbers
 
 
-@dataclass(frozen=True, slots=True)
-class Bootmap:
+class Bootmap(NamedTuple):
     """All that can be IPLed, in the order of the file, and the environment for parameter lines.
 
     `environment` is None where the loader is one that replaces no ``${NAME}`` (before 2.18).

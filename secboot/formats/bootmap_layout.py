@@ -11,7 +11,7 @@ accounted for, each with one address, is also what tells a damaged bootmap from 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.formats.disk_pointer import Address, successors
 
@@ -28,8 +28,7 @@ class LayoutError(ValueError):
     """The blocks do not lie as zipl would have written them; the message says what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """A part of a program: its segment table, and where its data begins in the file.
 
     `data_start` is None for data that lies elsewhere: in another file, or earlier in this one.
@@ -40,8 +39,7 @@ class Placed:
     data_start: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramBlocks:
+class ProgramBlocks(NamedTuple):
     """The parts of one program; `table` is the block of its component table, `start` its first."""
 
     table: int

@@ -6,13 +6,12 @@ grub2-mkconfig writes each as a line ``linux PATH PARAMETER...`` inside a menu e
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LINUX = re.compile(r"^[ \t]*linux(?:efi|16)?[ \t]+(\S+)(?:[ \t]+([^\n]*))?$")
 
 
-@dataclass(frozen=True, slots=True)
-class GrubKernel:
+class GrubKernel(NamedTuple):
     """One ``linux`` command: its line in the file, from 1, the image, and the parameters."""
 
     number: int

@@ -11,7 +11,7 @@ Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secboot.errors import Location, ParseError, RefusedError
 from secboot.formats.text import require_one_line, split_lines
@@ -21,8 +21,7 @@ _ANY = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?=")
 _UNSAFE = re.compile(r'["\\$`]')
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One variable: its value is ``text[start:end]`` of the line `number`, counted from 1."""
 
     number: int
@@ -31,8 +30,7 @@ class Assignment:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class GrubDefault:
+class GrubDefault(NamedTuple):
     """The whole file; `path` is only used to say where something is."""
 
     lines: tuple[str, ...]

@@ -10,8 +10,7 @@ Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
@@ -25,8 +24,7 @@ _BUILD_ROOT = re.compile(r"/dev/(?:loop|nbd)\d+")
 _SED_SPECIAL = re.compile(r"[#&\\]")
 
 
-@dataclass(frozen=True, slots=True)
-class KernelInstallCmdline:
+class KernelInstallCmdline(NamedTuple):
     """The file as `before` + `words` + `after`; comments and blank lines are in the outer two.
 
     `words` is what stands between the first and the last line with parameters; a comment line

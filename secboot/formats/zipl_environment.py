@@ -8,14 +8,13 @@ zipl/src/envblk.c; handle_environment and process_parm_line in zipl/boot/stage3.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SIGNATURE = b"# zIPL Environment Block\n"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class ZiplEnvironment:
+class ZiplEnvironment(NamedTuple):
     """Names and values. A name that begins with a digit belongs to the site of that number."""
 
     variables: tuple[tuple[str, str], ...]

@@ -11,8 +11,7 @@ Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.problem import SyntaxProblem
@@ -29,8 +28,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SITES = frozenset("0123456789")
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """One assignment on the line `number`, from 1; `site` is None for a common one."""
 
     number: int
@@ -39,8 +37,7 @@ class Variable:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class ZiplenvFile:
+class ZiplenvFile(NamedTuple):
     """The whole file; `path` is only used to say where something is."""
 
     lines: tuple[str, ...]

@@ -11,8 +11,7 @@ import errno
 import os
 import stat
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +23,7 @@ _NO_XATTRS = frozenset({errno.ENOTSUP, errno.ENOSYS, errno.EPERM})
 _REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL})
 
 
-@dataclass(frozen=True, slots=True)
-class FileAttributes:
+class FileAttributes(NamedTuple):
     """Mode (permission bits only, as in 0o644), owner, and extended attributes by name."""
 
     mode: int

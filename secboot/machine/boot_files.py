@@ -6,8 +6,7 @@ text that was read, because a plan is only valid for exactly these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.machine.file_errors import FileError
 from secboot.machine.kernel_image import ImageFacts, read_image_facts
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 _KINDS = {RootKind.DIRECTORY: FileKind.DIRECTORY, RootKind.REGULAR: FileKind.REGULAR}
 
 
-@dataclass(frozen=True, slots=True)
-class BootFile:
+class BootFile(NamedTuple):
     """A boot file as it was read. `real_path` is where its links lead; `modified` is in ns."""
 
     path: str

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from secboot.formats.bootmap import Bootmap, BootmapError, read_bootmap
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_environment import variables_of
 from secboot.formats.zipl_line import Keyword
@@ -16,7 +14,7 @@ from secboot.visible import visible
 from secboot.zipl.entry import EntryKind
 
 if TYPE_CHECKING:
-    from secboot.formats.bootmap import Program
+    from secboot.formats.bootmap import Bootmap, Program
     from secboot.machine.boot_files import BootFile, BootFiles
     from secboot.machine.root import FileStat, Root
     from secboot.zipl.configuration import BootConfiguration
@@ -26,8 +24,7 @@ BOOTMAP_LIMIT = 128 * 2**20
 """Bytes. A bootmap has some 100 KiB, but with ``zipl --add-files`` it holds the kernels too."""
 
 
-@dataclass(frozen=True, slots=True)
-class BootRecord:
+class BootRecord(NamedTuple):
     """What zipl wrote last: the bootmap in the target directory.
 
     `path` is None where there is none. `bootmap` is its content, or `unreadable` the reason why
@@ -104,6 +101,9 @@ def _read(
     files: BootFiles,
     conf: tuple[BootFile, ...],
 ) -> BootRecord:
+    # Imported here since a machine whose zipl has not run, such as an image, has no bootmap.
+    from secboot.formats.bootmap import BootmapError, read_bootmap  # noqa: PLC0415
+
     younger = tuple(file.path for file in conf if file.modified > status.modified)
     try:
         bootmap = read_bootmap(root.read_bytes(path, BOOTMAP_LIMIT), path)

@@ -19,7 +19,7 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secboot.machine.attributes import (
     AttributeRefusedError,
@@ -80,8 +80,7 @@ def temporary_name() -> str:
     return f".secboot-{os.urandom(8).hex()}.tmp"
 
 
-@dataclass(frozen=True, slots=True)
-class FileContent:
+class FileContent(NamedTuple):
     """A regular file as it was read: its bytes and its attributes."""
 
     data: bytes

@@ -6,8 +6,7 @@ IBM Secure Execution image that genprotimg and pvimg write (s390-tools, rust/pv/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT
 
@@ -31,8 +30,7 @@ PCF_NO_COMPONENT_ENCRYPTION = 0x10000000
 """Bit 35 of the plaintext control flags (counted from the left): readable, but sealed as well."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(NamedTuple):
     """The IBM Secure Execution header of an image.
 
     `header_offset` is where it is, in bytes. `encrypted` is False for an image whose components
@@ -43,8 +41,7 @@ class Seal:
     encrypted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFacts:
+class ImageFacts(NamedTuple):
     """What the first pages of a kernel image say.
 
     `max_command_line` is in bytes and counts the terminating NUL; it is None where the file is too

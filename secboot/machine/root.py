@@ -10,9 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from secboot.machine.attributes import FileAttributes, read_attributes
 from secboot.machine.confined import Resolver, WalkResolver, resolver_for
@@ -59,8 +58,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+class FileStat(NamedTuple):
     """What stat(2) says: `size` in bytes, `mode` the permission bits, `modified` in ns since 1970."""
 
     kind: FileKind

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from secboot.errors import RefusedError
 from secboot.visible import visible
@@ -52,8 +51,7 @@ class ProgramTimeoutError(ProgramError):
     """The program took longer than it may and was ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """A program that has ended.
 
     `status` is its exit status, or minus the number of the signal that ended it. The outputs are

@@ -10,9 +10,8 @@ zIPL environment, which is edited like a store.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.parmfile import join_parameters
@@ -49,8 +48,7 @@ class StoreKind(StrEnum):
     GRUB_VARIABLE = "variable in /etc/default/grub"
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(NamedTuple):
     """One place that holds parameters.
 
     `section` is a zipl.conf section's name or a variable's, else empty.
@@ -61,8 +59,7 @@ class Store:
     section: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A parameter line that is to meet a profile, for the planner and for messages.
 
     `stores` are joined to it in this order by `joined`, which gives the line as planned so far.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import RefusedError
 
@@ -17,8 +16,7 @@ ASSUMED_LIMIT = 4096
 """Bytes where no image says more: CONFIG_COMMAND_LINE_SIZE as all distributions build it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LengthLimit:
+class LengthLimit(NamedTuple):
     """The longest text, in bytes, that arrives whole; `image_limit` counts a terminating NUL too.
 
     zipl accepts a line of exactly the image's limit, but the kernel then loses its last

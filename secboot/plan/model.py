@@ -8,9 +8,8 @@ change since then is noticed.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import RefusedError
 
@@ -49,8 +48,7 @@ class StoreStatus(StrEnum):
     """There is nothing to edit; the note says what decides instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileReference:
+class ProfileReference(NamedTuple):
     """Which profile a plan was made from; `digest` is the SHA-256 of its text."""
 
     name: str
@@ -60,8 +58,7 @@ class ProfileReference:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterChange:
+class ParameterChange(NamedTuple):
     """What happens to one required parameter; `before` and `after` are its occurrences as written."""
 
     name: str
@@ -72,8 +69,7 @@ class ParameterChange:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPlan:
+class EntryPlan(NamedTuple):
     """What happens to one boot entry; lines are parameter lines as zipl would install them."""
 
     name: str
@@ -88,8 +84,7 @@ class EntryPlan:
     line_after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StorePlan:
+class StorePlan(NamedTuple):
     """What happens to parameters that are in no boot entry (yet), such as those of later kernels.
 
     `name` says whose they are; `location` is None where no file holds them. `met` tells whether
@@ -106,8 +101,7 @@ class StorePlan:
     line_after: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What somebody else has to do, since secboot does not: lines to be run, or to be written.
 
     `argv` is the command as a list of words where secboot can run it when it is asked to.
@@ -118,8 +112,7 @@ class Step:
     argv: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(NamedTuple):
     """New content for one file; `real_path` is where its symbolic links lead inside the root."""
 
     path: str
@@ -138,8 +131,7 @@ class FileChange:
         return digest(self.after)
 
 
-@dataclass(frozen=True, slots=True)
-class InputFile:
+class InputFile(NamedTuple):
     """A file that the plan was made from, with the SHA-256 of its content."""
 
     path: str
@@ -147,16 +139,14 @@ class InputFile:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A program that commits the change, and why it must run."""
 
     argv: tuple[str, ...]
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlanWarning:
+class PlanWarning(NamedTuple):
     """Something that the reader of a plan should know; `code` is stable."""
 
     code: str
@@ -164,8 +154,7 @@ class PlanWarning:
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What would change, and what the answer was made from."""
 
     profile: ProfileReference

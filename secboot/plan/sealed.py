@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location
 from secboot.plan.draft import Store, StoreKind, Subject
@@ -25,16 +24,14 @@ REFUSAL = (
 ANY_HOST_KEY = "HOST-KEY-DOCUMENT.crt"
 
 
-@dataclass(frozen=True, slots=True)
-class ParmfileRequest:
+class ParmfileRequest(NamedTuple):
     """The file that the user wants the parmfile in; `text` is what it holds, None if it is new."""
 
     path: str
     text: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rebuild:
+class Rebuild(NamedTuple):
     """What a rebuild of the sealed images takes; `parmfile` is the text of its parmfile."""
 
     parmfile: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -81,7 +80,7 @@ def detect_layout(root: Root, *, has_bls: bool, named: str | None = None) -> Lay
     if name is None and tree.os_release.get("ID"):
         return _unknown(tree)
     module = next(m for m in LAYOUTS if (name or zipl_conf.NAME) == m.NAME)
-    return replace(module.layout(tree), seen=evidence[module.NAME])
+    return module.layout(tree)._replace(seen=evidence[module.NAME])
 
 
 _HINT = f"if you know which it is, name it: --layout NAME (of {', '.join(NAMES)})"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from secboot.errors import RefusedError
 
@@ -25,8 +24,7 @@ class Inheritance(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(NamedTuple):
     """A program that commits a change, and what the machine lacks until it has run."""
 
     argv: tuple[str, ...]
@@ -36,8 +34,7 @@ class Program:
 ZIPL = Program(("zipl",), "the boot record holds the old parameter lines until zipl has run")
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How boot parameters are managed here.
 
     `reads` are files besides zipl's that hold parameters, `derived` are generated from such; those
