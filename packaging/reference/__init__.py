@@ -1,1 +1,1 @@
-"""Manual pages, reference pages and completions, made from what secboot itself goes by."""
+"""What is made from secboot itself: manual pages, reference pages, completions, a module."""

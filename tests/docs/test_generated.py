@@ -20,9 +20,8 @@ def test_all_are_up_to_date() -> None:
 
 
 def test_a_stale_file_is_found(tmp_path: Path) -> None:
-    for name in ("secboot", "profiles", "packaging", "docs"):
-        (tmp_path / name).mkdir()
-    for name in ("secboot", "packaging/reference", "packaging/generate", "docs"):
+    (tmp_path / "packaging").mkdir()
+    for name in ("secboot", "profiles", "packaging/reference", "packaging/generate", "docs"):
         run("cp", "-r", CHECKOUT / name, (tmp_path / name).parent)
     page = tmp_path / "docs/man/secboot.8"
     fresh = run(sys.executable, tmp_path / "packaging/generate")
