@@ -14,6 +14,9 @@ from secboot.machine.root import FileKind as RootKind
 from secboot.zipl.files import FileFacts, FileKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from secboot.machine.durable import OpenDirectory
     from secboot.machine.root import Root
 
 
@@ -60,6 +63,30 @@ class BootFiles:
             known = BootFile(path, self._root.real_path(path), data, modified)
             self._read[path] = known
         return known
+
+    def read_directory(self, path: str, names: Sequence[str]) -> Iterator[BootFile]:
+        """Read these files of the directory `path`, which is opened once for all of them."""
+        if not names:
+            return
+        real = self._root.real_path(path).rstrip("/")
+        directory, _ = self._root.open_parent(f"{real}/{names[0]}")
+        try:
+            for name in names:
+                yield self._read_in(directory, real, path, name)
+        finally:
+            directory.close()
+
+    def _read_in(self, directory: OpenDirectory, real: str, path: str, name: str) -> BootFile:
+        try:
+            found = directory.read_dated(name)
+        except FileError:
+            found = None
+        if found is None:
+            # A link, or what can't be read: by its path it is followed, or refused with the reason.
+            return self.read(f"{path}/{name}")
+        data, modified = found
+        file = BootFile(f"{path}/{name}", f"{real}/{name}", data, modified)
+        return self._read.setdefault(file.path, file)
 
     def image(self, path: str) -> ImageFacts | None:
         """Return what the kernel image says, or None where there is no readable file."""

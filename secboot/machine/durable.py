@@ -18,8 +18,8 @@ import errno
 import hashlib
 import os
 import stat
-from contextlib import suppress
-from typing import NamedTuple
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.machine.attributes import (
     AttributeRefusedError,
@@ -38,6 +38,9 @@ from secboot.machine.file_errors import (
 )
 from secboot.machine.syscalls import UnavailableError, exchange, rename_new
 from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILE_LIMIT = 16 * 2**20
 """Bytes: no boot file that a person or a package wrote comes near this size."""
@@ -147,19 +150,34 @@ class OpenDirectory:
 
     def read(self, name: str, limit: int = FILE_LIMIT) -> FileContent | None:
         """The regular file `name`, or None when there is none; other kinds are refused."""
+        with self._opened(name) as file:
+            if file is None:
+                return None
+            data = read_all(file, self.shown(name), limit)
+            return FileContent(data, read_attributes(file), os.fstat(file).st_nlink)
+
+    def read_dated(self, name: str, limit: int = FILE_LIMIT) -> tuple[bytes, int] | None:
+        """As `read`, but the bytes and when they were last modified, in ns since 1970."""
+        with self._opened(name) as file:
+            if file is None:
+                return None
+            return read_all(file, self.shown(name), limit), os.fstat(file).st_mtime_ns
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[int | None]:
+        """The regular file `name` open for reading; None when there is none."""
         shown = self.shown(name)
         with errors_about(shown):
             try:
-                status = os.lstat(encode(name), dir_fd=self._fd)
-                require_regular(status, shown)
+                # Looked at first: to open a device can do something.
+                require_regular(os.lstat(encode(name), dir_fd=self._fd), shown)
                 file = os.open(encode(name), READ_FLAGS | os.O_NOFOLLOW, dir_fd=self._fd)
             except FileNotFoundError:
-                return None
+                yield None
+                return
             try:
-                status = os.fstat(file)
-                require_regular(status, shown)
-                data = read_all(file, shown, limit)
-                return FileContent(data, read_attributes(file), status.st_nlink)
+                require_regular(os.fstat(file), shown)
+                yield file
             finally:
                 os.close(file)
 
@@ -182,12 +200,14 @@ class OpenDirectory:
             finally:
                 os.close(file)
 
-    def create(self, name: str, data: bytes) -> None:
-        """Create the private file `name` (mode 0600); nothing brings it to the disk."""
+    def create(self, name: str, data: bytes, *, sync: bool = False) -> None:
+        """Create the private file `name` (mode 0600); `sync` brings its content to the disk."""
         with errors_about(self.shown(name)):
             file = os.open(encode(name), _CREATE_FLAGS, 0o600, dir_fd=self._fd)
             try:
                 _write_all(file, data)
+                if sync:
+                    os.fsync(file)
             finally:
                 os.close(file)
 
