@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from secboot.profile.problems import Problems
 
 
-@dataclass(frozen=True, slots=True)
 class _NamedRequirement(Requirement):
+    __slots__ = ()
+
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
         """The words that the reader of this parameter takes for it."""
         return names.occurrences(line, self.name)
@@ -80,9 +81,10 @@ class IncludesRequirement(_NamedRequirement):
         return tuple(value for value in self.values if value not in given)
 
 
-@dataclass(frozen=True, slots=True)
 class PresentRequirement(_NamedRequirement):
     """Given, with whatever value or none; written as the bare name where it is missing."""
+
+    __slots__ = ()
 
     def describe(self) -> str:
         """Say what is required."""
@@ -98,9 +100,10 @@ class PresentRequirement(_NamedRequirement):
         return line.append(self.name)
 
 
-@dataclass(frozen=True, slots=True)
 class AbsentRequirement(_NamedRequirement):
     """Not given, with no value whatever."""
+
+    __slots__ = ()
 
     def describe(self) -> str:
         """Say what is required."""
