@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "secboot"
 
 LAYERS = (
-    ("errors", "visible", "__init__"),
+    ("errors", "visible", "progress", "__init__"),
     ("formats",),
     ("kernel",),
     ("zipl",),

@@ -16,9 +16,11 @@ from secboot.checkpoint.transaction import FileChange
 from secboot.errors import RefusedError
 from secboot.machine.discovery import discover, find_layout
 from secboot.plan.model import EntryStatus, digest
+from secboot.progress import UNWATCHED, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from secboot.apply.zipl import Zipl, ZiplRun
     from secboot.checkpoint.access import Commit, WriteAccess
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from secboot.machine.layout import Layout
     from secboot.machine.root import Root
     from secboot.plan.model import Plan
+    from secboot.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Target:
     `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the
     user typed, `notice` tells the user a sentence while the work goes on. `log` gets the
     checkpoint of each change that has ended, for the system's log. `layout_name` is the layout that the user named.
+    `progress` is told what is being done.
     """
 
     root: Root
@@ -47,6 +51,7 @@ class Target:
     notice: Callable[[str], None]
     log: Callable[[Checkpoint], None] = lambda _: None
     layout_name: str | None = None
+    progress: Progress = UNWATCHED
 
     @property
     def layout(self) -> Layout:
@@ -58,9 +63,19 @@ class Target:
         """What writes the boot record when a change is rolled back."""
         return None if self.zipl is None else self.zipl.commit
 
-    def discover(self) -> Machine:
+    def discover(self, step: Step = Step.READING) -> Machine:
         """Read the machine as it is now."""
-        return discover(self.root, self.environment, self.layout_name)
+        return discover(self.root, self.environment, self.layout_name, self.progress, step)
+
+    def write_access(self) -> AbstractContextManager[WriteAccess]:
+        """Take the lock and what else it takes to change files (`write_access`)."""
+        return write_access(
+            self.root,
+            self.state,
+            commit=self.commit,
+            notice=self.notice,
+            progress=self.progress,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +113,7 @@ def apply_plan(
     written to at all, and anew under the lock. A saved plan is refused when anything that it was
     made from is different by now. `show` gets the plan that is about to be followed.
     """
+    make_plan = _remembering(make_plan)
     first = saved if saved is not None else make_plan(target.discover())
     first.require_applicable()
     due = first.files or (first.commands and target.zipl is not None)
@@ -107,13 +123,11 @@ def apply_plan(
         return ApplyResult(first, None, None, ())
     if target.zipl is not None:
         target.zipl.require_available(target.root)
-    with write_access(
-        target.root, target.state, commit=target.commit, notice=target.notice
-    ) as access:
+    with target.write_access() as access:
         recovered = recover(access)
         for report in recovered:
             target.log(access.store.get(report.checkpoint.id))
-        machine = target.discover()
+        machine = target.discover(Step.READING_AGAIN)
         if saved is not None:
             require_unchanged(saved, machine)
         plan = saved if saved is not None else make_plan(machine)
@@ -122,6 +136,22 @@ def apply_plan(
         again = make_plan if saved is None else None
         checkpoint, run = _apply(target, access, machine, plan, again)
         return ApplyResult(plan, checkpoint, run, recovered)
+
+
+def _remembering(make_plan: Callable[[Machine], Plan]) -> Callable[[Machine], Plan]:
+    """Return `make_plan`, with the last plan given again for a machine that is the same.
+
+    A plan depends on nothing but the machine, and comparing two of them takes far less time.
+    """
+    last: tuple[Machine, Plan] | None = None
+
+    def plan(machine: Machine) -> Plan:
+        nonlocal last
+        if last is None or last[0] != machine:
+            last = (machine, make_plan(machine))
+        return last[1]
+
+    return plan
 
 
 def require_unchanged(plan: Plan, machine: Machine) -> None:
@@ -183,7 +213,7 @@ def _verify(target: Target, plan: Plan, again: Callable[[Machine], Plan] | None)
 
     Entries that another program generates are judged by planning `again`, if that has run.
     """
-    machine = target.discover()
+    machine = target.discover(Step.READING_BACK)
     found = {(e.path, e.name): _line(e.parmline) for e in machine.configuration.entries}
     wrong = [
         entry.name

@@ -15,6 +15,7 @@ from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.machine.discovery import ZIPLENV
 from secboot.machine.layout.bls import BLS_DIRECTORY
+from secboot.progress import UNWATCHED, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,26 +23,35 @@ if TYPE_CHECKING:
     from secboot.apply.zipl import Zipl
     from secboot.machine.discovery import Machine
     from secboot.machine.root import Root
+    from secboot.progress import Progress
 
 _PLACES = ("/run", "/tmp", "/var/tmp", "/boot")  # noqa: S108 - the directory made there is private
 _PRIVATE = 0o700
 
 
 def check_candidates(
-    root: Root, zipl: Zipl, machine: Machine, new_contents: Mapping[str, bytes]
+    root: Root,
+    zipl: Zipl,
+    machine: Machine,
+    new_contents: Mapping[str, bytes],
+    progress: Progress = UNWATCHED,
 ) -> None:
     """Have zipl check the machine's files with the new contents, which are given by path.
 
     Raises ZiplFailedError when it refuses them; nothing of the machine has changed then.
     """
-    with _private_directory(root) as directory:
-        bls = _write_entries(root, directory, machine, new_contents)
+    with _private_directory(root, progress) as directory:
+        bls = _write_entries(root, directory, machine, new_contents, progress)
         conf = _write_conf(root, directory, machine, new_contents)
         zipl.check(conf, bls, _write_environment(root, directory, new_contents))
 
 
 def _write_entries(
-    root: Root, directory: str, machine: Machine, new_contents: Mapping[str, bytes]
+    root: Root,
+    directory: str,
+    machine: Machine,
+    new_contents: Mapping[str, bytes],
+    progress: Progress,
 ) -> str | None:
     """Return the directory of entries to check: a copy with the new contents, if any is new."""
     entries = [document.path for document in machine.configuration.bls]
@@ -50,9 +60,10 @@ def _write_entries(
     contents = {file.path: file.data for file in machine.files}
     copies = f"{directory}/entries"
     root.make_directories(copies, _PRIVATE)
-    for path in entries:
+    for number, path in enumerate(entries, start=1):
         name = path.removeprefix(f"{BLS_DIRECTORY}/")
         root.write_new(f"{copies}/{name}", new_contents.get(path, contents[path]), 0o600)
+        progress.step(Step.COPYING, number, len(entries))
     return copies
 
 
@@ -92,13 +103,14 @@ def _with_parmfile(conf: ZiplConf, path: str, candidate: str) -> ZiplConf:
 
 
 @contextmanager
-def _private_directory(root: Root) -> Iterator[str]:
+def _private_directory(root: Root, progress: Progress) -> Iterator[str]:
     place = next(path for path in (*_PLACES, "") if path == "" or root.exists(path))
     directory = f"{place}/secboot-{os.urandom(8).hex()}"
     root.make_directories(directory, _PRIVATE)
     try:
         yield directory
     finally:
+        progress.step(Step.TIDYING)
         _remove_tree(root, directory)
 
 

@@ -54,7 +54,8 @@ def change_files(
     if not order.needs_commit:
         zipl = None
     if zipl is not None and zipl.is_direct and order.machine is not None:
-        check_candidates(access.root, zipl, order.machine, _contents(order.changes))
+        new = _contents(order.changes)
+        check_candidates(access.root, zipl, order.machine, new, access.progress)
     transaction = Transaction.begin(access, order.changes, order.audit)
     try:
         with transaction:

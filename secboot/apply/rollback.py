@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from secboot import __version__
 from secboot.apply.change import Order, change_files
-from secboot.checkpoint.access import write_access
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.recovery import RecoveryReport, recover
@@ -15,6 +14,7 @@ from secboot.checkpoint.reversal import latest_to_reverse, reversal
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError, SecbootError
+from secboot.progress import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,15 +67,14 @@ def roll_back(
     if target.zipl is not None:
         target.zipl.require_available(target.root)
     conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else Conflict.REFUSE
-    with write_access(
-        target.root, target.state, commit=target.commit, notice=target.notice
-    ) as access:
+    with target.write_access() as access:
         recovered = recover(access, conflict)
         for report in recovered:
             target.log(access.store.get(report.checkpoint.id))
         if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
             return RollbackResult(None, (), None, None, recovered)
         found = _choose(target, access.store, checkpoint)
+        target.progress.step(Step.READING)
         changes = reversal(access.store, access.root, found, force=force)
         if not changes:
             return RollbackResult(found.id, (), None, None, recovered)

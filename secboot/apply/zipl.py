@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
 from secboot.machine.runner import SEARCH_PATH
+from secboot.progress import UNWATCHED, Step
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from secboot.machine.root import Root
     from secboot.machine.runner import Completed, Runner
+    from secboot.progress import Progress
 
 SHOWN_LINES = 12
 """Lines of zipl's own words that an error repeats; the last ones say why."""
@@ -58,7 +60,8 @@ class Zipl:
     """The zipl of one root. `chroot` is that root, or None for the running system.
 
     `environment` is what zipl needs of ours (``ZIPLCONF``); `timeout` is in seconds, for one run.
-    `programs` are what the layout runs to write the boot record, in order.
+    `programs` are what the layout runs to write the boot record, in order. `progress` is told which
+    one runs.
     """
 
     runner: Runner
@@ -66,6 +69,7 @@ class Zipl:
     chroot: str | None = None
     environment: Mapping[str, str] | None = None
     programs: tuple[tuple[str, ...], ...] = (ZIPL,)
+    progress: Progress = UNWATCHED
 
     @property
     def is_direct(self) -> bool:
@@ -124,6 +128,8 @@ class Zipl:
         return self.install(inherited).facts()
 
     def _run(self, words: Sequence[str], inherited: Sequence[int], failure: str) -> ZiplRun:
+        shown = words[:2] if words[1:2] == ["--dry-run"] else words[:1]
+        self.progress.step(Step.RUNNING, program=" ".join(shown))
         prefix = () if self.chroot is None else ("chroot", self.chroot)
         done = self.runner.run(
             (*prefix, *words),

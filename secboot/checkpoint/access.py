@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from secboot.checkpoint.interrupts import HeldInterrupts
 from secboot.checkpoint.lock import Lock, acquire
 from secboot.checkpoint.store import CheckpointStore
+from secboot.progress import UNWATCHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.machine.root import Root
+    from secboot.progress import Progress
 
 Commit = Callable[[tuple[int, ...]], Mapping[str, object]]
 """Runs zipl on the files as they are.
@@ -34,7 +36,8 @@ class WriteAccess:
 
     Without `commit` a rollback leaves the boot record alone, and says so. `keep` counts finished
     checkpoints. `interrupts` holds back SIGINT, SIGTERM and SIGHUP as long as the access lasts;
-    one that came too late to stop anything is `pending` there.
+    one that came too late to stop anything is `pending` there. `progress` is told how far a change,
+    or its way back, has come.
     """
 
     root: Root
@@ -43,6 +46,7 @@ class WriteAccess:
     interrupts: HeldInterrupts
     commit: Commit | None = None
     keep: int = KEEP
+    progress: Progress = UNWATCHED
 
 
 @contextmanager
@@ -54,6 +58,7 @@ def write_access(
     keep: int = KEEP,
     notice: Callable[[str], None] | None = None,
     wait: float = 0.0,
+    progress: Progress = UNWATCHED,
 ) -> Iterator[WriteAccess]:
     """Take the lock of a root, trying for `wait` seconds; it is released at the end of the context.
 
@@ -66,4 +71,5 @@ def write_access(
         state = directory.create()
         held.callback(state.close)
         lock = held.enter_context(acquire(state, interrupts, wait))
-        yield WriteAccess(root, CheckpointStore(state), lock, interrupts, commit, keep)
+        store = CheckpointStore(state)
+        yield WriteAccess(root, store, lock, interrupts, commit, keep, progress)

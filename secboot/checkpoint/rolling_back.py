@@ -74,7 +74,7 @@ def roll_back(
     # The journal is not what going back depends on: on a full disk it goes back without.
     _note(change.journal, State.ROLLING_BACK, {"reason": reason})
     try:
-        files = undo_files(places, change.saved, conflict)
+        files = undo_files(places, change.saved, conflict, change.access.progress)
         if files.conflicts and conflict is Conflict.REFUSE:
             raise _conflict(change, files)
         with suppress(SecbootError):

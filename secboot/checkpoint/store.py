@@ -24,9 +24,9 @@ from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journ
 from secboot.checkpoint.record import DamagedCheckpointError, Record
 from secboot.checkpoint.state_directory import CHECKPOINTS
 from secboot.errors import Location, RefusedError
-from secboot.machine.attributes import FileAttributes
 from secboot.machine.durable import OpenDirectory, digest_of
 from secboot.machine.file_errors import FileError, NotFoundError
+from secboot.progress import UNWATCHED, Step
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.machine.root import Root
+    from secboot.progress import Progress
 
 _BUILT = ".new-"
 _DROPPED = ".old-"
@@ -147,7 +148,9 @@ class CheckpointStore:
         """The id for the next checkpoint; the lock is held until it is made."""
         return str(int(max(self.ids(), key=int, default="0")) + 1)
 
-    def create(self, record: Record, saved: Sequence[Saved]) -> None:
+    def create(
+        self, record: Record, saved: Sequence[Saved], progress: Progress = UNWATCHED
+    ) -> None:
         """Make a checkpoint; when this returns, it and what it saves is on the disk."""
         building = f"{_BUILT}{os.urandom(8).hex()}"
         parent, _ = self._state.open_parent(f"{CHECKPOINTS}/{building}")
@@ -155,7 +158,7 @@ class CheckpointStore:
             parent.make(building, 0o700)
             directory, _ = self._state.open_parent(_path(building, _RECORD))
             try:
-                _fill(directory, record, saved)
+                _fill(directory, record, saved, progress)
                 directory.sync()
             finally:
                 directory.close()
@@ -238,21 +241,17 @@ class CheckpointStore:
         )
 
 
-def file_for_owner() -> FileAttributes:
-    """The attributes of a file that only its owner, the caller, may read."""
-    return FileAttributes(0o600, os.geteuid(), os.getegid())
-
-
-def _fill(directory: OpenDirectory, record: Record, saved: Sequence[Saved]) -> None:
-    private = file_for_owner()
+def _fill(
+    directory: OpenDirectory, record: Record, saved: Sequence[Saved], progress: Progress
+) -> None:
     for number, content in enumerate(saved, start=1):
         if content.before is not None:
-            name = f"before-{number}"
-            directory.write_temporary(name, content.before, private, shown_as=name)
+            directory.create(f"before-{number}", content.before, sync=True)
         if content.after is not None:
             directory.create(f"after-{number}", content.after)
+        progress.step(Step.SAVING, number, len(saved))
     directory.create(_JOURNAL, b"")
-    directory.write_temporary(_RECORD, record.to_json(), private, shown_as=_RECORD)
+    directory.create(_RECORD, record.to_json(), sync=True)
 
 
 def _path(checkpoint: str, name: str) -> str:

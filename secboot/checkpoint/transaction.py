@@ -29,6 +29,7 @@ from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.machine.attributes import FileAttributes
 from secboot.machine.durable import FileContent, digest_of, temporary_name
 from secboot.machine.file_errors import ChangedError, errors_about
+from secboot.progress import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +108,8 @@ class Transaction:
         record = Record(store.next_id(), root.base, audit, files)
         with ExitStack() as opened:
             places = opened.enter_context(Places(root, files))
-            store.create(record, [Saved(step.change.before, step.change.after) for step in steps])
+            saved = [Saved(step.change.before, step.change.after) for step in steps]
+            store.create(record, saved, access.progress)
             journal = store.open_journal(record.checkpoint)
             opened.callback(journal.close)
             change = Change(access, store.get(record.checkpoint), journal)
@@ -126,16 +128,19 @@ class Transaction:
 
     def write_files(self) -> None:
         """Replace every file, on the disk when this returns."""
-        for step, place in self._steps:
-            self._change.access.interrupts.safe_point()
+        access, total = self._change.access, len(self._steps)
+        for number, (step, place) in enumerate(self._steps, start=1):
+            access.interrupts.safe_point()
             if step.change.after is not None:
                 place.directory.write_temporary(
                     place.file.prepared, step.change.after, step.attributes, shown_as=place.name
                 )
+            access.progress.step(Step.WRITING, number, total)
         self._advance(State.WRITING)
-        for step, place in self._steps:
-            self._change.access.interrupts.safe_point()
+        for number, (step, place) in enumerate(self._steps, start=1):
+            access.interrupts.safe_point()
             _replace(step, place)
+            access.progress.step(Step.REPLACING, number, total)
         self._places.sync()
 
     def committing(self) -> None:
@@ -150,6 +155,7 @@ class Transaction:
         """
         self._change.access.interrupts.safe_point()
         self._advance(State.DONE, facts)
+        self._change.access.progress.step(Step.TIDYING)
         self._places.discard_temporaries()
         # The change is done and on the disk: failing to tidy up must not look like a failure.
         with suppress(SecbootError):

@@ -26,11 +26,13 @@ from typing import TYPE_CHECKING
 
 from secboot.checkpoint.place import Place, Places, matches
 from secboot.machine.file_errors import ChangedError, FileError
+from secboot.progress import UNWATCHED, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secboot.machine.durable import FileContent
+    from secboot.progress import Progress
 
 
 class Conflict(StrEnum):
@@ -66,7 +68,10 @@ class _Outcome(StrEnum):
 
 
 def undo_files(
-    places: Places, saved: Callable[[int], bytes], conflict: Conflict = Conflict.REFUSE
+    places: Places,
+    saved: Callable[[int], bytes],
+    conflict: Conflict = Conflict.REFUSE,
+    progress: Progress = UNWATCHED,
 ) -> UndoReport:
     """Put back every file of a change, on the disk when this returns.
 
@@ -80,6 +85,7 @@ def undo_files(
             outcomes[place.file.path] = _undo(place, partial(saved, index), conflict)
         except FileError as error:
             failure = failure or error
+        progress.step(Step.RESTORING, len(places.all) - index, len(places.all))
     places.sync()
     if failure is not None:
         raise failure

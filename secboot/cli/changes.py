@@ -78,20 +78,26 @@ def apply(
         save_parmfile,
         style,
     )
+    from secboot.cli.progress import progress_shown
     from secboot.cli.target import open_target
     from secboot.report.outcome import apply_document, apply_text
 
     saved = load_plan(Path(profile)) if profile.endswith(PLAN_SUFFIXES) else None
     if dry_run:
-        plan = saved or plan_for(profile, root, zipl, state_dir, layout, parmfile)
+        with progress_shown(wanted=output is Output.TEXT) as display:
+            plan = saved or plan_for(profile, root, zipl, state_dir, layout, parmfile, display)
         print_plan(plan, output, diffs=diff is not False)
         return 0
-    with open_target(root, zipl, state_dir, zipl_timeout, layout) as target:
-        make = machine_plan(profile, target.root, root, zipl, saved, parmfile)
+    with (
+        progress_shown(wanted=output is Output.TEXT) as display,
+        open_target(root, zipl, state_dir, zipl_timeout, layout, display) as target,
+    ):
+        make = machine_plan(profile, target.root, root, zipl, saved, parmfile, display)
 
         def shown(plan: Plan) -> None:
             if output is Output.TEXT:
-                print_plan(plan, output, diffs=bool(diff))
+                with display.hidden():
+                    print_plan(plan, output, diffs=bool(diff))
 
         deployed = run_deployment_command(target, make, shown) if run_kargs else None
         result = deployed or apply_plan(target, make, saved, shown)
@@ -133,13 +139,17 @@ def rollback(
     """Put back the boot files of before an apply, and run zipl."""
     from secboot.apply.rollback import roll_back
     from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.progress import progress_shown
     from secboot.cli.target import open_target
     from secboot.errors import UsageError
     from secboot.report.outcome import rollback_document, rollback_text
 
     if force and keep:
         raise UsageError("--force and --keep exclude each other")
-    with open_target(root, zipl, state_dir, zipl_timeout, layout) as target:
+    with (
+        progress_shown(wanted=output is Output.TEXT) as display,
+        open_target(root, zipl, state_dir, zipl_timeout, layout, display) as target,
+    ):
         result = roll_back(target, checkpoint, force=force, keep=keep)
     if output is Output.JSON:
         print_json(rollback_document(result))

@@ -30,19 +30,22 @@ def keep(
     """
     from secboot.apply.apply import apply_plan
     from secboot.apply.in_force import profile_in_force
-    from secboot.cli.planning import runs_zipl
+    from secboot.cli.planning import planner, runs_zipl
     from secboot.cli.printing import print_text, style
+    from secboot.cli.progress import progress_shown
     from secboot.cli.target import open_target
-    from secboot.plan.planner import make_plan
     from secboot.report.outcome import apply_text
 
-    with open_target(root, zipl, state_dir, zipl_timeout, layout) as target:
+    with (
+        progress_shown(wanted=True) as display,
+        open_target(root, zipl, state_dir, zipl_timeout, layout, display) as target,
+    ):
         profile = profile_in_force(target.root, target.state)
         if profile is None:
             typer.echo("No profile is in force: nothing was applied here.")
             return 0
-        with_zipl = runs_zipl(root, zipl)
-        result = apply_plan(target, lambda found: make_plan(profile, found, with_zipl=with_zipl))
+        make = planner(profile, display, with_zipl=runs_zipl(root, zipl))
+        result = apply_plan(target, make)
     moved = None if state_dir is None else str(state_dir)
     print_text(f"Profile in force: {profile.name}.\n")
     print_text(apply_text(result, str(root), moved, style()))

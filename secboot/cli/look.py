@@ -46,9 +46,11 @@ def plan(
     """Show what would change, and why; write nothing."""
     from secboot.cli.planning import plan_for
     from secboot.cli.printing import print_plan, save_parmfile, save_plan
+    from secboot.cli.progress import progress_shown
     from secboot.errors import ExitCode
 
-    made = plan_for(profile, root, zipl, state_dir, layout, parmfile)
+    with progress_shown(wanted=output is Output.TEXT) as display:
+        made = plan_for(profile, root, zipl, state_dir, layout, parmfile, display)
     print_plan(made, output, diffs=diff)
     if out is not None:
         save_plan(made, out)
@@ -67,9 +69,11 @@ def show(
     """Show every boot entry with its parameter line."""
     from secboot.cli.planning import discover_machine, unfinished_change
     from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.progress import progress_shown
     from secboot.report.show import show_document, show_text
 
-    machine = discover_machine(root, layout)
+    with progress_shown(wanted=output is Output.TEXT) as display:
+        machine = discover_machine(root, layout, display)
     unfinished = unfinished_change(root, state_dir)
     if output is Output.JSON:
         print_json(show_document(machine, unfinished))
@@ -92,10 +96,12 @@ def check(
     """
     from secboot.cli.planning import discover_machine
     from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.progress import progress_shown
     from secboot.errors import ExitCode
     from secboot.report.check import check_document, check_text
 
-    machine = discover_machine(root, layout)
+    with progress_shown(wanted=output is Output.TEXT) as display:
+        machine = discover_machine(root, layout, display)
     if output is Output.JSON:
         print_json(check_document(machine))
     else:

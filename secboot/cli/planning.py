@@ -15,12 +15,15 @@ from secboot.machine.root import Root
 from secboot.plan.model import PlanWarning
 from secboot.plan.planner import make_plan
 from secboot.plan.sealed import ParmfileRequest
+from secboot.progress import UNWATCHED, Step
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from secboot.plan.model import Plan
+    from secboot.profile.profile import Profile
+    from secboot.progress import Progress
 
 
 def is_running_system(root: Path) -> bool:
@@ -44,10 +47,12 @@ def environment_of(root: Path) -> Mapping[str, str] | None:
     return {} if named is None else {"ZIPLCONF": str(Path(named).absolute())}
 
 
-def discover_machine(root: Path, layout: str | None = None) -> Machine:
+def discover_machine(
+    root: Path, layout: str | None = None, progress: Progress = UNWATCHED
+) -> Machine:
     """Read the boot configuration under the root."""
     with Root(root) as tree:
-        return discover(tree, environment_of(root), layout)
+        return discover(tree, environment_of(root), layout, progress)
 
 
 def machine_plan(
@@ -57,14 +62,30 @@ def machine_plan(
     zipl: bool | None,
     saved: Plan | None,
     parmfile: Path | None = None,
+    progress: Progress = UNWATCHED,
 ) -> Callable[[Machine], Plan]:
     """Return what makes the plan for a machine: from the profile, or the plan that was saved."""
     if saved is not None:
         return lambda _: saved
     profile = read_profile(reference, tree)
     request = parmfile_request(parmfile)
-    with_zipl = runs_zipl(root, zipl)
-    return lambda machine: make_plan(profile, machine, with_zipl=with_zipl, parmfile=request)
+    return planner(profile, progress, with_zipl=runs_zipl(root, zipl), parmfile=request)
+
+
+def planner(
+    profile: Profile,
+    progress: Progress,
+    *,
+    with_zipl: bool,
+    parmfile: ParmfileRequest | None = None,
+) -> Callable[[Machine], Plan]:
+    """Return what makes the plan for a machine, and tells that it does."""
+
+    def plan(machine: Machine) -> Plan:
+        progress.step(Step.PLANNING)
+        return make_plan(profile, machine, with_zipl=with_zipl, parmfile=parmfile)
+
+    return plan
 
 
 def plan_for(
@@ -74,11 +95,12 @@ def plan_for(
     state_dir: Path | None = None,
     layout: str | None = None,
     parmfile: Path | None = None,
+    progress: Progress = UNWATCHED,
 ) -> Plan:
     """Read the profile and the machine and make the plan."""
     with Root(root) as tree:
-        make = machine_plan(reference, tree, root, zipl, None, parmfile)
-        plan = make(discover(tree, environment_of(root), layout))
+        make = machine_plan(reference, tree, root, zipl, None, parmfile, progress)
+        plan = make(discover(tree, environment_of(root), layout, progress))
     left = unfinished_change(root, state_dir)
     if left is None:
         return plan

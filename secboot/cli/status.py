@@ -51,7 +51,7 @@ def status(
     from secboot.report.status_json import status_document
     from secboot.report.status_text import status_text
 
-    found = _assess(profile, root, layout)
+    found = _assess(profile, root, layout, wanted=output is Output.TEXT)
     if output is Output.JSON:
         print_json(status_document(found))
     else:
@@ -93,7 +93,7 @@ def verify(
     from secboot.status.checks import Outcome, make_checks, worst
 
     last = _last_stage(stage, root)
-    found = _assess(profile, root, layout)
+    found = _assess(profile, root, layout, wanted=output is VerifyOutput.TEXT)
     checks = make_checks(found, last)
     if output is VerifyOutput.JSON:
         print_json(verify_document(found, checks, last))
@@ -122,29 +122,33 @@ def _last_stage(named: StageName | None, root: Path) -> Stage:
     return stage
 
 
-def _assess(reference: str | None, root: Path, layout: str | None) -> Status:
+def _assess(reference: str | None, root: Path, layout: str | None, *, wanted: bool) -> Status:
+    """Read the machine and judge it; `wanted` is whether progress is."""
     from dataclasses import replace
 
     from secboot.cli.planning import environment_of, is_running_system, unfinished_change
+    from secboot.cli.progress import progress_shown
     from secboot.machine.discovery import discover
     from secboot.machine.kernel_log import read_kernel_log
     from secboot.machine.new_kernel import new_kernel
     from secboot.machine.profile_files import read_profile
     from secboot.machine.root import Root
     from secboot.machine.running import read_running
+    from secboot.progress import Step
     from secboot.status.assess import assess
     from secboot.status.model import Notice
 
-    with Root(root) as tree:
+    with progress_shown(wanted=wanted) as display, Root(root) as tree:
         profile = None if reference is None else read_profile(reference, tree)
-        machine = discover(tree, environment_of(root), layout)
+        machine = discover(tree, environment_of(root), layout, display)
         running = None
         if is_running_system(root):
             messages = read_kernel_log(Path("/dev/kmsg"))
             running = read_running(tree, messages, machine.boot_record.path)
         line = None if running is None else running.command_line
         inheritance = new_kernel(machine, line)
-    found = assess(machine, profile, inheritance, running)
+        display.step(Step.ASSESSING)
+        found = assess(machine, profile, inheritance, running)
     left = unfinished_change(root, None)
     if left is None:
         return found

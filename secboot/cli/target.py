@@ -12,6 +12,7 @@ from secboot.apply.zipl import ZIPL, Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.system_log import log_change
 from secboot.cli.planning import environment_of, is_running_system, runs_zipl
+from secboot.cli.progress import NO_DISPLAY
 from secboot.errors import RefusedError
 from secboot.machine.discovery import find_layout
 from secboot.machine.root import Root
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from secboot.checkpoint.store import Checkpoint
+    from secboot.cli.progress import Display
 
 
 @contextmanager
@@ -31,10 +33,11 @@ def open_target(
     state_dir: Path | None,
     zipl_timeout: float,
     layout_name: str | None = None,
+    display: Display = NO_DISPLAY,
 ) -> Iterator[Target]:
     """Open all that a writing verb needs; nothing is written yet.
 
-    Raises RefusedError when the rights for it are missing from the start.
+    `display` shows what is being done. Raises RefusedError when the rights for it are missing from the start.
     """
     running = is_running_system(root)
     if running and os.geteuid() != 0:
@@ -43,6 +46,11 @@ def open_target(
             hint="run it with sudo; `secboot plan` and `--dry-run` work without",
         )
     environment = environment_of(root)
+
+    def notice(sentence: str) -> None:
+        with display.hidden():
+            _notice(sentence)
+
     with Root(root) as tree:
         state = StateDirectory(tree, state_dir)
         try:
@@ -56,14 +64,16 @@ def open_target(
                     chroot=None if running else str(root.absolute()),
                     environment=environment,
                     programs=tuple(program.argv for program in layout.commit) or (ZIPL,),
+                    progress=display,
                 )
                 if runs_zipl(root, zipl)
                 else None,
                 environment=environment,
                 command=("secboot", *sys.argv[1:]),
-                notice=_notice,
+                notice=notice,
                 log=log_change if running else _no_log,
                 layout_name=layout_name,
+                progress=display,
             )
         finally:
             state.close()

@@ -14,6 +14,7 @@ from secboot.machine.layout import Layout, detect_layout
 from secboot.machine.layout.bls import BLS_DIRECTORY
 from secboot.machine.root import FileKind
 from secboot.machine.zipl_program import installed_version
+from secboot.progress import UNWATCHED, Step
 from secboot.visible import visible
 from secboot.zipl.configuration import BlsFile, BootConfiguration, ConfFile, interpret
 from secboot.zipl.version import CURRENT, ZiplVersion
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from secboot.machine.kernel_image import Seal
     from secboot.machine.root import Root
+    from secboot.progress import Progress
     from secboot.zipl.entry import BootEntry
 
 ZIPL_CONF_PATHS = (
@@ -75,21 +77,31 @@ class Machine:
 
 
 def discover(
-    root: Root, environment: Mapping[str, str] | None = None, layout_name: str | None = None
+    root: Root,
+    environment: Mapping[str, str] | None = None,
+    layout_name: str | None = None,
+    progress: Progress = UNWATCHED,
+    step: Step = Step.READING,
 ) -> Machine:
     """Read the boot configuration of the machine in `root`.
 
     `environment` is the process environment when the root is the running system, and None for
     any other tree, which must not inherit the ``ZIPLCONF`` of this machine or its running line.
-    `layout_name` is the layout that the user named. Raises RefusedError when there is no zipl
-    configuration, and FileError for files that can't be read.
+    `layout_name` is the layout that the user named. `step` is what `progress` is told that this
+    reading is. Raises RefusedError when there is no zipl configuration, and FileError for files
+    that can't be read.
     """
+    progress.step(step)
     files = BootFiles(root)
     bls_names = _bls_names(root)
     layout = detect_layout(root, has_bls=bool(bls_names), named=layout_name)
     conf = _read_conf(root, files, layout, environment or {}, has_bls=bool(bls_names))
-    bls = [files.read(f"{BLS_DIRECTORY}/{name}") for name in bls_names]
+    bls = []
+    for number, file in enumerate(files.read_directory(BLS_DIRECTORY, bls_names), start=1):
+        bls.append(file)
+        progress.step(step, number, len(bls_names))
     version = installed_version(root)
+    progress.step(Step.INTERPRETING)
     configuration = interpret(
         conf, [BlsFile(file.path, file.text) for file in bls], files, version or CURRENT
     )

@@ -1,0 +1,161 @@
+"""The line on a terminal that says what is being done, rewritten in place and erased in the end.
+
+A thread writes it, for what takes long are single calls too: a program that runs, or zipl's
+reading of ten thousand entries, which knows nothing of progress. What must never happen is that
+the line disturbs the work: it does not wait for a terminal that is stopped (Ctrl-S), and does
+not mind one that has gone.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+
+from secboot.report.progress import progress_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from secboot.progress import Step
+
+DELAY = 1.0
+"""Seconds before the line appears: what is done by then needs none."""
+INTERVAL = 0.1
+"""Seconds between two looks at how far it is."""
+
+_ERASE = "\r\x1b[K"
+"""To the first column; erase to the end of the line (EL of ECMA-48)."""
+_COLUMNS = 80
+
+
+class Surface(Protocol):
+    """Where the line is written."""
+
+    @property
+    def columns(self) -> int:
+        """Its width."""
+        ...
+
+    def write(self, text: str, *, must: bool = False) -> bool:
+        """Write text unless now is no time for it, and tell whether it was written.
+
+        With `must` the terminal is waited for.
+        """
+        ...
+
+
+class Screen:
+    """The terminal behind an open file."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    @property
+    def columns(self) -> int:
+        """Its width; 80 where it does not know."""
+        try:
+            return os.get_terminal_size(self._file).columns or _COLUMNS
+        except OSError:
+            return _COLUMNS
+
+    def write(self, text: str, *, must: bool = False) -> bool:
+        """See `Surface.write`: nothing is written in the background, or to a stopped terminal."""
+        try:
+            if not self._in_foreground() or not (must or self._is_ready()):
+                return False
+            os.write(self._file, text.encode("ascii", "backslashreplace"))
+        except OSError:
+            # The terminal has gone. The work goes on.
+            return False
+        return True
+
+    def _in_foreground(self) -> bool:
+        try:
+            return os.tcgetpgrp(self._file) == os.getpgrp()
+        except OSError:
+            # It is not the terminal that controls this process.
+            return True
+
+    def _is_ready(self) -> bool:
+        poll = select.poll()
+        poll.register(self._file, select.POLLOUT)
+        return bool(poll.poll(0))
+
+
+class _Doing(NamedTuple):
+    """What is being done, `since` when by the clock."""
+
+    step: Step
+    done: int
+    total: int
+    program: str
+    since: float
+
+
+class ProgressLine:
+    """`Display` on a terminal; a context in which it is kept up to date."""
+
+    def __init__(self, surface: Surface, clock: Callable[[], float] = time.monotonic) -> None:
+        self._surface = surface
+        self._clock = clock
+        self._begun = clock()
+        self._doing: _Doing | None = None
+        self._shown = ""
+        # A signal's handler may print while the main thread does: it must not wait for itself.
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="progress", daemon=True)
+
+    def step(self, step: Step, done: int = 0, total: int = 0, *, program: str = "") -> None:
+        """See `Progress.step`."""
+        last = self._doing
+        same = last is not None and last.step is step and last.program == program
+        since = last.since if last is not None and same else self._clock()
+        self._doing = _Doing(step, done, total, program, since)
+
+    def update(self) -> None:
+        """Write the line if it is time for it and it says something new."""
+        with self._lock:
+            now, doing = self._clock(), self._doing
+            if doing is None or now - self._begun < DELAY:
+                return
+            step, done, total, program, since = doing
+            text = progress_text(step, done, total, program, int(now - since))
+            # In the last column some terminals wrap.
+            line = f"secboot: {text}"[: self._surface.columns - 1]
+            if line != self._shown and self._surface.write(f"\r{line}\x1b[K"):
+                self._shown = line
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """See `Display.hidden`."""
+        with self._lock:
+            if self._shown:
+                self._surface.write(_ERASE, must=True)
+                self._shown = ""
+            yield
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        try:
+            self._thread.join()
+        finally:
+            with self.hidden():
+                pass
+
+    def _keep(self) -> None:
+        # Signals are the main thread's: one that comes here would not wake it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        wait = DELAY
+        while not self._ended.wait(wait):
+            self.update()
+            wait = INTERVAL

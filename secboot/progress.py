@@ -1,0 +1,62 @@
+"""What a command that takes long is doing: told by those who do it, shown by whoever wants to.
+
+The layers with effects are given a `Progress` and know nothing of terminals. What they tell is
+cheap enough to be told for each file.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Protocol
+
+
+class Step(Enum):
+    """A part of a command's work that can take long."""
+
+    READING = auto()
+    """The boot files are read."""
+    READING_AGAIN = auto()
+    """They are read under the lock, when nobody else changes them any more."""
+    READING_BACK = auto()
+    """They are read after the change, to make sure of it."""
+    INTERPRETING = auto()
+    """It is worked out what zipl makes of them."""
+    PLANNING = auto()
+    ASSESSING = auto()
+    """The stages of all entries are judged."""
+    COPYING = auto()
+    """Candidates are written for zipl to check."""
+    SAVING = auto()
+    """Old contents go to a checkpoint."""
+    WRITING = auto()
+    """New files are written beside the old ones."""
+    REPLACING = auto()
+    """New files take the place of the old ones."""
+    RESTORING = auto()
+    """Old files are put back after a failure."""
+    TIDYING = auto()
+    """Temporary files are removed."""
+    RUNNING = auto()
+    """Another program is run."""
+
+
+class Progress(Protocol):
+    """Is told how far the work has come."""
+
+    def step(self, step: Step, done: int = 0, total: int = 0, *, program: str = "") -> None:
+        """Take note that `done` of `total` files have gone through `step`.
+
+        A `total` of 0 means a step that does not count. `program` is which one is `RUNNING`.
+        """
+        ...
+
+
+class _Unwatched:
+    """`Progress` that nobody watches."""
+
+    def step(self, step: Step, done: int = 0, total: int = 0, *, program: str = "") -> None:
+        """See `Progress.step`."""
+
+
+UNWATCHED: Progress = _Unwatched()
+"""The default of all who tell."""
