@@ -163,7 +163,7 @@ def _flock(file: int, shown: str) -> bool:
 
 def _take_by_file(directory: OpenDirectory) -> None:
     mine = temporary_name()
-    directory.create(mine, Owner.current().to_bytes())
+    directory.create(mine, [Owner.current().to_bytes()])
     try:
         for _ in range(_ATTEMPTS):
             try:

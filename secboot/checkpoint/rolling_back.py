@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.journal import Journal, State
+from secboot.checkpoint.store import BEFORE
 from secboot.checkpoint.undo import Conflict, UndoReport, undo_files
 from secboot.errors import SecbootError, StuckError
 from secboot.visible import visible
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from secboot.checkpoint.access import WriteAccess
     from secboot.checkpoint.place import Places
-    from secboot.checkpoint.record import SavedFile
+    from secboot.checkpoint.record import FileVersion
     from secboot.checkpoint.store import Checkpoint
 
 
@@ -118,28 +119,23 @@ def stuck(checkpoint: Checkpoint, error: SecbootError) -> StuckError:
 
 def commands_by_hand(checkpoint: Checkpoint) -> tuple[str, ...]:
     """The shell commands that put back what the checkpoint saved; zipl last if it is this machine."""
-    root = "" if checkpoint.record.root == "/" else checkpoint.record.root.rstrip("/")
-    files = checkpoint.record.files
+    root, files = checkpoint.record.root.rstrip("/"), checkpoint.record.files
+    saved = _shell_word(f"{checkpoint.shown}/{BEFORE}")
+    unpack = f"tar -xpf {saved} -C {_shell_word(root or '/')}"
+    labelled = [_shell_word(root + file.path) for file in files if _has_label(file.before)]
+    added = [_shell_word(root + file.path) for file in files if file.before is None]
     return (
-        *(
-            _command_by_hand(file, f"{checkpoint.shown}/before-{number}", root)
-            for number, file in enumerate(files, start=1)
-        ),
-        *(() if root else ("zipl",)),
+        *([unpack] if len(added) < len(files) else []),
+        *([f"restorecon {' '.join(labelled)}"] if labelled else []),
+        *([f"rm -f {' '.join(added)}"] if added else []),
+        *([] if root else ["zipl"]),
     )
 
 
-def _command_by_hand(file: SavedFile, saved: str, root: str) -> str:
-    target = _shell_word(root + file.path)
-    if file.before is None:
-        return f"rm -f {target}"
-    attributes = file.before.attributes
-    command = (
-        f"install -m {attributes.mode:04o} -o {attributes.uid} -g {attributes.gid} "
-        f"{_shell_word(saved)} {target}"
+def _has_label(version: FileVersion | None) -> bool:
+    return version is not None and any(
+        name == "security.selinux" for name, _ in version.attributes.xattrs
     )
-    labelled = any(name == "security.selinux" for name, _ in attributes.xattrs)
-    return f"{command} && restorecon {target}" if labelled else command
 
 
 def _shell_word(path: str) -> str:

@@ -5,21 +5,23 @@ A checkpoint is a directory ``checkpoints/N`` in the state directory, readable b
 ======================  ==========================================================================
 ``record.json``         who, when, why, and each file before and after (`Record`)
 ``journal``             how far the change has come (`Journal`)
-``before-1`` ...        the bytes of the first file before the change, if there was one, and so on
-``after-1`` ...         its bytes after the change; for showing what was changed
+``before.tar``          the files as they were before the change, those that there were
+``after.tar``           the files after the change; for showing what was changed
 ======================  ==========================================================================
 
 N counts up from 1, whatever the clock does. A checkpoint is built under another name and appears
-by one rename, when all that is needed to go back is on the disk. ``after-N`` alone is not brought
-to the disk, because nothing depends on it.
+by one rename, when all that is needed to go back is on the disk. ``after.tar`` is not brought to
+the disk, because nothing depends on it.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from secboot.checkpoint.archive import ARCHIVE_LIMIT, Member, pack, unpack
 from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journal, state_of
 from secboot.checkpoint.record import DamagedCheckpointError, Record
 from secboot.checkpoint.state_directory import CHECKPOINTS
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from secboot.machine.root import Root
     from secboot.progress import Progress
 
+BEFORE = "before.tar"
+"""The archive that going back needs."""
+_AFTER = "after.tar"
 _BUILT = ".new-"
 _DROPPED = ".old-"
 _RECORD = "record.json"
@@ -78,6 +83,7 @@ class CheckpointStore:
 
     def __init__(self, state: Root) -> None:
         self._state = state
+        self._unpacked: tuple[tuple[str, str], dict[str, bytes]] | None = None
 
     @classmethod
     def existing(cls, directory: StateDirectory) -> CheckpointStore | None:
@@ -126,23 +132,32 @@ class CheckpointStore:
 
     def before(self, checkpoint: Checkpoint, index: int) -> bytes:
         """The saved bytes of its file `index` (from 0) before the change, checked by digest."""
-        version = checkpoint.record.files[index].before
-        if version is None:
+        file = checkpoint.record.files[index]
+        if file.before is None:
             raise ValueError(index)
-        name = f"before-{index + 1}"
-        data = self._state.read_bytes(_path(checkpoint.id, name))
-        if digest_of(data) != version.digest:
-            raise self._damaged(checkpoint.id, f"{name} is not what was saved")
+        data = self._archive(checkpoint, BEFORE).get(file.path)
+        if data is None or digest_of(data) != file.before.digest:
+            raise self._damaged(checkpoint.id, f"{file.path} in {BEFORE} is not what was saved")
         return data
 
     def after(self, checkpoint: Checkpoint, index: int) -> bytes | None:
         """The bytes of its file `index` after the change; None when not kept, or no file."""
-        version = checkpoint.record.files[index].after
+        file = checkpoint.record.files[index]
         try:
-            data = self._state.read_bytes(_path(checkpoint.id, f"after-{index + 1}"))
+            data = self._archive(checkpoint, _AFTER).get(file.path)
         except FileError:
             return None
-        return data if version is not None and digest_of(data) == version.digest else None
+        if data is None or file.after is None or digest_of(data) != file.after.digest:
+            return None
+        return data
+
+    def _archive(self, checkpoint: Checkpoint, name: str) -> dict[str, bytes]:
+        """What an archive of a checkpoint holds, by path; read once for all its files."""
+        key = (checkpoint.id, name)
+        if self._unpacked is None or self._unpacked[0] != key:
+            data = self._state.read_bytes(_path(checkpoint.id, name), ARCHIVE_LIMIT)
+            self._unpacked = (key, unpack(data))
+        return self._unpacked[1]
 
     def next_id(self) -> str:
         """The id for the next checkpoint; the lock is held until it is made."""
@@ -237,21 +252,25 @@ class CheckpointStore:
         return DamagedCheckpointError(
             message,
             location=Location(shown),
-            hint=f"look at what it saved (before-1, ...) and compare; then move {shown} elsewhere",
+            hint=f"look at what it saved ({BEFORE}) and compare; then move {shown} elsewhere",
         )
 
 
 def _fill(
     directory: OpenDirectory, record: Record, saved: Sequence[Saved], progress: Progress
 ) -> None:
-    for number, content in enumerate(saved, start=1):
-        if content.before is not None:
-            directory.create(f"before-{number}", content.before, sync=True)
-        if content.after is not None:
-            directory.create(f"after-{number}", content.after)
-        progress.step(Step.SAVING, number, len(saved))
-    directory.create(_JOURNAL, b"")
-    directory.create(_RECORD, record.to_json(), sync=True)
+    progress.step(Step.SAVING)
+    before, after = [], []
+    for file, content in zip(record.files, saved, strict=True):
+        if content.before is not None and file.before is not None:
+            before.append(Member(file.path, content.before, file.before.attributes))
+        if content.after is not None and file.after is not None:
+            after.append(Member(file.path, content.after, file.after.attributes))
+    now = int(time.time())
+    directory.create(BEFORE, pack(before, now), sync=True)
+    directory.create(_AFTER, pack(after, now))
+    directory.create(_JOURNAL, ())
+    directory.create(_RECORD, [record.to_json()], sync=True)
 
 
 def _path(checkpoint: str, name: str) -> str:

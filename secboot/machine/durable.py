@@ -40,7 +40,7 @@ from secboot.machine.syscalls import UnavailableError, exchange, rename_new
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 FILE_LIMIT = 16 * 2**20
 """Bytes: no boot file that a person or a package wrote comes near this size."""
@@ -200,16 +200,15 @@ class OpenDirectory:
             finally:
                 os.close(file)
 
-    def create(self, name: str, data: bytes, *, sync: bool = False) -> None:
+    def create(self, name: str, parts: Iterable[bytes], *, sync: bool = False) -> None:
         """Create the private file `name` (mode 0600); `sync` brings its content to the disk."""
         with errors_about(self.shown(name)):
-            file = os.open(encode(name), _CREATE_FLAGS, 0o600, dir_fd=self._fd)
-            try:
-                _write_all(file, data)
+            descriptor = os.open(encode(name), _CREATE_FLAGS, 0o600, dir_fd=self._fd)
+            with os.fdopen(descriptor, "wb", _CHUNK) as file:
+                file.writelines(parts)
                 if sync:
-                    os.fsync(file)
-            finally:
-                os.close(file)
+                    file.flush()
+                    os.fsync(descriptor)
 
     def open_file(self, name: str, flags: int) -> int:
         """Open the regular file `name`, made with mode 0600 if `flags` ask for it."""

@@ -77,7 +77,7 @@ def test_half_made_and_half_dropped_checkpoints_are_swept(
     for name in (".new-1", ".old-1"):
         place = tmp_path / f"var/lib/secboot/checkpoints/{name}"
         place.mkdir()
-        (place / "before-1").write_text("x")
+        (place / "before.tar").write_text("x")
 
     recover(access)
 
@@ -92,10 +92,21 @@ def test_what_a_checkpoint_remembers(access: WriteAccess, tmp_path: Path) -> Non
     assert access.store.after(found, 0) == b"new"
     assert found.record.root == str(tmp_path)
     assert found.record.audit == audit()
-    (tmp_path / "var/lib/secboot/checkpoints/1/after-1").write_bytes(b"torn")
+
+
+@pytest.mark.parametrize("torn", [b"", b"torn", None])
+def test_what_is_not_what_was_saved_is_not_taken(
+    torn: bytes | None, access: WriteAccess, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_bytes(b"old\xff")
+    found = access.store.get(change(access, b"old\xff", b"new"))
+    for name, content in (("before", b"old\xff"), ("after", b"new")):
+        archive = tmp_path / f"var/lib/secboot/checkpoints/1/{name}.tar"
+        other = archive.read_bytes().replace(content, content[::-1])
+        archive.write_bytes(other if torn is None else torn)
+
     assert access.store.after(found, 0) is None
-    (tmp_path / "var/lib/secboot/checkpoints/1/before-1").write_bytes(b"torn")
-    with pytest.raises(DamagedCheckpointError):
+    with pytest.raises(DamagedCheckpointError, match=r"/a in before\.tar"):
         access.store.before(found, 0)
 
 

@@ -348,10 +348,9 @@ def test_by_hand_zipl_comes_last_and_odd_names_are_quoted(tmp_path: Path) -> Non
 
     commands = commands_by_hand(checkpoint)
 
-    quoted = "'/etc/it'\"'\"'s'"
-    saved = f"{tmp_path}/7/before-1"
     assert commands == (
-        f"install -m 0640 -o 1 -g 2 {saved} {quoted} && restorecon {quoted}",
+        f"tar -xpf {tmp_path}/7/before.tar -C /",
+        """restorecon '/etc/it'"'"'s'""",
         r"rm -f $'\057\145\164\143\057\141\012\142\377'",
         "zipl",
     )
