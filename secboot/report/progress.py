@@ -9,7 +9,6 @@ _COUNTED = {
     Step.READING_AGAIN: "reading {} of {} boot entries again",
     Step.READING_BACK: "reading back {} of {} boot entries",
     Step.COPYING: "copying {} of {} boot entries for zipl to check",
-    Step.SAVING: "saving {} of {} old files",
     Step.WRITING: "writing {} of {} new files",
     Step.REPLACING: "replacing {} of {} files",
     Step.RESTORING: "putting back {} of {} files",
@@ -20,6 +19,7 @@ _UNCOUNTED = {
     Step.READING_BACK: "reading back the boot files",
     Step.INTERPRETING: "interpreting the boot files",
     Step.PLANNING: "making the plan",
+    Step.SAVING: "saving the old files",
     Step.ASSESSING: "assessing the boot entries",
     Step.TIDYING: "removing temporary files",
 }
