@@ -18,8 +18,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from secboot.checkpoint.archive import ARCHIVE_LIMIT, Member, pack, unpack
 from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journal, state_of
@@ -28,7 +27,6 @@ from secboot.checkpoint.state_directory import CHECKPOINTS
 from secboot.errors import Location, RefusedError
 from secboot.machine.durable import OpenDirectory, digest_of
 from secboot.machine.file_errors import FileError, NotFoundError
-from secboot.progress import UNWATCHED, Step
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.machine.root import Root
-    from secboot.progress import Progress
 
 BEFORE = "before.tar"
 """The archive that going back needs."""
@@ -51,8 +48,7 @@ class NoCheckpointError(RefusedError):
     """There is no checkpoint of that id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """One checkpoint as it is on the disk. `shown` is the path of its directory for the user."""
 
     record: Record
@@ -70,8 +66,7 @@ class Checkpoint:
         return state_of(self.journal)
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(NamedTuple):
     """The bytes of one file before and after a change, for a checkpoint to be."""
 
     before: bytes | None
@@ -163,9 +158,7 @@ class CheckpointStore:
         """The id for the next checkpoint; the lock is held until it is made."""
         return str(int(max(self.ids(), key=int, default="0")) + 1)
 
-    def create(
-        self, record: Record, saved: Sequence[Saved], progress: Progress = UNWATCHED
-    ) -> None:
+    def create(self, record: Record, saved: Sequence[Saved]) -> None:
         """Make a checkpoint; when this returns, it and what it saves is on the disk."""
         building = f"{_BUILT}{os.urandom(8).hex()}"
         parent, _ = self._state.open_parent(f"{CHECKPOINTS}/{building}")
@@ -173,7 +166,7 @@ class CheckpointStore:
             parent.make(building, 0o700)
             directory, _ = self._state.open_parent(_path(building, _RECORD))
             try:
-                _fill(directory, record, saved, progress)
+                _fill(directory, record, saved)
                 directory.sync()
             finally:
                 directory.close()
@@ -256,10 +249,7 @@ class CheckpointStore:
         )
 
 
-def _fill(
-    directory: OpenDirectory, record: Record, saved: Sequence[Saved], progress: Progress
-) -> None:
-    progress.step(Step.SAVING)
+def _fill(directory: OpenDirectory, record: Record, saved: Sequence[Saved]) -> None:
     before, after = [], []
     for file, content in zip(record.files, saved, strict=True):
         if content.before is not None and file.before is not None:

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from secboot.checkpoint.interrupts import InterruptError
 from secboot.checkpoint.journal import State
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
     from secboot.machine.root import Root
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(NamedTuple):
     """What one file is to become; None stands for "no such file".
 
     `path` is the real path in the root (`Root.real_path`), `named` the path that leads there if
@@ -56,8 +54,7 @@ class FileChange:
     named: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """A change of one file, with what was found when it began."""
 
     change: FileChange
@@ -103,13 +100,14 @@ class Transaction:
         store, root = access.store, access.root
         if left := store.unfinished():
             raise RefusedError(f"the change of checkpoint {left[0].id} has to be finished first")
+        access.progress.step(Step.SAVING)
         steps = tuple(_examine(root, change) for change in changes)
         files = tuple(_saved_file(step) for step in steps)
         record = Record(store.next_id(), root.base, audit, files)
         with ExitStack() as opened:
             places = opened.enter_context(Places(root, files))
             saved = [Saved(step.change.before, step.change.after) for step in steps]
-            store.create(record, saved, access.progress)
+            store.create(record, saved)
             journal = store.open_journal(record.checkpoint)
             opened.callback(journal.close)
             change = Change(access, store.get(record.checkpoint), journal)

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from secboot.progress import Step
 
-_COUNTED = {
-    Step.READING: "reading {} of {} boot entries",
-    Step.READING_AGAIN: "reading {} of {} boot entries again",
-    Step.READING_BACK: "reading back {} of {} boot entries",
-    Step.COPYING: "copying {} of {} boot entries for zipl to check",
-    Step.WRITING: "writing {} of {} new files",
-    Step.REPLACING: "replacing {} of {} files",
-    Step.RESTORING: "putting back {} of {} files",
-}
-_UNCOUNTED = {
-    Step.READING: "reading the boot files",
-    Step.READING_AGAIN: "reading the boot files again",
-    Step.READING_BACK: "reading back the boot files",
-    Step.INTERPRETING: "interpreting the boot files",
-    Step.PLANNING: "making the plan",
-    Step.SAVING: "saving the old files",
-    Step.ASSESSING: "assessing the boot entries",
-    Step.TIDYING: "removing temporary files",
+_WORDS = {
+    Step.READING: ("reading", "boot entries"),
+    Step.READING_AGAIN: ("rereading", "boot entries"),
+    Step.READING_BACK: ("reading back", "boot entries"),
+    Step.INTERPRETING: ("interpreting", "boot entries"),
+    Step.PLANNING: ("making", "plan"),
+    Step.ASSESSING: ("assessing", "boot entries"),
+    Step.COPYING: ("copying", "boot entries for zipl to check"),
+    Step.SAVING: ("saving", "old files"),
+    Step.WRITING: ("writing", "new files"),
+    Step.REPLACING: ("replacing", "files"),
+    Step.RESTORING: ("putting back", "old files"),
+    Step.TIDYING: ("removing", "temporary files"),
 }
 
 
@@ -30,7 +25,11 @@ def progress_text(step: Step, done: int, total: int, program: str, seconds: int)
 
     `seconds` is how long the step has taken; it is told of those that do not count.
     """
-    if total:
-        return _COUNTED[step].format(f"{done:,}", f"{total:,}")
-    words = f"running {program}" if step is Step.RUNNING else _UNCOUNTED[step]
+    if step is Step.RUNNING:
+        words = f"running {program}"
+    else:
+        verb, what = _WORDS[step]
+        if total:
+            return f"{verb} {done:,} of {total:,} {what}"
+        words = f"{verb} the {what}"
     return f"{words}, {seconds} s" if seconds else words
