@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot import __version__
 from secboot.apply.change import Order, change_files
@@ -78,8 +78,7 @@ class Target:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyResult:
+class ApplyResult(NamedTuple):
     """What an apply did: the plan that it followed, and how it was committed.
 
     `checkpoint` is None when no file had to change. `zipl` is None when it did not run.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.apply.candidate import check_candidates
 from secboot.checkpoint.transaction import FileChange, Transaction
@@ -18,16 +17,14 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """A change that is complete. `zipl` is its run of zipl, None when that is left pending."""
 
     checkpoint: str
     zipl: ZiplRun | None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A change that is to be made, and how to be sure of it.
 
     `machine` is what was found, for the check of the candidates; None leaves that out. `verify`

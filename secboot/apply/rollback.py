@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot import __version__
 from secboot.apply.change import Order, change_files
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
 
 
-@dataclass(frozen=True, slots=True)
-class RollbackResult:
+class RollbackResult(NamedTuple):
     """What a rollback did.
 
     `undone` is the checkpoint that was gone back behind, None when an unfinished change was

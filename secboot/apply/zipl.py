@@ -8,7 +8,7 @@ Where a layout has programs that generate zipl's input and then call it, these a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import RefusedError
 from secboot.machine.runner import SEARCH_PATH
@@ -33,8 +33,7 @@ class ZiplFailedError(RefusedError):
 ZIPL = ("zipl",)
 
 
-@dataclass(frozen=True, slots=True)
-class ZiplRun:
+class ZiplRun(NamedTuple):
     """One run of zipl, or of a layout's programs, that succeeded.
 
     `argv` is that of the last program, `before` are those that ran before it; `duration` is that

@@ -12,9 +12,9 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,13 +43,12 @@ class State(StrEnum):
         return self in {State.DONE, State.ROLLED_BACK}
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(NamedTuple):
     """One step: the state that begins, when (RFC 3339, UTC), and what else is worth knowing."""
 
     state: State
     at: str
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = MappingProxyType({})
 
 
 def now() -> str:

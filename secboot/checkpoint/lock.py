@@ -15,8 +15,7 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from secboot.checkpoint.journal import now
 from secboot.errors import RefusedError
@@ -40,8 +39,7 @@ class LockedError(RefusedError):
     """Another secboot is at work on this root."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """Who holds the lock. `start` is the process's start in clock ticks since `boot` (a boot id)."""
 
     pid: int
@@ -67,7 +65,7 @@ class Owner:
 
     def to_bytes(self) -> bytes:
         """One line of JSON."""
-        return json.dumps(asdict(self)).encode("ascii") + b"\n"
+        return json.dumps(self._asdict()).encode("ascii") + b"\n"
 
     def is_gone(self) -> bool:
         """Whether the process has certainly ended; never certain of one on another host."""

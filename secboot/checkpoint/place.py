@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from secboot.machine.file_errors import FileError
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from secboot.machine.root import Root
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One file of a change, by its directory and its name in it."""
 
     file: SavedFile

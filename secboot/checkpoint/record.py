@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from secboot.errors import RefusedError
 from secboot.machine.attributes import FileAttributes
@@ -33,8 +32,7 @@ class Action(StrEnum):
     ROLLBACK = "rollback"
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """Who ran secboot, and where: user id and name, the user behind sudo, the host's name."""
 
     uid: int
@@ -50,8 +48,7 @@ class Actor:
         return cls(uid, _user_name(uid), sudo_user, os.uname().nodename)
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(NamedTuple):
     """Why the files were changed.
 
     `command` is secboot's argument list, `started` a moment in RFC 3339 (UTC), `profile` the
@@ -70,8 +67,7 @@ class Audit:
     undoes: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FileVersion:
+class FileVersion(NamedTuple):
     """A file at one time: SHA-256 digest and size of its bytes, and its attributes."""
 
     digest: str
@@ -79,8 +75,7 @@ class FileVersion:
     attributes: FileAttributes
 
 
-@dataclass(frozen=True, slots=True)
-class SavedFile:
+class SavedFile(NamedTuple):
     """One file of a change. None stands for "no such file".
 
     `path` is the real path in the root, `named` the path it was reached by (a symbolic link, or
@@ -96,8 +91,7 @@ class SavedFile:
     restored: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The record of a checkpoint. `root` is where the managed tree was on the machine."""
 
     checkpoint: str

@@ -7,8 +7,7 @@ are the ones that zipl accepted. Recovery may itself be cut short anywhere, and 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.place import Places
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 _REASON = "it was cut short"
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryReport:
+class RecoveryReport(NamedTuple):
     """An unfinished change that was rolled back: its checkpoint as it was found, and what was done."""
 
     checkpoint: Checkpoint

@@ -6,7 +6,7 @@ import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.checkpoint.journal import Journal, State
 from secboot.checkpoint.store import BEFORE
@@ -34,8 +34,7 @@ class BootRecord(StrEnum):
     """zipl may have been run on the new files, and there was no way to run it again here."""
 
 
-@dataclass(frozen=True, slots=True)
-class RollbackReport:
+class RollbackReport(NamedTuple):
     """What rolling a change back did."""
 
     files: UndoReport

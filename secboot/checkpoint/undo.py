@@ -19,10 +19,9 @@ what stood there. Running all of this again, after being killed anywhere in it, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.checkpoint.place import Place, Places, matches
 from secboot.machine.file_errors import ChangedError, FileError
@@ -46,8 +45,7 @@ class Conflict(StrEnum):
     """Put the old file in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class UndoReport:
+class UndoReport(NamedTuple):
     """What became of each file, by its path in the root."""
 
     restored: tuple[str, ...] = ()

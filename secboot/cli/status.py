@@ -124,8 +124,6 @@ def _last_stage(named: StageName | None, root: Path) -> Stage:
 
 def _assess(reference: str | None, root: Path, layout: str | None, *, wanted: bool) -> Status:
     """Read the machine and judge it; `wanted` is whether progress is."""
-    from dataclasses import replace
-
     from secboot.cli.planning import environment_of, is_running_system, unfinished_change
     from secboot.cli.progress import progress_shown
     from secboot.machine.discovery import discover
@@ -152,4 +150,4 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, wanted: bo
     left = unfinished_change(root, None)
     if left is None:
         return found
-    return replace(found, notices=(Notice("unfinished-change", left), *found.notices))
+    return found._replace(notices=(Notice("unfinished-change", left), *found.notices))

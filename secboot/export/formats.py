@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.export import coreos, image, install, management, sealed
 from secboot.export.names import ExportFormat
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from secboot.export.order import Exported, Order
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(NamedTuple):
     """How a format is written; `takes_line` tells whether it holds a whole parameter line."""
 
     write: Callable[[Order], Exported]

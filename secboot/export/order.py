@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import RefusedError
 from secboot.export.demand import Demand, demand_of
@@ -18,16 +17,14 @@ if TYPE_CHECKING:
     from secboot.profile.profile import Profile
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileSource:
+class ProfileSource(NamedTuple):
     """A file of which the profile is made: its path on the machine that will use it."""
 
     path: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """A profile to be written in some format.
 
     `sources` are the files that a machine needs for the profile beside those that come with
@@ -50,8 +47,7 @@ class Order:
         return f"secboot profile {self.profile.name}{about}"
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(NamedTuple):
     """The text, and `notes` that the format has no comments for: they go to the person."""
 
     text: str

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from secboot.formats.disk_pointer import POINTER_SIZE, DiskPointer, PointerForm, read_pointer
 
@@ -31,8 +32,7 @@ class ComponentType(IntEnum):
     SIGNATURE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(NamedTuple):
     """One part of a program; `load_address` means something for LOAD only.
 
     `segments` is the block in which its segment table begins.
@@ -43,8 +43,7 @@ class Component:
     load_address: int
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentTable:
+class SegmentTable(NamedTuple):
     """The blocks of one part. `start` is the first block of the table itself, in the file.
 
     `own` are the disk blocks that the table itself lies on, in the order of the file.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ULTRAVISOR_CALL = 158
 """The facility that a Secure Execution host needs; a guest in Secure Execution mode has it too."""
@@ -25,8 +25,7 @@ _MACHINE = re.compile(r"^processor \d+:.*\bmachine = ([0-9A-F]{4})", re.MULTILIN
 _VENDOR = re.compile(r"^vendor_id\s*:\s*IBM/S390\s*$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class CpuInfo:
+class CpuInfo(NamedTuple):
     """What the file says. `facilities` is None where the kernel does not list them (before 4.0)."""
 
     is_s390: bool

@@ -6,8 +6,7 @@ The prefix of a message can carry an id: ``prot_virt.f9efb6:`` on Ubuntu and SUS
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,8 +25,7 @@ _FAILED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class KernelMessages:
+class KernelMessages(NamedTuple):
     """The messages that matter. Sizes are in MiB.
 
     `complete` says that the log still holds the first message of this boot: only then does the

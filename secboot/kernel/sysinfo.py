@@ -6,8 +6,8 @@ Without a virtual machine's block it runs in a logical partition. ``VM00`` is th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 _LEVEL = re.compile(r"^VM(\d\d) Control Program:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
@@ -22,8 +22,7 @@ class Level(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class SysInfo:
+class SysInfo(NamedTuple):
     """`control_programs` are the hypervisors' names from the innermost outwards, without blanks."""
 
     control_programs: tuple[str, ...]

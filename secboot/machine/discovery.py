@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location, RefusedError
 from secboot.formats import ziplenv
@@ -43,8 +43,7 @@ HOST_KEYS = "/etc/se-hostkeys"
 _TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """What was found under a root; the input of every plan and report.
 
     `files` are those that a plan is made from; `derived` are by path the files that other programs
@@ -63,7 +62,7 @@ class Machine:
     parmfiles: Mapping[str, BootFile]
     seals: Mapping[str, Seal]
     boot_record: BootRecord
-    derived: Mapping[str, BootFile] = field(default_factory=dict)
+    derived: Mapping[str, BootFile] = MappingProxyType({})
     running_line: str | None = None
     host_keys: tuple[str, ...] = ()
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.machine.file_errors import FileError
 from secboot.machine.system_files import list_or_none, text_or_none
@@ -23,8 +22,7 @@ _BUS_ID = re.compile(r"/([0-9a-f]{1,2}\.[0-9a-f]\.[0-9a-f]{4})(?=/)")
 _MAX_DEPTH = 8
 
 
-@dataclass(frozen=True, slots=True)
-class IplSource:
+class IplSource(NamedTuple):
     """Where an IPL is from. `type` is ccw, eckd, fcp, nvme, nss; `device` a bus id or PCI function.
 
     `loadparm` is the operator's choice (a menu number, a site), stripped; `parm` the text that is

@@ -8,9 +8,8 @@ section; SUSE generates all entries from /etc/default/grub.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_cmdline import CommandLine
@@ -36,8 +35,7 @@ class Source(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class NewKernel:
+class NewKernel(NamedTuple):
     """What a new kernel inherits, and in words from where.
 
     `line` is that line where there is one for all kernels; it is None for the sections that stay

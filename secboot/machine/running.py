@@ -6,8 +6,7 @@ the caller knows whether the root is the running system; another tree's /proc is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.kernel.cpuinfo import CpuInfo
 from secboot.kernel.release import KernelRelease
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 _TRUE = {"1", "Y", "y"}
 
 
-@dataclass(frozen=True, slots=True)
-class RunningSystem:
+class RunningSystem(NamedTuple):
     """What can be seen of the running system; None means that it could not be read.
 
     `command_line` is /proc/cmdline without its newline. `capture` marks a kdump kernel.

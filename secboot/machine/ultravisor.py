@@ -6,8 +6,7 @@ missing `prot_virt_host` does not mean 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.machine.system_files import list_or_none, text_or_none
 from secboot.visible import visible
@@ -23,8 +22,7 @@ INDICATIONS_NOTE = (
 """What IBM's documentation says of the two files; it goes wherever they are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ultravisor:
+class Ultravisor(NamedTuple):
     """`present` is whether the directory is there at all: it takes facility 158 and a kernel for it.
 
     `host` and `guest` are the two indications, None where the kernel does not give them. `query`

@@ -7,9 +7,8 @@ the way: each key that is used is checked, and what is wrong is said of that mac
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from secboot.errors import ParseError
 from secboot.report.status_json import SCHEMA as STATUS
@@ -49,16 +48,14 @@ class Standing(StrEnum):
         return list(Standing).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(NamedTuple):
     """Why something is not as it should be, and what to do about it; empty where that is open."""
 
     why: str
     next_step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """A machine. `host` is what the report calls it, `file` where its document was.
 
     `stages` has a verdict for each stage up to which the document goes. `schema` is that of the
@@ -80,8 +77,7 @@ class Machine:
         return None if self.stages is None else self.stages.get(stage)
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
+class _Finding(NamedTuple):
     """A requirement at one stage; without a stage, something that is wrong with the machine."""
 
     stage: Stage | None
@@ -134,8 +130,7 @@ def _machine(document: object, base: Machine, last: Stage) -> Machine:
         step = f"secboot verify PROFILE --stage {last}"
         remarks.append(Remark(f"checked up to '{reach}' only", step))
     standing = {Verdict.MISSING: Standing.MISSING, Verdict.UNKNOWN: Standing.WARNING}
-    return replace(
-        base,
+    return base._replace(
         schema=schema,
         root=_member(document, "root", str),
         standing=standing.get(_worst(verdicts), Standing.MET),
@@ -165,7 +160,7 @@ def _of_status(document: object, base: Machine) -> tuple[Machine, list[_Finding]
     profile = _optional(document, "profile", dict)
     if profile is not None:
         name, role = (_member(profile, key, str) for key in ("name", "role"))
-        base = replace(base, profile=name, role=role)
+        base = base._replace(profile=name, role=role)
     return base, findings, Stage.EFFECTIVE
 
 
@@ -181,7 +176,7 @@ def _of_verify(document: object, base: Machine) -> tuple[Machine, list[_Finding]
         if stage not in list(Stage):
             raise ParseError(f"the check {name} belongs to no stage")
         findings.append(_Finding(Stage(stage), requirement, verdict, remarks))
-    base = replace(base, profile=_optional(document, "profile", str))
+    base = base._replace(profile=_optional(document, "profile", str))
     return base, findings, _one_of(Stage, document, "stage")
 
 
@@ -219,7 +214,7 @@ def _remarks(result: object, reason: str) -> tuple[Remark, ...]:
 
 
 def _for_profile(remark: Remark, profile: str | None) -> Remark:
-    return replace(remark, next_step=remark.next_step.replace("PROFILE", profile or "PROFILE"))
+    return remark._replace(next_step=remark.next_step.replace("PROFILE", profile or "PROFILE"))
 
 
 def _member(document: object, key: str, kind: type[_T]) -> _T:

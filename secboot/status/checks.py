@@ -6,9 +6,8 @@ after ``machine.``, for the rest. A check of one boot entry names it as its subj
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.status.model import Advice, Result, Stage, Status, Verdict
 
@@ -24,8 +23,7 @@ class Outcome(StrEnum):
     FAIL = "FAIL"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One check. `subject` is a boot entry's name, empty for the machine."""
 
     id: str

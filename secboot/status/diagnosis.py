@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
@@ -64,7 +63,7 @@ def advise_effective(requirement: Requirement, result: Result, running: RunningS
     elif isinstance(requirement, SwiotlbSizeRequirement):
         found = _no_buffer(running)
     causes = tuple(
-        each if each.why == NOT_BOOTED else replace(each, of_machine=True) for each in found
+        each if each.why == NOT_BOOTED else each._replace(of_machine=True) for each in found
     )
     return Result(result.stage, result.verdict, result.reason, causes)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from secboot.errors import Location
@@ -48,8 +47,7 @@ class Verdict(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """One likely cause of what is missing, and the next step; the likeliest comes first.
 
     `of_machine` marks what the machine lacks, whatever its boot files say.
@@ -60,8 +58,7 @@ class Advice:
     of_machine: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """Whether one requirement has reached one stage, and how that is known."""
 
     stage: Stage
@@ -70,8 +67,7 @@ class Result:
     advice: tuple[Advice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EntryResults:
+class EntryResults(NamedTuple):
     """A boot entry. `results` are one for each requirement, in the profile's order.
 
     `note` says why an entry is left out, in which case there are no results. `recorded` is the
@@ -90,8 +86,7 @@ class EntryResults:
     installed: tuple[Result, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RequirementResults:
+class RequirementResults(NamedTuple):
     """One requirement: the stages of the whole machine, the entries' taken together."""
 
     name: str
@@ -103,8 +98,7 @@ class RequirementResults:
         return next(result for result in self.stages if result.stage is stage)
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """Something that is not a stage but should be known; `code` is stable."""
 
     code: str
@@ -112,8 +106,7 @@ class Notice:
     next_step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """All of it. `running` is None for a tree that is not the running system.
 
     Without a profile there are no requirements, and the entries have no results.

@@ -10,8 +10,7 @@ replace all when it begins with ``=``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.formats.kernel_cmdline import BLANKS
 from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 _MENU_NUMBER = re.compile(r"(?:^|[ \t])BOOT_IMAGE=(\d+)(?=[ \t]|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownLine:
+class KnownLine(NamedTuple):
     """A line that could have been IPLed: ``text`` as written, `source` in words."""
 
     source: str

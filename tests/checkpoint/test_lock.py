@@ -6,7 +6,6 @@ import os
 import subprocess
 import threading
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,7 +109,7 @@ def test_the_lock_of_nobody_knows_whom(tmp_path: Path, content: bytes) -> None:
 
 def test_terminal_escapes_in_the_lock_are_not_shown_raw(tmp_path: Path) -> None:
     with Root(tmp_path) as root, take(root):
-        owner = replace(Owner.current(), host="\x1b[2J", since="\n")
+        owner = Owner.current()._replace(host="\x1b[2J", since="\n")
         (tmp_path / "lock").write_bytes(owner.to_bytes())
         with pytest.raises(LockedError) as caught:
             take(root)
@@ -135,7 +134,7 @@ def test_a_lock_file_left_by_a_dead_process(
         raise OSError(errno.EOPNOTSUPP, "not supported")
 
     monkeypatch.setattr(fcntl, "flock", refused)
-    owner = replace(Owner.current(), **change)  # type: ignore[arg-type]
+    owner = Owner.current()._replace(**change)  # type: ignore[arg-type]
     (tmp_path / "lock.owner").write_bytes(owner.to_bytes())
 
     with Root(tmp_path) as root:

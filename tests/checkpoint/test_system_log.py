@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import syslog
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.journal import JournalEntry, State
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def example(path: str = "/etc/zipl.conf", profile: str = "host") -> Checkpoint:
     name = ".secboot-0123456789abcdef.tmp"
     file = SavedFile(path, path, None, None, name, name)
-    record = Record("7", "/", replace(audit(), profile=profile), (file,))
+    record = Record("7", "/", audit()._replace(profile=profile), (file,))
     return Checkpoint(record, (JournalEntry(State.DONE, "2026-11-23T14:00:00Z"),), "/x/7")
 
 
