@@ -36,10 +36,11 @@ def machineconfig(order: Order) -> Exported:
 
 
 def butane(order: Order) -> Exported:
-    """``kernel_arguments.should_exist`` (Butane, Fedora CoreOS specification v1.5.0).
+    """``kernel_arguments.should_exist`` (Butane, Fedora CoreOS specification v1.4.0).
 
-    Ignition removes an argument by its whole text only (``should_not_exist``), so a profile that
-    wants a parameter gone with whatever value can't be written.
+    1.4.0 is the first version that has it, so every Butane that can do it takes the text. Ignition
+    removes an argument by its whole text only (``should_not_exist``), so a profile that wants a
+    parameter gone with whatever value can't be written.
     """
     words = words_to_add(order, "Ignition, which removes an argument by its whole text only:")
     notes = [order.title(), *losses(order)]
@@ -50,7 +51,7 @@ def butane(order: Order) -> Exported:
         )
     listed = "".join(f"    - {quoted(word)}\n" for word in words)
     return Exported(
-        f"{comments(notes)}variant: fcos\nversion: 1.5.0\n"
+        f"{comments(notes)}variant: fcos\nversion: 1.4.0\n"
         f"kernel_arguments:\n  should_exist:\n{listed}"
     )
 

@@ -66,6 +66,8 @@ class Demand:
 
 
 def demand_of(requirement: Requirement) -> Demand:
-    """Return the demand of one requirement."""
+    """Return the demand of one requirement; a word that it has twice is wanted once."""
     met = requirement.fulfil(_EMPTY)
-    return Demand(requirement, tuple(parameter.text for parameter in met.parameters))
+    # Ignition refuses a list with the same argument twice.
+    words = dict.fromkeys(parameter.text for parameter in met.parameters)
+    return Demand(requirement, tuple(words))

@@ -21,6 +21,11 @@ from secboot.visible import visible
 _ADJOINING_DASH = re.compile(r"-(?=-)")
 """Two dashes may not stand inside an XML comment."""
 
+_NOT_FOR_MKOSI = re.compile(r"[\"'\\%#]|(?<!\S)!")
+"""mkosi begins a comment at any ``#`` and expands ``%`` (27.1, config.py: parse_ini,
+expand_specifiers); 14 takes ``!WORD`` for an order to remove that word, and honours quotes, which
+27.1 does not."""
+
 
 def bootc(order: Order) -> Exported:
     """A file for ``/usr/lib/bootc/kargs.d`` (bootc, docs/src/building/kernel-arguments.md)."""
@@ -44,7 +49,10 @@ def osbuild(order: Order) -> Exported:
 
 
 def kiwi(order: Order) -> Exported:
-    """The attribute ``kernelcmdline`` of kiwi's ``<type>`` (kiwi schema, k.type.attlist)."""
+    """The attribute ``kernelcmdline`` of kiwi's ``<type>`` (kiwi schema, k.type.attlist).
+
+    The schema allows it for the image types oem, iso, pxe, kis and enclave.
+    """
     notes = [
         order.title(),
         "Add the attribute to the <type> element of the image description.",
@@ -55,12 +63,15 @@ def kiwi(order: Order) -> Exported:
 
 
 def mkosi(order: Order) -> Exported:
-    """``KernelCommandLine=`` in a drop-in for ``mkosi.conf.d`` (mkosi(1))."""
+    """``KernelCommandLine=`` in a drop-in for ``mkosi.conf.d`` (mkosi(1)).
+
+    mkosi 17.1 and older know no ``Architecture=`` in ``[Match]``; 14 takes it for a setting.
+    """
     line = _line(order, "mkosi")
-    awkward = next((each for each in "\"'\\%" if each in line), None)
-    if awkward is not None:
+    if awkward := _NOT_FOR_MKOSI.search(line):
         raise RefusedError(
-            f"a parameter has {awkward}, and versions of mkosi differ in how they read that",
+            f"a parameter has {awkward[0]}, which mkosi or one of its versions reads as"
+            " something else",
             hint="put such a parameter into mkosi.conf by hand",
         )
     head = comments(
@@ -81,5 +92,11 @@ def _line(order: Order, tool: str) -> str:
         raise RefusedError(
             f"there is nothing to tell {tool}: an image has no parameters but those it is given",
             hint="give the line to start from with --line",
+        )
+    if not line.isprintable():
+        control = next(each for each in line if not each.isprintable())
+        raise RefusedError(
+            f"the line has {visible(control)} in it, and {tool} takes one line of plain text",
+            hint="separate the parameters by blanks",
         )
     return line

@@ -13,9 +13,12 @@ from secboot.export.order import (
     words_to_add,
 )
 from secboot.profile.profile import Role
+from secboot.zipl.files import LEGACY_PARAMETER_LIMIT
 
 MAX_BYTES = 4095
-"""pvimg refuses a longer command line: it has 4096 bytes with the NUL behind it."""
+"""Bytes of a parmfile that pvimg takes, a newline at its end among them: with the NUL that it puts
+behind them it is as long as the kernel image allows (s390-tools, rust/pvimg, se_img_comps:
+cmdline.rs and kernel.rs), 4096 for all kernels since 5.16."""
 
 
 def pvimg(order: Order) -> Exported:
@@ -26,15 +29,24 @@ def pvimg(order: Order) -> Exported:
         raise RefusedError(
             "the parmfile would be empty", hint="give the line to start from with --line"
         )
-    if len(line) > MAX_BYTES:
-        raise RefusedError(f"the line has {len(line)} bytes, and pvimg takes {MAX_BYTES}")
+    text = f"{line}\n"
+    size = len(text)  # in bytes: a line of more than ASCII has been refused
+    if size > MAX_BYTES:
+        raise RefusedError(
+            f"the parmfile would have {size} bytes with its newline, and pvimg takes {MAX_BYTES}"
+        )
     notes = []
+    if size >= LEGACY_PARAMETER_LIMIT:
+        notes.append(
+            f"the parmfile has {size} bytes: kernels before 5.16 take"
+            f" {LEGACY_PARAMETER_LIMIT - 1}, and pvimg refuses it for them"
+        )
     if not order.line:
         notes.append(
             "this is the whole parameter line of the image: give what else belongs there"
             " with --line, root= for instance"
         )
-    return Exported(line + "\n", tuple(notes))
+    return Exported(text, tuple(notes))
 
 
 def pvics(order: Order) -> Exported:

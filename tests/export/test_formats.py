@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pykickstart.parser import KickstartParser
-from pykickstart.version import makeVersion
+from pykickstart.version import makeVersion, versionMap
 from ruamel.yaml import YAML
 
 from secboot.errors import RefusedError
@@ -63,8 +63,14 @@ def yaml(text: str) -> Any:  # noqa: ANN401 - whatever the document holds
     return YAML(typ="safe", pure=True).load(text)
 
 
-def kickstart(text: str) -> Any:  # noqa: ANN401 - pykickstart has no types
-    parser = KickstartParser(makeVersion("RHEL9"))
+RELEASES = tuple(
+    name for name, number in versionMap.items() if name != "DEVEL" and number >= versionMap["RHEL7"]
+)
+"""RHEL 7 and every Fedora and RHEL after it: each has a Kickstart language of its own."""
+
+
+def kickstart(text: str, release: str = "RHEL9") -> Any:  # noqa: ANN401 - pykickstart has no types
+    parser = KickstartParser(makeVersion(release))
     parser.readKickstartFromString(text)
     return parser.handler
 
@@ -153,6 +159,17 @@ def test_parameters_arrive(form: ExportFormat) -> None:
     assert READERS[form](text_of(form, site())) == " ".join(SITE_WORDS)
 
 
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_release_reads_kickstart_alike(release: str) -> None:
+    handler = kickstart(text_of(ExportFormat.KICKSTART, site()), release)
+    assert handler.bootloader.appendLine == " ".join(SITE_WORDS)
+
+    (script,) = kickstart(text_of(ExportFormat.KICKSTART_POST, site()), release).scripts
+    assert script.inChroot
+    assert script.errorOnFail
+    assert script.script.endswith("secboot apply site\n")
+
+
 @pytest.mark.parametrize("form", ADDING)
 @settings(deadline=None, max_examples=40)
 @given(order=MADE_ORDERS)
@@ -233,15 +250,18 @@ def test_an_empty_line_is_refused(form: ExportFormat) -> None:
 def test_pvimg_says_that_its_line_is_whole_and_bounded() -> None:
     assert WRITERS[ExportFormat.PVIMG].write(shipped("guest")).notes
     assert not WRITERS[ExportFormat.PVIMG].write(shipped("guest", "root=/dev/vda1")).notes
-    longest = "x" * (4095 - len(" swiotlb=262144"))
-    assert len(text_of(ExportFormat.PVIMG, shipped("guest", longest))) == 4096
-    with pytest.raises(RefusedError, match="4096 bytes"):
+    longest = "x" * (4095 - len(" swiotlb=262144\n"))
+    assert len(text_of(ExportFormat.PVIMG, shipped("guest", longest))) == 4095
+    with pytest.raises(RefusedError, match="4096 bytes with its newline"):
         text_of(ExportFormat.PVIMG, shipped("guest", longest + "x"))
 
 
-def test_mkosi_refuses_what_its_versions_read_differently() -> None:
-    with pytest.raises(RefusedError, match="versions of mkosi differ"):
-        text_of(ExportFormat.MKOSI, site())
+def test_pvimg_says_what_kernels_before_5_16_do_not_take() -> None:
+    longest = "x" * (895 - len(" swiotlb=262144\n"))
+
+    assert not WRITERS[ExportFormat.PVIMG].write(shipped("guest", longest)).notes
+    (note,) = WRITERS[ExportFormat.PVIMG].write(shipped("guest", longest + "x")).notes
+    assert note.startswith("the parmfile has 896 bytes: kernels before 5.16 take 895")
 
 
 @pytest.mark.parametrize(
@@ -373,6 +393,12 @@ def test_every_format_is_tested_here() -> None:
     tested = {*ADDING, *RUNNING_SECBOOT, *WHOLE_LINE, ExportFormat.GRUBBY}
 
     assert tested == set(ExportFormat) == set(WRITERS)
+
+
+def test_a_word_is_asked_for_once() -> None:
+    order = from_text("version: 1\nparameters: {console: [hvc0, ttysclp0, hvc0]}\n")
+
+    assert [demand.words for demand in order.demands] == [("console=hvc0", "console=ttysclp0")]
 
 
 def test_demands_know_what_they_remove() -> None:

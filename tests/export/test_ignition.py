@@ -1,0 +1,90 @@
+"""What Ignition says of the kernel arguments of the Butane text.
+
+Butane translates its text into Ignition's configuration, and there is no package of it to ask.
+For ``kernel_arguments`` its specification names the same lists in another spelling, so the test
+spells them as Ignition does, and the real ``ignition-validate`` judges them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from ruamel.yaml import YAML
+
+from secboot.export.formats import WRITERS
+from secboot.export.names import ExportFormat
+from secboot.export.order import Order
+from tests.export.orders import MADE_ORDERS, from_text, shipped, site
+from tests.packaging.programs import require, run
+
+IGNITION = {"1.4.0": "3.3.0"}
+"""The version of Ignition's configuration that each one of Butane's is translated to."""
+
+
+def translated(text: str) -> dict[str, object]:
+    document = YAML(typ="safe", pure=True).load(text)
+    assert document.keys() == {"variant", "version", "kernel_arguments"}
+    assert document["kernel_arguments"].keys() == {"should_exist"}
+    return {
+        "ignition": {"version": IGNITION[document["version"]]},
+        "kernelArguments": {"shouldExist": document["kernel_arguments"]["should_exist"]},
+    }
+
+
+def complaints(configuration: dict[str, object], directory: Path) -> str:
+    """All that ignition-validate says; it warns of keys that it does not know and goes on."""
+    path = directory / "config.ign"
+    path.write_text(json.dumps(configuration))
+    done = run(require("ignition-validate"), path)
+    said = done.stdout + done.stderr
+    assert said or done.returncode == 0
+    return said
+
+
+def exported(order: Order) -> str:
+    return WRITERS[ExportFormat.BUTANE].write(order).text
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        shipped("guest"),
+        shipped("host"),
+        site(),
+        from_text("version: 1\nparameters: {console: [hvc0, ttysclp0, hvc0]}\n"),
+    ],
+)
+def test_ignition_takes_the_arguments(order: Order, tmp_path: Path) -> None:
+    assert complaints(translated(exported(order)), tmp_path) == ""
+
+
+@settings(
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(order=MADE_ORDERS)
+def test_ignition_takes_any_value(order: Order, tmp_path: Path) -> None:
+    assert complaints(translated(exported(order)), tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"shouldExist": ["a=1", "a=1"]}, "duplicate entry"),
+        ({"shouldexist": ["a=1"]}, "Unused key"),
+        ({"shouldExist": "a=1"}, "json"),
+    ],
+)
+def test_ignition_does_judge(wrong: dict[str, object], complaint: str, tmp_path: Path) -> None:
+    configuration = {"ignition": {"version": "3.3.0"}, "kernelArguments": wrong}
+
+    assert complaint in complaints(configuration, tmp_path)
+
+
+def test_the_version_is_the_first_that_has_kernel_arguments(tmp_path: Path) -> None:
+    configuration = translated(exported(shipped("guest")))
+    older = {**configuration, "ignition": {"version": "3.2.0"}}
+
+    assert "Unused key kernelArguments" in complaints(older, tmp_path)

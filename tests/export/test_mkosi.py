@@ -1,0 +1,93 @@
+"""What the real mkosi reads in the drop-in, in the newest version that Debian has and in 14."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secboot.errors import RefusedError
+from secboot.export.formats import WRITERS
+from secboot.export.names import ExportFormat
+from secboot.export.order import Order
+from tests.export import real_mkosi
+from tests.export.orders import from_text, shipped, site
+
+LINES = (
+    "root=/dev/vda1 swiotlb=512M quiet",
+    "root=UUID=4c5e7a3e-0001 rd.dasd=0.0.0120,eckd rd.zfcp=0.0.1900,0x5005,0x4010 console=ttysclp0",
+    "  root=/dev/vda1   ro  crashkernel=512M-:192M  ",
+    "a=$HOME b=`id` c=[x] d=*? e=<f> g=~ h=(i) j=k;l m=a!b n=& o={p} q=^ r=| --  init-word",
+    "systemd.unit=multi-user.target fips=1 [Content] Packages=x @include",
+)
+
+
+def drop_in(order: Order) -> str:
+    return WRITERS[ExportFormat.MKOSI].write(order).text
+
+
+@pytest.fixture(params=["newest", "oldest"])
+def mkosi(request: pytest.FixtureRequest) -> real_mkosi.Mkosi:
+    return real_mkosi.newest() if request.param == "newest" else real_mkosi.oldest()
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_word_arrives(mkosi: real_mkosi.Mkosi, line: str, tmp_path: Path) -> None:
+    expected = [word for word in line.split() if not word.startswith("swiotlb=")]
+
+    words = mkosi.command_line(drop_in(shipped("guest", line)), tmp_path)
+
+    assert "swiotlb=262144" in words
+    assert [word for word in words if word != "swiotlb=262144"] == expected
+
+
+def test_a_profile_without_a_line_arrives(mkosi: real_mkosi.Mkosi, tmp_path: Path) -> None:
+    order = from_text(
+        "version: 1\nparameters: {swiotlb: 1 GiB, console: [ttysclp0, hvc0], loglevel: 3}\n"
+    )
+
+    words = mkosi.command_line(drop_in(order), tmp_path)
+
+    assert words == ["swiotlb=524288", "console=ttysclp0", "console=hvc0", "loglevel=3"]
+
+
+def test_a_description_stays_a_comment(mkosi: real_mkosi.Mkosi, tmp_path: Path) -> None:
+    order = from_text(
+        "version: 1\ndescription: '[Content] KernelCommandLine=y # %i'\n"
+        "parameters: {swiotlb: 512 MiB}\n"
+    )
+
+    assert mkosi.command_line(drop_in(order), tmp_path) == ["swiotlb=262144"]
+
+
+def test_it_is_for_s390x_only(tmp_path: Path) -> None:
+    text = drop_in(shipped("guest"))
+
+    assert real_mkosi.newest().command_line(text, tmp_path, "s390x") == ["swiotlb=262144"]
+    assert real_mkosi.newest().command_line(text, tmp_path, "x86-64") == []
+
+
+@pytest.mark.parametrize("word", ["a=#1", "#a", "a=50%", "a=%i", "!quiet", 'note="two  words"'])
+def test_what_some_version_reads_differently_is_refused(word: str, tmp_path: Path) -> None:
+    line = f"quiet {word} last"
+    with pytest.raises(RefusedError, match="reads as something else"):
+        drop_in(shipped("guest", line))
+
+    # And with reason: one of them makes something else of it.
+    text = drop_in(shipped("guest", "PLACE")).replace("PLACE", line)
+    read = [
+        " ".join(version.command_line(text, tmp_path))
+        for version in (real_mkosi.newest(), real_mkosi.oldest())
+    ]
+    assert any(each != f"{line} swiotlb=262144" for each in read), read
+
+
+def test_a_value_of_a_profile_is_refused_too() -> None:
+    with pytest.raises(RefusedError, match='has ", which mkosi'):
+        drop_in(site())
+
+
+@pytest.mark.parametrize("control", ["\n", "\t", "\x1b", "\x1c"])
+def test_a_line_of_more_than_plain_text_is_refused(control: str) -> None:
+    with pytest.raises(RefusedError, match="takes one line of plain text"):
+        drop_in(shipped("guest", f"root=/dev/vda1{control}quiet"))
