@@ -1,0 +1,145 @@
+"""What the real kiwi reads: its schema, its description, the boot entry that it writes for zipl."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secboot.errors import RefusedError
+from secboot.export.formats import WRITERS
+from secboot.export.names import ExportFormat
+from secboot.export.order import Order, whole_line
+from secboot.formats.bls_entry import BlsEntry
+from secboot.formats.kernel_cmdline import CommandLine
+from tests.export.orders import MADE_ORDERS, from_text, shipped, site
+
+DESCRIPTION = """\
+<?xml version="1.0" encoding="utf-8"?>
+<image schemaversion="{version}" name="guest">
+  <description type="system">
+    <author>secboot</author><contact>root@localhost</contact>
+    <specification>A guest in IBM Secure Execution mode</specification>
+  </description>
+  <preferences>
+    <version>1.0.0</version>
+    <packagemanager>zypper</packagemanager>
+    {elements}
+  </preferences>
+  <repository><source path="obs://project/repository"/></repository>
+  <packages type="image"><package name="s390-tools"/></packages>
+  <packages type="bootstrap"><package name="filesystem"/></packages>
+</image>
+"""
+VERSIONS = ("7.5", "8.0")
+"""Of the schema, as kiwi 9 and kiwi 10 have it; kiwi converts what is older than its own."""
+
+IMAGES = ("oem", "iso", "pxe", "kis")
+
+AWKWARD = (
+    "root=/dev/vda1 swiotlb=262144",
+    "a='x' b=\"two  words\" c=<&> d=%i e=${bootpath} f=#g h=--> i=\\n j=]]> k=&amp;",
+    "root=/dev/vda1 ro -- init-word",
+    "  edges   inside",
+)
+
+
+def exported(order: Order) -> str:
+    return WRITERS[ExportFormat.KIWI].write(order).text
+
+
+def described(fragment: str, *, image: str = "oem", version: str = VERSIONS[-1]) -> str:
+    """An image description with the attribute merged into its type, as a person would do it."""
+    loader = '><bootloader name="zipl"/></type>' if image == "oem" else "/>"
+    elements, merged = re.subn(
+        r"^<type (.*)/>$",
+        lambda found: f'<type image="{image}" filesystem="ext4" {found[1]}{loader}',
+        fragment,
+        flags=re.MULTILINE,
+    )
+    assert merged == 1
+    return DESCRIPTION.format(elements=elements, version=version)
+
+
+def ask(*descriptions: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("ask_kiwi.py")],
+        input=json.dumps(descriptions), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_description_with_the_attribute_is_valid(version: str) -> None:
+    fragment = exported(site("root=/dev/vda1 quiet"))
+
+    answers = ask(*(described(fragment, image=each, version=version) for each in IMAGES))
+
+    assert [each.get("line") for each in answers] == len(IMAGES) * [
+        'root=/dev/vda1 quiet swiotlb=524288 console=ttysclp0 console=hvc0 loglevel=3 note="two words"'
+    ]
+
+
+def test_the_schema_is_asked() -> None:
+    fragment = exported(shipped("guest"))
+    misspelt = fragment.replace("kernelcmdline=", "kernelcommandline=")
+
+    # A container has no kernel, and a Schematron rule of kiwi's says so.
+    answers = ask(described(fragment, image="docker"), described(misspelt), described(fragment))
+
+    assert ["refused" in each for each in answers] == [True, True, False]
+
+
+def test_the_line_is_in_the_boot_entry_that_kiwi_writes() -> None:
+    orders = [shipped("guest", line) for line in AWKWARD]
+
+    answers = ask(*(described(exported(order)) for order in orders))
+
+    for order, found in zip(orders, answers, strict=True):
+        entry = BlsEntry.parse(found["entry"])
+        line = whole_line(order).strip()
+        # kiwi adds the root device where the line names none.
+        assert entry.options == (line if "root=" in line else f"{line} root=UUID=")
+        read = CommandLine.parse(entry.options)
+        assert all(each.judge(read).met for each in order.profile.requirements)
+
+
+@settings(deadline=None, max_examples=2)
+@given(
+    st.lists(
+        st.tuples(MADE_ORDERS, st.text(st.sampled_from("ab= <>&'-$%#!]"), max_size=20)),
+        min_size=10,
+        max_size=10,
+    )
+)
+def test_any_line_arrives_byte_for_byte(made: list[tuple[Order, str]]) -> None:
+    orders = [Order(order.profile, line=line) for order, line in made]
+
+    answers = ask(*(described(exported(order)) for order in orders))
+
+    assert [each["line"] for each in answers] == [whole_line(order) for order in orders]
+
+
+def test_a_description_of_the_profile_stays_a_comment() -> None:
+    order = from_text(
+        "version: 1\ndescription: '--> <type kernelcmdline=\"x\"/> ---'\n"
+        "parameters: {swiotlb: 512 MiB}\n"
+    )
+
+    (found,) = ask(described(exported(order)))
+
+    assert found["line"] == "swiotlb=262144"
+
+
+@pytest.mark.parametrize("control", ["\n", "\t", "\x01"])
+def test_a_line_of_more_than_plain_text_is_refused(control: str) -> None:
+    with pytest.raises(RefusedError, match="takes one line of plain text"):
+        exported(shipped("guest", f"root=/dev/vda1{control}quiet"))
