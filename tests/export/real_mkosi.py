@@ -1,8 +1,4 @@
-"""Versions of the real mkosi, from Debian's packages, which ``tests/export/setup`` unpacks.
-
-mkosi is Python only, and what reads its configuration needs none of the programs that the package
-depends on. So the packages are unpacked and not installed, and several versions can be asked.
-"""
+"""The real mkosi: the newest that can be had, and Debian 12's, which reads otherwise."""
 
 from __future__ import annotations
 
@@ -10,19 +6,15 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from tests.s390x.cache import cache_directory
-from tests.s390x.testbed import unavailable
+from tests.export import unpacked
 
 OLDEST: Final = "14"
 """Debian 12's. It knows no ``[Match]`` and puts words of its own in front of the line."""
 
 OWN_WORDS: Final = ("rhgb", "selinux=0", "audit=0")
-
-_PACKAGE = "usr/lib/python3/dist-packages"
 
 _ASK_OLDEST = """\
 import json, mkosi, sys
@@ -33,10 +25,10 @@ print(json.dumps(found.kernel_command_line))
 
 @dataclass(frozen=True, slots=True)
 class Mkosi:
-    """One version, unpacked."""
+    """One version, with the directory that its modules are in."""
 
     version: str
-    directory: Path
+    modules: Path
 
     def command_line(self, drop_in: str, work: Path, architecture: str = "s390x") -> list[str]:
         """The words of the kernel command line that it reads, for an image of an architecture.
@@ -49,9 +41,8 @@ class Mkosi:
             words = json.loads(self._run(work, "-c", _ASK_OLDEST, architecture))
             assert tuple(words[:3]) == OWN_WORDS
             return list(words[3:])
-        summary = self._run(
-            work, "-m", "mkosi", "--json", "--architecture", architecture, "summary"
-        )
+        options = ("--json", "--architecture", architecture)
+        summary = self._run(work, "-m", "mkosi", *options, "summary")
         image: dict[str, Any] = json.loads(summary)["Images"][-1]
         return list(image["KernelCommandLine"])
 
@@ -59,7 +50,7 @@ class Mkosi:
         done = subprocess.run(
             [sys.executable, *words],
             cwd=work,
-            env={"PYTHONPATH": str(self.directory / _PACKAGE), "PATH": "/usr/bin:/bin"},
+            env={"PYTHONPATH": str(self.modules), "PATH": "/usr/bin:/bin"},
             capture_output=True,
             text=True,
             check=False,
@@ -68,24 +59,11 @@ class Mkosi:
         return done.stdout
 
 
-@cache
-def unpacked() -> dict[str, Mkosi]:
-    """Every version that is there."""
-    found = sorted(cache_directory().glob("mkosi-*"))
-    versions = [Mkosi(path.name.removeprefix("mkosi-"), path) for path in found]
-    return {each.version: each for each in versions}
-
-
 def oldest() -> Mkosi:
     """The one whose reading differs most from today's."""
-    if OLDEST not in unpacked():
-        unavailable(f"mkosi {OLDEST} is not there; run tests/export/setup")
-    return unpacked()[OLDEST]
+    return Mkosi(OLDEST, unpacked.require("mkosi", OLDEST))
 
 
 def newest() -> Mkosi:
-    """The newest version: one that knows ``[Match]``."""
-    newer = [each for each in unpacked().values() if each.version != OLDEST]
-    if not newer:
-        unavailable(f"no mkosi newer than {OLDEST} is there; run tests/export/setup")
-    return max(newer, key=lambda each: tuple(map(int, each.version.split("."))))
+    """The newest one, which knows ``[Match]``."""
+    return Mkosi(*unpacked.require_newer("mkosi", OLDEST))

@@ -35,7 +35,6 @@ from tests.export.orders import (
     shipped,
     site,
 )
-from tests.packaging.programs import require, run
 
 ADDING = (
     ExportFormat.BOOTC,
@@ -299,17 +298,6 @@ def test_grubby_takes_the_default_entry() -> None:
     order = from_text("version: 1\nparameters: {loglevel: 3}\nentries: default\n")
 
     assert "--update-kernel=DEFAULT " in text_of(ExportFormat.GRUBBY, order)
-
-
-def test_cloud_init_accepts_its_user_data(tmp_path: Path) -> None:
-    for number, order in enumerate((shipped("guest"), site(), shipped("host-off"))):
-        data = tmp_path / f"user-data-{number}"
-        data.write_text(text_of(ExportFormat.CLOUD_INIT, order))
-
-        done = run(require("cloud-init"), "schema", "--config-file", data)
-
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "Valid" in done.stdout + done.stderr
 
 
 def test_cloud_init_writes_the_profile_and_applies_it() -> None:
