@@ -31,6 +31,8 @@ INTERVAL = 0.1
 _ERASE = "\r\x1b[K"
 """To the first column; erase to the end of the line (EL of ECMA-48)."""
 _COLUMNS = 80
+_MARGIN = 3
+"""Columns that stay free: some terminals wrap in the last one, and two are for ^C."""
 
 
 class Surface(Protocol):
@@ -126,8 +128,7 @@ class ProgressLine:
                 return
             step, done, total, program, since = doing
             text = progress_text(step, done, total, program, int(now - since))
-            # In the last column some terminals wrap.
-            line = f"secboot: {text}"[: self._surface.columns - 1]
+            line = f"secboot: {text}"[: max(self._surface.columns - _MARGIN, 0)]
             if line != self._shown and self._surface.write(f"\r{line}\x1b[K"):
                 self._shown = line
 

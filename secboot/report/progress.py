@@ -12,8 +12,8 @@ _WORDS = {
     Step.PLANNING: ("making", "plan"),
     Step.ASSESSING: ("assessing", "boot entries"),
     Step.COPYING: ("copying", "boot entries for zipl to check"),
-    Step.SAVING: ("saving", "old files"),
-    Step.WRITING: ("writing", "new files"),
+    Step.SAVING: ("saving", "files as they are"),
+    Step.WRITING: ("writing", "files"),
     Step.REPLACING: ("replacing", "files"),
     Step.RESTORING: ("putting back", "old files"),
     Step.TIDYING: ("removing", "temporary files"),
@@ -21,7 +21,7 @@ _WORDS = {
 
 
 def progress_text(step: Step, done: int, total: int, program: str, seconds: int) -> str:
-    """Return one clause, as "writing 3,120 of 10,000 new files" or "running zipl, 7 s".
+    """Return one clause, as "writing 3,120 of 10,000 files" or "running zipl, 7 s".
 
     `seconds` is how long the step has taken; it is told of those that do not count.
     """

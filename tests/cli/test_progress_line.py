@@ -1,0 +1,216 @@
+"""The line itself: when it appears, what it says, how it goes; with a clock that stands still."""
+
+from __future__ import annotations
+
+import os
+import termios
+from dataclasses import dataclass, field
+
+import pytest
+
+from secboot.cli.progress_line import DELAY, ProgressLine, Screen
+from secboot.progress import Step
+from tests.terminal import screen, terminal
+
+
+@dataclass
+class Paper:
+    """A surface that keeps all that is written to it, and a clock."""
+
+    columns: int = 80
+    ready: bool = True
+    now: float = 100.0
+    written: list[str] = field(default_factory=list)
+
+    def write(self, text: str, *, must: bool = False) -> bool:
+        if must or self.ready:
+            self.written.append(text)
+        return must or self.ready
+
+    def line(self) -> ProgressLine:
+        return ProgressLine(self, lambda: self.now)
+
+    @property
+    def shown(self) -> list[str]:
+        return screen("".join(self.written))
+
+
+def test_nothing_is_shown_before_a_second_has_passed() -> None:
+    paper = Paper()
+    line = paper.line()
+    line.step(Step.READING, 5, 10)
+
+    paper.now += DELAY - 0.01
+    line.update()
+    assert paper.written == []
+
+    paper.now += 0.02
+    line.update()
+    assert paper.shown == ["secboot: reading 5 of 10 boot entries"]
+
+
+def test_nothing_is_shown_while_nothing_is_told() -> None:
+    paper = Paper()
+    line = paper.line()
+
+    paper.now += 60
+    line.update()
+
+    assert paper.written == []
+
+
+def test_the_line_is_written_anew_only_when_it_says_something_new() -> None:
+    paper = Paper(now=0)
+    line = paper.line()
+    paper.now = DELAY
+    line.step(Step.WRITING, 1_500, 3_000)
+    line.update()
+    line.update()
+    assert len(paper.written) == 1
+
+    line.step(Step.WRITING, 1_501, 3_000)
+    line.update()
+    assert len(paper.written) == 2
+    assert paper.shown == ["secboot: writing 1,501 of 3,000 files"]
+
+
+def test_a_shorter_line_leaves_nothing_of_a_longer_one() -> None:
+    paper = Paper(now=0)
+    line = paper.line()
+    paper.now = DELAY
+    line.step(Step.COPYING, 10_000, 10_000)
+    line.update()
+    line.step(Step.RUNNING, program="zipl")
+    line.update()
+
+    assert paper.shown == ["secboot: running zipl"]
+
+
+def test_seconds_are_those_of_the_step_and_begin_anew_with_the_next() -> None:
+    paper = Paper(now=0)
+    line = paper.line()
+    said = []
+    for program in ("grub2-mkconfig", "grub2-zipl-setup"):
+        line.step(Step.RUNNING, program=program)
+        for _ in range(3):
+            paper.now += 1
+            line.update()
+            said += paper.shown
+
+    assert said == [
+        "secboot: running grub2-mkconfig, 1 s",
+        "secboot: running grub2-mkconfig, 2 s",
+        "secboot: running grub2-mkconfig, 3 s",
+        "secboot: running grub2-zipl-setup, 1 s",
+        "secboot: running grub2-zipl-setup, 2 s",
+        "secboot: running grub2-zipl-setup, 3 s",
+    ]
+
+
+def test_a_step_that_is_told_again_goes_on_counting_its_seconds() -> None:
+    paper = Paper(now=0)
+    line = paper.line()
+    line.step(Step.PLANNING)
+    paper.now = 5
+    line.step(Step.PLANNING)
+    line.update()
+
+    assert paper.shown == ["secboot: making the plan, 5 s"]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 10, 20, 38, 40])
+def test_the_line_is_cut_so_that_it_and_what_a_key_echoes_fit_the_terminal(columns: int) -> None:
+    paper = Paper(columns=columns, now=0)
+    line = paper.line()
+    paper.now = DELAY
+    line.step(Step.WRITING, 1_500, 3_000)
+    line.update()
+
+    whole = "secboot: writing 1,500 of 3,000 files"
+    assert paper.shown == ([whole[: columns - 3].rstrip()] if columns > 3 else [])
+
+
+def test_what_is_printed_meanwhile_stands_on_a_line_of_its_own_and_the_line_comes_back() -> None:
+    paper = Paper(now=0)
+    line = paper.line()
+    paper.now = DELAY
+    line.step(Step.RUNNING, program="zipl")
+    line.update()
+
+    with line.hidden():
+        assert paper.shown == []
+        paper.write("a notice\n")
+        with line.hidden():  # as a signal's handler would, in the middle of it
+            paper.write("another\n")
+    line.update()
+
+    assert paper.shown == ["a notice", "another", "secboot: running zipl"]
+
+
+def test_hiding_writes_nothing_where_nothing_is_shown() -> None:
+    paper = Paper()
+    with paper.line().hidden():
+        pass
+
+    assert paper.written == []
+
+
+def test_a_terminal_that_is_not_ready_is_written_to_when_it_is() -> None:
+    paper = Paper(now=0, ready=False)
+    line = paper.line()
+    paper.now = DELAY
+    line.step(Step.PLANNING)
+    line.update()
+    assert paper.written == []
+
+    paper.ready = True
+    line.update()
+    assert paper.shown == ["secboot: making the plan"]
+
+
+def test_at_the_end_the_line_is_gone_whatever_ended_it() -> None:
+    paper = Paper(now=0)
+    line = paper.line()
+
+    def work() -> None:
+        with line:
+            paper.now = DELAY
+            line.step(Step.PLANNING)
+            line.update()
+            assert paper.shown
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+
+    assert paper.shown == []
+
+
+def test_a_screen_is_as_wide_as_its_terminal() -> None:
+    with terminal(columns=43) as opened:
+        assert Screen(opened.file).columns == 43
+    with terminal(columns=0) as opened:
+        assert Screen(opened.file).columns == 80
+
+
+def test_a_screen_is_not_waited_for_when_it_was_stopped() -> None:
+    with terminal() as opened:
+        stopped = Screen(opened.file)
+        assert stopped.write("one")
+
+        termios.tcflow(opened.file, termios.TCOOFF)  # as Ctrl-S does
+        assert not stopped.write("two")
+
+        termios.tcflow(opened.file, termios.TCOON)
+        assert stopped.write("three")
+        assert opened.read_all() == "onethree"
+
+
+def test_a_screen_that_has_gone_is_no_error() -> None:
+    master, file = os.openpty()
+    os.close(master)
+    try:
+        assert not Screen(file).write("text")
+        assert not Screen(file).write("text", must=True)
+    finally:
+        os.close(file)
