@@ -56,5 +56,26 @@ def build_pyz(target: Path) -> Path:
     return target
 
 
+def build_deb(directory: Path) -> Path:
+    """Build the Debian package with the Python that runs the tests."""
+    for program in ("dpkg-buildpackage", "dh", "fakeroot"):
+        require(program)
+    return _built("build-deb", directory)
+
+
+def build_rpm(directory: Path) -> Path:
+    """Build the RPM package with the Python that runs the tests."""
+    require("rpmbuild")
+    return _built("build-rpm", directory)
+
+
+def _built(script: str, directory: Path) -> Path:
+    environment = {**os.environ, "PYTHON": sys.executable, "PATH": SEARCH_PATH}
+    done = run(CHECKOUT / "packaging" / script, directory, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (package,) = directory.iterdir()
+    return package
+
+
 def _works(candidate: str) -> bool:
     return run(candidate, "-c", "pass").returncode == 0

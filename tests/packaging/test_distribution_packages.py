@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import subprocess
@@ -11,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.programs import CHECKOUT, SEARCH_PATH, require, run
+from tests.packaging.programs import CHECKOUT, build_deb, build_rpm, require, run
 
 pytestmark = pytest.mark.package
 
-ENVIRONMENT = {**os.environ, "PYTHON": sys.executable, "PATH": SEARCH_PATH}
 COMMON = {
     "usr/bin/secboot": 0o755,
     "usr/lib/kernel/install.d/90-secboot.install": 0o755,
@@ -28,14 +26,6 @@ COMMON = {
         for path in (CHECKOUT / "profiles").glob("*.yaml")
     },
 }
-
-
-def built(script: str, directory: Path) -> Path:
-    directory.mkdir()
-    done = run(CHECKOUT / "packaging" / script, directory, env=ENVIRONMENT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (package,) = directory.iterdir()
-    return package
 
 
 def modes(tree: Path) -> dict[str, int]:
@@ -65,9 +55,7 @@ def require_demo(tree: Path, machine: Path) -> None:
 
 
 def test_deb(tmp_path: Path) -> None:
-    for program in ("dpkg-buildpackage", "dh", "fakeroot"):
-        require(program)
-    deb, tree = built("build-deb", tmp_path / "deb"), tmp_path / "tree"
+    deb, tree = build_deb(tmp_path / "deb"), tmp_path / "tree"
     run("dpkg-deb", "-x", deb, tree)
 
     found = modes(tree)
@@ -86,8 +74,7 @@ def test_deb(tmp_path: Path) -> None:
 
 
 def test_rpm(tmp_path: Path) -> None:
-    require("rpmbuild")
-    rpm, tree = built("build-rpm", tmp_path / "rpm"), tmp_path / "tree"
+    rpm, tree = build_rpm(tmp_path / "rpm"), tmp_path / "tree"
     tree.mkdir()
     archive = subprocess.run([require("rpm2cpio"), rpm], capture_output=True, check=True).stdout
     unpack = [require("cpio"), "--quiet", "-idm"]

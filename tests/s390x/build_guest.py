@@ -38,7 +38,7 @@ def build_guest(suite: Suite, work: Path) -> Path:
     _make_initramfs(kernel_tree, root / "usr/bin/busybox", work / "initramfs")
     shutil.rmtree(kernel_tree)
     _compile_python(root)
-    _make_base_disk(work)
+    make_base_disk(work, root, work / "base.img")
     return work
 
 
@@ -57,8 +57,9 @@ def _furnish(root: Path) -> None:
     for applet in applets.stdout.split():
         if not any((root / place / applet).exists() for place in ("usr/bin", "usr/sbin")):
             (root / "usr/bin" / applet).symlink_to("busybox")
-    shutil.copyfile(HERE / "guest_init.sh", root / "usr/sbin/init")
-    (root / "usr/sbin/init").chmod(0o755)
+    for source, program in (("guest_init.sh", "init"), ("guest_job.sh", "guest-job")):
+        shutil.copyfile(HERE / source, root / "usr/sbin" / program)
+        (root / "usr/sbin" / program).chmod(0o755)
 
 
 def _compile_python(root: Path) -> None:
@@ -125,12 +126,11 @@ done
 """
 
 
-def _make_base_disk(work: Path) -> None:
-    boot_files = work / "root/boot"
-    shutil.copyfile(work / "kernel", boot_files / "vmlinuz")
-    shutil.copyfile(work / "initramfs", boot_files / "initrd")
-    image = work / "base.img"
-    make_filesystem(image, work / "root", DISK_SIZE)
+def make_base_disk(work: Path, root: Path, image: Path) -> None:
+    """Make an ``image`` with a copy of the tree ``root``, and kernel and initramfs in its /boot."""
+    shutil.copyfile(work / "kernel", root / "boot/vmlinuz")
+    shutil.copyfile(work / "initramfs", root / "boot/initrd")
+    make_filesystem(image, root, DISK_SIZE)
     job = work / "dense-job.img"
     job_disk(job, DENSE_JOB)
     empty = work / "empty.img"

@@ -20,7 +20,16 @@ def cache_directory() -> Path:
 def recipe_digest() -> str:
     """Digest of the sources that decide what the bed contains; a change makes set-up run again."""
     here = Path(__file__).parent
-    parts = ("recipe.py", "build_guest.py", "guest_disk.py", "initramfs_init.sh", "guest_init.sh")
+    parts = (
+        "recipe.py",
+        "build_guest.py",
+        "build_systemd_guest.py",
+        "guest_disk.py",
+        "initramfs_init.sh",
+        "guest_init.sh",
+        "guest_job.sh",
+        "guest-job.service",
+    )
     digest = hashlib.sha256()
     for name in parts:
         digest.update((here / name).read_bytes())

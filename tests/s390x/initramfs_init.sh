@@ -1,12 +1,16 @@
 #!/bin/sh
-# /init of the guest's initramfs: mount the root disk and hand over to its /sbin/init.
+# /init of the guest's initramfs: mount the root disk and hand over to its init= or /sbin/init.
 # Without root= on the command line it reports how the kernel took that line, and stops.
 b=/bin/busybox
 $b mount -t proc proc /proc
 $b mount -t sysfs sysfs /sys
 root=
+init=/sbin/init
 for word in $($b cat /proc/cmdline); do
-    case $word in root=*) root=${word#root=} ;; esac
+    case $word in
+    root=*) root=${word#root=} ;;
+    init=*) init=${word#init=} ;;
+    esac
 done
 if [ -z "$root" ]; then
     $b dmesg -n 1
@@ -39,4 +43,4 @@ while [ ! -b "$root" ] && [ $tries -lt 100 ]; do
 done
 $b mount -t ext4 -o rw "$root" /new || { echo "@@NOROOT"; $b poweroff -f; }
 for directory in proc sys dev; do $b mount --move /$directory /new/$directory; done
-exec $b switch_root /new /sbin/init
+exec $b switch_root /new "$init"

@@ -9,9 +9,10 @@ from typing import Final
 BASE_SUITE: Final = "bookworm"
 """The suite of the oldest supported zipl (2.16) and of the guest (kernel 6.1, Python 3.11)."""
 
-NEWER_SUITES: Final = ("trixie", "sid")
-"""Suites with a newer zipl. One of them is enough; the index of a suite that is being published
-can be out of step with its Release file for a while, and then that zipl is left out and said so."""
+NEWER_SUITES: Final = (("trixie",), ("sid", "testing"))
+"""Suites with a newer zipl, and after each the suite that stands in for it. One zipl is enough; the
+index of a suite that is being published can be out of step with its Release file for a while, and
+then the next one is asked, or that zipl is left out and said so."""
 
 ZIPL_PACKAGES: Final = ("s390-tools", "libc6", "libgcc-s1")
 
@@ -32,6 +33,39 @@ GUEST_PACKAGES: Final = (
     "libuuid1",
     "libcrypt1",
 )
+
+SYSTEMD_PACKAGES: Final = (
+    "systemd",
+    "libsystemd-shared",
+    "libsystemd0",
+    "libacl1",
+    "libapparmor1",
+    "libargon2-1",
+    "libaudit1",
+    "libblkid1",
+    "libcap-ng0",
+    "libcap2",
+    "libcryptsetup12",
+    "libdevmapper1.02.1",
+    "libfdisk1",
+    "libgcrypt20",
+    "libgpg-error0",
+    "libip4tc2",
+    "libjson-c5",
+    "libkmod2",
+    "liblz4-1",
+    "libmount1",
+    "libp11-kit0",
+    "libpam0g",
+    "libpcre2-8-0",
+    "libseccomp2",
+    "libselinux1",
+    "libsmartcols1",
+    "libudev1",
+    "libzstd1",
+    "mount",
+)
+"""What the guest has besides when systemd brings it up; no udev and no D-Bus."""
 
 KERNEL_METAPACKAGE: Final = "linux-image-s390x"
 

@@ -42,6 +42,11 @@ class TestBed:
         """A disk image with the installed guest, not yet IPLable: no zipl has run on it."""
         return self.guest / "base.img"
 
+    @property
+    def systemd_disk(self) -> Path:
+        """The same with systemd, for an IPL with ``init=/lib/systemd/systemd``."""
+        return self.guest / "systemd.img"
+
 
 @cache
 def _find() -> TestBed | str:

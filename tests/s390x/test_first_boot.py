@@ -1,0 +1,221 @@
+"""secboot-apply@.service where it belongs: in a machine that systemd brings up, IPL after IPL.
+
+secboot is the Debian package's. Each boot is a real IPL, so what /proc/cmdline holds is what the
+boot record held, and a machine that reports at all has reached multi-user.target.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.programs import build_deb, require
+from tests.s390x.emulator import IplResult
+from tests.s390x.guest import Guest
+from tests.s390x.guest_disk import ROOT, make_filesystem
+from tests.s390x.scenarios import SWIOTLB
+from tests.s390x.testbed import TestBed, require_ipl
+from tests.s390x.workshop import Workshop
+
+pytestmark = [pytest.mark.ipl, pytest.mark.package]
+
+UNIT = "secboot-apply@guest.service"
+BEFORE = f"{ROOT} init=/lib/systemd/systemd quiet systemd.show_status=false"
+AFTER = f"{BEFORE} {SWIOTLB}"
+ZIPL_CONF = f"""\
+# by hand, für Gäste
+[defaultboot]
+default=linux
+[linux]
+target=/boot
+image=/boot/vmlinuz
+ramdisk=/boot/initrd
+parameters="{BEFORE}"
+"""
+INSTALL = f"""\
+set -e
+tar -x -C / -f secboot.tar
+mkdir -p /etc/systemd/system-preset
+cp /usr/sbin/zipl /usr/sbin/zipl.real
+cp zipl.conf /etc/
+run enable systemctl enable {UNIT}
+run zipl zipl
+"""
+SHOWN = ("ActiveState", "Result", "ExecMainStatus", "NRestarts", "ConditionResult")
+LOOK = f"""\
+export SYSTEMD_PAGER=cat SYSTEMD_COLORS=0
+run unit systemctl show {UNIT} --property {",".join(SHOWN)}
+run target systemctl is-active multi-user.target
+run journal journalctl --boot --unit {UNIT} --output cat
+run enabled ls /etc/systemd/system/multi-user.target.wants
+run stamp ls /var/lib/secboot-apply
+run conf cat /etc/zipl.conf
+run machine cat /etc/machine-id
+"""
+VERIFY = "run verify /usr/bin/secboot verify guest --stage running\n"
+PRESET = "/etc/systemd/system-preset/00-disable.preset"
+ZIPL_THAT_FAILS_ONCE = """\
+#!/bin/sh
+# zipl's work is done, the boot record written; then it fails, the first time.
+/usr/sbin/zipl.real "$@" || exit
+case " $* " in *" --dry-run "*) exit 0 ;; esac
+if [ -e /var/lib/zipl-failed ]; then exit 0; fi
+touch /var/lib/zipl-failed
+echo "made to fail" >&2
+exit 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What a boot was seen to come to."""
+
+    result: IplResult
+
+    @property
+    def unit(self) -> dict[str, str]:
+        """systemd's properties of the unit."""
+        lines = self.result.output("unit").split()
+        return dict(line.split("=", 1) for line in lines)
+
+    @property
+    def starts(self) -> int:
+        """How often systemd has started the unit in this boot."""
+        return len(re.findall(f"^Starting {UNIT}", self.result.output("journal"), re.MULTILINE))
+
+    def enabled(self) -> set[str]:
+        """The units of secboot that multi-user.target wants."""
+        names = self.result.output("enabled").split()
+        return {name for name in names if name.startswith("secboot")}
+
+    def require_up(self, command_line: str) -> None:
+        """Fail unless the machine came all the way up, with this command line."""
+        assert self.result.command_line == command_line
+        assert self.result.output("target").strip() == "active"
+        assert self.result.finished
+
+    def require_failed(self, status: int) -> None:
+        """Fail unless the unit has failed, once, with this exit code, and left no stamp."""
+        assert self.unit == dict(
+            zip(SHOWN, ("failed", "exit-code", str(status), "0", "yes"), strict=True)
+        )
+        assert self.starts == 1
+        assert self.result.output("stamp").strip() == ""
+        assert self.result.output("conf") == ZIPL_CONF + "\n"
+
+    def require_done(self) -> None:
+        """Fail unless the unit has done its work and noted that."""
+        assert self.unit == dict(zip(SHOWN, ("active", "success", "0", "0", "yes"), strict=True))
+        assert self.starts == 1
+        assert "zipl wrote the boot record" in self.result.output("journal")
+        assert self.result.output("stamp").strip() == "guest"
+        assert SWIOTLB in self.result.output("conf")
+
+    def require_not_run(self) -> None:
+        """Fail if the unit was started."""
+        assert self.unit["ActiveState"] == "inactive"
+        assert self.unit["ConditionResult"] == "no"
+        assert self.starts == 0
+
+
+def boot(guest: Guest, script: str = "", files: dict[str, bytes | str] | None = None) -> Boot:
+    """IPL from the disk; the script comes after the look at what systemd has made of it."""
+    return Boot(guest.run(LOOK + script, files))
+
+
+def put(image: Path, work: Path, files: dict[str, tuple[int, str]]) -> None:
+    """Write files, given by path with their modes, into an image that no machine uses.
+
+    What is there already is replaced.
+    """
+    commands = ""
+    for number, (path, (mode, text)) in enumerate(files.items()):
+        (work / f"put-{number}").write_text(text)
+        commands += f"rm {path}\nwrite {work}/put-{number} {path}\n"
+        commands += f"set_inode_field {path} mode 0{mode:o}\n"
+    (work / "debugfs").write_text(commands)
+    done = subprocess.run(
+        [require("debugfs"), "-w", "-f", work / "debugfs", image],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    # Its status tells nothing. It says its version, and of `rm` that a new file was not there.
+    assert [line for line in done.stderr.splitlines()[1:] if not line.startswith("rm: ")] == []
+
+
+@pytest.fixture(scope="session")
+def first_boot_disk(workshop: Workshop) -> Path:
+    """A disk that waits for its first boot: secboot installed, its unit enabled, zipl run."""
+    bed = require_ipl()
+    deb = workshop.directory("deb", build_deb)
+
+    def make(directory: Path) -> None:
+        nothing = directory / "nothing.img"
+        make_filesystem(nothing, None, 16 * 1024 * 1024)
+        (package,) = deb.glob("*.deb")
+        files = subprocess.run(
+            ["dpkg-deb", "--fsys-tarfile", package], capture_output=True, check=True
+        ).stdout
+        guest = Guest.create(bed, directory, nothing, bed.systemd_disk)
+        done = guest.run(INSTALL, {"secboot.tar": files, "zipl.conf": ZIPL_CONF}, direct=ROOT)
+        assert done.marker("JOB") == "0", done.console
+
+    return workshop.directory("first-boot", make)
+
+
+@pytest.fixture
+def machine(bed: TestBed, first_boot_disk: Path, tmp_path: Path) -> Guest:
+    """A machine with that disk, which was never up."""
+    return Guest.create(
+        bed, tmp_path, first_boot_disk / "nothing.img", first_boot_disk / "disk.img"
+    )
+
+
+def test_a_profile_with_an_error_then_the_right_one(machine: Guest, tmp_path: Path) -> None:
+    wrong = "version: 1\nparameters:\n  swiotlb: 512M\n"
+    put(machine.disk, tmp_path, {"/etc/secboot/profiles/guest.yaml": (0o100644, wrong)})
+
+    first = boot(machine, "rm /etc/secboot/profiles/guest.yaml\n")
+    second = boot(machine)
+    third = boot(machine, VERIFY)
+
+    first.require_up(BEFORE)
+    first.require_failed(2)
+    # Debian's preset enables all units at a first boot; this one is for those who asked for it.
+    assert first.enabled() == {UNIT}
+    assert "guest.yaml:3:" in first.result.output("journal")
+    # What it has not done it is asked again at the next boot, which is as the one before.
+    second.require_up(BEFORE)
+    second.require_done()
+    assert first.result.output("machine") == second.result.output("machine") != "uninitialized\n"
+    # Done is done.
+    third.require_up(AFTER)
+    third.require_not_run()
+    assert third.result.status("verify") == 0, third.result.output("verify")
+
+
+def test_a_zipl_that_fails(machine: Guest, tmp_path: Path) -> None:
+    put(
+        machine.disk,
+        tmp_path,
+        {
+            "/usr/sbin/zipl": (0o100755, ZIPL_THAT_FAILS_ONCE),
+            PRESET: (0o100644, "disable *\n"),
+        },
+    )
+
+    first = boot(machine, "run failed ls /var/lib/zipl-failed\n")
+    second = boot(machine)
+
+    first.require_up(BEFORE)
+    first.require_failed(3)
+    # RHEL's preset disables all units; what the image has enabled stays.
+    assert first.enabled() == {UNIT}
+    assert "made to fail" in first.result.output("journal")
+    assert first.result.status("failed") == 0
+    # The boot record had the new line for a moment; the old one was put back.
+    second.require_up(BEFORE)
+    second.require_done()
