@@ -7,7 +7,6 @@ cheap enough to be told for each file.
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Protocol
 
 
 class Step(Enum):
@@ -40,23 +39,15 @@ class Step(Enum):
     """Another program is run."""
 
 
-class Progress(Protocol):
-    """Is told how far the work has come."""
+class Progress:
+    """Is told how far the work has come; this one shows it to nobody."""
 
     def step(self, step: Step, done: int = 0, total: int = 0, *, program: str = "") -> None:
         """Take note that `done` of `total` files have gone through `step`.
 
         A `total` of 0 means a step that does not count. `program` is which one is `RUNNING`.
         """
-        ...
 
 
-class _Unwatched:
-    """`Progress` that nobody watches."""
-
-    def step(self, step: Step, done: int = 0, total: int = 0, *, program: str = "") -> None:
-        """See `Progress.step`."""
-
-
-UNWATCHED: Progress = _Unwatched()
+UNWATCHED = Progress()
 """The default of all who tell."""

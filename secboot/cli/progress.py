@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from secboot.progress import Progress, Step
+from secboot.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,26 +21,15 @@ _ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})
 """Values of TERM for terminals on which a line can't be written anew (line-mode consoles of IBM Z)."""
 
 
-class Display(Progress, Protocol):
-    """`Progress` that may have a line on the terminal."""
+class Display(Progress):
+    """`Progress` that may have a line on the terminal; this one has none."""
 
     def hidden(self) -> AbstractContextManager[object]:
         """Take the line away for as long as the context lasts, to print something else."""
-        ...
-
-
-class _NoDisplay:
-    """`Display` without a terminal."""
-
-    def step(self, step: Step, done: int = 0, total: int = 0, *, program: str = "") -> None:
-        """See `Progress.step`."""
-
-    def hidden(self) -> AbstractContextManager[object]:
-        """See `Display.hidden`."""
         return nullcontext()
 
 
-NO_DISPLAY: Display = _NoDisplay()
+NO_DISPLAY = Display()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
+from secboot.cli.progress import Display
 from secboot.report.progress import progress_text
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class _Doing(NamedTuple):
     since: float
 
 
-class ProgressLine:
+class ProgressLine(Display):
     """`Display` on a terminal; a context in which it is kept up to date."""
 
     def __init__(self, surface: Surface, clock: Callable[[], float] = time.monotonic) -> None:

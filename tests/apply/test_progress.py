@@ -16,7 +16,7 @@ from secboot.errors import RolledBackError
 from secboot.machine.profile_files import read_profile
 from secboot.machine.root import Root
 from secboot.plan.planner import make_plan
-from secboot.progress import Step
+from secboot.progress import Progress, Step
 from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.trees import make_sample_tree
 
@@ -31,7 +31,7 @@ def reading(step: Step) -> list[tuple[Step, int | str]]:
 
 
 @dataclass
-class Told:
+class Told(Progress):
     """`Progress` that remembers it all."""
 
     steps: list[tuple[Step, int, int, str]] = field(default_factory=list)
