@@ -51,7 +51,7 @@ def osbuild(order: Order) -> Exported:
 def kiwi(order: Order) -> Exported:
     """The attribute ``kernelcmdline`` of kiwi's ``<type>`` (kiwi schema, k.type.attlist).
 
-    The schema allows it for the image types oem, iso, pxe, kis and enclave.
+    The schema allows it for the image types oem, iso, pxe and kis.
     """
     notes = [
         order.title(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from secboot.errors import RefusedError
 from secboot.export.formats import WRITERS
@@ -20,6 +22,11 @@ LINES = (
     "a=$HOME b=`id` c=[x] d=*? e=<f> g=~ h=(i) j=k;l m=a!b n=& o={p} q=^ r=| --  init-word",
     "systemd.unit=multi-user.target fips=1 [Content] Packages=x @include",
 )
+
+ASCII = "".join(map(chr, range(0x21, 0x7F)))
+WORDS = st.text(
+    st.sampled_from(ASCII.translate(str.maketrans("", "", "\"'\\%#"))), min_size=1
+).filter(lambda word: word != "--" and not word.startswith(("!", "swiotlb")))
 
 
 def drop_in(order: Order) -> str:
@@ -39,6 +46,18 @@ def test_every_word_arrives(mkosi: real_mkosi.Mkosi, line: str, tmp_path: Path) 
 
     assert "swiotlb=262144" in words
     assert [word for word in words if word != "swiotlb=262144"] == expected
+
+
+@settings(
+    deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(words=st.lists(WORDS, min_size=20, max_size=60, unique=True))
+def test_any_words_arrive_that_are_not_refused(
+    mkosi: real_mkosi.Mkosi, words: list[str], tmp_path: Path
+) -> None:
+    text = drop_in(shipped("guest", " ".join(words)))
+
+    assert mkosi.command_line(text, tmp_path) == [*words, "swiotlb=262144"]
 
 
 def test_a_profile_without_a_line_arrives(mkosi: real_mkosi.Mkosi, tmp_path: Path) -> None:
