@@ -23,6 +23,9 @@ parameter line as the kernel does. Only the bytes that have to change are change
 transaction: at every instant, across a crash or power loss too, each file is the old or the new one,
 and the next run of `secboot` finishes or undoes the rest.""",
     """\
+Where standard error is a terminal, a command that takes longer than a second shows what it is doing and
+how far it has come, on one line that is gone at the end; not so with JSON output.""",
+    """\
 IBM says of the two files /sys/firmware/uv/prot_virt_host and prot_virt_guest that they are
 indications and no proof; no security decision may be based on them, nor on what `secboot` says.""",
 )
@@ -30,6 +33,7 @@ indications and no proof; no security decision may be based on them, nor on what
 _ENVIRONMENT = (
     ("ZIPLCONF", "The path of zipl.conf, as for zipl; heeded for the running system only."),
     ("NO_COLOR", "With any value, nothing is coloured. Colour is used on a terminal only."),
+    ("TERM", "With dumb, ibm327x or nothing, no progress is shown."),
     ("SECBOOT_DEBUG", "With any value, the same as `--debug`."),
 )
 
