@@ -64,9 +64,9 @@ def change_files(
             order.verify()
             pending = "pending" if order.needs_commit else "not-needed"
             transaction.done({"zipl": pending if run is None else run.facts()})
-        return Changed(transaction.checkpoint, run)
+        return Changed(transaction.checkpoint.id, run)
     finally:
-        log(access.store.get(transaction.checkpoint))
+        log(transaction.checkpoint)
 
 
 def _contents(changes: Sequence[FileChange]) -> dict[str, bytes]:

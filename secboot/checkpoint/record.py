@@ -100,15 +100,17 @@ class Record(NamedTuple):
     files: tuple[SavedFile, ...]
 
     def to_json(self) -> bytes:
-        """The document, ASCII, with a newline at its end."""
+        """The document, ASCII, each file in a line of its own, with a newline at its end."""
         document = {
             "schema": SCHEMA,
             "checkpoint": self.checkpoint,
             "root": self.root,
             "audit": _audit_to_json(self.audit),
-            "files": [_file_to_json(file) for file in self.files],
+            "files": [],
         }
-        return json.dumps(document, indent=2).encode("ascii") + b"\n"
+        head = json.dumps(document, indent=2).removesuffix("[]\n}")
+        files = ",\n".join(f"    {json.dumps(_file_to_json(file))}" for file in self.files)
+        return f"{head}[\n{files}\n  ]\n}}\n".encode("ascii")
 
     @classmethod
     def from_json(cls, data: bytes) -> Record:

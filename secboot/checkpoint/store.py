@@ -188,24 +188,29 @@ class CheckpointStore:
 
     def unfinished(self) -> tuple[Checkpoint, ...]:
         """The checkpoints whose change is neither done nor rolled back, the newest first."""
-        return tuple(found for found in reversed(self.checkpoints()) if not found.state.finished)
+        return tuple(self.get(each) for each in reversed(self.ids()) if not self._is_finished(each))
 
     def prune(self, keep: int) -> tuple[str, ...]:
         """Drop the oldest finished checkpoints beyond the `keep` newest, and what a crash left.
 
         Returns the ids that were dropped. The lock is held.
         """
-        surplus = [found for found in self.checkpoints()[: -max(keep, 1)] if found.state.finished]
+        surplus = [each for each in self.ids()[: -max(keep, 1)] if self._is_finished(each)]
         for checkpoint in surplus:
-            self._retire(checkpoint.id)
+            self._retire(checkpoint)
         self.sweep()
-        return tuple(checkpoint.id for checkpoint in surplus)
+        return tuple(surplus)
 
     def sweep(self) -> None:
         """Remove half-made and half-dropped checkpoints; the lock is held."""
         for name in self._names():
             if name.startswith((_BUILT, _DROPPED)):
                 self._drop(name)
+
+    def _is_finished(self, checkpoint: str) -> bool:
+        """Whether its change is, which the journal alone says."""
+        entries, _ = parse_journal(self._read_journal(checkpoint), checkpoint)
+        return state_of(entries).finished
 
     def _retire(self, checkpoint: str) -> None:
         parent, name = self._state.open_parent(f"{CHECKPOINTS}/{checkpoint}")

@@ -23,7 +23,7 @@ from secboot.checkpoint.journal import State
 from secboot.checkpoint.place import Place, Places
 from secboot.checkpoint.record import Audit, FileVersion, Record, SavedFile
 from secboot.checkpoint.rolling_back import Change, RollbackReport, discard, roll_back
-from secboot.checkpoint.store import Saved
+from secboot.checkpoint.store import Checkpoint, Saved
 from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.machine.attributes import FileAttributes
 from secboot.machine.durable import FileContent, digest_of, temporary_name
@@ -110,14 +110,15 @@ class Transaction:
             store.create(record, saved)
             journal = store.open_journal(record.checkpoint)
             opened.callback(journal.close)
-            change = Change(access, store.get(record.checkpoint), journal)
+            checkpoint = Checkpoint(record, (), store.shown(record.checkpoint))
+            change = Change(access, checkpoint, journal)
             opened.pop_all()
         return cls(change, places, steps)
 
     @property
-    def checkpoint(self) -> str:
-        """The id of the checkpoint."""
-        return self._change.checkpoint.id
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint, with the journal so far."""
+        return self._change.checkpoint._replace(journal=tuple(self._change.journal.entries))
 
     @property
     def state(self) -> State:

@@ -1,7 +1,7 @@
-"""A Boot Loader Specification entry as a lossless document: text -> lines -> text.
+"""A Boot Loader Specification entry as a lossless document: a text, and two views of it.
 
-Two views of the same text: `BlsEntry.lines` as they stand in the file, for editing, and
-`BlsEntry.scan` as zipl reads them. They agree unless zipl's defect with titles below the
+`BlsEntry.lines` are those of the file, for editing; `BlsEntry.scan` is what zipl reads. Machines
+have many entries, so the lines are made when they are asked for. The views agree unless zipl's defect with titles below the
 first line strikes (see `secboot.formats.bls_scan`).
 
 Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location, RefusedError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from secboot.formats.problem import SyntaxProblem
 
 _FIELD = re.compile(r"[ \t\0]*([0-9A-Za-z_-]+)([ \t]+)([^\n]*)")
-_VERSION = re.compile(r"version[ \t]+([^ \t\n][^\n]*)")
+_VERSION = re.compile(r"^version[ \t]+([^ \t\n][^\n]*)", re.MULTILINE)
 
 
 class BlsLine(NamedTuple):
@@ -49,23 +49,27 @@ class BlsLine(NamedTuple):
 class BlsEntry:
     """The whole of one entry file; `path` is only used to say where something is."""
 
-    lines: tuple[BlsLine, ...]
+    text: str
     path: str = "entry.conf"
 
     @classmethod
     def parse(cls, text: str, path: str = "entry.conf") -> BlsEntry:
         """Read any text; never raises. ``BlsEntry.parse(text).render() == text``."""
-        lines = (_line(line, number) for number, line in enumerate(split_lines(text), 1))
-        return cls(tuple(lines), path)
+        return _parsed(text, path)
 
     def render(self) -> str:
         """Return the text of the document."""
-        return "".join(line.text for line in self.lines)
+        return self.text
+
+    @property
+    def lines(self) -> tuple[BlsLine, ...]:
+        """The lines of the file."""
+        return tuple(_line(line, number) for number, line in enumerate(split_lines(self.text), 1))
 
     @cached_property
     def scan(self) -> BlsScan:
         """The entry as zipl reads it."""
-        return scan_entry(self.render(), self.path)
+        return scan_entry(self.text, self.path)
 
     @property
     def problems(self) -> tuple[SyntaxProblem, ...]:
@@ -121,11 +125,8 @@ class BlsEntry:
 
         The first unindented line that has one counts, and blanks at its end belong to it.
         """
-        for line in self.lines:
-            found = _VERSION.match(line.text)
-            if found:
-                return found.group(1).partition("\0")[0]
-        return None
+        found = _VERSION.search(self.text)
+        return None if found is None else found.group(1).partition("\0")[0]
 
     def set_options(self, value: str) -> BlsEntry:
         """Return the document with `value` as its parameter line.
@@ -165,9 +166,9 @@ class BlsEntry:
         return found[-1] if found else None
 
     def _spliced(self, start: int, end: int, texts: list[str]) -> BlsEntry:
-        new = [line.text for line in self.lines]
+        new = split_lines(self.text)
         new[start:end] = texts
-        return BlsEntry.parse("".join(new), self.path)
+        return BlsEntry("".join(new), self.path)
 
     def _checked(self, new: BlsEntry, value: str) -> BlsEntry:
         """Return `new` if zipl reads from it what is meant, and else refuse.
@@ -183,6 +184,12 @@ class BlsEntry:
             location=Location(self.path),
             hint="move the title line to the top of the file",
         )
+
+
+@lru_cache(maxsize=2**15)
+def _parsed(text: str, path: str) -> BlsEntry:
+    """Return the same entry for the same text: a change reads each file several times."""
+    return BlsEntry(text, path)
 
 
 def _line(text: str, number: int) -> BlsLine:

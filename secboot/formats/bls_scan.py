@@ -14,6 +14,7 @@ import re
 from bisect import bisect_right
 from enum import StrEnum
 from functools import lru_cache
+from sys import intern
 from typing import NamedTuple
 
 from secboot.formats.problem import SyntaxProblem
@@ -126,7 +127,7 @@ def _scan_fields(
         key, blanks, rest = _FIELD.match(buffer, position).groups()  # type: ignore[union-attr]  # matches anything
         line, column = places.of(position)
         if blanks:
-            name = key.decode("ascii")
+            name = intern(key.decode("ascii"))
             value = rest.rstrip(b" \t").partition(b"\0")[0].decode(errors="surrogateescape")
             fields.append(BlsField(name, meaning_of(name), value, line, column))
         else:

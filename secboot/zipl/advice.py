@@ -51,8 +51,10 @@ def advise_on_files(entries: Sequence[BlsEntry], version: ZiplVersion, findings:
 
 
 def _advise_on_title(entry: BlsEntry, findings: Findings) -> None:
+    if entry.text.startswith("title"):
+        return
     titles = [line for line in entry.lines if line.text.startswith("title")]
-    if len(titles) != 1 or titles[0].number == 1:
+    if len(titles) != 1:
         return
     at = Location(entry.path, titles[0].number, 1)
     hint = "move the title line to the top of the file"

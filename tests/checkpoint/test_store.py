@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from secboot.checkpoint.reversal import ChangedSinceError, latest_to_reverse, re
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import NoCheckpointError
 from secboot.checkpoint.transaction import FileChange, Transaction
-from secboot.errors import ExitCode, RefusedError, SecbootError
+from secboot.errors import ExitCode, RefusedError, RolledBackError, SecbootError
 from secboot.machine.root import Root
 from tests.checkpoint.scenes import BLS, ZIPL_CONF, audit, cut_short, perform, temporaries
 
@@ -34,7 +35,7 @@ def change(access: WriteAccess, before: bytes | None, after: bytes | None, path:
     with Transaction.begin(access, [FileChange(path, before, after)], audit()) as transaction:
         transaction.write_files()
         transaction.done()
-    return transaction.checkpoint
+    return transaction.checkpoint.id
 
 
 def reverse(access: WriteAccess, checkpoint: str, *, force: bool = False) -> str | None:
@@ -44,7 +45,7 @@ def reverse(access: WriteAccess, checkpoint: str, *, force: bool = False) -> str
     with Transaction.begin(access, changes, audit(Action.ROLLBACK, checkpoint)) as transaction:
         transaction.write_files()
         transaction.done()
-    return transaction.checkpoint
+    return transaction.checkpoint.id
 
 
 def test_ids_count_up(access: WriteAccess) -> None:
@@ -123,6 +124,29 @@ def test_a_damaged_checkpoint_says_where_it_is(access: WriteAccess, tmp_path: Pa
     (place / "journal").unlink()
     with pytest.raises(DamagedCheckpointError, match="journal"):
         access.store.get("1")
+
+
+def test_a_damaged_record_of_a_finished_change_is_no_hindrance(
+    access: WriteAccess, tmp_path: Path
+) -> None:
+    change(access, None, b"1")
+    (tmp_path / "var/lib/secboot/checkpoints/1/record.json").write_text("{")
+
+    assert change(access, b"1", b"2") == "2"
+
+
+def test_a_transaction_knows_what_is_on_the_disk(access: WriteAccess) -> None:
+    for leave in (False, True):
+        with suppress(RefusedError, RolledBackError):
+            changes = [FileChange("/a", None, b"1")]
+            with Transaction.begin(access, changes, audit()) as transaction:
+                assert transaction.checkpoint == access.store.get(transaction.checkpoint.id)
+                transaction.write_files()
+                if not leave:
+                    raise RefusedError("no")
+                transaction.done({"zipl": "pending"})
+        assert transaction.checkpoint == access.store.get(transaction.checkpoint.id)
+        assert transaction.checkpoint.state is (State.DONE if leave else State.ROLLED_BACK)
 
 
 @pytest.mark.parametrize("name", ["7", "", "0", "01", "../1", "x", "²", "-1"])
