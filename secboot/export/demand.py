@@ -66,8 +66,6 @@ class Demand:
 
 
 def demand_of(requirement: Requirement) -> Demand:
-    """Return the demand of one requirement; a word that it has twice is wanted once."""
+    """Return the demand of one requirement."""
     met = requirement.fulfil(_EMPTY)
-    # Ignition refuses a list with the same argument twice.
-    words = dict.fromkeys(parameter.text for parameter in met.parameters)
-    return Demand(requirement, tuple(words))
+    return Demand(requirement, tuple(parameter.text for parameter in met.parameters))

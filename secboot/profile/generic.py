@@ -133,7 +133,7 @@ def _make(wish: Wish, problems: Problems) -> Requirement | None:
         return PresentRequirement(wish.name, wish.location)
     values = [_value(wish.name, scalar, problems) for scalar in wish.values]
     texts = tuple(value for value in values if value is not None)
-    if len(texts) < len(values):
+    if len(texts) < len(values) or _report_repeated(wish, texts, problems):
         return None
     if wish.operator is Operator.INCLUDES:
         return IncludesRequirement(wish.name, wish.location, texts)
@@ -145,6 +145,17 @@ def _make(wish: Wish, problems: Problems) -> Requirement | None:
         )
         return None
     return ExactRequirement(wish.name, wish.location, texts[0])
+
+
+def _report_repeated(wish: Wish, texts: tuple[str, ...], problems: Problems) -> bool:
+    repeated = [each for at, each in enumerate(wish.values) if texts[at] in texts[:at]]
+    for scalar in repeated:
+        problems.error(
+            f"{scalar.text!r} is among the values of {wish.name} twice",
+            scalar.location,
+            "keep one of them: a value is either given or not",
+        )
+    return bool(repeated)
 
 
 def _value(name: str, scalar: Scalar, problems: Problems) -> str | None:

@@ -114,4 +114,4 @@ def _one_of(operators: Iterable[tuple[Operator, Schema]]) -> Schema:
 
 
 def _list_of(item: Schema) -> Schema:
-    return {"type": "array", "minItems": 1, "items": item}
+    return {"type": "array", "minItems": 1, "uniqueItems": True, "items": item}

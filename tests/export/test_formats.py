@@ -383,12 +383,6 @@ def test_every_format_is_tested_here() -> None:
     assert tested == set(ExportFormat) == set(WRITERS)
 
 
-def test_a_word_is_asked_for_once() -> None:
-    order = from_text("version: 1\nparameters: {console: [hvc0, ttysclp0, hvc0]}\n")
-
-    assert [demand.words for demand in order.demands] == [("console=hvc0", "console=ttysclp0")]
-
-
 def test_demands_know_what_they_remove() -> None:
     assert [demand_of(each).removes for each in shipped("host-off").profile.requirements] == [True]
     assert [demand_of(each).words for each in site().profile.requirements] == [
