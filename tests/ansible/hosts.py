@@ -1,7 +1,8 @@
 """Several machines on this one: each an sshd in a mount namespace with boot files of its own.
 
 Programs and libraries are those of this system. What secboot and Ansible read and write, /boot, /etc,
-/usr/local, /var/lib and the kernel's command line, is each machine's own, and gone with it.
+/usr/local, /var/lib and the kernel's command line, is each machine's own, and gone with it. /boot is
+on a disk of its own, on which the real zipl has run.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 
-from secboot.demo import write_sample
+from secboot.demo import sample_files
+from tests.ansible.boot_disk import BootDisk, boot_disk
 from tests.packaging.programs import require
-from tests.s390x.testbed import unavailable
+from tests.s390x.testbed import require_oracle
 
 OWN = ("boot", "etc", "usr/local", "var/lib", "run", "root")
 _START = """\
@@ -29,6 +32,12 @@ for directory in boot etc usr/local var/lib run root; do
 done
 mount --bind "$top/cmdline" /proc/cmdline
 mount --bind "$top/boot_id" /proc/sys/kernel/random/boot_id
+for directory in boot etc run; do
+    mount --bind "/$directory" "$top/cell/$directory"
+done
+mount -t overlay -o "lowerdir=$top/sbin:/usr/sbin" overlay /usr/sbin
+zipl
+ipl
 exec "$@"
 """
 _SSHD_CONFIG = """\
@@ -52,6 +61,7 @@ class Host:
     name: str
     port: int
     top: Path
+    disk: BootDisk
 
     def snapshot(self) -> dict[str, bytes]:
         """Every file that is the machine's own, but what sshd and logins write."""
@@ -66,25 +76,26 @@ class Host:
 
 IPL = """\
 #!/bin/sh
-# What an IPL changes for whoever looks from inside: the command line, and the number of the boot.
-sed -n 's/^options //p' /boot/loader/entries/*-427.*.conf > /proc/cmdline
+# What an IPL changes for whoever looks from inside: the command line, which is that of the first
+# entry that zipl wrote, and the number of the boot.
+grep -a -o 'root=/dev/mapper/[ -~]*' /boot/bootmap | head -n 1 > /proc/cmdline
 cat /proc/sys/kernel/random/uuid > /proc/sys/kernel/random/boot_id
 """
 
 
 def make_tree(top: Path) -> None:
     """Lay out what is a machine's own: the demo's boot files in a copy of this /etc."""
-    write_sample(top)
+    for path, content in sample_files().items():
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        (top / path).write_bytes(content)
     subprocess.run(
         ["cp", "-a", "--no-clobber", "/etc/.", top / "etc"], check=True, capture_output=True
     )
-    for directory in OWN:
+    for directory in (*OWN, "usr/local/bin", "usr/local/sbin", "run/sshd"):
         (top / directory).mkdir(parents=True, exist_ok=True)
-    for directory in ("usr/local/bin", "usr/local/sbin", "run/sshd"):
-        (top / directory).mkdir(parents=True)
     (top / "root").chmod(0o700)
-    (top / "cmdline").write_text("root=/dev/mapper/rhel-root rd.dasd=0.0.0120\n")
-    (top / "boot_id").write_text("11111111-2222-3333-4444-555555555555\n")
+    for file in ("cmdline", "boot_id"):
+        (top / file).touch()
     (top / "usr/local/sbin/ipl").write_text(IPL)
     (top / "usr/local/sbin/ipl").chmod(0o755)
     # A password that matches nothing; an account without one would be locked for sshd.
@@ -95,30 +106,37 @@ def make_tree(top: Path) -> None:
 
 @contextmanager
 def hosts(directory: Path, names: tuple[str, ...]) -> Iterator[tuple[list[Host], Path]]:
-    """Start machines; yields them, and the path of the key to log in with."""
-    if os.geteuid() != 0:
-        unavailable("mount namespaces with other files need root")
+    """Start machines; yields them, and the path of the key to log in with.
+
+    They take turns with the releases of zipl.
+    """
+    bed = require_oracle()
     key, host_key = directory / "key", directory / "host_key"
     for file in (key, host_key):
         subprocess.run(
             [require("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", file], check=True
         )
     started: list[tuple[Host, subprocess.Popen[bytes]]] = []
-    try:
-        for name in names:
-            one = _start(directory / name, name, key, host_key)
-            started.append(one)
-        for host, _ in started:
-            _wait(host.port)
-        yield [host for host, _ in started], key
-    finally:
-        for _, process in started:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(10)
+    with ExitStack() as disks:
+        try:
+            for name, version in zip(names, cycle(bed.zipl), strict=False):
+                (directory / name).mkdir()
+                disk = disks.enter_context(boot_disk(directory / name, version, bed))
+                started.append(_start(disk, name, key, host_key))
+            for host, process in started:
+                _wait(host, process)
+            yield [host for host, _ in started], key
+        finally:
+            for _, process in started:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+                process.wait(10)
 
 
-def _start(top: Path, name: str, key: Path, host_key: Path) -> tuple[Host, subprocess.Popen[bytes]]:
-    top.mkdir()
+def _start(
+    disk: BootDisk, name: str, key: Path, host_key: Path
+) -> tuple[Host, subprocess.Popen[bytes]]:
+    top = disk.top
     make_tree(top)
     port = _free_port()
     config = top / "sshd_config"
@@ -130,7 +148,7 @@ def _start(top: Path, name: str, key: Path, host_key: Path) -> tuple[Host, subpr
     log = (top / "sshd.log").open("wb")
     process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     log.close()
-    return Host(name, port, top), process
+    return Host(name, port, top, disk), process
 
 
 def _free_port() -> int:
@@ -139,10 +157,12 @@ def _free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def _wait(port: int) -> None:
-    for _ in range(100):
+def _wait(host: Host, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
         with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
+            if tried.connect_ex(("127.0.0.1", host.port)) == 0:
                 return
+        if process.poll() is not None:
+            break
         time.sleep(0.1)
-    raise TimeoutError(f"no sshd on port {port}")
+    raise TimeoutError(f"no sshd of {host.name}: {(host.top / 'sshd.log').read_text()}")

@@ -65,16 +65,17 @@ class Fleet:
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    pyz = build_pyz(tmp_path / "secboot.pyz")
-    install_collection(tmp_path)
-    (tmp_path / "playbook.yml").write_text(PLAYBOOK)
     with hosts(tmp_path, ("one", "two", "three")) as (started, key):
+        pyz = build_pyz(tmp_path / "secboot.pyz")
+        install_collection(tmp_path)
+        (tmp_path / "playbook.yml").write_text(PLAYBOOK)
         common = f"ansible_user=root ansible_ssh_private_key_file={key}"
         python = "ansible_python_interpreter=/usr/bin/python3"
+        own = {"three": " secboot_zipl=false"}
         (tmp_path / "inventory").write_text(
             "".join(
                 f"{host.name} ansible_host=127.0.0.1 ansible_port={host.port} {common} {python}"
-                f" secboot_zipl=false\n"
+                f"{own.get(host.name, '')}\n"
                 for host in started
             )
         )
@@ -89,61 +90,136 @@ def failed(recap: dict[str, dict[str, int]]) -> set[str]:
     return {name for name, counts in recap.items() if counts["failed"] or counts["unreachable"]}
 
 
+def calls(fleet: Fleet) -> dict[str, int]:
+    return {name: host.disk.calls() for name, host in fleet.hosts.items()}
+
+
+def runs(fleet: Fleet) -> dict[str, int]:
+    """How often zipl has written the boot record of each machine."""
+    return {name: len(host.disk.runs()) for name, host in fleet.hosts.items()}
+
+
+def boots(fleet: Fleet) -> dict[str, str]:
+    return {name: (host.top / "boot_id").read_text() for name, host in fleet.hosts.items()}
+
+
+def installed(fleet: Fleet, parameter: str) -> set[str]:
+    """The machines whose boot record has this parameter in all entries."""
+    return {
+        name
+        for name, host in fleet.hosts.items()
+        if all(parameter in line.split() for line in host.disk.lines())
+    }
+
+
+STAGE = "secboot_stage=installed"
+ZIPL = "secboot_zipl=true"
+IPL = "secboot_reboot=true secboot_reboot_command=/usr/local/sbin/ipl"
+
+
 def test_a_fleet(fleet: Fleet) -> None:
     everyone = set(fleet.hosts)
-    untouched = fleet.snapshots()
+    assert [len(host.disk.lines()) for host in fleet.hosts.values()] == [3, 3, 3]
+    before_secboot(fleet)
 
-    # Before secboot is there: check mode writes nothing, and says what it can't tell.
-    recap, said = fleet.play("guest", "--check")
-    assert not failed(recap), said
-    assert fleet.snapshots() == untouched
-    assert {name for name, counts in recap.items() if counts["skipped"]} == everyone
-
-    # The first run changes every machine.
-    recap, said = fleet.play("guest", "--extra-vars", "secboot_stage=inherited")
-    assert not failed(recap), said
-    assert changed(recap) == everyone
-    assert said.count("reboot_required=True") == 3
+    # The first run changes every machine; on the third one zipl is left for later, and missed.
+    recap, said = fleet.play("guest", "--extra-vars", STAGE)
+    assert changed(recap) == everyone, said
+    assert failed(recap) == {"three"}
+    assert "the machine is not as the profile asks: installed.swiotlb" in said
+    assert said.count("reboot_required=True") == 2
+    assert runs(fleet) == {"one": 2, "two": 2, "three": 1}
+    assert installed(fleet, "swiotlb=262144") == {"one", "two"}
     for host in fleet.hosts.values():
         assert all(
             b"swiotlb=262144" in entry.read_bytes()
             for entry in (host.top / "boot/loader/entries").iterdir()
         )
 
-    # What it waits for is an IPL, also for a run that finds nothing to change; here it is asked for.
-    ipl = "secboot_reboot=true secboot_reboot_command=/usr/local/sbin/ipl"
-    recap, said = fleet.play("guest", "--extra-vars", ipl)
+    # What it waits for is an IPL, also for a run that finds nothing to change; here it is asked
+    # for. The third machine waits for zipl, and an IPL would not help it.
+    booted = boots(fleet)
+    recap, said = fleet.play("guest", "--extra-vars", IPL)
     assert not failed(recap), said
-    assert said.count("reboot_required=True") == 3
+    assert said.count("reboot_required=True") == 2
+    assert {name for name, number in boots(fleet).items() if number != booted[name]} == {
+        "one",
+        "two",
+    }
+    assert runs(fleet) == {"one": 2, "two": 2, "three": 1}
+
+    # Now a run changes nothing, and no IPL follows, but where zipl is allowed at last.
+    settled, booted, called = fleet.snapshots(), boots(fleet), calls(fleet)
+    recap, said = fleet.play("guest", "--extra-vars", f"{IPL} {ZIPL} secboot_stage=running")
+    assert not failed(recap), said
+    assert changed(recap) == {"three"}, said
+    assert said.count("reboot_required=False") == 2
+    for name in ("one", "two"):
+        assert fleet.hosts[name].snapshot() == settled[name]
+        assert boots(fleet)[name] == booted[name]
+        assert calls(fleet)[name] == called[name]
+    assert runs(fleet)["three"] == 2
+    assert installed(fleet, "swiotlb=262144") == everyone
     for host in fleet.hosts.values():
-        assert "swiotlb=262144" in (host.top / "cmdline").read_text()
+        assert "swiotlb=262144" in (host.top / "cmdline").read_text().split()
 
-    # Now a run changes nothing, and no IPL follows.
-    settled = fleet.snapshots()
-    booted = {name: (host.top / "boot_id").read_text() for name, host in fleet.hosts.items()}
-    recap, said = fleet.play("guest", "--extra-vars", ipl)
+    in_check_mode(fleet)
+    with_machines_that_fail(fleet)
+
+
+def before_secboot(fleet: Fleet) -> None:
+    """Check mode writes nothing, and says what it can't tell."""
+    untouched, called = fleet.snapshots(), calls(fleet)
+
+    recap, said = fleet.play("guest", "--check")
+
     assert not failed(recap), said
-    assert not changed(recap), said
-    assert said.count("reboot_required=False") == 3
-    assert fleet.snapshots() == settled
-    assert {
-        name: (host.top / "boot_id").read_text() for name, host in fleet.hosts.items()
-    } == booted
+    assert fleet.snapshots() == untouched
+    assert calls(fleet) == called
+    assert {name for name, counts in recap.items() if counts["skipped"]} == set(fleet.hosts)
 
-    # Check mode tells what would change, and shows it, and changes nothing.
-    before = fleet.snapshots()
+
+def in_check_mode(fleet: Fleet) -> None:
+    """It tells what would change, and shows it, and changes nothing, and does not call zipl."""
+    before, called = fleet.snapshots(), calls(fleet)
+
     recap, said = fleet.play("guest-large", "--check", "--diff")
-    assert not failed(recap), said
-    assert changed(recap) == everyone
-    assert said.count("+options root=/dev/mapper/rhel-root") == 9
-    assert fleet.snapshots() == before
 
-    # A machine whose boot files zipl would refuse fails alone, and stays as it is.
-    broken = fleet.hosts["two"]
+    assert not failed(recap), said
+    assert changed(recap) == set(fleet.hosts)
+    assert said.count("+options root=/dev/mapper/rhel-root") == 9
+    # On the third machine zipl is left for later, and with it what an IPL would bring.
+    assert said.count("reboot_required=True") == 2
+    assert fleet.snapshots() == before
+    assert calls(fleet) == called
+
+
+def with_machines_that_fail(fleet: Fleet) -> None:
+    """One with boot files that zipl would refuse, one whose zipl fails: the other one is changed."""
+    broken, unlucky = fleet.hosts["two"], fleet.hosts["three"]
     (broken.top / "etc/zipl.conf").write_text("[defaultboot]\nnonsense\n")
-    as_broken = broken.snapshot()
-    recap, said = fleet.play("guest-large")
-    assert failed(recap) == {"two"}
-    assert changed(recap) == {"one", "three"}
+    unlucky.disk.fail_once()
+    as_broken, as_unlucky = broken.snapshot(), boot_files(unlucky)
+
+    recap, said = fleet.play("guest-large", "--extra-vars", f"{ZIPL} {STAGE}")
+
+    assert failed(recap) == {"two", "three"}, said
+    assert changed(recap) == {"one"}
     assert broken.snapshot() == as_broken
     assert "/etc/zipl.conf:2:1: zipl would refuse this" in said
+    # The boot record was written before zipl failed, and is written as it was.
+    assert "made to fail" in said
+    assert "rolled back" in said
+    assert boot_files(unlucky) == as_unlucky
+    assert len(unlucky.disk.runs()) == 4
+    assert installed(fleet, "swiotlb=262144") == {"two", "three"}
+    assert installed(fleet, "swiotlb=524288") == {"one"}
+
+
+def boot_files(host: Host) -> dict[str, bytes]:
+    """The machine's boot files; secboot's own records and zipl's file are left out."""
+    return {
+        path: content
+        for path, content in host.snapshot().items()
+        if path.startswith(("boot/", "etc/")) and path != "boot/bootmap"
+    }

@@ -93,7 +93,8 @@ RETURN = r"""
 reboot_required:
   description:
     - Whether the kernel that runs has other parameters than the profile asks for, and gets them at
-      the next IPL. Always false for another tree than the running system's.
+      the next IPL. False as long as C(zipl) has to run first, and always for another tree than the
+      running system's.
   returned: success
   type: bool
 checkpoint:
@@ -179,12 +180,13 @@ class Secboot(object):
         return code == OK, document
 
     def waits_for_ipl(self, profile):
-        """Whether the running kernel has not got yet what the boot configuration has."""
+        """Whether the running kernel has not got yet what is installed for the next IPL."""
         if self.root != "/":
             return False
         checks = self.verify(profile, "running")[1]["checks"]
         failed = set(each["id"].split(".")[0] for each in checks if each["outcome"] == "FAIL")
-        return "running" in failed
+        # Where zipl has not run yet, an IPL would bring the old parameters back.
+        return "running" in failed and "installed" not in failed
 
 
 def without_content(plan):
@@ -223,8 +225,11 @@ def applied(module, secboot):
     if module._diff:
         result["diff"] = diff_of(plan)
     would_change = module.check_mode and result["changed"]
+    # An IPL brings what is planned for the boot record: not what only later kernels get, and
+    # nothing where zipl is left for later.
+    would_install = module.check_mode and plan["commands"] and module.params["zipl"] is not False
     result["reboot_required"] = secboot.root == "/" and (
-        bool(would_change) or secboot.waits_for_ipl(profile)
+        bool(would_install) or secboot.waits_for_ipl(profile)
     )
     if stage and not would_change:
         require_stage(module, secboot, result)
