@@ -93,11 +93,7 @@ class BlsEntry:
             for line in self.lines
             if line.meaning is not None
         )
-        read = sorted(
-            (field.line, field.meaning, field.value)
-            for field in self.scan.fields
-            if field.meaning is not None
-        )
+        read = sorted((field.line, field.meaning, field.value) for field in self.scan.fields)
         return written != read
 
     def all(self, meaning: BlsKey) -> tuple[BlsField, ...]:

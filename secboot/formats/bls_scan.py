@@ -30,14 +30,14 @@ class BlsKey(StrEnum):
 
 
 class BlsField(NamedTuple):
-    """One field as zipl reads it.
+    """One field that zipl takes something from, as it reads it.
 
-    `key` is written as in the file; `meaning` is the key that zipl takes it for, or None if
-    zipl ignores it. `line` and `column` are those of the key in the file, from 1.
+    `key` is written as in the file; `meaning` is the key that zipl takes it for. `line` and
+    `column` are those of the key in the file, from 1.
     """
 
     key: str
-    meaning: BlsKey | None
+    meaning: BlsKey
     value: str
     line: int
     column: int
@@ -125,14 +125,14 @@ def _scan_fields(
         if position == len(buffer):
             break
         key, blanks, rest = _FIELD.match(buffer, position).groups()  # type: ignore[union-attr]  # matches anything
-        line, column = places.of(position)
-        if blanks:
-            name = intern(key.decode("ascii"))
-            value = rest.rstrip(b" \t").partition(b"\0")[0].decode(errors="surrogateescape")
-            fields.append(BlsField(name, meaning_of(name), value, line, column))
-        else:
+        name = intern(key.decode("ascii"))
+        meaning = meaning_of(name)
+        if not blanks:
             message = f"Incorrect BLS field in config file {path}"
-            problems.append(SyntaxProblem("bls.field", message, line, column))
+            problems.append(SyntaxProblem("bls.field", message, *places.of(position)))
+        elif meaning is not None:
+            value = rest.rstrip(b" \t").partition(b"\0")[0].decode(errors="surrogateescape")
+            fields.append(BlsField(name, meaning, value, *places.of(position)))
         position += len(key) + len(blanks) + len(rest)
     return fields, problems
 

@@ -32,7 +32,7 @@ def advise_on_files(entries: Sequence[BlsEntry], version: ZiplVersion, findings:
     for entry in entries:
         _advise_on_title(entry, findings)
         for field in entry.scan.fields:
-            if field.meaning is not None and field.key != field.meaning:
+            if field.key != field.meaning:
                 message = f"zipl takes the key '{field.key}' for '{field.meaning}'"
                 at = Location(entry.path, field.line, field.column)
                 findings.warn("bls-abbreviated-key", message, at)

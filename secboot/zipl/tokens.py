@@ -97,7 +97,7 @@ def entry_tokens(entry: BlsEntry) -> list[Token]:
         location = Location(entry.path, field.line, field.column)
         if field.meaning is BlsKey.TITLE:
             tokens.append(Token(TokenKind.SECTION, field.value, 0, location, entry=entry))
-        elif field.meaning is not None:
+        else:
             keyword = _BLS_KEYWORDS[field.meaning]
             tokens.append(Token(TokenKind.KEYWORD, field.value, 0, location, keyword, entry=entry))
     return tokens

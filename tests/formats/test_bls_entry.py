@@ -25,7 +25,7 @@ ENTRY = "title A\nversion 1\nlinux /k\ninitrd /i\noptions a b\n"
 
 def found(text: str) -> list[tuple[BlsKey, str]]:
     fields = BlsEntry.parse(text).scan.fields
-    return [(field.meaning, field.value) for field in fields if field.meaning is not None]
+    return [(field.meaning, field.value) for field in fields]
 
 
 @settings(deadline=None, max_examples=200)
@@ -117,7 +117,7 @@ def test_a_title_on_the_last_line_is_read_right() -> None:
 
     assert not entry.misread
     assert (entry.title, entry.options) == ("A", "prot_virt=1")
-    assert [field.line for field in entry.scan.fields] == [4, 1, 2, 3]
+    assert [field.line for field in entry.scan.fields] == [4, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -195,10 +195,10 @@ def test_what_is_set_is_what_zipl_reads(text: str, value: str) -> None:
 
     assert (after.options or "").removesuffix("\r") == value.removesuffix("\r")
     assert after.set_options(value) == after
-    others = [f for f in after.scan.fields if f.meaning not in {None, BlsKey.OPTIONS}]
+    others = [f for f in after.scan.fields if f.meaning is not BlsKey.OPTIONS]
     if not before.misread:
         assert [f.value for f in others] == [
-            f.value for f in before.scan.fields if f.meaning not in {None, BlsKey.OPTIONS}
+            f.value for f in before.scan.fields if f.meaning is not BlsKey.OPTIONS
         ]
 
 
