@@ -90,10 +90,15 @@ def build(target: Path, interpreter: str) -> None:
                 info = zipfile.ZipInfo(name, when)
                 info.create_system = 3  # Unix, so that the mode below is one
                 info.external_attr = 0o100644 << 16
-                info.compress_type = zipfile.ZIP_DEFLATED
+                info.compress_type = compression(name)
                 archive.writestr(info, content)
     work.chmod(0o755)
     work.replace(target)
+
+
+def compression(name: str) -> int:
+    """Return how a member is kept. Byte code is read at each start: unpacking it takes longer."""
+    return zipfile.ZIP_STORED if name.endswith(".pyc") else zipfile.ZIP_DEFLATED
 
 
 def byte_code(source: bytes, name: str) -> bytes:
