@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from secboot.cli.options import DEFAULT_TIMEOUT
 from tests.packaging.programs import CHECKOUT, require, run
 
 UNIT = CHECKOUT / "packaging/systemd/secboot-apply@.service"
@@ -60,6 +61,18 @@ def test_it_neither_restarts_itself_nor_the_machine(unit: RawConfigParser) -> No
     # Nothing waits for it: the boot goes on without it.
     assert not keys & {"Before", "RequiredBy"}
     assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
+def test_a_shutdown_leaves_zipl_the_time_that_secboot_gives_it(unit: RawConfigParser) -> None:
+    def seconds(key: str) -> int:
+        return 60 * int(unit["Service"][key].removesuffix("min"))
+
+    # zipl checks, writes the boot record, and writes it again when something fails after it; when
+    # secboot is stopped, no more than the last two are left.
+    assert seconds("TimeoutStartSec") >= 3 * DEFAULT_TIMEOUT
+    assert seconds("TimeoutStopSec") >= 2 * DEFAULT_TIMEOUT
+    # The signal is for secboot alone.
+    assert unit["Service"]["KillMode"] == "mixed"
 
 
 def test_the_name_of_a_profile_arrives_unchanged(unit: RawConfigParser) -> None:

@@ -68,6 +68,20 @@ touch /var/lib/zipl-failed
 echo "made to fail" >&2
 exit 1
 """
+ZIPL_IN_WHICH_THE_UNIT_IS_STOPPED = f"""\
+#!/bin/sh
+# Half-way the unit is stopped, the first time, as at a shutdown. Notes the runs that end.
+case " $* " in *" --dry-run "*) exec /usr/sbin/zipl.real "$@" ;; esac
+if [ ! -e /var/lib/stopped ]; then
+    touch /var/lib/stopped
+    systemctl --no-block stop {UNIT}
+    sleep 2
+fi
+/usr/sbin/zipl.real "$@"
+status=$?
+echo "ended $status" >> /var/lib/zipl-ended
+exit $status
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,5 +231,20 @@ def test_a_zipl_that_fails(machine: Guest, tmp_path: Path) -> None:
     assert "made to fail" in first.result.output("journal")
     assert first.result.status("failed") == 0
     # The boot record had the new line for a moment; the old one was put back.
+    second.require_up(BEFORE)
+    second.require_done()
+
+
+def test_a_shutdown_while_zipl_runs(machine: Guest, tmp_path: Path) -> None:
+    zipl = (0o100755, ZIPL_IN_WHICH_THE_UNIT_IS_STOPPED)
+    put(machine.disk, tmp_path, {"/usr/sbin/zipl": zipl})
+
+    first = boot(machine, "run ended cat /var/lib/zipl-ended\n")
+    second = boot(machine)
+
+    first.require_up(BEFORE)
+    first.require_failed(130)
+    # zipl came to its end, and once more for the way back: no boot record was half written.
+    assert first.result.output("ended").split() == ["ended", "0"] * 2
     second.require_up(BEFORE)
     second.require_done()
