@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-LIMIT = 60.0
+LIMIT = 30.0
 """Seconds after which nothing more is expected; reached by tests that fail, only."""
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import termios
+import threading
 from dataclasses import dataclass, field
 
 import pytest
 
 from secboot.cli.progress_line import DELAY, ProgressLine, Screen
 from secboot.progress import Step
-from tests.terminal import screen, terminal
+from tests.terminal import LIMIT, screen, terminal
 
 
 @dataclass
@@ -198,10 +199,14 @@ def test_a_screen_is_not_waited_for_when_it_was_stopped() -> None:
         stopped = Screen(opened.file)
         assert stopped.write("one")
 
+        written: list[bool] = []
+        writer = threading.Thread(target=lambda: written.append(stopped.write("two")))
         termios.tcflow(opened.file, termios.TCOOFF)  # as Ctrl-S does
-        assert not stopped.write("two")
-
+        writer.start()
+        writer.join(LIMIT)
         termios.tcflow(opened.file, termios.TCOON)
+        assert written == [False]
+
         assert stopped.write("three")
         assert opened.read_all() == "onethree"
 
