@@ -80,13 +80,17 @@ def _kernel_cmdline(machine: Machine, running_line: str | None) -> NewKernel:
             f"there is no {KERNEL_CMDLINE}, so a new kernel takes the line that the machine"
             " runs with when it is installed",
         )
-    kept = CommandLine.parse(running_line)
-    dropped = [each for each in kept.parameters if each.name in _NOT_INHERITED]
     return NewKernel(
         Source.RUNNING,
         f"there is no {KERNEL_CMDLINE}, so a new kernel takes the running line",
-        kept.remove(*dropped).render(),
+        taken_over(running_line).text,
     )
+
+
+def taken_over(running_line: str) -> CommandLine:
+    """Return what Red Hat's 20-zipl-kernel.install takes over from /proc/cmdline."""
+    line = CommandLine.parse(running_line)
+    return line.remove(*(each for each in line.parameters if each.name in _NOT_INHERITED))
 
 
 def _default(machine: Machine, description: str) -> NewKernel:

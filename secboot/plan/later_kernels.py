@@ -9,6 +9,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
 from secboot.machine.layout import Inheritance
 from secboot.machine.layout.bls import KERNEL_CMDLINE
+from secboot.machine.new_kernel import taken_over
 from secboot.plan.draft import Store, StoreKind, Subject
 from secboot.plan.entries import edited_store, meets
 from secboot.plan.fulfil import fulfil_line
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
     from secboot.profile.profile import Profile
 
 NAME = "Kernels installed later"
+_COMMENTS = (
+    f"{KERNEL_CMDLINE} has nothing but comments, which no program that reads it knows: their words"
+    " become the parameters of a new kernel, which then has no root file system"
+)
 STORE = Store(StoreKind.KERNEL_CMDLINE, KERNEL_CMDLINE)
-_NOT_INHERITED = frozenset({"initrd", "BOOT_IMAGE"})
 
 
 def plan_later_kernels(profile: Profile, machine: Machine, draft: Draft) -> StorePlan | None:
@@ -58,6 +62,8 @@ def _kernel_cmdline(profile: Profile, machine: Machine, draft: Draft) -> StorePl
     file = machine.file(KERNEL_CMDLINE)
     document = KernelInstallCmdline.parse("" if file is None else file.text)
     if not document.words:
+        if document.render().split():
+            return StorePlan(NAME, Location(KERNEL_CMDLINE), StoreStatus.NONE, _COMMENTS, met=False)
         return _running_line(profile, machine, "missing" if file is None else "empty")
     location = Location(KERNEL_CMDLINE, document.line)
     draft.add(STORE, document.words)
@@ -86,8 +92,7 @@ def _running_line(profile: Profile, machine: Machine, what: str) -> StorePlan:
     if machine.running_line is None:
         note += ", which in an image build is the build host's"
         return StorePlan(NAME, None, StoreStatus.NONE, note, None)
-    kept = CommandLine.parse(machine.running_line)
-    kept = kept.remove(*(each for each in kept.parameters if each.name in _NOT_INHERITED))
+    kept = taken_over(machine.running_line)
     failed = [r for r in profile.requirements if not r.judge(kept).met]
     note += "; today's " + (
         f"does not meet the profile: {failed[0].judge(kept).reason}"

@@ -36,7 +36,7 @@ def later(root: Path, *, running: bool) -> StorePlan:
     return store
 
 
-@pytest.mark.parametrize("text", [None, "", "\n", "# only a comment\n"])
+@pytest.mark.parametrize("text", [None, "", "\n"])
 @pytest.mark.parametrize(
     ("line", "met"),
     [
@@ -60,6 +60,16 @@ def test_without_a_file_the_running_line_counts(
     assert ("missing" if text is None else "empty") in store.note
     assert "BOOT_IMAGE" not in (store.line_after or "")
     assert all(CMDLINE not in change.path for change in plan(root, running=True).files)
+
+
+def test_nothing_but_comments_is_no_empty_file(root: Path) -> None:
+    (root / CMDLINE).write_text("# prot_virt=1 is set elsewhere\n")
+    (root / "proc/cmdline").write_text("root=/dev/a prot_virt=1\n")
+
+    store = later(root, running=True)
+
+    assert (store.status, store.met) == (StoreStatus.NONE, False)
+    assert "their words become the parameters" in store.note
 
 
 def test_the_line_of_a_build_host_is_not_looked_at(root: Path) -> None:
