@@ -50,6 +50,7 @@ LOOK = f"""\
 export SYSTEMD_PAGER=cat SYSTEMD_COLORS=0
 run unit systemctl show {UNIT} --property {",".join(SHOWN)}
 run target systemctl is-active multi-user.target
+journalctl --sync
 run journal journalctl --boot --unit {UNIT} --output cat
 run enabled ls /etc/systemd/system/multi-user.target.wants
 run stamp ls /var/lib/secboot-apply
