@@ -79,13 +79,15 @@ def _type(value: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f"`{json.dumps(value['const'])}`"
     if "$ref" in value:
         return str(value["$ref"].rsplit("/", 1)[-1])
-    if "anyOf" in value:
-        return " or ".join(_type(each, definitions) for each in value["anyOf"])
-    kinds = value.get("type", "any")
+    for several in ("anyOf", "oneOf"):
+        if several in value:
+            return " or ".join(_type(each, definitions) for each in value[several])
+    choices = value.get("enum")
+    all_texts = choices and all(isinstance(each, str) for each in choices)
+    kinds = value.get("type", "string" if all_texts else "any")
     text = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
     if text == "array" and "items" in value:
         return f"list of {_type(value['items'], definitions)}"
-    choices = value.get("enum")
     return f"{text}: {', '.join(f'`{each}`' for each in choices)}" if choices else text
 
 
