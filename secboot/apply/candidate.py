@@ -1,32 +1,30 @@
 """Show the new boot files to zipl before they take the place of the old ones.
 
 zipl takes the configuration file and the directory of BLS entries from its command line, so the
-candidates go to a private directory that is removed afterwards. A parmfile is named inside
+candidates go to private directories that are removed afterwards. A parmfile is named inside
 zipl.conf: there the candidate's path is put in for the check.
 """
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.machine.discovery import ZIPLENV
 from secboot.machine.layout.bls import BLS_DIRECTORY
+from secboot.machine.private_directory import private_directory
 from secboot.progress import UNWATCHED, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from secboot.apply.zipl import Zipl
     from secboot.machine.discovery import Machine
+    from secboot.machine.private_directory import PrivateDirectory
     from secboot.machine.root import Root
     from secboot.progress import Progress
-
-_PLACES = ("/run", "/tmp", "/var/tmp", "/boot")  # noqa: S108 - the directory made there is private
-_PRIVATE = 0o700
 
 
 def check_candidates(
@@ -40,43 +38,42 @@ def check_candidates(
 
     Raises ZiplFailedError when it refuses them; nothing of the machine has changed then.
     """
-    with _private_directory(root, progress) as directory:
-        bls = _write_entries(root, directory, machine, new_contents, progress)
-        conf = _write_conf(root, directory, machine, new_contents)
-        zipl.check(conf, bls, _write_environment(root, directory, new_contents))
+    with ExitStack() as directories:
+        directory = directories.enter_context(private_directory(root))
+        bls = None
+        if any(entry.path in new_contents for entry in machine.configuration.bls):
+            copies = directories.enter_context(private_directory(root))
+            _write_entries(copies, machine, new_contents, progress)
+            bls = copies.path
+        conf = _write_conf(directory, machine, new_contents)
+        directories.callback(progress.step, Step.TIDYING)
+        zipl.check(conf, bls, _write_environment(directory, new_contents))
 
 
 def _write_entries(
-    root: Root,
-    directory: str,
+    copies: PrivateDirectory,
     machine: Machine,
     new_contents: Mapping[str, bytes],
     progress: Progress,
-) -> str | None:
-    """Return the directory of entries to check: a copy with the new contents, if any is new."""
-    entries = [document.path for document in machine.configuration.bls]
-    if not any(path in new_contents for path in entries):
-        return None
-    contents = {file.path: file.data for file in machine.files}
-    copies = f"{directory}/entries"
-    root.make_directories(copies, _PRIVATE)
+) -> None:
+    """Copy all entries, with the new contents of those that have one."""
+    contents = {file.path: file.data for file in machine.files} | dict(new_contents)
+    entries = [entry.path for entry in machine.configuration.bls]
     for number, path in enumerate(entries, start=1):
-        name = path.removeprefix(f"{BLS_DIRECTORY}/")
-        root.write_new(f"{copies}/{name}", new_contents.get(path, contents[path]), 0o600)
+        copies.write(path.removeprefix(f"{BLS_DIRECTORY}/"), contents[path])
         progress.step(Step.COPYING, number, len(entries))
-    return copies
 
 
-def _write_environment(root: Root, directory: str, new_contents: Mapping[str, bytes]) -> str | None:
+def _write_environment(
+    directory: PrivateDirectory, new_contents: Mapping[str, bytes]
+) -> str | None:
     if ZIPLENV not in new_contents:
         return None
-    candidate = f"{directory}/ziplenv"
-    root.write_new(candidate, new_contents[ZIPLENV], 0o600)
-    return candidate
+    return directory.write("ziplenv", new_contents[ZIPLENV])
 
 
 def _write_conf(
-    root: Root, directory: str, machine: Machine, new_contents: Mapping[str, bytes]
+    directory: PrivateDirectory, machine: Machine, new_contents: Mapping[str, bytes]
 ) -> str:
     conf = machine.configuration.conf
     if machine.conf_path in new_contents:
@@ -84,12 +81,9 @@ def _write_conf(
         conf = ZiplConf.parse(text, machine.conf_path)
     parmfiles = [path for path in machine.parmfiles if path in new_contents]
     for number, path in enumerate(parmfiles):
-        candidate = f"{directory}/parmfile-{number}"
-        root.write_new(candidate, new_contents[path], 0o600)
+        candidate = directory.write(f"parmfile-{number}", new_contents[path])
         conf = _with_parmfile(conf, path, candidate)
-    candidate = f"{directory}/zipl.conf"
-    root.write_new(candidate, conf.render().encode("utf-8", "surrogateescape"), 0o600)
-    return candidate
+    return directory.write("zipl.conf", conf.render().encode("utf-8", "surrogateescape"))
 
 
 def _with_parmfile(conf: ZiplConf, path: str, candidate: str) -> ZiplConf:
@@ -100,31 +94,3 @@ def _with_parmfile(conf: ZiplConf, path: str, candidate: str) -> ZiplConf:
             new = candidate + value.removeprefix(path)
             conf = conf.set_value(section.name, Keyword.PARMFILE, new)
     return conf
-
-
-@contextmanager
-def _private_directory(root: Root, progress: Progress) -> Iterator[str]:
-    place = next(path for path in (*_PLACES, "") if path == "" or root.exists(path))
-    directory = f"{place}/secboot-{os.urandom(8).hex()}"
-    root.make_directories(directory, _PRIVATE)
-    try:
-        yield directory
-    finally:
-        progress.step(Step.TIDYING)
-        _remove_tree(root, directory)
-
-
-def _remove_tree(root: Root, directory: str) -> None:
-    inner = f"{directory}/entries"
-    for folder in (inner, directory):
-        if not root.exists(folder):
-            continue
-        for name in root.list_directory(folder):
-            path = f"{folder}/{name}"
-            if path != inner:
-                root.remove(path)
-        parent, name = root.open_parent(folder)
-        try:
-            parent.discard_directory(name)
-        finally:
-            parent.close()

@@ -13,7 +13,7 @@ import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from secboot.machine.attributes import FileAttributes, read_attributes
+from secboot.machine.attributes import read_attributes
 from secboot.machine.confined import Resolver, WalkResolver, resolver_for
 from secboot.machine.durable import (
     FILE_LIMIT,
@@ -24,9 +24,8 @@ from secboot.machine.durable import (
     encode,
     read_all,
     require_regular,
-    temporary_name,
 )
-from secboot.machine.file_errors import FileError, NotFoundError, errors_about
+from secboot.machine.file_errors import FileError, errors_about
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -235,51 +234,6 @@ class Root:
             partial = "/" + "/".join(names[:depth])
             if self.stat(partial) is None:
                 self._make_directory(partial, mode)
-
-    def write_new(self, path: str, data: bytes, mode: int = 0o644) -> None:
-        """Create a file that does not exist yet, on disk on return; the caller becomes owner."""
-        directory, name = self.open_parent(self.real_path(path))
-        attributes = FileAttributes(mode, os.geteuid(), os.getegid())
-        temporary = temporary_name()
-        try:
-            directory.write_temporary(temporary, data, attributes, shown_as=name)
-            try:
-                directory.put(name, temporary, None)
-            finally:
-                directory.discard(temporary)
-            directory.sync()
-        finally:
-            directory.close()
-
-    def replace(self, path: str, data: bytes, expected: FileContent) -> None:
-        """Replace the file that `path` leads to, if it is still `expected`; keep its attributes.
-
-        The old or the new file is there at every instant, and the new one is on disk on return.
-        """
-        directory, name = self.open_parent(self.real_path(path))
-        temporary = temporary_name()
-        try:
-            directory.write_temporary(temporary, data, expected.attributes, shown_as=name)
-            try:
-                directory.put(name, temporary, expected)
-                directory.sync()
-            finally:
-                directory.discard(temporary)
-        finally:
-            directory.close()
-
-    def remove(self, path: str) -> None:
-        """Remove a file or link (itself, not what it leads to), gone from the disk on return."""
-        parent, _, name = path.rpartition("/")
-        directory, name = self.open_parent(f"{self.real_path(parent or '/').rstrip('/')}/{name}")
-        try:
-            if not directory.discard(name):
-                raise NotFoundError(
-                    "there is no such file", path=self.shown(path), code=errno.ENOENT
-                )
-            directory.sync()
-        finally:
-            directory.close()
 
     def _make_directory(self, path: str, mode: int) -> None:
         directory, name = self.open_parent(path)

@@ -95,7 +95,7 @@ def test_zipl_checks_the_candidates_and_then_writes_the_boot_record(
 
 def test_the_candidates_that_zipl_sees_hold_the_new_parameters(root: Path, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
-    copy = f'[ -z "$dry" ] || cat $(dirname {root}$3)/* $(dirname {root}$3)/entries/* > {seen} 2>&1'
+    copy = f'[ -z "$dry" ] || cat $(dirname {root}$3)/* {root}$5/* > {seen} 2>&1'
     site = Site(root, make_zipl(tmp_path / "bin", f"{copy}; exit 0"))
 
     site.apply()

@@ -18,6 +18,7 @@ from secboot.machine.attributes import (
 )
 from secboot.machine.file_errors import AccessError
 from secboot.machine.root import Root
+from tests.machine.editing import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def replaced(tmp_path: Path) -> FileAttributes:
     """The attributes of ``file`` after its content was replaced."""
     with Root(tmp_path) as root:
         before = root.read_file("/file")
-        root.replace("/file", b"new", before)
+        replace(root, "/file", b"new", before)
         after = root.read_file("/file")
     assert after.data == b"new"
     assert after.attributes == before.attributes
@@ -162,7 +163,7 @@ def test_an_attribute_that_can_not_be_given_is_refused(
 
     monkeypatch.setattr(os, "setxattr", setxattr)
     with Root(tmp_path) as root, pytest.raises(AccessError, match=r"user\.origin"):
-        root.replace("/file", b"new", root.read_file("/file"))
+        replace(root, "/file", b"new", root.read_file("/file"))
 
     assert file.read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -193,7 +194,7 @@ def test_an_ordinary_user_can_not_replace_what_belongs_to_others() -> None:
             try:
                 os.setresuid(1234, 1234, 1234)
                 with Root(place) as root:
-                    root.replace("/file", b"new", root.read_file("/file"))
+                    replace(root, "/file", b"new", root.read_file("/file"))
             except AccessError as error:
                 code = 0 if "owner" in str(error) else 2
             finally:

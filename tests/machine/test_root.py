@@ -25,6 +25,7 @@ from secboot.machine.file_errors import (
 )
 from secboot.machine.root import FileKind, Root
 from secboot.machine.syscalls import UnavailableError
+from tests.machine.editing import remove, replace, write_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,8 +129,8 @@ def test_no_directory_link_leads_out(root: Root, tree: Path, tmp_path: Path) -> 
     with pytest.raises(NotFoundError):
         root.read_bytes("/up/secret")
     with pytest.raises(NotFoundError):
-        root.write_new("/away/new", b"")
-    root.write_new("/up/new", b"inside")
+        write_new(root, "/away/new", b"")
+    write_new(root, "/up/new", b"inside")
     assert (tree / "new").read_bytes() == b"inside"
     assert names(tmp_path) == ["secret", "tree"]
 
@@ -197,7 +198,7 @@ def test_any_name_can_be_read(root: Root, tree: Path, name: bytes) -> None:
 
     assert found.encode("utf-8", "surrogateescape") == name
     assert root.read_bytes(f"/etc/{found}") == b"x"
-    root.remove(f"/etc/{found}")
+    remove(root, f"/etc/{found}")
     with pytest.raises(NotFoundError) as caught:
         root.read_bytes(f"/etc/{found}")
     assert str(caught.value).isprintable()
@@ -311,7 +312,7 @@ def test_a_subtree_is_a_tree_of_its_own(root: Root, tree: Path) -> None:
     with root.subtree("/var/lib/state") as inner:
         assert inner.stat("/link") is None
         assert inner.stat("/up") is None
-        inner.write_new("/file", b"x")
+        write_new(inner, "/file", b"x")
         assert inner.shown("/file") == f"{tree}/var/lib/state/file"
     assert (tree / "var/lib/state/file").read_bytes() == b"x"
 
@@ -341,7 +342,7 @@ def test_replacing_keeps_the_link_and_breaks_no_hard_link(root: Root, tree: Path
     (tree / "link").symlink_to("etc/zipl.conf")
     os.link(tree / "etc/zipl.conf", tree.parent / "outside")
 
-    root.replace("/link", b"new\n", root.read_file("/link"))
+    replace(root, "/link", b"new\n", root.read_file("/link"))
 
     assert (tree / "link").is_symlink()
     assert (tree / "etc/zipl.conf").read_bytes() == b"new\n"
@@ -354,7 +355,7 @@ def test_replacing_a_file_that_was_changed_is_refused(root: Root, tree: Path) ->
     (tree / "etc/zipl.conf").write_text("[edited]\n")
 
     with pytest.raises(ChangedError):
-        root.replace("/etc/zipl.conf", b"new\n", seen)
+        replace(root, "/etc/zipl.conf", b"new\n", seen)
 
     assert (tree / "etc/zipl.conf").read_text() == "[edited]\n"
     assert names(tree / "etc") == ["zipl.conf"]
@@ -365,7 +366,7 @@ def test_replacing_a_file_whose_mode_was_changed_is_refused(root: Root, tree: Pa
     (tree / "etc/zipl.conf").chmod(0o600)
 
     with pytest.raises(ChangedError):
-        root.replace("/etc/zipl.conf", b"new\n", seen)
+        replace(root, "/etc/zipl.conf", b"new\n", seen)
 
 
 @pytest.mark.parametrize("can_exchange", [True, False])
@@ -389,17 +390,17 @@ def test_an_edit_at_the_last_instant_is_not_lost(
 
     if not can_exchange:
         # The documented limit of file systems that can't exchange names.
-        root.replace("/etc/zipl.conf", b"new\n", seen)
+        replace(root, "/etc/zipl.conf", b"new\n", seen)
         return
     with pytest.raises(ChangedError):
-        root.replace("/etc/zipl.conf", b"new\n", seen)
+        replace(root, "/etc/zipl.conf", b"new\n", seen)
     assert (tree / "etc/zipl.conf").read_text() == "[edited]\n"
     assert names(tree / "etc") == ["zipl.conf"]
 
 
 def test_writing_where_a_file_is_already(root: Root, tree: Path) -> None:
     with pytest.raises(ChangedError):
-        root.write_new("/etc/zipl.conf", b"new")
+        write_new(root, "/etc/zipl.conf", b"new")
 
     assert (tree / "etc/zipl.conf").read_text() == "[defaultboot]\n"
     assert names(tree / "etc") == ["zipl.conf"]
@@ -408,12 +409,12 @@ def test_writing_where_a_file_is_already(root: Root, tree: Path) -> None:
 def test_removing_a_link_keeps_its_target(root: Root, tree: Path) -> None:
     (tree / "link").symlink_to("etc/zipl.conf")
 
-    root.remove("/link")
+    remove(root, "/link")
 
     assert not (tree / "link").is_symlink()
     assert (tree / "etc/zipl.conf").exists()
     with pytest.raises(NotFoundError):
-        root.remove("/link")
+        remove(root, "/link")
 
 
 def test_the_parent_of_a_real_path_is_opened_without_following_links(
@@ -486,14 +487,14 @@ def test_links_swapped_all_the_time_never_lead_out(root: Root, attacker: Path) -
         try:
             assert root.read_bytes("/swapped/file") in {b"inside", b"", b"ours"}
             outcomes["read"] += 1
-            root.replace("/swapped/file", b"ours", root.read_file("/swapped/file"))
+            replace(root, "/swapped/file", b"ours", root.read_file("/swapped/file"))
             outcomes["replaced"] += 1
         except SecbootError:
             outcomes["refused"] += 1
         try:
-            root.write_new("/swapped/new", b"ours")
+            write_new(root, "/swapped/new", b"ours")
             outcomes["made"] += 1
-            root.remove("/swapped/new")
+            remove(root, "/swapped/new")
         except SecbootError:
             outcomes["refused"] += 1
 
