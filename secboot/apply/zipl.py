@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import RefusedError
-from secboot.machine.runner import SEARCH_PATH
+from secboot.machine.programs import find_program
 from secboot.progress import UNWATCHED, Step
 from secboot.visible import visible
 
@@ -88,7 +88,7 @@ class Zipl:
     def _missing(self, root: Root, name: str) -> str | None:
         if self.chroot is None:
             return None if self.runner.find(name) else f"{name} is not installed here"
-        if not any(root.is_readable(f"{directory}/{name}") for directory in SEARCH_PATH):
+        if find_program(root, name) is None:
             return f"{name} is not installed in {visible(self.chroot)}"
         return None if self.runner.find("chroot") else "chroot is not installed here"
 

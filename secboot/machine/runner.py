@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from secboot.errors import RefusedError
+from secboot.machine.programs import SEARCH_PATH
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from subprocess import Popen
 
-SEARCH_PATH = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin")
-"""Where programs are looked for; the caller's PATH has no say in what runs as root."""
 
 OUTPUT_LIMIT = 128 * 1024
 """Bytes kept of each of a program's two outputs: the first half and the last half of them."""

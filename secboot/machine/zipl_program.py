@@ -11,24 +11,19 @@ import re
 from typing import TYPE_CHECKING
 
 from secboot.machine.file_errors import FileError
+from secboot.machine.programs import find_program
 from secboot.zipl.version import ZiplVersion
 
 if TYPE_CHECKING:
     from secboot.machine.root import Root
 
-PROGRAM_PATHS = ("/usr/sbin/zipl", "/sbin/zipl", "/usr/bin/zipl")
 _RELEASE = re.compile(rb"\0(\d{1,2})\.(\d{1,3})\.(\d{1,3})-[0-9A-Za-z][0-9A-Za-z._+~-]{0,60}\0")
 _PROGRAM_LIMIT = 16 * 2**20
 
 
-def find_zipl(root: Root) -> str | None:
-    """Return the path of zipl inside the root, or None when it is not installed."""
-    return next((path for path in PROGRAM_PATHS if root.is_readable(path)), None)
-
-
 def installed_version(root: Root) -> ZiplVersion | None:
     """Return the release of the zipl that is installed in the root, or None if unknown."""
-    path = find_zipl(root)
+    path = find_program(root, "zipl")
     if path is None:
         return None
     try:

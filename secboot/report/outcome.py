@@ -55,7 +55,7 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
         "changed": result.checkpoint is not None or result.zipl is not None,
         "checkpoint": result.checkpoint,
         "zipl": _zipl_document(result.zipl, pending=result.zipl_pending),
-        "reboot_required": bool(result.plan.files or result.plan.commands or result.zipl),
+        "reboot_required": result.zipl is not None,
         "recovered": [_recovered_document(report) for report in result.recovered],
         "plan": plan_document(result.plan),
     }

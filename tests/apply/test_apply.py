@@ -22,6 +22,7 @@ from secboot.machine.profile_files import read_profile
 from secboot.machine.root import Root
 from secboot.plan.model import Plan
 from secboot.plan.planner import make_plan
+from secboot.report.outcome import apply_document
 from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.trees import make_sample_tree, snapshot
 
@@ -91,6 +92,20 @@ def test_zipl_checks_the_candidates_and_then_writes_the_boot_record(
     assert not result.zipl_pending
     assert [c.state for c in site.checkpoints()] == [State.DONE]
     assert site.plan().files == ()
+
+
+def test_an_ipl_is_asked_for_when_the_boot_record_is_new(
+    make_site: Callable[[str], Site], root: Path
+) -> None:
+    """Not while zipl is pending, when it would change nothing, and not where all is as it was."""
+    site = make_site("exit 0")
+
+    asked = [
+        apply_document(each.apply())["reboot_required"] for each in (Site(root, None), site, site)
+    ]
+
+    assert asked == [False, False, False]
+    assert apply_document(site.apply("guest-large"))["reboot_required"]
 
 
 def test_the_candidates_that_zipl_sees_hold_the_new_parameters(root: Path, tmp_path: Path) -> None:
