@@ -27,7 +27,7 @@ from secboot.checkpoint.store import Checkpoint, Saved
 from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.machine.attributes import FileAttributes
 from secboot.machine.durable import FileContent, digest_of, temporary_name
-from secboot.machine.file_errors import ChangedError, errors_about
+from secboot.machine.file_errors import ChangedError, ErrorsAbout
 from secboot.progress import Step
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Transaction:
             self._change.access.store.prune(self._change.access.keep)
 
     def _advance(self, state: State, facts: Mapping[str, object] | None = None) -> None:
-        with errors_about(f"{self._change.checkpoint.shown}/journal"):
+        with ErrorsAbout(f"{self._change.checkpoint.shown}/journal"):
             self._change.journal.append(state, facts)
 
     def __enter__(self) -> Self:

@@ -18,8 +18,8 @@ import errno
 import hashlib
 import os
 import stat
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from secboot.machine.attributes import (
     AttributeRefusedError,
@@ -30,17 +30,19 @@ from secboot.machine.attributes import (
 from secboot.machine.file_errors import (
     AccessError,
     ChangedError,
+    ErrorsAbout,
     FileError,
     TooLargeError,
     WrongKindError,
-    errors_about,
     file_error,
 )
 from secboot.machine.syscalls import UnavailableError, exchange, rename_new
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable
+
+_Taken = TypeVar("_Taken")
 
 FILE_LIMIT = 16 * 2**20
 """Bytes: no boot file that a person or a package wrote comes near this size."""
@@ -150,34 +152,34 @@ class OpenDirectory:
 
     def read(self, name: str, limit: int = FILE_LIMIT) -> FileContent | None:
         """The regular file `name`, or None when there is none; other kinds are refused."""
-        with self._opened(name) as file:
-            if file is None:
-                return None
+
+        def take(file: int) -> FileContent:
             data = read_all(file, self.shown(name), limit)
             return FileContent(data, read_attributes(file), os.fstat(file).st_nlink)
 
+        return self._open_and(take, name)
+
     def read_dated(self, name: str, limit: int = FILE_LIMIT) -> tuple[bytes, int] | None:
         """As `read`, but the bytes and when they were last modified, in ns since 1970."""
-        with self._opened(name) as file:
-            if file is None:
-                return None
+
+        def take(file: int) -> tuple[bytes, int]:
             return read_all(file, self.shown(name), limit), os.fstat(file).st_mtime_ns
 
-    @contextmanager
-    def _opened(self, name: str) -> Iterator[int | None]:
-        """The regular file `name` open for reading; None when there is none."""
+        return self._open_and(take, name)
+
+    def _open_and(self, take: Callable[[int], _Taken], name: str) -> _Taken | None:
+        """What `take` makes of the regular file `name`, open for reading; None if there is none."""
         shown = self.shown(name)
-        with errors_about(shown):
+        with ErrorsAbout(shown):
             try:
                 # Looked at first: to open a device can do something.
                 require_regular(os.lstat(encode(name), dir_fd=self._fd), shown)
                 file = os.open(encode(name), READ_FLAGS | os.O_NOFOLLOW, dir_fd=self._fd)
             except FileNotFoundError:
-                yield None
-                return
+                return None
             try:
                 require_regular(os.fstat(file), shown)
-                yield file
+                return take(file)
             finally:
                 os.close(file)
 
@@ -190,7 +192,7 @@ class OpenDirectory:
         file which this one is to replace.
         """
         shown = self.shown(shown_as)
-        with errors_about(shown):
+        with ErrorsAbout(shown):
             file = os.open(encode(name), _CREATE_FLAGS, 0o600, dir_fd=self._fd)
             try:
                 _fill(file, data, attributes, shown)
@@ -202,7 +204,7 @@ class OpenDirectory:
 
     def create(self, name: str, parts: Iterable[bytes], *, sync: bool = False) -> None:
         """Create the private file `name` (mode 0600); `sync` brings its content to the disk."""
-        with errors_about(self.shown(name)):
+        with ErrorsAbout(self.shown(name)):
             descriptor = os.open(encode(name), _CREATE_FLAGS, 0o600, dir_fd=self._fd)
             with os.fdopen(descriptor, "wb", _CHUNK) as file:
                 file.writelines(parts)
@@ -212,7 +214,7 @@ class OpenDirectory:
 
     def open_file(self, name: str, flags: int) -> int:
         """Open the regular file `name`, made with mode 0600 if `flags` ask for it."""
-        with errors_about(self.shown(name)):
+        with ErrorsAbout(self.shown(name)):
             flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             file = os.open(encode(name), flags, 0o600, dir_fd=self._fd)
             try:
@@ -240,7 +242,7 @@ class OpenDirectory:
         lost. Elsewhere it is looked at right before the rename, and is gone after it.
         Raises `ChangedError`, everything as it was, when it is not as expected.
         """
-        with errors_about(self.shown(name)):
+        with ErrorsAbout(self.shown(name)):
             if expected is None:
                 self._put_new(name, prepared)
             else:
@@ -248,7 +250,7 @@ class OpenDirectory:
 
     def take_away(self, name: str, kept_as: str, expected: FileContent) -> None:
         """Rename the file `name` to `kept_as`; `ChangedError` when it is not as `expected`."""
-        with errors_about(self.shown(name)):
+        with ErrorsAbout(self.shown(name)):
             self._require(name, expected)
             os.rename(encode(name), encode(kept_as), src_dir_fd=self._fd, dst_dir_fd=self._fd)
             if not _same(self.read(kept_as), expected):
@@ -258,7 +260,7 @@ class OpenDirectory:
 
     def discard(self, name: str) -> bool:
         """Remove the file `name`, if it is there; says whether it was."""
-        with errors_about(self.shown(name)):
+        with ErrorsAbout(self.shown(name)):
             try:
                 os.unlink(encode(name), dir_fd=self._fd)
             except FileNotFoundError:
@@ -267,17 +269,17 @@ class OpenDirectory:
 
     def discard_directory(self, name: str) -> None:
         """Remove the empty directory `name`, if it is there."""
-        with errors_about(self.shown(name)), suppress(FileNotFoundError):
+        with ErrorsAbout(self.shown(name)), suppress(FileNotFoundError):
             os.rmdir(encode(name), dir_fd=self._fd)
 
     def rename_directory(self, old: str, new: str) -> None:
         """Rename the directory `old` to `new`; refused when `new` is there and not empty."""
-        with errors_about(self.shown(new)):
+        with ErrorsAbout(self.shown(new)):
             os.rename(encode(old), encode(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def make(self, name: str, mode: int) -> None:
         """Make the directory `name`, unless it is there already; `mode` regardless of the umask."""
-        with errors_about(self.shown(name)):
+        with ErrorsAbout(self.shown(name)):
             try:
                 os.mkdir(encode(name), mode, dir_fd=self._fd)
             except FileExistsError:
@@ -290,7 +292,7 @@ class OpenDirectory:
 
     def sync(self) -> None:
         """Bring every change of names in this directory to the disk."""
-        with errors_about(self._shown or "/"):
+        with ErrorsAbout(self._shown or "/"):
             file = os.open(b".", _DIRECTORY_FLAGS, dir_fd=self._fd)
             try:
                 os.fsync(file)

@@ -25,7 +25,7 @@ from secboot.machine.durable import (
     read_all,
     require_regular,
 )
-from secboot.machine.file_errors import FileError, errors_about
+from secboot.machine.file_errors import ErrorsAbout, FileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ class Root:
 
     def __init__(self, base: Path) -> None:
         shown = os.fspath(base)
-        with errors_about(shown):
+        with ErrorsAbout(shown):
             descriptor = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._take(descriptor, shown)
 
@@ -115,7 +115,7 @@ class Root:
 
     def subtree(self, path: str) -> Root:
         """The directory `path` as a tree of its own: nothing outside of it is reached."""
-        with errors_about(self.shown(path)):
+        with ErrorsAbout(self.shown(path)):
             descriptor = self._open(path, os.O_PATH | os.O_DIRECTORY)
         inner = Root.__new__(Root)
         inner._take(descriptor, self.shown(path))  # noqa: SLF001 - the same class
@@ -146,7 +146,7 @@ class Root:
 
         A directory, FIFO, device or socket is refused with `WrongKindError`, without waiting.
         """
-        with errors_about(self.shown(path)):
+        with ErrorsAbout(self.shown(path)):
             file = self._open_regular(path)
             try:
                 return read_all(file, self.shown(path), limit)
@@ -155,7 +155,7 @@ class Root:
 
     def read_file(self, path: str, limit: int = FILE_LIMIT) -> FileContent:
         """Content and attributes of a regular file, from one and the same opened file."""
-        with errors_about(self.shown(path)):
+        with ErrorsAbout(self.shown(path)):
             file = self._open_regular(path)
             try:
                 data = read_all(file, self.shown(path), limit)
@@ -169,7 +169,7 @@ class Root:
 
     def read_ranges(self, path: str, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
         """What `read_range` gives for each (offset, size), with the file opened once."""
-        with errors_about(self.shown(path)):
+        with ErrorsAbout(self.shown(path)):
             file = self._open_regular(path)
             try:
                 return tuple(_read_range(file, offset, size) for offset, size in ranges)
@@ -178,7 +178,7 @@ class Root:
 
     def read_link(self, path: str) -> str:
         """The text of the symbolic link `path`, as it is written."""
-        with errors_about(self.shown(path)):
+        with ErrorsAbout(self.shown(path)):
             link = self._open(path, os.O_PATH | os.O_NOFOLLOW)
             try:
                 return decode(os.readlink(b"", dir_fd=link))
@@ -190,7 +190,7 @@ class Root:
 
     def list_directory(self, path: str) -> tuple[str, ...]:
         """The names in a directory, sorted by their bytes, without ``.`` and ``..``."""
-        with errors_about(self.shown(path)):
+        with ErrorsAbout(self.shown(path)):
             directory = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 names = sorted(os.fsencode(name) for name in os.listdir(directory))  # noqa: PTH208 - an open directory
@@ -204,7 +204,7 @@ class Root:
         A missing last part stays as it is written. It is the place to write to, so that the
         target of a link is changed and the link is kept.
         """
-        with errors_about(self.shown(path)):
+        with ErrorsAbout(self.shown(path)):
             return decode(WalkResolver(self._fd).real_path(_absolute(path)))
 
     def open_parent(self, real_path: str) -> tuple[OpenDirectory, str]:
@@ -217,7 +217,7 @@ class Root:
         if name in {"", ".", ".."}:
             raise ValueError(real_path)
         shown = self.shown(parent or "/")
-        with errors_about(shown):
+        with ErrorsAbout(shown):
             descriptor = self._resolver.open_direct(
                 _absolute(parent or "/"), os.O_PATH | os.O_DIRECTORY
             )
@@ -247,7 +247,7 @@ class Root:
         return self._resolver.open(_absolute(path), flags)
 
     def _stat(self, path: str, flags: int) -> FileStat | None:
-        with errors_about(self.shown(path)):
+        with ErrorsAbout(self.shown(path)):
             try:
                 found = self._open(path, flags)
             except OSError as error:
@@ -261,7 +261,7 @@ class Root:
 
     def _open_regular(self, path: str) -> int:
         shown = self.shown(path)
-        with errors_about(shown):
+        with ErrorsAbout(shown):
             # Looked at first: merely opening a device can act on it (a tape rewinds).
             look = self._open(path, os.O_PATH)
             try:
