@@ -60,6 +60,12 @@ class Places:
         for place in self.all:
             place.discard_temporaries()
 
+    def discard_displaced(self) -> None:
+        """Remove the old files, which a change that is done has no more need of."""
+        for place in self.all:
+            with suppress(FileError):
+                place.directory.discard(place.file.prepared)
+
     def close(self) -> None:
         """Let the directories go."""
         while self._directories:

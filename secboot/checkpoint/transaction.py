@@ -155,7 +155,7 @@ class Transaction:
         self._change.access.interrupts.safe_point()
         self._advance(State.DONE, facts)
         self._change.access.progress.step(Step.TIDYING)
-        self._places.discard_temporaries()
+        self._places.discard_displaced()
         # The change is done and on the disk: failing to tidy up must not look like a failure.
         with suppress(SecbootError):
             self._change.access.store.prune(self._change.access.keep)

@@ -69,7 +69,7 @@ def give_attributes(file: int, wanted: FileAttributes) -> None:
     if stat.S_IMODE(os.fstat(file).st_mode) != wanted.mode:
         with _refusals_of("mode"):
             os.fchmod(file, wanted.mode)
-    _check(read_attributes(file), wanted)
+    _check(file, wanted)
 
 
 def _give_xattrs(file: int, wanted: dict[str, bytes]) -> None:
@@ -85,12 +85,13 @@ def _give_xattrs(file: int, wanted: dict[str, bytes]) -> None:
                 os.setxattr(file, name, value)
 
 
-def _check(given: FileAttributes, wanted: FileAttributes) -> None:
-    if (given.uid, given.gid) != (wanted.uid, wanted.gid):
+def _check(file: int, wanted: FileAttributes) -> None:
+    status = os.fstat(file)
+    if (status.st_uid, status.st_gid) != (wanted.uid, wanted.gid):
         raise AttributeRefusedError("owner")
-    if given.mode != wanted.mode:
+    if stat.S_IMODE(status.st_mode) != wanted.mode:
         raise AttributeRefusedError("mode")
-    present = dict(given.xattrs)
+    present = dict(_read_xattrs(file)) if wanted.xattrs else {}
     for name, value in wanted.xattrs:
         if present.get(name) != value:
             raise AttributeRefusedError(name)

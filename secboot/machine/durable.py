@@ -310,10 +310,12 @@ class OpenDirectory:
             raise self._changed(name) from None
 
     def _put_over(self, name: str, prepared: str, expected: FileContent) -> None:
-        self._require(name, expected)
         try:
             exchange(self._fd, encode(prepared), encode(name))
+        except FileNotFoundError:
+            raise self._changed(name) from None
         except UnavailableError:
+            self._require(name, expected)
             os.replace(encode(prepared), encode(name), src_dir_fd=self._fd, dst_dir_fd=self._fd)
             return
         if not _same(self._read_displaced(prepared), expected):

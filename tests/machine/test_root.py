@@ -373,7 +373,7 @@ def test_replacing_a_file_whose_mode_was_changed_is_refused(root: Root, tree: Pa
 def test_an_edit_at_the_last_instant_is_not_lost(
     root: Root, tree: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
 ) -> None:
-    """Somebody saves the file after the last look at it and before its name changes hands."""
+    """Somebody saves the file right before its name changes hands."""
     real = syscalls.exchange
     edits = iter(["[edited]\n"])
 
@@ -388,14 +388,42 @@ def test_an_edit_at_the_last_instant_is_not_lost(
     monkeypatch.setattr("secboot.machine.durable.exchange", exchange)
     seen = root.read_file("/etc/zipl.conf")
 
-    if not can_exchange:
-        # The documented limit of file systems that can't exchange names.
-        replace(root, "/etc/zipl.conf", b"new\n", seen)
-        return
     with pytest.raises(ChangedError):
         replace(root, "/etc/zipl.conf", b"new\n", seen)
     assert (tree / "etc/zipl.conf").read_text() == "[edited]\n"
     assert names(tree / "etc") == ["zipl.conf"]
+
+
+def test_where_names_can_not_be_exchanged_the_last_look_is_before_the_rename(
+    root: Root, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The documented limit of such file systems: what is saved in between is lost."""
+
+    def exchange(*_: object) -> None:
+        raise UnavailableError
+
+    real = os.replace
+
+    def rename(old: bytes, new: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        (tree / "etc/zipl.conf").write_text("[edited]\n")
+        real(old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+    monkeypatch.setattr("secboot.machine.durable.exchange", exchange)
+    monkeypatch.setattr(os, "replace", rename)
+
+    replace(root, "/etc/zipl.conf", b"new\n", root.read_file("/etc/zipl.conf"))
+
+    assert (tree / "etc/zipl.conf").read_text() == "new\n"
+
+
+def test_replacing_a_file_that_is_gone_is_refused(root: Root, tree: Path) -> None:
+    seen = root.read_file("/etc/zipl.conf")
+    (tree / "etc/zipl.conf").unlink()
+
+    with pytest.raises(ChangedError):
+        replace(root, "/etc/zipl.conf", b"new\n", seen)
+
+    assert names(tree / "etc") == []
 
 
 def test_writing_where_a_file_is_already(root: Root, tree: Path) -> None:
