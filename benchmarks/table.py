@@ -56,6 +56,7 @@ def _budgets(groups: dict[str, Sequence[Series]]) -> Iterator[tuple[str, float, 
                     12,
                 )
                 yield f"`{name}`, MiB at 1,000 {kind}", few.memory / MEBIBYTE, 60
+                yield f"`{name}`, MiB at 10,000 {kind}", many.memory / MEBIBYTE, 3 * 60
                 yield f"`{name}`, memory, 10,000 {kind} over 1,000", many.memory / few.memory, 3
 
 
