@@ -7,29 +7,19 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from secboot.progress import Progress
+from secboot.cli.display import NO_DISPLAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
     from typing import TextIO
+
+    from secboot.cli.display import Display
 
 _ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})
 """Values of TERM for terminals on which a line can't be written anew (line-mode consoles of IBM Z)."""
-
-
-class Display(Progress):
-    """`Progress` that may have a line on the terminal; this one has none."""
-
-    def hidden(self) -> AbstractContextManager[object]:
-        """Take the line away for as long as the context lasts, to print something else."""
-        return nullcontext()
-
-
-NO_DISPLAY = Display()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from secboot.cli.progress import Display
+from secboot.cli.display import Display
 from secboot.report.progress import progress_text
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from secboot.apply.apply import Target
 from secboot.apply.zipl import ZIPL, Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.system_log import log_change
+from secboot.cli.display import NO_DISPLAY
 from secboot.cli.planning import environment_of, is_running_system, runs_zipl
-from secboot.cli.progress import NO_DISPLAY
 from secboot.errors import RefusedError
 from secboot.machine.discovery import find_layout
 from secboot.machine.root import Root
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from secboot.checkpoint.store import Checkpoint
-    from secboot.cli.progress import Display
+    from secboot.cli.display import Display
 
 
 @contextmanager
