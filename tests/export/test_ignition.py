@@ -54,7 +54,7 @@ def exported(order: Order) -> str:
         shipped("guest"),
         shipped("host"),
         site(),
-        from_text("version: 1\nparameters: {console: [hvc0, ttysclp0, hvc0]}\n"),
+        from_text("version: 1\nparameters: {console: [hvc0, ttysclp0]}\n"),
     ],
 )
 def test_ignition_takes_the_arguments(order: Order, tmp_path: Path) -> None:

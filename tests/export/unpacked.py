@@ -1,25 +1,12 @@
-"""Newer versions of tools than this system has: Debian packages that `setup` unpacks.
-
-They are Python only, and what reads a configuration needs none of the programs that their packages
-depend on. So nothing is installed, and several versions can be asked.
-"""
+"""The unpacked packages as tests want them: there, or a reason to skip."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from tests.s390x.cache import cache_directory
+from tests.export.packages import versions
 from tests.s390x.testbed import unavailable
-
-PYTHON = "usr/lib/python3/dist-packages"
-"""Where the modules are, below a package's directory."""
-
-
-def versions(package: str) -> dict[str, Path]:
-    """Every version that is there, and the directory of its Python modules."""
-    found = cache_directory().glob(f"{package}-[0-9]*")
-    return {path.name.removeprefix(f"{package}-"): path / PYTHON for path in found}
 
 
 def require(package: str, version: str) -> Path:
