@@ -1,8 +1,9 @@
 """The code in the documentation does what it says.
 
-In a ``console`` block each line that starts with ``$`` is run; what follows it is what it prints. A
-page's blocks run in order in one directory of their own; ``> FILE`` at the end of a command means
-what it does in a shell. A command whose line ends with a comment ``# exit code N`` ends with that one. With ``SECBOOT_UPDATE_CASES=1`` the output is written anew.
+In a ``console`` block each line that starts with ``$`` is run, secboot or tar; what follows it is
+what it prints. A page's blocks run in order in one directory of their own; ``> FILE`` at the end of
+a command means what it does in a shell. A command whose line ends with a comment ``# exit code N``
+ends with that one. With ``SECBOOT_UPDATE_CASES=1`` the output is written anew.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ def rerun(block: str, capsys: pytest.CaptureFixture[str]) -> str:
     for command in [line[2:] for line in block.splitlines() if line.startswith("$ ")]:
         expected = EXIT_CODE.search(command)
         program, *words = shlex.split(command, comments=True)
+        if program == "tar":
+            lines.append(f"$ {command}\n{run(program, *words).stdout}")
+            continue
         assert program == "secboot"
         words, target = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
         said = secboot(capsys, *words)
