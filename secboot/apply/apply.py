@@ -146,9 +146,10 @@ def _remembering(make_plan: Callable[[Machine], Plan]) -> Callable[[Machine], Pl
 
     def plan(machine: Machine) -> Plan:
         nonlocal last
-        if last is None or last[0] != machine:
-            last = (machine, make_plan(machine))
-        return last[1]
+        known = last[1] if last is not None and last[0] == machine else make_plan(machine)
+        # The machine that was read last is kept, so that the one before it can go.
+        last = (machine, known)
+        return known
 
     return plan
 

@@ -112,9 +112,10 @@ class SwiotlbSizeRequirement(Requirement):
         return reading.blocks == wanted
 
 
-@dataclass(frozen=True, slots=True)
 class SwiotlbAbsentRequirement(Requirement):
     """No ``swiotlb=`` that the kernel would read; one behind ``--`` is init's business."""
+
+    __slots__ = ()
 
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
         """The ``swiotlb`` words up to ``--``."""
