@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.cases import KINDS, STEPS, entries, start_up, with_rounds
 from benchmarks.commands import in_private_etc, install, measure
+from benchmarks.parts import parts_table
 from benchmarks.process import BenchmarkError
 from benchmarks.table import budgets, table
 
@@ -42,6 +43,11 @@ def main(words: Sequence[str]) -> int:
 def _measure_all(options: argparse.Namespace, directory: Path) -> None:
     programs = install(directory)
     _print(_machine(directory))
+    if options.parts:
+        for line in parts_table(programs, directory, options.entries, options.rounds):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        return
     measured: dict[str, Sequence[Series]] = {}
     for name, usual in _groups(options, programs, directory):
         group = with_rounds(usual, options.rounds)
@@ -80,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--grubby", type=Path, metavar="FILE", help="grubby's shell script, to be measured too"
     )
+    parser.add_argument("--parts", action="store_true", help="print where the time goes, instead")
     parser.add_argument(
         "--directory",
         metavar="DIR",

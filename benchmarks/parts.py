@@ -1,0 +1,73 @@
+"""Where the time of a command goes: a table of its parts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks import trees
+from benchmarks.cases import BOOTMAP, apply
+from benchmarks.commands import Command, floor
+from benchmarks.timed import REST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.commands import Programs
+
+TIMED = Path(__file__).parent / "timed.py"
+PARTS = ("Python", "Typer", "imports", REST, "profile", "reading", "zipl's reading", "planning",
+         "stages", "text", "files", "syncs")  # fmt: skip
+"""The columns; Python is its start and end, and what no other one has."""
+ROUNDS = {3: 15, 10: 15, 100: 9, 1000: 5, 10000: 3}
+
+
+def parts_table(
+    programs: Programs, directory: Path, counts: Sequence[int], factor: float
+) -> Iterator[str]:
+    """Yield the table line by line, in milliseconds of wall time: medians over the rounds."""
+    yield "| " + " | ".join(["", "all", *PARTS]) + " |"
+    yield "|---" + "|---:" * (len(PARTS) + 1) + "|"
+    for name, command, rounds in _commands(programs, directory, counts):
+        file = directory / "parts"
+        found = [_parts(programs, command, file) for _ in range(max(1, round(rounds * factor)))]
+        yield _line(name, found)
+
+
+def _commands(
+    programs: Programs, directory: Path, counts: Sequence[int]
+) -> Iterator[tuple[str, Command, int]]:
+    sample = directory / "sample"
+    trees.write_with_bootmap(sample, BOOTMAP)
+    yield "python -I -c pass", floor(programs), 15
+    for words in (("--version",), ("--help",), ("status", "guest", "--root", str(sample))):
+        name = " ".join(words[:2]) if words[0] == "status" else words[0]
+        yield name, Command(name, (programs.wheel, *words)), 15
+    for count in counts:
+        template = directory / f"template-{count}"
+        trees.write_bls(template, count)
+        words = ("plan", "guest", "--root", str(template))
+        yield f"plan guest, {count:,}", Command("plan", (programs.wheel, *words)), ROUNDS[count]
+        change = apply(programs.wheel, directory / f"tree-{count}", template)
+        yield f"apply guest, {count:,}", change, ROUNDS[count]
+
+
+def _parts(programs: Programs, command: Command, file: Path) -> dict[str, float]:
+    """Run the command once and return what its parts took, and all of it, in seconds."""
+    if command.argv[0] != programs.wheel:
+        wall = command.cost().wall
+        return {"all": wall, "Python": wall}
+    argv = (programs.python, "-I", str(TIMED), str(file), *command.argv[1:])
+    timed = Command(command.name, argv, tree=command.tree, template=command.template)
+    wall = timed.cost().wall
+    found: dict[str, float] = json.loads(file.read_text())
+    return {"all": wall, "Python": wall - sum(found.values()), **found}
+
+
+def _line(name: str, found: Sequence[dict[str, float]]) -> str:
+    cells = [median(each.get(part, 0.0) for each in found) * 1000 for part in ("all", *PARTS)]
+    return (
+        f"| {name} | " + " | ".join(f"{cell:.0f}" if cell >= 0.5 else "" for cell in cells) + " |"
+    )
