@@ -15,6 +15,7 @@ from secboot.status.model import Advice, EntryResults, Result, Stage, Verdict
 
 if TYPE_CHECKING:
     from secboot.formats.bootmap import Program
+    from secboot.machine.boot_record import BootRecord
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.profile.requirement import Requirement
@@ -26,16 +27,23 @@ APPLY = Advice("the boot entry was not changed yet", "secboot apply PROFILE")
 
 def entry_results(machine: Machine, profile: Profile | None) -> tuple[EntryResults, ...]:
     """Judge every boot entry, in the order of the configuration."""
-    return tuple(_entry(machine, profile, entry) for entry in machine.configuration.entries)
+    environment = _ziplenv(machine)
+    return tuple(
+        _entry(machine, profile, entry, environment) for entry in machine.configuration.entries
+    )
 
 
-def _entry(machine: Machine, profile: Profile | None, entry: BootEntry) -> EntryResults:
+def _entry(
+    machine: Machine,
+    profile: Profile | None,
+    entry: BootEntry,
+    environment: ZiplEnvironment | None,
+) -> EntryResults:
     program = _program(machine, entry)
     note, judged = "", False
     if profile is not None:
         skip = reason_to_skip(profile, machine, entry)
         note, judged = ("", True) if skip is None else (skip[1], False)
-    environment = ziplenv(machine)
     requirements = profile.requirements if profile is not None and judged else ()
     return EntryResults(
         name=entry.name,
@@ -47,11 +55,13 @@ def _entry(machine: Machine, profile: Profile | None, entry: BootEntry) -> Entry
         parmline=entry.parmline,
         recorded=None if program is None else program.parmline,
         configured=tuple(_configured(each, entry, environment) for each in requirements),
-        installed=tuple(_installed(each, machine, entry, program) for each in requirements),
+        installed=tuple(
+            _installed(each, machine, entry, program, environment) for each in requirements
+        ),
     )
 
 
-def ziplenv(machine: Machine) -> ZiplEnvironment | None:
+def _ziplenv(machine: Machine) -> ZiplEnvironment | None:
     """The environment that zipl would put into the boot record; None if it knows no such thing."""
     if not machine.zipl_version.reads_environment:
         return None
@@ -95,14 +105,18 @@ def _configured(
 
 
 def _installed(
-    requirement: Requirement, machine: Machine, entry: BootEntry, program: Program | None
+    requirement: Requirement,
+    machine: Machine,
+    entry: BootEntry,
+    program: Program | None,
+    environment: ZiplEnvironment | None,
 ) -> Result:
     record = machine.boot_record
     if record.path is None:
         reason = "there is no bootmap: zipl has never run here"
         return Result(Stage.INSTALLED, Verdict.MISSING, reason, (RUN_ZIPL,))
     if record.bootmap is None:
-        return _by_times(requirement, machine, entry)
+        return _by_times(requirement, record, entry, environment)
     if program is None:
         return _not_in_record(machine, entry)
     judgement = _judge(requirement, program.parmline or "", record.bootmap.environment)
@@ -127,12 +141,16 @@ def _not_in_record(machine: Machine, entry: BootEntry) -> Result:
     return Result(Stage.INSTALLED, Verdict.MISSING, reason, (RUN_ZIPL,))
 
 
-def _by_times(requirement: Requirement, machine: Machine, entry: BootEntry) -> Result:
+def _by_times(
+    requirement: Requirement,
+    record: BootRecord,
+    entry: BootEntry,
+    environment: ZiplEnvironment | None,
+) -> Result:
     """The fallback where the record can't be read: only times, and they prove nothing."""
-    record = machine.boot_record
     if record.younger_files:
         return Result(Stage.INSTALLED, Verdict.MISSING, record.stale or "", (RUN_ZIPL,))
-    met = _judge(requirement, entry.parmline or "", ziplenv(machine)).met
+    met = _judge(requirement, entry.parmline or "", environment).met
     hint = "no boot file is younger than it, so it probably holds what they say"
     reason = f"{record.unreadable}; {hint}" if met else f"{record.unreadable}"
     advice = (Advice("the boot record can't be read", "run it as root"),)
