@@ -13,6 +13,7 @@ from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.recovery import RecoveryReport, recover, unfinished
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import FileChange
+from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError
 from secboot.machine.discovery import discover, find_layout
 from secboot.plan.model import EntryStatus, digest
@@ -39,8 +40,8 @@ class Target:
 
     `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the
     user typed, `notice` tells the user a sentence while the work goes on. `log` gets the
-    checkpoint of each change that has ended, for the system's log. `layout_name` is the layout that the user named.
-    `progress` is told what is being done.
+    checkpoint of each change that has ended, for the system's log. `layout_name` is the layout
+    that the user named. `progress` is told what is being done.
     """
 
     root: Root
@@ -66,6 +67,15 @@ class Target:
     def discover(self, step: Step = Step.READING) -> Machine:
         """Read the machine as it is now."""
         return discover(self.root, self.environment, self.layout_name, self.progress, step)
+
+    def recover(
+        self, access: WriteAccess, conflict: Conflict = Conflict.REFUSE
+    ) -> tuple[RecoveryReport, ...]:
+        """Roll back what is unfinished (`recover`), and log it."""
+        recovered = recover(access, conflict)
+        for report in recovered:
+            self.log(access.store.get(report.checkpoint.id))
+        return recovered
 
     def write_access(self) -> AbstractContextManager[WriteAccess]:
         """Take the lock and what else it takes to change files (`write_access`)."""
@@ -123,9 +133,7 @@ def apply_plan(
     if target.zipl is not None:
         target.zipl.require_available(target.root)
     with target.write_access() as access:
-        recovered = recover(access)
-        for report in recovered:
-            target.log(access.store.get(report.checkpoint.id))
+        recovered = target.recover(access)
         machine = target.discover(Step.READING_AGAIN)
         if saved is not None:
             require_unchanged(saved, machine)
@@ -176,10 +184,8 @@ def _has_unfinished(target: Target) -> bool:
     store = CheckpointStore.existing(target.state)
     if store is None:
         return False
-    try:
+    with store:
         return unfinished(store) is not None
-    finally:
-        store.close()
 
 
 def _apply(

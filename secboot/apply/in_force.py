@@ -36,10 +36,8 @@ def profile_in_force(root: Root, state: StateDirectory) -> Profile | None:
     store = CheckpointStore.existing(state)
     if store is None:
         return None
-    try:
+    with store:
         applied = latest_to_reverse(store)
-    finally:
-        store.close()
     if applied is None or applied.record.audit.profile is None:
         return None
     name, digest = applied.record.audit.profile, applied.record.audit.profile_digest

@@ -8,7 +8,6 @@ from secboot import __version__
 from secboot.apply.change import Order, change_files
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
-from secboot.checkpoint.recovery import RecoveryReport, recover
 from secboot.checkpoint.reversal import latest_to_reverse, reversal
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import Conflict
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from secboot.apply.apply import Target
     from secboot.apply.zipl import ZiplRun
+    from secboot.checkpoint.recovery import RecoveryReport
     from secboot.checkpoint.store import Checkpoint
     from secboot.checkpoint.transaction import FileChange
     from secboot.machine.discovery import Machine
@@ -66,9 +66,7 @@ def roll_back(
         target.zipl.require_available(target.root)
     conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else Conflict.REFUSE
     with target.write_access() as access:
-        recovered = recover(access, conflict)
-        for report in recovered:
-            target.log(access.store.get(report.checkpoint.id))
+        recovered = target.recover(access, conflict)
         if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
             return RollbackResult(None, (), None, None, recovered)
         found = _choose(target, access.store, checkpoint)

@@ -37,7 +37,8 @@ def open_target(
 ) -> Iterator[Target]:
     """Open all that a writing verb needs; nothing is written yet.
 
-    `display` shows what is being done. Raises RefusedError when the rights for it are missing from the start.
+    `display` shows what is being done. Raises RefusedError when the rights for it are missing from
+    the start.
     """
     running = is_running_system(root)
     if running and os.geteuid() != 0:

@@ -6,6 +6,7 @@ text that was read, because a plan is only valid for exactly these.
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.machine.file_errors import FileError
@@ -70,11 +71,9 @@ class BootFiles:
             return
         real = self._root.real_path(path).rstrip("/")
         directory, _ = self._root.open_parent(f"{real}/{names[0]}")
-        try:
+        with closing(directory):
             for name in names:
                 yield self._read_in(directory, real, path, name)
-        finally:
-            directory.close()
 
     def _read_in(self, directory: OpenDirectory, real: str, path: str, name: str) -> BootFile:
         try:

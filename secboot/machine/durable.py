@@ -115,6 +115,12 @@ def read_all(file: int, shown: str, limit: int = FILE_LIMIT) -> bytes:
     return b"".join(parts)
 
 
+def read_content(file: int, shown: str, limit: int = FILE_LIMIT) -> FileContent:
+    """The bytes and attributes of a file open for reading."""
+    data = read_all(file, shown, limit)
+    return FileContent(data, read_attributes(file), os.fstat(file).st_nlink)
+
+
 def require_regular(status: os.stat_result, shown: str) -> None:
     """Raise `WrongKindError` for anything but a regular file."""
     if not stat.S_ISREG(status.st_mode):
@@ -152,12 +158,7 @@ class OpenDirectory:
 
     def read(self, name: str, limit: int = FILE_LIMIT) -> FileContent | None:
         """The regular file `name`, or None when there is none; other kinds are refused."""
-
-        def take(file: int) -> FileContent:
-            data = read_all(file, self.shown(name), limit)
-            return FileContent(data, read_attributes(file), os.fstat(file).st_nlink)
-
-        return self._open_and(take, name)
+        return self._open_and(lambda file: read_content(file, self.shown(name), limit), name)
 
     def read_dated(self, name: str, limit: int = FILE_LIMIT) -> tuple[bytes, int] | None:
         """As `read`, but the bytes and when they were last modified, in ns since 1970."""

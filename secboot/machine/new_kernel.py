@@ -15,14 +15,13 @@ from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.machine.layout import Inheritance
 from secboot.machine.layout.bls import KERNEL_CMDLINE
-from secboot.machine.layout.suse import GRUB_DEFAULT
+from secboot.machine.layout.suse import GRUB_DEFAULT, LINE_VARIABLES
 
 if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
 
 _NOT_INHERITED = frozenset({"initrd", "BOOT_IMAGE"})
 """What Red Hat's 20-zipl-kernel.install leaves out of the running line."""
-_GRUB_VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 
 
 class Source(StrEnum):
@@ -103,6 +102,6 @@ def _grub_default(machine: Machine) -> NewKernel:
     if file is None:
         return NewKernel(Source.UNKNOWN, f"there is no {GRUB_DEFAULT}")
     document = GrubDefault.parse(file.text, file.path)
-    assigned = [document.get(name) for name in _GRUB_VARIABLES]
+    assigned = [document.get(name) for name in LINE_VARIABLES]
     line = " ".join(each.value for each in assigned if each is not None)
     return NewKernel(Source.FILE, f"all entries are generated from {GRUB_DEFAULT}", line)

@@ -13,7 +13,6 @@ import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from secboot.machine.attributes import read_attributes
 from secboot.machine.confined import Resolver, WalkResolver, resolver_for
 from secboot.machine.durable import (
     FILE_LIMIT,
@@ -23,6 +22,7 @@ from secboot.machine.durable import (
     decode,
     encode,
     read_all,
+    read_content,
     require_regular,
 )
 from secboot.machine.file_errors import ErrorsAbout, FileError
@@ -158,8 +158,7 @@ class Root:
         with ErrorsAbout(self.shown(path)):
             file = self._open_regular(path)
             try:
-                data = read_all(file, self.shown(path), limit)
-                return FileContent(data, read_attributes(file), os.fstat(file).st_nlink)
+                return read_content(file, self.shown(path), limit)
             finally:
                 os.close(file)
 

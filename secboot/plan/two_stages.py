@@ -9,9 +9,9 @@ from secboot.errors import Location, RefusedError
 from secboot.formats.grub_cfg import grub_kernels
 from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.machine.layout.suse import GRUB_CFG, GRUB_DEFAULT, SE_TEMPLATE
+from secboot.machine.layout.suse import GRUB_CFG, GRUB_DEFAULT, LINE_VARIABLES, SE_TEMPLATE
 from secboot.plan.draft import Store, StoreKind, Subject
-from secboot.plan.entries import edited_store, meets, parameter_changes
+from secboot.plan.entries import edited_store, meets
 from secboot.plan.fulfil import fulfil_line
 from secboot.plan.model import Command, PlanWarning, StorePlan, StoreStatus
 from secboot.profile.entries import EntrySelection
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 SEALED_NAME = "Sealed images that grub2-zipl-setup builds"
 NAME = "All boot entries, and kernels installed later"
-LINUX = Store(StoreKind.GRUB_VARIABLE, GRUB_DEFAULT, "GRUB_CMDLINE_LINUX")
-LINUX_DEFAULT = Store(StoreKind.GRUB_VARIABLE, GRUB_DEFAULT, "GRUB_CMDLINE_LINUX_DEFAULT")
+LINUX, LINUX_DEFAULT = (
+    Store(StoreKind.GRUB_VARIABLE, GRUB_DEFAULT, name) for name in LINE_VARIABLES
+)
 _PLACEHOLDER = re.compile(r"@([^@\s]+)@")
 _FIRST_STAGE = "initgrub"
 """The parameter with which the first system starts grub2-emu (dracut module 99grub2)."""
@@ -83,15 +84,9 @@ def plan_sealed_template(profile: Profile, machine: Machine, draft: Draft) -> St
     fulfil_line(draft, subject, profile.requirements)
     after = CommandLine.parse(subject.joined())
     changed = draft.text(store) != file.text
-    return StorePlan(
-        name=SEALED_NAME,
-        location=location,
+    return edited_store(profile, SEALED_NAME, location, before, after)._replace(
         status=StoreStatus.CHANGE if changed else StoreStatus.UNCHANGED,
         note="" if changed or before.text == after.text else f"follows {GRUB_DEFAULT}",
-        met=True,
-        parameters=parameter_changes(profile.requirements, before, after),
-        line_before=before.text,
-        line_after=after.text,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from secboot.errors import ParseError
 from secboot.report.status_json import SCHEMA as STATUS
 from secboot.report.verify import SCHEMA as VERIFY
-from secboot.status.checks import NOTICES_THAT_FAIL, Outcome
+from secboot.status.checks import NOTICES_THAT_FAIL, OF_THE_MACHINE, Outcome
 from secboot.status.model import Stage, Verdict
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ _OUTCOMES = {
     Outcome.FAIL: Verdict.MISSING,
 }
 _NO_PROFILE = "no profile was named, so no stage is judged"
-_MACHINE = "machine."
-"""What the id of a check begins with that belongs to no stage."""
 
 
 class Standing(StrEnum):
@@ -169,7 +167,7 @@ def _of_verify(document: object, base: Machine) -> tuple[Machine, list[_Finding]
     for check in _list(document, "checks"):
         verdict = _OUTCOMES[_one_of(Outcome, check, "outcome")]
         name, remarks = _member(check, "id", str), _remarks(check, "message")
-        if name.startswith(_MACHINE):
+        if name.startswith(OF_THE_MACHINE):
             findings.append(_Finding(None, "", verdict, remarks))
             continue
         stage, _, requirement = name.partition(".")

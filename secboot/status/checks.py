@@ -47,10 +47,12 @@ def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
     for notice in status.notices:
         advice = (Advice(notice.message, notice.next_step),) if notice.next_step else ()
         outcome = Outcome.FAIL if notice.code in NOTICES_THAT_FAIL else Outcome.WARN
-        checks.append(Check(f"machine.{notice.code}", "", outcome, notice.message, advice))
+        checks.append(Check(f"{OF_THE_MACHINE}{notice.code}", "", outcome, notice.message, advice))
     return tuple(checks)
 
 
+OF_THE_MACHINE = "machine."
+"""What the id of a check begins with that belongs to no stage."""
 NOTICES_THAT_FAIL = frozenset({"no-entry", "zipl-refuses"})
 """The codes of the notices that stand in the way of every stage."""
 

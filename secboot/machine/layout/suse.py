@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NAME = "suse"
 GRUB_DEFAULT = "/etc/default/grub"
+LINE_VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
+"""The variables in it that make a parameter line, in this order."""
 ZIPL_TEMPLATE = "/etc/default/zipl2grub.conf.in"
 SE_TEMPLATE = "/etc/default/se-parm.conf.in"
 ZIPL_CONFIG = "/boot/zipl/config"
