@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from secboot.machine.file_errors import FileError
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from secboot.machine.root import Root
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """One file of a change, by its directory and its name in it."""
 
     file: SavedFile

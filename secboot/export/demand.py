@@ -45,14 +45,20 @@ class Demand:
         """Whether the words stand beside others of the same name, which have to stay."""
         return isinstance(self.requirement, IncludesRequirement)
 
+    @property
+    def keeps_more(self) -> bool:
+        """Whether a larger value than that of the words meets it, too, and is to be left."""
+        requirement = self.requirement
+        return (
+            isinstance(requirement, SwiotlbSizeRequirement) and requirement.bound is Bound.AT_LEAST
+        )
+
     def lost_by_adding(self) -> str | None:
         """Say what a tool that only adds words loses of this demand, or None for nothing."""
         requirement = self.requirement
         if isinstance(requirement, SwiotlbSizeRequirement):
             kept = (
-                "a larger size that is given elsewhere is not kept, and "
-                if requirement.bound is Bound.AT_LEAST
-                else ""
+                "a larger size that is given elsewhere is not kept, and " if self.keeps_more else ""
             )
             return (
                 f"{kept}another swiotlb= is not removed: the last size counts, and noforce"

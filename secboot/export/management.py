@@ -85,7 +85,7 @@ def _grubby_losses(order: Order) -> list[str]:
     lost = [
         "Lost: a larger swiotlb= that is there already is lowered"
         for demand in order.demands
-        if demand.words and "a larger" in (demand.lost_by_adding() or "")
+        if demand.keeps_more
     ]
     if not order.profile.entries.rescue:
         lost.append("Lost: the profile leaves rescue entries alone; grubby changes them, too")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import count, takewhile
+from itertools import chain, count
 
 
 def here_document(text: str) -> str:
@@ -12,7 +12,8 @@ def here_document(text: str) -> str:
     `text` ends with a newline: a here document has no other end.
     """
     lines = set(text.splitlines())
-    mark = next(name for name in _marks() if name not in lines)
+    marks = chain(["EOF"], (f"EOF{number}" for number in count(2)))
+    mark = next(each for each in marks if each not in lines)
     return f"<<'{mark}'\n{text}{mark}\n"
 
 
@@ -28,8 +29,3 @@ def yaml_block(text: str, indentation: int) -> str:
     margin = " " * indentation
     lines = [f"{margin}{line}" if line else "" for line in body.split("\n")]
     return "|\n" + "\n".join(lines) + "\n"
-
-
-def _marks() -> takewhile[str]:
-    names = ("EOF" if number == 1 else f"EOF{number}" for number in count(1))
-    return takewhile(lambda _: True, names)

@@ -1,8 +1,8 @@
 """A Boot Loader Specification entry as a lossless document: a text, and two views of it.
 
 `BlsEntry.lines` are those of the file, for editing; `BlsEntry.scan` is what zipl reads. Machines
-have many entries, so the lines are made when they are asked for. The views agree unless zipl's defect with titles below the
-first line strikes (see `secboot.formats.bls_scan`).
+have many entries, so the lines are made when they are asked for. The views agree unless zipl's
+defect with titles below the first line strikes (see `secboot.formats.bls_scan`).
 
 Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation.
 """

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from secboot.profile.requirement import Requirement
 
 REBOOT = "reboot, then look again: secboot status"
-NOT_BOOTED = "the kernel was not booted with prot_virt=1"
 
 
 def advise_running(installed: Verdict, running: RunningSystem, origin: str) -> tuple[Advice, ...]:
@@ -62,39 +61,41 @@ def advise_effective(requirement: Requirement, result: Result, running: RunningS
         found = _no_hosting(running)
     elif isinstance(requirement, SwiotlbSizeRequirement):
         found = _no_buffer(running)
-    causes = tuple(
-        each if each.why == NOT_BOOTED else each._replace(of_machine=True) for each in found
-    )
-    return Result(result.stage, result.verdict, result.reason, causes)
+    return Result(result.stage, result.verdict, result.reason, tuple(found))
+
+
+def _lack(why: str, next_step: str) -> Advice:
+    """A cause that lies in the machine, whatever its boot files say."""
+    return Advice(why, next_step, of_machine=True)
 
 
 def _no_hosting(running: RunningSystem) -> list[Advice]:
     if hosts_guests(running)[0]:
-        return [Advice("the kernel was booted with prot_virt=1", REBOOT)]
+        return [_lack("the kernel was booted with prot_virt=1", REBOOT)]
     found = []
     level = running.sysinfo.level
     if running.ultravisor.guest:
         found.append(
-            Advice("this system is itself a Secure Execution guest", "use a guest profile here")
+            _lack("this system is itself a Secure Execution guest", "use a guest profile here")
         )
     if level in {Level.ZVM, Level.KVM}:
         found.append(
-            Advice(
+            _lack(
                 f"a host must run in an LPAR; this system runs under {running.sysinfo.describe()}",
                 "apply the host profile in the LPAR itself, and a guest profile here",
             )
         )
     if running.capture:
         found.append(
-            Advice("this is a kdump kernel, which leaves the ultravisor alone", "boot normally")
+            _lack("this is a kdump kernel, which leaves the ultravisor alone", "boot normally")
         )
     found += _hardware(running, level)
     if running.release is not None and running.release < FIRST_WITH_PROT_VIRT:
         found.append(
-            Advice(f"kernel {running.release} is older than {FIRST_WITH_PROT_VIRT}", "update it")
+            _lack(f"kernel {running.release} is older than {FIRST_WITH_PROT_VIRT}", "update it")
         )
     found += [
-        Advice(f"the kernel says: {text}", "give the LPAR more memory, or ask IBM support")
+        _lack(f"the kernel says: {text}", "give the LPAR more memory, or ask IBM support")
         for text in running.messages.failures[:1]
     ]
     return found or [_silent_refusal(running)]
@@ -104,12 +105,12 @@ def _silent_refusal(running: RunningSystem) -> Advice:
     """Since 5.15 the kernel does not say why it leaves hosting off."""
     line = CommandLine.parse(running.command_line or "")
     if not prot_virt.enabling(line):
-        return Advice(NOT_BOOTED, f"see above; {REBOOT}")
+        return Advice("the kernel was not booted with prot_virt=1", f"see above; {REBOOT}")
     if not running.ultravisor.present:
-        return Advice(
+        return _lack(
             "this kernel was built without it (CONFIG_KVM)", "boot a kernel that can host guests"
         )
-    return Advice(
+    return _lack(
         "the kernel has the parameter and does not say why it leaves hosting off",
         "look at: dmesg | grep -i -e prot_virt -e ultravisor",
     )
@@ -121,9 +122,9 @@ def _hardware(running: RunningSystem, level: Level) -> list[Advice]:
     if has is not False or level not in {Level.LPAR, Level.UNKNOWN}:
         return []
     if machine is not None and machine not in SECURE_EXECUTION_MACHINES:
-        return [Advice(f"machine type {machine} is older than z15", "use a z15 or newer")]
+        return [_lack(f"machine type {machine} is older than z15", "use a z15 or newer")]
     return [
-        Advice(
+        _lack(
             "the Secure Execution feature (facility 158) is not enabled for this partition",
             'have it enabled: see IBM\'s documentation, "Enabling the KVM host for Secure Execution"',
         )
@@ -135,18 +136,18 @@ def _no_buffer(running: RunningSystem) -> list[Advice]:
         return [_small_buffer(running)]
     level = running.sysinfo.level
     if level is Level.LPAR:
-        return [Advice("this is an LPAR, not a guest", "apply the guest profile in the guest")]
+        return [_lack("this is an LPAR, not a guest", "apply the guest profile in the guest")]
     if level is Level.ZVM:
-        return [Advice("a z/VM guest can't run in Secure Execution mode", "use a KVM guest")]
+        return [_lack("a z/VM guest can't run in Secure Execution mode", "use a KVM guest")]
     if running.cpu.has(UNPACK) is False:
         return [
-            Advice(
+            _lack(
                 "the host does not offer Secure Execution (facility 161 is missing)",
                 "apply the host profile on the host, and reboot it",
             )
         ]
     return [
-        Advice(
+        _lack(
             "the guest was started from an ordinary kernel",
             "build a Secure Execution image with pvimg create --parmfile, and boot that",
         )
@@ -156,11 +157,11 @@ def _no_buffer(running: RunningSystem) -> list[Advice]:
 def _small_buffer(running: RunningSystem) -> Advice:
     if running.messages.adjusted is not None:
         wanted, got = running.messages.adjusted
-        return Advice(
+        return _lack(
             f"the kernel found no room for {wanted} blocks below 2 GiB and took {got}",
             "give the guest more memory, or ask for less",
         )
-    return Advice(
+    return _lack(
         "the guest was booted with another swiotlb=",
         "rebuild its Secure Execution image with the right parmfile, and boot that",
     )

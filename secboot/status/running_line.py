@@ -65,10 +65,7 @@ def explain(
 def _as_booted(text: str, environment: ZiplEnvironment | None) -> Iterable[tuple[str, str]]:
     """The forms that a line can have after its variables were replaced, each with how that was."""
     names = variables_of(text)
-    if not names:
-        yield text, ""
-        return
-    if environment is None:
+    if not names or environment is None:
         yield text, ""
         return
     shown = " and ".join(f"${{{name}}}" for name in dict.fromkeys(names))
