@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import trees
-from benchmarks.cases import BOOTMAP, apply
+from benchmarks.cases import BOOTMAP, START_UP, STEPS, apply
 from benchmarks.commands import Command, floor
 from benchmarks.timed import REST
 
@@ -21,7 +21,6 @@ TIMED = Path(__file__).parent / "timed.py"
 PARTS = ("Python", "Typer", "imports", REST, "profile", "reading", "zipl's reading", "planning",
          "stages", "text", "files", "syncs")  # fmt: skip
 """The columns; Python is its start and end, and what no other one has."""
-ROUNDS = {3: 15, 10: 15, 100: 9, 1000: 5, 10000: 3}
 
 
 def parts_table(
@@ -41,17 +40,17 @@ def _commands(
 ) -> Iterator[tuple[str, Command, int]]:
     sample = directory / "sample"
     trees.write_with_bootmap(sample, BOOTMAP)
-    yield "python -I -c pass", floor(programs), 15
+    yield "python -I -c pass", floor(programs), START_UP
     for words in (("--version",), ("--help",), ("status", "guest", "--root", str(sample))):
         name = " ".join(words[:2]) if words[0] == "status" else words[0]
-        yield name, Command(name, (programs.wheel, *words)), 15
+        yield name, Command(name, (programs.wheel, *words)), START_UP
     for count in counts:
         template = directory / f"template-{count}"
         trees.write_bls(template, count)
         words = ("plan", "guest", "--root", str(template))
-        yield f"plan guest, {count:,}", Command("plan", (programs.wheel, *words)), ROUNDS[count]
+        yield f"plan guest, {count:,}", Command("plan", (programs.wheel, *words)), STEPS[count]
         change = apply(programs.wheel, directory / f"tree-{count}", template)
-        yield f"apply guest, {count:,}", change, ROUNDS[count]
+        yield f"apply guest, {count:,}", change, STEPS[count]
 
 
 def _parts(programs: Programs, command: Command, file: Path) -> dict[str, float]:

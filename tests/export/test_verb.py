@@ -44,17 +44,21 @@ def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> No
     assert said.out == ""
 
 
-def test_the_files_of_a_profile_go_along(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A machine with a profile of its own."""
     profiles = tmp_path / "root/etc/secboot/profiles"
     profiles.mkdir(parents=True)
     (profiles / "site.yaml").write_text(SITE)
+    return tmp_path / "root"
+
+
+def test_the_files_of_a_profile_go_along(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "shop.yaml").write_text("version: 1\nextends: site")
 
-    said = secboot(
-        capsys, "export", tmp_path / "shop.yaml", "-f", "cloud-init", "--root", tmp_path / "root"
-    )
+    said = secboot(capsys, "export", tmp_path / "shop.yaml", "-f", "cloud-init", "--root", root)
 
     assert said.code == 0, said.err
     document = YAML(typ="safe", pure=True).load(said.out)
@@ -66,16 +70,11 @@ def test_the_files_of_a_profile_go_along(
 
 
 def test_two_files_of_one_name_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    profiles = tmp_path / "root/etc/secboot/profiles"
-    profiles.mkdir(parents=True)
-    (profiles / "site.yaml").write_text(SITE)
     (tmp_path / "site.yaml").write_text("version: 1\nextends: site\n")
 
-    said = secboot(
-        capsys, "export", tmp_path / "site.yaml", "-f", "ansible", "--root", tmp_path / "root"
-    )
+    said = secboot(capsys, "export", tmp_path / "site.yaml", "-f", "ansible", "--root", root)
 
     assert said.code == 1
     assert "would both be /etc/secboot/profiles/site.yaml" in said.err

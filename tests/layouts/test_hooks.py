@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,8 @@ import pytest
 from secboot.demo import kernel_stub
 from tests.command import secboot
 from tests.layouts.machines import RHEL9, SYSTEMS
-from tests.s390x.testbed import in_ci, require_ipl
+from tests.packaging.programs import require
+from tests.s390x.testbed import require_ipl, unavailable
 from tests.trees import MACHINE_ID
 
 CHECKOUT = Path(__file__).parents[2]
@@ -36,15 +36,6 @@ EOF
 ZIPL = """#!/bin/sh
 case "$1" in add|remove) cat "$TREE"/boot/loader/entries/*.conf > "$TREE/bootmap";; esac
 """
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        if in_ci():
-            pytest.fail(f"{name} is required in CI")
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def write(path: Path, text: str) -> Path:
@@ -82,7 +73,7 @@ def kernel_install(
     image.write_bytes(kernel_stub(4096))
     ordered = sorted(plugins, key=lambda path: path.name)
     return subprocess.run(
-        [program("kernel-install"), "add", VERSION, image],
+        [require("kernel-install"), "add", VERSION, image],
         env=environment
         | {
             "BOOT_ROOT": str(tree / "boot"),
@@ -180,13 +171,11 @@ parameters=root=/dev/dasda1
 
 def zz_zipl() -> str:
     """The hook of Debian's s390-tools, from the test bed."""
-    for tree in require_ipl().zipl.values():
-        hook = tree / "etc/kernel/postinst.d/zz-zipl"
-        if hook.exists():
-            return hook.read_text()
-    if in_ci():
-        pytest.fail("the test bed's s390-tools has no zz-zipl")
-    pytest.skip("the test bed's s390-tools has no zz-zipl")
+    hooks = (tree / "etc/kernel/postinst.d/zz-zipl" for tree in require_ipl().zipl.values())
+    found = next((hook for hook in hooks if hook.exists()), None)
+    if found is None:
+        unavailable("the test bed's s390-tools has no zz-zipl")
+    return found.read_text()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to bind directories")
@@ -210,7 +199,7 @@ def test_debian_hooks_on_the_running_system(tmp_path: Path, environment: dict[st
     script = f"{binds} && run-parts --verbose --arg={VERSION} /etc/kernel/postinst.d"
 
     done = subprocess.run(
-        [program("unshare"), "--mount", "--propagation", "private", "sh", "-c", script],
+        [require("unshare"), "--mount", "--propagation", "private", "sh", "-c", script],
         env=environment,
         capture_output=True,
         text=True,

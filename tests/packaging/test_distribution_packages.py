@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.programs import CHECKOUT, build_deb, build_rpm, require, run
+from tests.packaging.programs import CHECKOUT, build_rpm, require, run
 
 pytestmark = pytest.mark.package
 
@@ -54,8 +54,8 @@ def require_demo(tree: Path, machine: Path) -> None:
 # One test for each package: it is built once, whichever process of pytest-xdist gets the test.
 
 
-def test_deb(tmp_path: Path) -> None:
-    deb, tree = build_deb(tmp_path / "deb"), tmp_path / "tree"
+def test_deb(deb: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
     run("dpkg-deb", "-x", deb, tree)
 
     found = modes(tree)

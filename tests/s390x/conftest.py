@@ -1,6 +1,5 @@
 """Fixtures of the s390x tests."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.real_zipl import Cell
 from tests.s390x.scenarios import Scenario
 from tests.s390x.testbed import TestBed, require_ipl, require_oracle, zipl_versions
-from tests.s390x.workshop import Workshop
+from tests.workshop import Workshop
 
 
 @pytest.fixture(scope="session")
@@ -21,20 +20,12 @@ def bed() -> TestBed:
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """The place that all test processes of this run share."""
-    base = tmp_path_factory.getbasetemp()
-    # pytest-xdist gives each worker a directory in the one of the run.
-    return Workshop(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
-
-
-@pytest.fixture(scope="session")
-def program_disk(workshop: Workshop) -> Path:
+def program_disk(workshop: Workshop, pyz: Path) -> Path:
     """The image with secboot's single file that a guest mounts at /opt."""
     require_ipl()
 
     def make(directory: Path) -> None:
-        make_program_disk(directory / "program.img", directory)
+        make_program_disk(directory / "program.img", pyz, directory)
 
     return workshop.directory("program", make) / "program.img"
 

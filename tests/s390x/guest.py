@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.packaging.programs import build_pyz
 from tests.s390x.emulator import DirectKernel, Disk, IplResult, Machine, machine
 from tests.s390x.guest_disk import job_disk, make_filesystem
 from tests.s390x.testbed import TestBed
@@ -99,13 +98,14 @@ def copy_disk(source: Path, target: Path) -> None:
     subprocess.run(command, check=True)
 
 
-def make_program_disk(image: Path, work: Path) -> None:
+def make_program_disk(image: Path, pyz: Path, work: Path) -> None:
     """Make the disk that carries secboot as its single file, as `./dev pyz` builds it.
 
     Its byte code is that of the building Python; the guest, which has 3.11, compiles the sources
     on each start when that is another, which takes longer and changes nothing else.
     """
     tree = work / "program"
-    build_pyz(tree / "secboot.pyz")
+    tree.mkdir()
+    shutil.copyfile(pyz, tree / "secboot.pyz")
     make_filesystem(image, tree, 16 * 1024 * 1024)
     shutil.rmtree(tree)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.programs import build_deb, require
+from tests.packaging.programs import require
 from tests.s390x.emulator import IplResult
 from tests.s390x.guest import Guest
 from tests.s390x.guest_disk import ROOT, make_filesystem
 from tests.s390x.scenarios import SWIOTLB
 from tests.s390x.testbed import TestBed, require_ipl
-from tests.s390x.workshop import Workshop
+from tests.workshop import Workshop
 
 pytestmark = [pytest.mark.ipl, pytest.mark.package]
 
@@ -162,17 +162,15 @@ def put(image: Path, work: Path, files: dict[str, tuple[int, str]]) -> None:
 
 
 @pytest.fixture(scope="session")
-def first_boot_disk(workshop: Workshop) -> Path:
+def first_boot_disk(workshop: Workshop, deb: Path) -> Path:
     """A disk that waits for its first boot: secboot installed, its unit enabled, zipl run."""
     bed = require_ipl()
-    deb = workshop.directory("deb", build_deb)
 
     def make(directory: Path) -> None:
         nothing = directory / "nothing.img"
         make_filesystem(nothing, None, 16 * 1024 * 1024)
-        (package,) = deb.glob("*.deb")
         files = subprocess.run(
-            ["dpkg-deb", "--fsys-tarfile", package], capture_output=True, check=True
+            ["dpkg-deb", "--fsys-tarfile", deb], capture_output=True, check=True
         ).stdout
         guest = Guest.create(bed, directory, nothing, bed.systemd_disk)
         done = guest.run(INSTALL, {"secboot.tar": files, "zipl.conf": ZIPL_CONF}, direct=ROOT)

@@ -21,8 +21,8 @@ from tests.s390x.emulator import IplResult
 from tests.s390x.guest import Guest
 from tests.s390x.scenarios import BLS, SECTION, Scenario
 from tests.s390x.testbed import TestBed
-from tests.s390x.workshop import Workshop
 from tests.s390x.write_log import WriteLog
+from tests.workshop import Workshop
 
 pytestmark = [pytest.mark.ipl, pytest.mark.fault]
 
