@@ -12,19 +12,24 @@ PACKAGE = Path(__file__).parent.parent / "secboot"
 
 LAYERS = (
     ("errors", "visible", "progress", "__init__"),
+    ("system",),
     ("formats",),
+    ("running",),
     ("kernel",),
     ("zipl",),
+    ("checkpoint",),
     ("profile",),
     ("machine",),
+    ("lines",),
+    ("ipl",),
+    ("layout",),
     ("plan",),
-    ("checkpoint",),
     ("apply", "status"),
     ("report", "export", "demo"),
     ("cli",),
     ("__main__",),
 )
-PURE = ("formats", "kernel", "zipl", "plan")
+PURE = ("formats", "kernel", "zipl", "lines", "ipl", "layout", "plan")
 EFFECTS = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "io", "fcntl"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

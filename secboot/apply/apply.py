@@ -15,7 +15,7 @@ from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import FileChange
 from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError
-from secboot.machine.discovery import discover, find_layout
+from secboot.machine.discovery import discover
 from secboot.plan.model import EntryStatus, digest
 from secboot.progress import UNWATCHED, Step
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from secboot.checkpoint.access import Commit, WriteAccess
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.checkpoint.store import Checkpoint
+    from secboot.layout.model import Layout
     from secboot.machine.discovery import Machine
-    from secboot.machine.layout import Layout
-    from secboot.machine.root import Root
     from secboot.plan.model import Plan
     from secboot.progress import Progress
+    from secboot.system.root import Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +40,21 @@ class Target:
 
     `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the
     user typed, `notice` tells the user a sentence while the work goes on. `log` gets the
-    checkpoint of each change that has ended, for the system's log. `layout_name` is the layout
-    that the user named. `progress` is told what is being done.
+    checkpoint of each change that has ended, for the system's log. `progress` is told what is being done.
+
+    The layout is found once a command: no program that works on boot files meanwhile turns one
+    distribution into another.
     """
 
     root: Root
     state: StateDirectory
     zipl: Zipl | None
+    layout: Layout
     environment: Mapping[str, str] | None
     command: tuple[str, ...]
     notice: Callable[[str], None]
     log: Callable[[Checkpoint], None] = lambda _: None
-    layout_name: str | None = None
     progress: Progress = UNWATCHED
-
-    @property
-    def layout(self) -> Layout:
-        """How the boot is configured here."""
-        return find_layout(self.root, self.layout_name)
 
     @property
     def commit(self) -> Commit | None:
@@ -66,7 +63,7 @@ class Target:
 
     def discover(self, step: Step = Step.READING) -> Machine:
         """Read the machine as it is now."""
-        return discover(self.root, self.environment, self.layout_name, self.progress, step)
+        return discover(self.root, self.layout.sources, self.environment, self.progress, step)
 
     def recover(
         self, access: WriteAccess, conflict: Conflict = Conflict.REFUSE
@@ -227,7 +224,7 @@ def _verify(target: Target, plan: Plan, again: Callable[[Machine], Plan] | None)
         if entry.status is not EntryStatus.GENERATED
         and found.get((entry.location.path, entry.name)) != _line(entry.line_after)
     ]
-    if not wrong and again is not None and machine.layout.generated and target.zipl is not None:
+    if not wrong and again is not None and machine.sources.generated and target.zipl is not None:
         wrong = [" ".join(command.argv) for command in again(machine).commands]
     if wrong:
         raise RefusedError(

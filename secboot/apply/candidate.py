@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
-from secboot.machine.discovery import ZIPLENV
-from secboot.machine.layout.bls import BLS_DIRECTORY
-from secboot.machine.private_directory import private_directory
+from secboot.machine.discovery import BLS_DIRECTORY, ZIPLENV
 from secboot.progress import UNWATCHED, Step
+from secboot.system.private_directory import private_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secboot.apply.zipl import Zipl
     from secboot.machine.discovery import Machine
-    from secboot.machine.private_directory import PrivateDirectory
-    from secboot.machine.root import Root
     from secboot.progress import Progress
+    from secboot.system.private_directory import PrivateDirectory
+    from secboot.system.root import Root
 
 
 def check_candidates(

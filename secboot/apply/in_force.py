@@ -16,8 +16,8 @@ from secboot.machine.profile_files import read_profile
 
 if TYPE_CHECKING:
     from secboot.checkpoint.state_directory import StateDirectory
-    from secboot.machine.root import Root
     from secboot.profile.profile import Profile
+    from secboot.system.root import Root
 
 DECLARED = "/etc/secboot/profile"
 """Holds one name of a profile; blank lines and lines that begin with ``#`` do not count."""

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import RefusedError
-from secboot.machine.programs import find_program
 from secboot.progress import UNWATCHED, Step
+from secboot.system.programs import find_program
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from secboot.machine.root import Root
-    from secboot.machine.runner import Completed, Runner
     from secboot.progress import Progress
+    from secboot.system.root import Root
+    from secboot.system.runner import Completed, Runner
 
 SHOWN_LINES = 12
 """Lines of zipl's own words that an error repeats; the last ones say why."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from secboot.checkpoint.state_directory import StateDirectory
-    from secboot.machine.root import Root
     from secboot.progress import Progress
+    from secboot.system.root import Root
 
 Commit = Callable[[tuple[int, ...]], Mapping[str, object]]
 """Runs zipl on the files as they are.

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from secboot.machine.attributes import FileAttributes
+    from secboot.system.attributes import FileAttributes
 
 ARCHIVE_LIMIT = 2**30
 """Bytes: far more than ten thousand boot entries take."""
 
-# Paths are bytes that need not be text, as everywhere in secboot (`secboot.machine.durable.encode`).
+# Paths are bytes that need not be text, as everywhere in secboot (`secboot.system.durable.encode`).
 _ENCODING, _ERRORS = "utf-8", "surrogateescape"
 
 

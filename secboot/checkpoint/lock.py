@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from secboot.checkpoint.journal import now
 from secboot.errors import RefusedError
-from secboot.machine.durable import OpenDirectory, temporary_name
-from secboot.machine.file_errors import ChangedError, FileError, file_error
+from secboot.system.durable import OpenDirectory, temporary_name
+from secboot.system.file_errors import ChangedError, FileError, file_error
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from secboot.checkpoint.interrupts import HeldInterrupts
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 _LOCK = "lock"
 _OWNER = "lock.owner"

@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from secboot.machine.file_errors import FileError
+from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.checkpoint.record import FileVersion, SavedFile
-    from secboot.machine.durable import FileContent, OpenDirectory
-    from secboot.machine.root import Root
+    from secboot.system.durable import FileContent, OpenDirectory
+    from secboot.system.root import Root
 
 
 @dataclass(frozen=True, slots=True)

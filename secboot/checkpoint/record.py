@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from secboot.errors import RefusedError
-from secboot.machine.attributes import FileAttributes
+from secboot.system.attributes import FileAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

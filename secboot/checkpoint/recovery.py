@@ -20,12 +20,12 @@ from secboot.checkpoint.rolling_back import (
     stuck,
 )
 from secboot.checkpoint.undo import Conflict, UndoReport
-from secboot.machine.file_errors import FileError
+from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:
     from secboot.checkpoint.access import WriteAccess
     from secboot.checkpoint.store import Checkpoint, CheckpointStore
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 _REASON = "it was cut short"
 

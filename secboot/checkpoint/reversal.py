@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from secboot.checkpoint.record import SavedFile
     from secboot.checkpoint.store import Checkpoint, CheckpointStore
-    from secboot.machine.durable import FileContent
-    from secboot.machine.root import Root
+    from secboot.system.durable import FileContent
+    from secboot.system.root import Root
 
 
 class ChangedSinceError(RefusedError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from secboot.machine.file_errors import AccessError
-from secboot.machine.root import FileKind, Root
+from secboot.system.file_errors import AccessError
+from secboot.system.root import FileKind, Root
 
 if TYPE_CHECKING:
     from pathlib import Path

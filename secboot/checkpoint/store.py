@@ -25,15 +25,15 @@ from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journ
 from secboot.checkpoint.record import DamagedCheckpointError, Record
 from secboot.checkpoint.state_directory import CHECKPOINTS
 from secboot.errors import Location, RefusedError
-from secboot.machine.durable import OpenDirectory, digest_of
-from secboot.machine.file_errors import FileError, NotFoundError
+from secboot.system.durable import OpenDirectory, digest_of
+from secboot.system.file_errors import FileError, NotFoundError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.checkpoint.state_directory import StateDirectory
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 BEFORE = "before.tar"
 """The archive that going back needs."""

@@ -25,17 +25,17 @@ from secboot.checkpoint.record import Audit, FileVersion, Record, SavedFile
 from secboot.checkpoint.rolling_back import Change, RollbackReport, discard, roll_back
 from secboot.checkpoint.store import Checkpoint, Saved
 from secboot.errors import RefusedError, RolledBackError, SecbootError
-from secboot.machine.attributes import FileAttributes
-from secboot.machine.durable import FileContent, digest_of, temporary_name
-from secboot.machine.file_errors import ChangedError, ErrorsAbout
 from secboot.progress import Step
+from secboot.system.attributes import FileAttributes
+from secboot.system.durable import FileContent, digest_of, temporary_name
+from secboot.system.file_errors import ChangedError, ErrorsAbout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
     from secboot.checkpoint.access import WriteAccess
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 
 class FileChange(NamedTuple):

@@ -24,14 +24,14 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.checkpoint.place import Place, Places, matches
-from secboot.machine.file_errors import ChangedError, FileError
 from secboot.progress import UNWATCHED, Step
+from secboot.system.file_errors import ChangedError, FileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from secboot.machine.durable import FileContent
     from secboot.progress import Progress
+    from secboot.system.durable import FileContent
 
 
 class Conflict(StrEnum):

@@ -92,7 +92,9 @@ def apply(
         progress_shown(wanted=output is Output.TEXT) as display,
         open_target(root, zipl, state_dir, zipl_timeout, layout, display) as target,
     ):
-        make = machine_plan(profile, target.root, root, zipl, saved, parmfile, display)
+        make = machine_plan(
+            profile, target.root, target.layout, root, zipl, saved, parmfile, display
+        )
 
         def shown(plan: Plan) -> None:
             if output is Output.TEXT:

@@ -12,8 +12,8 @@ from secboot.export.names import ExportFormat
 
 if TYPE_CHECKING:
     from secboot.export.order import ProfileSource
-    from secboot.machine.root import Root
     from secboot.profile.profile import Profile
+    from secboot.system.root import Root
 
 
 def export(
@@ -46,8 +46,8 @@ def export(
     from secboot.export.formats import WRITERS
     from secboot.export.order import Order
     from secboot.machine.profile_files import read_profile
-    from secboot.machine.root import Root
     from secboot.profile.fields import PROFILE_NAME_PATTERN
+    from secboot.system.root import Root
     from secboot.visible import visible
 
     writer = WRITERS[form]

@@ -44,7 +44,7 @@ def keep(
         if profile is None:
             typer.echo("No profile is in force: nothing was applied here.")
             return 0
-        make = planner(profile, display, with_zipl=runs_zipl(root, zipl))
+        make = planner(profile, target.layout, display, with_zipl=runs_zipl(root, zipl))
         result = apply_plan(target, make)
     moved = None if state_dir is None else str(state_dir)
     print_text(f"Profile in force: {profile.name}.\n")

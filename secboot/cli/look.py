@@ -70,15 +70,17 @@ def show(
     from secboot.cli.planning import discover_machine, unfinished_change
     from secboot.cli.printing import print_json, print_text, style
     from secboot.cli.progress import progress_shown
+    from secboot.ipl.boot_record import compare
     from secboot.report.show import show_document, show_text
 
     with progress_shown(wanted=output is Output.TEXT) as display:
-        machine = discover_machine(root, layout, display)
+        machine, found = discover_machine(root, layout, display)
+    record = compare(machine)
     unfinished = unfinished_change(root, state_dir)
     if output is Output.JSON:
-        print_json(show_document(machine, unfinished))
+        print_json(show_document(machine, found, record, unfinished))
     else:
-        print_text(show_text(machine, style(), unfinished))
+        print_text(show_text(machine, found, record, style(), unfinished))
     return 0
 
 
@@ -101,7 +103,7 @@ def check(
     from secboot.report.check import check_document, check_text
 
     with progress_shown(wanted=output is Output.TEXT) as display:
-        machine = discover_machine(root, layout, display)
+        machine, _ = discover_machine(root, layout, display)
     if output is Output.JSON:
         print_json(check_document(machine))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RefusedError
-from secboot.machine.root import Root
+from secboot.system.root import Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

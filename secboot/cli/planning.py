@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 
 from secboot.cli.past import read_checkpoints
 from secboot.errors import Location, RefusedError
+from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine, discover
-from secboot.machine.file_errors import FileError
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
 from secboot.plan.model import PlanWarning
 from secboot.plan.planner import make_plan
 from secboot.plan.sealed import ParmfileRequest
 from secboot.progress import UNWATCHED, Step
+from secboot.system.file_errors import FileError
+from secboot.system.root import Root
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from secboot.layout.model import Layout
     from secboot.plan.model import Plan
     from secboot.profile.profile import Profile
     from secboot.progress import Progress
@@ -48,16 +50,18 @@ def environment_of(root: Path) -> Mapping[str, str] | None:
 
 
 def discover_machine(
-    root: Path, layout: str | None = None, progress: Progress = UNWATCHED
-) -> Machine:
+    root: Path, layout_name: str | None = None, progress: Progress = UNWATCHED
+) -> tuple[Machine, Layout]:
     """Read the boot configuration under the root."""
     with Root(root) as tree:
-        return discover(tree, environment_of(root), layout, progress)
+        layout = detect_layout(tree, layout_name)
+        return discover(tree, layout.sources, environment_of(root), progress), layout
 
 
 def machine_plan(
     reference: str,
     tree: Root,
+    layout: Layout,
     root: Path,
     zipl: bool | None,
     saved: Plan | None,
@@ -69,11 +73,12 @@ def machine_plan(
         return lambda _: saved
     profile = read_profile(reference, tree)
     request = parmfile_request(parmfile)
-    return planner(profile, progress, with_zipl=runs_zipl(root, zipl), parmfile=request)
+    return planner(profile, layout, progress, with_zipl=runs_zipl(root, zipl), parmfile=request)
 
 
 def planner(
     profile: Profile,
+    layout: Layout,
     progress: Progress,
     *,
     with_zipl: bool,
@@ -83,7 +88,7 @@ def planner(
 
     def plan(machine: Machine) -> Plan:
         progress.step(Step.PLANNING)
-        return make_plan(profile, machine, with_zipl=with_zipl, parmfile=parmfile)
+        return make_plan(profile, machine, layout, with_zipl=with_zipl, parmfile=parmfile)
 
     return plan
 
@@ -93,14 +98,15 @@ def plan_for(
     root: Path,
     zipl: bool | None,
     state_dir: Path | None = None,
-    layout: str | None = None,
+    layout_name: str | None = None,
     parmfile: Path | None = None,
     progress: Progress = UNWATCHED,
 ) -> Plan:
     """Read the profile and the machine and make the plan."""
     with Root(root) as tree:
-        make = machine_plan(reference, tree, root, zipl, None, parmfile, progress)
-        plan = make(discover(tree, environment_of(root), layout, progress))
+        layout = detect_layout(tree, layout_name)
+        make = machine_plan(reference, tree, layout, root, zipl, None, parmfile, progress)
+        plan = make(discover(tree, layout.sources, environment_of(root), progress))
     left = unfinished_change(root, state_dir)
     if left is None:
         return plan

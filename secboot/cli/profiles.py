@@ -9,9 +9,9 @@ import typer
 from secboot.cli.options import DEFAULT_ROOT, Output, OutputOption, ProfileArgument, RootOption
 
 if TYPE_CHECKING:
-    from secboot.machine.root import Root
     from secboot.profile.search import Candidate
     from secboot.report.profile import ListedProfile
+    from secboot.system.root import Root
 
 app = typer.Typer(
     help="List, show and validate profiles; print their schema.",
@@ -25,9 +25,9 @@ def list_profiles(root: RootOption = DEFAULT_ROOT, output: OutputOption = Output
     """List the profiles that can be used by name, the first of a name is the one used."""
     from secboot.cli.printing import print_json, print_text, style
     from secboot.machine.profile_files import RootProfileFiles
-    from secboot.machine.root import Root
     from secboot.profile.search import available_profiles
     from secboot.report.profile import list_document, list_text
+    from secboot.system.root import Root
 
     with Root(root) as tree:
         candidates = available_profiles(RootProfileFiles(tree))
@@ -48,8 +48,8 @@ def show(
     """Show what a profile asks for, with all that it extends."""
     from secboot.cli.printing import print_json, print_text, style
     from secboot.machine.profile_files import read_profile
-    from secboot.machine.root import Root
     from secboot.report.profile import profile_document, profile_text
+    from secboot.system.root import Root
 
     with Root(root) as tree:
         found = read_profile(profile, tree)
@@ -72,7 +72,7 @@ def validate(
     from secboot.cli.printing import print_text
     from secboot.errors import ExitCode, SecbootError
     from secboot.machine.profile_files import read_profile
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
     from secboot.visible import visible
 
     worst = ExitCode.OK

@@ -126,27 +126,31 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, wanted: bo
     """Read the machine and judge it; `wanted` is whether progress is."""
     from secboot.cli.planning import environment_of, is_running_system, unfinished_change
     from secboot.cli.progress import progress_shown
+    from secboot.ipl.boot_record import compare
+    from secboot.layout.detect import detect_layout
+    from secboot.layout.new_kernel import new_kernel
     from secboot.machine.discovery import discover
-    from secboot.machine.kernel_log import read_kernel_log
-    from secboot.machine.new_kernel import new_kernel
     from secboot.machine.profile_files import read_profile
-    from secboot.machine.root import Root
-    from secboot.machine.running import read_running
     from secboot.progress import Step
+    from secboot.running.kernel_log import read_kernel_log
+    from secboot.running.running import read_running
     from secboot.status.assess import assess
     from secboot.status.model import Notice
+    from secboot.system.root import Root
 
     with progress_shown(wanted=wanted) as display, Root(root) as tree:
         profile = None if reference is None else read_profile(reference, tree)
-        machine = discover(tree, environment_of(root), layout, display)
+        found_layout = detect_layout(tree, layout)
+        machine = discover(tree, found_layout.sources, environment_of(root), display)
+        record = compare(machine)
         running = None
         if is_running_system(root):
             messages = read_kernel_log(Path("/dev/kmsg"))
-            running = read_running(tree, messages, machine.boot_record.path)
+            running = read_running(tree, messages, record.path)
         line = None if running is None else running.command_line
-        inheritance = new_kernel(machine, line)
+        inheritance = new_kernel(machine, found_layout, line)
         display.step(Step.ASSESSING)
-        found = assess(machine, profile, inheritance, running)
+        found = assess(machine, found_layout, record, profile, inheritance, running)
     left = unfinished_change(root, None)
     if left is None:
         return found

@@ -14,9 +14,9 @@ from secboot.checkpoint.system_log import log_change
 from secboot.cli.display import NO_DISPLAY
 from secboot.cli.planning import environment_of, is_running_system, runs_zipl
 from secboot.errors import RefusedError
-from secboot.machine.discovery import find_layout
-from secboot.machine.root import Root
-from secboot.machine.runner import SystemRunner
+from secboot.layout.detect import detect_layout
+from secboot.system.root import Root
+from secboot.system.runner import SystemRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def open_target(
     with Root(root) as tree:
         state = StateDirectory(tree, state_dir)
         try:
-            layout = find_layout(tree, layout_name)
+            layout = detect_layout(tree, layout_name)
             yield Target(
                 root=tree,
                 state=state,
@@ -69,11 +69,11 @@ def open_target(
                 )
                 if runs_zipl(root, zipl)
                 else None,
+                layout=layout,
                 environment=environment,
                 command=("secboot", *sys.argv[1:]),
                 notice=notice,
                 log=log_change if running else _no_log,
-                layout_name=layout_name,
                 progress=display,
             )
         finally:

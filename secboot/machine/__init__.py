@@ -1,1 +1,1 @@
-"""Reading and writing the machine: the root, programs, what is installed."""
+"""Discovery: what boots here, read once."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
-from secboot.machine.file_errors import FileError
 from secboot.machine.kernel_image import ImageFacts, read_image_facts
-from secboot.machine.root import FileKind as RootKind
+from secboot.system.file_errors import FileError
+from secboot.system.root import FileKind as RootKind
 from secboot.zipl.files import FileFacts, FileKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from secboot.machine.durable import OpenDirectory
-    from secboot.machine.root import Root
+    from secboot.system.durable import OpenDirectory
+    from secboot.system.root import Root
 
 
 _KINDS = {RootKind.DIRECTORY: FileKind.DIRECTORY, RootKind.REGULAR: FileKind.REGULAR}
@@ -123,8 +123,8 @@ class BootFiles:
         if kind is not FileKind.REGULAR:
             return FileFacts(kind)
         if not self._root.is_readable(path):
-            return FileFacts(FileKind.UNREADABLE, status.size)
-        return FileFacts(kind, status.size, self._limit(path))
+            return FileFacts(FileKind.UNREADABLE, status.size, modified=status.modified)
+        return FileFacts(kind, status.size, self._limit(path), status.modified)
 
     def _limit(self, path: str) -> int | None:
         facts = self.image(path)

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from secboot.errors import Location, RefusedError
 from secboot.formats import ziplenv
 from secboot.machine.boot_files import BootFile, BootFiles
-from secboot.machine.boot_record import BootRecord, read_boot_record
-from secboot.machine.file_errors import AccessError, FileError
-from secboot.machine.layout import Layout, detect_layout
-from secboot.machine.layout.bls import BLS_DIRECTORY
-from secboot.machine.root import FileKind
+from secboot.machine.bootmap_file import BootmapFile, read_bootmap_file
 from secboot.machine.zipl_program import installed_version
 from secboot.progress import UNWATCHED, Step
+from secboot.system.file_errors import AccessError, FileError
+from secboot.system.root import FileKind
 from secboot.visible import visible
 from secboot.zipl.configuration import BlsFile, BootConfiguration, ConfFile, interpret
 from secboot.zipl.version import CURRENT, ZiplVersion
@@ -23,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secboot.machine.kernel_image import Seal
-    from secboot.machine.root import Root
     from secboot.progress import Progress
+    from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
+    from secboot.zipl.files import FileFacts
 
 ZIPL_CONF_PATHS = (
     "/run/zipl/zipl.conf",
@@ -35,6 +34,8 @@ ZIPL_CONF_PATHS = (
 )
 """Where zipl looks, the first readable one wins (zipl/src/job.c, get_job_from_config_file)."""
 
+BLS_DIRECTORY = "/boot/loader/entries"
+"""zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
 ZIPLENV = ziplenv.PATH
 RUNNING_LINE = "/proc/cmdline"
 HOST_KEYS = "/etc/se-hostkeys"
@@ -43,17 +44,35 @@ HOST_KEYS = "/etc/se-hostkeys"
 _TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
 
 
+class Sources(NamedTuple):
+    """Which files a way to configure the boot has besides those that zipl looks for itself.
+
+    `reads` are files that hold parameters, `derived` are generated from such; those that exist are
+    read. `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
+    `generated` says that zipl's files are written by another program and not to be edited.
+    """
+
+    reads: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
+    conf_path: str | None = None
+    generated: bool = False
+
+
+NO_OTHERS = Sources()
+"""Those of a machine that only has zipl's own files."""
+
+
 class Machine(NamedTuple):
     """What was found under a root; the input of every plan and report.
 
     `files` are those that a plan is made from; `derived` are by path the files that other programs
-    generate from them. `seals` are by path the IBM Secure Execution images among the kernels,
+    generate from them. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
+    zipl wrote last. `seals` are by path the IBM Secure Execution images among the kernels,
     `host_keys` the host-key documents that lie where they are looked for.
     `running_line` is the line of the running kernel, None for any other tree.
     """
 
     root: str
-    layout: Layout
     zipl_version: ZiplVersion
     zipl_version_is_assumed: bool
     conf_path: str
@@ -61,7 +80,9 @@ class Machine(NamedTuple):
     files: tuple[BootFile, ...]
     parmfiles: Mapping[str, BootFile]
     seals: Mapping[str, Seal]
-    boot_record: BootRecord
+    facts: Mapping[str, FileFacts]
+    bootmap: BootmapFile | None
+    sources: Sources = NO_OTHERS
     derived: Mapping[str, BootFile] = MappingProxyType({})
     running_line: str | None = None
     host_keys: tuple[str, ...] = ()
@@ -77,8 +98,8 @@ class Machine(NamedTuple):
 
 def discover(
     root: Root,
+    sources: Sources = NO_OTHERS,
     environment: Mapping[str, str] | None = None,
-    layout_name: str | None = None,
     progress: Progress = UNWATCHED,
     step: Step = Step.READING,
 ) -> Machine:
@@ -86,19 +107,18 @@ def discover(
 
     `environment` is the process environment when the root is the running system, and None for
     any other tree, which must not inherit the ``ZIPLCONF`` of this machine or its running line.
-    `layout_name` is the layout that the user named. `step` is what `progress` is told that this
+    `sources` are those of the machine's layout. `step` is what `progress` is told that this
     reading is. Raises RefusedError when there is no zipl configuration, and FileError for files
     that can't be read.
     """
     progress.step(step)
     files = BootFiles(root)
-    bls_names = _bls_names(root)
-    layout = detect_layout(root, has_bls=bool(bls_names), named=layout_name)
-    conf = _read_conf(root, files, layout, environment or {}, has_bls=bool(bls_names))
+    names = bls_names(root)
+    conf = _read_conf(root, files, sources, environment or {}, has_bls=bool(names))
     bls = []
-    for number, file in enumerate(files.read_directory(BLS_DIRECTORY, bls_names), start=1):
+    for number, file in enumerate(files.read_directory(BLS_DIRECTORY, names), start=1):
         bls.append(file)
-        progress.step(step, number, len(bls_names))
+        progress.step(step, number, len(names))
     version = installed_version(root)
     progress.step(Step.INTERPRETING)
     configuration = interpret(
@@ -107,13 +127,11 @@ def discover(
     parmfiles = _parmfiles(files, configuration)
     if root.exists(ZIPLENV):
         files.read(ZIPLENV)
-    boot_record = read_boot_record(root, configuration, files, files.files)
-    for path in layout.reads:
+    for path in sources.reads:
         if root.exists(path):
             files.read(path)
     return Machine(
         root=_shown(root),
-        layout=layout,
         zipl_version=version or CURRENT,
         zipl_version_is_assumed=version is None,
         conf_path=conf.path,
@@ -121,37 +139,36 @@ def discover(
         files=files.files,
         parmfiles=parmfiles,
         seals=_seals(files, configuration),
-        boot_record=boot_record,
-        derived=_derived(root, layout),
+        facts=_facts(files, configuration),
+        bootmap=read_bootmap_file(root, configuration),
+        sources=sources,
+        derived=_derived(root, sources),
         running_line=None if environment is None else _running_line(root),
         host_keys=_host_keys(root),
     )
 
 
-def find_layout(root: Root, named: str | None = None) -> Layout:
-    """Return the layout of a tree, or the one that the user named, without reading boot files."""
-    return detect_layout(root, has_bls=bool(_bls_names(root)), named=named)
-
-
 def _read_conf(
     root: Root,
     files: BootFiles,
-    layout: Layout,
+    sources: Sources,
     environment: Mapping[str, str],
     *,
     has_bls: bool,
 ) -> ConfFile:
     """Return the configuration that zipl gets; an empty one where a program is yet to write it."""
-    path = layout.conf_path
+    path = sources.conf_path
     if path is None:
-        path = _find_conf(root, layout, environment, has_bls=has_bls)
-    if layout.generated and not root.exists(path):
+        path = _find_conf(root, sources, environment, has_bls=has_bls)
+    if sources.generated and not root.exists(path):
         return ConfFile(path, "")
     conf = files.read(path)
     return ConfFile(conf.path, conf.text)
 
 
-def _find_conf(root: Root, layout: Layout, environment: Mapping[str, str], *, has_bls: bool) -> str:
+def _find_conf(
+    root: Root, sources: Sources, environment: Mapping[str, str], *, has_bls: bool
+) -> str:
     named = environment.get("ZIPLCONF")
     if named is not None:
         if not root.is_readable(named):
@@ -167,7 +184,7 @@ def _find_conf(root: Root, layout: Layout, environment: Mapping[str, str], *, ha
     unreadable = next((path for path in ZIPL_CONF_PATHS if root.exists(path)), None)
     if unreadable is not None:
         root.read_bytes(unreadable)  # raises the error that says why
-    if layout.generated:
+    if sources.generated:
         return ZIPL_CONF_PATHS[1]
     raise _no_configuration(root, has_bls=has_bls)
 
@@ -194,7 +211,7 @@ def _shown(root: Root) -> str:
     return root.shown("/").rstrip("/") or "/"
 
 
-def _bls_names(root: Root) -> tuple[str, ...]:
+def bls_names(root: Root) -> tuple[str, ...]:
     """Return the names that zipl takes for entries: all that end in .conf, hidden ones too.
 
     A directory that can't be read is an error; one that is missing is none (scan.c, scan_bls).
@@ -223,11 +240,21 @@ def _seals(files: BootFiles, configuration: BootConfiguration) -> dict[str, Seal
     return found
 
 
-def _derived(root: Root, layout: Layout) -> dict[str, BootFile]:
+def _facts(files: BootFiles, configuration: BootConfiguration) -> dict[str, FileFacts]:
+    """Sizes and times of what zipl installs; zipl's reading has looked at all of it already."""
+    return {
+        part.path: files.look(part.path)
+        for entry in configuration.entries
+        for part in (entry.image, entry.ramdisk)
+        if part is not None
+    }
+
+
+def _derived(root: Root, sources: Sources) -> dict[str, BootFile]:
     """Return the generated files that may be read: SUSE's grub.cfg is for root only."""
     files = BootFiles(root)
     found = {}
-    for path in layout.derived:
+    for path in sources.derived:
         try:
             if root.exists(path):
                 found[path] = files.read(path)

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, UsageError
-from secboot.machine.file_errors import NotFoundError
-from secboot.machine.root import FileKind
 from secboot.profile.load import load_profile, parse_profile
 from secboot.profile.search import SUFFIX, ProfileText
+from secboot.system.file_errors import NotFoundError
+from secboot.system.root import FileKind
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from secboot.machine.root import Root
     from secboot.profile.profile import Profile
+    from secboot.system.root import Root
 
 PROFILE_LIMIT = 2**20
 """Bytes; a profile is a page of text."""

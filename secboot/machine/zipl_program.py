@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from secboot.machine.file_errors import FileError
-from secboot.machine.programs import find_program
+from secboot.system.file_errors import FileError
+from secboot.system.programs import find_program
 from secboot.zipl.version import ZiplVersion
 
 if TYPE_CHECKING:
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 _RELEASE = re.compile(rb"\0(\d{1,2})\.(\d{1,3})\.(\d{1,3})-[0-9A-Za-z][0-9A-Za-z._+~-]{0,60}\0")
 _PROGRAM_LIMIT = 16 * 2**20

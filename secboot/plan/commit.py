@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.machine.layout import Inheritance
+from secboot.layout.model import Inheritance
 from secboot.plan.model import Command
 from secboot.plan.two_stages import due_commands
 
 if TYPE_CHECKING:
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.layout.model import Layout
     from secboot.machine.discovery import Machine
     from secboot.plan.model import FileChange
     from secboot.profile.profile import Profile
 
 
 def commands(
-    profile: Profile, machine: Machine, files: tuple[FileChange, ...]
+    profile: Profile,
+    machine: Machine,
+    layout: Layout,
+    record: BootRecord,
+    files: tuple[FileChange, ...],
 ) -> tuple[Command, ...]:
     """Return the commands that commit the change, or that are due although no file changes.
 
     The boot record that the next IPL reads is written by zipl alone (zipl(8)); it is stale when
     it is not what zipl would write now, or where that can't be told, when a file that zipl reads
-    is younger (`secboot.machine.boot_record`). A file that only a later kernel's installation
+    is younger (`secboot.ipl.boot_record`). A file that only a later kernel's installation
     reads needs no commit.
     """
-    if machine.layout.inheritance is Inheritance.GRUB_DEFAULT:
-        return due_commands(profile, machine, changed=bool(files))
-    programs = machine.layout.commit
-    if any(machine.layout.needs_commit(change.path) for change in files):
+    if layout.inheritance is Inheritance.GRUB_DEFAULT:
+        return due_commands(profile, machine, layout, record, changed=bool(files))
+    programs = layout.commit
+    if any(layout.needs_commit(change.path) for change in files):
         return tuple(Command(program.argv, program.reason) for program in programs)
-    stale = machine.boot_record.stale
+    stale = record.stale
     return () if stale is None else tuple(Command(program.argv, stale) for program in programs)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.lines.variables import sites_of
 from secboot.plan.model import (
     Action,
     EntryPlan,
@@ -14,12 +15,11 @@ from secboot.plan.model import (
     StorePlan,
     StoreStatus,
 )
-from secboot.plan.variables import sites_of
 from secboot.zipl.entry import EntryKind
 
 if TYPE_CHECKING:
+    from secboot.lines.draft import Draft
     from secboot.machine.discovery import Machine
-    from secboot.plan.draft import Draft
     from secboot.profile.profile import Profile
     from secboot.profile.requirement import Requirement
     from secboot.zipl.entry import BootEntry

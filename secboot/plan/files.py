@@ -9,14 +9,14 @@ from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.ziplenv import ZiplenvFile
+from secboot.lines.draft import StoreKind
 from secboot.machine.discovery import ZIPLENV
-from secboot.plan.draft import StoreKind
 from secboot.plan.model import FileChange
 
 if TYPE_CHECKING:
+    from secboot.lines.draft import Draft, Store
     from secboot.machine.boot_files import BootFile
     from secboot.machine.discovery import Machine
-    from secboot.plan.draft import Draft, Store
 
 
 def file_changes(machine: Machine, draft: Draft) -> tuple[FileChange, ...]:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
-from secboot.machine.layout import Inheritance
-from secboot.machine.layout.bls import KERNEL_CMDLINE
-from secboot.machine.new_kernel import taken_over
-from secboot.plan.draft import Store, StoreKind, Subject
+from secboot.layout.bls import KERNEL_CMDLINE
+from secboot.layout.model import Inheritance
+from secboot.layout.new_kernel import taken_over
+from secboot.lines.draft import Store, StoreKind, Subject
+from secboot.lines.fulfil import fulfil_line
+from secboot.lines.limits import ASSUMED_LIMIT, LengthLimit, require_length
 from secboot.plan.entries import edited_store, meets
-from secboot.plan.fulfil import fulfil_line
-from secboot.plan.limits import ASSUMED_LIMIT, LengthLimit, require_length
 from secboot.plan.model import PlanWarning, StorePlan, StoreStatus
 
 if TYPE_CHECKING:
+    from secboot.layout.model import Layout
+    from secboot.lines.draft import Draft
     from secboot.machine.discovery import Machine
-    from secboot.plan.draft import Draft
     from secboot.profile.profile import Profile
 
 NAME = "Kernels installed later"
@@ -29,12 +30,14 @@ _COMMENTS = (
 STORE = Store(StoreKind.KERNEL_CMDLINE, KERNEL_CMDLINE)
 
 
-def plan_later_kernels(profile: Profile, machine: Machine, draft: Draft) -> StorePlan | None:
+def plan_later_kernels(
+    profile: Profile, machine: Machine, layout: Layout, draft: Draft
+) -> StorePlan | None:
     """Return what becomes of later kernels' parameters, editing the draft; None if not known.
 
     To be called when the draft holds what the boot entries will be.
     """
-    match machine.layout.inheritance:
+    match layout.inheritance:
         case Inheritance.KERNEL_CMDLINE:
             return _kernel_cmdline(profile, machine, draft)
         case Inheritance.DEFAULT_SECTION:

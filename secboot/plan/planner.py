@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 from secboot.errors import ParseError, RefusedError
 from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment
 from secboot.formats.ziplenv import ZiplenvFile
+from secboot.ipl.boot_record import compare
+from secboot.layout.model import Inheritance
+from secboot.lines.draft import Draft
+from secboot.lines.fulfil import fulfil_line
+from secboot.lines.limits import require_fits
+from secboot.lines.variables import longest_form
 from secboot.machine.discovery import ZIPLENV
-from secboot.machine.layout import Inheritance
 from secboot.plan.cautions import ABOUT_OTHER_FILES, version_warnings, warnings
 from secboot.plan.commit import commands
 from secboot.plan.deployments import NOTE, REFUSAL, deployment_steps
-from secboot.plan.draft import Draft
 from secboot.plan.entries import edited_entry, generated_entry, reason_to_skip
 from secboot.plan.files import file_changes
-from secboot.plan.fulfil import fulfil_line
 from secboot.plan.later_kernels import kernel_cmdline_warnings, plan_later_kernels
-from secboot.plan.limits import require_fits
 from secboot.plan.model import (
     EntryStatus,
     InputFile,
@@ -36,11 +38,11 @@ from secboot.plan.two_stages import (
     stage_note,
     stage_warnings,
 )
-from secboot.plan.variables import longest_form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from secboot.layout.model import Layout
     from secboot.machine.discovery import Machine
     from secboot.plan.entries import Skip
     from secboot.plan.model import EntryPlan
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 def make_plan(
     profile: Profile,
     machine: Machine,
+    layout: Layout,
     *,
     with_zipl: bool,
     parmfile: ParmfileRequest | None = None,
@@ -62,20 +65,21 @@ def make_plan(
     Raises ParseError when zipl would refuse the boot files as they are, and RefusedError when the
     plan can't be made; both leave everything as it is.
     """
-    machine.layout.require_editable()
-    if not machine.layout.generated:
+    layout.require_editable()
+    if not layout.sources.generated:
         _require_accepted(machine, with_zipl=with_zipl)
         _require_entries(machine)
     entries = machine.configuration.entries
+    record = compare(machine)
     draft = Draft(entries, machine.parmfiles, _environment(machine))
     skips = {entry: reason_to_skip(profile, machine, entry) for entry in entries}
-    stores, plans = _lines(profile, machine, draft, skips)
+    stores, plans = _lines(profile, machine, layout, draft, skips)
     sealed = tuple(e for e, skip in skips.items() if skip and skip[0] is EntryStatus.SEALED)
-    rebuild = plan_rebuild(profile, machine, draft, sealed, parmfile)
+    rebuild = plan_rebuild(profile, machine, layout, draft, sealed, parmfile)
     steps = () if rebuild is None else rebuild.steps
-    due = _deployment_steps(profile, machine)
+    due = _deployment_steps(profile, machine, layout)
     files = file_changes(machine, draft)
-    due_commands = commands(profile, machine, files)
+    due_commands = commands(profile, machine, layout, record, files)
     refusal = REFUSAL if due else None
     chosen = tuple(entry for entry, skip in skips.items() if skip is None)
     if sealed and not (chosen or files or due_commands or parmfile):
@@ -83,14 +87,14 @@ def make_plan(
     return Plan(
         profile=profile_reference(profile),
         root=machine.root,
-        layout=machine.layout.description,
+        layout=layout.description,
         zipl_version=str(machine.zipl_version),
         entries=plans,
         files=files,
         commands=due_commands,
         warnings=(
             *warnings(profile, machine, plans, with_zipl=with_zipl),
-            *_layout_warnings(profile, machine),
+            *_layout_warnings(profile, machine, layout),
             *(() if rebuild is None else rebuild.warnings),
             *version_warnings(machine),
         ),
@@ -116,12 +120,16 @@ def profile_reference(profile: Profile) -> ProfileReference:
 
 
 def _lines(
-    profile: Profile, machine: Machine, draft: Draft, skips: Mapping[BootEntry, Skip | None]
+    profile: Profile,
+    machine: Machine,
+    layout: Layout,
+    draft: Draft,
+    skips: Mapping[BootEntry, Skip | None],
 ) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
     """Bring the draft to what the profile requires; return what that makes of stores and entries."""
-    if machine.layout.generated:
+    if layout.sources.generated:
         stores: tuple[StorePlan, ...] = ()
-        if machine.layout.inheritance is Inheritance.GRUB_DEFAULT:
+        if layout.inheritance is Inheritance.GRUB_DEFAULT:
             default = plan_grub_default(profile, machine, draft)
             template = plan_sealed_template(profile, machine, draft)
             stores = (default,) if template is None else (default, template)
@@ -133,7 +141,7 @@ def _lines(
     # What a shared parmfile has to hold is settled first: others of its entries may then be met.
     for entry in sorted(chosen, key=lambda e: e.parmfile is None or e.parameters is not None):
         fulfil_line(draft, draft.subject(entry), profile.requirements)
-    later = plan_later_kernels(profile, machine, draft)
+    later = plan_later_kernels(profile, machine, layout, draft)
     plans = tuple(edited_entry(profile, draft, entry, skip) for entry, skip in skips.items())
     for entry, plan in zip(skips, plans, strict=True):
         if plan.status is EntryStatus.CHANGE or plan.line_after != plan.line_before:
@@ -155,14 +163,14 @@ def _environment(machine: Machine) -> ZiplEnvironment:
     return document.environment
 
 
-def _deployment_steps(profile: Profile, machine: Machine) -> tuple[Step, ...]:
-    if machine.layout.inheritance is not Inheritance.DEPLOYMENT:
+def _deployment_steps(profile: Profile, machine: Machine, layout: Layout) -> tuple[Step, ...]:
+    if layout.inheritance is not Inheritance.DEPLOYMENT:
         return ()
     return deployment_steps(profile, machine)
 
 
-def _layout_warnings(profile: Profile, machine: Machine) -> tuple[PlanWarning, ...]:
-    match machine.layout.inheritance:
+def _layout_warnings(profile: Profile, machine: Machine, layout: Layout) -> tuple[PlanWarning, ...]:
+    match layout.inheritance:
         case Inheritance.KERNEL_CMDLINE:
             return kernel_cmdline_warnings(machine)
         case Inheritance.GRUB_DEFAULT:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location
-from secboot.plan.draft import Store, StoreKind, Subject
-from secboot.plan.fulfil import fulfil_line
+from secboot.lines.draft import Store, StoreKind, Subject
+from secboot.lines.fulfil import fulfil_line
 from secboot.plan.model import PlanWarning, Step
 from secboot.zipl.entry import EntryKind
 
 if TYPE_CHECKING:
+    from secboot.layout.model import Layout
+    from secboot.lines.draft import Draft
     from secboot.machine.discovery import Machine
-    from secboot.plan.draft import Draft
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
 
@@ -42,6 +43,7 @@ class Rebuild(NamedTuple):
 def plan_rebuild(
     profile: Profile,
     machine: Machine,
+    layout: Layout,
     draft: Draft,
     sealed: tuple[BootEntry, ...],
     request: ParmfileRequest | None,
@@ -63,7 +65,7 @@ def plan_rebuild(
     fulfil_line(draft, subject, profile.requirements)
     text = draft.text(store) or ""
     draft.drop(store)
-    steps = tuple(_step(machine, entry, plain, path) for entry in sealed)
+    steps = tuple(_step(machine, layout, entry, plain, path) for entry in sealed)
     return Rebuild(text if text.endswith("\n") else f"{text}\n", steps, warnings)
 
 
@@ -97,7 +99,9 @@ def _plain_entry(machine: Machine) -> BootEntry | None:
     return next((entry for entry in plain if entry.is_default), plain[0] if plain else None)
 
 
-def _step(machine: Machine, entry: BootEntry, plain: BootEntry | None, parmfile: str) -> Step:
+def _step(
+    machine: Machine, layout: Layout, entry: BootEntry, plain: BootEntry | None, parmfile: str
+) -> Step:
     image = "" if entry.image is None else entry.image.path
     kernel = "VMLINUZ" if plain is None or plain.image is None else plain.image.path
     ramdisk = "INITRD" if plain is None or plain.ramdisk is None else plain.ramdisk.path
@@ -106,5 +110,5 @@ def _step(machine: Machine, entry: BootEntry, plain: BootEntry | None, parmfile:
     words += [word for key in keys for word in ("-k", key)]
     # The new image goes beside the old one, which may be the only one that boots.
     words += ["-C", "IBM-SIGNING-KEY.crt", "-C", "CA.crt", "-o", f"{image}.new"]
-    commit = (f"mv {image}.new {image}", *(" ".join(p.argv) for p in machine.layout.commit))
+    commit = (f"mv {image}.new {image}", *(" ".join(p.argv) for p in layout.commit))
     return Step(f"to rebuild the sealed image of '{entry.name}'", (" ".join(words), *commit))

@@ -9,16 +9,18 @@ from secboot.errors import Location, RefusedError
 from secboot.formats.grub_cfg import grub_kernels
 from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.machine.layout.suse import GRUB_CFG, GRUB_DEFAULT, LINE_VARIABLES, SE_TEMPLATE
-from secboot.plan.draft import Store, StoreKind, Subject
+from secboot.layout.suse import GRUB_CFG, GRUB_DEFAULT, LINE_VARIABLES, SE_TEMPLATE
+from secboot.lines.draft import Store, StoreKind, Subject
+from secboot.lines.fulfil import fulfil_line
 from secboot.plan.entries import edited_store, meets
-from secboot.plan.fulfil import fulfil_line
 from secboot.plan.model import Command, PlanWarning, StorePlan, StoreStatus
 from secboot.profile.entries import EntrySelection
 
 if TYPE_CHECKING:
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.layout.model import Layout
+    from secboot.lines.draft import Draft
     from secboot.machine.discovery import Machine
-    from secboot.plan.draft import Draft
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
 
@@ -101,10 +103,15 @@ def stage_note(entry: BootEntry) -> str:
     return f"{stage}; generated from {GRUB_DEFAULT}"
 
 
-def due_commands(profile: Profile, machine: Machine, *, changed: bool) -> tuple[Command, ...]:
+def due_commands(
+    profile: Profile, machine: Machine, layout: Layout, record: BootRecord, *, changed: bool
+) -> tuple[Command, ...]:
     """Return the programs that have to run: both after a change, else those whose output is stale."""
-    mkconfig, setup = machine.layout.commit
-    reasons = {mkconfig: _stale_grub_cfg(profile, machine), setup: _stale_zipl(profile, machine)}
+    mkconfig, setup = layout.commit
+    reasons = {
+        mkconfig: _stale_grub_cfg(profile, machine),
+        setup: _stale_zipl(profile, machine, record),
+    }
     if changed:
         return tuple(Command(program.argv, program.reason) for program in (mkconfig, setup))
     return tuple(
@@ -135,11 +142,11 @@ def _stale_grub_cfg(profile: Profile, machine: Machine) -> str | None:
     return f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
 
 
-def _stale_zipl(profile: Profile, machine: Machine) -> str | None:
+def _stale_zipl(profile: Profile, machine: Machine, record: BootRecord) -> str | None:
     lines = [entry.parmline or "" for entry in machine.configuration.entries if entry.image]
     if not all(meets(profile, CommandLine.parse(line)) for line in lines):
         return f"{machine.conf_path} does not hold what {GRUB_DEFAULT} says"
-    return machine.boot_record.stale
+    return record.stale
 
 
 def _joined(draft: Draft) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from secboot.machine.ultravisor import INDICATIONS_NOTE
 from secboot.report.fleet_machine import Standing
 from secboot.report.status_text import paint
+from secboot.running.ultravisor import INDICATIONS_NOTE
 from secboot.status.model import Stage, Verdict
 from secboot.visible import visible
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from secboot.machine.ultravisor import INDICATIONS_NOTE
 from secboot.report.fleet import HEADINGS, WORDS, profile_of, totals
+from secboot.running.ultravisor import INDICATIONS_NOTE
 from secboot.status.model import Stage, Verdict
 from secboot.visible import visible
 

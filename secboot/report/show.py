@@ -12,6 +12,8 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.layout.model import Layout
     from secboot.machine.discovery import Machine
     from secboot.report.style import Style
     from secboot.zipl.entry import BootEntry
@@ -19,12 +21,18 @@ if TYPE_CHECKING:
 SCHEMA = "secboot/show/1"
 
 
-def show_text(machine: Machine, style: Style, unfinished: str | None = None) -> str:
+def show_text(
+    machine: Machine,
+    layout: Layout,
+    record: BootRecord,
+    style: Style,
+    unfinished: str | None = None,
+) -> str:
     """Return every entry with its parameter line as zipl would install it.
 
     `unfinished` is a sentence about a change that was cut short, if there is one.
     """
-    lines = list(_heading(machine, style))
+    lines = list(_heading(machine, layout, record, style))
     if unfinished is not None:
         lines.append(style.yellow(visible(unfinished)))
     for entry in machine.configuration.entries:
@@ -32,13 +40,15 @@ def show_text(machine: Machine, style: Style, unfinished: str | None = None) -> 
     return "\n".join(lines) + "\n"
 
 
-def show_document(machine: Machine, unfinished: str | None = None) -> dict[str, Any]:
+def show_document(
+    machine: Machine, layout: Layout, record: BootRecord, unfinished: str | None = None
+) -> dict[str, Any]:
     """Return the same as a JSON document."""
     return {
         "schema": SCHEMA,
         "root": machine.root,
-        "layout": machine.layout.name,
-        "layout_seen": list(machine.layout.seen),
+        "layout": layout.name,
+        "layout_seen": list(layout.seen),
         "zipl_version": str(machine.zipl_version),
         "zipl_version_assumed": machine.zipl_version_is_assumed,
         "zipl_conf": machine.conf_path,
@@ -46,22 +56,22 @@ def show_document(machine: Machine, unfinished: str | None = None) -> dict[str, 
         "accepted": machine.configuration.accepted,
         "unfinished_change": unfinished,
         "boot_record": {
-            "path": machine.boot_record.path,
-            "unreadable": machine.boot_record.unreadable,
-            "stale": machine.boot_record.stale,
-            "differences": list(machine.boot_record.differences),
-            "younger_files": list(machine.boot_record.younger_files),
+            "path": record.path,
+            "unreadable": record.unreadable,
+            "stale": record.stale,
+            "differences": list(record.differences),
+            "younger_files": list(record.younger_files),
         },
         "entries": [_entry_document(machine, e) for e in machine.configuration.entries],
     }
 
 
-def _heading(machine: Machine, style: Style) -> Iterator[str]:
+def _heading(machine: Machine, layout: Layout, record: BootRecord, style: Style) -> Iterator[str]:
     assumed = " (assumed)" if machine.zipl_version_is_assumed else ""
-    yield f"{style.bold('Machine')}  {visible(machine.root)}, {machine.layout.description}"
-    if machine.layout.seen:
-        seen = visible(", ".join(machine.layout.seen))
-        yield f"{style.bold('Layout')}   {machine.layout.name} ({seen})"
+    yield f"{style.bold('Machine')}  {visible(machine.root)}, {layout.description}"
+    if layout.seen:
+        seen = visible(", ".join(layout.seen))
+        yield f"{style.bold('Layout')}   {layout.name} ({seen})"
     yield (
         f"{style.bold('zipl')}     {machine.zipl_version}{assumed} reads {visible(machine.conf_path)}"
     )
@@ -72,7 +82,7 @@ def _heading(machine: Machine, style: Style) -> Iterator[str]:
     if count:
         what = "one problem" if count == 1 else f"{count} problems"
         yield style.red(f"zipl refuses this configuration: {what}, see `secboot check`")
-    stale = machine.boot_record.stale
+    stale = record.stale
     if stale is not None:
         yield style.yellow(f"{visible(stale)}: the next IPL does not use these files yet; run zipl")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.machine.ultravisor import INDICATIONS_NOTE
 from secboot.report.location import location_document
+from secboot.running.ultravisor import INDICATIONS_NOTE
 
 if TYPE_CHECKING:
-    from secboot.machine.boot_record import BootRecord
-    from secboot.machine.ipl_device import IplSource
-    from secboot.machine.running import RunningSystem
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.running.ipl_device import IplSource
+    from secboot.running.running import RunningSystem
     from secboot.status.model import Advice, EntryResults, RequirementResults, Result, Status
 
 SCHEMA = "secboot/status/1"

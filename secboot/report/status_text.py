@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel import prot_virt, swiotlb
-from secboot.kernel.cpuinfo import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
-from secboot.machine.ultravisor import DIRECTORY, INDICATIONS_NOTE
+from secboot.running.cpuinfo import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
+from secboot.running.ultravisor import DIRECTORY, INDICATIONS_NOTE
 from secboot.status.model import Verdict
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secboot.machine.running import RunningSystem
     from secboot.report.style import Style
+    from secboot.running.running import RunningSystem
     from secboot.status.model import EntryResults, RequirementResults, Result, Status
 
 _WORDS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.machine.ultravisor import INDICATIONS_NOTE
 from secboot.report.status_json import advice_document
+from secboot.running.ultravisor import INDICATIONS_NOTE
 from secboot.status.checks import Outcome, worst
 from secboot.status.model import Stage
 from secboot.visible import visible

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.machine.new_kernel import NewKernel, Source
+from secboot.layout.new_kernel import NewKernel, Source
 from secboot.plan.planner import profile_reference
 from secboot.status.diagnosis import advise_effective, advise_running, machine_notices
 from secboot.status.effective import judge_effective
@@ -25,23 +25,27 @@ from secboot.status.running_line import KnownLine, explain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.layout.model import Layout
     from secboot.machine.discovery import Machine
-    from secboot.machine.running import RunningSystem
     from secboot.profile.profile import Profile
     from secboot.profile.requirement import Requirement
+    from secboot.running.running import RunningSystem
 
 NOT_RUNNING = "not the running system"
 
 
 def assess(
     machine: Machine,
+    layout: Layout,
+    record: BootRecord,
     profile: Profile | None,
     inheritance: NewKernel,
     running: RunningSystem | None,
 ) -> Status:
     """Judge all stages; `running` is None for a tree that is not the running system."""
-    entries = entry_results(machine, profile)
-    origin = _origin(machine, running)
+    entries = entry_results(machine, record, profile)
+    origin = _origin(machine, record, running)
     requirements: tuple[RequirementResults, ...] = ()
     if profile is not None:
         requirements = tuple(
@@ -50,12 +54,12 @@ def assess(
         )
     return Status(
         root=machine.root,
-        layout=machine.layout.description,
+        layout=layout.description,
         profile=None if profile is None else profile_reference(profile),
         entries=entries,
         requirements=requirements,
-        notices=tuple(_notices(machine, profile, entries, running)),
-        record=machine.boot_record,
+        notices=tuple(_notices(machine, record, profile, entries, running)),
+        record=record,
         inheritance=inheritance,
         running=running,
         origin=origin,
@@ -134,17 +138,17 @@ def _running(
     return Result(Stage.RUNNING, Verdict.MISSING, judgement.reason, advice)
 
 
-def _origin(machine: Machine, running: RunningSystem | None) -> str:
+def _origin(machine: Machine, record: BootRecord, running: RunningSystem | None) -> str:
     if running is None or running.command_line is None:
         return ""
-    bootmap = machine.boot_record.bootmap
+    bootmap = record.bootmap
     environment = None if bootmap is None else bootmap.environment
-    return explain(running.command_line, tuple(_known(machine)), environment, running.ipl)
+    return explain(running.command_line, tuple(_known(machine, record)), environment, running.ipl)
 
 
-def _known(machine: Machine) -> Iterable[KnownLine]:
+def _known(machine: Machine, record: BootRecord) -> Iterable[KnownLine]:
     """The lines that the record holds, the default's first, then those that only the files hold."""
-    bootmap = machine.boot_record.bootmap
+    bootmap = record.bootmap
     programs = () if bootmap is None else bootmap.programs
     names = {(i.position or 0): i.entry.name for i in machine.configuration.installed}
     for program in sorted(programs, key=lambda each: not each.is_default):
@@ -159,6 +163,7 @@ def _known(machine: Machine) -> Iterable[KnownLine]:
 
 def _notices(
     machine: Machine,
+    record: BootRecord,
     profile: Profile | None,
     entries: tuple[EntryResults, ...],
     running: RunningSystem | None,
@@ -173,11 +178,11 @@ def _notices(
     if profile is not None and not any(entry.configured for entry in entries):
         notes = {entry.note for entry in entries if entry.note}
         yield Notice("no-entry", "no boot entry can be judged" + "".join(f"; {n}" for n in notes))
-    stale = machine.boot_record.stale
+    stale = record.stale
     if stale is not None:
         yield Notice("boot-record-stale", stale, "run: zipl")
-    if machine.boot_record.unreadable is not None:
-        yield Notice("boot-record-unreadable", machine.boot_record.unreadable)
+    if record.unreadable is not None:
+        yield Notice("boot-record-unreadable", record.unreadable)
     if running is not None:
         role = "" if profile is None or profile.role is None else profile.role.value
-        yield from machine_notices(role, running, machine.boot_record)
+        yield from machine_notices(role, running, record)

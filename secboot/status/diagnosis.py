@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel import prot_virt
-from secboot.kernel.cpuinfo import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
-from secboot.kernel.release import FIRST_WITH_PROT_VIRT
-from secboot.kernel.sysinfo import Level
 from secboot.profile.prot_virt import ProtVirtRequirement
 from secboot.profile.swiotlb import SwiotlbSizeRequirement
+from secboot.running.cpuinfo import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
+from secboot.running.release import FIRST_WITH_PROT_VIRT
+from secboot.running.sysinfo import Level
 from secboot.status.effective import hosts_guests
 from secboot.status.model import Advice, Notice, Result, Verdict
 
 if TYPE_CHECKING:
-    from secboot.machine.boot_record import BootRecord
-    from secboot.machine.running import RunningSystem
+    from secboot.ipl.boot_record import BootRecord
     from secboot.profile.requirement import Requirement
+    from secboot.running.running import RunningSystem
 
 REBOOT = "reboot, then look again: secboot status"
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.kernel.cpuinfo import ULTRAVISOR_CALL
 from secboot.kernel.swiotlb import BLOCK_BYTES, Generation, rounded, size_text
-from secboot.machine.ultravisor import DIRECTORY
 from secboot.profile.prot_virt import Hosting, ProtVirtRequirement
 from secboot.profile.swiotlb import Bound, SwiotlbAbsentRequirement, SwiotlbSizeRequirement
+from secboot.running.cpuinfo import ULTRAVISOR_CALL
+from secboot.running.ultravisor import DIRECTORY
 from secboot.status.model import Result, Stage, Verdict
 
 if TYPE_CHECKING:
-    from secboot.machine.running import RunningSystem
     from secboot.profile.requirement import Requirement
+    from secboot.running.running import RunningSystem
 
 _BLOCKS_PER_MIB = 2**20 // BLOCK_BYTES
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment, variables_of
 from secboot.formats.ziplenv import ZiplenvFile
-from secboot.machine.boot_record import program_of
+from secboot.ipl.boot_record import program_of
 from secboot.machine.discovery import ZIPLENV
 from secboot.plan.entries import reason_to_skip
 from secboot.profile.requirement import Judgement
@@ -15,7 +15,7 @@ from secboot.status.model import Advice, EntryResults, Result, Stage, Verdict
 
 if TYPE_CHECKING:
     from secboot.formats.bootmap import Program
-    from secboot.machine.boot_record import BootRecord
+    from secboot.ipl.boot_record import BootRecord
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.profile.requirement import Requirement
@@ -25,21 +25,25 @@ RUN_ZIPL = Advice("zipl has not run since the boot files changed", "run: zipl")
 APPLY = Advice("the boot entry was not changed yet", "secboot apply PROFILE")
 
 
-def entry_results(machine: Machine, profile: Profile | None) -> tuple[EntryResults, ...]:
+def entry_results(
+    machine: Machine, record: BootRecord, profile: Profile | None
+) -> tuple[EntryResults, ...]:
     """Judge every boot entry, in the order of the configuration."""
     environment = _ziplenv(machine)
     return tuple(
-        _entry(machine, profile, entry, environment) for entry in machine.configuration.entries
+        _entry(machine, record, profile, entry, environment)
+        for entry in machine.configuration.entries
     )
 
 
 def _entry(
     machine: Machine,
+    record: BootRecord,
     profile: Profile | None,
     entry: BootEntry,
     environment: ZiplEnvironment | None,
 ) -> EntryResults:
-    program = _program(machine, entry)
+    program = _program(machine, record, entry)
     note, judged = "", False
     if profile is not None:
         skip = reason_to_skip(profile, machine, entry)
@@ -56,7 +60,7 @@ def _entry(
         recorded=None if program is None else program.parmline,
         configured=tuple(_configured(each, entry, environment) for each in requirements),
         installed=tuple(
-            _installed(each, machine, entry, program, environment) for each in requirements
+            _installed(each, machine, record, entry, program, environment) for each in requirements
         ),
     )
 
@@ -85,8 +89,8 @@ def _judge(requirement: Requirement, line: str, environment: ZiplEnvironment | N
     return common
 
 
-def _program(machine: Machine, entry: BootEntry) -> Program | None:
-    bootmap = machine.boot_record.bootmap
+def _program(machine: Machine, record: BootRecord, entry: BootEntry) -> Program | None:
+    bootmap = record.bootmap
     installed = next((i for i in machine.configuration.installed if i.entry == entry), None)
     if bootmap is None or installed is None or installed.skipped:
         return None
@@ -107,11 +111,11 @@ def _configured(
 def _installed(
     requirement: Requirement,
     machine: Machine,
+    record: BootRecord,
     entry: BootEntry,
     program: Program | None,
     environment: ZiplEnvironment | None,
 ) -> Result:
-    record = machine.boot_record
     if record.path is None:
         reason = "there is no bootmap: zipl has never run here"
         return Result(Stage.INSTALLED, Verdict.MISSING, reason, (RUN_ZIPL,))

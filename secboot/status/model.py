@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from secboot.errors import Location
-    from secboot.machine.boot_record import BootRecord
-    from secboot.machine.new_kernel import NewKernel
-    from secboot.machine.running import RunningSystem
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.layout.new_kernel import NewKernel
     from secboot.plan.model import ProfileReference
+    from secboot.running.running import RunningSystem
 
 
 class Stage(StrEnum):

@@ -18,7 +18,7 @@ from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from secboot.machine.ipl_device import IplSource
+    from secboot.running.ipl_device import IplSource
 
 _MENU_NUMBER = re.compile(r"(?:^|[ \t])BOOT_IMAGE=(\d+)(?=[ \t]|$)")
 

@@ -27,12 +27,13 @@ class FileFacts(NamedTuple):
     `size` is in bytes. `max_parm_size` is, for a file of at least 0x10438 bytes, the
     big-endian number of eight bytes at 0x10430; there a kernel image says how long its
     parameter line may be, in bytes, and 0 stands for `LEGACY_PARAMETER_LIMIT`. It is None
-    for a shorter file.
+    for a shorter file. `modified` is when its content changed last, in nanoseconds since 1970.
     """
 
     kind: FileKind
     size: int = 0
     max_parm_size: int | None = None
+    modified: int = 0
 
     @property
     def readable(self) -> bool:

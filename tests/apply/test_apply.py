@@ -17,12 +17,13 @@ from secboot.checkpoint.record import Action
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import Checkpoint, CheckpointStore
 from secboot.errors import RefusedError, RolledBackError, SecbootError, StuckError
+from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
 from secboot.plan.model import Plan
 from secboot.plan.planner import make_plan
 from secboot.report.outcome import apply_document
+from secboot.system.root import Root
 from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.trees import make_sample_tree, snapshot
 
@@ -42,7 +43,9 @@ class Site:
         zipl = None if self.zipl is None else Zipl(self.zipl.runner, self.timeout)
         command = ("secboot", "apply")
         state = StateDirectory(root)
-        return Target(root, state, zipl, None, command, lambda _: None, self.log.append)
+        return Target(
+            root, state, zipl, detect_layout(root), None, command, lambda _: None, self.log.append
+        )
 
     def plan(self, profile: str = "guest") -> Plan:
         with Root(self.path) as root:
@@ -64,7 +67,9 @@ class Site:
 
     def _maker(self, root: Root, profile: str) -> Callable[[Machine], Plan]:
         read = read_profile(profile, root)
-        return lambda machine: make_plan(read, machine, with_zipl=self.zipl is not None)
+        return lambda machine: make_plan(
+            read, machine, detect_layout(root), with_zipl=self.zipl is not None
+        )
 
 
 @pytest.fixture(params=TREES)

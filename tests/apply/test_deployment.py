@@ -12,13 +12,14 @@ from secboot.apply.deployment import run_deployment_command
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RefusedError
+from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
-from secboot.machine.runner import SystemRunner
 from secboot.plan.model import Plan
 from secboot.plan.planner import make_plan
 from secboot.report.outcome import apply_document
+from secboot.system.root import Root
+from secboot.system.runner import SystemRunner
 from tests.command import secboot
 from tests.trees import make_sample_tree, snapshot
 
@@ -44,10 +45,14 @@ def run(root: Path, directory: Path, body: str, *, chroot: str | None = None) ->
     with Root(root) as tree:
         profile = read_profile("guest", tree)
 
-        def make(machine: Machine) -> Plan:
-            return make_plan(profile, machine, with_zipl=True)
+        layout = detect_layout(tree)
 
-        target = Target(tree, StateDirectory(tree), zipl, None, ("secboot",), lambda _: None)
+        def make(machine: Machine) -> Plan:
+            return make_plan(profile, machine, layout, with_zipl=True)
+
+        target = Target(
+            tree, StateDirectory(tree), zipl, layout, None, ("secboot",), lambda _: None
+        )
         return run_deployment_command(target, make, lambda _: None)
 
 

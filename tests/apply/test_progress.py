@@ -13,10 +13,11 @@ from secboot.apply.rollback import roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RolledBackError
+from secboot.layout.detect import detect_layout
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
 from secboot.plan.planner import make_plan
 from secboot.progress import Progress, Step
+from secboot.system.root import Root
 from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.trees import make_sample_tree
 
@@ -54,7 +55,9 @@ class Told(Progress):
 def target(root: Root, script: ZiplScript, told: Told) -> Target:
     zipl = Zipl(script.runner, 20.0, progress=told)
     state = StateDirectory(root)
-    return Target(root, state, zipl, None, ("secboot",), lambda _: None, progress=told)
+    return Target(
+        root, state, zipl, detect_layout(root), None, ("secboot",), lambda _: None, progress=told
+    )
 
 
 def apply(tree: Path, script: ZiplScript) -> Told:
@@ -62,7 +65,7 @@ def apply(tree: Path, script: ZiplScript) -> Told:
     with Root(tree) as root:
         profile = read_profile("guest", root)
         flow = target(root, script, told)
-        apply_plan(flow, lambda machine: make_plan(profile, machine, with_zipl=True))
+        apply_plan(flow, lambda machine: make_plan(profile, machine, flow.layout, with_zipl=True))
     return told
 
 
@@ -97,7 +100,9 @@ def test_a_failure_tells_of_the_way_back(tree: Path, tmp_path: Path) -> None:
         profile = read_profile("guest", root)
         flow = target(root, script, told)
         with pytest.raises(RolledBackError):
-            apply_plan(flow, lambda machine: make_plan(profile, machine, with_zipl=True))
+            apply_plan(
+                flow, lambda machine: make_plan(profile, machine, flow.layout, with_zipl=True)
+            )
 
     after_saving = told.course[told.course.index((Step.SAVING, 0)) :]
     assert after_saving == [*CHANGE, *RUN, (Step.RESTORING, ENTRIES), *RUN]

@@ -19,7 +19,7 @@ from secboot.checkpoint.reversal import latest_to_reverse, reversal
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.transaction import FileChange, Transaction
 from secboot.errors import ExitCode, RefusedError, SecbootError
-from secboot.machine.root import Root
+from secboot.system.root import Root
 
 BOOT_RECORD = "boot/bootmap"
 STATE = "var/lib/secboot"

@@ -20,7 +20,7 @@ from secboot.checkpoint.record import Action
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import Checkpoint, CheckpointStore
 from secboot.errors import ExitCode
-from secboot.machine.root import Root
+from secboot.system.root import Root
 from tests.checkpoint.conftest import FAULT_CASES
 from tests.checkpoint.scenes import (
     BOOT_RECORD,

@@ -12,7 +12,7 @@ import pytest
 
 from secboot.checkpoint.interrupts import HeldInterrupts
 from secboot.checkpoint.lock import Lock, LockedError, Owner, acquire
-from secboot.machine.root import Root
+from secboot.system.root import Root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import NoCheckpointError
 from secboot.checkpoint.transaction import FileChange, Transaction
 from secboot.errors import ExitCode, RefusedError, RolledBackError, SecbootError
-from secboot.machine.root import Root
+from secboot.system.root import Root
 from tests.checkpoint.scenes import BLS, ZIPL_CONF, audit, cut_short, perform, temporaries
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ from secboot.checkpoint.store import Checkpoint, CheckpointStore
 from secboot.checkpoint.transaction import FileChange, Transaction
 from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError, RolledBackError, StuckError
-from secboot.machine.attributes import FileAttributes
-from secboot.machine.file_errors import AccessError, ChangedError, FileError, NoSpaceError
-from secboot.machine.root import Root
+from secboot.system.attributes import FileAttributes
+from secboot.system.file_errors import AccessError, ChangedError, FileError, NoSpaceError
+from secboot.system.root import Root
 from tests.checkpoint.scenes import BLS, ZIPL_CONF, audit, cut_short, temporaries
 
 if TYPE_CHECKING:

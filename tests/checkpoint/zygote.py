@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from secboot.machine.syscalls import UnavailableError, exchange, openat2
+from secboot.system.syscalls import UnavailableError, exchange, openat2
 from tests.checkpoint.scenes import SCENES, perform
 
 NOWHERE = 987654

@@ -20,7 +20,7 @@ from tests.terminal import Terminal, screen, start, terminal
 COMMAND = """
 import sys
 from secboot.cli import main, target
-from secboot.machine.runner import SystemRunner
+from secboot.system.runner import SystemRunner
 target.SystemRunner = lambda: SystemRunner((sys.argv[1], "/usr/bin", "/bin"))
 sys.exit(main(sys.argv[2:]))
 """

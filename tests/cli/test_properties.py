@@ -18,13 +18,14 @@ from secboot.checkpoint.state_directory import StateDirectory
 from secboot.demo import kernel_stub
 from secboot.errors import SecbootError
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
 from secboot.plan.model import EntryStatus, Plan
 from secboot.plan.planner import make_plan
 from secboot.profile.profile import Profile
 from secboot.report.plan_json import plan_document, plan_from_document
+from secboot.system.root import Root
 from tests.strategies import Setup, setups
 from tests.trees import snapshot
 
@@ -60,13 +61,15 @@ def write(path: Path, text: str) -> None:
 def plan_or_none(root: Root, profile: Profile) -> Plan | None:
     """The plan, or None where an error of ours says why there can be none; others are bugs."""
     try:
-        return make_plan(profile, discover(root), with_zipl=False)
+        return make_plan(profile, discover(root), detect_layout(root), with_zipl=False)
     except SecbootError:
         return None
 
 
 def target(root: Root) -> Target:
-    return Target(root, StateDirectory(root), None, None, ("secboot",), lambda _: None)
+    return Target(
+        root, StateDirectory(root), None, detect_layout(root), None, ("secboot",), lambda _: None
+    )
 
 
 @given(setup=setups(), name=st.sampled_from(PROFILES))
@@ -82,13 +85,16 @@ def test_after_apply_the_plan_is_empty_and_rollback_restores_every_byte(
         path = Path(root.base)
         before = snapshot(path)
 
-        apply_plan(target(root), lambda found: make_plan(profile, found, with_zipl=False))
+        apply_plan(
+            target(root),
+            lambda found: make_plan(profile, found, detect_layout(root), with_zipl=False),
+        )
 
         after = snapshot(path)
         assert {f"/{p}" for p in after if after[p] != before[p]} == {
             change.real_path for change in plan.files
         }
-        again = make_plan(profile, discover(root), with_zipl=False)
+        again = make_plan(profile, discover(root), detect_layout(root), with_zipl=False)
         assert again.files == ()
         require_met(profile, again)
         if plan.files:

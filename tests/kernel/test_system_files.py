@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secboot.kernel.cpuinfo import ULTRAVISOR_CALL, UNPACK, CpuInfo
-from secboot.kernel.messages import KernelMessages
-from secboot.kernel.release import FIRST_WITH_PROT_VIRT, KernelRelease
-from secboot.kernel.sysinfo import Level, SysInfo
+from secboot.running.cpuinfo import ULTRAVISOR_CALL, UNPACK, CpuInfo
+from secboot.running.messages import KernelMessages
+from secboot.running.release import FIRST_WITH_PROT_VIRT, KernelRelease
+from secboot.running.sysinfo import Level, SysInfo
 from tests.trees import SAMPLES
 
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from secboot.demo import kernel_stub
-from secboot.machine.runner import SystemRunner
+from secboot.system.runner import SystemRunner
 from tests.trees import SAMPLES
 
 PYTHON = sys.executable

@@ -13,12 +13,13 @@ from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RefusedError, RolledBackError
 from secboot.formats.grub_cfg import grub_kernels
-from secboot.machine.discovery import Machine, discover, find_layout
+from secboot.layout.detect import detect_layout
+from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
-from secboot.machine.runner import SystemRunner
 from secboot.plan.model import Plan
 from secboot.plan.planner import make_plan
+from secboot.system.root import Root
+from secboot.system.runner import SystemRunner
 from tests.layouts.suse_programs import VERSION, make_suse, mkconfig, suse_runner, variables
 from tests.trees import snapshot
 
@@ -33,11 +34,13 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def target(root: Path, runner: SystemRunner | None) -> Target:
     tree = Root(root)
-    programs = tuple(program.argv for program in find_layout(tree).commit)
+    layout = detect_layout(tree)
+    programs = tuple(program.argv for program in layout.commit)
     return Target(
         root=tree,
         state=StateDirectory(tree, None),
         zipl=None if runner is None else Zipl(runner, 20.0, programs=programs),
+        layout=layout,
         environment=None,
         command=("secboot", "apply", "host"),
         notice=lambda _: None,
@@ -47,12 +50,13 @@ def target(root: Path, runner: SystemRunner | None) -> Target:
 def planner(root: Path, name: str = "host") -> Callable[[Machine], Plan]:
     with Root(root) as tree:
         profile = read_profile(name, tree)
-    return lambda machine: make_plan(profile, machine, with_zipl=True)
+        layout = detect_layout(tree)
+    return lambda machine: make_plan(profile, machine, layout, with_zipl=True)
 
 
 def plan(root: Path, name: str = "host") -> Plan:
     with Root(root) as tree:
-        return planner(root, name)(discover(tree))
+        return planner(root, name)(discover(tree, detect_layout(tree).sources))
 
 
 def apply(root: Path, runner: SystemRunner | None) -> ApplyResult:
@@ -66,7 +70,7 @@ def calls(directory: Path) -> list[str]:
 
 def parameter_lines(root: Path) -> list[str]:
     with Root(root) as tree:
-        entries = discover(tree).configuration.entries
+        entries = discover(tree, detect_layout(tree).sources).configuration.entries
     kernels = grub_kernels((root / "boot/grub2/grub.cfg").read_text())
     return [kernels[0].parameters, *(entry.parmline or "" for entry in entries)]
 

@@ -6,10 +6,10 @@ import errno
 import os
 from contextlib import closing
 
-from secboot.machine.attributes import FileAttributes
-from secboot.machine.durable import FileContent, temporary_name
-from secboot.machine.file_errors import NotFoundError
-from secboot.machine.root import Root
+from secboot.system.attributes import FileAttributes
+from secboot.system.durable import FileContent, temporary_name
+from secboot.system.file_errors import NotFoundError
+from secboot.system.root import Root
 
 
 def write_new(root: Root, path: str, data: bytes) -> None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from secboot.machine.attributes import (
+from secboot.system.attributes import (
     AttributeRefusedError,
     FileAttributes,
     give_attributes,
     read_attributes,
 )
-from secboot.machine.file_errors import AccessError
-from secboot.machine.root import Root
+from secboot.system.file_errors import AccessError
+from secboot.system.root import Root
 from tests.machine.editing import replace
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from secboot.machine.boot_files import BootFiles
-from secboot.machine.file_errors import NotFoundError, WrongKindError
-from secboot.machine.root import Root
+from secboot.system.file_errors import NotFoundError, WrongKindError
+from secboot.system.root import Root
 
 
 @pytest.fixture

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from secboot.machine.boot_record import boot_targets
+from secboot.ipl.boot_record import compare
+from secboot.machine.bootmap_file import boot_targets
 from secboot.machine.discovery import discover
-from secboot.machine.root import Root
+from secboot.system.root import Root
 from tests.status.scenes import make_scene
 
 
 @pytest.mark.parametrize("setup", ["section", "menu", "bls"])
 @pytest.mark.parametrize("recorded", ["2.16.0-scsi-4096", "2.40.0-eckd-cdl-4096"])
 def test_a_record_of_these_files_is_current(tmp_path: Path, setup: str, recorded: str) -> None:
-    record = make_scene(tmp_path, setup, recorded).machine().boot_record
+    record = compare(make_scene(tmp_path, setup, recorded).machine())
 
     assert record.bootmap is not None
     assert (record.stale, record.differences, record.unreadable) == (None, (), None)
@@ -40,7 +41,7 @@ def test_every_difference_is_named(tmp_path: Path, old: str, new: str, differenc
     scene = make_scene(tmp_path, "menu")
     scene.replace("etc/zipl.conf", old, new)
 
-    record = scene.machine().boot_record
+    record = compare(scene.machine())
 
     assert record.differences[0] == difference
     assert record.stale is not None
@@ -51,7 +52,7 @@ def test_a_younger_file_alone_does_not_make_a_record_stale(tmp_path: Path) -> No
     scene = make_scene(tmp_path, "section")
     scene.replace("etc/zipl.conf", "[defaultboot]", "# a comment\n[defaultboot]")
 
-    record = scene.machine().boot_record
+    record = compare(scene.machine())
 
     assert record.younger_files == ("/etc/zipl.conf",)
     assert record.stale is None
@@ -67,6 +68,6 @@ def test_the_record_of_a_menu_is_in_the_menu_s_own_target(tmp_path: Path) -> Non
 
 
 def test_no_bootmap_is_no_record(tmp_path: Path) -> None:
-    record = make_scene(tmp_path, "section", recorded=None).machine().boot_record
+    record = compare(make_scene(tmp_path, "section", recorded=None).machine())
 
     assert (record.path, record.bootmap, record.stale) == (None, None, None)

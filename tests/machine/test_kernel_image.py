@@ -8,7 +8,7 @@ import pytest
 
 from secboot.machine.boot_files import BootFiles
 from secboot.machine.kernel_image import ImageFacts, Seal, read_image_facts
-from secboot.machine.root import Root
+from secboot.system.root import Root
 from tests.trees import plain_kernel, sealed_image
 
 MIB = 2**20

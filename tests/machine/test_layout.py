@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.errors import RefusedError, UsageError
-from secboot.machine.discovery import discover, find_layout
-from secboot.machine.layout.model import Layout
-from secboot.machine.layout.registry import LAYOUTS, NAMES
-from secboot.machine.root import Root
+from secboot.layout.detect import detect_layout
+from secboot.layout.model import Layout
+from secboot.layout.registry import LAYOUTS, NAMES
+from secboot.machine.discovery import discover
+from secboot.system.root import Root
 
 BLS = "boot/loader/entries/a.conf"
 PLUGIN = "usr/lib/kernel/install.d/20-zipl-kernel.install"
@@ -33,7 +34,7 @@ def make(root: Path, *paths: str, os_release: str | None = None) -> Path:
 
 def layout(root: Path, named: str | None = None) -> Layout:
     with Root(root) as tree:
-        return find_layout(tree, named)
+        return detect_layout(tree, named)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_suse_without_generated_files_is_read(tmp_path: Path) -> None:
     root = make(tmp_path, "etc/default/zipl2grub.conf.in", "etc/default/grub")
 
     with Root(root) as tree:
-        machine = discover(tree)
+        machine = discover(tree, detect_layout(tree).sources)
 
     assert machine.conf_path == "/boot/zipl/config"
     assert machine.configuration.entries == ()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.machine.private_directory import private_directory
-from secboot.machine.root import Root
+from secboot.system.private_directory import private_directory
+from secboot.system.root import Root
 
 
 @pytest.mark.parametrize("place", ["run", "tmp", "var/tmp", "boot", "."])

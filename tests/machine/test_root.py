@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from secboot.errors import SecbootError
-from secboot.machine import syscalls
-from secboot.machine.confined import LINK_LIMIT, KernelResolver, WalkResolver
-from secboot.machine.durable import FILE_LIMIT, temporary_name
-from secboot.machine.file_errors import (
+from secboot.system import syscalls
+from secboot.system.confined import LINK_LIMIT, KernelResolver, WalkResolver
+from secboot.system.durable import FILE_LIMIT, temporary_name
+from secboot.system.file_errors import (
     AccessError,
     ChangedError,
     FileError,
@@ -23,8 +23,8 @@ from secboot.machine.file_errors import (
     TooLargeError,
     WrongKindError,
 )
-from secboot.machine.root import FileKind, Root
-from secboot.machine.syscalls import UnavailableError
+from secboot.system.root import FileKind, Root
+from secboot.system.syscalls import UnavailableError
 from tests.machine.editing import remove, replace, write_new
 
 if TYPE_CHECKING:
@@ -385,7 +385,7 @@ def test_an_edit_at_the_last_instant_is_not_lost(
             raise UnavailableError
         real(directory, one, other)
 
-    monkeypatch.setattr("secboot.machine.durable.exchange", exchange)
+    monkeypatch.setattr("secboot.system.durable.exchange", exchange)
     seen = root.read_file("/etc/zipl.conf")
 
     with pytest.raises(ChangedError):
@@ -408,7 +408,7 @@ def test_where_names_can_not_be_exchanged_the_last_look_is_before_the_rename(
         (tree / "etc/zipl.conf").write_text("[edited]\n")
         real(old, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
-    monkeypatch.setattr("secboot.machine.durable.exchange", exchange)
+    monkeypatch.setattr("secboot.system.durable.exchange", exchange)
     monkeypatch.setattr(os, "replace", rename)
 
     replace(root, "/etc/zipl.conf", b"new\n", root.read_file("/etc/zipl.conf"))
@@ -538,7 +538,7 @@ def test_without_openat2_every_step_is_looked_at(
     def openat2(*_: object) -> int:
         raise failure
 
-    monkeypatch.setattr("secboot.machine.confined.openat2", openat2)
+    monkeypatch.setattr("secboot.system.confined.openat2", openat2)
 
     with Root(tree) as root:
         assert isinstance(root._resolver, WalkResolver)
@@ -555,5 +555,5 @@ def test_a_path_that_openat2_gives_up_on_is_walked(
         def openat2(*_: object) -> int:
             raise BlockingIOError
 
-        monkeypatch.setattr("secboot.machine.confined.openat2", openat2)
+        monkeypatch.setattr("secboot.system.confined.openat2", openat2)
         assert root.read_bytes("/etc/zipl.conf") == b"[defaultboot]\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from secboot.checkpoint.interrupts import HeldInterrupts
-from secboot.machine.runner import (
+from secboot.system.runner import (
     ProgramError,
     ProgramMissingError,
     ProgramNotExecutableError,
@@ -136,7 +136,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(
 def test_a_program_that_ignores_the_polite_signal_is_killed(
     runner: SystemRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("secboot.machine.runner._GRACE", 0.2)
+    monkeypatch.setattr("secboot.system.runner._GRACE", 0.2)
     pid = tmp_path / "pid"
 
     with pytest.raises(ProgramTimeoutError):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from secboot.kernel.messages import NO_MESSAGES
-from secboot.machine.ipl_device import disk_devices, read_ipl, read_reipl
-from secboot.machine.kernel_log import read_kernel_log
-from secboot.machine.root import Root
-from secboot.machine.running import read_running
+from secboot.running.ipl_device import disk_devices, read_ipl, read_reipl
+from secboot.running.kernel_log import read_kernel_log
+from secboot.running.messages import NO_MESSAGES
+from secboot.running.running import read_running
+from secboot.system.root import Root
 
 
 def write(tree: Path, files: dict[str, str]) -> Root:

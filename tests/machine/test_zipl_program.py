@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from secboot.machine.programs import SEARCH_PATH
-from secboot.machine.root import Root
 from secboot.machine.zipl_program import installed_version
+from secboot.system.programs import SEARCH_PATH
+from secboot.system.root import Root
 from secboot.zipl.version import ZiplVersion
 
 RELEASE = b"\x7fELF\0...\0002.35.0-build-20250301\0..."

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from secboot.errors import RefusedError
+from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
 from secboot.plan.model import Plan, StorePlan, StoreStatus
 from secboot.plan.planner import make_plan
+from secboot.system.root import Root
 from tests.trees import make_sample_tree
 
 CMDLINE = "etc/kernel/cmdline"
@@ -28,7 +29,9 @@ def plan(root: Path, *, running: bool) -> Plan:
     """The plan for the tree; as the running system, it reads the tree's own /proc/cmdline."""
     with Root(root) as tree:
         profile = read_profile("host", tree)
-        return make_plan(profile, discover(tree, {} if running else None), with_zipl=False)
+        layout = detect_layout(tree)
+        machine = discover(tree, layout.sources, {} if running else None)
+        return make_plan(profile, machine, layout, with_zipl=False)
 
 
 def later(root: Path, *, running: bool) -> StorePlan:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
-from secboot.plan.draft import Draft, Store, StoreKind, Subject
-from secboot.plan.fulfil import fulfil_line
+from secboot.lines.draft import Draft, Store, StoreKind, Subject
+from secboot.lines.fulfil import fulfil_line
 from secboot.profile.load import load_profile
 from secboot.profile.requirement import Requirement
 

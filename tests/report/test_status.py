@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from secboot.machine.ultravisor import INDICATIONS_NOTE
 from secboot.report.prometheus import prometheus_text
 from secboot.report.status_json import status_document
 from secboot.report.status_text import status_text
 from secboot.report.style import PLAIN
 from secboot.report.verify import verify_document, verify_text
+from secboot.running.ultravisor import INDICATIONS_NOTE
 from secboot.status.checks import Outcome, make_checks, worst
 from secboot.status.model import Stage, Status
 from tests.command import secboot

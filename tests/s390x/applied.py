@@ -11,12 +11,13 @@ from secboot.apply.apply import Target, apply_plan
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import SecbootError
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
 from secboot.plan.model import EntryPlan, EntryStatus, Plan
 from secboot.plan.planner import make_plan
 from secboot.profile.profile import Profile
+from secboot.system.root import Root
 from tests.s390x import tally
 from tests.s390x.oracle import without_devices
 from tests.s390x.real_zipl import Cell
@@ -40,10 +41,13 @@ def apply_in(cell: Cell, name: str) -> Applied | None:
     """Apply a shipped profile to the case in the cell; None where secboot says why it can't."""
     with Root(cell.directory) as root:
         profile = read_profile(name, root)
+        layout = detect_layout(root)
         try:
             plan = apply_plan(
-                Target(root, StateDirectory(root), None, None, ("secboot",), lambda _: None),
-                lambda machine: make_plan(profile, machine, with_zipl=False),
+                Target(
+                    root, StateDirectory(root), None, layout, None, ("secboot",), lambda _: None
+                ),
+                lambda machine: make_plan(profile, machine, layout, with_zipl=False),
             ).plan
         except SecbootError:
             return None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from secboot.machine.discovery import discover
-from secboot.machine.root import Root
+from secboot.system.root import Root
 from secboot.zipl.configuration import BootConfiguration
 from tests.s390x import tally
 from tests.s390x.real_zipl import Cell, kernel_stub

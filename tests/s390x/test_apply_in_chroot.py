@@ -12,11 +12,13 @@ from secboot.apply.rollback import roll_back
 from secboot.apply.zipl import Zipl, ZiplFailedError
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RefusedError
+from secboot.ipl.boot_record import compare
+from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
-from secboot.machine.runner import Completed, SystemRunner
 from secboot.plan.planner import make_plan
+from secboot.system.root import Root
+from secboot.system.runner import Completed, SystemRunner
 from tests.s390x.bootmaps import BLS_CONF, FILES
 from tests.s390x.real_zipl import Cell
 from tests.trees import snapshot
@@ -61,7 +63,9 @@ def target(cell: Cell) -> Iterator[Target]:
         zipl = Zipl(Emulating(), 60.0, chroot=str(cell.directory))
         state = StateDirectory(root)
         try:
-            yield Target(root, state, zipl, None, ("secboot", "apply"), lambda _: None)
+            yield Target(
+                root, state, zipl, detect_layout(root), None, ("secboot", "apply"), lambda _: None
+            )
         finally:
             state.close()
 
@@ -69,7 +73,9 @@ def target(cell: Cell) -> Iterator[Target]:
 def apply(cell: Cell, name: str, *, with_zipl: bool = True) -> ApplyResult:
     with target(cell) as place:
         profile = read_profile(name, place.root)
-        return apply_plan(place, lambda found: make_plan(profile, found, with_zipl=with_zipl))
+        return apply_plan(
+            place, lambda found: make_plan(profile, found, place.layout, with_zipl=with_zipl)
+        )
 
 
 def machine(cell: Cell) -> Machine:
@@ -78,7 +84,7 @@ def machine(cell: Cell) -> Machine:
 
 
 def installed(cell: Cell) -> list[str | None]:
-    found = machine(cell).boot_record
+    found = compare(machine(cell))
     assert found.bootmap is not None, found.unreadable
     assert found.stale is None
     return [program.parmline for program in found.bootmap.programs]
@@ -141,16 +147,16 @@ def test_a_value_in_the_environment_reaches_the_boot_record(cell: Cell) -> None:
             apply(cell, "guest")
         assert installed(cell) == ["root=/dev/vda1 swiotlb=${SW}"]
         return
-    assert machine(cell).boot_record.stale is None
+    assert compare(machine(cell)).stale is None
 
     apply(cell, "guest")
 
     assert installed(cell) == ["root=/dev/vda1 swiotlb=${SW}"]
-    bootmap = machine(cell).boot_record.bootmap
+    bootmap = compare(machine(cell)).bootmap
     assert bootmap is not None
     assert bootmap.environment is not None
     assert bootmap.environment.value("SW") == "262144"
     assert bootmap.environment.value("SW", "4") == "524288"
     # An edit of the file alone is noticed: the next IPL does not use it.
     (cell.directory / "etc/ziplenv").write_text("SW=1\n")
-    assert "holds another value of ${SW}" in (machine(cell).boot_record.stale or "")
+    assert "holds another value of ${SW}" in (compare(machine(cell)).stale or "")

@@ -9,14 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from secboot.kernel.messages import KernelMessages
+from secboot.ipl.boot_record import compare
+from secboot.layout.detect import detect_layout
+from secboot.layout.new_kernel import new_kernel
 from secboot.machine.discovery import Machine, discover
-from secboot.machine.new_kernel import new_kernel
 from secboot.machine.profile_files import read_profile
-from secboot.machine.root import Root
-from secboot.machine.running import RunningSystem, read_running
+from secboot.running.messages import KernelMessages
+from secboot.running.running import RunningSystem, read_running
 from secboot.status.assess import assess
 from secboot.status.model import RequirementResults, Stage, Status
+from secboot.system.root import Root
 from tests.s390x.bootmaps import FILES, SETUPS
 from tests.trees import SAMPLES
 
@@ -48,7 +50,7 @@ class Scene:
     def machine(self) -> Machine:
         """Read the boot configuration."""
         with Root(self.tree) as root:
-            return discover(root)
+            return discover(root, detect_layout(root).sources)
 
     def running(self, messages: KernelMessages) -> RunningSystem:
         """Take the tree for the running system."""
@@ -62,8 +64,9 @@ class Scene:
         line = None if running is None else running.command_line
         with Root(self.tree) as root:
             loaded = None if profile is None else read_profile(profile, root)
-            inheritance = new_kernel(machine, line)
-        return assess(machine, loaded, inheritance, running)
+            layout = detect_layout(root)
+        inheritance = new_kernel(machine, layout, line)
+        return assess(machine, layout, compare(machine), loaded, inheritance, running)
 
 
 def log(*lines: str, complete: bool = True) -> KernelMessages:

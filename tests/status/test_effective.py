@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from secboot.machine.root import Root
-from secboot.machine.ultravisor import read_ultravisor
+from secboot.running.ultravisor import read_ultravisor
 from secboot.status.model import Stage
+from secboot.system.root import Root
 from tests.status.scenes import Scene, add_system, log, make_scene, only
 from tests.trees import SAMPLES
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secboot.formats.zipl_environment import ZiplEnvironment
-from secboot.machine.ipl_device import IplSource
+from secboot.running.ipl_device import IplSource
 from secboot.status.running_line import KnownLine, explain
 from tests.trees import SAMPLES
 

@@ -1,6 +1,6 @@
 """What parameter line a kernel gets that is installed tomorrow.
 
-Every distribution decides that in its own way (`secboot.machine.layout`): Red Hat's
+Every distribution decides that in its own way (`secboot.layout`): Red Hat's
 20-zipl-kernel.install takes /etc/kernel/cmdline, or else the running line; Debian's and Ubuntu's
 kernels come under the same names into the same sections; RHEL 7's grubby copies the default
 section; SUSE generates all entries from /etc/default/grub.
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.machine.layout import Inheritance
-from secboot.machine.layout.bls import KERNEL_CMDLINE
-from secboot.machine.layout.suse import GRUB_DEFAULT, LINE_VARIABLES
+from secboot.layout.bls import KERNEL_CMDLINE
+from secboot.layout.model import Inheritance
+from secboot.layout.suse import GRUB_DEFAULT, LINE_VARIABLES
 
 if TYPE_CHECKING:
+    from secboot.layout.model import Layout
     from secboot.machine.discovery import Machine
 
 _NOT_INHERITED = frozenset({"initrd", "BOOT_IMAGE"})
@@ -46,12 +47,12 @@ class NewKernel(NamedTuple):
     line: str | None = None
 
 
-def new_kernel(machine: Machine, running_line: str | None) -> NewKernel:
+def new_kernel(machine: Machine, layout: Layout, running_line: str | None) -> NewKernel:
     """Tell what a new kernel of this machine would inherit.
 
     `running_line` is /proc/cmdline when the root is the running system, else None.
     """
-    match machine.layout.inheritance:
+    match layout.inheritance:
         case Inheritance.KERNEL_CMDLINE:
             return _kernel_cmdline(machine, running_line)
         case Inheritance.SAME_SECTION:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from secboot.kernel.cpuinfo import CpuInfo
-from secboot.kernel.release import KernelRelease
-from secboot.kernel.sysinfo import SysInfo
-from secboot.machine.ipl_device import IplSource, disk_devices, read_ipl, read_reipl
-from secboot.machine.system_files import text_or_none
-from secboot.machine.ultravisor import Ultravisor, read_ultravisor
+from secboot.running.cpuinfo import CpuInfo
+from secboot.running.ipl_device import IplSource, disk_devices, read_ipl, read_reipl
+from secboot.running.release import KernelRelease
+from secboot.running.sysinfo import SysInfo
+from secboot.running.ultravisor import Ultravisor, read_ultravisor
+from secboot.system.system_files import text_or_none
 
 if TYPE_CHECKING:
-    from secboot.kernel.messages import KernelMessages
-    from secboot.machine.root import Root
+    from secboot.running.messages import KernelMessages
+    from secboot.system.root import Root
 
 _TRUE = {"1", "Y", "y"}
 

@@ -7,14 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secboot.errors import UsageError
-from secboot.machine.file_errors import FileError
-from secboot.machine.layout import zipl_conf
-from secboot.machine.layout.model import Inheritance, Layout
-from secboot.machine.layout.registry import LAYOUTS, NAMES, SUPERSEDED
+from secboot.layout import zipl_conf
+from secboot.layout.model import Inheritance, Layout
+from secboot.layout.registry import LAYOUTS, NAMES, SUPERSEDED
+from secboot.machine.discovery import bls_names
+from secboot.system.file_errors import FileError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 _LIMIT = 2**16
@@ -22,7 +23,7 @@ _ASSIGNMENT = re.compile(r"""^([A-Z_0-9]+)=(["']?)([^"'\n]*)\2[ \t]*$""", re.MUL
 
 
 class RootTree:
-    """The tree as layouts see it (`secboot.machine.layout.model.Tree`)."""
+    """The tree as layouts see it (`secboot.layout.model.Tree`)."""
 
     def __init__(self, root: Root, *, has_bls: bool) -> None:
         self._root = root
@@ -58,13 +59,13 @@ class RootTree:
         return {}
 
 
-def detect_layout(root: Root, *, has_bls: bool, named: str | None = None) -> Layout:
+def detect_layout(root: Root, named: str | None = None) -> Layout:
     """Return the layout of the tree, or the one that the user `named`.
 
-    `has_bls` says that there are BLS entries. A layout that can't be told has a `refusal` that
+    A layout that can't be told has a `refusal` that
     says what was seen. Raises UsageError for a name that is none.
     """
-    tree = RootTree(root, has_bls=has_bls)
+    tree = RootTree(root, has_bls=bool(bls_names(root)))
     if named is not None and named not in NAMES:
         raise UsageError(
             f"there is no layout {visible(named)!r}", hint=f"layouts are: {', '.join(NAMES)}"

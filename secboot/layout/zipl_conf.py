@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.machine.layout.model import Inheritance, Layout
+from secboot.layout.model import Inheritance, Layout
 
 if TYPE_CHECKING:
-    from secboot.machine.layout.model import Tree
+    from secboot.layout.model import Tree
 
 NAME = "zipl.conf"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.machine.file_errors import FileError
+from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 _LIMIT = 2**20
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_environment import variables_of
-from secboot.formats.zipl_line import Keyword
 from secboot.formats.ziplenv import PATH as ZIPLENV
 from secboot.formats.ziplenv import ZiplenvFile
-from secboot.machine.file_errors import AccessError, FileError
 from secboot.visible import visible
 from secboot.zipl.entry import EntryKind
 
 if TYPE_CHECKING:
     from secboot.formats.bootmap import Bootmap, Program
-    from secboot.machine.boot_files import BootFile, BootFiles
-    from secboot.machine.root import FileStat, Root
+    from secboot.machine.boot_files import BootFile
+    from secboot.machine.discovery import Machine
     from secboot.zipl.configuration import BootConfiguration
-    from secboot.zipl.entry import BootEntry, Component, InstalledEntry
-
-BOOTMAP_LIMIT = 128 * 2**20
-"""Bytes. A bootmap has some 100 KiB, but with ``zipl --add-files`` it holds the kernels too."""
+    from secboot.zipl.entry import BootEntry, InstalledEntry
+    from secboot.zipl.files import FileFacts
 
 
 class BootRecord(NamedTuple):
@@ -54,69 +49,30 @@ class BootRecord(NamedTuple):
         return f"{clauses[0]} (and {more} more)" if more else clauses[0]
 
 
-def read_boot_record(
-    root: Root, configuration: BootConfiguration, files: BootFiles, conf: tuple[BootFile, ...]
-) -> BootRecord:
-    """Find the bootmap where zipl would write it, read it, and compare it with the files.
-
-    `conf` are the files that decide what zipl writes.
-    """
-    for target in boot_targets(configuration):
-        path = f"{target.rstrip('/')}/bootmap"
-        try:
-            status = root.stat(path)
-        except FileError as error:
-            return BootRecord(path, unreadable=error.message)
-        if status is not None:
-            return _read(root, path, status, configuration, files, conf)
-    return BootRecord(None)
-
-
-def boot_targets(configuration: BootConfiguration) -> tuple[str, ...]:
-    """The directories in which zipl would write the bootmap, the likeliest first.
-
-    A menu's own target counts, not those of its sections; without a menu, the default section's.
-    """
-    section = configuration.conf.section(DEFAULTBOOT)
-    menu = None if section is None else section.value(Keyword.DEFAULTMENU)
-    block = next((m for m in configuration.conf.menus if m.name == menu), section)
-    named = [None if block is None else block.value(Keyword.TARGET)]
-    default = configuration.default
-    if default is not None and default.menu_position is None:
-        named = [default.target]
-    named += [entry.target for entry in configuration.entries]
-    return tuple(dict.fromkeys(each for each in named if each and each.startswith("/")))
+def compare(machine: Machine) -> BootRecord:
+    """Compare what zipl wrote last with what it would write now."""
+    file = machine.bootmap
+    if file is None:
+        return BootRecord(None)
+    if file.modified is None:
+        return BootRecord(file.path, unreadable=file.unreadable)
+    others = machine.sources.reads
+    younger = tuple(
+        each.path
+        for each in machine.files
+        if each.modified > file.modified and each.path not in others
+    )
+    if file.content is None:
+        return BootRecord(file.path, unreadable=file.unreadable, younger_files=younger)
+    found = _differences(file.content, machine.configuration)
+    found += environment_difference(file.content, machine.configuration, machine.files)
+    found += _replaced_files(file.content, machine, file.modified)
+    return BootRecord(file.path, file.content, differences=tuple(found), younger_files=younger)
 
 
 def program_of(bootmap: Bootmap, installed: InstalledEntry) -> Program | None:
     """What the record holds where zipl would install the entry now."""
     return bootmap.numbered(installed.position or 0)
-
-
-def _read(
-    root: Root,
-    path: str,
-    status: FileStat,
-    configuration: BootConfiguration,
-    files: BootFiles,
-    conf: tuple[BootFile, ...],
-) -> BootRecord:
-    # Imported here since a machine whose zipl has not run, such as an image, has no bootmap.
-    from secboot.formats.bootmap import BootmapError, read_bootmap  # noqa: PLC0415
-
-    younger = tuple(file.path for file in conf if file.modified > status.modified)
-    try:
-        bootmap = read_bootmap(root.read_bytes(path, BOOTMAP_LIMIT), path)
-    except AccessError as error:
-        reason = f"{path} can't be read: {error.message}; zipl makes it readable for root only"
-        return BootRecord(path, unreadable=reason, younger_files=younger)
-    except (FileError, BootmapError) as error:
-        reason = error.message if isinstance(error, BootmapError) else f"{path}: {error.message}"
-        return BootRecord(path, unreadable=reason, younger_files=younger)
-    found = _differences(bootmap, configuration)
-    found += environment_difference(bootmap, configuration, conf)
-    found += _replaced_files(bootmap, configuration, files, root, status)
-    return BootRecord(path, bootmap, differences=tuple(found), younger_files=younger)
 
 
 def _differences(bootmap: Bootmap, configuration: BootConfiguration) -> list[str]:
@@ -176,16 +132,10 @@ def _entry_difference(bootmap: Bootmap, installed: InstalledEntry) -> list[str]:
     return []
 
 
-def _replaced_files(
-    bootmap: Bootmap,
-    configuration: BootConfiguration,
-    files: BootFiles,
-    root: Root,
-    record: FileStat,
-) -> list[str]:
+def _replaced_files(bootmap: Bootmap, machine: Machine, written: int) -> list[str]:
     """Kernels and ramdisks that are not those that zipl saw: an IPL reads the blocks of old ones."""
     found: dict[str, None] = {}
-    for installed in configuration.installed:
+    for installed in machine.configuration.installed:
         program = None if installed.skipped else program_of(bootmap, installed)
         if program is None or installed.entry.kind is not EntryKind.IPL:
             continue
@@ -193,16 +143,13 @@ def _replaced_files(
             (installed.entry.image, program.image_size),
             (installed.entry.ramdisk, program.ramdisk_size),
         ):
-            if file is not None and size and _is_another(file, size, files, root, record):
+            if file is not None and size and _is_another(machine.facts[file.path], size, written):
                 found[f"was written before {file.path} was replaced"] = None
     return list(found)
 
 
-def _is_another(file: Component, size: int, files: BootFiles, root: Root, record: FileStat) -> bool:
-    if not files.look(file.path).readable:
-        return False
-    status = root.stat(file.path)
-    return status is not None and (status.size != size or status.modified > record.modified)
+def _is_another(facts: FileFacts, size: int, written: int) -> bool:
+    return facts.readable and (facts.size != size or facts.modified > written)
 
 
 def _name(entry: BootEntry) -> str:

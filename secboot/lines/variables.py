@@ -9,7 +9,7 @@ from secboot.formats.text import byte_length
 from secboot.formats.zipl_environment import variables_of
 
 if TYPE_CHECKING:
-    from secboot.plan.draft import Draft, Subject
+    from secboot.lines.draft import Draft, Subject
     from secboot.profile.requirement import Requirement
 
 

@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from secboot.kernel.messages import NO_MESSAGES, KernelMessages
+from secboot.running.messages import NO_MESSAGES, KernelMessages
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.machine.layout.model import Inheritance, Layout, Program, marks
+from secboot.layout.model import Inheritance, Layout, Program, marks
+from secboot.machine.discovery import Sources
 
 if TYPE_CHECKING:
-    from secboot.machine.layout.model import Tree
+    from secboot.layout.model import Tree
 
 NAME = "suse"
 GRUB_DEFAULT = "/etc/default/grub"
@@ -58,8 +59,10 @@ def layout(tree: Tree) -> Layout:
                 setup, "the first stage's zipl configuration and boot record hold the old line"
             ),
         ),
-        reads=(GRUB_DEFAULT, SE_TEMPLATE),
-        derived=(GRUB_CFG,),
-        conf_path=ZIPL_CONFIG,
-        generated=True,
+        sources=Sources(
+            reads=(GRUB_DEFAULT, SE_TEMPLATE),
+            derived=(GRUB_CFG,),
+            conf_path=ZIPL_CONFIG,
+            generated=True,
+        ),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from secboot.errors import RefusedError
-from secboot.machine.programs import SEARCH_PATH
+from secboot.system.programs import SEARCH_PATH
 from secboot.visible import visible
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.machine.layout.model import Inheritance, Layout, marks
+from secboot.layout.model import Inheritance, Layout, marks
 
 if TYPE_CHECKING:
-    from secboot.machine.layout.model import Tree
+    from secboot.layout.model import Tree
 
 NAME = "rhel7"
 _LAST_VERSION = {"rhel": 7, "centos": 7, "fedora": 29}

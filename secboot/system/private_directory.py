@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secboot.machine.durable import OpenDirectory
-    from secboot.machine.root import Root
+    from secboot.system.durable import OpenDirectory
+    from secboot.system.root import Root
 
 _PLACES = ("/run", "/tmp", "/var/tmp", "/boot")  # noqa: S108 - the directory made there is private
 _MODE = 0o700

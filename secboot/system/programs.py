@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 SEARCH_PATH = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin")
 """Where programs are looked for; the caller's PATH has no say in what runs as root."""

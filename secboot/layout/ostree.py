@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.machine.layout.model import Inheritance, Layout, marks
+from secboot.layout.model import Inheritance, Layout, marks
+from secboot.machine.discovery import Sources
 
 if TYPE_CHECKING:
-    from secboot.machine.layout.model import Tree
+    from secboot.layout.model import Tree
 
 NAME = "ostree"
 
@@ -23,4 +24,10 @@ def evidence(tree: Tree) -> tuple[str, ...]:
 
 def layout(_tree: Tree) -> Layout:
     """Nothing is edited."""
-    return Layout(NAME, "ostree deployments", Inheritance.DEPLOYMENT, commit=(), generated=True)
+    return Layout(
+        NAME,
+        "ostree deployments",
+        Inheritance.DEPLOYMENT,
+        commit=(),
+        sources=Sources(generated=True),
+    )

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from secboot.errors import RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel.encoding import require_editable
-from secboot.plan.variables import fulfil_variables, sites_of
+from secboot.lines.variables import fulfil_variables, sites_of
 
 if TYPE_CHECKING:
-    from secboot.plan.draft import Draft, Store, Subject
+    from secboot.lines.draft import Draft, Store, Subject
     from secboot.profile.requirement import Requirement
 
 

@@ -18,7 +18,7 @@ import stat
 from collections import deque
 from typing import Protocol, Self
 
-from secboot.machine.syscalls import (
+from secboot.system.syscalls import (
     RESOLVE_IN_ROOT,
     RESOLVE_NO_MAGICLINKS,
     RESOLVE_NO_SYMLINKS,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from secboot.machine.system_files import list_or_none, text_or_none
+from secboot.system.system_files import list_or_none, text_or_none
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 DIRECTORY = "/sys/firmware/uv"
 INDICATIONS_NOTE = (

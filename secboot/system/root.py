@@ -2,7 +2,7 @@
 
 Paths are text, absolute inside the tree (``/etc/zipl.conf``), bytes that are no UTF-8 held by
 ``surrogateescape``. Nothing outside the tree is reached, whatever symbolic links it holds and
-whoever changes them meanwhile (`secboot.machine.confined`).
+whoever changes them meanwhile (`secboot.system.confined`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import stat
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from secboot.machine.confined import Resolver, WalkResolver, resolver_for
-from secboot.machine.durable import (
+from secboot.system.confined import Resolver, WalkResolver, resolver_for
+from secboot.system.durable import (
     FILE_LIMIT,
     READ_FLAGS,
     FileContent,
@@ -25,7 +25,7 @@ from secboot.machine.durable import (
     read_content,
     require_regular,
 )
-from secboot.machine.file_errors import ErrorsAbout, FileError
+from secboot.system.file_errors import ErrorsAbout, FileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,11 +10,11 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from secboot.machine.file_errors import FileError
-from secboot.machine.system_files import list_or_none, text_or_none
+from secboot.system.file_errors import FileError
+from secboot.system.system_files import list_or_none, text_or_none
 
 if TYPE_CHECKING:
-    from secboot.machine.root import Root
+    from secboot.system.root import Root
 
 REIPL = "/sys/firmware/reipl"
 IPL = "/sys/firmware/ipl"

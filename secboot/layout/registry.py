@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.machine.layout import alpine, bls, debian, ostree, rhel7, suse, zipl_conf
+from secboot.layout import alpine, bls, debian, ostree, rhel7, suse, zipl_conf
 
 if TYPE_CHECKING:
-    from secboot.machine.layout.model import LayoutModule
+    from secboot.layout.model import LayoutModule
 
 LAYOUTS: tuple[LayoutModule, ...] = (ostree, suse, bls, rhel7, debian, alpine, zipl_conf)
 NAMES = tuple(module.NAME for module in LAYOUTS)

@@ -21,13 +21,13 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from secboot.machine.attributes import (
+from secboot.system.attributes import (
     AttributeRefusedError,
     FileAttributes,
     give_attributes,
     read_attributes,
 )
-from secboot.machine.file_errors import (
+from secboot.system.file_errors import (
     AccessError,
     ChangedError,
     ErrorsAbout,
@@ -36,7 +36,7 @@ from secboot.machine.file_errors import (
     WrongKindError,
     file_error,
 )
-from secboot.machine.syscalls import UnavailableError, exchange, rename_new
+from secboot.system.syscalls import UnavailableError, exchange, rename_new
 from secboot.visible import visible
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from secboot.errors import RefusedError
+from secboot.machine.discovery import Sources
 
 
 class Inheritance(StrEnum):
@@ -37,21 +38,15 @@ ZIPL = Program(("zipl",), "the boot record holds the old parameter lines until z
 class Layout(NamedTuple):
     """How boot parameters are managed here.
 
-    `reads` are files besides zipl's that hold parameters, `derived` are generated from such; those
-    that exist are read. `commit` are the programs that make the next IPL use the files, in order.
-    `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
-    `generated` says that zipl's files are written by another program and not to be edited.
-    `seen` are the marks that told the layout; `refusal` says why nothing here may be changed.
+    `sources` are the files that are read. `commit` are the programs that make the next IPL use the
+    files, in order. `seen` are the marks that told the layout; `refusal` says why nothing here may be changed.
     """
 
     name: str
     description: str
     inheritance: Inheritance
     commit: tuple[Program, ...] = (ZIPL,)
-    reads: tuple[str, ...] = ()
-    derived: tuple[str, ...] = ()
-    conf_path: str | None = None
-    generated: bool = False
+    sources: Sources = Sources()
     seen: tuple[str, ...] = ()
     refusal: str | None = None
     hint: str | None = None
@@ -61,7 +56,7 @@ class Layout(NamedTuple):
 
         What only the installation of a later kernel reads needs none.
         """
-        return self.inheritance is not Inheritance.KERNEL_CMDLINE or path not in self.reads
+        return self.inheritance is not Inheritance.KERNEL_CMDLINE or path not in self.sources.reads
 
     def require_editable(self) -> None:
         """Raise RefusedError when it is not known whose boot files these are."""

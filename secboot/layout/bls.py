@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.machine.layout import debian
-from secboot.machine.layout.model import Inheritance, Layout, marks
+from secboot.layout import debian
+from secboot.layout.model import Inheritance, Layout, marks
+from secboot.machine.discovery import BLS_DIRECTORY, Sources
 
 if TYPE_CHECKING:
-    from secboot.machine.layout.model import Tree
+    from secboot.layout.model import Tree
 
 NAME = "bls"
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
 PLUGIN = "/usr/lib/kernel/install.d/20-zipl-kernel.install"
-BLS_DIRECTORY = "/boot/loader/entries"
-"""zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
 
 
 def evidence(tree: Tree) -> tuple[str, ...]:
@@ -39,5 +38,5 @@ def layout(_tree: Tree) -> Layout:
         NAME,
         "BLS entries and zipl.conf",
         Inheritance.KERNEL_CMDLINE,
-        reads=(KERNEL_CMDLINE,),
+        sources=Sources(reads=(KERNEL_CMDLINE,)),
     )

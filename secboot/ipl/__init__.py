@@ -1,0 +1,1 @@
+"""What the next IPL starts: the boot record beside the configuration; pure."""

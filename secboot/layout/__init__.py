@@ -1,0 +1,1 @@
+"""How each distribution configures the boot: one room for each."""

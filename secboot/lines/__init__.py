@@ -1,0 +1,1 @@
+"""Parameter lines while they are edited; pure."""

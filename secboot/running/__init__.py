@@ -1,0 +1,1 @@
+"""What the running system says of itself: /proc, /sys, the kernel's log, IPL parameters."""

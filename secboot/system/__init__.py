@@ -1,0 +1,1 @@
+"""Effects: files confined to a root, and programs."""
