@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "secboot"
 
 LAYERS = (
-    ("errors", "visible", "progress", "__init__"),
+    ("errors", "finding", "invocation", "visible", "progress", "codec", "__init__"),
     ("system",),
     ("formats",),
     ("running",),
