@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 
-class Step(Enum):
+class Phase(Enum):
     """A part of a command's work that can take long."""
 
     READING = auto()
@@ -42,10 +42,10 @@ class Step(Enum):
 class Progress:
     """Is told how far the work has come; this one shows it to nobody."""
 
-    def step(self, step: Step, done: int = 0, total: int = 0, *, program: str = "") -> None:
-        """Take note that `done` of `total` files have gone through `step`.
+    def report(self, phase: Phase, done: int = 0, total: int = 0, *, program: str = "") -> None:
+        """Take note that `done` of `total` files have gone through `phase`.
 
-        A `total` of 0 means a step that does not count. `program` is which one is `RUNNING`.
+        A `total` of 0 means a phase without a count. `program` is which one is `RUNNING`.
         """
 
 

@@ -17,7 +17,7 @@ from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError
 from secboot.machine.discovery import discover
 from secboot.plan.model import EntryStatus, digest
-from secboot.progress import UNWATCHED, Step
+from secboot.progress import UNWATCHED, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,9 +61,9 @@ class Target:
         """What writes the boot record when a change is rolled back."""
         return None if self.zipl is None else self.zipl.commit
 
-    def discover(self, step: Step = Step.READING) -> Machine:
+    def discover(self, phase: Phase = Phase.READING) -> Machine:
         """Read the machine as it is now."""
-        return discover(self.root, self.layout.sources, self.environment, self.progress, step)
+        return discover(self.root, self.layout.sources, self.environment, self.progress, phase)
 
     def recover(
         self, access: WriteAccess, conflict: Conflict = Conflict.REFUSE
@@ -131,7 +131,7 @@ def apply_plan(
         target.zipl.require_available(target.root)
     with target.write_access() as access:
         recovered = target.recover(access)
-        machine = target.discover(Step.READING_AGAIN)
+        machine = target.discover(Phase.READING_AGAIN)
         if saved is not None:
             require_unchanged(saved, machine)
         plan = saved if saved is not None else make_plan(machine)
@@ -216,7 +216,7 @@ def _verify(target: Target, plan: Plan, again: Callable[[Machine], Plan] | None)
 
     Entries that another program generates are judged by planning `again`, if that has run.
     """
-    machine = target.discover(Step.READING_BACK)
+    machine = target.discover(Phase.READING_BACK)
     found = {(e.path, e.name): _line(e.parmline) for e in machine.configuration.entries}
     wrong = [
         entry.name

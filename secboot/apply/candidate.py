@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.machine.discovery import BLS_DIRECTORY, ZIPLENV
-from secboot.progress import UNWATCHED, Step
+from secboot.progress import UNWATCHED, Phase
 from secboot.system.private_directory import private_directory
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def check_candidates(
             _write_entries(copies, machine, new_contents, progress)
             bls = copies.path
         conf = _write_conf(directory, machine, new_contents)
-        directories.callback(progress.step, Step.TIDYING)
+        directories.callback(progress.report, Phase.TIDYING)
         zipl.check(conf, bls, _write_environment(directory, new_contents))
 
 
@@ -60,7 +60,7 @@ def _write_entries(
     entries = [entry.path for entry in machine.configuration.bls]
     for number, path in enumerate(entries, start=1):
         copies.write(path.removeprefix(f"{BLS_DIRECTORY}/"), contents[path])
-        progress.step(Step.COPYING, number, len(entries))
+        progress.report(Phase.COPYING, number, len(entries))
 
 
 def _write_environment(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from secboot.apply.apply import ApplyResult
 from secboot.apply.zipl import ZiplRun, words_of
 from secboot.errors import RefusedError
-from secboot.progress import Step
+from secboot.progress import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def run_deployment_command(
             hint="leave out --run-kargs to see what an image needs",
         )
     show(plan)
-    target.progress.step(Step.RUNNING, program=argv[0])
+    target.progress.report(Phase.RUNNING, program=argv[0])
     done = target.zipl.runner.run(argv, timeout=target.zipl.timeout)
     if not done.succeeded:
         raise RefusedError(

@@ -12,7 +12,7 @@ from secboot.checkpoint.reversal import latest_to_reverse, reversal
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError, SecbootError
-from secboot.progress import Step
+from secboot.progress import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,7 @@ def roll_back(
         if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
             return RollbackResult(None, (), None, None, recovered)
         found = _choose(target, access.store, checkpoint)
-        target.progress.step(Step.READING)
+        target.progress.report(Phase.READING)
         changes = reversal(access.store, access.root, found, force=force)
         if not changes:
             return RollbackResult(found.id, (), None, None, recovered)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import RefusedError
-from secboot.progress import UNWATCHED, Step
+from secboot.progress import UNWATCHED, Phase
 from secboot.system.programs import find_program
 from secboot.visible import visible
 
@@ -128,7 +128,7 @@ class Zipl:
 
     def _run(self, words: Sequence[str], inherited: Sequence[int], failure: str) -> ZiplRun:
         shown = words[:2] if words[1:2] == ["--dry-run"] else words[:1]
-        self.progress.step(Step.RUNNING, program=" ".join(shown))
+        self.progress.report(Phase.RUNNING, program=" ".join(shown))
         prefix = () if self.chroot is None else ("chroot", self.chroot)
         done = self.runner.run(
             (*prefix, *words),

@@ -25,7 +25,7 @@ from secboot.checkpoint.record import Audit, FileVersion, Record, SavedFile
 from secboot.checkpoint.rolling_back import Change, RollbackReport, discard, roll_back
 from secboot.checkpoint.store import Checkpoint, Saved
 from secboot.errors import RefusedError, RolledBackError, SecbootError
-from secboot.progress import Step
+from secboot.progress import Phase
 from secboot.system.attributes import FileAttributes
 from secboot.system.durable import FileContent, digest_of, temporary_name
 from secboot.system.file_errors import ChangedError, ErrorsAbout
@@ -100,7 +100,7 @@ class Transaction:
         store, root = access.store, access.root
         if left := store.unfinished():
             raise RefusedError(f"the change of checkpoint {left[0].id} has to be finished first")
-        access.progress.step(Step.SAVING)
+        access.progress.report(Phase.SAVING)
         steps = tuple(_examine(root, change) for change in changes)
         files = tuple(_saved_file(step) for step in steps)
         record = Record(store.next_id(), root.base, audit, files)
@@ -134,12 +134,12 @@ class Transaction:
                 place.directory.write_temporary(
                     place.file.prepared, step.change.after, step.attributes, shown_as=place.name
                 )
-            access.progress.step(Step.WRITING, number, total)
+            access.progress.report(Phase.WRITING, number, total)
         self._advance(State.WRITING)
         for number, (step, place) in enumerate(self._steps, start=1):
             access.interrupts.safe_point()
             _replace(step, place)
-            access.progress.step(Step.REPLACING, number, total)
+            access.progress.report(Phase.REPLACING, number, total)
         self._places.sync()
 
     def committing(self) -> None:
@@ -154,7 +154,7 @@ class Transaction:
         """
         self._change.access.interrupts.safe_point()
         self._advance(State.DONE, facts)
-        self._change.access.progress.step(Step.TIDYING)
+        self._change.access.progress.report(Phase.TIDYING)
         self._places.discard_displaced()
         # The change is done and on the disk: failing to tidy up must not look like a failure.
         with suppress(SecbootError):

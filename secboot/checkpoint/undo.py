@@ -24,7 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.checkpoint.place import Place, Places, matches
-from secboot.progress import UNWATCHED, Step
+from secboot.progress import UNWATCHED, Phase
 from secboot.system.file_errors import ChangedError, FileError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def undo_files(
             outcomes[place.file.path] = _undo(place, partial(saved, index), conflict)
         except FileError as error:
             failure = failure or error
-        progress.step(Step.RESTORING, len(places.all) - index, len(places.all))
+        progress.report(Phase.RESTORING, len(places.all) - index, len(places.all))
     places.sync()
     if failure is not None:
         raise failure

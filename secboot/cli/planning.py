@@ -14,7 +14,7 @@ from secboot.machine.profile_files import read_profile
 from secboot.plan.model import PlanWarning
 from secboot.plan.planner import make_plan
 from secboot.plan.sealed import ParmfileRequest
-from secboot.progress import UNWATCHED, Step
+from secboot.progress import UNWATCHED, Phase
 from secboot.system.file_errors import FileError
 from secboot.system.root import Root
 from secboot.visible import visible
@@ -87,7 +87,7 @@ def planner(
     """Return what makes the plan for a machine, and tells that it does."""
 
     def plan(machine: Machine) -> Plan:
-        progress.step(Step.PLANNING)
+        progress.report(Phase.PLANNING)
         return make_plan(profile, machine, layout, with_zipl=with_zipl, parmfile=parmfile)
 
     return plan

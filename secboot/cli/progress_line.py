@@ -22,7 +22,7 @@ from secboot.report.progress import progress_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from secboot.progress import Step
+    from secboot.progress import Phase
 
 DELAY = 1.0
 """Seconds before the line appears: what is done by then needs none."""
@@ -93,7 +93,7 @@ class Screen:
 class _Doing(NamedTuple):
     """What is being done, `since` when by the clock."""
 
-    step: Step
+    phase: Phase
     done: int
     total: int
     program: str
@@ -114,12 +114,12 @@ class ProgressLine(Display):
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="progress", daemon=True)
 
-    def step(self, step: Step, done: int = 0, total: int = 0, *, program: str = "") -> None:
-        """See `Progress.step`."""
+    def report(self, phase: Phase, done: int = 0, total: int = 0, *, program: str = "") -> None:
+        """See `Progress.report`."""
         last = self._doing
-        same = last is not None and last.step is step and last.program == program
+        same = last is not None and last.phase is phase and last.program == program
         since = last.since if last is not None and same else self._clock()
-        self._doing = _Doing(step, done, total, program, since)
+        self._doing = _Doing(phase, done, total, program, since)
 
     def update(self) -> None:
         """Write the line if it is time for it and it says something new."""
@@ -127,8 +127,8 @@ class ProgressLine(Display):
             now, doing = self._clock(), self._doing
             if doing is None or now - self._begun < DELAY:
                 return
-            step, done, total, program, since = doing
-            text = progress_text(step, done, total, program, int(now - since))
+            phase, done, total, program, since = doing
+            text = progress_text(phase, done, total, program, int(now - since))
             line = f"secboot: {text}"[: max(self._surface.columns - _MARGIN, 0)]
             if line != self._shown and self._surface.write(f"\r{line}\x1b[K"):
                 self._shown = line

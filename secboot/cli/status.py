@@ -131,7 +131,7 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, wanted: bo
     from secboot.layout.new_kernel import new_kernel
     from secboot.machine.discovery import discover
     from secboot.machine.profile_files import read_profile
-    from secboot.progress import Step
+    from secboot.progress import Phase
     from secboot.running.kernel_log import read_kernel_log
     from secboot.running.running import read_running
     from secboot.status.assess import assess
@@ -149,7 +149,7 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, wanted: bo
             running = read_running(tree, messages, record.path)
         line = None if running is None else running.command_line
         inheritance = new_kernel(machine, found_layout, line)
-        display.step(Step.ASSESSING)
+        display.report(Phase.ASSESSING)
         found = assess(machine, found_layout, record, profile, inheritance, running)
     left = unfinished_change(root, None)
     if left is None:

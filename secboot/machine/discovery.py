@@ -10,7 +10,7 @@ from secboot.formats import ziplenv
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.bootmap_file import BootmapFile, read_bootmap_file
 from secboot.machine.zipl_program import installed_version
-from secboot.progress import UNWATCHED, Step
+from secboot.progress import UNWATCHED, Phase
 from secboot.system.file_errors import AccessError, FileError
 from secboot.system.root import FileKind
 from secboot.visible import visible
@@ -101,26 +101,26 @@ def discover(
     sources: Sources = NO_OTHERS,
     environment: Mapping[str, str] | None = None,
     progress: Progress = UNWATCHED,
-    step: Step = Step.READING,
+    phase: Phase = Phase.READING,
 ) -> Machine:
     """Read the boot configuration of the machine in `root`.
 
     `environment` is the process environment when the root is the running system, and None for
     any other tree, which must not inherit the ``ZIPLCONF`` of this machine or its running line.
-    `sources` are those of the machine's layout. `step` is what `progress` is told that this
+    `sources` are those of the machine's layout. `phase` is what `progress` is told that this
     reading is. Raises RefusedError when there is no zipl configuration, and FileError for files
     that can't be read.
     """
-    progress.step(step)
+    progress.report(phase)
     files = BootFiles(root)
     names = bls_names(root)
     conf = _read_conf(root, files, sources, environment or {}, has_bls=bool(names))
     bls = []
     for number, file in enumerate(files.read_directory(BLS_DIRECTORY, names), start=1):
         bls.append(file)
-        progress.step(step, number, len(names))
+        progress.report(phase, number, len(names))
     version = installed_version(root)
-    progress.step(Step.INTERPRETING)
+    progress.report(Phase.INTERPRETING)
     configuration = interpret(
         conf, [BlsFile(file.path, file.text) for file in bls], files, version or CURRENT
     )

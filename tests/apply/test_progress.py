@@ -1,4 +1,4 @@
-"""What the flows tell of their progress: every step in its order, and every file counted."""
+"""What the flows tell of their progress: every phase in its order, and every file counted."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from secboot.errors import RolledBackError
 from secboot.layout.detect import detect_layout
 from secboot.machine.profile_files import read_profile
 from secboot.plan.planner import make_plan
-from secboot.progress import Progress, Step
+from secboot.progress import Phase, Progress
 from secboot.system.root import Root
 from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.trees import make_sample_tree
 
 ENTRIES = 4
-CHECK = [(Step.COPYING, ENTRIES), (Step.RUNNING, "zipl --dry-run"), (Step.TIDYING, 0)]
-CHANGE = [(Step.SAVING, 0), (Step.WRITING, ENTRIES), (Step.REPLACING, ENTRIES)]
-RUN = [(Step.RUNNING, "zipl")]
+CHECK = [(Phase.COPYING, ENTRIES), (Phase.RUNNING, "zipl --dry-run"), (Phase.TIDYING, 0)]
+CHANGE = [(Phase.SAVING, 0), (Phase.WRITING, ENTRIES), (Phase.REPLACING, ENTRIES)]
+RUN = [(Phase.RUNNING, "zipl")]
 
 
-def reading(step: Step) -> list[tuple[Step, int | str]]:
-    return [(step, 0), (step, ENTRIES), (Step.INTERPRETING, 0)]
+def reading(phase: Phase) -> list[tuple[Phase, int | str]]:
+    return [(phase, 0), (phase, ENTRIES), (Phase.INTERPRETING, 0)]
 
 
 @dataclass
 class Told(Progress):
     """`Progress` that remembers it all."""
 
-    steps: list[tuple[Step, int, int, str]] = field(default_factory=list)
+    steps: list[tuple[Phase, int, int, str]] = field(default_factory=list)
 
-    def step(self, step: Step, done: int = 0, total: int = 0, *, program: str = "") -> None:
-        self.steps.append((step, done, total, program))
+    def report(self, phase: Phase, done: int = 0, total: int = 0, *, program: str = "") -> None:
+        self.steps.append((phase, done, total, program))
 
     @property
-    def course(self) -> list[tuple[Step, int | str]]:
-        """Each step once, with its total or its program; counts have to be complete and in order."""
+    def course(self) -> list[tuple[Phase, int | str]]:
+        """Each phase once, with its total or its program; counts have to be complete and in order."""
         found = []
-        for (step, total, program), group in groupby(self.steps, lambda s: (s[0], *s[2:])):
+        for (phase, total, program), group in groupby(self.steps, lambda s: (s[0], *s[2:])):
             counts = [done for _, done, _, _ in group]
             assert counts == (list(range(1, total + 1)) if total else [0] * len(counts))
-            found.append((step, program or total))
+            found.append((phase, program or total))
         assert all(one != other for one, other in pairwise(found))
         return found
 
@@ -81,13 +81,13 @@ def test_an_apply_tells_all_that_it_does(tree: Path, tmp_path: Path) -> None:
     told = apply(tree, make_zipl(tmp_path / "bin"))
 
     assert told.course == [
-        *reading(Step.READING),
-        *reading(Step.READING_AGAIN),
+        *reading(Phase.READING),
+        *reading(Phase.READING_AGAIN),
         *CHECK,
         *CHANGE,
         *RUN,
-        *reading(Step.READING_BACK),
-        (Step.TIDYING, 0),
+        *reading(Phase.READING_BACK),
+        (Phase.TIDYING, 0),
     ]
 
 
@@ -104,8 +104,8 @@ def test_a_failure_tells_of_the_way_back(tree: Path, tmp_path: Path) -> None:
                 flow, lambda machine: make_plan(profile, machine, flow.layout, with_zipl=True)
             )
 
-    after_saving = told.course[told.course.index((Step.SAVING, 0)) :]
-    assert after_saving == [*CHANGE, *RUN, (Step.RESTORING, ENTRIES), *RUN]
+    after_saving = told.course[told.course.index((Phase.SAVING, 0)) :]
+    assert after_saving == [*CHANGE, *RUN, (Phase.RESTORING, ENTRIES), *RUN]
 
 
 def test_a_rollback_tells_all_that_it_does(tree: Path, tmp_path: Path) -> None:
@@ -115,4 +115,4 @@ def test_a_rollback_tells_all_that_it_does(tree: Path, tmp_path: Path) -> None:
     with Root(tree) as root:
         roll_back(target(root, script, told), None)
 
-    assert told.course == [*reading(Step.READING), *CHECK, *CHANGE, *RUN, (Step.TIDYING, 0)]
+    assert told.course == [*reading(Phase.READING), *CHECK, *CHANGE, *RUN, (Phase.TIDYING, 0)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from secboot.cli.progress_line import DELAY, ProgressLine, Screen
-from secboot.progress import Step
+from secboot.progress import Phase
 from tests.terminal import LIMIT, screen, terminal
 
 
@@ -39,7 +39,7 @@ class Paper:
 def test_nothing_is_shown_before_a_second_has_passed() -> None:
     paper = Paper()
     line = paper.line()
-    line.step(Step.READING, 5, 10)
+    line.report(Phase.READING, 5, 10)
 
     paper.now += DELAY - 0.01
     line.update()
@@ -64,12 +64,12 @@ def test_the_line_is_written_anew_only_when_it_says_something_new() -> None:
     paper = Paper(now=0)
     line = paper.line()
     paper.now = DELAY
-    line.step(Step.WRITING, 1_500, 3_000)
+    line.report(Phase.WRITING, 1_500, 3_000)
     line.update()
     line.update()
     assert len(paper.written) == 1
 
-    line.step(Step.WRITING, 1_501, 3_000)
+    line.report(Phase.WRITING, 1_501, 3_000)
     line.update()
     assert len(paper.written) == 2
     assert paper.shown == ["secboot: writing 1,501 of 3,000 files"]
@@ -79,9 +79,9 @@ def test_a_shorter_line_leaves_nothing_of_a_longer_one() -> None:
     paper = Paper(now=0)
     line = paper.line()
     paper.now = DELAY
-    line.step(Step.COPYING, 10_000, 10_000)
+    line.report(Phase.COPYING, 10_000, 10_000)
     line.update()
-    line.step(Step.RUNNING, program="zipl")
+    line.report(Phase.RUNNING, program="zipl")
     line.update()
 
     assert paper.shown == ["secboot: running zipl"]
@@ -92,7 +92,7 @@ def test_seconds_are_those_of_the_step_and_begin_anew_with_the_next() -> None:
     line = paper.line()
     said = []
     for program in ("grub2-mkconfig", "grub2-zipl-setup"):
-        line.step(Step.RUNNING, program=program)
+        line.report(Phase.RUNNING, program=program)
         for _ in range(3):
             paper.now += 1
             line.update()
@@ -111,9 +111,9 @@ def test_seconds_are_those_of_the_step_and_begin_anew_with_the_next() -> None:
 def test_a_step_that_is_told_again_goes_on_counting_its_seconds() -> None:
     paper = Paper(now=0)
     line = paper.line()
-    line.step(Step.PLANNING)
+    line.report(Phase.PLANNING)
     paper.now = 5
-    line.step(Step.PLANNING)
+    line.report(Phase.PLANNING)
     line.update()
 
     assert paper.shown == ["secboot: making the plan, 5 s"]
@@ -124,7 +124,7 @@ def test_the_line_is_cut_so_that_it_and_what_a_key_echoes_fit_the_terminal(colum
     paper = Paper(columns=columns, now=0)
     line = paper.line()
     paper.now = DELAY
-    line.step(Step.WRITING, 1_500, 3_000)
+    line.report(Phase.WRITING, 1_500, 3_000)
     line.update()
 
     whole = "secboot: writing 1,500 of 3,000 files"
@@ -135,7 +135,7 @@ def test_what_is_printed_meanwhile_stands_on_a_line_of_its_own_and_the_line_come
     paper = Paper(now=0)
     line = paper.line()
     paper.now = DELAY
-    line.step(Step.RUNNING, program="zipl")
+    line.report(Phase.RUNNING, program="zipl")
     line.update()
 
     with line.hidden():
@@ -160,7 +160,7 @@ def test_a_terminal_that_is_not_ready_is_written_to_when_it_is() -> None:
     paper = Paper(now=0, ready=False)
     line = paper.line()
     paper.now = DELAY
-    line.step(Step.PLANNING)
+    line.report(Phase.PLANNING)
     line.update()
     assert paper.written == []
 
@@ -176,7 +176,7 @@ def test_at_the_end_the_line_is_gone_whatever_ended_it() -> None:
     def work() -> None:
         with line:
             paper.now = DELAY
-            line.step(Step.PLANNING)
+            line.report(Phase.PLANNING)
             line.update()
             assert paper.shown
             raise KeyboardInterrupt
