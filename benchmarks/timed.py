@@ -24,7 +24,7 @@ FUNCTIONS = {
     "secboot.zipl.configuration:interpret": "zipl's reading",
     "secboot.plan.planner:make_plan": "planning",
     "secboot.status.assess:assess": "stages",
-    "secboot.cli.printing:print_plan": "text",
+    "secboot.cli.plan:print_plan": "text",
     "secboot.report.show:show_text": "text",
     "secboot.report.status_text:status_text": "text",
     "secboot.checkpoint.transaction:Transaction.begin": "files",

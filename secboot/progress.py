@@ -1,12 +1,17 @@
-"""What a command that takes long is doing: told by those who do it, shown by whoever wants to.
+"""What a command that takes long is doing: reported by those who do it, shown by whoever wants to.
 
-The layers with effects are given a `Progress` and know nothing of terminals. What they tell is
-cheap enough to be told for each file.
+The layers with effects are given a `Progress` and know nothing of terminals. A report is cheap
+enough to be made for each file.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 
 class Phase(Enum):
@@ -40,7 +45,7 @@ class Phase(Enum):
 
 
 class Progress:
-    """Is told how far the work has come; this one shows it to nobody."""
+    """Receives how far the work has come; this one ignores it."""
 
     def report(self, phase: Phase, done: int = 0, total: int = 0, *, program: str = "") -> None:
         """Take note that `done` of `total` files have gone through `phase`.
@@ -48,6 +53,10 @@ class Progress:
         A `total` of 0 means a phase without a count. `program` is which one is `RUNNING`.
         """
 
+    def hidden(self) -> AbstractContextManager[object]:
+        """Make way for other output for as long as the context lasts."""
+        return nullcontext()
+
 
 UNWATCHED = Progress()
-"""The default of all who tell."""
+"""The default of all who report."""

@@ -27,7 +27,7 @@ TYPER = {"annotated_doc", "shellingham", "typer"}
 COMMAND_LINE = {"cli", "errors", "visible"}
 READING = {
     *("checkpoint", "formats", "ipl", "kernel", "layout", "lines", "machine", "plan", "profile"),
-    *("progress", "report", "system", "zipl"),
+    *("finding", "invocation", "progress", "report", "system", "zipl"),
 }
 COSTLY = {"asyncio", "base64", "email", "hashlib", "json", "logging", "rich", "socket", "tempfile"}
 """Of the modules that no command needs as such, those that take milliseconds."""

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from secboot import __version__
-from secboot.cli import verbs
-from secboot.cli.errors import guarded
+from secboot.cli.printing import print_error, print_message
+from secboot.errors import ExitCode, SecbootError
+from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+VERBS = (
+    *("plan", "apply", "status", "verify", "fleet", "rollback", "keep", "history", "show"),
+    *("check", "profile", "export", "demo"),
+)
+"""In the order of ``secboot --help``. A verb is the function of its name in the module of its name
+(verify is in that of status); a group is such a module's `app`."""
 COMPLETION = "_SECBOOT_COMPLETE"
 """Set by a shell that asks for completions (Typer names it after the program)."""
 
 
 def application(words: Sequence[str]) -> typer.Typer:
-    """Return the application for a command line, with the verbs that it needs (`verbs.register`)."""
+    """Return the application for a command line, with the verb that it names first; else with all.
+
+    Reading a verb's options and making them Typer's takes about as long as planning three boot
+    entries, so only the verb that is asked for is imported and made. Help, completion and mistakes
+    need them all. No option before the verb takes a value, so the first word that is no option is
+    the verb.
+    """
     app = typer.Typer(
         name="secboot",
         help="Declarative boot configuration for IBM Secure Execution on IBM Z and LinuxONE.",
@@ -30,7 +44,14 @@ def application(words: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    verbs.register(app, () if COMPLETION in os.environ else words)
+    named = next((word for word in words if not word.startswith("-")), None)
+    needed = (named,) if named in VERBS and COMPLETION not in os.environ else VERBS
+    for verb in needed:
+        module = import_module(f"secboot.cli.{'status' if verb == 'verify' else verb}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=verb)
+        else:
+            app.command(verb)(getattr(module, verb))
     return app
 
 
@@ -63,6 +84,39 @@ def run(words: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in words or bool(os.environ.get("SECBOOT_DEBUG"))
     return guarded(lambda: _run(words), debug=debug)
+
+
+def guarded(command: Callable[[], int], *, debug: bool) -> int:
+    """Run `command` and return its exit code; errors become text on standard error.
+
+    A `SecbootError` is reported in its own words. Anything else is a bug in secboot and is
+    reported as such; its traceback is shown with `debug` only.
+    """
+    try:
+        return command()
+    except SecbootError as error:
+        print_error(error)
+        _print_traceback(debug=debug)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print_message("secboot: interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`secboot show | head`): nobody is left to tell.
+        sys.stderr.close()
+        return ExitCode.REFUSED
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug of ours
+        _print_traceback(debug=debug)
+        print_message(f"secboot: bug: {type(error).__name__}: {visible(str(error))}")
+        print_message("  please report it, with what `secboot --debug ...` prints")
+        return ExitCode.BUG
+
+
+def _print_traceback(*, debug: bool) -> None:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
 
 
 def _run(words: Sequence[str]) -> int:

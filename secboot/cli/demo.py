@@ -1,4 +1,4 @@
-"""The verb ``demo``."""
+"""``secboot demo``: a sample machine to try secboot on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verb ``export``."""
+"""``secboot export``: a profile in the format of another tool."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secboot.cli.options import DEFAULT_ROOT, ProfileArgument, RootOption
+from secboot.cli import options
 from secboot.export.names import ExportFormat
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    profile: ProfileArgument,
+    profile: options.Profile,
     form: Annotated[
         ExportFormat,
         typer.Option("--format", "-f", help="The tool that the text is for.", show_default=False),
@@ -32,7 +32,7 @@ def export(
             show_default=False,
         ),
     ] = None,
-    root: RootOption = DEFAULT_ROOT,
+    root: options.Root = options.HERE,
 ) -> int:
     """Write a profile in the format of another tool.
 

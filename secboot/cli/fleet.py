@@ -1,4 +1,4 @@
-"""The verb ``fleet``: the documents of many machines in, one table and one page out."""
+"""``secboot fleet``: the documents of many machines in, one table and one page out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secboot.cli.options import Output, OutputOption, StageName
+from secboot.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,19 +38,17 @@ def fleet(
         ),
     ] = None,
     stage: Annotated[
-        StageName, typer.Option("--stage", help="Up to which stage counts.")
-    ] = StageName.EFFECTIVE,
-    output: OutputOption = Output.TEXT,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")
-    ] = False,
+        options.LastStage, typer.Option("--stage", help="Up to which stage counts.")
+    ] = options.LastStage.EFFECTIVE,
+    output: options.Output = options.Format.TEXT,
+    strict: options.Strict = False,
 ) -> int:
     """Report on many machines from their status documents.
 
     Problems come first. Exits with 5 when a machine misses a stage or its document can't be read,
     with 2 when none can be read.
     """
-    from secboot.cli.printing import print_json, print_text, save_page, style
+    from secboot.cli.printing import print_json, print_text, style
     from secboot.errors import ExitCode
     from secboot.report.fleet import fleet_document, fleet_text, in_order
     from secboot.report.fleet_html import fleet_page
@@ -60,8 +58,8 @@ def fleet(
     last = Stage(stage.value)
     machines = in_order(_machines(files, last))
     if html is not None:
-        save_page(fleet_page(machines, last), html)
-    if output is Output.JSON:
+        _save_page(fleet_page(machines, last), html)
+    if output is options.Format.JSON:
         print_json(fleet_document(machines, last))
     else:
         print_text(fleet_text(machines, style()))
@@ -112,3 +110,33 @@ def _names(paths: Sequence[Path]) -> dict[Path, str]:
         path: name if uses[name] == 1 else str(path).removesuffix(_SUFFIX)
         for path, name in short.items()
     }
+
+
+def _save_page(text: str, path: Path) -> None:
+    """Write a page to a file of the user, readable by everyone; the old page stays until then.
+
+    A link stays one: what it points to is replaced.
+    """
+    import os
+    import tempfile
+
+    from secboot.cli.printing import file_error
+
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            raise file_error(path, "this is no file")
+        with tempfile.NamedTemporaryFile(
+            dir=target.parent, prefix=f".{target.name}.", delete=False
+        ) as stream:
+            try:
+                stream.write(text.encode())
+                stream.flush()
+                os.fchmod(stream.fileno(), 0o644)
+                os.fsync(stream.fileno())
+                Path(stream.name).replace(target)
+            except BaseException:
+                Path(stream.name).unlink()
+                raise
+    except OSError as error:
+        raise file_error(path, f"the page can't be written: {error.strerror}") from error

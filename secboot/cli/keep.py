@@ -1,26 +1,16 @@
-"""The verb ``keep``, for the programs that install kernels."""
+"""``secboot keep``, for the programs that install kernels."""
 
 from __future__ import annotations
 
-import typer
-
-from secboot.cli.options import (
-    DEFAULT_ROOT,
-    DEFAULT_TIMEOUT,
-    LayoutOption,
-    RootOption,
-    StateOption,
-    TimeoutOption,
-    ZiplOption,
-)
+from secboot.cli import options
 
 
 def keep(
-    root: RootOption = DEFAULT_ROOT,
-    zipl: ZiplOption = False,
-    state_dir: StateOption = None,
-    zipl_timeout: TimeoutOption = DEFAULT_TIMEOUT,
-    layout: LayoutOption = None,
+    root: options.Root = options.HERE,
+    zipl: options.Zipl = False,
+    state_dir: options.StateDir = None,
+    zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
+    layout: options.Layout = None,
 ) -> int:
     """Bring new boot entries to the profile in force.
 
@@ -30,23 +20,20 @@ def keep(
     """
     from secboot.apply.apply import apply_plan
     from secboot.apply.in_force import profile_in_force
-    from secboot.cli.planning import planner, runs_zipl
+    from secboot.cli.plan import planner
     from secboot.cli.printing import print_text, style
-    from secboot.cli.progress import progress_shown
-    from secboot.cli.target import open_target
+    from secboot.cli.site import Site
     from secboot.report.outcome import apply_text
 
-    with (
-        progress_shown(wanted=True) as display,
-        open_target(root, zipl, state_dir, zipl_timeout, layout, display) as target,
-    ):
-        profile = profile_in_force(target.root, target.state)
-        if profile is None:
-            typer.echo("No profile is in force: nothing was applied here.")
-            return 0
-        make = planner(profile, target.layout, display, with_zipl=runs_zipl(root, zipl))
-        result = apply_plan(target, make)
-    moved = None if state_dir is None else str(state_dir)
-    print_text(f"Profile in force: {profile.name}.\n")
-    print_text(apply_text(result, str(root), moved, style()))
+    with Site(
+        root, layout=layout, state_dir=state_dir, zipl=zipl, zipl_timeout=zipl_timeout
+    ) as site:
+        target = site.target()
+        profile = profile_in_force(site.root, site.state)
+        result = None if profile is None else apply_plan(target, planner(site, profile))
+    if profile is None or result is None:
+        print_text("No profile is in force: nothing was applied here.\n")
+    else:
+        print_text(f"Profile in force: {profile.name}.\n")
+        print_text(apply_text(result, site.invocation, style()))
     return 0

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 
-class Output(StrEnum):
+class Format(StrEnum):
     """Whom a report is for."""
 
     TEXT = "text"
     JSON = "json"
 
 
-class StageName(StrEnum):
+class LastStage(StrEnum):
     """Up to where a machine has to have got."""
 
     CONFIGURED = "configured"
@@ -26,7 +26,11 @@ class StageName(StrEnum):
     EFFECTIVE = "effective"
 
 
-ProfileArgument = Annotated[
+HERE = Path("/")
+TIMEOUT = 300.0
+"""Seconds."""
+
+Profile = Annotated[
     str,
     typer.Argument(
         metavar="PROFILE",
@@ -34,7 +38,7 @@ ProfileArgument = Annotated[
         show_default=False,
     ),
 ]
-RootOption = Annotated[
+Root = Annotated[
     Path,
     typer.Option(
         "--root",
@@ -42,10 +46,10 @@ RootOption = Annotated[
         help="The root of the machine to look at: / or the tree of an image.",
     ),
 ]
-OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", help="text for people, json for programs.")
+Output = Annotated[
+    Format, typer.Option("--output", "-o", help="text for people, json for programs.")
 ]
-StateOption = Annotated[
+StateDir = Annotated[
     Path | None,
     typer.Option(
         "--state-dir",
@@ -54,7 +58,7 @@ StateOption = Annotated[
         show_default=False,
     ),
 ]
-ZiplOption = Annotated[
+Zipl = Annotated[
     bool | None,
     typer.Option(
         "--zipl/--no-zipl",
@@ -63,16 +67,13 @@ ZiplOption = Annotated[
         show_default=False,
     ),
 ]
-TimeoutOption = Annotated[
+ZiplTimeout = Annotated[
     float,
     typer.Option(
         "--zipl-timeout", metavar="SECONDS", min=1, help="How long one run of zipl may take."
     ),
 ]
-DiffOption = Annotated[
-    bool, typer.Option("--diff/--no-diff", help="Show what changes in each file, line by line.")
-]
-LayoutOption = Annotated[
+Layout = Annotated[
     str | None,
     typer.Option(
         "--layout",
@@ -82,7 +83,7 @@ LayoutOption = Annotated[
         show_default=False,
     ),
 ]
-ParmfileOption = Annotated[
+Parmfile = Annotated[
     Path | None,
     typer.Option(
         "--parmfile",
@@ -92,5 +93,4 @@ ParmfileOption = Annotated[
         show_default=False,
     ),
 ]
-DEFAULT_ROOT = Path("/")
-DEFAULT_TIMEOUT = 300.0
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")]

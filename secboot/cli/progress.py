@@ -1,42 +1,192 @@
-"""Showing what a command does while it takes long: one line on standard error, if that is a terminal.
+"""The line on a terminal that says what is being done, rewritten in place and erased in the end.
 
-Nothing is shown for JSON and other output for programs: who reads that may read standard error, too.
+A thread writes it, for what takes long are single calls too: a program that runs, or zipl's
+reading of ten thousand entries, which knows nothing of progress. What must never happen is that
+the line disturbs the work: it does not wait for a terminal that is stopped (Ctrl-S), and does
+not mind one that has gone.
+
+Only a command whose standard error is a terminal imports this module.
 """
 
 from __future__ import annotations
 
 import os
-import sys
+import select
+import signal
+import threading
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from secboot.cli.display import NO_DISPLAY
+from secboot.progress import Phase, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import TextIO
+    from collections.abc import Callable, Iterator
 
-    from secboot.cli.display import Display
+DELAY = 1.0
+"""Seconds before the line appears: what is done by then needs none."""
+INTERVAL = 0.1
+"""Seconds between two looks at how far it is."""
 
-_ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})
-"""Values of TERM for terminals on which a line can't be written anew (line-mode consoles of IBM Z)."""
+_ERASE = "\r\x1b[K"
+"""To the first column; erase to the end of the line (EL of ECMA-48)."""
+_COLUMNS = 80
+_MARGIN = 3
+"""Columns that stay free: some terminals wrap in the last one, and two are for ^C."""
+
+_WORDS = {
+    Phase.READING: ("reading", "boot entries"),
+    Phase.READING_AGAIN: ("rereading", "boot entries"),
+    Phase.READING_BACK: ("reading back", "boot entries"),
+    Phase.INTERPRETING: ("interpreting", "boot entries"),
+    Phase.PLANNING: ("making", "plan"),
+    Phase.ASSESSING: ("assessing", "boot entries"),
+    Phase.COPYING: ("copying", "boot entries for zipl to check"),
+    Phase.SAVING: ("saving", "files as they are"),
+    Phase.WRITING: ("writing", "files"),
+    Phase.REPLACING: ("replacing", "files"),
+    Phase.RESTORING: ("putting back", "old files"),
+    Phase.TIDYING: ("removing", "temporary files"),
+}
 
 
-@contextmanager
-def progress_shown(*, wanted: bool) -> Iterator[Display]:
-    """Show what is told to the display inside the context, if it is `wanted` and can be.
+class Surface(Protocol):
+    """Where the line is written."""
 
-    At the end of the context the line is gone, and the cursor where it was.
+    @property
+    def columns(self) -> int:
+        """Its width."""
+        ...
+
+    def write(self, text: str, *, must: bool = False) -> bool:
+        """Write text unless the terminal is busy, and tell whether it was written.
+
+        With `must` the terminal is waited for.
+        """
+        ...
+
+
+class Screen:
+    """The terminal behind an open file."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+
+    @property
+    def columns(self) -> int:
+        """Its width; 80 where it does not know."""
+        try:
+            return os.get_terminal_size(self._file).columns or _COLUMNS
+        except OSError:
+            return _COLUMNS
+
+    def write(self, text: str, *, must: bool = False) -> bool:
+        """See `Surface.write`: nothing is written in the background, or to a stopped terminal."""
+        try:
+            if not self._in_foreground() or not (must or self._is_ready()):
+                return False
+            os.write(self._file, text.encode("ascii", "backslashreplace"))
+        except OSError:
+            # The terminal has gone. The work goes on.
+            return False
+        return True
+
+    def _in_foreground(self) -> bool:
+        try:
+            return os.tcgetpgrp(self._file) == os.getpgrp()
+        except OSError:
+            # It is not the terminal that controls this process.
+            return True
+
+    def _is_ready(self) -> bool:
+        poll = select.poll()
+        poll.register(self._file, select.POLLOUT)
+        return bool(poll.poll(0))
+
+
+def progress_text(phase: Phase, done: int, total: int, program: str, seconds: int) -> str:
+    """Return one clause, as "writing 3,120 of 10,000 files" or "running zipl, 7 s".
+
+    `seconds` is how long the phase has taken; it is shown for phases without a count.
     """
-    if not (wanted and can_show(sys.stderr, os.environ)):
-        yield NO_DISPLAY
-        return
-    from secboot.cli.progress_line import ProgressLine, Screen
+    if phase is Phase.RUNNING:
+        words = f"running {program}"
+    else:
+        verb, what = _WORDS[phase]
+        if total:
+            return f"{verb} {done:,} of {total:,} {what}"
+        words = f"{verb} the {what}"
+    return f"{words}, {seconds} s" if seconds else words
 
-    with ProgressLine(Screen(sys.stderr.fileno())) as line:
-        yield line
+
+class _Doing(NamedTuple):
+    """What is being done, `since` when by the clock."""
+
+    phase: Phase
+    done: int
+    total: int
+    program: str
+    since: float
 
 
-def can_show(stream: TextIO | None, environ: Mapping[str, str]) -> bool:
-    """Tell whether a line on `stream`, which is None when closed, can be written anew."""
-    return stream is not None and environ.get("TERM", "") not in _ONE_WAY and stream.isatty()
+class ProgressLine(Progress):
+    """`Progress` on a terminal; a context in which it is kept up to date."""
+
+    def __init__(self, surface: Surface, clock: Callable[[], float] = time.monotonic) -> None:
+        self._surface = surface
+        self._clock = clock
+        self._begun = clock()
+        self._doing: _Doing | None = None
+        self._shown = ""
+        # A signal's handler may print while the main thread does: it must not wait for itself.
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="progress", daemon=True)
+
+    def report(self, phase: Phase, done: int = 0, total: int = 0, *, program: str = "") -> None:
+        """See `Progress.report`."""
+        last = self._doing
+        same = last is not None and last.phase is phase and last.program == program
+        since = last.since if last is not None and same else self._clock()
+        self._doing = _Doing(phase, done, total, program, since)
+
+    def update(self) -> None:
+        """Write the line if it is time for it and it says something new."""
+        with self._lock:
+            now, doing = self._clock(), self._doing
+            if doing is None or now - self._begun < DELAY:
+                return
+            phase, done, total, program, since = doing
+            text = progress_text(phase, done, total, program, int(now - since))
+            line = f"secboot: {text}"[: max(self._surface.columns - _MARGIN, 0)]
+            if line != self._shown and self._surface.write(f"\r{line}\x1b[K"):
+                self._shown = line
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """See `Progress.hidden`."""
+        with self._lock:
+            if self._shown:
+                self._surface.write(_ERASE, must=True)
+                self._shown = ""
+            yield
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        try:
+            self._thread.join()
+        finally:
+            with self.hidden():
+                pass
+
+    def _keep(self) -> None:
+        # Signals are the main thread's: one that comes here would not wake it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        wait = DELAY
+        while not self._ended.wait(wait):
+            self.update()
+            wait = INTERVAL

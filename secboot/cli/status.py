@@ -1,4 +1,4 @@
-"""The verbs that tell how far everything has got: status, verify."""
+"""``secboot status`` and ``secboot verify``: how far everything has got, and the same as checks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secboot.cli.options import (
-    DEFAULT_ROOT,
-    LayoutOption,
-    Output,
-    OutputOption,
-    ProfileArgument,
-    RootOption,
-    StageName,
-)
+from secboot.cli import options
 
 if TYPE_CHECKING:
     from secboot.status.model import Stage, Status
@@ -39,9 +31,9 @@ def status(
             show_default=False,
         ),
     ] = None,
-    root: RootOption = DEFAULT_ROOT,
-    output: OutputOption = Output.TEXT,
-    layout: LayoutOption = None,
+    root: options.Root = options.HERE,
+    output: options.Output = options.Format.TEXT,
+    layout: options.Layout = None,
 ) -> int:
     """Show how far a profile has got, in five stages.
 
@@ -51,8 +43,8 @@ def status(
     from secboot.report.status_json import status_document
     from secboot.report.status_text import status_text
 
-    found = _assess(profile, root, layout, wanted=output is Output.TEXT)
-    if output is Output.JSON:
+    found = _assess(profile, root, layout, watched=output is options.Format.TEXT)
+    if output is options.Format.JSON:
         print_json(status_document(found))
     else:
         print_text(status_text(found, style()))
@@ -60,9 +52,9 @@ def status(
 
 
 def verify(
-    profile: ProfileArgument,
+    profile: options.Profile,
     stage: Annotated[
-        StageName | None,
+        options.LastStage | None,
         typer.Option(
             "--stage",
             help="Up to which stage counts: an image build ends with inherited, a run of zipl with"
@@ -71,7 +63,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    root: RootOption = DEFAULT_ROOT,
+    root: options.Root = options.HERE,
     output: Annotated[
         VerifyOutput,
         typer.Option(
@@ -80,10 +72,8 @@ def verify(
             help="text for people, json for programs, prometheus for node_exporter.",
         ),
     ] = VerifyOutput.TEXT,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")
-    ] = False,
-    layout: LayoutOption = None,
+    strict: options.Strict = False,
+    layout: options.Layout = None,
 ) -> int:
     """Check every stage of a profile; exit with 5 if one is missing."""
     from secboot.cli.printing import print_json, print_text, style
@@ -93,7 +83,7 @@ def verify(
     from secboot.status.checks import Outcome, make_checks, worst
 
     last = _last_stage(stage, root)
-    found = _assess(profile, root, layout, wanted=output is VerifyOutput.TEXT)
+    found = _assess(profile, root, layout, watched=output is VerifyOutput.TEXT)
     checks = make_checks(found, last)
     if output is VerifyOutput.JSON:
         print_json(verify_document(found, checks, last))
@@ -105,8 +95,38 @@ def verify(
     return ExitCode.DIFFERENCE if worst(checks) in bad else ExitCode.OK
 
 
-def _last_stage(named: StageName | None, root: Path) -> Stage:
-    from secboot.cli.planning import is_running_system
+def _assess(reference: str | None, root: Path, layout: str | None, *, watched: bool) -> Status:
+    """Read the machine and judge it."""
+    from secboot.cli.site import Site
+    from secboot.ipl.boot_record import compare
+    from secboot.layout.new_kernel import new_kernel
+    from secboot.machine.profile_files import read_profile
+    from secboot.progress import Phase
+    from secboot.running.kernel_log import read_kernel_log
+    from secboot.running.running import read_running
+    from secboot.status.assess import assess
+    from secboot.status.model import Notice
+
+    with Site(root, profile=reference, layout=layout, watched=watched) as site:
+        profile = None if reference is None else read_profile(reference, site.root)
+        machine = site.machine()
+        record = compare(machine)
+        running = None
+        if site.is_running_system:
+            messages = read_kernel_log(Path("/dev/kmsg"))
+            running = read_running(site.root, messages, record.path)
+        line = None if running is None else running.command_line
+        inheritance = new_kernel(machine, site.layout, line)
+        site.progress.report(Phase.ASSESSING)
+        found = assess(machine, site.layout, record, profile, inheritance, running)
+        left = site.unfinished_change()
+    if left is None:
+        return found
+    return found._replace(notices=(Notice(left.code, left.message), *found.notices))
+
+
+def _last_stage(named: options.LastStage | None, root: Path) -> Stage:
+    from secboot.cli.site import is_running_system
     from secboot.errors import UsageError
     from secboot.status.model import Stage
 
@@ -120,38 +140,3 @@ def _last_stage(named: StageName | None, root: Path) -> Stage:
             hint="the last stage that another tree can reach is installed",
         )
     return stage
-
-
-def _assess(reference: str | None, root: Path, layout: str | None, *, wanted: bool) -> Status:
-    """Read the machine and judge it; `wanted` is whether progress is."""
-    from secboot.cli.planning import environment_of, is_running_system, unfinished_change
-    from secboot.cli.progress import progress_shown
-    from secboot.ipl.boot_record import compare
-    from secboot.layout.detect import detect_layout
-    from secboot.layout.new_kernel import new_kernel
-    from secboot.machine.discovery import discover
-    from secboot.machine.profile_files import read_profile
-    from secboot.progress import Phase
-    from secboot.running.kernel_log import read_kernel_log
-    from secboot.running.running import read_running
-    from secboot.status.assess import assess
-    from secboot.status.model import Notice
-    from secboot.system.root import Root
-
-    with progress_shown(wanted=wanted) as display, Root(root) as tree:
-        profile = None if reference is None else read_profile(reference, tree)
-        found_layout = detect_layout(tree, layout)
-        machine = discover(tree, found_layout.sources, environment_of(root), display)
-        record = compare(machine)
-        running = None
-        if is_running_system(root):
-            messages = read_kernel_log(Path("/dev/kmsg"))
-            running = read_running(tree, messages, record.path)
-        line = None if running is None else running.command_line
-        inheritance = new_kernel(machine, found_layout, line)
-        display.report(Phase.ASSESSING)
-        found = assess(machine, found_layout, record, profile, inheritance, running)
-    left = unfinished_change(root, None)
-    if left is None:
-        return found
-    return found._replace(notices=(Notice("unfinished-change", left), *found.notices))

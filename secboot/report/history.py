@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.checkpoint.record import SavedFile
-    from secboot.checkpoint.store import Checkpoint
+    from secboot.checkpoint.store import Checkpoint, CheckpointStore
     from secboot.report.style import Style
 
 SCHEMA = "secboot/history/1"
@@ -56,8 +56,20 @@ def history_document(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     }
 
 
-def file_diff(file: SavedFile, before: bytes | None, after: bytes | None) -> str:
-    """Return the diff of one file of a checkpoint, or a line that says why there is none."""
+def file_diffs(store: CheckpointStore, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return what a checkpoint's change did to each of its files."""
+    return tuple(
+        _file_diff(
+            file,
+            None if file.before is None else store.before(checkpoint, index),
+            store.after(checkpoint, index),
+        )
+        for index, file in enumerate(checkpoint.record.files)
+    )
+
+
+def _file_diff(file: SavedFile, before: bytes | None, after: bytes | None) -> str:
+    """The diff of one file, or a line that says why there is none."""
     if file.before is None:
         return f"{visible(file.named)}: made by this change"
     if before is None or (after is None and file.after is not None):

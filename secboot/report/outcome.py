@@ -16,26 +16,24 @@ if TYPE_CHECKING:
     from secboot.apply.rollback import RollbackResult
     from secboot.apply.zipl import ZiplRun
     from secboot.checkpoint.recovery import RecoveryReport
+    from secboot.invocation import Invocation
     from secboot.report.style import Style
 
 APPLY_SCHEMA = "secboot/apply/1"
 ROLLBACK_SCHEMA = "secboot/rollback/1"
 
 
-def apply_text(result: ApplyResult, root: str, state_dir: str | None, style: Style) -> str:
-    """Return what to tell after an apply; its plan has been shown before.
-
-    `root` and `state_dir` are as the user named them, to be named again for a rollback.
-    """
+def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str:
+    """Return what to tell after an apply; its plan has been shown before."""
     lines = list(_recovered(result.recovered, style))
     if result.checkpoint is not None:
         count = len(result.plan.files)
         what = "1 file" if count == 1 else f"{count} files"
         lines.append(
             style.green(f"Wrote {what}.")
-            + f" Undo with: secboot rollback {result.checkpoint}{_options(root, state_dir)}"
+            + f" Undo with: {visible(invocation.command('rollback', result.checkpoint))}"
         )
-    lines += _commit(result, root, style)
+    lines += _commit(result, invocation, style)
     if not lines:
         lines.append("Nothing to do: the machine is as the profile asks.")
     sealed = result.plan.with_status(EntryStatus.SEALED)
@@ -61,7 +59,7 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
     }
 
 
-def rollback_text(result: RollbackResult, root: str, style: Style) -> str:
+def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) -> str:
     """Return what to tell after a rollback."""
     lines = list(_recovered(result.recovered, style))
     if result.undone is not None and not result.files:
@@ -71,7 +69,7 @@ def rollback_text(result: RollbackResult, root: str, style: Style) -> str:
     elif result.undone is not None:
         lines.append(style.green(f"Back to the state before checkpoint {result.undone}:"))
         lines += [f"  {visible(path)}" for path in result.files]
-    lines += _commit(result, root, style)
+    lines += _commit(result, invocation, style)
     return "\n".join(lines) + "\n"
 
 
@@ -97,14 +95,16 @@ def _recovered(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[st
             yield style.yellow("zipl may have run on its files: run zipl before the next IPL.")
 
 
-def _commit(result: ApplyResult | RollbackResult, root: str, style: Style) -> Iterator[str]:
+def _commit(
+    result: ApplyResult | RollbackResult, invocation: Invocation, style: Style
+) -> Iterator[str]:
     """Say whether the boot record was written, by zipl or by the programs that call it."""
     if result.zipl is not None:
         programs = [argv[0] for argv in (*result.zipl.before, result.zipl.argv)]
         who = " and ".join("zipl" if name == "chroot" else visible(name) for name in programs)
         yield style.green(f"{who} wrote the boot record.") + " The change counts from the next IPL."
     elif result.zipl_pending:
-        where = "" if root == "/" else f" inside {visible(root)}"
+        where = "" if invocation.root is None else f" inside {visible(invocation.root)}"
         names = " and ".join(argv[0] for argv in result.programs)
         verb, them = ("are", "them") if len(result.programs) > 1 else ("is", "it")
         yield style.yellow(
@@ -125,8 +125,3 @@ def _recovered_document(report: RecoveryReport) -> dict[str, Any]:
         "state": report.checkpoint.state.value,
         "boot_record": report.rollback.boot_record.value,
     }
-
-
-def _options(root: str, state_dir: str | None) -> str:
-    named = "" if root == "/" else f" --root {visible(root)}"
-    return named if state_dir is None else f"{named} --state-dir {visible(state_dir)}"

@@ -19,9 +19,10 @@ from tests.terminal import Terminal, screen, start, terminal
 
 COMMAND = """
 import sys
-from secboot.cli import main, target
-from secboot.system.runner import SystemRunner
-target.SystemRunner = lambda: SystemRunner((sys.argv[1], "/usr/bin", "/bin"))
+from secboot.cli import main
+from secboot.system import runner
+SystemRunner = runner.SystemRunner
+runner.SystemRunner = lambda: SystemRunner((sys.argv[1], "/usr/bin", "/bin"))
 sys.exit(main(sys.argv[2:]))
 """
 """secboot, with a chroot(8) of the test's own."""
@@ -178,8 +179,8 @@ def test_an_interrupt_is_answered_at_once_on_a_clean_line_and_zipl_is_waited_for
 def test_an_interrupt_where_nothing_is_held_back_leaves_a_clean_line(site: Site) -> None:
     hang = COMMAND.replace(
         "sys.exit(",
-        "import time, secboot.cli.planning as planning\n"
-        "planning.make_plan = lambda *_, **__: time.sleep(600)\n"
+        "import time, secboot.plan.planner as planner\n"
+        "planner.make_plan = lambda *_, **__: time.sleep(600)\n"
         "sys.exit(",
     )
     argv = [hang if word == COMMAND else word for word in site.command("plan", "guest")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from secboot.cli.options import DEFAULT_TIMEOUT
+from secboot.cli.options import TIMEOUT
 from tests.packaging.programs import CHECKOUT, require, run
 
 UNIT = CHECKOUT / "packaging/systemd/secboot-apply@.service"
@@ -69,8 +69,8 @@ def test_a_shutdown_leaves_zipl_the_time_that_secboot_gives_it(unit: RawConfigPa
 
     # zipl checks, writes the boot record, and writes it again when something fails after it; when
     # secboot is stopped, no more than the last two are left.
-    assert seconds("TimeoutStartSec") >= 3 * DEFAULT_TIMEOUT
-    assert seconds("TimeoutStopSec") >= 2 * DEFAULT_TIMEOUT
+    assert seconds("TimeoutStartSec") >= 3 * TIMEOUT
+    assert seconds("TimeoutStopSec") >= 2 * TIMEOUT
     # The signal is for secboot alone.
     assert unit["Service"]["KillMode"] == "mixed"
 

@@ -1,4 +1,4 @@
-"""The verbs ``profile list|show|validate|schema``."""
+"""``secboot profile list|show|validate|schema``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from secboot.cli.options import DEFAULT_ROOT, Output, OutputOption, ProfileArgument, RootOption
+from secboot.cli import options
 
 if TYPE_CHECKING:
     from secboot.profile.search import Candidate
@@ -21,7 +21,9 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_profiles(root: RootOption = DEFAULT_ROOT, output: OutputOption = Output.TEXT) -> int:
+def list_profiles(
+    root: options.Root = options.HERE, output: options.Output = options.Format.TEXT
+) -> int:
     """List the profiles that can be used by name, the first of a name is the one used."""
     from secboot.cli.printing import print_json, print_text, style
     from secboot.machine.profile_files import RootProfileFiles
@@ -32,7 +34,7 @@ def list_profiles(root: RootOption = DEFAULT_ROOT, output: OutputOption = Output
     with Root(root) as tree:
         candidates = available_profiles(RootProfileFiles(tree))
         listed = [_listed(candidate, tree) for candidate in candidates]
-    if output is Output.JSON:
+    if output is options.Format.JSON:
         print_json(list_document(listed))
     else:
         print_text(list_text(listed, style()))
@@ -41,9 +43,9 @@ def list_profiles(root: RootOption = DEFAULT_ROOT, output: OutputOption = Output
 
 @app.command()
 def show(
-    profile: ProfileArgument,
-    root: RootOption = DEFAULT_ROOT,
-    output: OutputOption = Output.TEXT,
+    profile: options.Profile,
+    root: options.Root = options.HERE,
+    output: options.Output = options.Format.TEXT,
 ) -> int:
     """Show what a profile asks for, with all that it extends."""
     from secboot.cli.printing import print_json, print_text, style
@@ -53,7 +55,7 @@ def show(
 
     with Root(root) as tree:
         found = read_profile(profile, tree)
-    if output is Output.JSON:
+    if output is options.Format.JSON:
         print_json(profile_document(found))
     else:
         print_text(profile_text(found, style()))
@@ -65,11 +67,10 @@ def validate(
     profiles: Annotated[
         list[str], typer.Argument(metavar="PROFILE...", help="Names or paths of profiles.")
     ],
-    root: RootOption = DEFAULT_ROOT,
+    root: options.Root = options.HERE,
 ) -> int:
     """Check profiles and report everything that is wrong with them."""
-    from secboot.cli.errors import report
-    from secboot.cli.printing import print_text
+    from secboot.cli.printing import print_error, print_text
     from secboot.errors import ExitCode, SecbootError
     from secboot.machine.profile_files import read_profile
     from secboot.system.root import Root
@@ -81,7 +82,7 @@ def validate(
             try:
                 found = read_profile(reference, tree)
             except SecbootError as error:
-                report(error)
+                print_error(error)
                 worst = error.exit_code
                 continue
             notes = "".join(f"\n  warning: {visible(str(w))}" for w in found.warnings)

@@ -1,0 +1,139 @@
+"""``secboot apply``: make the machine what a profile, or a plan that was saved, asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from secboot.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from secboot.cli.site import Site
+    from secboot.machine.discovery import Machine
+    from secboot.plan.model import Plan
+
+PLAN_SUFFIXES = (".json", ".plan")
+
+
+def apply(
+    profile: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROFILE|FILE",
+            help="A profile's name or path, or a plan that was saved with `plan --out` as"
+            " *.json or *.plan.",
+            show_default=False,
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show the plan; write nothing at all.")
+    ] = False,
+    root: options.Root = options.HERE,
+    output: options.Output = options.Format.TEXT,
+    diff: Annotated[
+        bool | None,
+        typer.Option(
+            "--diff/--no-diff",
+            help="Show what changes in each file, line by line; by default with --dry-run only.",
+            show_default=False,
+        ),
+    ] = None,
+    zipl: options.Zipl = None,
+    state_dir: options.StateDir = None,
+    zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
+    layout: options.Layout = None,
+    parmfile: options.Parmfile = None,
+    run_kargs: Annotated[
+        bool,
+        typer.Option(
+            "--run-kargs",
+            help="On an ostree system, run the `rpm-ostree kargs` command that the plan shows.",
+        ),
+    ] = False,
+) -> int:
+    """Make the machine what the profile asks for.
+
+    zipl checks the new boot files before they count, and writes the boot record afterwards. If
+    anything fails, everything is put back. `secboot rollback` undoes a change.
+    """
+    from secboot.apply.apply import apply_plan
+    from secboot.apply.deployment import run_deployment_command
+    from secboot.cli import plan as planning
+    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.site import Site
+    from secboot.report.outcome import apply_document, apply_text
+
+    text = output is options.Format.TEXT
+    saved = _load_plan(Path(profile)) if profile.endswith(PLAN_SUFFIXES) else None
+    site = Site(
+        root,
+        profile=profile,
+        layout=layout,
+        state_dir=state_dir,
+        zipl=zipl,
+        zipl_timeout=zipl_timeout,
+        watched=text,
+    )
+    if dry_run:
+        with site:
+            plan = saved or planning.made_plan(site, profile, parmfile)
+        planning.print_plan(plan, output, diffs=diff is not False)
+        return 0
+
+    def shown(plan: Plan) -> None:
+        if text:
+            with site.progress.hidden():
+                planning.print_plan(plan, output, diffs=bool(diff))
+
+    with site:
+        target = site.target()
+        make = _planner(site, profile, saved, parmfile)
+        deployed = run_deployment_command(target, make, shown) if run_kargs else None
+        result = deployed or apply_plan(target, make, saved, shown)
+    if parmfile is not None:
+        planning.save_parmfile(result.plan, parmfile)
+    if text:
+        print_text(apply_text(result, site.invocation, style()))
+        if deployed is not None:
+            print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
+    else:
+        print_json(apply_document(result))
+    return 0
+
+
+def _planner(
+    site: Site, profile: str, saved: Plan | None, parmfile: Path | None
+) -> Callable[[Machine], Plan]:
+    from secboot.cli.plan import planner
+    from secboot.machine.profile_files import read_profile
+
+    if saved is not None:
+        return lambda _: saved
+    return planner(site, read_profile(profile, site.root), parmfile)
+
+
+def _load_plan(path: Path) -> Plan:
+    """Read a plan that `secboot plan --out` wrote."""
+    import json
+
+    from secboot.cli.printing import file_error
+    from secboot.errors import Location, ParseError
+    from secboot.report.plan_json import plan_from_document
+    from secboot.visible import visible
+
+    shown = visible(str(path))
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise file_error(path, f"the plan can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ParseError(
+            "this is no saved plan",
+            location=Location(shown),
+            hint="make one with: secboot plan PROFILE --out FILE",
+        ) from error
+    return plan_from_document(document, shown)

@@ -1,0 +1,57 @@
+"""``secboot rollback``: put back what an apply changed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from secboot.cli import options
+
+
+def rollback(
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            help="The checkpoint to go back behind; by default the newest apply.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also put back files that were changed since.")
+    ] = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="End an unfinished change but leave files changed since."),
+    ] = False,
+    root: options.Root = options.HERE,
+    output: options.Output = options.Format.TEXT,
+    zipl: options.Zipl = None,
+    state_dir: options.StateDir = None,
+    zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
+    layout: options.Layout = None,
+) -> int:
+    """Put back the boot files of before an apply, and run zipl."""
+    from secboot.apply.rollback import roll_back
+    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.site import Site
+    from secboot.errors import UsageError
+    from secboot.report.outcome import rollback_document, rollback_text
+
+    if force and keep:
+        raise UsageError("--force and --keep exclude each other")
+    with Site(
+        root,
+        layout=layout,
+        state_dir=state_dir,
+        zipl=zipl,
+        zipl_timeout=zipl_timeout,
+        watched=output is options.Format.TEXT,
+    ) as site:
+        result = roll_back(site.target(), checkpoint, force=force, keep=keep)
+    if output is options.Format.JSON:
+        print_json(rollback_document(result))
+    else:
+        print_text(rollback_text(result, site.invocation, style()))
+    return 0

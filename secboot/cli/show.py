@@ -1,0 +1,30 @@
+"""``secboot show``: every boot entry with its parameter line."""
+
+from __future__ import annotations
+
+from secboot.cli import options
+
+
+def show(
+    root: options.Root = options.HERE,
+    output: options.Output = options.Format.TEXT,
+    state_dir: options.StateDir = None,
+    layout: options.Layout = None,
+) -> int:
+    """Show every boot entry with its parameter line."""
+    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.site import Site
+    from secboot.ipl.boot_record import compare
+    from secboot.report.show import show_document, show_text
+
+    text = output is options.Format.TEXT
+    with Site(root, layout=layout, state_dir=state_dir, watched=text) as site:
+        machine = site.machine()
+        left = site.unfinished_change()
+    unfinished = None if left is None else left.message
+    record = compare(machine)
+    if text:
+        print_text(show_text(machine, site.layout, record, style(), unfinished))
+    else:
+        print_json(show_document(machine, site.layout, record, unfinished))
+    return 0

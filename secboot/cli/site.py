@@ -1,0 +1,204 @@
+"""The system that a command works on, made once from the options that verbs share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.errors import RefusedError
+from secboot.finding import Finding, Severity
+from secboot.invocation import Invocation
+from secboot.progress import UNWATCHED, Progress
+from secboot.system.file_errors import FileError
+from secboot.system.root import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from secboot.apply.apply import Target
+    from secboot.apply.zipl import Zipl
+    from secboot.checkpoint.store import Checkpoint, CheckpointStore
+    from secboot.layout.model import Layout
+    from secboot.machine.discovery import Machine
+
+_ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})
+"""Values of TERM for terminals on which a line can't be rewritten (line-mode consoles of IBM Z)."""
+
+
+class Site:
+    """A root, and how this command works on it; a context in which it is open.
+
+    The arguments are the options of these names, as typed. `watched` is for output that people
+    read: a line on their terminal then shows what takes long (who reads JSON may read standard
+    error, too). `progress` is who shows it.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        profile: str | None = None,
+        layout: str | None = None,
+        state_dir: Path | None = None,
+        zipl: bool | None = None,
+        zipl_timeout: float = 0,
+        watched: bool = True,
+    ) -> None:
+        self._path = root
+        self._zipl_timeout = zipl_timeout
+        self.is_running_system = is_running_system(root)
+        self.runs_zipl = self.is_running_system if zipl is None else zipl
+        self.invocation = Invocation(
+            profile,
+            root=None if str(root) == "/" else str(root),
+            state_dir=None if state_dir is None else str(state_dir),
+            layout=layout,
+        )
+        self._open = ExitStack()
+        self.progress = self._open.enter_context(_progress()) if watched else UNWATCHED
+        self.root = self._open.enter_context(Root(root))
+        self.state = StateDirectory(self.root, state_dir)
+        self._open.callback(self.state.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout, as named or detected.
+
+        It is found once a command: no program that works on boot files meanwhile turns one
+        distribution into another.
+        """
+        from secboot.layout.detect import detect_layout
+
+        return detect_layout(self.root, self.invocation.layout)
+
+    @property
+    def environment(self) -> Mapping[str, str] | None:
+        """What of the environment counts for the root: a tree inherits nothing of its host."""
+        if not self.is_running_system:
+            return None
+        named = os.environ.get("ZIPLCONF")
+        return {} if named is None else {"ZIPLCONF": str(Path(named).absolute())}
+
+    def machine(self) -> Machine:
+        """Read the boot configuration as it is now.
+
+        A verb that only looks does so once. The flows that change something read it through
+        their target, as often as it takes to be sure: without the lock, under it, and afterwards.
+        """
+        from secboot.machine.discovery import discover
+
+        return discover(self.root, self.layout.sources, self.environment, self.progress)
+
+    def target(self) -> Target:
+        """Return what the flows that change something work on; nothing is written yet.
+
+        Raises RefusedError when the rights for it are missing from the start.
+        """
+        from secboot.apply.apply import Target
+        from secboot.checkpoint.system_log import log_change
+
+        if self.is_running_system and os.geteuid() != 0:
+            raise RefusedError(
+                "only root may change the boot files and the boot record of this machine",
+                hint="run it with sudo; `secboot plan` and `--dry-run` work without",
+            )
+        return Target(
+            root=self.root,
+            state=self.state,
+            zipl=self._zipl() if self.runs_zipl else None,
+            layout=self.layout,
+            environment=self.environment,
+            command=("secboot", *sys.argv[1:]),
+            notice=self._notice,
+            log=log_change if self.is_running_system else _no_log,
+            progress=self.progress,
+        )
+
+    @contextmanager
+    def checkpoints(self) -> Iterator[CheckpointStore | None]:
+        """Open the checkpoints for reading, without the lock; None when nothing was applied here."""
+        state = self.state.open()
+        if state is None:
+            # What reads checkpoints is not needed then, either.
+            yield None
+            return
+        from secboot.checkpoint.store import CheckpointStore
+
+        with CheckpointStore(state) as store:
+            yield store
+
+    def unfinished_change(self) -> Finding | None:
+        """Return what to say about a change that was cut short here, if there is one.
+
+        The checkpoints are readable by root alone; for others there is nothing to say.
+        """
+        try:
+            with self.checkpoints() as store:
+                left = store.unfinished() if store is not None else ()
+        except FileError:
+            return None
+        if not left:
+            return None
+        return Finding(
+            "unfinished-change",
+            Severity.WARNING,
+            f"the change of checkpoint {left[-1].id} is unfinished ({left[-1].state}): it is under"
+            " way right now, or was cut short; the next apply or rollback ends it first",
+        )
+
+    def _zipl(self) -> Zipl:
+        from secboot.apply.zipl import ZIPL, Zipl
+        from secboot.system.runner import SystemRunner
+
+        return Zipl(
+            runner=SystemRunner(),
+            timeout=self._zipl_timeout,
+            chroot=None if self.is_running_system else str(self._path.absolute()),
+            environment=self.environment,
+            programs=tuple(program.argv for program in self.layout.commit) or (ZIPL,),
+            progress=self.progress,
+        )
+
+    def _notice(self, sentence: str) -> None:
+        with self.progress.hidden():
+            print(f"secboot: {sentence}", file=sys.stderr)  # noqa: T201 - the command line talks to people
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show what is reported, if standard error is a terminal on which a line can be rewritten.
+
+    At the end of the context the line is gone, and the cursor where it was.
+    """
+    stream = sys.stderr
+    # The stream is None when it is closed.
+    if stream is None or os.environ.get("TERM", "") in _ONE_WAY or not stream.isatty():
+        yield UNWATCHED
+        return
+    from secboot.cli.progress import ProgressLine, Screen
+
+    with ProgressLine(Screen(stream.fileno())) as line:
+        yield line
+
+
+def is_running_system(root: Path) -> bool:
+    """Tell whether the root is that of the system secboot runs on."""
+    try:
+        return root.samefile("/")
+    except OSError:
+        return False
+
+
+def _no_log(_checkpoint: Checkpoint) -> None:
+    """Keep changes to images out of the log of the machine that builds them."""
