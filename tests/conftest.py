@@ -13,6 +13,27 @@ from tests.workshop import Workshop
 pytest_plugins = ["tests.s390x.reporting"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the one switch for all expected output."""
+    parser.addoption(
+        "--update",
+        action="store_true",
+        help="write all expected output of secboot again, in place of comparing it",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--update`` run only the tests that have expected output to write."""
+    if config.getoption("--update"):
+        items[:] = [item for item in items if "update" in getattr(item, "fixturenames", ())]
+
+
+@pytest.fixture(scope="session")
+def update(pytestconfig: pytest.Config) -> bool:
+    """Whether expected output is written, not compared."""
+    return bool(pytestconfig.getoption("--update"))
+
+
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """The place that all test processes of this run share."""

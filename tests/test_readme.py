@@ -1,12 +1,11 @@
 """The transcripts in README.md are what secboot prints.
 
 In a ``console`` block each line that starts with ``$`` is run, in order, in one empty directory.
-With ``SECBOOT_UPDATE_CASES=1`` the output is written anew.
+``./dev update`` writes the output again.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from pathlib import Path
@@ -31,7 +30,10 @@ def rerun(block: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_transcripts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    update: bool,
 ) -> None:
     text = README.read_text()
     blocks = _BLOCK.findall(text)
@@ -39,7 +41,7 @@ def test_transcripts(
 
     actual = [rerun(block, capsys) for block in blocks]
 
-    if os.environ.get("SECBOOT_UPDATE_CASES"):
+    if update:
         for block, new in zip(blocks, actual, strict=True):
             text = text.replace(block, new)
         README.write_text(text)

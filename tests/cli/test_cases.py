@@ -21,12 +21,11 @@ bytes, ``(sealed)`` makes an IBM Secure Execution image, ``(sealed readable)`` o
 encrypted. Kernel images are made where boot files name them, with room for 4096 bytes, or for
 ``(image N)`` bytes where a file says so.
 
-With ``SECBOOT_UPDATE_CASES=1`` the expected output is written anew; read it before you commit it.
+``./dev update`` writes the expected output again; read it before you commit it.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,14 +103,14 @@ def run(command: str, root: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_case(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_case(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], update: bool) -> None:
     case = parse_case(path.read_text())
     root = tmp_path / "root"
     build(case, root)
 
     said = tuple(run(command, root, capsys) for command in case.commands)
 
-    if os.environ.get("SECBOOT_UPDATE_CASES"):
+    if update:
         blocks = [f"$ {c}\n{out}" for c, out in zip(case.commands, said, strict=True)]
         path.write_text("\n".join([case.head, *blocks]) + "\n")
         return

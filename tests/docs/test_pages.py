@@ -3,12 +3,11 @@
 In a ``console`` block each line that starts with ``$`` is run, secboot or tar; what follows it is
 what it prints. A page's blocks run in order in one directory of their own; ``> FILE`` at the end of
 a command means what it does in a shell. A command whose line ends with a comment ``# exit code N``
-ends with that one. With ``SECBOOT_UPDATE_CASES=1`` the output is written anew.
+ends with that one. ``./dev update`` writes the output again.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from pathlib import Path
@@ -55,14 +54,18 @@ def rerun(block: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=identify)
 def test_commands_print_what_the_page_says(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    update: bool,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     written = blocks(page, "console")
 
     actual = [rerun(block, capsys) for block in written]
 
-    if os.environ.get("SECBOOT_UPDATE_CASES"):
+    if update:
         text = page.read_text()
         for block, new in zip(written, actual, strict=True):
             text = text.replace(f"```console\n{block}```", f"```console\n{new}```", 1)

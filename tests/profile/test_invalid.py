@@ -1,12 +1,10 @@
 """Profiles that are refused: ``invalid/<name>.yaml`` and what is said of it, ``<name>.err``.
 
-With ``SECBOOT_UPDATE_GOLDEN=1`` in the environment the expected texts are written anew; read
-the difference before it is committed.
+``./dev update`` writes the expected texts again; read the difference before you commit it.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -36,11 +34,13 @@ def problems_of(name: str, text: str) -> str:
 
 
 @pytest.mark.parametrize("path", sorted(INVALID.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_problem_is_said_with_its_place_and_the_likely_intent(path: Path) -> None:
+def test_every_problem_is_said_with_its_place_and_the_likely_intent(
+    path: Path, update: bool
+) -> None:
     said = problems_of(path.stem, path.read_bytes().decode("utf-8", "surrogateescape"))
 
     expected = path.with_suffix(".err")
-    if os.environ.get("SECBOOT_UPDATE_GOLDEN"):
+    if update:
         expected.write_text(said)
     assert said == expected.read_text()
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -15,9 +14,8 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "profile.md"
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", reference_markdown(), re.DOTALL)
 
 
-def test_the_page_is_up_to_date() -> None:
-    """With ``SECBOOT_UPDATE_GOLDEN=1`` in the environment it is brought up to date."""
-    if os.environ.get("SECBOOT_UPDATE_GOLDEN"):
+def test_the_page_is_up_to_date(update: bool) -> None:
+    if update:
         PAGE.write_text(reference_markdown())
     assert PAGE.read_text() == reference_markdown()
 
