@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import NamedTuple
+
+_NOT_TAKEN = {
+    "check": {"--state-dir"},
+    "history": {"--layout"},
+    "status": {"--state-dir"},
+    "verify": {"--state-dir"},
+}
+"""By verb, what it does not take of the options that commands have in common."""
 
 
 class Invocation(NamedTuple):
@@ -18,13 +25,21 @@ class Invocation(NamedTuple):
     layout: str | None = None
 
     def command(self, verb: str, *words: str) -> str:
-        """Return a command for a shell: the verb, its words, then the options that count here."""
-        return shlex.join(["secboot", *verb.split(), *words, *self._options()])
+        """Return a command for a shell: the verb, its words, then the options that it takes."""
+        import shlex  # noqa: PLC0415 - for those who have something to say to their user
+
+        return shlex.join(["secboot", *verb.split(), *words, *self._options(verb)])
 
     def for_profile(self, verb: str, *options: str) -> str:
         """Return the command `verb` for the profile; ``PROFILE`` stands where none was named."""
         return self.command(verb, self.profile or "PROFILE", *options)
 
-    def _options(self) -> list[str]:
-        named = (("--root", self.root), ("--state-dir", self.state_dir), ("--layout", self.layout))
-        return [word for option, value in named if value is not None for word in (option, value)]
+    def _options(self, verb: str) -> list[str]:
+        typed = {"--root": self.root, "--state-dir": self.state_dir, "--layout": self.layout}
+        left = _NOT_TAKEN.get(verb, set())
+        given = [(name, value) for name, value in typed.items() if value is not None]
+        return [word for each in given if each[0] not in left for word in each]
+
+
+PLAIN = Invocation()
+"""None of these words was typed."""

@@ -15,6 +15,7 @@ from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import FileChange
 from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError
+from secboot.invocation import PLAIN, Invocation
 from secboot.machine.discovery import discover
 from secboot.plan.model import EntryStatus, digest
 from secboot.progress import UNWATCHED, Phase
@@ -39,7 +40,7 @@ class Target:
     """Where a flow works and with what; `zipl` None leaves the boot record for later.
 
     `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the
-    user typed, `notice` tells the user a sentence while the work goes on. `log` gets the
+    user typed, `invocation` what of them a next command shares, `notice` tells the user a sentence while the work goes on. `log` gets the
     checkpoint of each change that has ended, for the system's log. `progress` is told what is being done.
 
     The layout is found once a command: no program that works on boot files meanwhile turns one
@@ -54,6 +55,7 @@ class Target:
     command: tuple[str, ...]
     notice: Callable[[str], None]
     log: Callable[[Checkpoint], None] = lambda _: None
+    invocation: Invocation = PLAIN
     progress: Progress = UNWATCHED
 
     @property
@@ -229,7 +231,8 @@ def _verify(target: Target, plan: Plan, again: Callable[[Machine], Plan] | None)
     if wrong:
         raise RefusedError(
             f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",
-            hint="something else works on the boot files; see `secboot history`",
+            hint="something else works on the boot files; see"
+            f" `{target.invocation.command('history')}`",
         )
 
 

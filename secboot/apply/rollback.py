@@ -107,7 +107,7 @@ def _nothing(target: Target) -> RefusedError:
     return RefusedError(
         f"there is nothing to roll back: {target.state.shown} holds no apply that was not"
         " rolled back already",
-        hint="`secboot history` shows what was done here",
+        hint=f"`{target.invocation.command('history')}` shows what was done here",
     )
 
 

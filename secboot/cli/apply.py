@@ -71,7 +71,7 @@ def apply(
     saved = _load_plan(Path(profile)) if profile.endswith(PLAN_SUFFIXES) else None
     site = Site(
         root,
-        profile=profile,
+        profile=profile if saved is None else saved.profile.name,
         layout=layout,
         state_dir=state_dir,
         zipl=zipl,

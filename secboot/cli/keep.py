@@ -35,5 +35,6 @@ def keep(
         print_text("No profile is in force: nothing was applied here.\n")
     else:
         print_text(f"Profile in force: {profile.name}.\n")
-        print_text(apply_text(result, site.invocation, style()))
+        invocation = site.invocation._replace(profile=profile.name)
+        print_text(apply_text(result, invocation, style()))
     return 0

@@ -21,10 +21,9 @@ def show(
     with Site(root, layout=layout, state_dir=state_dir, watched=text) as site:
         machine = site.machine()
         left = site.unfinished_change()
-    unfinished = None if left is None else left.message
     record = compare(machine)
     if text:
-        print_text(show_text(machine, site.layout, record, style(), unfinished))
+        print_text(show_text(machine, site.layout, record, site.invocation, left, style()))
     else:
-        print_json(show_document(machine, site.layout, record, unfinished))
+        print_json(show_document(machine, site.layout, record, left))
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.state_directory import StateDirectory
+from secboot.cli.options import HERE
 from secboot.errors import RefusedError
 from secboot.finding import Finding, Severity
 from secboot.invocation import Invocation
@@ -55,7 +56,7 @@ class Site:
         self.runs_zipl = self.is_running_system if zipl is None else zipl
         self.invocation = Invocation(
             profile,
-            root=None if str(root) == "/" else str(root),
+            root=None if root == HERE else str(root),
             state_dir=None if state_dir is None else str(state_dir),
             layout=layout,
         )
@@ -111,7 +112,7 @@ class Site:
         if self.is_running_system and os.geteuid() != 0:
             raise RefusedError(
                 "only root may change the boot files and the boot record of this machine",
-                hint="run it with sudo; `secboot plan` and `--dry-run` work without",
+                hint="run it with sudo; `secboot plan` and `--dry-run` work without it",
             )
         return Target(
             root=self.root,
@@ -120,6 +121,7 @@ class Site:
             layout=self.layout,
             environment=self.environment,
             command=("secboot", *sys.argv[1:]),
+            invocation=self.invocation,
             notice=self._notice,
             log=log_change if self.is_running_system else _no_log,
             progress=self.progress,
@@ -155,6 +157,7 @@ class Site:
             Severity.WARNING,
             f"the change of checkpoint {left[-1].id} is unfinished ({left[-1].state}): it is under"
             " way right now, or was cut short; the next apply or rollback ends it first",
+            hint=self.invocation.command("rollback"),
         )
 
     def _zipl(self) -> Zipl:

@@ -41,7 +41,7 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
         names = ", ".join(f"'{visible(entry.name)}'" for entry in sealed)
         lines.append(
             style.yellow(f"Sealed, and only changed by a rebuild of the image: {names}")
-            + " (secboot plan shows how)."
+            + f" ({visible(invocation.for_profile('plan'))} shows how)."
         )
     return "\n".join(lines) + "\n"
 

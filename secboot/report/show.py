@@ -12,6 +12,8 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from secboot.finding import Finding
+    from secboot.invocation import Invocation
     from secboot.ipl.boot_record import BootRecord
     from secboot.layout.model import Layout
     from secboot.machine.discovery import Machine
@@ -25,23 +27,25 @@ def show_text(
     machine: Machine,
     layout: Layout,
     record: BootRecord,
+    invocation: Invocation,
+    unfinished: Finding | None,
     style: Style,
-    unfinished: str | None = None,
 ) -> str:
     """Return every entry with its parameter line as zipl would install it.
 
-    `unfinished` is a sentence about a change that was cut short, if there is one.
+    `unfinished` is about a change that was cut short, if there is one.
     """
-    lines = list(_heading(machine, layout, record, style))
+    lines = list(_heading(machine, layout, record, invocation, style))
     if unfinished is not None:
-        lines.append(style.yellow(visible(unfinished)))
+        lines.append(style.yellow(visible(unfinished.message)))
+        lines.append(f"  {visible(unfinished.hint or '')}")
     for entry in machine.configuration.entries:
         lines += ["", *_entry(machine, entry, style)]
     return "\n".join(lines) + "\n"
 
 
 def show_document(
-    machine: Machine, layout: Layout, record: BootRecord, unfinished: str | None = None
+    machine: Machine, layout: Layout, record: BootRecord, unfinished: Finding | None
 ) -> dict[str, Any]:
     """Return the same as a JSON document."""
     return {
@@ -54,7 +58,7 @@ def show_document(
         "zipl_conf": machine.conf_path,
         "secure": [{"section": name, "value": value} for name, value in _secure(machine)],
         "accepted": machine.configuration.accepted,
-        "unfinished_change": unfinished,
+        "unfinished_change": None if unfinished is None else unfinished.message,
         "boot_record": {
             "path": record.path,
             "unreadable": record.unreadable,
@@ -66,7 +70,9 @@ def show_document(
     }
 
 
-def _heading(machine: Machine, layout: Layout, record: BootRecord, style: Style) -> Iterator[str]:
+def _heading(
+    machine: Machine, layout: Layout, record: BootRecord, invocation: Invocation, style: Style
+) -> Iterator[str]:
     assumed = " (assumed)" if machine.zipl_version_is_assumed else ""
     yield f"{style.bold('Machine')}  {visible(machine.root)}, {layout.description}"
     if layout.seen:
@@ -81,7 +87,8 @@ def _heading(machine: Machine, layout: Layout, record: BootRecord, style: Style)
     count = len(machine.configuration.problems)
     if count:
         what = "one problem" if count == 1 else f"{count} problems"
-        yield style.red(f"zipl refuses this configuration: {what}, see `secboot check`")
+        see = visible(invocation.command("check"))
+        yield style.red(f"zipl refuses this configuration: {what}, see `{see}`")
     stale = record.stale
     if stale is not None:
         yield style.yellow(f"{visible(stale)}: the next IPL does not use these files yet; run zipl")

@@ -1,0 +1,40 @@
+"""What a user is told to type next, as it can be typed."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+import typer
+
+from secboot.cli.app import application
+from secboot.invocation import Invocation
+
+VERBS = ("plan", "apply", "status", "verify", "rollback", "keep", "history", "show", "check")
+TYPED = Invocation("my profile", root="/mnt/it's", state_dir="/srv/state", layout="bls")
+
+
+def options_of(verb: str) -> set[str]:
+    group = typer.main.get_group(application([verb]))
+    return {name for each in group.commands[verb].params for name in each.opts}
+
+
+def test_the_words_are_those_that_were_typed() -> None:
+    said = TYPED.for_profile("plan")
+
+    assert shlex.split(said) == [
+        *("secboot", "plan", "my profile", "--root", "/mnt/it's"),
+        *("--state-dir", "/srv/state", "--layout", "bls"),
+    ]
+
+
+def test_what_was_not_typed_is_not_said() -> None:
+    assert Invocation().command("rollback", "7") == "secboot rollback 7"
+    assert Invocation().for_profile("verify", "--strict") == "secboot verify PROFILE --strict"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_gets_the_options_that_it_takes(verb: str) -> None:
+    said = {word for word in TYPED.command(verb).split() if word.startswith("--")}
+
+    assert said == options_of(verb) & {"--root", "--state-dir", "--layout"}
