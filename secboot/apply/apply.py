@@ -17,7 +17,7 @@ from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError
 from secboot.invocation import PLAIN, Invocation
 from secboot.machine.discovery import discover
-from secboot.plan.model import EntryStatus, digest
+from secboot.plan.plan import EntryStatus, digest
 from secboot.progress import UNWATCHED, Phase
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from secboot.checkpoint.access import Commit, WriteAccess
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.checkpoint.store import Checkpoint
-    from secboot.layout.model import Layout
+    from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
-    from secboot.plan.model import Plan
+    from secboot.plan.plan import Plan
     from secboot.progress import Progress
     from secboot.system.root import Root
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from secboot.apply.apply import Target
     from secboot.machine.discovery import Machine
-    from secboot.plan.model import Plan
+    from secboot.plan.plan import Plan
 
 
 def run_deployment_command(

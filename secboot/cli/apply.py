@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from secboot.cli.site import Site
     from secboot.machine.discovery import Machine
-    from secboot.plan.model import Plan
+    from secboot.plan.plan import Plan
 
 PLAN_SUFFIXES = (".json", ".plan")
 

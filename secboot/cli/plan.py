@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from secboot.cli.site import Site
     from secboot.machine.discovery import Machine
-    from secboot.plan.model import Plan
-    from secboot.plan.sealed import ParmfileRequest
+    from secboot.plan.plan import Plan
+    from secboot.plan.sealed_image import ParmfileRequest
     from secboot.profile.profile import Profile
 
 
@@ -83,13 +83,12 @@ def planner(
 def made_plan(site: Site, profile: str, parmfile: Path | None) -> Plan:
     """Return the plan for the machine as it is, with a warning about an unfinished change."""
     from secboot.machine.profile_files import read_profile
-    from secboot.plan.model import PlanWarning
 
     plan = planner(site, read_profile(profile, site.root), parmfile)(site.machine())
     left = site.unfinished_change()
     if left is None:
         return plan
-    return plan._replace(warnings=(PlanWarning(left.code, left.message), *plan.warnings))
+    return plan._replace(warnings=(left, *plan.warnings))
 
 
 def print_plan(plan: Plan, output: options.Format, *, diffs: bool) -> None:
@@ -111,7 +110,7 @@ def _parmfile_request(path: Path | None) -> ParmfileRequest | None:
     if path is None:
         return None
     from secboot.cli.printing import file_error
-    from secboot.plan.sealed import ParmfileRequest
+    from secboot.plan.sealed_image import ParmfileRequest
 
     text = None
     try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from secboot.apply.apply import Target
     from secboot.apply.zipl import Zipl
     from secboot.checkpoint.store import Checkpoint, CheckpointStore
-    from secboot.layout.model import Layout
+    from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
 
 _ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})

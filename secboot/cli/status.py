@@ -99,7 +99,6 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
     """Read the machine and judge it."""
     from secboot.cli.site import Site
     from secboot.ipl.boot_record import compare
-    from secboot.layout.new_kernel import new_kernel
     from secboot.machine.profile_files import read_profile
     from secboot.progress import Phase
     from secboot.running.kernel_log import read_kernel_log
@@ -115,10 +114,8 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
         if site.is_running_system:
             messages = read_kernel_log(Path("/dev/kmsg"))
             running = read_running(site.root, messages, record.path)
-        line = None if running is None else running.command_line
-        inheritance = new_kernel(machine, site.layout, line)
         site.progress.report(Phase.ASSESSING)
-        found = assess(machine, site.layout, record, profile, inheritance, running)
+        found = assess(machine, site.layout, record, profile, running)
         left = site.unfinished_change()
     if left is None:
         return found

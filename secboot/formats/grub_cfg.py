@@ -19,11 +19,19 @@ class GrubKernel(NamedTuple):
     parameters: str
 
 
-def grub_kernels(text: str) -> tuple[GrubKernel, ...]:
-    """Return the kernels in the order of the file; the first is that of the first menu entry."""
-    matches = ((number, _LINUX.match(line)) for number, line in enumerate(text.split("\n"), 1))
-    return tuple(
-        GrubKernel(number, match[1], (match[2] or "").rstrip())
-        for number, match in matches
-        if match is not None
-    )
+class GrubCfg(NamedTuple):
+    """The kernels in the order of the file; the first is that of the first menu entry."""
+
+    kernels: tuple[GrubKernel, ...]
+
+    @classmethod
+    def parse(cls, text: str, _path: str = "grub.cfg") -> GrubCfg:
+        """Read any text; never raises."""
+        matches = ((number, _LINUX.match(line)) for number, line in enumerate(text.split("\n"), 1))
+        return cls(
+            tuple(
+                GrubKernel(number, match[1], (match[2] or "").rstrip())
+                for number, match in matches
+                if match is not None
+            )
+        )

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.formats.zipl_environment import variables_of
 from secboot.formats.ziplenv import PATH as ZIPLENV
-from secboot.formats.ziplenv import ZiplenvFile
 from secboot.visible import visible
 from secboot.zipl.entry import EntryKind
 
 if TYPE_CHECKING:
     from secboot.formats.bootmap import Bootmap, Program
-    from secboot.machine.boot_files import BootFile
     from secboot.machine.discovery import Machine
     from secboot.zipl.configuration import BootConfiguration
     from secboot.zipl.entry import BootEntry, InstalledEntry
@@ -65,7 +63,7 @@ def compare(machine: Machine) -> BootRecord:
     if file.content is None:
         return BootRecord(file.path, unreadable=file.unreadable, younger_files=younger)
     found = _differences(file.content, machine.configuration)
-    found += environment_difference(file.content, machine.configuration, machine.files)
+    found += _environment_differences(file.content, machine)
     found += _replaced_files(file.content, machine, file.modified)
     return BootRecord(file.path, file.content, differences=tuple(found), younger_files=younger)
 
@@ -97,24 +95,22 @@ def _differences(bootmap: Bootmap, configuration: BootConfiguration) -> list[str
     return found
 
 
-def environment_difference(
-    bootmap: Bootmap, configuration: BootConfiguration, conf: tuple[BootFile, ...]
-) -> list[str]:
+def _environment_differences(bootmap: Bootmap, machine: Machine) -> list[str]:
     """Tell whether ``${NAME}`` in a line becomes another text than /etc/ziplenv says.
 
     So it does after an edit of that file, and after zipl-editenv(8), whose changes zipl undoes.
     """
     if bootmap.environment is None:
         return []
-    text = next((file.text for file in conf if file.path == ZIPLENV), "")
-    environment = ZiplenvFile.parse(text).environment
-    lines = [each.entry.parmline or "" for each in configuration.installed if not each.skipped]
+    held, environment = bootmap.environment, machine.environment
+    installed = machine.configuration.installed
+    lines = [each.entry.parmline or "" for each in installed if not each.skipped]
     names = dict.fromkeys(name for line in lines for name in variables_of(line))
-    sites = (None, *bootmap.environment.sites, *environment.sites)
+    sites = (None, *held.sites, *environment.sites)
     return [
         f"holds another value of ${{{name}}} than {ZIPLENV}"
         for name in names
-        if any(bootmap.environment.value(name, s) != environment.value(name, s) for s in sites)
+        if any(held.value(name, site) != environment.value(name, site) for site in sites)
     ]
 
 

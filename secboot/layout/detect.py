@@ -7,15 +7,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secboot.errors import UsageError
-from secboot.layout import zipl_conf
-from secboot.layout.model import Inheritance, Layout
-from secboot.layout.registry import LAYOUTS, NAMES, SUPERSEDED
+from secboot.layout import ostree, red_hat, suse
+from secboot.layout.layout import UnclearLayout
+from secboot.layout.zipl_conf import PLAIN, ROWS
 from secboot.machine.discovery import bls_names
 from secboot.system.file_errors import FileError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
+    from secboot.layout.layout import Layout
     from secboot.system.root import Root
+
+LAYOUTS = (
+    ostree.RECOGNITION,
+    suse.RECOGNITION,
+    red_hat.RECOGNITION,
+    *(row.recognition() for row in ROWS),
+)
+NAMES = tuple(each.name for each in LAYOUTS)
 
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 _LIMIT = 2**16
@@ -23,7 +32,7 @@ _ASSIGNMENT = re.compile(r"""^([A-Z_0-9]+)=(["']?)([^"'\n]*)\2[ \t]*$""", re.MUL
 
 
 class RootTree:
-    """The tree as layouts see it (`secboot.layout.model.Tree`)."""
+    """The tree as layouts see it (`secboot.layout.layout.Tree`)."""
 
     def __init__(self, root: Root, *, has_bls: bool) -> None:
         self._root = root
@@ -62,26 +71,26 @@ class RootTree:
 def detect_layout(root: Root, named: str | None = None) -> Layout:
     """Return the layout of the tree, or the one that the user `named`.
 
-    A layout that can't be told has a `refusal` that
-    says what was seen. Raises UsageError for a name that is none.
+    A layout that can't be told refuses to be edited, and says what was seen. Raises UsageError for
+    a name that is none.
     """
     tree = RootTree(root, has_bls=bool(bls_names(root)))
     if named is not None and named not in NAMES:
         raise UsageError(
             f"there is no layout {visible(named)!r}", hint=f"layouts are: {', '.join(NAMES)}"
         )
-    evidence = {module.NAME: module.evidence(tree) for module in LAYOUTS}
+    evidence = {each.name: each.evidence(tree) for each in LAYOUTS}
     found = {name: seen for name, seen in evidence.items() if seen}
-    for superseded in [SUPERSEDED.get(each, frozenset()) for each in tuple(found)]:
-        for other in superseded:
+    for each in [each for each in LAYOUTS if each.name in found]:
+        for other in each.made_of:
             found.pop(other, None)
     if named is None and len(found) > 1:
         return _contradictory(found)
     name = named or next(iter(found), None)
     if name is None and tree.os_release.get("ID"):
         return _unknown(tree)
-    module = next(m for m in LAYOUTS if (name or zipl_conf.NAME) == m.NAME)
-    return module.layout(tree)._replace(seen=evidence[module.NAME])
+    recognised = next(each for each in LAYOUTS if each.name == (name or PLAIN.name))
+    return recognised.make(tree, evidence[recognised.name])
 
 
 _HINT = f"if you know which it is, name it: --layout NAME (of {', '.join(NAMES)})"
@@ -89,10 +98,9 @@ _HINT = f"if you know which it is, name it: --layout NAME (of {', '.join(NAMES)}
 
 def _contradictory(found: dict[str, tuple[str, ...]]) -> Layout:
     told = "; ".join(f"{name}: {visible(', '.join(seen))}" for name, seen in found.items())
-    return Layout(
+    return UnclearLayout(
         "contradictory",
         "contradictory signs of a layout",
-        Inheritance.UNKNOWN,
         seen=tuple(mark for seen in found.values() for mark in seen),
         refusal=f"there are signs of more than one way to configure the boot ({told})",
         hint=_HINT,
@@ -102,10 +110,9 @@ def _contradictory(found: dict[str, tuple[str, ...]]) -> Layout:
 def _unknown(tree: RootTree) -> Layout:
     version = tree.os_release.get("VERSION_ID", "")
     system = visible(f"{tree.os_release['ID']} {version}".strip())
-    return Layout(
+    return UnclearLayout(
         "unknown",
         "unknown layout",
-        Inheritance.UNKNOWN,
         seen=(f"os-release: {system}",),
         refusal=f"it is not known how {system} configures the boot: os-release names it, and"
         " there are no BLS entries and no marks of another system",

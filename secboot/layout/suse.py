@@ -3,66 +3,242 @@
 zipl boots a first system from /boot/zipl, whose configuration grub2-zipl-setup generates from
 /etc/default/zipl2grub.conf.in and /etc/default/grub. Its initrd runs grub2-emu, which starts the
 real kernel with the line from grub.cfg, which grub2-mkconfig generates from the same file
-(openSUSE's grub2, util/s390x/zipl2grub.pl.in). So both have to run.
+(openSUSE's grub2, util/s390x/zipl2grub.pl.in). So one file is edited, two are generated from it,
+each by a program that has to run, and each may be stale.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from secboot.layout.model import Inheritance, Layout, Program, marks
+from secboot.errors import Location, RefusedError
+from secboot.finding import Finding, Severity
+from secboot.formats.grub_cfg import GrubCfg
+from secboot.formats.grub_default import GrubDefault
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.layout.layout import Layout, NewKernel, Recognition, Source, marks
+from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store, meets
+from secboot.lines.fulfil import fulfil_line
+from secboot.lines.stores import ParameterLine, Store, StoreKind
 from secboot.machine.discovery import Sources
+from secboot.profile.entries import EntrySelection
 
 if TYPE_CHECKING:
-    from secboot.layout.model import Tree
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.layout.layout import Tree
+    from secboot.lines.stores import Stores
+    from secboot.machine.discovery import Machine
+    from secboot.profile.profile import Profile
+    from secboot.zipl.entry import BootEntry
 
-NAME = "suse"
 GRUB_DEFAULT = "/etc/default/grub"
-LINE_VARIABLES = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
-"""The variables in it that make a parameter line, in this order."""
 ZIPL_TEMPLATE = "/etc/default/zipl2grub.conf.in"
 SE_TEMPLATE = "/etc/default/se-parm.conf.in"
 ZIPL_CONFIG = "/boot/zipl/config"
 GRUB_CFG = "/boot/grub2/grub.cfg"
-_NAMES = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
+_IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
+_ALL_ENTRIES = "All boot entries, and kernels installed later"
+_SEALED_IMAGES = "Sealed images that grub2-zipl-setup builds"
+_LINUX, _LINUX_DEFAULT = (
+    Store(StoreKind.GRUB_VARIABLE, GRUB_DEFAULT, name)
+    for name in ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
+)
+"""The variables that make a parameter line, in this order."""
+_PLACEHOLDER = re.compile(r"@([^@\s]+)@")
+_FIRST_STAGE = "initgrub"
+"""The parameter with which the first system starts grub2-emu (dracut module 99grub2)."""
 
 
 def evidence(tree: Tree) -> tuple[str, ...]:
     """The template or the generated configuration, or the distribution's name."""
     found = marks(tree, ZIPL_TEMPLATE, ZIPL_CONFIG)
-    name = tree.is_like(*_NAMES)
+    name = tree.is_like(*_IDS)
     return found if name is None else (*found, f"os-release: {name}")
 
 
-def layout(tree: Tree) -> Layout:
-    """/etc/default/grub is edited; grub.cfg and zipl's configuration are generated anew.
+class Suse(Layout):
+    """/etc/default/grub is edited; grub.cfg and zipl's configuration are generated anew."""
 
-    The programs themselves are preferred to ``update-bootloader``, which reports success for a
-    step that it skipped.
-    """
-    mkconfig: tuple[str, ...] = ("grub2-mkconfig", "-o", GRUB_CFG)
-    setup: tuple[str, ...] = ("grub2-zipl-setup",)
-    if not tree.exists("/usr/sbin/grub2-mkconfig") and tree.exists("/usr/sbin/update-bootloader"):
-        mkconfig = ("update-bootloader", "--config")
-    if not tree.exists("/usr/sbin/grub2-zipl-setup") and tree.exists("/usr/sbin/update-bootloader"):
-        setup = ("update-bootloader", "--reinit")
-    return Layout(
-        NAME,
-        "SUSE's two stages (zipl, then grub2-emu)",
-        Inheritance.GRUB_DEFAULT,
-        commit=(
-            Program(
-                mkconfig,
-                f"{GRUB_CFG}, with which the second stage starts the kernel, holds the old line",
-            ),
-            Program(
-                setup, "the first stage's zipl configuration and boot record hold the old line"
-            ),
-        ),
-        sources=Sources(
-            reads=(GRUB_DEFAULT, SE_TEMPLATE),
-            derived=(GRUB_CFG,),
-            conf_path=ZIPL_CONFIG,
-            generated=True,
-        ),
+    name = "suse"
+    description = "SUSE's two stages (zipl, then grub2-emu)"
+    sources = Sources(
+        reads={GRUB_DEFAULT: GrubDefault.parse, SE_TEMPLATE: None},
+        derived={GRUB_CFG: GrubCfg.parse},
+        conf_path=ZIPL_CONFIG,
+        generated=True,
     )
+
+    def __init__(self, tree: Tree, seen: tuple[str, ...]) -> None:
+        """The programs themselves are preferred to ``update-bootloader``.
+
+        That one reports success for a step that it skipped.
+        """
+        super().__init__(seen)
+        mkconfig: tuple[str, ...] = ("grub2-mkconfig", "-o", GRUB_CFG)
+        setup: tuple[str, ...] = ("grub2-zipl-setup",)
+        update = tree.exists("/usr/sbin/update-bootloader")
+        if update and not tree.exists("/usr/sbin/grub2-mkconfig"):
+            mkconfig = ("update-bootloader", "--config")
+        if update and not tree.exists("/usr/sbin/grub2-zipl-setup"):
+            setup = ("update-bootloader", "--reinit")
+        self._mkconfig = Command(
+            mkconfig,
+            f"{GRUB_CFG}, with which the second stage starts the kernel, holds the old line",
+        )
+        self._setup = Command(
+            setup, "the first stage's zipl configuration and boot record hold the old line"
+        )
+        self.commit = (self._mkconfig, self._setup)
+
+    def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
+        """All entries are generated, those of new kernels among them.
+
+        Raises ParseError where the file is not read alike by all of its readers.
+        """
+        document = machine.document(GRUB_DEFAULT, GrubDefault)
+        if document is None:
+            return NewKernel(Source.UNKNOWN, f"there is no {GRUB_DEFAULT}")
+        _take_in(document, stores)
+        description = f"all entries are generated from {GRUB_DEFAULT}"
+        return NewKernel(Source.FILE, description, _joined(stores), _location(document))
+
+    def plan_stores(
+        self, profile: Profile, machine: Machine, stores: Stores
+    ) -> tuple[StorePlan, ...]:
+        """Bring the two variables to the profile, and then the template of a sealed image."""
+        default = _plan_variables(profile, machine, stores)
+        template = _plan_template(profile, machine, stores)
+        return (default,) if template is None else (default, template)
+
+    def entry_note(self, entry: BootEntry) -> str:
+        """Which stage a section of /boot/zipl/config is."""
+        stage = (
+            f"the first stage, whose grub2-emu starts the real kernel with the line from {GRUB_CFG}"
+            if CommandLine.parse(entry.parmline or "").named(_FIRST_STAGE)
+            else "boots the system in one stage, without grub2-emu"
+        )
+        return f"{stage}; generated from {GRUB_DEFAULT}"
+
+    def due(
+        self, profile: Profile, machine: Machine, record: BootRecord, changed: tuple[str, ...]
+    ) -> tuple[Command, ...]:
+        """Both programs after a change, else those whose output is stale."""
+        if changed:
+            return self.commit
+        reasons = (
+            (self._mkconfig, _stale_grub_cfg(profile, machine)),
+            (self._setup, _stale_zipl(profile, machine, record)),
+        )
+        return tuple(Command(one.argv, reason) for one, reason in reasons if reason is not None)
+
+    def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:
+        """What a profile asks that one file for all entries can't give."""
+        found = []
+        if profile.entries != EntrySelection(rescue=profile.entries.rescue):
+            message = (
+                f"the profile is for {profile.entries.describe()}; {GRUB_DEFAULT} holds one line"
+                " for all of them"
+            )
+            found.append(Finding("all-entries", Severity.WARNING, message))
+        if machine.document(GRUB_CFG, GrubCfg) is None:
+            message = f"{GRUB_CFG} is missing or can't be read, so it is not known what it holds"
+            found.append(Finding("grub-cfg", Severity.WARNING, message))
+        return tuple(found)
+
+
+RECOGNITION = Recognition(Suse.name, evidence, Suse)
+
+
+def _take_in(document: GrubDefault, stores: Stores) -> tuple[Store, ...]:
+    """Take the variables in, once; return those that are assigned."""
+    for store in (_LINUX, _LINUX_DEFAULT):
+        if store not in stores:
+            assignment = document.get(store.section)
+            stores.add(store, None if assignment is None else assignment.value)
+    return tuple(s for s in (_LINUX, _LINUX_DEFAULT) if stores.found(s) is not None)
+
+
+def _location(document: GrubDefault) -> Location:
+    own = document.get(_LINUX_DEFAULT.section)
+    return Location(GRUB_DEFAULT, None if own is None else own.number)
+
+
+def _joined(stores: Stores) -> str:
+    texts = (stores.text(_LINUX), stores.text(_LINUX_DEFAULT))
+    return " ".join(text for text in texts if text is not None)
+
+
+def _plan_variables(profile: Profile, machine: Machine, stores: Stores) -> StorePlan:
+    """Bring the two variables, which both stages get, to what the profile requires.
+
+    Raises RefusedError and ParseError where the file can't be edited so that all of its readers
+    read the same.
+    """
+    document = machine.document(GRUB_DEFAULT, GrubDefault)
+    if document is None:
+        raise RefusedError(
+            f"there is no {GRUB_DEFAULT}, from which the boot files are generated",
+            hint="is this the root of a complete system?",
+        )
+    assigned = _take_in(document, stores)
+    location = _location(document)
+    line = ParameterLine(_ALL_ENTRIES, location, assigned, lambda: _joined(stores))
+    before = stores.line(line.joined())
+    if _LINUX_DEFAULT not in assigned and not meets(profile, before):
+        name = _LINUX_DEFAULT.section
+        raise RefusedError(
+            f"{name} is not assigned",
+            location=location,
+            hint=f'add the line {name}="" to the file; without it, the programs'
+            " that generate the boot files use defaults of their own",
+        )
+    if assigned:
+        fulfil_line(stores, line, profile.requirements)
+    return edited_store(profile, _ALL_ENTRIES, location, before, stores.line(line.joined()))
+
+
+def _plan_template(profile: Profile, machine: Machine, stores: Stores) -> StorePlan | None:
+    """Bring the template of a sealed image's parmfile to the profile; None where there is none.
+
+    To be called after the variables, since the template names them as ``@NAME@``. That it is
+    filled as the one of zipl2grub is, is an assumption: only the headline of SUSE's patch says how
+    it is read.
+    """
+    file = machine.file(SE_TEMPLATE)
+    if file is None:
+        return None
+    store = Store(StoreKind.PARMFILE, SE_TEMPLATE)
+    stores.add(store, file.text)
+    location = Location(file.path, 1)
+    line = ParameterLine(_SEALED_IMAGES, location, (store,), lambda: _filled(stores, store))
+    before = stores.line(_filled(stores, store, found=True))
+    fulfil_line(stores, line, profile.requirements)
+    after = stores.line(line.joined())
+    changed = stores.text(store) != file.text
+    return edited_store(profile, _SEALED_IMAGES, location, before, after)._replace(
+        status=StoreStatus.CHANGE if changed else StoreStatus.UNCHANGED,
+        note="" if changed or before.text == after.text else f"follows {GRUB_DEFAULT}",
+    )
+
+
+def _filled(stores: Stores, template: Store, *, found: bool = False) -> str:
+    """Return the template with the variables' values, now or as planned; others are left out."""
+    text = stores.found if found else stores.text
+    values = {store.section: text(store) or "" for store in (_LINUX, _LINUX_DEFAULT)}
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), text(template) or "")
+
+
+def _stale_grub_cfg(profile: Profile, machine: Machine) -> str | None:
+    document = machine.document(GRUB_CFG, GrubCfg)
+    kernels = () if document is None else document.kernels
+    if not kernels or meets(profile, CommandLine.parse(kernels[0].parameters)):
+        return None
+    return f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
+
+
+def _stale_zipl(profile: Profile, machine: Machine, record: BootRecord) -> str | None:
+    lines = [entry.parmline or "" for entry in machine.configuration.entries if entry.image]
+    if not all(meets(profile, CommandLine.parse(line)) for line in lines):
+        return f"{machine.conf_path} does not hold what {GRUB_DEFAULT} says"
+    return record.stale

@@ -1,25 +1,123 @@
-"""zipl.conf with its sections, of no distribution in particular.
+"""Systems whose boot files are the sections of zipl.conf, and BLS entries written by hand.
 
-Nothing tells where a new kernel takes its parameters from, so nothing is said about it.
+What they have in common is a rule; in what they differ is a row.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from secboot.layout.model import Inheritance, Layout
+from secboot.layout.layout import Layout, NewKernel, Recognition, Source, marks
 
 if TYPE_CHECKING:
-    from secboot.layout.model import Tree
+    from secboot.layout.layout import Tree
+    from secboot.lines.changes import StorePlan
+    from secboot.lines.stores import Stores
+    from secboot.machine.discovery import Machine
+    from secboot.profile.profile import Profile
 
-NAME = "zipl.conf"
+_SAME = "a new kernel is booted by the sections that are there, through the same names"
 
 
-def evidence(_tree: Tree) -> tuple[str, ...]:
-    """Nothing of its own: it is what is left when no distribution is named."""
-    return ()
+class Row(NamedTuple):
+    """One such system.
+
+    `paths` are its marks (of those that are one program in two places, the first counts), `ids`
+    its names in os-release, each up to a release where that is not None. `source` and `inherits`
+    say what a new kernel gets; ``{}`` stands for the default section.
+    """
+
+    name: str
+    description: str
+    paths: tuple[tuple[str, ...], ...] = ()
+    ids: tuple[tuple[str, int | None], ...] = ()
+    source: Source = Source.SECTIONS
+    inherits: str = _SAME
+
+    def evidence(self, tree: Tree) -> tuple[str, ...]:
+        """Programs and files that only this system has, or its name and release."""
+        found = tuple(path for places in self.paths for path in marks(tree, *places)[:1])
+        name = tree.is_like(*(name for name, _ in self.ids))
+        if name is None:
+            return found
+        last, version = dict(self.ids)[name], tree.major_version
+        if last is None:
+            return (*found, f"os-release: {name}")
+        if version is None or version > last:
+            return found
+        return (*found, f"os-release: {name} {version}")
+
+    def recognition(self) -> Recognition:
+        """Return how it is told from a tree."""
+        return Recognition(self.name, self.evidence, lambda _, seen: ZiplConfLayout(self, seen))
 
 
-def layout(_tree: Tree) -> Layout:
+DEBIAN = Row(
+    "debian",
+    "zipl.conf sections (Debian, Ubuntu)",
+    paths=(("/etc/kernel/postinst.d/zz-zipl",), ("/etc/debian_version",)),
+    ids=(("debian", None), ("ubuntu", None)),
+)
+"""The installer writes zipl.conf once, with sections whose image is a symbolic link. The kernel
+package moves the links and runs zipl through zz-zipl, which does nothing without /etc/zipl.conf."""
+
+ALPINE = Row(
+    "alpine",
+    "zipl.conf sections (Alpine)",
+    paths=(("/etc/alpine-release",),),
+    ids=(("alpine", None),),
+)
+"""zipl.conf is written once by setup-disk (alpine-conf, dasd-functions.sh); the kernel has one
+fixed name."""
+
+RHEL7 = Row(
+    "rhel7",
+    "zipl.conf sections (RHEL 7)",
+    paths=(("/sbin/new-kernel-pkg", "/usr/sbin/new-kernel-pkg"),),
+    ids=(("rhel", 7), ("centos", 7), ("fedora", 29)),
+    source=Source.DEFAULT,
+    inherits="a new kernel gets a copy of {} (new-kernel-pkg, grubby)",
+)
+"""RHEL 8 has no new-kernel-pkg on s390x (20-zipl-kernel.install asks for it and writes BLS entries
+where it is missing)."""
+
+PLAIN = Row(
+    "zipl.conf",
+    "zipl.conf sections",
+    source=Source.UNKNOWN,
+    inherits="it is not known how this distribution configures a new kernel",
+)
+"""A zipl.conf of no distribution in particular, which is what is left when none is named."""
+
+ROWS = (RHEL7, DEBIAN, ALPINE, PLAIN)
+
+
+class ZiplConfLayout(Layout):
     """The sections of zipl.conf are edited, zipl commits them."""
-    return Layout(NAME, "zipl.conf sections", Inheritance.UNKNOWN)
+
+    def __init__(self, row: Row, seen: tuple[str, ...]) -> None:
+        super().__init__(seen)
+        self.name, self.description = row.name, row.description
+        self._row = row
+
+    def plan_stores(
+        self, profile: Profile, machine: Machine, stores: Stores
+    ) -> tuple[StorePlan, ...]:
+        """Nothing is edited for later kernels, and nothing said where nothing is known."""
+        if self._row.source is Source.UNKNOWN:
+            return ()
+        return super().plan_stores(profile, machine, stores)
+
+    def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
+        """Through the same names, or as a copy: what counts is the default section."""
+        default = machine.configuration.default
+        named = "the default section" + ("" if default is None else f" '{default.name}'")
+        description = self._row.inherits.format(named)
+        unknown = self._row.source is Source.UNKNOWN
+        if unknown or default is None or machine.is_sealed(default):
+            return NewKernel(self._row.source, description)
+        line = stores.environment.expand(stores.entry_planned(default) or "")
+        remedy = "correct the default section" if self._row.source is Source.DEFAULT else None
+        return NewKernel(
+            self._row.source, description, line, location=default.location, remedy=remedy
+        )

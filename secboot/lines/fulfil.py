@@ -1,63 +1,84 @@
-"""Bring one parameter line to what a profile requires, store by store."""
+"""Bring one parameter line to what a profile requires, store by store, within its length.
+
+Requirements can hide in the zIPL environment: ``swiotlb=${SW}`` with SW in /etc/ziplenv.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from secboot.errors import RefusedError
-from secboot.formats.kernel_cmdline import CommandLine
+from secboot.errors import Location, RefusedError
+from secboot.formats.text import byte_length
+from secboot.formats.zipl_environment import variables_of
 from secboot.kernel.encoding import require_editable
-from secboot.lines.variables import fulfil_variables, sites_of
 
 if TYPE_CHECKING:
-    from secboot.lines.draft import Draft, Store, Subject
+    from secboot.formats.kernel_cmdline import CommandLine
+    from secboot.lines.stores import ParameterLine, Store, Stores
     from secboot.profile.requirement import Requirement
+    from secboot.zipl.entry import BootEntry
+
+MENU_SUFFIX_BYTES = len(" BOOT_IMAGE=62")
+"""zipl's boot menu adds this to the line (zipl/boot/menu.c, menu_boot)."""
+ASSUMED_LIMIT = 4096
+"""Bytes where no image says more: CONFIG_COMMAND_LINE_SIZE as all distributions build it."""
 
 
-def fulfil_line(draft: Draft, subject: Subject, requirements: tuple[Requirement, ...]) -> None:
-    """Change the draft so that the line meets every requirement, at every site of the environment.
+def fulfil_line(stores: Stores, line: ParameterLine, requirements: tuple[Requirement, ...]) -> None:
+    """Change the stores so that the line meets every requirement, at every site of the environment.
 
     The line is judged as a whole, as the kernel gets it; a requirement that is met leaves every
     store alone. Raises RefusedError where editing can't meet one, naming the line.
     """
     for requirement in requirements:
         try:
-            for site in sites_of(draft, subject):
-                _fulfil_at(draft, subject, requirement, site)
-            for site in sites_of(draft, subject):
-                _require_met(draft, subject, requirement, site)
+            for site in sites_of(stores, line):
+                _fulfil_at(stores, line, requirement, site)
+            for site in sites_of(stores, line):
+                _require_met(stores, line, requirement, site)
         except RefusedError as error:
             raise RefusedError(
-                f"'{subject.name}' can't be changed: {error.message}",
-                location=error.location or subject.location,
+                f"'{line.name}' can't be changed: {error.message}",
+                location=error.location or line.location,
                 hint=error.hint,
             ) from error
 
 
-def line_at(draft: Draft, subject: Subject, site: str | None) -> CommandLine:
+def sites_of(stores: Stores, line: ParameterLine) -> tuple[str | None, ...]:
+    """Return the sites at which the line can differ; None is an IPL without one.
+
+    Only a site with a value of its own for a variable of the line counts.
+    """
+    used = variables_of(line.joined()) if line.expands else ()
+    own = {name for name, _ in stores.environment.variables}
+    return (None, *(s for s in stores.environment.sites if any(s + name in own for name in used)))
+
+
+def _at(stores: Stores, line: ParameterLine, site: str | None) -> CommandLine:
     """Return the line as planned so far, as the kernel gets it at a site."""
-    line = subject.joined()
-    return CommandLine.parse(draft.environment.expand(line, site) if subject.expands else line)
+    text = line.joined()
+    return stores.line(stores.environment.expand(text, site) if line.expands else text)
 
 
-def _fulfil_at(draft: Draft, subject: Subject, requirement: Requirement, site: str | None) -> None:
-    line = line_at(draft, subject, site)
-    if requirement.judge(line).met:
+def _fulfil_at(
+    stores: Stores, line: ParameterLine, requirement: Requirement, site: str | None
+) -> None:
+    before = _at(stores, line, site)
+    if requirement.judge(before).met:
         return
-    require_editable(line)
-    if subject.expands:
-        fulfil_variables(draft, subject, requirement, site)
-    for store in _places(draft, subject.stores, requirement):
-        if requirement.judge(line_at(draft, subject, site)).met:
+    require_editable(before)
+    if line.expands:
+        _fulfil_variables(stores, line, requirement, site)
+    for store in _places(stores, line.stores, requirement):
+        if requirement.judge(_at(stores, line, site)).met:
             return
-        text = CommandLine.parse(draft.text(store) or "")
-        draft.set_text(store, requirement.fulfil(text).render())
+        stores.set_line(store, requirement.fulfil(stores.line(stores.text(store))))
 
 
 def _require_met(
-    draft: Draft, subject: Subject, requirement: Requirement, site: str | None
+    stores: Stores, line: ParameterLine, requirement: Requirement, site: str | None
 ) -> None:
-    judgement = requirement.judge(line_at(draft, subject, site))
+    judgement = requirement.judge(_at(stores, line, site))
     if not judgement.met:
         at = "" if site is None else f" at site {site} of the zIPL environment"
         raise RefusedError(
@@ -67,18 +88,107 @@ def _require_met(
         )
 
 
-def _places(draft: Draft, stores: tuple[Store, ...], requirement: Requirement) -> list[Store]:
+def _places(stores: Stores, of_line: tuple[Store, ...], requirement: Requirement) -> list[Store]:
     """Return the stores to edit, in order: those that name the parameter, else the best to add it.
 
     A parameter is added to the last store, which is the entry's own, so that a parmfile that
     others share stays as it is; but to the parmfile where the entry has nothing else, or where a
     ``--`` in the parmfile puts everything that follows out of the kernel's sight.
     """
-    lines = {store: CommandLine.parse(draft.text(store) or "") for store in stores}
-    naming = [store for store in stores if requirement.occurrences(lines[store])]
-    first, own = stores[0], stores[-1]
+    lines = {store: stores.line(stores.text(store)) for store in of_line}
+    naming = [store for store in of_line if requirement.occurrences(lines[store])]
+    first, own = of_line[0], of_line[-1]
     if first is own:
         return [own]
-    only_first = draft.text(own) is None
+    only_first = stores.text(own) is None
     best = first if only_first or lines[first].dashdash is not None else own
     return [*naming, *(store for store in (best, first) if store not in naming)]
+
+
+def _fulfil_variables(
+    stores: Stores, line: ParameterLine, requirement: Requirement, site: str | None
+) -> None:
+    """Change the values of variables whose text is what the requirement is about.
+
+    A value that counts at the site is edited where it stands: with the site, or with the common
+    ones. Nothing is done where no variable is involved, or where it has no value.
+    """
+    for name in dict.fromkeys(variables_of(line.joined())):
+        value = stores.environment.value(name, site)
+        if value is None:
+            continue
+        new = _new_value(stores, line.joined(), name, value, requirement)
+        if new is not None and new != value:
+            has_own = site is not None and f"{site}{name}" in dict(stores.environment.variables)
+            stores.set_variable(site if has_own else None, name, new)
+
+
+def _new_value(
+    stores: Stores, line: str, name: str, value: str, requirement: Requirement
+) -> str | None:
+    """Return the value with which the requirement is met, None if it is not about this variable."""
+    held = stores.line(value)
+    if requirement.occurrences(held):
+        return requirement.fulfil(held).render()
+    written = f"${{{name}}}"
+    for word in stores.line(line).parameters:
+        before, found, after = word.text.partition(written)
+        if not found or variables_of(before + after):
+            continue
+        whole = stores.line(before + value + after)
+        if requirement.occurrences(whole):
+            return _middle(requirement.fulfil(whole).render(), before, after)
+    return None
+
+
+def _middle(text: str, before: str, after: str) -> str | None:
+    """Return what stands between two texts; None where the words around it had to change, too."""
+    if len(text) < len(before + after) or not text.startswith(before) or not text.endswith(after):
+        return None
+    return text[len(before) : len(text) - len(after)]
+
+
+class LengthLimit(NamedTuple):
+    """The longest text, in bytes, that arrives whole; `image_limit` counts a terminating NUL too.
+
+    zipl accepts a line of exactly the image's limit, but the kernel then loses its last
+    character to the NUL (zipl/src/job.c, check_common_ipl_data; stage3.c).
+    """
+
+    image_limit: int
+    reserved: int
+
+    @property
+    def usable(self) -> int:
+        """Bytes of text that arrive whole."""
+        return self.image_limit - 1 - self.reserved
+
+
+def require_fits(entry: BootEntry, stores: Stores) -> None:
+    """Raise RefusedError when the entry's planned line would not arrive whole.
+
+    zipl measures what is written, the loader stops where the expanded line would not fit, so the
+    longest form counts. The boot menu adds something of its own.
+    """
+    line = stores.line_of(entry)
+    text = line.joined()
+    forms = [text, *(stores.environment.expand(text, site) for site in sites_of(stores, line))]
+    reserved = MENU_SUFFIX_BYTES if entry.menu_position is not None else 0
+    limit = LengthLimit(entry.max_parm_size or ASSUMED_LIMIT, reserved)
+    require_length(entry.name, entry.location, limit, max(forms, key=byte_length))
+
+
+def require_length(name: str, location: Location, limit: LengthLimit, line: str) -> None:
+    """Raise RefusedError when a planned line, named for messages, exceeds the limit."""
+    size = byte_length(line)
+    if size <= limit.usable:
+        return
+    room = f"{limit.image_limit} bytes with the NUL at its end"
+    if limit.reserved:
+        room += f", and the boot menu adds {limit.reserved}"
+    raise RefusedError(
+        f"the parameter line of '{name}' would have {size} bytes; its kernel takes {room},"
+        f" so at most {limit.usable} arrive whole",
+        location=location,
+        hint="shorten the line, or leave the entry out (entries: in the profile)",
+    )

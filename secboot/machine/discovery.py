@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from secboot.errors import Location, RefusedError
-from secboot.formats import ziplenv
+from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment
+from secboot.formats.ziplenv import PATH as ZIPLENV
+from secboot.formats.ziplenv import ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.bootmap_file import BootmapFile, read_bootmap_file
 from secboot.machine.zipl_program import installed_version
@@ -18,8 +21,6 @@ from secboot.zipl.configuration import BlsFile, BootConfiguration, ConfFile, int
 from secboot.zipl.version import CURRENT, ZiplVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from secboot.machine.kernel_image import Seal
     from secboot.progress import Progress
     from secboot.system.root import Root
@@ -36,24 +37,29 @@ ZIPL_CONF_PATHS = (
 
 BLS_DIRECTORY = "/boot/loader/entries"
 """zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
-ZIPLENV = ziplenv.PATH
 RUNNING_LINE = "/proc/cmdline"
 HOST_KEYS = "/etc/se-hostkeys"
 """Where ostree looks for host-key documents (src/libostree/ostree-bootloader-zipl.c)."""
 
+D = TypeVar("D")
 _TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
+
+
+Parser = Callable[[str, str], object]
+"""Makes a document of a text; its path is for messages."""
 
 
 class Sources(NamedTuple):
     """Which files a way to configure the boot has besides those that zipl looks for itself.
 
-    `reads` are files that hold parameters, `derived` are generated from such; those that exist are
-    read. `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
+    `reads` are files that hold parameters, `derived` are generated from such, both by path with
+    what makes a document of their text (None where the text is all); those that exist are read.
+    `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
     `generated` says that zipl's files are written by another program and not to be edited.
     """
 
-    reads: tuple[str, ...] = ()
-    derived: tuple[str, ...] = ()
+    reads: Mapping[str, Parser | None] = MappingProxyType({})
+    derived: Mapping[str, Parser] = MappingProxyType({})
     conf_path: str | None = None
     generated: bool = False
 
@@ -65,8 +71,9 @@ NO_OTHERS = Sources()
 class Machine(NamedTuple):
     """What was found under a root; the input of every plan and report.
 
-    `files` are those that a plan is made from; `derived` are by path the files that other programs
-    generate from them. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
+    `files` are those that a plan is made from. `documents` are by path what the texts of the
+    layout's files and of /etc/ziplenv say; an unreadable file of those that other programs
+    generate has none. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
     zipl wrote last. `seals` are by path the IBM Secure Execution images among the kernels,
     `host_keys` the host-key documents that lie where they are looked for.
     `running_line` is the line of the running kernel, None for any other tree.
@@ -83,13 +90,33 @@ class Machine(NamedTuple):
     facts: Mapping[str, FileFacts]
     bootmap: BootmapFile | None
     sources: Sources = NO_OTHERS
-    derived: Mapping[str, BootFile] = MappingProxyType({})
+    documents: Mapping[str, object] = MappingProxyType({})
     running_line: str | None = None
     host_keys: tuple[str, ...] = ()
 
     def is_sealed(self, entry: BootEntry) -> bool:
         """Tell whether the entry boots an IBM Secure Execution image, which ignores its line."""
         return entry.image is not None and entry.image.path in self.seals
+
+    def document(self, path: str, kind: type[D]) -> D | None:
+        """Return what a file says, by its path; None where it is missing, or generated and secret."""
+        found = self.documents.get(path)
+        return found if isinstance(found, kind) else None
+
+    def held(self, path: str, kind: type[D]) -> D:
+        """Return a document that is there, since something was read from it."""
+        found = self.document(path, kind)
+        if found is None:
+            raise LookupError(path)
+        return found
+
+    @property
+    def environment(self) -> ZiplEnvironment:
+        """What zipl would put into the boot record: nothing, for one that knows no variables."""
+        document = self.document(ZIPLENV, ZiplenvFile)
+        if document is None or not self.zipl_version.reads_environment:
+            return NO_ENVIRONMENT
+        return document.environment
 
     def file(self, path: str) -> BootFile | None:
         """Return a file that the plan is made from, by the path that it was read from."""
@@ -125,11 +152,7 @@ def discover(
         conf, [BlsFile(file.path, file.text) for file in bls], files, version or CURRENT
     )
     parmfiles = _parmfiles(files, configuration)
-    if root.exists(ZIPLENV):
-        files.read(ZIPLENV)
-    for path in sources.reads:
-        if root.exists(path):
-            files.read(path)
+    documents = _documents(root, files, {ZIPLENV: ZiplenvFile.parse, **sources.reads})
     return Machine(
         root=_shown(root),
         zipl_version=version or CURRENT,
@@ -142,7 +165,7 @@ def discover(
         facts=_facts(files, configuration),
         bootmap=read_bootmap_file(root, configuration),
         sources=sources,
-        derived=_derived(root, sources),
+        documents=documents | _generated(root, sources),
         running_line=None if environment is None else _running_line(root),
         host_keys=_host_keys(root),
     )
@@ -250,14 +273,25 @@ def _facts(files: BootFiles, configuration: BootConfiguration) -> dict[str, File
     }
 
 
-def _derived(root: Root, sources: Sources) -> dict[str, BootFile]:
-    """Return the generated files that may be read: SUSE's grub.cfg is for root only."""
-    files = BootFiles(root)
+def _documents(
+    root: Root, files: BootFiles, parsers: Mapping[str, Parser | None]
+) -> dict[str, object]:
+    """Read the files that are there, and make a document of each that is more than a text."""
     found = {}
-    for path in sources.derived:
+    for path, parse in parsers.items():
+        if root.exists(path):
+            file = files.read(path)
+            if parse is not None:
+                found[path] = parse(file.text, path)
+    return found
+
+
+def _generated(root: Root, sources: Sources) -> dict[str, object]:
+    """Return those that may be read: SUSE's grub.cfg is for root only."""
+    found: dict[str, object] = {}
+    for path, parse in sources.derived.items():
         try:
-            if root.exists(path):
-                found[path] = files.read(path)
+            found |= _documents(root, BootFiles(root), {path: parse})
         except AccessError:
             continue
     return found

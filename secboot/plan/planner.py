@@ -5,49 +5,53 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.errors import ParseError, RefusedError
-from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment
+from secboot.finding import Finding, Severity
+from secboot.formats.grub_default import GrubDefault
+from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
+from secboot.formats.zipl_line import Keyword
+from secboot.formats.ziplenv import PATH as ZIPLENV
 from secboot.formats.ziplenv import ZiplenvFile
 from secboot.ipl.boot_record import compare
-from secboot.layout.model import Inheritance
-from secboot.lines.draft import Draft
-from secboot.lines.fulfil import fulfil_line
-from secboot.lines.limits import require_fits
-from secboot.lines.variables import longest_form
-from secboot.machine.discovery import ZIPLENV
-from secboot.plan.cautions import ABOUT_OTHER_FILES, version_warnings, warnings
-from secboot.plan.commit import commands
-from secboot.plan.deployments import NOTE, REFUSAL, deployment_steps
-from secboot.plan.entries import edited_entry, generated_entry, reason_to_skip
-from secboot.plan.files import file_changes
-from secboot.plan.later_kernels import kernel_cmdline_warnings, plan_later_kernels
-from secboot.plan.model import (
+from secboot.lines.fulfil import fulfil_line, require_fits
+from secboot.lines.stores import Store, StoreKind, Stores, stores_of
+from secboot.plan.boot_entries import edited_entry, generated_entry, reason_to_leave
+from secboot.plan.plan import (
+    EntryPlan,
     EntryStatus,
+    FileChange,
     InputFile,
     Plan,
-    PlanWarning,
     ProfileReference,
-    Step,
-    StorePlan,
     digest,
 )
-from secboot.plan.sealed import REFUSAL as ONLY_SEALED
-from secboot.plan.sealed import ParmfileRequest, plan_rebuild
-from secboot.plan.two_stages import (
-    plan_grub_default,
-    plan_sealed_template,
-    stage_note,
-    stage_warnings,
-)
+from secboot.plan.sealed_image import REFUSAL as ONLY_SEALED
+from secboot.plan.sealed_image import ParmfileRequest, plan_rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from secboot.layout.model import Layout
+    from secboot.layout.layout import Layout
+    from secboot.lines.changes import StorePlan
+    from secboot.machine.boot_files import BootFile
     from secboot.machine.discovery import Machine
-    from secboot.plan.entries import Skip
-    from secboot.plan.model import EntryPlan
+    from secboot.plan.boot_entries import LeftAlone
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
+
+ABOUT_OTHER_FILES = frozenset(
+    f"zipl.{name}"
+    for name in (
+        "device",
+        "file",
+        "image",
+        "image-small",
+        "load-address",
+        "parmfile",
+        "ramdisk",
+        "target-directory",
+    )
+)
+"""Problems that are not in the text: an image tree may get its kernel after its boot entries."""
 
 
 def make_plan(
@@ -66,56 +70,44 @@ def make_plan(
     plan can't be made; both leave everything as it is.
     """
     layout.require_editable()
-    if not layout.sources.generated:
+    if not machine.sources.generated:
         _require_accepted(machine, with_zipl=with_zipl)
         _require_entries(machine)
-    entries = machine.configuration.entries
-    record = compare(machine)
-    draft = Draft(entries, machine.parmfiles, _environment(machine))
-    skips = {entry: reason_to_skip(profile, machine, entry) for entry in entries}
-    stores, plans = _lines(profile, machine, layout, draft, skips)
-    sealed = tuple(e for e, skip in skips.items() if skip and skip[0] is EntryStatus.SEALED)
-    rebuild = plan_rebuild(profile, machine, layout, draft, sealed, parmfile)
-    steps = () if rebuild is None else rebuild.steps
-    due = _deployment_steps(profile, machine, layout)
-    files = file_changes(machine, draft)
-    due_commands = commands(profile, machine, layout, record, files)
-    refusal = REFUSAL if due else None
-    chosen = tuple(entry for entry, skip in skips.items() if skip is None)
-    if sealed and not (chosen or files or due_commands or parmfile):
+    _require_environment(machine)
+    stores = stores_of(machine)
+    left = {
+        entry: reason_to_leave(profile, machine, entry) for entry in machine.configuration.entries
+    }
+    store_plans, entry_plans = _lines(profile, machine, layout, stores, left)
+    sealed = tuple(e for e, why in left.items() if why and why.status is EntryStatus.SEALED)
+    rebuild = plan_rebuild(profile, machine, layout, stores, sealed, parmfile)
+    steps = layout.steps(profile, machine)
+    files = _file_changes(machine, stores)
+    commands = layout.due(profile, machine, compare(machine), tuple(each.path for each in files))
+    refusal = layout.not_edited if steps else None
+    if sealed and not (None in left.values() or files or commands or parmfile):
         refusal = ONLY_SEALED
     return Plan(
-        profile=profile_reference(profile),
+        profile=ProfileReference.of(profile),
         root=machine.root,
         layout=layout.description,
         zipl_version=str(machine.zipl_version),
-        entries=plans,
+        entries=entry_plans,
         files=files,
-        commands=due_commands,
+        commands=commands,
         warnings=(
-            *warnings(profile, machine, plans, with_zipl=with_zipl),
-            *_layout_warnings(profile, machine, layout),
+            *_warnings(profile, machine, entry_plans, with_zipl=with_zipl),
+            *layout.warnings(profile, machine),
             *(() if rebuild is None else rebuild.warnings),
-            *version_warnings(machine),
+            *_version_warnings(machine),
         ),
         inputs=tuple(
             InputFile(file.path, file.real_path, digest(file.data)) for file in machine.files
         ),
-        stores=stores,
-        steps=(*due, *steps),
+        stores=store_plans,
+        steps=(*steps, *(() if rebuild is None else rebuild.steps)),
         refusal=refusal,
         parmfile=None if rebuild is None else rebuild.parmfile,
-    )
-
-
-def profile_reference(profile: Profile) -> ProfileReference:
-    """Return which profile this is."""
-    return ProfileReference(
-        name=profile.name,
-        path=profile.path,
-        digest=profile.digest,
-        role=profile.role or "",
-        description=profile.description,
     )
 
 
@@ -123,60 +115,77 @@ def _lines(
     profile: Profile,
     machine: Machine,
     layout: Layout,
-    draft: Draft,
-    skips: Mapping[BootEntry, Skip | None],
+    stores: Stores,
+    left: Mapping[BootEntry, LeftAlone | None],
 ) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
-    """Bring the draft to what the profile requires; return what that makes of stores and entries."""
-    if layout.sources.generated:
-        stores: tuple[StorePlan, ...] = ()
-        if layout.inheritance is Inheritance.GRUB_DEFAULT:
-            default = plan_grub_default(profile, machine, draft)
-            template = plan_sealed_template(profile, machine, draft)
-            stores = (default,) if template is None else (default, template)
-        return stores, tuple(
-            generated_entry(profile, entry, skip, stage_note(entry) if stores else NOTE)
-            for entry, skip in skips.items()
+    """Bring the stores to what the profile requires; return what that makes of them and of entries."""
+    if machine.sources.generated:
+        store_plans = layout.plan_stores(profile, machine, stores)
+        return store_plans, tuple(
+            generated_entry(profile, stores, entry, why, layout.entry_note(entry))
+            for entry, why in left.items()
         )
-    chosen = [entry for entry, skip in skips.items() if skip is None]
+    chosen = [entry for entry, why in left.items() if why is None]
     # What a shared parmfile has to hold is settled first: others of its entries may then be met.
     for entry in sorted(chosen, key=lambda e: e.parmfile is None or e.parameters is not None):
-        fulfil_line(draft, draft.subject(entry), profile.requirements)
-    later = plan_later_kernels(profile, machine, layout, draft)
-    plans = tuple(edited_entry(profile, draft, entry, skip) for entry, skip in skips.items())
-    for entry, plan in zip(skips, plans, strict=True):
+        fulfil_line(stores, stores.line_of(entry), profile.requirements)
+    store_plans = layout.plan_stores(profile, machine, stores)
+    plans = tuple(edited_entry(profile, stores, entry, why) for entry, why in left.items())
+    for entry, plan in zip(left, plans, strict=True):
         if plan.status is EntryStatus.CHANGE or plan.line_after != plan.line_before:
-            require_fits(entry, longest_form(draft, draft.subject(entry)))
-    return (() if later is None else (later,)), plans
+            require_fits(entry, stores)
+    return store_plans, plans
 
 
-def _environment(machine: Machine) -> ZiplEnvironment:
-    """Return what zipl would put into the boot record; nothing for one that knows no variables."""
-    file = machine.file(ZIPLENV)
-    if file is None or not machine.zipl_version.reads_environment:
-        return NO_ENVIRONMENT
-    document = ZiplenvFile.parse(file.text, file.path)
-    if document.problems:
-        first = document.problems[0]
-        raise ParseError(
-            f"zipl would refuse this: {first.message}", location=first.location(file.path)
-        )
-    return document.environment
+def _file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
+    """Return the files with new content, in the order of the boot entries that they belong to.
+
+    Only the bytes that must change do. Raises RefusedError where a format has no way to hold a
+    planned text.
+    """
+    edits: dict[str, dict[Store, str]] = {}
+    for store, text in stores.changes().items():
+        edits.setdefault(store.path, {})[store] = text
+    files = {file.path: file for file in machine.files}
+    files.update((file.real_path, file) for file in machine.files)
+    found = [_change(files[path], _edited(machine, files[path], w)) for path, w in edits.items()]
+    if stores.changed_variables:
+        found.append(_change(files[ZIPLENV], _edited_environment(machine, stores)))
+    return tuple(found)
 
 
-def _deployment_steps(profile: Profile, machine: Machine, layout: Layout) -> tuple[Step, ...]:
-    if layout.inheritance is not Inheritance.DEPLOYMENT:
-        return ()
-    return deployment_steps(profile, machine)
+def _change(file: BootFile, text: str) -> FileChange:
+    after = text.encode("utf-8", "surrogateescape")
+    return FileChange(file.path, file.real_path, file.data, after)
 
 
-def _layout_warnings(profile: Profile, machine: Machine, layout: Layout) -> tuple[PlanWarning, ...]:
-    match layout.inheritance:
-        case Inheritance.KERNEL_CMDLINE:
-            return kernel_cmdline_warnings(machine)
-        case Inheritance.GRUB_DEFAULT:
-            return stage_warnings(profile, machine)
-        case _:
-            return ()
+def _edited(machine: Machine, file: BootFile, wanted: dict[Store, str]) -> str:
+    """Return the text of a file with other texts in its stores, by the document that was read."""
+    first, text = next(iter(wanted.items()))
+    match first.kind:
+        case StoreKind.PARMFILE:
+            return text
+        case StoreKind.OPTIONS:
+            entry = next(e for e in machine.configuration.bls if e.path == first.path)
+            return entry.set_options(text).render()
+        case StoreKind.PARAMETERS:
+            values = {store.section: text for store, text in wanted.items()}
+            return machine.configuration.conf.with_values(Keyword.PARAMETERS, values).render()
+        case StoreKind.KERNEL_CMDLINE:
+            cmdline = machine.held(file.path, KernelInstallCmdline)
+            return cmdline.with_words(text).render()
+        case StoreKind.GRUB_VARIABLE:
+            grub = machine.held(file.path, GrubDefault)
+            for store, value in wanted.items():
+                grub = grub.set_value(store.section, value)
+            return grub.render()
+
+
+def _edited_environment(machine: Machine, stores: Stores) -> str:
+    document = machine.held(ZIPLENV, ZiplenvFile)
+    for site, name, value in stores.changed_variables:
+        document = document.set_value(site, name, value)
+    return document.render()
 
 
 def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
@@ -194,9 +203,79 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
     )
 
 
+def _require_environment(machine: Machine) -> None:
+    document = machine.document(ZIPLENV, ZiplenvFile)
+    if document is None or not machine.zipl_version.reads_environment or not document.problems:
+        return
+    first = document.problems[0]
+    raise ParseError(f"zipl would refuse this: {first.message}", location=first.location(ZIPLENV))
+
+
 def _require_entries(machine: Machine) -> None:
     if not machine.configuration.entries:
         raise RefusedError(
             "there is no boot entry: zipl.conf has no section and there are no BLS entries",
             hint="is the right root named, and is /boot mounted there?",
         )
+
+
+def _warnings(
+    profile: Profile, machine: Machine, plans: tuple[EntryPlan, ...], *, with_zipl: bool
+) -> tuple[Finding, ...]:
+    """Return what should be known about profile, selection, zipl's reading, and shared files."""
+    found = [
+        Finding("profile", Severity.WARNING, w.message, w.location, w.hint)
+        for w in profile.warnings
+    ]
+    found += _selection_warnings(profile, machine, plans)
+    if not with_zipl:
+        found += [
+            Finding(p.code, Severity.WARNING, f"zipl will refuse this: {p.message}", p.location)
+            for p in machine.configuration.problems
+            if p.code in ABOUT_OTHER_FILES
+        ]
+    found += [
+        Finding(w.code, Severity.WARNING, w.message, w.location, w.hint)
+        for w in machine.configuration.warnings
+    ]
+    found += [
+        Finding(
+            "shared-parmfile",
+            Severity.WARNING,
+            f"'{plan.name}' changes too: it shares a parmfile with an entry that is selected",
+            plan.location,
+        )
+        for plan in plans
+        if plan.status not in {EntryStatus.CHANGE, EntryStatus.GENERATED}
+        and plan.line_before != plan.line_after
+    ]
+    return tuple(found)
+
+
+def _version_warnings(machine: Machine) -> tuple[Finding, ...]:
+    if not machine.zipl_version_is_assumed:
+        return ()
+    message = (
+        f"zipl is not installed in {machine.root}; its version is taken to be"
+        f" {machine.zipl_version}"
+    )
+    return (Finding("zipl-version", Severity.WARNING, message),)
+
+
+def _selection_warnings(
+    profile: Profile, machine: Machine, plans: tuple[EntryPlan, ...]
+) -> list[Finding]:
+    names = tuple(entry.name for entry in machine.configuration.entries)
+    found = [
+        Finding(
+            "no-such-entry",
+            Severity.WARNING,
+            f"no boot entry is called {pattern!r}, as the profile says",
+        )
+        for pattern in profile.entries.unmatched(names)
+    ]
+    chosen = {EntryStatus.CHANGE, EntryStatus.UNCHANGED, EntryStatus.GENERATED}
+    if plans and not any(plan.status in chosen for plan in plans):
+        message = "the profile selects no boot entry of this machine"
+        found.append(Finding("no-entry", Severity.WARNING, message))
+    return found

@@ -10,7 +10,7 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from secboot.plan.model import FileChange
+    from secboot.plan.plan import FileChange
 
 NO_NEWLINE = "\\ No newline at end of file"
 CONTEXT_LINES = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.plan.model import FileChange
+from secboot.plan.plan import FileChange
 from secboot.report.diff import unified_diff
 from secboot.visible import visible
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.checkpoint.rolling_back import BootRecord
-from secboot.plan.model import EntryStatus
+from secboot.plan.plan import EntryStatus
 from secboot.report.plan_json import plan_document
 from secboot.visible import visible
 

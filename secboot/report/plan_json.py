@@ -11,20 +11,22 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from secboot.errors import Location, ParseError
-from secboot.plan.model import (
-    Action,
+from secboot.finding import Finding, Severity
+from secboot.lines.changes import (
     Command,
+    ParameterAction,
+    ParameterChange,
+    Step,
+    StorePlan,
+    StoreStatus,
+)
+from secboot.plan.plan import (
     EntryPlan,
     EntryStatus,
     FileChange,
     InputFile,
-    ParameterChange,
     Plan,
-    PlanWarning,
     ProfileReference,
-    Step,
-    StorePlan,
-    StoreStatus,
 )
 from secboot.report.diff import unified_diff
 from secboot.report.location import location_document
@@ -60,7 +62,13 @@ def plan_document(plan: Plan) -> Document:
         "files": [_file_document(change) for change in plan.files],
         "commands": [{"argv": list(c.argv), "reason": c.reason} for c in plan.commands],
         "warnings": [
-            {"code": w.code, "message": w.message, "location": location_document(w.location)}
+            {
+                "code": w.code,
+                "severity": w.severity.value,
+                "message": w.message,
+                "location": location_document(w.location),
+                "hint": w.hint,
+            }
             for w in plan.warnings
         ],
         "inputs": [
@@ -162,7 +170,13 @@ def _plan(document: Mapping[str, Any]) -> Plan:
         ),
         commands=tuple(Command(tuple(c["argv"]), c["reason"]) for c in document["commands"]),
         warnings=tuple(
-            PlanWarning(w["code"], w["message"], _location(w["location"]))
+            Finding(
+                w["code"],
+                Severity(w.get("severity", "warning")),
+                w["message"],
+                _location(w["location"]),
+                w.get("hint"),
+            )
             for w in document["warnings"]
         ),
         inputs=tuple(InputFile(**item) for item in document["inputs"]),
@@ -210,7 +224,7 @@ def _parameters(item: Mapping[str, Any]) -> tuple[ParameterChange, ...]:
     return tuple(
         ParameterChange(
             name=change["name"],
-            action=Action(change["action"]),
+            action=ParameterAction(change["action"]),
             before=tuple(change["before"]),
             after=tuple(change["after"]),
             wanted=change["wanted"],

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.plan.model import Action, EntryStatus, StoreStatus
+from secboot.lines.changes import ParameterAction, StoreStatus
+from secboot.plan.plan import EntryStatus
 from secboot.report.diff import unified_diff
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secboot.plan.model import EntryPlan, ParameterChange, Plan, StorePlan
+    from secboot.lines.changes import ParameterChange, StorePlan
+    from secboot.plan.plan import EntryPlan, Plan
     from secboot.report.style import Style
 
 _MARKS = {
@@ -28,7 +30,12 @@ _STORE_MARKS = {
     StoreStatus.NOT_SELECTED: "-",
     StoreStatus.NONE: "?",
 }
-_ACTION_MARKS = {Action.ADD: "+", Action.CHANGE: "~", Action.REMOVE: "-", Action.KEEP: "="}
+_ACTION_MARKS = {
+    ParameterAction.ADD: "+",
+    ParameterAction.CHANGE: "~",
+    ParameterAction.REMOVE: "-",
+    ParameterAction.KEEP: "=",
+}
 
 
 def plan_text(plan: Plan, style: Style, *, diffs: bool) -> str:
@@ -43,7 +50,9 @@ def plan_text(plan: Plan, style: Style, *, diffs: bool) -> str:
             lines += ["", *(_diff_line(line, style) for line in unified_diff(change))]
     if plan.warnings:
         lines.append("")
-        lines += [warning_line(w.message, w.location, style) for w in plan.warnings]
+    for warning in plan.warnings:
+        lines.append(warning_line(warning.message, warning.location, style))
+        lines += [f"    {visible(line)}" for line in (warning.hint or "").splitlines()]
     lines += [*_steps(plan, style), "", summary(plan, style), *_commands(plan, style)]
     return "\n".join(lines) + "\n"
 
@@ -120,10 +129,10 @@ def _parameter(change: ParameterChange, style: Style) -> Iterator[str]:
     after = visible(" ".join(change.after))
     mark = _ACTION_MARKS[change.action]
     text = {
-        Action.ADD: style.green(f"{mark} {after}"),
-        Action.REMOVE: style.red(f"{mark} {before}"),
-        Action.CHANGE: style.yellow(f"{mark} {before} -> {after}"),
-        Action.KEEP: f"{mark} {before or change.name}",
+        ParameterAction.ADD: style.green(f"{mark} {after}"),
+        ParameterAction.REMOVE: style.red(f"{mark} {before}"),
+        ParameterAction.CHANGE: style.yellow(f"{mark} {before} -> {after}"),
+        ParameterAction.KEEP: f"{mark} {before or change.name}",
     }[change.action]
     yield f"    {text}"
     yield style.faint(f"      {visible(change.reason)}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
     from secboot.invocation import Invocation
     from secboot.ipl.boot_record import BootRecord
-    from secboot.layout.model import Layout
+    from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
     from secboot.report.style import Style
     from secboot.zipl.entry import BootEntry

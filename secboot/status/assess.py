@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.layout.new_kernel import NewKernel, Source
-from secboot.plan.planner import profile_reference
+from secboot.lines.stores import stores_of
+from secboot.plan.plan import ProfileReference
 from secboot.status.diagnosis import advise_effective, advise_running, machine_notices
 from secboot.status.effective import judge_effective
 from secboot.status.entries import APPLY, entry_results
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from secboot.ipl.boot_record import BootRecord
-    from secboot.layout.model import Layout
+    from secboot.layout.layout import Layout, NewKernel
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.profile.requirement import Requirement
@@ -40,10 +40,10 @@ def assess(
     layout: Layout,
     record: BootRecord,
     profile: Profile | None,
-    inheritance: NewKernel,
     running: RunningSystem | None,
 ) -> Status:
     """Judge all stages; `running` is None for a tree that is not the running system."""
+    inheritance = layout.new_kernel(machine, stores_of(machine))
     entries = entry_results(machine, record, profile)
     origin = _origin(machine, record, running)
     requirements: tuple[RequirementResults, ...] = ()
@@ -55,7 +55,7 @@ def assess(
     return Status(
         root=machine.root,
         layout=layout.description,
-        profile=None if profile is None else profile_reference(profile),
+        profile=None if profile is None else ProfileReference.of(profile),
         entries=entries,
         requirements=requirements,
         notices=tuple(_notices(machine, record, profile, entries, running)),
@@ -78,7 +78,7 @@ def _requirement(
         Stage.CONFIGURED, [e.configured[number] for e in entries if e.configured]
     )
     installed = _together(Stage.INSTALLED, [e.installed[number] for e in entries if e.installed])
-    stages = [configured, _inherited(requirement, inheritance, configured), installed]
+    stages = [configured, _inherited(requirement, inheritance), installed]
     if running is None:
         stages += [
             Result(stage, Verdict.NOT_APPLICABLE, NOT_RUNNING)
@@ -105,25 +105,20 @@ def _together(stage: Stage, results: list[Result]) -> Result:
     return Result(stage, Verdict.UNKNOWN, reason)
 
 
-def _inherited(requirement: Requirement, inheritance: NewKernel, configured: Result) -> Result:
-    stage, source = Stage.INHERITED, inheritance
-    if source.source is Source.SECTIONS:
-        return Result(stage, configured.verdict, source.description, configured.advice)
-    if source.line is None:
-        return Result(stage, Verdict.UNKNOWN, source.description)
-    judgement = requirement.judge(CommandLine.parse(source.line))
-    reason = f"{source.description}: {judgement.reason}"
+def _inherited(requirement: Requirement, new: NewKernel) -> Result:
+    if new.obstacle is not None:
+        return Result(Stage.INHERITED, Verdict.MISSING, new.obstacle, (_not_inherited(new),))
+    if new.line is None:
+        return Result(Stage.INHERITED, Verdict.UNKNOWN, new.description)
+    judgement = requirement.judge(CommandLine.parse(new.line))
+    reason = f"{new.description}: {judgement.reason}"
     if judgement.met:
-        return Result(stage, Verdict.MET, reason)
-    advice = Advice("a new kernel would not get it", _INHERITED_STEPS[source.source])
-    return Result(stage, Verdict.MISSING, reason, (advice,))
+        return Result(Stage.INHERITED, Verdict.MET, reason)
+    return Result(Stage.INHERITED, Verdict.MISSING, reason, (_not_inherited(new),))
 
 
-_INHERITED_STEPS = {
-    Source.FILE: APPLY.next_step,
-    Source.RUNNING: "reboot into the corrected entry, or write /etc/kernel/cmdline",
-    Source.DEFAULT: "correct the default entry",
-}
+def _not_inherited(new: NewKernel) -> Advice:
+    return Advice("a new kernel would not get it", new.remedy or APPLY.next_step)
 
 
 def _running(

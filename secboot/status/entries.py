@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment, variables_of
-from secboot.formats.ziplenv import ZiplenvFile
+from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
 from secboot.ipl.boot_record import program_of
-from secboot.machine.discovery import ZIPLENV
-from secboot.plan.entries import reason_to_skip
+from secboot.plan.boot_entries import reason_to_leave
 from secboot.profile.requirement import Judgement
 from secboot.status.model import Advice, EntryResults, Result, Stage, Verdict
 
@@ -29,7 +27,7 @@ def entry_results(
     machine: Machine, record: BootRecord, profile: Profile | None
 ) -> tuple[EntryResults, ...]:
     """Judge every boot entry, in the order of the configuration."""
-    environment = _ziplenv(machine)
+    environment = machine.environment if machine.zipl_version.reads_environment else None
     return tuple(
         _entry(machine, record, profile, entry, environment)
         for entry in machine.configuration.entries
@@ -46,8 +44,8 @@ def _entry(
     program = _program(machine, record, entry)
     note, judged = "", False
     if profile is not None:
-        skip = reason_to_skip(profile, machine, entry)
-        note, judged = ("", True) if skip is None else (skip[1], False)
+        left = reason_to_leave(profile, machine, entry)
+        note, judged = ("", True) if left is None else (left.note, False)
     requirements = profile.requirements if profile is not None and judged else ()
     return EntryResults(
         name=entry.name,
@@ -63,16 +61,6 @@ def _entry(
             _installed(each, machine, record, entry, program, environment) for each in requirements
         ),
     )
-
-
-def _ziplenv(machine: Machine) -> ZiplEnvironment | None:
-    """The environment that zipl would put into the boot record; None if it knows no such thing."""
-    if not machine.zipl_version.reads_environment:
-        return None
-    file = machine.file(ZIPLENV)
-    if file is None:
-        return NO_ENVIRONMENT
-    return ZiplenvFile.parse(file.text, file.path).environment
 
 
 def _judge(requirement: Requirement, line: str, environment: ZiplEnvironment | None) -> Judgement:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.ipl.boot_record import BootRecord
-    from secboot.layout.new_kernel import NewKernel
-    from secboot.plan.model import ProfileReference
+    from secboot.layout.layout import NewKernel
+    from secboot.plan.plan import ProfileReference
     from secboot.running.running import RunningSystem
 
 

@@ -20,7 +20,7 @@ from secboot.errors import RefusedError, RolledBackError, SecbootError, StuckErr
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine
 from secboot.machine.profile_files import read_profile
-from secboot.plan.model import Plan
+from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.report.outcome import apply_document
 from secboot.system.root import Root

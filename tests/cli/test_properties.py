@@ -21,7 +21,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
-from secboot.plan.model import EntryStatus, Plan
+from secboot.plan.plan import EntryStatus, Plan
 from secboot.plan.planner import make_plan
 from secboot.profile.profile import Profile
 from secboot.report.plan_json import plan_document, plan_from_document

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from secboot.formats.grub_cfg import GrubKernel, grub_kernels
+from secboot.formats.grub_cfg import GrubCfg, GrubKernel
 
 CFG = """\
 set default="0"
@@ -23,7 +23,7 @@ linux /boot/alone
 def test_the_kernels_and_their_parameters() -> None:
     image = "/boot/image-6.4.0-150600.21-default"
 
-    assert grub_kernels(CFG) == (
+    assert GrubCfg.parse(CFG).kernels == (
         GrubKernel(5, image, "root=UUID=1 ${extra_cmdline} prot_virt=1"),
         GrubKernel(10, image, "root=UUID=1 single"),
         GrubKernel(14, "/boot/alone", ""),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from secboot.demo import kernel_stub
-from secboot.formats.grub_cfg import grub_kernels
+from secboot.formats.grub_cfg import GrubCfg
 from tests.command import secboot
 from tests.layouts.suse_programs import make_suse
 
@@ -58,7 +58,7 @@ def kernel_lines(root: Path) -> list[str]:
         env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL": "C"},
     )
     assert done.returncode == 0, done.stderr
-    lines = [kernel.parameters for kernel in grub_kernels(done.stdout)]
+    lines = [kernel.parameters for kernel in GrubCfg.parse(done.stdout).kernels]
     assert lines
     return sorted(lines, key=lambda line: "single" in line)
 

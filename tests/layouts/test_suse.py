@@ -12,11 +12,11 @@ from secboot.apply.rollback import roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RefusedError, RolledBackError
-from secboot.formats.grub_cfg import grub_kernels
+from secboot.formats.grub_cfg import GrubCfg
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
-from secboot.plan.model import Plan
+from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.system.root import Root
 from secboot.system.runner import SystemRunner
@@ -71,7 +71,7 @@ def calls(directory: Path) -> list[str]:
 def parameter_lines(root: Path) -> list[str]:
     with Root(root) as tree:
         entries = discover(tree, detect_layout(tree).sources).configuration.entries
-    kernels = grub_kernels((root / "boot/grub2/grub.cfg").read_text())
+    kernels = GrubCfg.parse((root / "boot/grub2/grub.cfg").read_text()).kernels
     return [kernels[0].parameters, *(entry.parmline or "" for entry in entries)]
 
 

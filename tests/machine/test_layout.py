@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.errors import RefusedError, UsageError
-from secboot.layout.detect import detect_layout
-from secboot.layout.model import Layout
-from secboot.layout.registry import LAYOUTS, NAMES
+from secboot.layout.detect import LAYOUTS, NAMES, detect_layout
+from secboot.layout.layout import Layout
 from secboot.machine.discovery import discover
 from secboot.system.root import Root
 

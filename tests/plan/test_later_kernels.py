@@ -8,9 +8,10 @@ import pytest
 
 from secboot.errors import RefusedError
 from secboot.layout.detect import detect_layout
+from secboot.lines.changes import StorePlan, StoreStatus
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
-from secboot.plan.model import Plan, StorePlan, StoreStatus
+from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.system.root import Root
 from tests.trees import make_sample_tree

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
-from secboot.lines.draft import Draft, Store, StoreKind, Subject
 from secboot.lines.fulfil import fulfil_line
+from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.profile.load import load_profile
 from secboot.profile.requirement import Requirement
 
@@ -40,11 +40,13 @@ def requirements(name: str) -> tuple[Requirement, ...]:
     return load_profile(name, NoFiles()).requirements
 
 
-def make(line: str, environment: ZiplEnvironment) -> tuple[Draft, Subject]:
-    draft = Draft((), {}, environment)
-    draft.add(STORE, line)
+def make(line: str, environment: ZiplEnvironment) -> tuple[Stores, ParameterLine]:
+    stores = Stores((), {}, environment)
+    stores.add(STORE, line)
     place = Location("/etc/zipl.conf", 3)
-    return draft, Subject("linux", place, (STORE,), lambda: draft.text(STORE) or "", expands=True)
+    return stores, ParameterLine(
+        "linux", place, (STORE,), lambda: stores.text(STORE) or "", expands=True
+    )
 
 
 environments = st.dictionaries(
@@ -62,21 +64,21 @@ def test_every_site_meets_the_profile_or_it_is_refused(
     words: list[str], environment: ZiplEnvironment, name: str
 ) -> None:
     line = " ".join(words)
-    draft, subject = make(line, environment)
+    stores, subject = make(line, environment)
     wanted = requirements(name)
     try:
-        fulfil_line(draft, subject, wanted)
+        fulfil_line(stores, subject, wanted)
     except RefusedError:
         return
 
     after = subject.joined()
     assert sorted(variables_of(after)) == sorted(variables_of(line))
     for site in (None, "3", "7", "0"):
-        as_read = CommandLine.parse(draft.environment.expand(after, site))
+        as_read = CommandLine.parse(stores.environment.expand(after, site))
         assert all(requirement.judge(as_read).met for requirement in wanted)
     # Nothing gets a value that had none, and nobody's site appears.
-    assert [n for n, _ in draft.environment.variables] == [n for n, _ in environment.variables]
-    changed = {f"{site or ''}{variable}" for site, variable, _ in draft.changed_variables}
+    assert [n for n, _ in stores.environment.variables] == [n for n, _ in environment.variables]
+    changed = {f"{site or ''}{variable}" for site, variable, _ in stores.changed_variables}
     assert changed <= {n for n, _ in environment.variables}
 
 
@@ -94,12 +96,12 @@ def test_every_site_meets_the_profile_or_it_is_refused(
 def test_the_value_is_edited_where_it_stands(
     line: str, held: dict[str, str], name: str, changed: dict[str, str]
 ) -> None:
-    draft, subject = make(line, ZiplEnvironment(tuple(held.items())))
+    stores, subject = make(line, ZiplEnvironment(tuple(held.items())))
 
-    fulfil_line(draft, subject, requirements(name))
+    fulfil_line(stores, subject, requirements(name))
 
     assert subject.joined() == line
-    assert {f"{s or ''}{n}": value for s, n, value in draft.changed_variables} == changed
+    assert {f"{s or ''}{n}": value for s, n, value in stores.changed_variables} == changed
 
 
 @pytest.mark.parametrize(
@@ -119,10 +121,10 @@ def test_the_value_is_edited_where_it_stands(
     ],
 )
 def test_a_variable_is_never_replaced_by_a_text(line: str, held: dict[str, str], name: str) -> None:
-    draft, subject = make(line, ZiplEnvironment(tuple(held.items())))
+    stores, subject = make(line, ZiplEnvironment(tuple(held.items())))
 
     with pytest.raises(RefusedError, match="'linux' can't be changed") as info:
-        fulfil_line(draft, subject, requirements(name))
+        fulfil_line(stores, subject, requirements(name))
 
     assert subject.joined() == line
     assert info.value.hint is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secboot.plan.model import FileChange
+from secboot.plan.plan import FileChange
 from secboot.report import matching
 from secboot.report.diff import NO_NEWLINE, unified_diff
 from secboot.report.matching import LineMatcher

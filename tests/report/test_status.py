@@ -83,7 +83,7 @@ Line       {LINE}
 
 swiotlb at least 512 MiB (262144 blocks of 2 KiB)
   1 configured yes       swiotlb=262144 is 262144 blocks = 512 MiB
-  2 inherited  yes       a new kernel is booted by the same sections
+  2 inherited  yes       a new kernel is booted by the sections that are there, through the same names: swiotlb=262144 is 262144 blocks = 512 MiB
   3 installed  yes       swiotlb=262144 is 262144 blocks = 512 MiB
   4 running    yes       swiotlb=262144 is 262144 blocks = 512 MiB
   5 effective  yes       the bounce buffer has 512 MiB

@@ -14,7 +14,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
-from secboot.plan.model import EntryPlan, EntryStatus, Plan
+from secboot.plan.plan import EntryPlan, EntryStatus, Plan
 from secboot.plan.planner import make_plan
 from secboot.profile.profile import Profile
 from secboot.system.root import Root

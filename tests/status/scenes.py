@@ -11,7 +11,6 @@ from pathlib import Path
 
 from secboot.ipl.boot_record import compare
 from secboot.layout.detect import detect_layout
-from secboot.layout.new_kernel import new_kernel
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
 from secboot.running.messages import KernelMessages
@@ -47,10 +46,10 @@ class Scene:
         target.write_text(text.replace(old, new))
         os.utime(target, (_RECORDED + 100, _RECORDED + 100))
 
-    def machine(self) -> Machine:
-        """Read the boot configuration."""
+    def machine(self, *, running: bool = False) -> Machine:
+        """Read the boot configuration, as that of the running system or of a tree."""
         with Root(self.tree) as root:
-            return discover(root, detect_layout(root).sources)
+            return discover(root, detect_layout(root).sources, {} if running else None)
 
     def running(self, messages: KernelMessages) -> RunningSystem:
         """Take the tree for the running system."""
@@ -59,14 +58,12 @@ class Scene:
 
     def status(self, profile: str | None, messages: KernelMessages | None = None) -> Status:
         """Judge all stages; with `messages` as the running system."""
-        machine = self.machine()
+        machine = self.machine(running=messages is not None)
         running = None if messages is None else self.running(messages)
-        line = None if running is None else running.command_line
         with Root(self.tree) as root:
             loaded = None if profile is None else read_profile(profile, root)
             layout = detect_layout(root)
-        inheritance = new_kernel(machine, layout, line)
-        return assess(machine, layout, compare(machine), loaded, inheritance, running)
+        return assess(machine, layout, compare(machine), loaded, running)
 
 
 def log(*lines: str, complete: bool = True) -> KernelMessages:

@@ -1,41 +1,29 @@
-"""The parameter lines of a machine while a plan is being made: what each store holds, and will hold.
+"""The stores of a machine while a plan is made: what each holds, and what it will hold.
 
 A store is one place in one file that holds parameters: a section's ``parameters=``, a BLS entry's
 ``options``, a parmfile, or what a distribution keeps besides (/etc/kernel/cmdline,
-/etc/default/grub). A line is joined from stores, and several lines can share one, so an edit is
-made to a store and read back through the line. What ``${NAME}`` in a line stands for is in the
-zIPL environment, which is edited like a store.
+/etc/default/grub). A parameter line is joined from stores, and several lines can share one, so an
+edit is made to a store and read back through the line. What ``${NAME}`` in a line stands for is in
+the zIPL environment, which is edited like a store.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location, RefusedError
+from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.parmfile import join_parameters
 from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment, variables_of
-from secboot.zipl.entry import Origin
+from secboot.zipl.entry import BootEntry, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from secboot.zipl.entry import BootEntry
-
-
-class Parmfile(Protocol):
-    """A parmfile as it was read; entries can name the same file by different paths."""
-
-    @property
-    def real_path(self) -> str:
-        """Where the file really is, inside the root."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """Its content, newlines and all."""
-        ...
+    from secboot.machine.boot_files import BootFile
+    from secboot.machine.discovery import Machine
 
 
 class StoreKind(StrEnum):
@@ -59,10 +47,10 @@ class Store(NamedTuple):
     section: str = ""
 
 
-class Subject(NamedTuple):
-    """A parameter line that is to meet a profile, for the planner and for messages.
+class ParameterLine(NamedTuple):
+    """A parameter line that is to meet a profile, with its name and place for messages.
 
-    `stores` are joined to it in this order by `joined`, which gives the line as planned so far.
+    `stores` are joined to it in this order by `joined`, which gives the text as planned so far.
     `expands` says that zipl replaces ``${NAME}`` in it.
     """
 
@@ -73,19 +61,21 @@ class Subject(NamedTuple):
     expands: bool = False
 
 
-class Draft:
+class Stores:
     """The texts of all stores, as found and as planned.
 
-    `parmfiles` are found by the paths that entries use. A store that does not exist yet, such as
-    the ``parameters=`` of a section that has none, holds None; so does an unreadable parmfile.
+    A store that does not exist yet, such as the ``parameters=`` of a section that has none, holds
+    None; so does a parmfile that can't be read. Each text is split into parameters once, since
+    most entries have the same one.
     """
 
     def __init__(
         self,
         entries: tuple[BootEntry, ...],
-        parmfiles: Mapping[str, Parmfile],
+        parmfiles: Mapping[str, BootFile],
         environment: ZiplEnvironment = NO_ENVIRONMENT,
     ) -> None:
+        """Take in what the entries are made of; `parmfiles` are by the paths that entries use."""
         self._parmfiles = parmfiles
         self._found: dict[Store, str | None] = {}
         for entry in entries:
@@ -96,7 +86,12 @@ class Draft:
                 self._found[store] = None if file is None else file.text
         self._planned = dict(self._found)
         self._environment_found = environment
+        self._lines: dict[str, CommandLine] = {}
         self.environment = environment
+
+    def __contains__(self, store: Store) -> bool:
+        """Whether the store was taken in."""
+        return store in self._found
 
     def add(self, store: Store, text: str | None) -> None:
         """Take in a store that belongs to no boot entry."""
@@ -114,13 +109,21 @@ class Draft:
         """Return what the store holds now."""
         return self._found[store]
 
-    def set_text(self, store: Store, text: str) -> None:
+    def line(self, text: str | None) -> CommandLine:
+        """Return what the kernel reads in a text; None is an empty one."""
+        text = text or ""
+        known = self._lines.get(text)
+        if known is None:
+            known = self._lines[text] = CommandLine.parse(text)
+        return known
+
+    def set_line(self, store: Store, line: CommandLine) -> None:
         """Plan another text for the store.
 
         Raises RefusedError when that would take away a ``${NAME}``: what it stands for is somebody
         else's decision.
         """
-        lost = Counter(variables_of(self._planned[store] or "")) - Counter(variables_of(text))
+        lost = Counter(variables_of(self._planned[store] or "")) - Counter(variables_of(line.text))
         if lost:
             name = min(lost)
             raise RefusedError(
@@ -129,7 +132,8 @@ class Draft:
                 hint=f"write the parameter without ${{{name}}}, or give {name} a value in"
                 " /etc/ziplenv",
             )
-        self._planned[store] = text
+        self._planned[store] = line.text
+        self._lines[line.text] = line
 
     def set_variable(self, site: str | None, name: str, value: str) -> None:
         """Plan another value for a variable that has one for exactly this site."""
@@ -159,21 +163,24 @@ class Draft:
             if text is not None and text != self._found[store]
         }
 
-    def line_found(self, entry: BootEntry) -> str | None:
+    def entry_found(self, entry: BootEntry) -> str | None:
         """Return the entry's parameter line as zipl would install it now."""
         return self._joined(entry, self._found)
 
-    def line_planned(self, entry: BootEntry) -> str | None:
+    def entry_planned(self, entry: BootEntry) -> str | None:
         """Return the entry's parameter line as zipl would install it after the change."""
         return self._joined(entry, self._planned)
 
-    def subject(self, entry: BootEntry) -> Subject:
-        """Return the entry's line for the planner."""
-        return Subject(
+    def line_of(self, entry: BootEntry) -> ParameterLine:
+        """Return the entry's line, to be brought to a profile.
+
+        Raises RefusedError when its parmfile can't be read: what that holds is not known.
+        """
+        return ParameterLine(
             entry.name,
             entry.location,
             self._stores(entry),
-            lambda: self.line_planned(entry) or "",
+            lambda: self.entry_planned(entry) or "",
             expands=True,
         )
 
@@ -182,6 +189,7 @@ class Draft:
         return join_parameters(None if store is None else texts[store], texts[own_store(entry)])
 
     def _parmfile_store(self, entry: BootEntry) -> Store | None:
+        """Entries can name the same file by different paths."""
         if entry.parmfile is None:
             return None
         path = entry.parmfile.path
@@ -189,10 +197,7 @@ class Draft:
         return Store(StoreKind.PARMFILE, path if file is None else file.real_path)
 
     def _stores(self, entry: BootEntry) -> tuple[Store, ...]:
-        """Return the stores that zipl joins for the entry, in its order: the parmfile comes first.
-
-        A parmfile that could not be read is a refusal: what it holds is not known.
-        """
+        """Return the stores that zipl joins for the entry, in its order: the parmfile comes first."""
         own = own_store(entry)
         store = self._parmfile_store(entry)
         if store is None:
@@ -204,6 +209,11 @@ class Draft:
                 hint="zipl could not read it either; create it, or correct its name",
             )
         return (store, own)
+
+
+def stores_of(machine: Machine) -> Stores:
+    """Return the stores of a machine as they were found."""
+    return Stores(machine.configuration.entries, machine.parmfiles, machine.environment)
 
 
 def own_store(entry: BootEntry) -> Store:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from secboot.errors import Location
-from secboot.lines.draft import Store, StoreKind, Subject
+from secboot.finding import Finding, Severity
+from secboot.lines.changes import Step
 from secboot.lines.fulfil import fulfil_line
-from secboot.plan.model import PlanWarning, Step
+from secboot.lines.stores import ParameterLine, Store, StoreKind
 from secboot.zipl.entry import EntryKind
 
 if TYPE_CHECKING:
-    from secboot.layout.model import Layout
-    from secboot.lines.draft import Draft
+    from secboot.layout.layout import Layout
+    from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
@@ -37,14 +38,14 @@ class Rebuild(NamedTuple):
 
     parmfile: str
     steps: tuple[Step, ...]
-    warnings: tuple[PlanWarning, ...]
+    warnings: tuple[Finding, ...]
 
 
 def plan_rebuild(
     profile: Profile,
     machine: Machine,
     layout: Layout,
-    draft: Draft,
+    stores: Stores,
     sealed: tuple[BootEntry, ...],
     request: ParmfileRequest | None,
 ) -> Rebuild | None:
@@ -57,33 +58,34 @@ def plan_rebuild(
     if not sealed:
         return None
     plain = _plain_entry(machine)
-    base, warnings = _base(draft, sealed[0], plain, request)
+    base, warnings = _base(stores, sealed[0], plain, request)
     path = ANY_PARMFILE if request is None else request.path
     store = Store(StoreKind.PARMFILE, path)
-    draft.add(store, base)
-    subject = Subject(path, Location(path), (store,), lambda: draft.text(store) or "")
-    fulfil_line(draft, subject, profile.requirements)
-    text = draft.text(store) or ""
-    draft.drop(store)
+    stores.add(store, base)
+    line = ParameterLine(path, Location(path), (store,), lambda: stores.text(store) or "")
+    fulfil_line(stores, line, profile.requirements)
+    text = stores.text(store) or ""
+    stores.drop(store)
     steps = tuple(_step(machine, layout, entry, plain, path) for entry in sealed)
     return Rebuild(text if text.endswith("\n") else f"{text}\n", steps, warnings)
 
 
 def _base(
-    draft: Draft, sealed: BootEntry, plain: BootEntry | None, request: ParmfileRequest | None
-) -> tuple[str, tuple[PlanWarning, ...]]:
+    stores: Stores, sealed: BootEntry, plain: BootEntry | None, request: ParmfileRequest | None
+) -> tuple[str, tuple[Finding, ...]]:
     if request is not None and request.text is not None:
         return request.text, ()
     if sealed.parmline:
         return sealed.parmline, ()
     if plain is not None:
-        return draft.line_planned(plain) or "", ()
+        return stores.entry_planned(plain) or "", ()
     message = (
         "nothing on this machine tells the parameters of the image: the parmfile holds those of"
         " the profile only"
     )
-    hint = "; add root= and what else the image needs"
-    return "", (PlanWarning("parmfile-incomplete", message + hint, sealed.location),)
+    hint = "add root= and what else the image needs"
+    warning = Finding("parmfile-incomplete", Severity.WARNING, message, sealed.location, hint)
+    return "", (warning,)
 
 
 def _plain_entry(machine: Machine) -> BootEntry | None:

@@ -15,15 +15,9 @@ from secboot.errors import RefusedError
 
 if TYPE_CHECKING:
     from secboot.errors import Location
-
-
-class Action(StrEnum):
-    """What a plan does to one parameter of one boot entry."""
-
-    ADD = "add"
-    CHANGE = "change"
-    REMOVE = "remove"
-    KEEP = "keep"
+    from secboot.finding import Finding
+    from secboot.lines.changes import Command, ParameterChange, Step, StorePlan
+    from secboot.profile.profile import Profile
 
 
 class EntryStatus(StrEnum):
@@ -38,16 +32,6 @@ class EntryStatus(StrEnum):
     """Written by another program from a store; it follows when that program runs."""
 
 
-class StoreStatus(StrEnum):
-    """What a plan does to a place that holds parameters for more than one boot entry."""
-
-    CHANGE = "change"
-    UNCHANGED = "unchanged"
-    NOT_SELECTED = "not-selected"
-    NONE = "none"
-    """There is nothing to edit; the note says what decides instead."""
-
-
 class ProfileReference(NamedTuple):
     """Which profile a plan was made from; `digest` is the SHA-256 of its text."""
 
@@ -57,16 +41,16 @@ class ProfileReference(NamedTuple):
     role: str
     description: str
 
-
-class ParameterChange(NamedTuple):
-    """What happens to one required parameter; `before` and `after` are its occurrences as written."""
-
-    name: str
-    action: Action
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    wanted: str
-    reason: str
+    @classmethod
+    def of(cls, profile: Profile) -> ProfileReference:
+        """Return which profile this is."""
+        return cls(
+            name=profile.name,
+            path=profile.path,
+            digest=profile.digest,
+            role=profile.role or "",
+            description=profile.description,
+        )
 
 
 class EntryPlan(NamedTuple):
@@ -82,34 +66,6 @@ class EntryPlan(NamedTuple):
     parameters: tuple[ParameterChange, ...]
     line_before: str | None
     line_after: str | None
-
-
-class StorePlan(NamedTuple):
-    """What happens to parameters that are in no boot entry (yet), such as those of later kernels.
-
-    `name` says whose they are; `location` is None where no file holds them. `met` tells whether
-    the profile will be met there after the change; None where that can't be known.
-    """
-
-    name: str
-    location: Location | None
-    status: StoreStatus
-    note: str
-    met: bool | None
-    parameters: tuple[ParameterChange, ...] = ()
-    line_before: str | None = None
-    line_after: str | None = None
-
-
-class Step(NamedTuple):
-    """What somebody else has to do, since secboot does not: lines to be run, or to be written.
-
-    `argv` is the command as a list of words where secboot can run it when it is asked to.
-    """
-
-    title: str
-    lines: tuple[str, ...]
-    argv: tuple[str, ...] = ()
 
 
 class FileChange(NamedTuple):
@@ -139,21 +95,6 @@ class InputFile(NamedTuple):
     digest: str
 
 
-class Command(NamedTuple):
-    """A program that commits the change, and why it must run."""
-
-    argv: tuple[str, ...]
-    reason: str
-
-
-class PlanWarning(NamedTuple):
-    """Something that the reader of a plan should know; `code` is stable."""
-
-    code: str
-    message: str
-    location: Location | None = None
-
-
 class Plan(NamedTuple):
     """What would change, and what the answer was made from."""
 
@@ -164,7 +105,7 @@ class Plan(NamedTuple):
     entries: tuple[EntryPlan, ...]
     files: tuple[FileChange, ...]
     commands: tuple[Command, ...]
-    warnings: tuple[PlanWarning, ...]
+    warnings: tuple[Finding, ...]
     inputs: tuple[InputFile, ...]
     stores: tuple[StorePlan, ...] = ()
     steps: tuple[Step, ...] = ()

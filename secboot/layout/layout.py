@@ -1,0 +1,195 @@
+"""What every way to configure the boot has: the one interface behind which distributions differ."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from secboot.errors import Location, RefusedError
+from secboot.lines.changes import Command, StorePlan, StoreStatus
+from secboot.machine.discovery import NO_OTHERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from secboot.finding import Finding
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.lines.changes import Step
+    from secboot.lines.stores import Stores
+    from secboot.machine.discovery import Machine
+    from secboot.profile.profile import Profile
+    from secboot.zipl.entry import BootEntry
+
+ZIPL = Command(("zipl",), "the boot record holds the old parameter lines until zipl has run")
+LATER_KERNELS = "Kernels installed later"
+
+
+class Source(StrEnum):
+    """Where the line of a kernel that is installed later comes from."""
+
+    FILE = "file"
+    RUNNING = "running line"
+    SECTIONS = "same sections"
+    DEFAULT = "default entry"
+    UNKNOWN = "unknown"
+
+
+class NewKernel(NamedTuple):
+    """What a kernel gets that is installed tomorrow, and in words from where.
+
+    `line` is None where it is not known. `obstacle` says why such a kernel gets nothing that it
+    could start with, whatever the line says. `remedy` is what to do about a line that is missing
+    something, None where it is to apply the profile.
+    """
+
+    source: Source
+    description: str
+    line: str | None = None
+    location: Location | None = None
+    obstacle: str | None = None
+    remedy: str | None = None
+
+
+class Layout:
+    """How boot parameters are managed on one kind of system.
+
+    `sources` are the files to be read besides those that zipl looks for. `commit` are the programs
+    that make the next IPL use the files, in order. `seen` are the marks that told the layout.
+    """
+
+    name: str
+    description: str
+    sources = NO_OTHERS
+    commit: tuple[Command, ...] = (ZIPL,)
+    not_edited: str | None = None
+    """Why the boot entries are not edited, where another program has to be told what to do."""
+    refusal: str | None = None
+    """Why nothing may be changed, since it is not known whose boot files these are."""
+    hint: str | None = None
+
+    def __init__(self, seen: tuple[str, ...] = ()) -> None:
+        self.seen = seen
+
+    def require_editable(self) -> None:
+        """Raise RefusedError when it is not known whose boot files these are."""
+        if self.refusal is not None:
+            raise RefusedError(self.refusal, hint=self.hint)
+
+    def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
+        """Tell what a kernel that is installed tomorrow gets, with the texts as planned."""
+        raise NotImplementedError
+
+    def plan_stores(
+        self, profile: Profile, machine: Machine, stores: Stores
+    ) -> tuple[StorePlan, ...]:
+        """Bring what is no boot entry to the profile; to be called when the entries are settled."""
+        return (later_kernels(profile, self.new_kernel(machine, stores), stores),)
+
+    def entry_note(self, entry: BootEntry) -> str:
+        """Say of a generated entry what it is and where it comes from."""
+        raise NotImplementedError
+
+    def needs_commit(self, path: str) -> bool:
+        """Whether a change of this file counts only when the layout's programs have run."""
+        del path
+        return True
+
+    def due(
+        self, profile: Profile, machine: Machine, record: BootRecord, changed: tuple[str, ...]
+    ) -> tuple[Command, ...]:
+        """Return the programs that have to run: after a change of files, or since output is stale.
+
+        The boot record that the next IPL reads is written by zipl alone (zipl(8)); it is stale
+        when it is not what zipl would write now, or where that can't be told, when a file that
+        zipl reads is younger (`secboot.ipl.boot_record`).
+        """
+        del profile, machine
+        if any(map(self.needs_commit, changed)):
+            return self.commit
+        if record.stale is None:
+            return ()
+        return tuple(Command(command.argv, record.stale) for command in self.commit)
+
+    def steps(self, profile: Profile, machine: Machine) -> tuple[Step, ...]:
+        """Return what another program has to be told, where secboot edits nothing."""
+        del profile, machine
+        return ()
+
+    def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:
+        """Return what should be known of this layout's own files."""
+        del profile, machine
+        return ()
+
+
+class Tree(Protocol):
+    """What a layout may ask of the tree that it is to recognise."""
+
+    @property
+    def has_bls(self) -> bool:
+        """Whether there are BLS entries."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether there is anything under the path."""
+        ...
+
+    def is_like(self, *names: str) -> str | None:
+        """Which of the names os-release gives as ``ID``, or lists as ``ID_LIKE``; else None."""
+        ...
+
+    @property
+    def major_version(self) -> int | None:
+        """The number that ``VERSION_ID`` of os-release begins with."""
+        ...
+
+
+class Recognition(NamedTuple):
+    """How a layout is told from a tree.
+
+    `evidence` are its marks, as a person would check them; none, no layout. `make` gives the
+    layout as this tree has it. `made_of` are layouts whose marks are expected beside these.
+    """
+
+    name: str
+    evidence: Callable[[Tree], tuple[str, ...]]
+    make: Callable[[Tree, tuple[str, ...]], Layout]
+    made_of: tuple[str, ...] = ()
+
+
+def marks(tree: Tree, *paths: str) -> tuple[str, ...]:
+    """Those of the paths that exist."""
+    return tuple(path for path in paths if tree.exists(path))
+
+
+def later_kernels(profile: Profile, new: NewKernel, stores: Stores) -> StorePlan:
+    """Tell whether a new kernel will meet the profile, where no file is edited for it."""
+    if new.obstacle is not None:
+        return StorePlan(LATER_KERNELS, new.location, StoreStatus.NONE, new.obstacle, met=False)
+    if new.line is None:
+        return StorePlan(LATER_KERNELS, None, StoreStatus.NONE, new.description, None)
+    judgements = [requirement.judge(stores.line(new.line)) for requirement in profile.requirements]
+    failed = [judgement for judgement in judgements if not judgement.met]
+    note = new.description
+    if failed:
+        note += f"; that does not meet the profile: {failed[0].reason}"
+    line = new.line
+    return StorePlan(
+        LATER_KERNELS, new.location, StoreStatus.NONE, note, not failed, (), line, line
+    )
+
+
+class UnclearLayout(Layout):
+    """A tree of which it is not known, or not sure, how it configures the boot."""
+
+    def __init__(
+        self, name: str, description: str, seen: tuple[str, ...], refusal: str, hint: str
+    ) -> None:
+        super().__init__(seen)
+        self.name, self.description = name, description
+        self.refusal, self.hint = refusal, hint
+
+    def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
+        """It is not known."""
+        del machine, stores
+        what = "it is not known how this distribution configures a new kernel"
+        return NewKernel(Source.UNKNOWN, what)

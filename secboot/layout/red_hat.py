@@ -1,0 +1,135 @@
+"""RHEL 8 to 10, Fedora and their kin: BLS entries, and /etc/kernel/cmdline for new kernels.
+
+The entry of a new kernel is written by s390utils' 20-zipl-kernel.install: with the words of
+/etc/kernel/cmdline, or if there are none, with those of /proc/cmdline but ``initrd=`` (newer
+releases leave out ``BOOT_IMAGE=``, too). 91-zipl.install then runs zipl.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location
+from secboot.finding import Finding, Severity
+from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
+from secboot.layout.layout import (
+    LATER_KERNELS,
+    Layout,
+    NewKernel,
+    Recognition,
+    Source,
+    later_kernels,
+    marks,
+)
+from secboot.layout.zipl_conf import DEBIAN
+from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
+from secboot.lines.fulfil import ASSUMED_LIMIT, LengthLimit, fulfil_line, require_length
+from secboot.lines.stores import ParameterLine, Store, StoreKind
+from secboot.machine.discovery import BLS_DIRECTORY, Sources
+
+if TYPE_CHECKING:
+    from secboot.layout.layout import Tree
+    from secboot.lines.stores import Stores
+    from secboot.machine.discovery import Machine
+    from secboot.profile.profile import Profile
+
+KERNEL_CMDLINE = "/etc/kernel/cmdline"
+PLUGIN = "/usr/lib/kernel/install.d/20-zipl-kernel.install"
+_STORE = Store(StoreKind.KERNEL_CMDLINE, KERNEL_CMDLINE)
+_NOT_INHERITED = frozenset({"initrd", "BOOT_IMAGE"})
+"""What 20-zipl-kernel.install leaves out of the running line."""
+_COMMENTS = (
+    f"{KERNEL_CMDLINE} has nothing but comments, which no program that reads it knows: their words"
+    " become the parameters of a new kernel, which then has no root file system"
+)
+
+
+def evidence(tree: Tree) -> tuple[str, ...]:
+    """BLS entries, or the program that writes them.
+
+    Entries alone don't tell on Debian: zipl reads them there too, but somebody wrote them by
+    hand, and a new kernel still takes its parameters from the sections of zipl.conf.
+    """
+    by_hand = bool(DEBIAN.evidence(tree))
+    entries = (f"{BLS_DIRECTORY}/*.conf",) if tree.has_bls and not by_hand else ()
+    return entries + marks(tree, PLUGIN)
+
+
+class RedHat(Layout):
+    """Entries and /etc/kernel/cmdline are edited, zipl commits the entries."""
+
+    name = "bls"
+    description = "BLS entries and zipl.conf"
+    sources = Sources(reads={KERNEL_CMDLINE: KernelInstallCmdline.parse})
+
+    def needs_commit(self, path: str) -> bool:
+        """What only the installation of a later kernel reads needs no program to run."""
+        return path != KERNEL_CMDLINE
+
+    def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
+        """The file, or without words in it the line of whatever system installs the kernel."""
+        document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
+        if document is None or not document.render().split():
+            return _running_line(machine, stores, "missing" if document is None else "empty")
+        location = Location(KERNEL_CMDLINE, document.line)
+        description = f"a new kernel takes {KERNEL_CMDLINE}"
+        if not document.words:
+            return NewKernel(
+                Source.FILE, description, location=Location(KERNEL_CMDLINE), obstacle=_COMMENTS
+            )
+        words = stores.text(_STORE) if _STORE in stores else document.words
+        return NewKernel(Source.FILE, description, words, location)
+
+    def plan_stores(
+        self, profile: Profile, machine: Machine, stores: Stores
+    ) -> tuple[StorePlan, ...]:
+        """Bring the words of the file to the profile, unless that is for other entries."""
+        new = self.new_kernel(machine, stores)
+        if new.source is not Source.FILE or new.line is None or new.location is None:
+            return (later_kernels(profile, new, stores),)
+        before = stores.line(new.line)
+        if profile.entries.include:
+            note = "the profile names its boot entries, and a new kernel's is none of them"
+            status, met = StoreStatus.NOT_SELECTED, meets(profile, before)
+            text = new.line
+            return (StorePlan(LATER_KERNELS, new.location, status, note, met, (), text, text),)
+        stores.add(_STORE, new.line)
+        line = ParameterLine(
+            LATER_KERNELS, new.location, (_STORE,), lambda: stores.text(_STORE) or ""
+        )
+        fulfil_line(stores, line, profile.requirements)
+        after = stores.line(line.joined())
+        if after.text != before.text:
+            limit = LengthLimit(ASSUMED_LIMIT, 0)
+            require_length(LATER_KERNELS, new.location, limit, " ".join(after.text.split()))
+        return (edited_store(profile, LATER_KERNELS, new.location, before, after),)
+
+    def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:
+        """What is wrong with /etc/kernel/cmdline, whether or not it has to change."""
+        del profile
+        document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
+        return (
+            ()
+            if document is None
+            else tuple(
+                Finding(p.code, Severity.WARNING, p.message, p.location(KERNEL_CMDLINE))
+                for p in document.problems
+            )
+        )
+
+
+def _running_line(machine: Machine, stores: Stores, what: str) -> NewKernel:
+    description = (
+        f"{KERNEL_CMDLINE} is {what}: a new kernel takes over the line of the system that installs"
+        " it (/proc/cmdline)"
+    )
+    if machine.running_line is None:
+        description += ", which in an image build is the build host's"
+        return NewKernel(Source.UNKNOWN, description)
+    line = stores.line(machine.running_line)
+    kept = line.remove(*(each for each in line.parameters if each.name in _NOT_INHERITED))
+    remedy = f"reboot into the corrected entry, or write {KERNEL_CMDLINE}"
+    return NewKernel(Source.RUNNING, description, kept.text, remedy=remedy)
+
+
+RECOGNITION = Recognition(RedHat.name, evidence, lambda _, seen: RedHat(seen))

@@ -1,0 +1,121 @@
+"""What happens to each boot entry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from secboot.errors import Location
+from secboot.lines.changes import ParameterChange, parameter_changes, wanted_line
+from secboot.lines.fulfil import sites_of
+from secboot.plan.plan import EntryPlan, EntryStatus
+from secboot.zipl.entry import EntryKind
+
+if TYPE_CHECKING:
+    from secboot.lines.stores import Stores
+    from secboot.machine.discovery import Machine
+    from secboot.profile.profile import Profile
+    from secboot.zipl.entry import BootEntry
+
+
+class LeftAlone(NamedTuple):
+    """Why a profile has nothing to ask of a boot entry."""
+
+    status: EntryStatus
+    note: str
+
+
+def reason_to_leave(profile: Profile, machine: Machine, entry: BootEntry) -> LeftAlone | None:
+    """Return why a profile has nothing to ask of this entry, or None if it has."""
+    if entry.kind is not EntryKind.IPL:
+        return LeftAlone(
+            EntryStatus.NOT_LINUX, "not a Linux system to be IPLed from disk; left alone"
+        )
+    if entry.kdump:
+        return LeftAlone(EntryStatus.NOT_LINUX, "a kdump section; left alone")
+    why_not = profile.entries.why_not(
+        entry.name, is_default=entry.is_default, is_rescue=entry.is_rescue
+    )
+    if why_not is not None:
+        return LeftAlone(EntryStatus.NOT_SELECTED, why_not)
+    if machine.is_sealed(entry):
+        return LeftAlone(
+            EntryStatus.SEALED,
+            f"{entry.image.path if entry.image else 'its image'} is an IBM Secure Execution"
+            " image: its parameter line is sealed inside and"
+            f" {_decoration(entry)} ignored at boot; rebuild it with pvimg create --parmfile",
+        )
+    return None
+
+
+def edited_entry(
+    profile: Profile, stores: Stores, entry: BootEntry, left: LeftAlone | None, note: str = ""
+) -> EntryPlan:
+    """Return what the stores makes of an entry that secboot edits, or leaves alone."""
+    before, after = stores.entry_found(entry), stores.entry_planned(entry)
+    if left is not None:
+        return _plan(entry, left.status, left.note, (), before, after)
+    old = stores.line(stores.expanded_found(before or ""))
+    new = stores.line(stores.environment.expand(after or ""))
+    changes = parameter_changes(profile.requirements, old, new)
+    status = EntryStatus.UNCHANGED
+    if before != after or _expands_anew(stores, entry, before, after):
+        status = EntryStatus.CHANGE
+        note = note or _variables_note(stores, entry)
+    return _plan(entry, status, note, changes, before, after)
+
+
+def generated_entry(
+    profile: Profile, stores: Stores, entry: BootEntry, left: LeftAlone | None, note: str
+) -> EntryPlan:
+    """Return what is asked of an entry that another program writes, and how it is to become."""
+    if left is not None:
+        return _plan(entry, left.status, left.note, (), entry.parmline, entry.parmline)
+    before = stores.line(entry.parmline)
+    changes = parameter_changes(profile.requirements, before, wanted_line(profile, before))
+    return _plan(entry, EntryStatus.GENERATED, note, changes, entry.parmline, None)
+
+
+def _plan(
+    entry: BootEntry,
+    status: EntryStatus,
+    note: str,
+    changes: tuple[ParameterChange, ...],
+    before: str | None,
+    after: str | None,
+) -> EntryPlan:
+    return EntryPlan(
+        name=entry.name,
+        location=Location(entry.path, entry.line),
+        kind=entry.kind.value,
+        status=status,
+        note=note,
+        is_default=entry.is_default,
+        is_rescue=entry.is_rescue,
+        parameters=changes,
+        line_before=before,
+        line_after=after,
+    )
+
+
+def _decoration(entry: BootEntry) -> str:
+    if entry.bls is not None and entry.parameters is not None:
+        return "the 'options' line here is decoration, which is"
+    return "this text is" if entry.parmline is not None else "what would stand here is"
+
+
+def _expands_anew(stores: Stores, entry: BootEntry, before: str | None, after: str | None) -> bool:
+    sites = sites_of(stores, stores.line_of(entry))
+    return any(
+        stores.expanded_found(before or "", site) != stores.environment.expand(after or "", site)
+        for site in sites
+    )
+
+
+def _variables_note(stores: Stores, entry: BootEntry) -> str:
+    line = stores.entry_planned(entry) or ""
+    texts = [
+        f"{name}={value}" + ("" if site is None else f" (site {site})")
+        for site, name, value in stores.changed_variables
+        if f"${{{name}}}" in line
+    ]
+    return f"through /etc/ziplenv: {', '.join(texts)}" if texts else ""
