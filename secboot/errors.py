@@ -7,7 +7,9 @@ turns it into one message and an exit code; anything else is a bug in secboot.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
+
+from secboot.named_tuple import NamedTuple
 
 
 class ExitCode(IntEnum):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from secboot.errors import Location, ParseError
+from secboot.named_tuple import NamedTuple
 
 
 class Severity(StrEnum):

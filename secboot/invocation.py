@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from secboot.named_tuple import NamedTuple
 
 _NOT_TAKEN = {
     "check": {"--state-dir"},

@@ -24,7 +24,7 @@ print(*sorted(set(sys.modules) - before), file=sys.stderr)
 sys.exit(status)
 """
 TYPER = {"annotated_doc", "shellingham", "typer"}
-COMMAND_LINE = {"cli", "errors", "visible"}
+COMMAND_LINE = {"cli", "errors", "named_tuple", "visible"}
 READING = {
     *("checkpoint", "formats", "ipl", "kernel", "layout", "lines", "machine", "plan", "profile"),
     *("finding", "invocation", "progress", "report", "system", "zipl"),

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "secboot"
 
 LAYERS = (
-    ("errors", "finding", "invocation", "visible", "progress", "codec", "__init__"),
+    ("errors", "finding", "invocation", "named_tuple", "visible", "progress", "codec", "__init__"),
     ("system",),
     ("formats",),
     ("running",),

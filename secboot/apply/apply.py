@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot import __version__
 from secboot.apply.change import Order, change_files
@@ -17,6 +17,7 @@ from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError
 from secboot.invocation import PLAIN, Invocation
 from secboot.machine.discovery import discover
+from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus, digest
 from secboot.progress import UNWATCHED, Phase
 

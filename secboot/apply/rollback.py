@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot import __version__
 from secboot.apply.change import Order, change_files
@@ -12,6 +12,7 @@ from secboot.checkpoint.reversal import latest_to_reverse, reversal
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError, SecbootError
+from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
 
 if TYPE_CHECKING:

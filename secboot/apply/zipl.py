@@ -8,9 +8,10 @@ Where a layout has programs that generate zipl's input and then call it, these a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
+from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.programs import find_program
 from secboot.visible import visible

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from io import BytesIO
 from tarfile import BLOCKSIZE, GNU_FORMAT, TarError, TarFile, TarInfo
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -15,10 +15,11 @@ import json
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.journal import now
 from secboot.errors import RefusedError
+from secboot.named_tuple import NamedTuple
 from secboot.system.durable import OpenDirectory, temporary_name
 from secboot.system.file_errors import ChangedError, FileError, file_error
 from secboot.visible import visible

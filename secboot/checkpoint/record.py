@@ -10,9 +10,10 @@ import json
 import os
 from base64 import b64decode, b64encode
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from secboot.errors import RefusedError
+from secboot.named_tuple import NamedTuple
 from secboot.system.attributes import FileAttributes
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ are the ones that zipl accepted. Recovery may itself be cut short anywhere, and 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.place import Places
@@ -20,6 +20,7 @@ from secboot.checkpoint.rolling_back import (
     stuck,
 )
 from secboot.checkpoint.undo import Conflict, UndoReport
+from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.checkpoint.journal import Journal, State
 from secboot.checkpoint.store import BEFORE
 from secboot.checkpoint.undo import Conflict, UndoReport, undo_files
 from secboot.errors import SecbootError, StuckError
+from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 
 if TYPE_CHECKING:

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.archive import ARCHIVE_LIMIT, Member, pack, unpack
 from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journal, state_of
 from secboot.checkpoint.record import DamagedCheckpointError, Record
 from secboot.checkpoint.state_directory import CHECKPOINTS
 from secboot.errors import Location, RefusedError
+from secboot.named_tuple import NamedTuple
 from secboot.system.durable import OpenDirectory, digest_of
 from secboot.system.file_errors import FileError, NotFoundError
 from secboot.visible import visible

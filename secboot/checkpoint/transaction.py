@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.interrupts import InterruptError
 from secboot.checkpoint.journal import State
@@ -25,6 +25,7 @@ from secboot.checkpoint.record import Audit, FileVersion, Record, SavedFile
 from secboot.checkpoint.rolling_back import Change, RollbackReport, discard, roll_back
 from secboot.checkpoint.store import Checkpoint, Saved
 from secboot.errors import RefusedError, RolledBackError, SecbootError
+from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
 from secboot.system.attributes import FileAttributes
 from secboot.system.durable import FileContent, digest_of, temporary_name

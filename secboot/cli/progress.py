@@ -16,8 +16,9 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase, Progress
 
 if TYPE_CHECKING:

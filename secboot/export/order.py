@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
 from secboot.export.demand import Demand, demand_of
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.named_tuple import NamedTuple
 from secboot.profile.entries import EntryScope
 from secboot.visible import visible
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.bls_scan import BlsField, BlsKey, BlsScan, meaning_of, scan_entry
 from secboot.formats.text import require_one_line, split_lines
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.formats.problem import SyntaxProblem

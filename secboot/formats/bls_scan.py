@@ -15,9 +15,9 @@ from bisect import bisect_right
 from enum import StrEnum
 from functools import lru_cache
 from sys import intern
-from typing import NamedTuple
 
 from secboot.formats.problem import SyntaxProblem
+from secboot.named_tuple import NamedTuple
 
 
 class BlsKey(StrEnum):

@@ -10,7 +10,7 @@ zipl/src/boot.c) it is known which part is the parameter line.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import ParseError
 from secboot.formats.bootmap_layout import (
@@ -25,6 +25,7 @@ from secboot.formats.bootmap_layout import (
 from secboot.formats.bootmap_tables import MAGIC, BlockReader, ComponentType
 from secboot.formats.disk_pointer import BLOCK_SIZES, POINTER_SIZE, DiskPointer, PointerForm
 from secboot.formats.zipl_environment import ZiplEnvironment
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,10 @@ accounted for, each with one address, is also what tells a damaged bootmap from 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.formats.disk_pointer import Address, successors
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

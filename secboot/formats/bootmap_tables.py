@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
 
 from secboot.formats.disk_pointer import POINTER_SIZE, DiskPointer, PointerForm, read_pointer
+from secboot.named_tuple import NamedTuple
 
 MAGIC = b"zIPL"
 HEADER = b"zSeries bootmap file\ncreated by zIPL\n"

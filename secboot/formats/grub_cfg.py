@@ -6,7 +6,8 @@ grub2-mkconfig writes each as a line ``linux PATH PARAMETER...`` inside a menu e
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from secboot.named_tuple import NamedTuple
 
 _LINUX = re.compile(r"^[ \t]*linux(?:efi|16)?[ \t]+(\S+)(?:[ \t]+([^\n]*))?$")
 

@@ -11,10 +11,10 @@ Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from secboot.errors import Location, ParseError, RefusedError
 from secboot.formats.text import require_one_line, split_lines
+from secboot.named_tuple import NamedTuple
 
 _STRICT = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\$`\n]*)"[ \t]*(?:#[^\n]*)?\n?')
 _ANY = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?=")

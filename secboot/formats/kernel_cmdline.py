@@ -24,9 +24,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from secboot.errors import ParseError, RefusedError
+from secboot.named_tuple import NamedTuple
 
 BLANKS = " \t\n\v\f\r"
 """What separates words: the kernel's ``isspace()`` below 0x80 (``lib/ctype.c``)."""

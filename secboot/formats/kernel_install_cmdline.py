@@ -10,12 +10,13 @@ Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.problem import SyntaxProblem
 from secboot.formats.text import split_lines
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

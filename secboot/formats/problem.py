@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from secboot.errors import Location, ParseError
+from secboot.named_tuple import NamedTuple
 
 
 class SyntaxProblem(NamedTuple):

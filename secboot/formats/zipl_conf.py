@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.text import split_lines
@@ -24,6 +24,7 @@ from secboot.formats.zipl_line import (
     parse_line,
     value_text,
 )
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

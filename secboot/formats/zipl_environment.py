@@ -8,7 +8,8 @@ zipl/src/envblk.c; handle_environment and process_parm_line in zipl/boot/stage3.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from secboot.named_tuple import NamedTuple
 
 SIGNATURE = b"# zIPL Environment Block\n"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import NamedTuple
 
 from secboot.errors import RefusedError
 from secboot.formats.problem import SyntaxProblem
 from secboot.formats.text import require_one_line
+from secboot.named_tuple import NamedTuple
 
 
 class LineKind(StrEnum):

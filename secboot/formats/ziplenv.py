@@ -11,12 +11,13 @@ Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.problem import SyntaxProblem
 from secboot.formats.text import require_one_line, split_lines
 from secboot.formats.zipl_environment import ZiplEnvironment
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_environment import variables_of
 from secboot.formats.ziplenv import PATH as ZIPLENV
+from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 from secboot.zipl.entry import EntryKind
 

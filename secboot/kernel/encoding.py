@@ -7,9 +7,10 @@ turns every parameter into rubbish. A NUL byte ends the line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine

@@ -10,7 +10,9 @@ for a Secure Execution guest only (``pv_init()``, ``arch/s390/mm/init.c``).
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine, Parameter

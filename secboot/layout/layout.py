@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from secboot.errors import Location, RefusedError
 from secboot.lines.changes import Command, StorePlan, StoreStatus
 from secboot.machine.discovery import NO_OTHERS
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,10 @@ What they have in common is a rule; in what they differ is a row.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.layout.layout import Layout, NewKernel, Recognition, Source, marks
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.layout.layout import Tree

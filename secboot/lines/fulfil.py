@@ -5,12 +5,13 @@ Requirements can hide in the zIPL environment: ``swiotlb=${SW}`` with SW in /etc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.text import byte_length
 from secboot.formats.zipl_environment import variables_of
 from secboot.kernel.encoding import require_editable
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.parmfile import join_parameters
 from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment, variables_of
+from secboot.named_tuple import NamedTuple
 from secboot.zipl.entry import BootEntry, Origin
 
 if TYPE_CHECKING:

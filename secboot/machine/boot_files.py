@@ -7,9 +7,10 @@ text that was read, because a plan is only valid for exactly these.
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.machine.kernel_image import ImageFacts, read_image_facts
+from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 from secboot.system.root import FileKind as RootKind
 from secboot.zipl.files import FileFacts, FileKind

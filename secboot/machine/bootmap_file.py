@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
+from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import AccessError, FileError
 
 if TYPE_CHECKING:

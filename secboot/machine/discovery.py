@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment
@@ -13,6 +13,7 @@ from secboot.formats.ziplenv import ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.bootmap_file import BootmapFile, read_bootmap_file
 from secboot.machine.zipl_program import installed_version
+from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.file_errors import AccessError, FileError
 from secboot.system.root import FileKind

@@ -6,8 +6,9 @@ IBM Secure Execution image that genprotimg and pvimg write (s390-tools, rust/pv/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from secboot.named_tuple import NamedTuple
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT
 
 if TYPE_CHECKING:

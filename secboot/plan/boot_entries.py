@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.lines.changes import ParameterChange, parameter_changes, wanted_line
 from secboot.lines.fulfil import sites_of
+from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryPlan, EntryStatus
 from secboot.zipl.entry import EntryKind
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.errors import Location

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.finding import Finding, Severity
 from secboot.lines.changes import Step
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind
+from secboot.named_tuple import NamedTuple
 from secboot.zipl.entry import EntryKind
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+
+from secboot.named_tuple import NamedTuple
 
 
 class EntryScope(StrEnum):

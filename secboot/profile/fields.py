@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
+from secboot.named_tuple import NamedTuple
 from secboot.profile.entries import EntryScope
 from secboot.profile.profile import Role
 from secboot.profile.wish import Operator

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.kernel.encoding import require_editable, unreadable
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.errors import Location

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from secboot.errors import UsageError
+from secboot.named_tuple import NamedTuple
 from secboot.profile.fields import PROFILE_NAME_PATTERN
 from secboot.profile.mapping import closest
 from secboot.profile.shipped import SHIPPED, shipped_path, shipped_text

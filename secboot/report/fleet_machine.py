@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from secboot.errors import ParseError
+from secboot.named_tuple import NamedTuple
 from secboot.report.status_json import SCHEMA as STATUS
 from secboot.report.verify import SCHEMA as VERIFY
 from secboot.status.checks import NOTICES_THAT_FAIL, OF_THE_MACHINE, Outcome

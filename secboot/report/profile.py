@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from secboot.named_tuple import NamedTuple
 from secboot.report.location import location_document
 from secboot.visible import visible
 

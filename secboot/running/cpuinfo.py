@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from secboot.named_tuple import NamedTuple
 
 ULTRAVISOR_CALL = 158
 """The facility that a Secure Execution host needs; a guest in Secure Execution mode has it too."""

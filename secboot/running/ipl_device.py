@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 from secboot.system.system_files import list_or_none, text_or_none
 

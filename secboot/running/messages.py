@@ -6,7 +6,9 @@ The prefix of a message can carry an id: ``prot_virt.f9efb6:`` on Ubuntu and SUS
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

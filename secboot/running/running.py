@@ -6,8 +6,9 @@ the caller knows whether the root is the running system; another tree's /proc is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from secboot.named_tuple import NamedTuple
 from secboot.running.cpuinfo import CpuInfo
 from secboot.running.ipl_device import IplSource, disk_devices, read_ipl, read_reipl
 from secboot.running.release import KernelRelease

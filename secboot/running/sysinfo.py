@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import NamedTuple
+
+from secboot.named_tuple import NamedTuple
 
 _LEVEL = re.compile(r"^VM(\d\d) Control Program:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)

@@ -6,8 +6,9 @@ missing `prot_virt_host` does not mean 0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from secboot.named_tuple import NamedTuple
 from secboot.system.system_files import list_or_none, text_or_none
 from secboot.visible import visible
 

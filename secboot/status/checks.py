@@ -7,8 +7,9 @@ after ``machine.``, for the rest. A check of one boot entry names it as its subj
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from secboot.named_tuple import NamedTuple
 from secboot.status.model import Advice, Result, Stage, Status, Verdict
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ replace all when it begins with ``=``.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import BLANKS
 from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,9 @@ import errno
 import os
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,8 +19,9 @@ import hashlib
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from secboot.named_tuple import NamedTuple
 from secboot.system.attributes import (
     AttributeRefusedError,
     FileAttributes,

@@ -11,8 +11,9 @@ import errno
 import os
 import stat
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
+from secboot.named_tuple import NamedTuple
 from secboot.system.confined import Resolver, WalkResolver, resolver_for
 from secboot.system.durable import (
     FILE_LIMIT,

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from secboot.errors import RefusedError
+from secboot.named_tuple import NamedTuple
 from secboot.system.programs import SEARCH_PATH
 from secboot.visible import visible
 

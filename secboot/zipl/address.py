@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from secboot.named_tuple import NamedTuple
 from secboot.zipl.entry import EntryKind
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT
 

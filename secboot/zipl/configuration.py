@@ -7,12 +7,13 @@ would look at devices or at its own rights, this does not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
+from secboot.named_tuple import NamedTuple
 from secboot.zipl.advice import (
     advise_on_default,
     advise_on_entries,

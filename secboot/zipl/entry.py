@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.formats.parmfile import join_parameters
 from secboot.formats.text import byte_length
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
+from secboot.named_tuple import NamedTuple
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileLookup
 from secboot.zipl.keywords import SectionType, section_type
 from secboot.zipl.scanf import leading_int, split_address

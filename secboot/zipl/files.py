@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from secboot.named_tuple import NamedTuple
 
 LEGACY_PARAMETER_LIMIT = 896
 """Longest parameter line, in bytes, for a kernel that does not say (zipl.h)."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
+from secboot.named_tuple import NamedTuple
 from secboot.zipl.address import check_addresses
 from secboot.zipl.entry import BootEntry, Component, EntryKind, component
 from secboot.zipl.files import FileKind, FileLookup

@@ -9,11 +9,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from enum import StrEnum
 from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.formats.bls_scan import BlsKey
 from secboot.formats.zipl_line import ConfLine, Keyword, LineKind
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

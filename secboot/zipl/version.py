@@ -7,7 +7,8 @@ features earlier, as patches. The comparison with real binaries covers 2.16 and 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from secboot.named_tuple import NamedTuple
 
 _PATTERN = re.compile(r"\bversion\s+(\d+)\.(\d+)(?:\.(\d+))?")
 

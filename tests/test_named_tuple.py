@@ -1,0 +1,68 @@
+"""The form of all plain data does what `typing.NamedTuple` does."""
+
+from __future__ import annotations
+
+import pickle
+import typing
+from pathlib import Path
+
+import pytest
+
+from secboot.named_tuple import NamedTuple
+
+
+class Ours(NamedTuple):
+    """A size."""
+
+    number: int
+    unit: str = "MiB"
+    of: typing.Any = None
+
+    @property
+    def text(self) -> str:
+        return f"{self.number} {self.unit}"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Theirs(typing.NamedTuple):
+    """A size."""
+
+    number: int
+    unit: str = "MiB"
+    of: typing.Any = None
+
+
+def test_it_is_the_same_for_its_users() -> None:
+    ours, theirs = Ours(4), Theirs(4)
+
+    assert (ours._fields, ours._field_defaults) == (theirs._fields, theirs._field_defaults)
+    assert tuple(ours) == tuple(theirs)
+    assert ours._replace(unit="GiB") == (4, "GiB", None)
+    assert repr(ours) == "Ours(number=4, unit='MiB', of=None)"
+    assert (Ours.__doc__, Ours.__qualname__, Ours.__module__) == ("A size.", "Ours", __name__)
+    assert typing.get_type_hints(Ours) == typing.get_type_hints(Theirs)
+    assert not hasattr(ours, "__dict__")
+    assert pickle.loads(pickle.dumps(ours)) == ours  # noqa: S301 - our own bytes
+
+
+def test_it_has_methods_of_its_own() -> None:
+    assert f"{Ours(512)}" == Ours(512).text == "512 MiB"
+
+
+def test_a_field_without_a_value_is_missed() -> None:
+    with pytest.raises(TypeError, match="number"):
+        Ours()  # type: ignore[call-arg]
+
+
+def test_all_of_secboot_uses_it() -> None:
+    sources = (Path(__file__).parent.parent / "secboot").rglob("*.py")
+    slow = [
+        path.name
+        for path in sources
+        for line in path.read_text().splitlines()
+        if line.startswith("from typing import") and "NamedTuple" in line
+    ]
+
+    assert slow == []
