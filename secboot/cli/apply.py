@@ -63,11 +63,10 @@ def apply(
     from secboot.apply.apply import apply_plan
     from secboot.apply.deployment import run_deployment_command
     from secboot.cli import plan as planning
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report, print_text
     from secboot.cli.site import Site
     from secboot.report.outcome import apply_document, apply_text
 
-    text = output is options.Format.TEXT
     saved = _load_plan(Path(profile)) if profile.endswith(PLAN_SUFFIXES) else None
     site = Site(
         root,
@@ -76,7 +75,7 @@ def apply(
         state_dir=state_dir,
         zipl=zipl,
         zipl_timeout=zipl_timeout,
-        watched=text,
+        watched=output is options.Format.TEXT,
     )
     if dry_run:
         with site:
@@ -85,7 +84,7 @@ def apply(
         return 0
 
     def shown(plan: Plan) -> None:
-        if text:
+        if output is options.Format.TEXT:
             with site.progress.hidden():
                 planning.print_plan(plan, output, diffs=bool(diff))
 
@@ -96,12 +95,13 @@ def apply(
         result = deployed or apply_plan(target, make, saved, shown)
     if parmfile is not None:
         planning.save_parmfile(result.plan, parmfile)
-    if text:
-        print_text(apply_text(result, site.invocation, style()))
-        if deployed is not None:
-            print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
-    else:
-        print_json(apply_document(result))
+    print_report(
+        output,
+        lambda: apply_document(result),
+        lambda style: apply_text(result, site.invocation, style),
+    )
+    if deployed is not None and output is options.Format.TEXT:
+        print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
     return 0
 
 

@@ -15,17 +15,13 @@ def check(
 
     Exits with 5 when zipl would refuse them.
     """
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report
     from secboot.cli.site import Site
     from secboot.errors import ExitCode
     from secboot.report.check import check_document, check_text
 
-    text = output is options.Format.TEXT
-    with Site(root, layout=layout, watched=text) as site:
+    with Site(root, layout=layout, watched=output is options.Format.TEXT) as site:
         machine = site.machine()
-    if text:
-        print_text(check_text(machine, style()))
-    else:
-        print_json(check_document(machine))
+    print_report(output, lambda: check_document(machine), lambda style: check_text(machine, style))
     found = machine.configuration.problems or (strict and machine.configuration.warnings)
     return ExitCode.DIFFERENCE if found else ExitCode.OK

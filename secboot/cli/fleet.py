@@ -48,7 +48,7 @@ def fleet(
     Problems come first. Exits with 5 when a machine misses a stage or its document can't be read,
     with 2 when none can be read.
     """
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report
     from secboot.errors import ExitCode
     from secboot.report.fleet import fleet_document, fleet_text, in_order
     from secboot.report.fleet_html import fleet_page
@@ -59,10 +59,11 @@ def fleet(
     machines = in_order(_machines(files, last))
     if html is not None:
         _save_page(fleet_page(machines, last), html)
-    if output is options.Format.JSON:
-        print_json(fleet_document(machines, last))
-    else:
-        print_text(fleet_text(machines, style()))
+    print_report(
+        output,
+        lambda: fleet_document(machines, last),
+        lambda style: fleet_text(machines, style),
+    )
     standings = {machine.standing for machine in machines}
     if standings == {Standing.UNREADABLE}:
         return ExitCode.USAGE

@@ -24,7 +24,7 @@ def history(
 
     With an ID, show all about one checkpoint, with the changes that it made.
     """
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report
     from secboot.cli.site import Site
     from secboot.errors import RefusedError
     from secboot.report.history import checkpoint_text, file_diffs, history_document, history_text
@@ -32,16 +32,18 @@ def history(
     with Site(root, state_dir=state_dir, watched=False) as site, site.checkpoints() as store:
         if checkpoint is None:
             found = () if store is None else store.checkpoints()
-        elif store is None:
+            print_report(
+                output, lambda: history_document(found), lambda style: history_text(found, style)
+            )
+            return 0
+        if store is None:
             raise RefusedError(
                 f"there is no checkpoint {checkpoint!r}", hint="nothing has been applied here"
             )
-        else:
-            found = (store.get(checkpoint),)
-        if output is options.Format.JSON:
-            print_json(history_document(found))
-        elif checkpoint is None or store is None:
-            print_text(history_text(found, style()))
-        else:
-            print_text(checkpoint_text(found[0], file_diffs(store, found[0]), style()))
+        one = store.get(checkpoint)
+        print_report(
+            output,
+            lambda: history_document((one,)),
+            lambda style: checkpoint_text(one, file_diffs(store, one), style),
+        )
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from secboot.plan.plan import Plan
     from secboot.plan.sealed_image import ParmfileRequest
     from secboot.profile.profile import Profile
+    from secboot.report.style import Style
 
 
 def plan(
@@ -93,16 +94,19 @@ def made_plan(site: Site, profile: str, parmfile: Path | None) -> Plan:
 
 def print_plan(plan: Plan, output: options.Format, *, diffs: bool) -> None:
     """Write a plan for whom it is meant; JSON always has the diffs."""
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report
 
-    if output is options.Format.JSON:
+    def document() -> dict[str, Any]:
         from secboot.report.plan_json import plan_document
 
-        print_json(plan_document(plan))
-    else:
+        return plan_document(plan)
+
+    def text(style: Style) -> str:
         from secboot.report.plan_text import plan_text
 
-        print_text(plan_text(plan, style(), diffs=diffs))
+        return plan_text(plan, style, diffs=diffs)
+
+    print_report(output, document, text)
 
 
 def _parmfile_request(path: Path | None) -> ParmfileRequest | None:

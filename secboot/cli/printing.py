@@ -5,22 +5,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from secboot.cli.options import Format
 from secboot.errors import Location, RefusedError, SecbootError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from secboot.report.style import Style
-
-
-def style() -> Style:
-    """Return the style for standard output."""
-    import os
-
-    from secboot.report.style import style_for
-
-    return style_for(sys.stdout, os.environ)
 
 
 def print_text(text: str) -> None:
@@ -34,6 +27,16 @@ def print_json(document: dict[str, Any]) -> None:
     import json
 
     print_text(json.dumps(document, indent=2) + "\n")
+
+
+def print_report(
+    output: Format, document: Callable[[], dict[str, Any]], text: Callable[[Style], str]
+) -> None:
+    """Write what was found for whom it is meant."""
+    if output is Format.JSON:
+        print_json(document())
+    else:
+        print_text(text(style()))
 
 
 def print_error(error: SecbootError) -> None:
@@ -51,6 +54,15 @@ def print_message(text: str) -> None:
 def file_error(path: Path, message: str) -> RefusedError:
     """Return the error about a file that the user named."""
     return RefusedError(message, location=Location(visible(str(path))))
+
+
+def style() -> Style:
+    """Return the style for standard output."""
+    import os
+
+    from secboot.report.style import style_for
+
+    return style_for(sys.stdout, os.environ)
 
 
 def _visible_lines(text: str) -> str:

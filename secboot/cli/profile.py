@@ -25,7 +25,7 @@ def list_profiles(
     root: options.Root = options.HERE, output: options.Output = options.Format.TEXT
 ) -> int:
     """List the profiles that can be used by name, the first of a name is the one used."""
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report
     from secboot.machine.profile_files import RootProfileFiles
     from secboot.profile.search import available_profiles
     from secboot.report.profile import list_document, list_text
@@ -34,10 +34,7 @@ def list_profiles(
     with Root(root) as tree:
         candidates = available_profiles(RootProfileFiles(tree))
         listed = [_listed(candidate, tree) for candidate in candidates]
-    if output is options.Format.JSON:
-        print_json(list_document(listed))
-    else:
-        print_text(list_text(listed, style()))
+    print_report(output, lambda: list_document(listed), lambda style: list_text(listed, style))
     return 0
 
 
@@ -48,17 +45,14 @@ def show(
     output: options.Output = options.Format.TEXT,
 ) -> int:
     """Show what a profile asks for, with all that it extends."""
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report
     from secboot.machine.profile_files import read_profile
     from secboot.report.profile import profile_document, profile_text
     from secboot.system.root import Root
 
     with Root(root) as tree:
         found = read_profile(profile, tree)
-    if output is options.Format.JSON:
-        print_json(profile_document(found))
-    else:
-        print_text(profile_text(found, style()))
+    print_report(output, lambda: profile_document(found), lambda style: profile_text(found, style))
     return 0
 
 

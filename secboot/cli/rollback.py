@@ -34,7 +34,7 @@ def rollback(
 ) -> int:
     """Put back the boot files of before an apply, and run zipl."""
     from secboot.apply.rollback import roll_back
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report
     from secboot.cli.site import Site
     from secboot.errors import UsageError
     from secboot.report.outcome import rollback_document, rollback_text
@@ -50,8 +50,9 @@ def rollback(
         watched=output is options.Format.TEXT,
     ) as site:
         result = roll_back(site.target(), checkpoint, force=force, keep=keep)
-    if output is options.Format.JSON:
-        print_json(rollback_document(result))
-    else:
-        print_text(rollback_text(result, site.invocation, style()))
+    print_report(
+        output,
+        lambda: rollback_document(result),
+        lambda style: rollback_text(result, site.invocation, style),
+    )
     return 0

@@ -12,18 +12,19 @@ def show(
     layout: options.Layout = None,
 ) -> int:
     """Show every boot entry with its parameter line."""
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report
     from secboot.cli.site import Site
     from secboot.ipl.boot_record import compare
     from secboot.report.show import show_document, show_text
 
-    text = output is options.Format.TEXT
-    with Site(root, layout=layout, state_dir=state_dir, watched=text) as site:
+    watched = output is options.Format.TEXT
+    with Site(root, layout=layout, state_dir=state_dir, watched=watched) as site:
         machine = site.machine()
         left = site.unfinished_change()
     record = compare(machine)
-    if text:
-        print_text(show_text(machine, site.layout, record, site.invocation, left, style()))
-    else:
-        print_json(show_document(machine, site.layout, record, left))
+    print_report(
+        output,
+        lambda: show_document(machine, site.layout, record, left),
+        lambda style: show_text(machine, site.layout, record, site.invocation, left, style),
+    )
     return 0

@@ -39,15 +39,12 @@ def status(
 
     They are: configured, inherited, installed, running, effective.
     """
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report
     from secboot.report.status_json import status_document
     from secboot.report.status_text import status_text
 
     found = _assess(profile, root, layout, watched=output is options.Format.TEXT)
-    if output is options.Format.JSON:
-        print_json(status_document(found))
-    else:
-        print_text(status_text(found, style()))
+    print_report(output, lambda: status_document(found), lambda style: status_text(found, style))
     return 0
 
 
@@ -76,7 +73,7 @@ def verify(
     layout: options.Layout = None,
 ) -> int:
     """Check every stage of a profile; exit with 5 if one is missing."""
-    from secboot.cli.printing import print_json, print_text, style
+    from secboot.cli.printing import print_report, print_text
     from secboot.errors import ExitCode
     from secboot.report.prometheus import prometheus_text
     from secboot.report.verify import verify_document, verify_text
@@ -85,12 +82,14 @@ def verify(
     last = _last_stage(stage, root)
     found = _assess(profile, root, layout, watched=output is VerifyOutput.TEXT)
     checks = make_checks(found, last)
-    if output is VerifyOutput.JSON:
-        print_json(verify_document(found, checks, last))
-    elif output is VerifyOutput.PROMETHEUS:
+    if output is VerifyOutput.PROMETHEUS:
         print_text(prometheus_text(found, checks, last))
     else:
-        print_text(verify_text(found, checks, last, style()))
+        print_report(
+            options.Format(output.value),
+            lambda: verify_document(found, checks, last),
+            lambda style: verify_text(found, checks, last, style),
+        )
     bad = {Outcome.FAIL, Outcome.WARN} if strict else {Outcome.FAIL}
     return ExitCode.DIFFERENCE if worst(checks) in bad else ExitCode.OK
 
