@@ -1,0 +1,63 @@
+"""What a command works on: found once, and named again in what the user is told to type next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from secboot.layout import detect
+from secboot.layout.layout import Layout
+from secboot.system.root import Root
+from tests.command import secboot
+from tests.trees import make_sample_tree
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["plan", "host"], ["apply", "host"], ["apply", "host", "--dry-run"], ["keep"]),
+        *(["status", "host"], ["verify", "host"], ["rollback"], ["show"], ["check"]),
+    ],
+    ids=" ".join,
+)
+def test_the_layout_is_found_once_a_command(
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = make_sample_tree("rhel8", tmp_path / "root")
+    secboot(capsys, "apply", "guest", "--root", root)
+    found = []
+    detect_layout = detect.detect_layout
+
+    def counted(root: Root, named: str | None) -> Layout:
+        found.append(named)
+        return detect_layout(root, named)
+
+    monkeypatch.setattr(detect, "detect_layout", counted)
+
+    assert secboot(capsys, *words, "--root", root).code in {0, 5}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("words", [["plan", "guest"], ["show"]], ids=" ".join)
+def test_an_unfinished_change_is_reported_with_the_command_that_ends_it(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sample_tree("rhel8", tmp_path / "a root")
+    typed = ("--root", root, "--state-dir", tmp_path / "state")
+    secboot(capsys, "apply", "host", *typed)
+    journal = tmp_path / "state/checkpoints/1/journal"
+    # As if the power had gone before the change was done.
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
+
+    said = secboot(capsys, *words, *typed)
+
+    assert "the change of checkpoint 1 is unfinished (writing)" in said.out
+    command = next(line for line in said.out.splitlines() if " rollback --root" in line)
+    assert shlex.split(command) == ["secboot", "rollback", *map(str, typed)]
+    assert secboot(capsys, *shlex.split(command)[1:]).code == 0
+    assert "is unfinished" not in secboot(capsys, *words, *typed).out
