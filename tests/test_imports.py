@@ -29,7 +29,10 @@ READING = {
     *("checkpoint", "formats", "ipl", "kernel", "layout", "lines", "machine", "plan", "profile"),
     *("finding", "invocation", "progress", "report", "system", "zipl"),
 }
-COSTLY = {"asyncio", "base64", "email", "hashlib", "json", "logging", "rich", "socket", "tempfile"}
+COSTLY = {
+    *("asyncio", "base64", "dataclasses", "email", "hashlib", "json", "logging", "rich", "socket"),
+    *("tempfile",),
+}
 """Of the modules that no command needs as such, those that take milliseconds."""
 
 

@@ -10,7 +10,6 @@ Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -46,12 +45,13 @@ class BlsLine(NamedTuple):
         return self.text[self.start : self.end]
 
 
-@dataclass(frozen=True)
-class BlsEntry:
-    """The whole of one entry file; `path` is only used to say where something is."""
-
+class _Text(NamedTuple):
     text: str
     path: str = "entry.conf"
+
+
+class BlsEntry(_Text):
+    """The whole of one entry file; `path` is only used to say where something is."""
 
     @classmethod
     def parse(cls, text: str, path: str = "entry.conf") -> BlsEntry:

@@ -10,7 +10,6 @@ Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -73,12 +72,13 @@ class ConfSection(NamedTuple):
         return line.value.text if line is not None and line.value is not None else None
 
 
-@dataclass(frozen=True)
-class ZiplConf:
-    """The whole of one zipl.conf; `path` is only used to say where something is."""
-
+class _Lines(NamedTuple):
     lines: tuple[ConfLine, ...]
     path: str = "zipl.conf"
+
+
+class ZiplConf(_Lines):
+    """The whole of one zipl.conf; `path` is only used to say where something is."""
 
     @classmethod
     def parse(cls, text: str, path: str = "zipl.conf") -> ZiplConf:
@@ -212,7 +212,7 @@ class ZiplConf:
         after = self.lines[end:]
         if shift:
             after = tuple(line.renumbered(line.number + shift) for line in after)
-        return replace(self, lines=self.lines[:start] + new + after)
+        return self._replace(lines=self.lines[:start] + new + after)
 
     def _at(self, line: ConfLine) -> Location:
         return Location(self.path, line.number, line.column)

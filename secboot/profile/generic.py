@@ -7,7 +7,6 @@ as it is. What has to be written is written with the name that the profile gives
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import parameter_text
@@ -17,24 +16,24 @@ from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
 from secboot.profile.wish import Operator, Wish, unambiguous_text
 
 if TYPE_CHECKING:
+    from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
     from secboot.profile.nodes import Scalar
     from secboot.profile.problems import Problems
 
 
 class _NamedRequirement(Requirement):
-    __slots__ = ()
-
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
         """The words that the reader of this parameter takes for it."""
         return names.occurrences(line, self.name)
 
 
-@dataclass(frozen=True, slots=True)
 class ExactRequirement(_NamedRequirement):
     """Given with this value, and with no other; the empty value is ``name=``."""
 
-    value: str
+    def __init__(self, name: str, location: Location, value: str) -> None:
+        super().__init__(name, location)
+        self.value = value
 
     def describe(self) -> str:
         """Say what is required."""
@@ -53,11 +52,12 @@ class ExactRequirement(_NamedRequirement):
         return put(line, self.occurrences(line), parameter_text(self.name, self.value))
 
 
-@dataclass(frozen=True, slots=True)
 class IncludesRequirement(_NamedRequirement):
     """Each of these values is given by some occurrence; all other occurrences stay."""
 
-    values: tuple[str, ...]
+    def __init__(self, name: str, location: Location, values: tuple[str, ...]) -> None:
+        super().__init__(name, location)
+        self.values = values
 
     def describe(self) -> str:
         """Say what is required."""
@@ -84,8 +84,6 @@ class IncludesRequirement(_NamedRequirement):
 class PresentRequirement(_NamedRequirement):
     """Given, with whatever value or none; written as the bare name where it is missing."""
 
-    __slots__ = ()
-
     def describe(self) -> str:
         """Say what is required."""
         return f"{self.name} present"
@@ -102,8 +100,6 @@ class PresentRequirement(_NamedRequirement):
 
 class AbsentRequirement(_NamedRequirement):
     """Not given, with no value whatever."""
-
-    __slots__ = ()
 
     def describe(self) -> str:
         """Say what is required."""

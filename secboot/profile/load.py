@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -38,16 +37,16 @@ CHAIN_LIMIT = 8
 """How many profiles may extend one another."""
 
 
-@dataclass(slots=True)
 class _Layer:
     """What one file says; None where it says nothing."""
 
-    role: Role | None = None
-    description: str | None = None
-    extends: Scalar | None = None
-    drop: tuple[Scalar, ...] = ()
-    requirements: tuple[Requirement, ...] = ()
-    entries: EntrySelection | None = None
+    def __init__(self) -> None:
+        self.role: Role | None = None
+        self.description: str | None = None
+        self.extends: Scalar | None = None
+        self.drop: tuple[Scalar, ...] = ()
+        self.requirements: tuple[Requirement, ...] = ()
+        self.entries: EntrySelection | None = None
 
 
 def load_profile(reference: str, files: ProfileFiles) -> Profile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
 from secboot.profile.wish import Operator, Wish, unambiguous_text
 
 if TYPE_CHECKING:
+    from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
     from secboot.profile.problems import Problems
 
@@ -24,7 +24,6 @@ class Hosting(StrEnum):
     ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True)
 class ProtVirtRequirement(Requirement):
     """`hosting` as wanted.
 
@@ -33,7 +32,9 @@ class ProtVirtRequirement(Requirement):
     for no occurrence at all, an ineffective one included.
     """
 
-    hosting: Hosting
+    def __init__(self, name: str, location: Location, hosting: Hosting) -> None:
+        super().__init__(name, location)
+        self.hosting = hosting
 
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
         """All ``prot_virt`` words: the boot code reads those behind ``--`` too."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot.kernel.encoding import require_editable, unreadable
@@ -28,7 +27,6 @@ class Caution(NamedTuple):
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
 class Requirement(ABC):
     """What is asked of the parameter `name`; `location` is where the profile says so.
 
@@ -36,8 +34,15 @@ class Requirement(ABC):
     line that is met is that line, and no parameter of another name is changed or moved.
     """
 
-    name: str
-    location: Location
+    def __init__(self, name: str, location: Location) -> None:
+        self.name = name
+        self.location = location
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *vars(self).values()))
 
     def judge(self, line: CommandLine) -> Judgement:
         """Tell whether the kernel would read in this line what is required."""

@@ -6,7 +6,6 @@ the kernel read there, and a number that is large enough; ``noforce`` goes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from secboot.profile.size import SIZE_PATTERN, read_blocks
 from secboot.profile.wish import Operator, Wish, unambiguous_text
 
 if TYPE_CHECKING:
+    from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
     from secboot.profile.problems import Problems
 
@@ -35,7 +35,6 @@ class Bound(StrEnum):
     EXACTLY = "exactly"
 
 
-@dataclass(frozen=True, slots=True)
 class SwiotlbSizeRequirement(Requirement):
     """A buffer of so many blocks of 2 KiB, or more of them.
 
@@ -43,8 +42,10 @@ class SwiotlbSizeRequirement(Requirement):
     further up: what suffices there suffices everywhere, and the next kernel may be either.
     """
 
-    bound: Bound
-    blocks: int
+    def __init__(self, name: str, location: Location, bound: Bound, blocks: int) -> None:
+        super().__init__(name, location)
+        self.bound = bound
+        self.blocks = blocks
 
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
         """The ``swiotlb`` words up to ``--``."""
@@ -114,8 +115,6 @@ class SwiotlbSizeRequirement(Requirement):
 
 class SwiotlbAbsentRequirement(Requirement):
     """No ``swiotlb=`` that the kernel would read; one behind ``--`` is init's business."""
-
-    __slots__ = ()
 
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
         """The ``swiotlb`` words up to ``--``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import DEFAULTBOOT
@@ -26,12 +25,12 @@ MENU_POSITIONS = 62
 """The highest position in a boot menu (BOOT_MENU_ENTRIES)."""
 
 
-@dataclass(slots=True)
 class SectionData:
     """The assignments of one section or menu; of several to one keyword the first."""
 
-    keywords: dict[Keyword, Token] = field(default_factory=dict)
-    positions: dict[int, Token] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.keywords: dict[Keyword, Token] = {}
+        self.positions: dict[int, Token] = {}
 
 
 def read_section(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import DEFAULTBOOT
@@ -37,15 +36,22 @@ class Placement(NamedTuple):
     skipped: bool = False
 
 
-@dataclass(slots=True)
 class Job:
     """What the default job installs, gathered from `tokens`; notes what zipl refuses."""
 
-    tokens: TokenList
-    entries: Mapping[int, BootEntry]
-    files: FileLookup
-    version: ZiplVersion
-    findings: Findings
+    def __init__(
+        self,
+        tokens: TokenList,
+        entries: Mapping[int, BootEntry],
+        files: FileLookup,
+        version: ZiplVersion,
+        findings: Findings,
+    ) -> None:
+        self.tokens = tokens
+        self.entries = entries
+        self.files = files
+        self.version = version
+        self.findings = findings
 
     def run(self) -> tuple[Placement, ...]:
         """Return what would be installed, in the order in which zipl prints it."""

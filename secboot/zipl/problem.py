@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -40,11 +39,11 @@ class Problem(NamedTuple):
         return self.message if self.zipl_line is None else f"Line {self.zipl_line}: {self.message}"
 
 
-@dataclass(slots=True)
 class Findings:
     """Collects problems in order, each one only once."""
 
-    _problems: dict[Problem, None] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._problems: dict[Problem, None] = {}
 
     def error(
         self, code: str, message: str, location: Location, zipl_line: int | None = None
