@@ -11,7 +11,17 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "secboot"
 
 LAYERS = (
-    ("errors", "finding", "invocation", "named_tuple", "visible", "progress", "codec", "__init__"),
+    (
+        "digest",
+        "errors",
+        "finding",
+        "invocation",
+        "named_tuple",
+        "visible",
+        "progress",
+        "codec",
+        "__init__",
+    ),
     ("system",),
     ("formats",),
     ("running",),

@@ -6,9 +6,9 @@ that is known when secboot is built can be known then, as the byte code of a mod
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 
+from secboot.digest import digest
 from secboot.profile.composer import Composer
 from secboot.profile.nodes import Mapping, Node, Scalar
 from secboot.profile.problems import Problems
@@ -48,7 +48,9 @@ def module() -> str:
     """Return the source text of `secboot.profile.composed`."""
     texts = {name: (PROFILES / f"{name}.yaml").read_bytes().decode() for name in SHIPPED}
     functions = "".join(_function(name, text) for name, text in texts.items())
-    entries = "".join(f'    "{_digest(text)}": {_called(name)},\n' for name, text in texts.items())
+    entries = "".join(
+        f'    "{digest(text.encode())}": {_called(name)},\n' for name, text in texts.items()
+    )
     kinds = [kind for kind in ("Mapping", "Scalar", "Sequence") if f"{kind}(" in functions]
     return f"{_HEAD.format(kinds=', '.join(kinds))}{functions}{_TABLE.format(entries=entries)}"
 
@@ -59,10 +61,6 @@ def _function(name: str, text: str) -> str:
 
 def _called(name: str) -> str:
     return "_" + name.replace("-", "_")
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
 
 
 def _read(text: str) -> Node:

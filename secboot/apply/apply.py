@@ -14,11 +14,12 @@ from secboot.checkpoint.recovery import RecoveryReport, recover, unfinished
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import FileChange
 from secboot.checkpoint.undo import Conflict
+from secboot.digest import digest
 from secboot.errors import RefusedError
 from secboot.invocation import PLAIN, Invocation
 from secboot.machine.discovery import discover
 from secboot.named_tuple import NamedTuple
-from secboot.plan.plan import EntryStatus, digest
+from secboot.plan.plan import EntryStatus
 from secboot.progress import UNWATCHED, Phase
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ journal, which a crash may leave in a file's place on some file systems, is not 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import time
@@ -16,6 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from secboot.digest import digest
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _parse_line(line: bytes, checkpoint: str) -> JournalEntry | None:
 
 
 def _check_sum(text: str, checkpoint: str) -> str:
-    return hashlib.sha256(f"{checkpoint}\n{text}".encode("ascii", "replace")).hexdigest()[:16]
+    return digest(f"{checkpoint}\n{text}".encode("ascii", "replace"))[:16]
 
 
 class Journal:

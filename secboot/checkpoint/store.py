@@ -24,9 +24,9 @@ from secboot.checkpoint.archive import ARCHIVE_LIMIT, Member, pack, unpack
 from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journal, state_of
 from secboot.checkpoint.record import DamagedCheckpointError, Record
 from secboot.checkpoint.state_directory import CHECKPOINTS
+from secboot.digest import digest
 from secboot.errors import Location, RefusedError
 from secboot.named_tuple import NamedTuple
-from secboot.system.durable import OpenDirectory, digest_of
 from secboot.system.file_errors import FileError, NotFoundError
 from secboot.visible import visible
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.system.durable import OpenDirectory
     from secboot.system.root import Root
 
 BEFORE = "before.tar"
@@ -132,7 +133,7 @@ class CheckpointStore:
         if file.before is None:
             raise ValueError(index)
         data = self._archive(checkpoint, BEFORE).get(file.path)
-        if data is None or digest_of(data) != file.before.digest:
+        if data is None or digest(data) != file.before.digest:
             raise self._damaged(checkpoint.id, f"{file.path} in {BEFORE} is not what was saved")
         return data
 
@@ -143,7 +144,7 @@ class CheckpointStore:
             data = self._archive(checkpoint, _AFTER).get(file.path)
         except FileError:
             return None
-        if data is None or file.after is None or digest_of(data) != file.after.digest:
+        if data is None or file.after is None or digest(data) != file.after.digest:
             return None
         return data
 

@@ -24,11 +24,12 @@ from secboot.checkpoint.place import Place, Places
 from secboot.checkpoint.record import Audit, FileVersion, Record, SavedFile
 from secboot.checkpoint.rolling_back import Change, RollbackReport, discard, roll_back
 from secboot.checkpoint.store import Checkpoint, Saved
+from secboot.digest import digest
 from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
 from secboot.system.attributes import FileAttributes
-from secboot.system.durable import FileContent, digest_of, temporary_name
+from secboot.system.durable import FileContent, temporary_name
 from secboot.system.file_errors import ChangedError, ErrorsAbout
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _saved_file(step: _Step) -> SavedFile:
 
 
 def _version(data: bytes, attributes: FileAttributes) -> FileVersion:
-    return FileVersion(digest_of(data), len(data), attributes)
+    return FileVersion(digest(data), len(data), attributes)
 
 
 def _replace(step: _Step, place: Place) -> None:

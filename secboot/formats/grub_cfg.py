@@ -9,7 +9,7 @@ import re
 
 from secboot.named_tuple import NamedTuple
 
-_LINUX = re.compile(r"^[ \t]*linux(?:efi|16)?[ \t]+(\S+)(?:[ \t]+([^\n]*))?$")
+_LINUX = r"^[ \t]*linux(?:efi|16)?[ \t]+(\S+)(?:[ \t]+([^\n]*))?$"
 
 
 class GrubKernel(NamedTuple):
@@ -28,7 +28,9 @@ class GrubCfg(NamedTuple):
     @classmethod
     def parse(cls, text: str, _path: str = "grub.cfg") -> GrubCfg:
         """Read any text; never raises."""
-        matches = ((number, _LINUX.match(line)) for number, line in enumerate(text.split("\n"), 1))
+        matches = (
+            (number, re.match(_LINUX, line)) for number, line in enumerate(text.split("\n"), 1)
+        )
         return cls(
             tuple(
                 GrubKernel(number, match[1], (match[2] or "").rstrip())

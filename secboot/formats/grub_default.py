@@ -16,9 +16,9 @@ from secboot.errors import Location, ParseError, RefusedError
 from secboot.formats.text import require_one_line, split_lines
 from secboot.named_tuple import NamedTuple
 
-_STRICT = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\$`\n]*)"[ \t]*(?:#[^\n]*)?\n?')
-_ANY = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?=")
-_UNSAFE = re.compile(r'["\\$`]')
+_STRICT = r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\$`\n]*)"[ \t]*(?:#[^\n]*)?\n?'
+_ANY = r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?="
+_UNSAFE = r'["\\$`]'
 
 
 class Assignment(NamedTuple):
@@ -52,10 +52,10 @@ class GrubDefault(NamedTuple):
         """
         found = None
         for number, line in enumerate(self.lines, 1):
-            loose = _ANY.match(line)
+            loose = re.match(_ANY, line)
             if loose is None or loose[1] != name:
                 continue
-            strict = _STRICT.fullmatch(line)
+            strict = re.fullmatch(_STRICT, line)
             if strict is None:
                 raise ParseError(
                     f"this assignment of {name} is not read alike by grub2-mkconfig and by"
@@ -80,7 +80,7 @@ class GrubDefault(NamedTuple):
                 hint=f'add the line {name}="" to the file',
             )
         require_one_line(value, self.path)
-        if _UNSAFE.search(value):
+        if re.search(_UNSAFE, value):
             raise RefusedError(
                 f"{name} can't hold this value: its programs disagree on quotes and on $, \\ and `",
                 location=Location(self.path, old.number),

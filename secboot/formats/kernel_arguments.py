@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_NOT_IN_A_NAME = re.compile(r"[^a-z0-9]+")
+_NOT_IN_A_NAME = r"[^a-z0-9]+"
 
 
 def object_name(profile: str) -> str:
     """Return the profile's name as Kubernetes allows names: lower case, digits and hyphens."""
-    return _NOT_IN_A_NAME.sub("-", profile.lower()).strip("-")
+    return re.sub(_NOT_IN_A_NAME, "-", profile.lower()).strip("-")
 
 
 def kargs_file(profile: str) -> str:

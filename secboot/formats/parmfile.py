@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_NEWLINES = re.compile("\n+")
+_NEWLINES = "\n+"
 
 
 def parmfile_line(text: str) -> str:
@@ -16,7 +16,7 @@ def parmfile_line(text: str) -> str:
     The first NUL ends it; each run of newlines becomes one blank, also at the ends; nothing
     else changes (job.c: get_parmline).
     """
-    return _NEWLINES.sub(" ", text.partition("\0")[0])
+    return re.sub(_NEWLINES, " ", text.partition("\0")[0])
 
 
 def join_parameters(parmfile: str | None, parameters: str | None) -> str | None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PATH = "/etc/ziplenv"
 """zipl's ENVBLK_DEFAULT_IMPORT_SOURCE (zipl/include/envblk.h)."""
 _SITE = re.compile(r"\[site[ \t]+([^\]]*)\]", re.IGNORECASE)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _SITES = frozenset("0123456789")
 
 
@@ -103,7 +103,7 @@ class ZiplenvFile(NamedTuple):
             name, equals, value = line.removesuffix("\n").partition("=")
             if line.startswith("#") or not equals or not name:
                 continue
-            if _NAME.fullmatch(name) is None:
+            if re.fullmatch(_NAME, name) is None:
                 yield SyntaxProblem("ziplenv-name", f"Unacceptable name '{name}'", number)
                 continue
             yield Variable(number, site, name, value)

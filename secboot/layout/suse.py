@@ -45,7 +45,7 @@ _LINUX, _LINUX_DEFAULT = (
     for name in ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 )
 """The variables that make a parameter line, in this order."""
-_PLACEHOLDER = re.compile(r"@([^@\s]+)@")
+_PLACEHOLDER = r"@([^@\s]+)@"
 _FIRST_STAGE = "initgrub"
 """The parameter with which the first system starts grub2-emu (dracut module 99grub2)."""
 
@@ -226,7 +226,7 @@ def _filled(stores: Stores, template: Store, *, found: bool = False) -> str:
     """Return the template with the variables' values, now or as planned; others are left out."""
     text = stores.found if found else stores.text
     values = {store.section: text(store) or "" for store in (_LINUX, _LINUX_DEFAULT)}
-    return _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), text(template) or "")
+    return re.sub(_PLACEHOLDER, lambda match: values.get(match[1], ""), text(template) or "")
 
 
 def _stale_grub_cfg(profile: Profile, machine: Machine) -> str | None:

@@ -17,7 +17,7 @@ from secboot.zipl.version import ZiplVersion
 if TYPE_CHECKING:
     from secboot.system.root import Root
 
-_RELEASE = re.compile(rb"\0(\d{1,2})\.(\d{1,3})\.(\d{1,3})-[0-9A-Za-z][0-9A-Za-z._+~-]{0,60}\0")
+_RELEASE = rb"\0(\d{1,2})\.(\d{1,3})\.(\d{1,3})-[0-9A-Za-z][0-9A-Za-z._+~-]{0,60}\0"
 _PROGRAM_LIMIT = 16 * 2**20
 
 
@@ -27,7 +27,7 @@ def installed_version(root: Root) -> ZiplVersion | None:
     if path is None:
         return None
     try:
-        found = _RELEASE.search(root.read_bytes(path, _PROGRAM_LIMIT))
+        found = re.search(_RELEASE, root.read_bytes(path, _PROGRAM_LIMIT))
     except FileError:
         return None
     return None if found is None else ZiplVersion(*(int(part) for part in found.groups()))

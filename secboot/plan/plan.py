@@ -7,10 +7,10 @@ change since then is noticed.
 
 from __future__ import annotations
 
-import hashlib
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.digest import digest
 from secboot.errors import RefusedError
 from secboot.named_tuple import NamedTuple
 
@@ -138,8 +138,3 @@ class Plan(NamedTuple):
     def with_status(self, status: EntryStatus) -> tuple[EntryPlan, ...]:
         """Return the boot entries to which the plan does this."""
         return tuple(entry for entry in self.entries if entry.status is status)
-
-
-def digest(data: bytes) -> str:
-    """Return the SHA-256 of `data` as hexadecimal text, the form used in plans and records."""
-    return hashlib.sha256(data).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.digest import digest
 from secboot.errors import ParseError, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.grub_default import GrubDefault
@@ -22,7 +23,6 @@ from secboot.plan.plan import (
     InputFile,
     Plan,
     ProfileReference,
-    digest,
 )
 from secboot.plan.sealed_image import REFUSAL as ONLY_SEALED
 from secboot.plan.sealed_image import ParmfileRequest, plan_rebuild

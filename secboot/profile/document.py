@@ -10,9 +10,9 @@ whether it stood without quotes.
 from __future__ import annotations
 
 import re
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from secboot.digest import digest
 from secboot.errors import Location
 from secboot.profile.composed import COMPOSED
 
@@ -25,9 +25,7 @@ SIZE_LIMIT = 256 * 1024
 
 # What YAML forbids, and the line breaks that only some YAML versions know: with one of these
 # a comment would end where no editor shows it. The byte order mark may stand at the start.
-_FORBIDDEN = re.compile(
-    "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
-)
+_FORBIDDEN = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 
 
 def read_document(text: str, path: str, problems: Problems) -> Node | None:
@@ -43,13 +41,13 @@ def read_document(text: str, path: str, problems: Problems) -> Node | None:
         )
         return None
     body = text.removeprefix("\ufeff")
-    forbidden = _FORBIDDEN.search(body)
+    known = COMPOSED.get(digest(body.encode("utf-8", "surrogatepass")))
+    if known:
+        return known(path)
+    forbidden = re.search(_FORBIDDEN, body)
     if forbidden:
         _report_forbidden(body, forbidden.start(), path, problems)
         return None
-    known = COMPOSED.get(sha256(body.encode()).hexdigest())
-    if known:
-        return known(path)
     # Imported here since it costs more than all else: only who reads a profile of their own pays.
     from secboot.profile.composer import Composer  # noqa: PLC0415
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from secboot.digest import digest
 from secboot.kernel.names import canonical
 from secboot.profile.document import read_document
 from secboot.profile.entries import EntryScope, EntrySelection
@@ -248,7 +248,5 @@ def _warnings(requirements: tuple[Requirement, ...]) -> tuple[ProfileProblem, ..
 
 def _digest(sources: list[ProfileText]) -> str:
     """Over the digests of the texts, so that no two chains can run together to the same one."""
-    whole = sha256()
-    for source in sources:
-        whole.update(sha256(source.text.encode("utf-8", "surrogateescape")).digest())
-    return whole.hexdigest()
+    texts = (source.text.encode("utf-8", "surrogateescape") for source in sources)
+    return digest(b"".join(bytes.fromhex(digest(text)) for text in texts))

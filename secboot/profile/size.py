@@ -15,7 +15,7 @@ SIZE_PATTERN = r"^[1-9][0-9]{0,9} ?(KiB|MiB|GiB|blocks?)$"
 """A whole number and a unit; also the pattern in the JSON Schema."""
 
 _FACTORS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "block": BLOCK_BYTES, "blocks": BLOCK_BYTES}  # fmt: skip
-_ALMOST = re.compile(r"([0-9][0-9_., ]*?)\s*([A-Za-z]*)")
+_ALMOST = r"([0-9][0-9_., ]*?)\s*([A-Za-z]*)"
 _EXAMPLE = "write a size like '512 MiB' or '262144 blocks'"
 
 
@@ -42,7 +42,7 @@ def read_blocks(scalar: Scalar, problems: Problems) -> int | None:
 
 
 def _intent(text: str) -> str:
-    match = _ALMOST.fullmatch(text)
+    match = re.fullmatch(_ALMOST, text)
     if match is None:
         return _EXAMPLE
     digits, unit = match[1].replace("_", ""), match[2]

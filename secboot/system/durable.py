@@ -15,12 +15,12 @@ meanwhile can't make it touch anything else.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from secboot.digest import digest
 from secboot.named_tuple import NamedTuple
 from secboot.system.attributes import (
     AttributeRefusedError,
@@ -72,11 +72,6 @@ def decode(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
-def digest_of(data: bytes) -> str:
-    """The SHA-256 digest of `data` in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def temporary_name() -> str:
     """A name for a temporary file that nobody can guess.
 
@@ -97,7 +92,7 @@ class FileContent(NamedTuple):
     @property
     def digest(self) -> str:
         """The SHA-256 digest of the bytes in hexadecimal."""
-        return digest_of(self.data)
+        return digest(self.data)
 
 
 def read_all(file: int, shown: str, limit: int = FILE_LIMIT) -> bytes:

@@ -22,9 +22,9 @@ SCSI_MENU_POSITIONS = 30
 
 _BOOT_IMAGE_BYTES = 14
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|[A-Za-z_][A-Za-z0-9_]*)")
-_ENVIRONMENT_NAME = re.compile("[A-Z][A-Z0-9_]*")
+_ENVIRONMENT_NAME = "[A-Z][A-Z0-9_]*"
 _COMMENT = re.compile(r"(?:^|[ \t])#")
-_CLEAN_ADDRESS = re.compile("(?:0[xX])?[0-9a-fA-F]+")
+_CLEAN_ADDRESS = "(?:0[xX])?[0-9a-fA-F]+"
 
 
 def advise_on_files(entries: Sequence[BlsEntry], version: ZiplVersion, findings: Findings) -> None:
@@ -90,7 +90,11 @@ def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) 
     line = entry.parmline if entry.parmline is not None else entry.parameters or ""
     for found in _VARIABLE.finditer(line):
         name = found[1]
-        if name is None or not version.reads_environment or not _ENVIRONMENT_NAME.fullmatch(name):
+        if (
+            name is None
+            or not version.reads_environment
+            or not re.fullmatch(_ENVIRONMENT_NAME, name)
+        ):
             message = f"zipl does not expand '{found[0]}': the kernel gets it as it is"
             findings.warn("unexpanded-variable", message, at)
     if _COMMENT.search(entry.parameters or ""):
@@ -108,7 +112,7 @@ def _advise_on_component(part: Component, findings: Findings) -> None:
     if part.address is None:
         return
     written = part.token.text.rpartition(",")[2]
-    if not _CLEAN_ADDRESS.fullmatch(written):
+    if not re.fullmatch(_CLEAN_ADDRESS, written):
         message = f"zipl takes ',{written}' for a load address, not for part of the file's name"
         findings.warn("address-in-name", message, part.location)
 

@@ -10,7 +10,7 @@ import re
 
 from secboot.named_tuple import NamedTuple
 
-_PATTERN = re.compile(r"\bversion\s+(\d+)\.(\d+)(?:\.(\d+))?")
+_PATTERN = r"\bversion\s+(\d+)\.(\d+)(?:\.(\d+))?"
 
 
 class ZiplVersion(NamedTuple):
@@ -23,7 +23,7 @@ class ZiplVersion(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> ZiplVersion | None:
         """Read the output of ``zipl --version``, or None if it holds no version."""
-        found = _PATTERN.search(text)
+        found = re.search(_PATTERN, text)
         if found is None:
             return None
         return cls(int(found[1]), int(found[2]), int(found[3] or 0))
