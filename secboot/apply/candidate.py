@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
-from secboot.formats.ziplenv import PATH as ZIPLENV
+from secboot.formats.zipl_parameters import ZIPLENV
 from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.private_directory import private_directory

@@ -1,25 +1,73 @@
 """A Boot Loader Specification entry as a lossless document: a text, and two views of it.
 
-`BlsEntry.lines` are those of the file, for editing; `BlsEntry.scan` is what zipl reads. Machines
-have many entries, so the lines are made when they are asked for. The views agree unless zipl's
-defect with titles below the first line strikes (see `secboot.formats.bls_scan`).
+`BlsEntry.lines` are those of the file, for editing; `BlsEntry.scan` is what zipl reads
+(zipl/src/scan.c). zipl first moves the line that starts with ``title`` to the top
+(sort_bls_fields), then reads field by field (scan_bls, scan_bls_field). Both are followed to the
+letter here, the first one's defect included: it takes the length of the file's last line for that
+of the title's line. A title on the first line is not moved, and so is safe; so is one on the last.
+The two views agree unless that defect strikes.
 
-Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation.
+Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation. zipl works on
+bytes, and the defect can cut a character in two, so the scan does too.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from bisect import bisect_right
+from enum import StrEnum
+from functools import cache, cached_property
+from sys import intern
 
 from secboot.errors import Location, RefusedError
-from secboot.formats.bls_scan import BlsField, BlsKey, BlsScan, meaning_of, scan_entry
+from secboot.finding import Finding, Severity
 from secboot.formats.text import require_one_line, split_lines
 from secboot.named_tuple import NamedTuple
 
-if TYPE_CHECKING:
-    from secboot.formats.problem import SyntaxProblem
+
+class BlsKey(StrEnum):
+    """The keys that zipl takes something from."""
+
+    TITLE = "title"
+    LINUX = "linux"
+    OPTIONS = "options"
+    INITRD = "initrd"
+
+
+class BlsField(NamedTuple):
+    """One field that zipl takes something from, as it reads it.
+
+    `key` is written as in the file; `meaning` is the key that zipl takes it for. `line` and
+    `column` are those of the key in the file, from 1.
+    """
+
+    key: str
+    meaning: BlsKey
+    value: str
+    line: int
+    column: int
+
+
+class BlsScan(NamedTuple):
+    """What zipl takes from an entry: fields in its order, and what it refuses."""
+
+    fields: tuple[BlsField, ...]
+    problems: tuple[Finding, ...]
+
+
+_SCANNED_FIELD = re.compile(rb"([0-9A-Za-z_-]*)([ \t]*)([^\n]*)")
+_SKIPPED = re.compile(rb"[ \t\n\0]*(?:#[^\n]*[ \t\n\0]*)*")
+
+
+@cache
+def meaning_of(key: str) -> BlsKey | None:
+    """Return what zipl takes `key` for.
+
+    It compares only as many characters as `key` has (strncmp in scan_bls_field), so any
+    beginning of a key will do: ``opt`` and ``o`` are ``options``.
+    """
+    return next((known for known in BlsKey if key and known.startswith(key)), None)
+
 
 _FIELD = re.compile(r"[ \t\0]*([0-9A-Za-z_-]+)([ \t]+)([^\n]*)")
 _VERSION = re.compile(r"^version[ \t]+([^ \t\n][^\n]*)", re.MULTILINE)
@@ -56,7 +104,7 @@ class BlsEntry(_Text):
     @classmethod
     def parse(cls, text: str, path: str = "entry.conf") -> BlsEntry:
         """Read any text; never raises. ``BlsEntry.parse(text).render() == text``."""
-        return _parsed(text, path)
+        return cls(text, path)
 
     def render(self) -> str:
         """Return the text of the document."""
@@ -73,14 +121,14 @@ class BlsEntry(_Text):
         return scan_entry(self.text, self.path)
 
     @property
-    def problems(self) -> tuple[SyntaxProblem, ...]:
+    def problems(self) -> tuple[Finding, ...]:
         """What zipl refuses; it stops at the first, and then refuses all entries."""
         return self.scan.problems
 
     def require_valid(self) -> None:
         """Raise `ParseError` for the first thing in the file that zipl refuses."""
         if self.problems:
-            raise self.problems[0].error(self.path)
+            raise self.problems[0].error()
 
     @cached_property
     def misread(self) -> bool:
@@ -183,12 +231,6 @@ class BlsEntry(_Text):
         )
 
 
-@lru_cache(maxsize=2**15)
-def _parsed(text: str, path: str) -> BlsEntry:
-    """Return the same entry for the same text: a change reads each file several times."""
-    return BlsEntry(text, path)
-
-
 def _line(text: str, number: int) -> BlsLine:
     field = _FIELD.match(text)
     if field is None:
@@ -202,3 +244,106 @@ def _require_writable(value: str) -> None:
     require_one_line(value, "an options line")
     if value != value.strip(" \t"):
         raise RefusedError("an options line has no way to write blanks at the ends of a value")
+
+
+def scan_entry(text: str, path: str) -> BlsScan:
+    """Read `text` as zipl does; never raises. `path` is only named in messages.
+
+    zipl stops at the first problem; this goes on behind it.
+    """
+    data = text.encode(errors="surrogateescape")
+    titles, last_length = _title_lines(data)
+    problems: list[Finding] = []
+    segments = [(0, len(data))]
+    if len(titles) == 1:
+        segments = _moved(len(data), titles[0], last_length)
+    else:
+        problems.append(_title_problem(data, titles, path))
+    fields, field_problems = _scan_fields(data, segments, path)
+    return BlsScan(tuple(fields), (*problems, *field_problems))
+
+
+def _title_lines(data: bytes) -> tuple[list[int], int]:
+    """Return where lines start with ``title``, and the length of the last line looked at.
+
+    Four bytes or fewer at the end of the file are not looked at.
+    """
+    titles = []
+    start, length = 0, 0
+    while len(data) - start > 4:
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        if data.startswith(b"title", start):
+            titles.append(start)
+        length = end - start
+        start = end + 1
+    return titles, length
+
+
+def _moved(size: int, title: int, length: int) -> list[tuple[int, int]]:
+    """Return the file as ranges of offsets, in the order in which zipl then reads it."""
+    if title == 0:
+        return [(0, size)]
+    return [(title, title + length), (title - 1, title), (0, title - 1), (title + length, size)]
+
+
+def _refusal(code: str, message: str, place: Location) -> Finding:
+    return Finding(code, Severity.ERROR, message, place)
+
+
+def _title_problem(data: bytes, titles: list[int], path: str) -> Finding:
+    if not titles:
+        return _refusal("bls.no-title", f"no title in {path}", Location(path, 1))
+    line = data.count(b"\n", 0, titles[1]) + 1
+    return _refusal("bls.two-titles", f"more than one title in {path}", Location(path, line, 1))
+
+
+def _scan_fields(
+    data: bytes, segments: list[tuple[int, int]], path: str
+) -> tuple[list[BlsField], list[Finding]]:
+    buffer = b"".join(data[start:end] for start, end in segments)
+    places = _Places(data, segments)
+    fields: list[BlsField] = []
+    problems: list[Finding] = []
+    position = 0
+    while position < len(buffer):
+        position = _end(_SKIPPED, buffer, position)
+        if position == len(buffer):
+            break
+        key, blanks, rest = _SCANNED_FIELD.match(buffer, position).groups()  # type: ignore[union-attr]  # matches anything
+        name = intern(key.decode("ascii"))
+        meaning = meaning_of(name)
+        if not blanks:
+            message = f"Incorrect BLS field in config file {path}"
+            place = Location(path, *places.of(position))
+            problems.append(_refusal("bls.field", message, place))
+        elif meaning is not None:
+            value = rest.rstrip(b" \t").partition(b"\0")[0].decode(errors="surrogateescape")
+            fields.append(BlsField(name, meaning, value, *places.of(position)))
+        position += len(key) + len(blanks) + len(rest)
+    return fields, problems
+
+
+def _end(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
+    found = pattern.match(data, position)
+    return position if found is None else found.end()
+
+
+class _Places:
+    """Lines and columns in the file of offsets in what zipl reads."""
+
+    def __init__(self, data: bytes, segments: list[tuple[int, int]]) -> None:
+        self._data = data
+        self._lines = [0, *(found.end() for found in re.finditer(b"\n", data))]
+        self._segments = segments
+
+    def of(self, position: int) -> tuple[int, int]:
+        offset = position
+        for start, end in self._segments:
+            if offset < end - start:
+                offset += start
+                break
+            offset -= end - start
+        line = bisect_right(self._lines, offset)
+        before = self._data[self._lines[line - 1] : offset]
+        return line, len(before.decode(errors="surrogateescape")) + 1

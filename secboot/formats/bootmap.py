@@ -22,9 +22,16 @@ from secboot.formats.bootmap_layout import (
     match_tables,
     program_blocks,
 )
-from secboot.formats.bootmap_tables import MAGIC, BlockReader, ComponentType
-from secboot.formats.disk_pointer import BLOCK_SIZES, POINTER_SIZE, DiskPointer, PointerForm
-from secboot.formats.zipl_environment import ZiplEnvironment
+from secboot.formats.bootmap_tables import (
+    BLOCK_SIZES,
+    MAGIC,
+    POINTER_SIZE,
+    BlockReader,
+    ComponentType,
+    DiskPointer,
+    PointerForm,
+)
+from secboot.formats.zipl_parameters import ZiplEnvironment
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from secboot.formats.disk_pointer import Address, successors
+from secboot.formats.bootmap_tables import Address, successors
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:

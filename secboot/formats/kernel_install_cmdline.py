@@ -13,8 +13,8 @@ import re
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
+from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.problem import SyntaxProblem
 from secboot.formats.text import split_lines
 from secboot.named_tuple import NamedTuple
 
@@ -70,14 +70,14 @@ class KernelInstallCmdline(NamedTuple):
         return KernelInstallCmdline(self.before, words, self.after, self.path)
 
     @property
-    def problems(self) -> tuple[SyntaxProblem, ...]:
+    def problems(self) -> tuple[Finding, ...]:
         """What does not belong into the file, or does not survive its readers."""
         return (*self._layout_problems(), *self._word_problems())
 
-    def _layout_problems(self) -> Iterator[SyntaxProblem]:
+    def _layout_problems(self) -> Iterator[Finding]:
         if _has_comment(self.render()):
             number = next(n for n, line in self._numbered() if _has_comment(line))
-            yield SyntaxProblem(
+            yield self._warning(
                 "kernel-cmdline-comment",
                 "the comment becomes parameters of a new kernel: no program that reads this file"
                 " knows comments",
@@ -85,16 +85,19 @@ class KernelInstallCmdline(NamedTuple):
             )
         held = [number for number, line in self._numbered() if _holds_words(line)]
         if len(held) > 1:
-            yield SyntaxProblem(
+            yield self._warning(
                 "kernel-cmdline-lines",
                 "grubby reads only the first line with parameters and drops the others",
                 held[1],
             )
 
+    def _warning(self, code: str, message: str, number: int) -> Finding:
+        return Finding(code, Severity.WARNING, message, Location(self.path, number))
+
     def _numbered(self) -> list[tuple[int, str]]:
         return list(enumerate(split_lines(self.render()), 1))
 
-    def _word_problems(self) -> Iterator[SyntaxProblem]:
+    def _word_problems(self) -> Iterator[Finding]:
         for parameter in CommandLine.parse(self.words).parameters:
             reason = None
             if parameter.name in {"BOOT_IMAGE", "initrd"}:
@@ -106,7 +109,7 @@ class KernelInstallCmdline(NamedTuple):
             if reason is not None:
                 at = self.line + self.words[: parameter.start].count("\n")
                 message = f"'{parameter.text}' {reason}"
-                yield SyntaxProblem("kernel-cmdline-word", message, at)
+                yield self._warning("kernel-cmdline-word", message, at)
 
 
 def _holds_words(line: str) -> bool:

@@ -28,7 +28,7 @@ from secboot.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from secboot.formats.problem import SyntaxProblem
+    from secboot.finding import Finding
 
 DEFAULTBOOT = "defaultboot"
 """The name of the section that says what is booted by default."""
@@ -83,7 +83,7 @@ class ZiplConf(_Lines):
     @classmethod
     def parse(cls, text: str, path: str = "zipl.conf") -> ZiplConf:
         """Read any text; never raises. ``ZiplConf.parse(text).render() == text``."""
-        lines = (parse_line(line, number) for number, line in enumerate(split_lines(text), 1))
+        lines = (parse_line(line, number, path) for number, line in enumerate(split_lines(text), 1))
         return cls(tuple(lines), path)
 
     def render(self) -> str:
@@ -91,14 +91,14 @@ class ZiplConf(_Lines):
         return "".join(line.text for line in self.lines)
 
     @cached_property
-    def problems(self) -> tuple[SyntaxProblem, ...]:
+    def problems(self) -> tuple[Finding, ...]:
         """Every line that zipl's scanner refuses, in order; zipl stops at the first."""
         return tuple(line.problem for line in self.lines if line.problem is not None)
 
     def require_valid(self) -> None:
         """Raise `ParseError` for the first line that zipl's scanner refuses."""
         if self.problems:
-            raise self.problems[0].error(self.path)
+            raise self.problems[0].error()
 
     @cached_property
     def blocks(self) -> tuple[ConfSection, ...]:
@@ -207,7 +207,7 @@ class ZiplConf(_Lines):
         return self._spliced(index - 1, index + 1, [before.body])
 
     def _spliced(self, start: int, end: int, texts: list[str]) -> ZiplConf:
-        new = tuple(parse_line(text, start + i) for i, text in enumerate(texts, 1))
+        new = tuple(parse_line(text, start + i, self.path) for i, text in enumerate(texts, 1))
         shift = len(texts) - (end - start)
         after = self.lines[end:]
         if shift:

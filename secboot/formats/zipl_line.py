@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from secboot.errors import RefusedError
-from secboot.formats.problem import SyntaxProblem
+from secboot.errors import Location, RefusedError
+from secboot.finding import Finding, Severity
 from secboot.formats.text import require_one_line
 from secboot.named_tuple import NamedTuple
 
@@ -97,7 +97,7 @@ class ConfLine(NamedTuple):
     keyword: Keyword | None = None
     position: int | None = None
     value: Value | None = None
-    problem: SyntaxProblem | None = None
+    problem: Finding | None = None
 
     @property
     def body(self) -> str:
@@ -113,7 +113,10 @@ class ConfLine(NamedTuple):
         """Return the same line with another number."""
         if number == self.number:
             return self
-        return parse_line(self.text, number)
+        if self.problem is None or self.problem.location is None:
+            return self._replace(number=number)
+        place = self.problem.location._replace(line=number)
+        return self._replace(number=number, problem=self.problem._replace(location=place))
 
 
 _KEYWORD = re.compile("|".join(word for word in Keyword if word is not Keyword.DEFAULTAUTO))
@@ -132,8 +135,11 @@ class _Refused(Exception):  # noqa: N818 - control flow inside this module, neve
         self.offset = offset
 
 
-def parse_line(text: str, number: int = 1) -> ConfLine:
-    """Read one line; `text` may end in one newline and has no other. Never raises."""
+def parse_line(text: str, number: int = 1, path: str = "zipl.conf") -> ConfLine:
+    """Read one line; `text` may end in one newline and has no other. Never raises.
+
+    `path` is only used to say where something is.
+    """
     body = text.removesuffix("\n")
     start = len(body) - len(body.lstrip(" \t"))
     if start == len(body):
@@ -143,7 +149,8 @@ def parse_line(text: str, number: int = 1) -> ConfLine:
     try:
         return _statement(body, start, text, number)
     except _Refused as refused:
-        problem = SyntaxProblem(refused.code, refused.message, number, refused.offset + 1)
+        place = Location(path, number, refused.offset + 1)
+        problem = Finding(refused.code, Severity.ERROR, refused.message, place)
         return ConfLine(number, text, LineKind.REFUSED, problem=problem)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.formats.zipl_environment import variables_of
-from secboot.formats.ziplenv import PATH as ZIPLENV
+from secboot.formats.zipl_parameters import ZIPLENV, variables_of
 from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 from secboot.zipl.entry import EntryKind
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from secboot.formats.bootmap import Bootmap, Program
     from secboot.machine.discovery import Machine
     from secboot.zipl.configuration import BootConfiguration
-    from secboot.zipl.entry import BootEntry, InstalledEntry
+    from secboot.zipl.entry import BootEntry, EntryToInstall
     from secboot.zipl.files import FileFacts
 
 
@@ -69,14 +68,14 @@ def compare(machine: Machine) -> BootRecord:
     return BootRecord(file.path, file.content, differences=tuple(found), younger_files=younger)
 
 
-def program_of(bootmap: Bootmap, installed: InstalledEntry) -> Program | None:
+def program_of(bootmap: Bootmap, installed: EntryToInstall) -> Program | None:
     """What the record holds where zipl would install the entry now."""
     return bootmap.numbered(installed.position or 0)
 
 
 def _differences(bootmap: Bootmap, configuration: BootConfiguration) -> list[str]:
     """In what the record is not what zipl would write from these files."""
-    installed = [each for each in configuration.installed if not each.skipped]
+    installed = [each for each in configuration.to_install if not each.skipped]
     if not installed:
         # zipl would refuse these files, and leave the record as it is.
         return []
@@ -104,7 +103,7 @@ def _environment_differences(bootmap: Bootmap, machine: Machine) -> list[str]:
     if bootmap.environment is None:
         return []
     held, environment = bootmap.environment, machine.environment
-    installed = machine.configuration.installed
+    installed = machine.configuration.to_install
     lines = [each.entry.parmline or "" for each in installed if not each.skipped]
     names = dict.fromkeys(name for line in lines for name in variables_of(line))
     sites = (None, *held.sites, *environment.sites)
@@ -115,7 +114,7 @@ def _environment_differences(bootmap: Bootmap, machine: Machine) -> list[str]:
     ]
 
 
-def _entry_difference(bootmap: Bootmap, installed: InstalledEntry) -> list[str]:
+def _entry_difference(bootmap: Bootmap, installed: EntryToInstall) -> list[str]:
     entry = installed.entry
     program = program_of(bootmap, installed)
     if program is None:
@@ -132,7 +131,7 @@ def _entry_difference(bootmap: Bootmap, installed: InstalledEntry) -> list[str]:
 def _replaced_files(bootmap: Bootmap, machine: Machine, written: int) -> list[str]:
     """Kernels and ramdisks that are not those that zipl saw: an IPL reads the blocks of old ones."""
     found: dict[str, None] = {}
-    for installed in machine.configuration.installed:
+    for installed in machine.configuration.to_install:
         program = None if installed.skipped else program_of(bootmap, installed)
         if program is None or installed.entry.kind is not EntryKind.IPL:
             continue

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
-from secboot.finding import Finding, Severity
 from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
 from secboot.layout.layout import (
     LATER_KERNELS,
@@ -28,6 +27,7 @@ from secboot.lines.stores import ParameterLine, Store, StoreKind
 from secboot.machine.discovery import BLS_DIRECTORY, Sources
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
     from secboot.layout.layout import Tree
     from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
@@ -108,14 +108,7 @@ class RedHat(Layout):
         """What is wrong with /etc/kernel/cmdline, whether or not it has to change."""
         del profile
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
-        return (
-            ()
-            if document is None
-            else tuple(
-                Finding(p.code, Severity.WARNING, p.message, p.location(KERNEL_CMDLINE))
-                for p in document.problems
-            )
-        )
+        return () if document is None else document.problems
 
 
 def _running_line(machine: Machine, stores: Stores, what: str) -> NewKernel:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
-from secboot.formats.grub_cfg import GrubCfg
-from secboot.formats.grub_default import GrubDefault
+from secboot.formats.grub import GrubCfg, GrubDefault
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.layout.layout import Layout, NewKernel, Recognition, Source, marks
 from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store, meets

@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.parmfile import join_parameters
-from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment, variables_of
+from secboot.formats.zipl_parameters import (
+    NO_ENVIRONMENT,
+    ZiplEnvironment,
+    join_parameters,
+    variables_of,
+)
 from secboot.named_tuple import NamedTuple
 from secboot.zipl.entry import BootEntry, Origin
 

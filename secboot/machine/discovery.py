@@ -7,9 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from secboot.errors import Location, RefusedError
-from secboot.formats.zipl_environment import NO_ENVIRONMENT, ZiplEnvironment
-from secboot.formats.ziplenv import PATH as ZIPLENV
-from secboot.formats.ziplenv import ZiplenvFile
+from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZIPLENV, ZiplenvFile, ZiplEnvironment
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.bootmap_file import BootmapFile, read_bootmap_file
 from secboot.machine.zipl_program import installed_version
@@ -18,7 +16,8 @@ from secboot.progress import UNWATCHED, Phase
 from secboot.system.file_errors import AccessError, FileError
 from secboot.system.root import FileKind
 from secboot.visible import visible
-from secboot.zipl.configuration import BlsFile, BootConfiguration, ConfFile, interpret
+from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
+from secboot.zipl.order import BlsFile
 from secboot.zipl.version import CURRENT, ZiplVersion
 
 if TYPE_CHECKING:

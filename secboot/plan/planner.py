@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from secboot.digest import digest
 from secboot.errors import ParseError, RefusedError
 from secboot.finding import Finding, Severity
-from secboot.formats.grub_default import GrubDefault
+from secboot.formats.grub import GrubDefault
 from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
 from secboot.formats.zipl_line import Keyword
-from secboot.formats.ziplenv import PATH as ZIPLENV
-from secboot.formats.ziplenv import ZiplenvFile
+from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.ipl.boot_record import compare
 from secboot.lines.fulfil import fulfil_line, require_fits
 from secboot.lines.stores import Store, StoreKind, Stores, stores_of
@@ -208,7 +207,7 @@ def _require_environment(machine: Machine) -> None:
     if document is None or not machine.zipl_version.reads_environment or not document.problems:
         return
     first = document.problems[0]
-    raise ParseError(f"zipl would refuse this: {first.message}", location=first.location(ZIPLENV))
+    raise ParseError(f"zipl would refuse this: {first.message}", location=first.location)
 
 
 def _require_entries(machine: Machine) -> None:

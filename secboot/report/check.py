@@ -8,9 +8,9 @@ from secboot.report.location import location_document
 from secboot.visible import visible
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
     from secboot.machine.discovery import Machine
     from secboot.report.style import Style
-    from secboot.zipl.problem import Problem
 
 SCHEMA = "secboot/check/1"
 
@@ -33,12 +33,12 @@ def check_document(machine: Machine) -> dict[str, Any]:
         "zipl_version": str(machine.zipl_version),
         "zipl_conf": machine.conf_path,
         "accepted": configuration.accepted,
-        "errors": [_document(problem) for problem in configuration.problems],
-        "warnings": [_document(problem) for problem in configuration.warnings],
+        "errors": [_document(each.finding, each.zipl_line) for each in configuration.refusals],
+        "warnings": [_document(warning, None) for warning in configuration.warnings],
     }
 
 
-def _line(problem: Problem, severity: str, style: Style) -> str:
+def _line(problem: Finding, severity: str, style: Style) -> str:
     text = f"{visible(str(problem.location))}: {severity}: {visible(problem.message)}"
     hint = f"\n    {visible(problem.hint)}" if problem.hint else ""
     return f"{text} {style.faint(f'[{problem.code}]')}{hint}"
@@ -52,11 +52,11 @@ def _verdict(machine: Machine) -> str:
     return f"zipl {machine.zipl_version} {verb} {visible(machine.conf_path)}: {counted}"
 
 
-def _document(problem: Problem) -> dict[str, Any]:
+def _document(problem: Finding, zipl_line: int | None) -> dict[str, Any]:
     return {
         "code": problem.code,
         "message": problem.message,
         "location": location_document(problem.location),
-        "zipl_line": problem.zipl_line,
+        "zipl_line": zipl_line,
         "hint": problem.hint,
     }

@@ -145,7 +145,7 @@ def _known(machine: Machine, record: BootRecord) -> Iterable[KnownLine]:
     """The lines that the record holds, the default's first, then those that only the files hold."""
     bootmap = record.bootmap
     programs = () if bootmap is None else bootmap.programs
-    names = {(i.position or 0): i.entry.name for i in machine.configuration.installed}
+    names = {(i.position or 0): i.entry.name for i in machine.configuration.to_install}
     for program in sorted(programs, key=lambda each: not each.is_default):
         number = max(program.numbers)
         name = f"'{names[number]}' " if number in names else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
+from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.ipl.boot_record import program_of
 from secboot.plan.boot_entries import reason_to_leave
 from secboot.profile.requirement import Judgement
@@ -79,7 +79,7 @@ def _judge(requirement: Requirement, line: str, environment: ZiplEnvironment | N
 
 def _program(machine: Machine, record: BootRecord, entry: BootEntry) -> Program | None:
     bootmap = record.bootmap
-    installed = next((i for i in machine.configuration.installed if i.entry == entry), None)
+    installed = next((i for i in machine.configuration.to_install if i.entry == entry), None)
     if bootmap is None or installed is None or installed.skipped:
         return None
     return program_of(bootmap, installed)
@@ -122,7 +122,7 @@ def _installed(
 
 def _not_in_record(machine: Machine, entry: BootEntry) -> Result:
     """An entry that the record does not hold: zipl has to run, or would not install it either."""
-    installed = next((i for i in machine.configuration.installed if i.entry == entry), None)
+    installed = next((i for i in machine.configuration.to_install if i.entry == entry), None)
     if installed is None:
         reason = "zipl does not install this entry: it is neither the default nor in the menu"
         return Result(Stage.INSTALLED, Verdict.NOT_APPLICABLE, reason)

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import BLANKS
-from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
+from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:

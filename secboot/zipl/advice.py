@@ -7,14 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
-from secboot.zipl.entry import BootEntry, Component, EntryKind, InstalledEntry, Origin
+from secboot.zipl.entry import BootEntry, Component, EntryKind, EntryToInstall, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.formats.bls_entry import BlsEntry
     from secboot.zipl.files import FileLookup
-    from secboot.zipl.problem import Findings
+    from secboot.zipl.refusal import Findings
     from secboot.zipl.version import ZiplVersion
 
 SCSI_MENU_POSITIONS = 30
@@ -131,7 +131,7 @@ def _advise_on_missing(entry: BootEntry, files: FileLookup, findings: Findings) 
             findings.warn("file-missing", message, part.location)
 
 
-def advise_on_installed(installed: Sequence[InstalledEntry], findings: Findings) -> None:
+def advise_on_installation(installed: Sequence[EntryToInstall], findings: Findings) -> None:
     """Warn of what becomes of entries when they are installed."""
     for member in installed:
         entry = member.entry

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
-from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.named_tuple import NamedTuple
@@ -18,21 +17,29 @@ from secboot.zipl.advice import (
     advise_on_default,
     advise_on_entries,
     advise_on_files,
-    advise_on_installed,
+    advise_on_installation,
 )
-from secboot.zipl.bls_path import resolve_paths
 from secboot.zipl.check import check_all
 from secboot.zipl.defaultboot import build_automenu, check_defaultboot
-from secboot.zipl.entry import BootEntry, InstalledEntry, entry_headings, read_entry
+from secboot.zipl.entry import BootEntry, EntryToInstall, entry_headings, read_entry
 from secboot.zipl.job import Job, Placement
 from secboot.zipl.keywords import SectionType
-from secboot.zipl.problem import Findings, Problem
-from secboot.zipl.strverscmp import version_key
-from secboot.zipl.tokens import Token, TokenKind, TokenList, conf_tokens, entry_tokens
+from secboot.zipl.order import BlsFile, order_bls
+from secboot.zipl.refusal import Findings, Refusal
+from secboot.zipl.tokens import (
+    Token,
+    TokenKind,
+    TokenList,
+    conf_tokens,
+    entry_tokens,
+    resolve_paths,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from secboot.finding import Finding
+    from secboot.formats.bls_entry import BlsEntry
     from secboot.zipl.files import FileLookup
     from secboot.zipl.version import ZiplVersion
 
@@ -44,45 +51,38 @@ class ConfFile(NamedTuple):
     text: str
 
 
-class BlsFile(NamedTuple):
-    """The text of one file of the BLS directory and its path; its name decides its order."""
-
-    path: str
-    text: str
-
-    @property
-    def name(self) -> str:
-        """The name without directories."""
-        return self.path.rpartition("/")[2]
-
-
 class BootConfiguration(NamedTuple):
     """What zipl makes of it all.
 
-    `bls` are the BLS entries in zipl's order, the newest first. `problems` are violations
+    `bls` are the BLS entries in zipl's order, the newest first. `refusals` are violations
     in the order in which zipl would meet them: the first is its verdict. `entries` are the
     sections of zipl.conf in the order of the file, then the BLS entries in zipl's order;
     all that can be read, also when zipl refuses something. `default` is what the next IPL
-    takes if nobody chooses; `installed` is what ``zipl`` without arguments installs.
+    takes if nobody chooses; `to_install` is what ``zipl`` without arguments would install.
     """
 
     conf: ZiplConf
     bls: tuple[BlsEntry, ...]
     version: ZiplVersion
-    problems: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[Finding, ...]
     entries: tuple[BootEntry, ...]
-    installed: tuple[InstalledEntry, ...]
+    to_install: tuple[EntryToInstall, ...]
 
     @property
     def accepted(self) -> bool:
         """Whether zipl accepts the configuration."""
-        return not self.problems
+        return not self.refusals
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What zipl refuses, as findings."""
+        return tuple(refusal.finding for refusal in self.refusals)
 
     @property
     def default(self) -> BootEntry | None:
         """The entry that the next IPL takes if nobody chooses another."""
-        return next((member.entry for member in self.installed if member.is_default), None)
+        return next((member.entry for member in self.to_install if member.is_default), None)
 
 
 def interpret(
@@ -105,35 +105,20 @@ def interpret(
     read = {index: read_entry(tokens, index, files, version) for index in entry_headings(tokens)}
     placements = Job(tokens, read, files, version, findings).run()
     marked = _mark(read, placements)
-    installed = tuple(
-        InstalledEntry(marked[place.heading], place.position, place.is_default, place.skipped)
+    to_install = tuple(
+        EntryToInstall(marked[place.heading], place.position, place.is_default, place.skipped)
         for place in placements
     )
     found = tuple(marked.values())
     advice = Findings()
     advise_on_files(entries, version, advice)
     advise_on_entries(found, files, version, advice)
-    advise_on_installed(installed, advice)
+    advise_on_installation(to_install, advice)
     if not _names_default(document):
         advise_on_default(found, advice)
     return BootConfiguration(
-        document, entries, version, findings.problems, advice.problems, found, installed
+        document, entries, version, findings.refusals, advice.warnings, found, to_install
     )
-
-
-def order_bls(files: Sequence[BlsFile], version: ZiplVersion) -> tuple[BlsEntry, ...]:
-    """Return the entries in zipl's order, the newest first (scan_bls).
-
-    File names are compared with strverscmp, or from 2.22 on the entries' versions if every
-    one has one. The order of equal versions is left to chance by zipl, to their names here.
-    """
-    taken = [file for file in files if file.name.endswith(".conf")]
-    taken.sort(key=lambda file: version_key(file.name), reverse=True)
-    entries = [BlsEntry.parse(file.text, file.path) for file in taken]
-    versions = [entry.version for entry in entries]
-    if version.sorts_bls_by_version and None not in versions:
-        entries.sort(key=lambda entry: version_key(entry.version or ""), reverse=True)
-    return tuple(entries)
 
 
 def _scan(
@@ -146,7 +131,7 @@ def _scan(
     for entry in entries:
         for problem in entry.problems:
             code = problem.code.replace(".", "-")
-            findings.error(code, problem.message, problem.location(entry.path))
+            findings.error(code, problem.message, problem.location or Location(entry.path))
         tokens += entry_tokens(entry)
         if inherited is not None:
             tokens.append(inherited._replace(line=0, entry=entry))
@@ -158,7 +143,7 @@ def _report_syntax(conf: ZiplConf, version: ZiplVersion, findings: Findings) -> 
         location = Location(conf.path, line.number, line.column)
         if line.problem is not None:
             code = line.problem.code.removeprefix("zipl.")
-            place = line.problem.location(conf.path)
+            place = line.problem.location or location
             findings.error(code, line.problem.message, place, line.number)
         elif line.keyword is Keyword.OPTIONAL and not version.knows_optional:
             findings.error("unknown-keyword", "unknown keyword", location, line.number)

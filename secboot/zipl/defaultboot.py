@@ -11,18 +11,18 @@ from secboot.zipl.check import (
     MENU_POSITIONS,
     SectionData,
     check_section_keywords,
+    check_target,
     read_section,
     report_duplicate,
     report_outside,
 )
 from secboot.zipl.keywords import TARGET_KEYWORDS, SectionType, section_type
-from secboot.zipl.target import check_target
 from secboot.zipl.tokens import Token, TokenKind, TokenList
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from secboot.zipl.problem import Findings
+    from secboot.zipl.refusal import Findings
 
 AUTOMENU = "zipl-automatic-menu"
 """The name that zipl gives to the menu it makes (SCAN_AUTOMENU_NAME)."""

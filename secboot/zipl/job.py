@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.named_tuple import NamedTuple
-from secboot.zipl.address import check_addresses
-from secboot.zipl.entry import BootEntry, Component, EntryKind, component
+from secboot.zipl.entry import BootEntry, Component, EntryKind, check_addresses, component
 from secboot.zipl.files import FileKind, FileLookup
-from secboot.zipl.scanf import leading_int
+from secboot.zipl.keywords import leading_int
 from secboot.zipl.tokens import Token, TokenKind, TokenList
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from secboot.zipl.problem import Findings
+    from secboot.zipl.refusal import Findings
     from secboot.zipl.version import ZiplVersion
 
 _MIN_IMAGE_SIZE = 0x10430 + 8

@@ -1,7 +1,12 @@
-"""Which keyword may stand where (zipl/src/scan.c: scan_key_table, scan_menu_key_table)."""
+"""Which keyword may stand where, and how zipl reads numbers from values.
+
+The tables are those of zipl/src/scan.c (scan_key_table, scan_menu_key_table); numbers are read with
+sscanf, on a 64-bit big-endian machine.
+"""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,6 +15,14 @@ from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_SPACE = "[ \t\n\v\f\r]*"
+_INT_LINE = re.compile(f"{_SPACE}([+-]?[0-9]+){_SPACE}$")
+_INT_PREFIX = re.compile(f"{_SPACE}([+-]?[0-9]+)")
+_GEOMETRY = re.compile(
+    f"{_SPACE}([+-]?[0-9]+),{_SPACE}([+-]?[0-9]+),{_SPACE}([+-]?[0-9]+){_SPACE}$"
+)
+_ADDRESS = re.compile(f"{_SPACE}([+-]?)(?:0[xX])?([0-9a-fA-F]+)")
 
 CHECK_ORDER = (
     Keyword.DEFAULT,
@@ -119,3 +132,42 @@ def section_type(keywords: Mapping[Keyword, object]) -> SectionType | None:
     """Return what a section with these keywords is, or None (scan_get_section_type)."""
     found = (kind for keyword, kind in _TYPE_KEYWORDS if keyword in keywords)
     return next(found, None)
+
+
+def whole_int(text: str) -> int | None:
+    """Return the number that is all of `text`: ``sscanf(text, "%d %c", ...) == 1``."""
+    found = _INT_LINE.match(text)
+    return _int(found[1]) if found else None
+
+
+def leading_int(text: str) -> int:
+    """Return the number at the start of `text`, or 0: atoi(3)."""
+    found = _INT_PREFIX.match(text)
+    return _int(found[1]) if found else 0
+
+
+def geometry(text: str) -> tuple[int, int, int] | None:
+    """Return three numbers with commas between: ``sscanf(text, "%d,%d,%d %c", ...) == 3``."""
+    found = _GEOMETRY.match(text)
+    return (_int(found[1]), _int(found[2]), _int(found[3])) if found else None
+
+
+def split_address(value: str) -> tuple[str, int | None]:
+    """Split ``path,address``: the path, and the hexadecimal load address or None.
+
+    Only the last comma counts, and only if hexadecimal digits follow it; what comes after
+    these is dropped (job.c: extract_address). So ``/boot/kernel,beta`` is the file
+    ``/boot/kernel`` at 0xbe.
+    """
+    path, comma, rest = value.rpartition(",")
+    found = _ADDRESS.match(rest) if comma else None
+    if found is None:
+        return value, None
+    number = min(int(found[2], 16), (1 << 64) - 1)
+    return path, -number % (1 << 64) if found[1] == "-" else number
+
+
+def _int(digits: str) -> int:
+    """Read digits as glibc does: limited to a long, then cut down to an int."""
+    number = max(-(1 << 63), min(int(digits), (1 << 63) - 1)) % (1 << 32)
+    return number - (1 << 32) if number >= 1 << 31 else number

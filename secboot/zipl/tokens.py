@@ -12,15 +12,17 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
-from secboot.formats.bls_scan import BlsKey
+from secboot.formats.bls_entry import BlsKey
 from secboot.formats.zipl_line import ConfLine, Keyword, LineKind
 from secboot.named_tuple import NamedTuple
+from secboot.zipl.keywords import split_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from secboot.formats.bls_entry import BlsEntry
     from secboot.formats.zipl_conf import ZiplConf
+    from secboot.zipl.files import FileLookup
 
 
 class TokenKind(StrEnum):
@@ -62,6 +64,7 @@ _CONF_KINDS = {
     LineKind.FLAG: TokenKind.FLAG,
 }
 
+_BLS_PATHS = (Keyword.IMAGE, Keyword.RAMDISK)
 _BLS_KEYWORDS = {
     BlsKey.LINUX: Keyword.IMAGE,
     BlsKey.OPTIONS: Keyword.PARAMETERS,
@@ -142,3 +145,26 @@ class TokenList:
         """
         assigned = takewhile(lambda token: token.kind is TokenKind.KEYWORD, self.body(heading))
         return {token.keyword: token for token in assigned if token.keyword is not None}
+
+
+def resolve_paths(tokens: TokenList, files: FileLookup) -> TokenList:
+    """Return the tokens with images and ramdisks as zipl will open them.
+
+    A path that can't be read as it stands gets the value of the first `target` of all
+    before it, if that makes it readable. In spite of its name the function does so for
+    sections of zipl.conf too.
+    """
+    target = next((token.text for token in tokens if token.keyword is Keyword.TARGET), None)
+    if target is None:
+        return tokens
+    return TokenList(
+        _resolved(token, target, files) if token.keyword in _BLS_PATHS else token
+        for token in tokens
+    )
+
+
+def _resolved(token: Token, target: str, files: FileLookup) -> Token:
+    path, _ = split_address(token.text)
+    if files.look(path).readable or not files.look(target + path).readable:
+        return token
+    return token._replace(text=target + token.text)

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.errors import ParseError, RefusedError
-from secboot.formats.bls_entry import BlsEntry
-from secboot.formats.bls_scan import BlsKey
+from secboot.formats.bls_entry import BlsEntry, BlsKey
 from tests.strategies import bls_texts
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
@@ -78,8 +77,8 @@ def test_other_keys_mean_nothing(line: str) -> None:
 def test_a_bad_field_says_where(line: str, column: int) -> None:
     entry = BlsEntry.parse(f"title A\n{line}\nlinux /k\n", "/e/a.conf")
 
-    assert [(p.message, p.line, p.column) for p in entry.problems] == [
-        ("Incorrect BLS field in config file /e/a.conf", 2, column)
+    assert [(p.message, str(p.location)) for p in entry.problems] == [
+        ("Incorrect BLS field in config file /e/a.conf", f"/e/a.conf:2:{column}")
     ]
     assert entry.value(BlsKey.LINUX) == "/k"
     with pytest.raises(ParseError, match=r"/e/a\.conf:2"):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.formats.bootmap import Bootmap, BootmapError, read_bootmap
-from secboot.formats.disk_pointer import PointerForm, read_pointer, successors
+from secboot.formats.bootmap_tables import PointerForm, read_pointer, successors
 
 DATA = Path(__file__).parents[1] / "data" / "bootmaps"
 NAMES = sorted(path.stem for path in DATA.glob("*.xz"))

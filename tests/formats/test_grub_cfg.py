@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from secboot.formats.grub_cfg import GrubCfg, GrubKernel
+from secboot.formats.grub import GrubCfg, GrubKernel
 
 CFG = """\
 set default="0"

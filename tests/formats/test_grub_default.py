@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.errors import ParseError, RefusedError
-from secboot.formats.grub_default import GrubDefault
+from secboot.formats.grub import GrubDefault
 from tests.trees import SAMPLES
 
 NAME = "GRUB_CMDLINE_LINUX_DEFAULT"

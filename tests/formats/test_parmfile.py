@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secboot.formats.parmfile import join_parameters, parmfile_line
+from secboot.formats.zipl_parameters import join_parameters, parmfile_line
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,8 @@ def test_a_line_that_zipl_refuses_says_why_and_where(line: str) -> None:
     problem = conf.problems[0]
 
     assert conf.lines[1].kind is LineKind.REFUSED
-    assert (problem.message, problem.line, problem.column) == (
-        REFUSED[line][0],
-        2,
-        REFUSED[line][1],
-    )
+    message, column = REFUSED[line]
+    assert (problem.message, str(problem.location)) == (message, f"/etc/zipl.conf:2:{column}")
     with pytest.raises(ParseError, match=r"/etc/zipl\.conf:2:"):
         conf.require_valid()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secboot.formats.zipl_environment import SIGNATURE, ZiplEnvironment, variables_of
+from secboot.formats.zipl_parameters import SIGNATURE, ZiplEnvironment, variables_of
 
 
 def block(text: str) -> bytes:

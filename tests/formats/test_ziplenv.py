@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.errors import RefusedError
-from secboot.formats.ziplenv import ZiplenvFile
+from secboot.formats.zipl_parameters import ZiplenvFile
 
 TEXT = """\
 # zIPL environment
@@ -67,7 +67,7 @@ def test_a_missing_last_newline_stays_missing() -> None:
 def test_what_zipl_refuses(text: str, message: str, line: int) -> None:
     (problem,) = ZiplenvFile.parse(text).problems
 
-    assert (problem.message, problem.line) == (message, line)
+    assert (problem.message, str(problem.location)) == (message, f"/etc/ziplenv:{line}")
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from secboot.checkpoint.record import Record
 from secboot.errors import SecbootError
 from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.parmfile import parmfile_line
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
+from secboot.formats.zipl_parameters import parmfile_line
 from secboot.kernel import prot_virt, swiotlb
 from secboot.profile.load import parse_profile
 from secboot.profile.search import ProfileText

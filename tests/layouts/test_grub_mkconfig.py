@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from secboot.demo import kernel_stub
-from secboot.formats.grub_cfg import GrubCfg
+from secboot.formats.grub import GrubCfg
 from tests.command import secboot
 from tests.layouts.suse_programs import make_suse
 

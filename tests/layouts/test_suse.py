@@ -12,7 +12,7 @@ from secboot.apply.rollback import roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RefusedError, RolledBackError
-from secboot.formats.grub_cfg import GrubCfg
+from secboot.formats.grub import GrubCfg
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.zipl_environment import ZiplEnvironment, variables_of
+from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.profile.load import load_profile

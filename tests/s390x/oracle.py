@@ -89,10 +89,10 @@ def _of_zipl(verdict: Verdict) -> Reading:
 
 def _of_secboot(configuration: BootConfiguration) -> Reading:
     if configuration.problems:
-        return Reading(accepted=False, error=configuration.problems[0].zipl_message)
+        return Reading(accepted=False, error=configuration.refusals[0].zipl_message)
     entries = tuple(
         (each.position, each.entry.name, each.is_default, each.entry.parmline)
-        for each in configuration.installed
+        for each in configuration.to_install
         if not each.skipped
     )
     order = tuple(entry.path.rpartition("/")[2] for entry in configuration.bls)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secboot.formats.zipl_environment import ZiplEnvironment
+from secboot.formats.zipl_parameters import ZiplEnvironment
 from secboot.running.ipl_device import IplSource
 from secboot.status.running_line import KnownLine, explain
 from tests.trees import SAMPLES

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from secboot.zipl.configuration import BlsFile, ConfFile, interpret
-from secboot.zipl.problem import Problem
+from secboot.finding import Finding
+from secboot.zipl.configuration import ConfFile, interpret
+from secboot.zipl.order import BlsFile
 from secboot.zipl.version import ZiplVersion
 from tests.zipl.files import BOOT
 
@@ -16,12 +17,12 @@ ENTRY = "title A\nversion 1\nlinux /boot/vmlinuz\noptions root=/dev/a\n"
 
 def warnings(
     conf: str, bls: dict[str, str] | None = None, version: ZiplVersion = NEW
-) -> tuple[Problem, ...]:
+) -> tuple[Finding, ...]:
     files = [BlsFile(f"/e/{name}", text) for name, text in (bls or {}).items()]
     return interpret(ConfFile("/etc/zipl.conf", conf), files, BOOT, version).warnings
 
 
-def codes(found: tuple[Problem, ...]) -> list[str]:
+def codes(found: tuple[Finding, ...]) -> list[str]:
     return [problem.code.removeprefix("zipl.") for problem in found]
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from secboot.zipl.configuration import BlsFile, BootConfiguration, ConfFile, interpret, order_bls
+from secboot.finding import Severity
+from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.entry import BootEntry, EntryKind, Origin
 from secboot.zipl.files import FileFacts, FileKind
-from secboot.zipl.problem import Severity
+from secboot.zipl.order import BlsFile, order_bls
 from secboot.zipl.version import ZiplVersion
 from tests.strategies import Paths, Setup, setups
 from tests.zipl.files import BOOT, DIRECTORY, KERNEL, FakeFiles
@@ -38,7 +39,7 @@ def named(configuration: BootConfiguration, name: str) -> BootEntry:
 
 
 def installed(configuration: BootConfiguration) -> list[tuple[str, int | None, bool]]:
-    return [(x.entry.name, x.position, x.is_default) for x in configuration.installed]
+    return [(x.entry.name, x.position, x.is_default) for x in configuration.to_install]
 
 
 def codes(configuration: BootConfiguration) -> list[str]:
@@ -141,9 +142,9 @@ def test_bls_entries_inherit_the_target_of_the_default_menu_since_2_21() -> None
     conf = "[defaultboot]\ndefaultmenu=m\n:m\ntarget=/boot\n1=A\n"
 
     assert read(conf, bls("A")).accepted
-    refused = read(conf, bls("A"), version=OLD).problems[0]
+    refused = read(conf, bls("A"), version=OLD).refusals[0]
     assert refused.zipl_message == "Line 0: missing keyword 'target' in section 'A'"
-    assert str(refused.location) == "/e/0.conf:1:1"
+    assert str(refused.finding.location) == "/e/0.conf:1:1"
 
 
 def test_entries_are_sorted_by_version_since_2_22() -> None:
@@ -188,7 +189,7 @@ def test_all_violations_are_found_in_one_run_and_in_order() -> None:
         "linux /k\nx\n",
     )
 
-    assert [problem.zipl_message for problem in configuration.problems] == [
+    assert [refusal.zipl_message for refusal in configuration.refusals] == [
         "Line 5: unknown keyword",
         "no title in /e/0.conf",
         "Incorrect BLS field in config file /e/0.conf",
@@ -222,8 +223,8 @@ def test_a_titleless_entry_continues_the_section_before_it() -> None:
 def test_no_defaultboot_is_an_error_without_a_line() -> None:
     configuration = read(LINUX)
 
-    problem = configuration.problems[0]
-    assert (problem.zipl_line, str(problem.location)) == (None, "/etc/zipl.conf")
+    refusal = configuration.refusals[0]
+    assert (refusal.zipl_line, str(refusal.finding.location)) == (None, "/etc/zipl.conf")
     assert [entry.name for entry in configuration.entries] == ["linux"]
     assert configuration.default is None
 
@@ -263,7 +264,7 @@ def test_an_optional_entry_without_its_files_is_left_out() -> None:
     configuration = read(OPTIONAL)
 
     assert configuration.accepted
-    assert [member.skipped for member in configuration.installed] == [False, True]
+    assert [member.skipped for member in configuration.to_install] == [False, True]
 
 
 def test_a_default_entry_can_not_be_left_out() -> None:
@@ -286,7 +287,7 @@ def test_zipl_compares_the_default_position_with_the_place_in_the_menu() -> None
 
 
 def test_optional_is_unknown_before_2_16() -> None:
-    problem = read(OPTIONAL, version=ZiplVersion(2, 15)).problems[0]
+    problem = read(OPTIONAL, version=ZiplVersion(2, 15)).refusals[0]
 
     assert problem.zipl_message == "Line 10: unknown keyword"
 
@@ -399,7 +400,7 @@ def test_any_set_up_can_be_interpreted(setup: Setup) -> None:
     configuration = interpret(ConfFile("z", setup.conf), files, BOOT, NEW)
 
     entries = configuration.entries
-    assert all(member.entry in entries for member in configuration.installed)
+    assert all(member.entry in entries for member in configuration.to_install)
     assert sum(entry.is_default for entry in entries) <= 1
     assert {p.severity for p in configuration.problems} <= {Severity.ERROR}
     assert {p.severity for p in configuration.warnings} <= {Severity.WARNING}

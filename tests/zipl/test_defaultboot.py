@@ -11,7 +11,7 @@ MENU = ":m\ntarget=/boot\n1=a\n"
 
 
 def problems(conf: str) -> list[str]:
-    found = interpret(ConfFile("z", conf), [], BOOT, CURRENT).problems
+    found = interpret(ConfFile("z", conf), [], BOOT, CURRENT).refusals
     return [problem.zipl_message for problem in found]
 
 

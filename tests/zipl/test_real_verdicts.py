@@ -14,8 +14,9 @@ import pytest
 
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
-from secboot.zipl.configuration import BlsFile, BootConfiguration, ConfFile, interpret
+from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.files import FileFacts, FileKind
+from secboot.zipl.order import BlsFile
 from secboot.zipl.version import ZiplVersion
 from tests.zipl.files import DIRECTORY, KERNEL, LEGACY_KERNEL, SMALL, AgreeableFiles, FakeFiles
 
@@ -56,7 +57,7 @@ def test_the_verdict_is_that_of_the_real_zipl(case: dict[str, Any], version: str
 
     verdict = "accepted"
     if not configuration.accepted:
-        verdict = configuration.problems[0].zipl_message
+        verdict = configuration.refusals[0].zipl_message
         if configuration.problems[0].code in STALE_REASON:
             case = {**case, version: case[version][: len(verdict)]}
     assert verdict == case[version]
@@ -95,7 +96,7 @@ def test_the_probes_of_the_grammar_are_judged_as_recorded(
         ConfFile("z", decode(path)), bls, _agreeable_files(decode(path)), ZiplVersion(2, 43)
     )
 
-    first = [f"Error: {problem.zipl_message}" for problem in configuration.problems[:1]]
+    first = [f"Error: {problem.zipl_message}" for problem in configuration.refusals[:1]]
     assert first == ([error] if error else [])
     assert configuration.accepted == (verdict == "accepted")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secboot.zipl.rpm_order import package_key, rpm_version_key
+from secboot.zipl.order import package_key, rpm_version_key
 from tests.packaging.programs import require, run
 
 # Versions in ascending order, each with the next.

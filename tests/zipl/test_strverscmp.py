@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secboot.zipl.strverscmp import strverscmp, version_key
+from secboot.zipl.order import strverscmp, version_key
 
 # strings in ascending order, each with the next; the first two rows are strverscmp(3)'s
 ASCENDING = [

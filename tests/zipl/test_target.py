@@ -24,7 +24,7 @@ LINES = {
 def first_problem(keywords: dict[str, str]) -> str:
     body = "".join(f"{word}={keywords[word]}\n" if word in keywords else "\n" for word in LINES)
     conf = f"[defaultboot]\ndefault=a\n[a]\ntarget=/boot\nimage=/boot/vmlinuz\n{body}"
-    problems = interpret(ConfFile("z", conf), [], BOOT, CURRENT).problems
+    problems = interpret(ConfFile("z", conf), [], BOOT, CURRENT).refusals
     return problems[0].zipl_message if problems else ""
 
 

@@ -1,4 +1,6 @@
-"""/etc/default/grub as SUSE's programs on s390x read it: assignments of one line each.
+"""/etc/default/grub, and grub.cfg, which is generated from it and only ever read.
+
+The first is read here as SUSE's programs on s390x read it: assignments of one line each.
 
 Three programs read it: grub2-mkconfig as shell text; zipl2grub (util/s390x/zipl2grub.pl.in) line
 by line with regular expressions, of which older releases know ``KEY="value"`` only; and
@@ -16,9 +18,10 @@ from secboot.errors import Location, ParseError, RefusedError
 from secboot.formats.text import require_one_line, split_lines
 from secboot.named_tuple import NamedTuple
 
-_STRICT = r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\$`\n]*)"[ \t]*(?:#[^\n]*)?\n?'
-_ANY = r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?="
-_UNSAFE = r'["\\$`]'
+_STRICT = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\$`\n]*)"[ \t]*(?:#[^\n]*)?\n?')
+_ANY = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?=")
+_LINUX = re.compile(r"^[ \t]*linux(?:efi|16)?[ \t]+(\S+)(?:[ \t]+([^\n]*))?$")
+_UNSAFE = re.compile(r'["\\$`]')
 
 
 class Assignment(NamedTuple):
@@ -52,10 +55,10 @@ class GrubDefault(NamedTuple):
         """
         found = None
         for number, line in enumerate(self.lines, 1):
-            loose = re.match(_ANY, line)
+            loose = _ANY.match(line)
             if loose is None or loose[1] != name:
                 continue
-            strict = re.fullmatch(_STRICT, line)
+            strict = _STRICT.fullmatch(line)
             if strict is None:
                 raise ParseError(
                     f"this assignment of {name} is not read alike by grub2-mkconfig and by"
@@ -80,7 +83,7 @@ class GrubDefault(NamedTuple):
                 hint=f'add the line {name}="" to the file',
             )
         require_one_line(value, self.path)
-        if re.search(_UNSAFE, value):
+        if _UNSAFE.search(value):
             raise RefusedError(
                 f"{name} can't hold this value: its programs disagree on quotes and on $, \\ and `",
                 location=Location(self.path, old.number),
@@ -89,4 +92,30 @@ class GrubDefault(NamedTuple):
         new = line[: old.start] + value + line[old.end :]
         return GrubDefault(
             (*self.lines[: old.number - 1], new, *self.lines[old.number :]), self.path
+        )
+
+
+class GrubKernel(NamedTuple):
+    """One ``linux`` command: its line in the file, from 1, the image, and the parameters."""
+
+    number: int
+    image: str
+    parameters: str
+
+
+class GrubCfg(NamedTuple):
+    """The kernels in the order of the file; the first is that of the first menu entry."""
+
+    kernels: tuple[GrubKernel, ...]
+
+    @classmethod
+    def parse(cls, text: str, _path: str = "grub.cfg") -> GrubCfg:
+        """Read any text; never raises."""
+        matches = ((number, _LINUX.match(line)) for number, line in enumerate(text.split("\n"), 1))
+        return cls(
+            tuple(
+                GrubKernel(number, match[1], (match[2] or "").rstrip())
+                for number, match in matches
+                if match is not None
+            )
         )

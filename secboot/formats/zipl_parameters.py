@@ -1,0 +1,196 @@
+"""How a parameter line comes about: parmfile and `parameters=` joined, ``${NAME}`` replaced.
+
+zipl joins the texts (zipl/src/job.c: get_parmline), and stores the names and values of
+/etc/ziplenv, the zIPL environment, in the boot record; its last loader replaces each ``${NAME}``
+before the kernel starts, and takes away what has no value (zipl-editenv(8); zipl/src/envblk.c;
+handle_environment and process_parm_line in zipl/boot/stage3.c). Since 2.18.
+
+Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location, RefusedError
+from secboot.finding import Finding, Severity
+from secboot.formats.text import require_one_line, split_lines
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ZIPLENV = "/etc/ziplenv"
+"""zipl's ENVBLK_DEFAULT_IMPORT_SOURCE (zipl/include/envblk.h)."""
+SIGNATURE = b"# zIPL Environment Block\n"
+_NEWLINES = re.compile("\n+")
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_SITE = re.compile(r"\[site[ \t]+([^\]]*)\]", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SITES = frozenset("0123456789")
+
+
+def parmfile_line(text: str) -> str:
+    """Return the line that zipl makes of a parmfile's `text`.
+
+    The first NUL ends it; each run of newlines becomes one blank, also at the ends; nothing
+    else changes (job.c: get_parmline).
+    """
+    return _NEWLINES.sub(" ", text.partition("\0")[0])
+
+
+def join_parameters(parmfile: str | None, parameters: str | None) -> str | None:
+    """Return the parameter line of a section, or None if it has none.
+
+    `parmfile` is the text of its parmfile, `parameters` the value of its ``parameters=``;
+    None where there is no such thing. The parmfile comes first. One blank goes between them
+    unless the parmfile's line is empty or ends in a blank (job.c: append_parmline); a tab
+    is no blank here.
+    """
+    if parmfile is None:
+        return parameters
+    line = parmfile_line(parmfile)
+    if parameters is None:
+        return line
+    blank = "" if not line or line.endswith(" ") else " "
+    return f"{line}{blank}{parameters}"
+
+
+class ZiplEnvironment(NamedTuple):
+    """Names and values. A name that begins with a digit belongs to the site of that number."""
+
+    variables: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def parse(cls, block: bytes) -> ZiplEnvironment:
+        """Read an environment block. ValueError when it is none, or damaged (envblk_scan)."""
+        if not block.startswith(SIGNATURE):
+            raise ValueError("the zIPL environment block has no signature")
+        body = block[len(SIGNATURE) :].split(b"\0", 1)[0]
+        if body and not body.endswith(b"\n"):
+            raise ValueError("the zIPL environment block is damaged")
+        variables = []
+        for line in body.split(b"\n")[:-1]:
+            name, equals, value = line.decode("utf-8", "surrogateescape").partition("=")
+            if not equals or not name:
+                raise ValueError("the zIPL environment block is damaged")
+            variables.append((name, value))
+        return cls(tuple(variables))
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The sites that have variables of their own: ``"0"`` to ``"9"``."""
+        return tuple(sorted({name[0] for name, _ in self.variables if name[0].isdigit()}))
+
+    def value(self, name: str, site: str | None = None) -> str | None:
+        """The value of `name` at a site, else the common one; None when there is neither."""
+        values = dict(self.variables)
+        at_site = None if site is None else values.get(site + name)
+        return values.get(name) if at_site is None else at_site
+
+    def expand(self, line: str, site: str | None = None) -> str:
+        """Return the line as the kernel gets it: every ``${NAME}`` replaced or taken away.
+
+        `site` is the one that the operator chose with LOADPARM, None for none. Values are not
+        searched again. Where the result would not fit, the loader stops early; that is not
+        modelled, since zipl knows no such line.
+        """
+        return _VARIABLE.sub(lambda found: self.value(found[1], site) or "", line)
+
+
+NO_ENVIRONMENT = ZiplEnvironment(())
+
+
+def variables_of(line: str) -> tuple[str, ...]:
+    """The names that a line asks the environment for, in order."""
+    return tuple(_VARIABLE.findall(line))
+
+
+class Variable(NamedTuple):
+    """One assignment on the line `number`, from 1; `site` is None for a common one."""
+
+    number: int
+    site: str | None
+    name: str
+    value: str
+
+
+class ZiplenvFile(NamedTuple):
+    """The whole of /etc/ziplenv; `path` is only used to say where something is.
+
+    Lines are ``NAME=value``, the value up to the end of the line and quotes a part of it. A line
+    that begins with ``#`` or has no name before an ``=`` is ignored. ``[site N]`` begins the
+    variables of one of ten sites, above the first such line are the common ones; the last
+    assignment of a name counts (zipl-editenv(8), "FILES"; envblk_import and import_one_line).
+    """
+
+    lines: tuple[str, ...]
+    path: str = ZIPLENV
+
+    @classmethod
+    def parse(cls, text: str, path: str = ZIPLENV) -> ZiplenvFile:
+        """Read any text; never raises. ``parse(text).render() == text``."""
+        return cls(tuple(split_lines(text)), path)
+
+    def render(self) -> str:
+        """Return the text of the file."""
+        return "".join(self.lines)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """Every assignment, in order, those that a later one replaces included."""
+        return tuple(each for each in self._read() if isinstance(each, Variable))
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """The lines for which zipl refuses the file; it stops at the first."""
+        return tuple(each for each in self._read() if isinstance(each, Finding))
+
+    @property
+    def environment(self) -> ZiplEnvironment:
+        """The environment as zipl would store it: the last assignment of each name."""
+        held = {f"{each.site or ''}{each.name}": each.value for each in self.variables}
+        return ZiplEnvironment(tuple(held.items()))
+
+    def assignment(self, site: str | None, name: str) -> Variable | None:
+        """Return the assignment that counts for exactly this site (None: the common one)."""
+        found = [each for each in self.variables if (each.site, each.name) == (site, name)]
+        return found[-1] if found else None
+
+    def set_value(self, site: str | None, name: str, value: str) -> ZiplenvFile:
+        """Return the file with another value where the name is assigned for this site already.
+
+        Raises RefusedError when it is not, or when the value can't be written on one line.
+        """
+        old = self.assignment(site, name)
+        if old is None:
+            where = "" if site is None else f" for site {site}"
+            raise RefusedError(f"{name} has no value{where}", location=Location(self.path))
+        require_one_line(value, self.path)
+        line = self.lines[old.number - 1]
+        new = f"{name}={value}" + ("\n" if line.endswith("\n") else "")
+        return ZiplenvFile(
+            (*self.lines[: old.number - 1], new, *self.lines[old.number :]), self.path
+        )
+
+    def _read(self) -> Iterator[Variable | Finding]:
+        site: str | None = None
+        for number, line in enumerate(self.lines, 1):
+            heading = _SITE.match(line)
+            if heading is not None:
+                site = heading[1].strip()
+                if site not in _SITES:
+                    message = f"unsupported site ID '{site}'"
+                    yield self._refusal("ziplenv-site", message, number)
+                continue
+            name, equals, value = line.removesuffix("\n").partition("=")
+            if line.startswith("#") or not equals or not name:
+                continue
+            if _NAME.fullmatch(name) is None:
+                yield self._refusal("ziplenv-name", f"Unacceptable name '{name}'", number)
+                continue
+            yield Variable(number, site, name, value)
+
+    def _refusal(self, code: str, message: str, number: int) -> Finding:
+        return Finding(code, Severity.ERROR, message, Location(self.path, number))

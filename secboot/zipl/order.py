@@ -1,0 +1,156 @@
+"""The order of BLS entries: zipl's own, and that of Red Hat's and Fedora's zipl.
+
+zipl compares with glibc's strverscmp(3). Unlike a version comparison of a package manager that
+knows no ``~`` and no ``^``, and it takes digits after a leading zero for a fraction: ``1.01``
+sorts before ``1.1``. The s390utils of Red Hat and Fedora carry a patch to zipl's scan.c
+(s390-tools-zipl-blscfg-rpm-nvr-sort.patch) that takes a file's name for that of a package,
+NAME-VERSION-RELEASE, and asks librpm's ``rpmvercmp``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cmp_to_key
+from typing import TYPE_CHECKING
+
+from secboot.formats.bls_entry import BlsEntry
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secboot.zipl.version import ZiplVersion
+
+_PARTS = re.compile(r"[0-9]+")
+_TOKEN = re.compile(r"~|\^|[A-Za-z]+|[0-9]+")
+_TILDE, _END, _CARET, _LETTERS, _DIGITS = range(5)
+
+Token = tuple[int, int, str]
+"""What it is, in the order of rpm; for a number, how many digits count; and its text."""
+
+
+class BlsFile(NamedTuple):
+    """The text of one file of the BLS directory and its path; its name decides its order."""
+
+    path: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The name without directories."""
+        return self.path.rpartition("/")[2]
+
+
+def order_bls(files: Sequence[BlsFile], version: ZiplVersion) -> tuple[BlsEntry, ...]:
+    """Return the entries in zipl's order, the newest first (scan_bls).
+
+    File names are compared with strverscmp, or from 2.22 on the entries' versions if every
+    one has one. The order of equal versions is left to chance by zipl, to their names here.
+    """
+    taken = [file for file in files if file.name.endswith(".conf")]
+    taken.sort(key=lambda file: version_key(file.name), reverse=True)
+    entries = [BlsEntry.parse(file.text, file.path) for file in taken]
+    versions = [entry.version for entry in entries]
+    if version.sorts_bls_by_version and None not in versions:
+        entries.sort(key=lambda entry: version_key(entry.version or ""), reverse=True)
+    return tuple(entries)
+
+
+def strverscmp(left: str, right: str) -> int:
+    """Return a number below, equal to or above zero as `left` sorts before, with, after `right`.
+
+    Characters compare as bytes of their encoding, which for UTF-8 is their own order.
+    """
+    position = _first_difference(left, right)
+    if position is None:
+        return 0
+    start = position
+    while start > 0 and _is_digit(left, start - 1):
+        start -= 1
+    if not _in_number(left, right, start, position):
+        return _bytes_compare(left, right, position)
+    left_run, right_run = _digits(left, start), _digits(right, start)
+    if left_run.startswith("0") or right_run.startswith("0"):
+        return _fraction_compare(left, right, start, position)
+    if len(left_run) != len(right_run):
+        return len(left_run) - len(right_run)
+    return _bytes_compare(left, right, position)
+
+
+version_key = cmp_to_key(strverscmp)
+"""A sort key that orders strings as `strverscmp` does."""
+
+
+def _first_difference(left: str, right: str) -> int | None:
+    if left == right:
+        return None
+    pairs = zip(left, right, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
+
+
+def _is_digit(text: str, position: int) -> bool:
+    return position < len(text) and text[position] in "0123456789"
+
+
+def _in_number(left: str, right: str, start: int, position: int) -> bool:
+    """Whether the strings differ inside a run of digits, or at the end of one."""
+    if start < position:
+        return _is_digit(left, position) or _is_digit(right, position)
+    return _is_digit(left, position) and _is_digit(right, position)
+
+
+def _digits(text: str, start: int) -> str:
+    found = _PARTS.match(text, start)
+    return found.group() if found else ""
+
+
+def _fraction_compare(left: str, right: str, start: int, position: int) -> int:
+    """Compare runs of digits of which one starts with a zero.
+
+    While both are still zeros at the difference, the run with more leading zeros is less;
+    behind the zeros the digits compare one by one, and a longer run is greater.
+    """
+    only_zeros = set(left[start:position]) <= {"0"}
+    if only_zeros and position > start:
+        left_digit, right_digit = _is_digit(left, position), _is_digit(right, position)
+        if left_digit != right_digit:
+            return -1 if left_digit else 1
+    return _bytes_compare(left, right, position)
+
+
+def _bytes_compare(left: str, right: str, position: int) -> int:
+    a = left[position:].encode(errors="surrogateescape")[:1]
+    b = right[position:].encode(errors="surrogateescape")[:1]
+    return (a > b) - (a < b)
+
+
+def rpm_version_key(version: str) -> tuple[Token, ...]:
+    """Return a sort key that orders versions as ``rpmvercmp`` does (rpm 4.15 on).
+
+    Runs of letters and runs of digits are compared one after the other: digits beat letters, and
+    numbers count by their value, of whatever length. A ``~`` sorts before the end of the text, a
+    ``^`` behind it and before all else. Other characters only separate.
+    """
+    return (*map(_token, _TOKEN.findall(version)), (_END, 0, ""))
+
+
+def package_key(file_name: str) -> tuple[tuple[Token, ...], ...]:
+    """Return a sort key for the file name of a BLS entry, with its ``.conf``.
+
+    The last two hyphens end the name and the version. The patch means to cut ``.conf`` off and
+    does not, so that it counts as the end of the release: ``1^git`` comes before ``1``.
+    """
+    name, *others = file_name.rsplit("-", 2)
+    version, release = [*others, "", ""][:2]
+    return rpm_version_key(name), rpm_version_key(version), rpm_version_key(release)
+
+
+def _token(text: str) -> Token:
+    if text == "~":
+        return _TILDE, 0, ""
+    if text == "^":
+        return _CARET, 0, ""
+    if text[0].isdigit():
+        number = text.lstrip("0")
+        return _DIGITS, len(number), number
+    return _LETTERS, 0, text
