@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
-from secboot.formats.text import require_one_line, split_lines
+from secboot.formats.text import byte_length, require_one_line, split_lines
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SITE = re.compile(r"\[site[ \t]+([^\]]*)\]", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SITES = frozenset("0123456789")
+_IMPORT_LIMIT = 4071
+"""Bytes of a block of 4096 that are left behind its signature (envblk.h)."""
+_IMPORT_LINES = 512
 
 
 def parmfile_line(text: str) -> str:
@@ -175,21 +178,40 @@ class ZiplenvFile(NamedTuple):
         )
 
     def _read(self) -> Iterator[Variable | Finding]:
+        """Yield what the lines say, as envblk_import goes through them; that one stops at a refusal.
+
+        Every line has to fit into what is left of the block, one that is ignored or that replaces
+        another, too.
+        """
         site: str | None = None
+        held: dict[tuple[str | None, str], int] = {}
+        used = 0
         for number, line in enumerate(self.lines, 1):
-            heading = _SITE.match(line)
+            size, left = byte_length(line), _IMPORT_LIMIT - used
+            if size > left or (size == left and not line.endswith("\n")):
+                message = f"maximal size ({_IMPORT_LIMIT}) exceeded"
+                yield self._refusal("ziplenv-size", message, number)
+                continue
+            text = line.partition("\0")[0]
+            heading = _SITE.match(text)
             if heading is not None:
                 site = heading[1].strip()
                 if site not in _SITES:
                     message = f"unsupported site ID '{site}'"
                     yield self._refusal("ziplenv-site", message, number)
                 continue
-            name, equals, value = line.removesuffix("\n").partition("=")
-            if line.startswith("#") or not equals or not name:
+            name, equals, value = text.removesuffix("\n").partition("=")
+            if text.startswith("#") or not equals or not name:
                 continue
             if _NAME.fullmatch(name) is None:
                 yield self._refusal("ziplenv-name", f"Unacceptable name '{name}'", number)
                 continue
+            if len(held) == _IMPORT_LINES and (site, name) not in held:
+                message = f"maximum number of lines ({_IMPORT_LINES}) exceeded"
+                yield self._refusal("ziplenv-lines", message, number)
+                continue
+            used += size - held.get((site, name), 0)
+            held[site, name] = size
             yield Variable(number, site, name, value)
 
     def _refusal(self, code: str, message: str, number: int) -> Finding:

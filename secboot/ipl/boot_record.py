@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.formats.zipl_parameters import ZIPLENV, variables_of
+from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZIPLENV, variables_of
 from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 from secboot.zipl.entry import EntryKind
@@ -102,7 +102,8 @@ def _environment_differences(bootmap: Bootmap, machine: Machine) -> list[str]:
     """
     if bootmap.environment is None:
         return []
-    held, environment = bootmap.environment, machine.environment
+    held = bootmap.environment
+    environment = machine.configuration.environment or NO_ENVIRONMENT
     installed = machine.configuration.to_install
     lines = [each.entry.parmline or "" for each in installed if not each.skipped]
     names = dict.fromkeys(name for line in lines for name in variables_of(line))

@@ -218,7 +218,9 @@ class Stores:
 
 def stores_of(machine: Machine) -> Stores:
     """Return the stores of a machine as they were found."""
-    return Stores(machine.configuration.entries, machine.parmfiles, machine.environment)
+    configuration = machine.configuration
+    environment = configuration.environment or NO_ENVIRONMENT
+    return Stores(configuration.entries, machine.parmfiles, environment)
 
 
 def own_store(entry: BootEntry) -> Store:

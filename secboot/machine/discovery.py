@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from secboot.errors import Location, RefusedError
-from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZIPLENV, ZiplenvFile, ZiplEnvironment
+from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.bootmap_file import BootmapFile, read_bootmap_file
 from secboot.machine.zipl_program import installed_version
@@ -110,14 +110,6 @@ class Machine(NamedTuple):
             raise LookupError(path)
         return found
 
-    @property
-    def environment(self) -> ZiplEnvironment:
-        """What zipl would put into the boot record: nothing, for one that knows no variables."""
-        document = self.document(ZIPLENV, ZiplenvFile)
-        if document is None or not self.zipl_version.reads_environment:
-            return NO_ENVIRONMENT
-        return document.environment
-
     def file(self, path: str) -> BootFile | None:
         """Return a file that the plan is made from, by the path that it was read from."""
         return next((file for file in self.files if file.path == path), None)
@@ -148,11 +140,14 @@ def discover(
         progress.report(phase, number, len(names))
     version = installed_version(root)
     progress.report(Phase.INTERPRETING)
+    ziplenv = _ziplenv(root, files)
     configuration = interpret(
-        conf, [BlsFile(file.path, file.text) for file in bls], files, version or CURRENT
+        conf, [BlsFile(file.path, file.text) for file in bls], files, version or CURRENT, ziplenv
     )
     parmfiles = _parmfiles(files, configuration)
-    documents = _documents(root, files, {ZIPLENV: ZiplenvFile.parse, **sources.reads})
+    documents = _documents(root, files, sources.reads)
+    if ziplenv is not None:
+        documents[ZIPLENV] = ziplenv
     return Machine(
         root=_shown(root),
         zipl_version=version or CURRENT,
@@ -243,6 +238,14 @@ def bls_names(root: Root) -> tuple[str, ...]:
     if status is None or status.kind is not FileKind.DIRECTORY:
         return ()
     return tuple(name for name in root.list_directory(BLS_DIRECTORY) if name.endswith(".conf"))
+
+
+def _ziplenv(root: Root, files: BootFiles) -> ZiplenvFile | None:
+    """Return /etc/ziplenv; zipl passes over anything but a file."""
+    status = root.stat(ZIPLENV)
+    if status is None or status.kind is not FileKind.REGULAR:
+        return None
+    return ZiplenvFile.parse(files.read(ZIPLENV).text, ZIPLENV)
 
 
 def _parmfiles(files: BootFiles, configuration: BootConfiguration) -> dict[str, BootFile]:

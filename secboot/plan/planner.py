@@ -72,7 +72,6 @@ def make_plan(
     if not machine.sources.generated:
         _require_accepted(machine, with_zipl=with_zipl)
         _require_entries(machine)
-    _require_environment(machine)
     stores = stores_of(machine)
     left = {
         entry: reason_to_leave(profile, machine, entry) for entry in machine.configuration.entries
@@ -200,14 +199,6 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
         location=first.location,
         hint="nothing was changed; `secboot check` lists every problem",
     )
-
-
-def _require_environment(machine: Machine) -> None:
-    document = machine.document(ZIPLENV, ZiplenvFile)
-    if document is None or not machine.zipl_version.reads_environment or not document.problems:
-        return
-    first = document.problems[0]
-    raise ParseError(f"zipl would refuse this: {first.message}", location=first.location)
 
 
 def _require_entries(machine: Machine) -> None:

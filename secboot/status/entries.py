@@ -27,7 +27,7 @@ def entry_results(
     machine: Machine, record: BootRecord, profile: Profile | None
 ) -> tuple[EntryResults, ...]:
     """Judge every boot entry, in the order of the configuration."""
-    environment = machine.environment if machine.zipl_version.reads_environment else None
+    environment = machine.configuration.environment
     return tuple(
         _entry(machine, record, profile, entry, environment)
         for entry in machine.configuration.entries

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location
 from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
+from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZiplenvFile, ZiplEnvironment
 from secboot.named_tuple import NamedTuple
 from secboot.zipl.advice import (
     advise_on_default,
@@ -59,6 +60,7 @@ class BootConfiguration(NamedTuple):
     sections of zipl.conf in the order of the file, then the BLS entries in zipl's order;
     all that can be read, also when zipl refuses something. `default` is what the next IPL
     takes if nobody chooses; `to_install` is what ``zipl`` without arguments would install.
+    `environment` is what it would put into the boot record; None for a zipl that knows no variables.
     """
 
     conf: ZiplConf
@@ -68,6 +70,7 @@ class BootConfiguration(NamedTuple):
     warnings: tuple[Finding, ...]
     entries: tuple[BootEntry, ...]
     to_install: tuple[EntryToInstall, ...]
+    environment: ZiplEnvironment | None
 
     @property
     def accepted(self) -> bool:
@@ -86,12 +89,17 @@ class BootConfiguration(NamedTuple):
 
 
 def interpret(
-    conf: ConfFile, bls: Sequence[BlsFile], files: FileLookup, version: ZiplVersion
+    conf: ConfFile,
+    bls: Sequence[BlsFile],
+    files: FileLookup,
+    version: ZiplVersion,
+    ziplenv: ZiplenvFile | None = None,
 ) -> BootConfiguration:
     """Read a whole set-up as the given zipl does. Never raises for any text.
 
     `bls` are the files of the BLS directory in any order; those that zipl ignores because
-    their name does not end in ``.conf`` are ignored here too.
+    their name does not end in ``.conf`` are ignored here too. `ziplenv` is /etc/ziplenv if there is
+    such a file.
     """
     document = ZiplConf.parse(conf.text, conf.path)
     entries = order_bls(bls, version)
@@ -101,6 +109,7 @@ def interpret(
     if kind is SectionType.DEFAULT_AUTO:
         tokens = build_automenu(tokens, findings)
     check_all(tokens, findings)
+    environment = _environment(ziplenv, version, findings)
     tokens = resolve_paths(tokens, files)
     read = {index: read_entry(tokens, index, files, version) for index in entry_headings(tokens)}
     placements = Job(tokens, read, files, version, findings).run()
@@ -117,7 +126,14 @@ def interpret(
     if not _names_default(document):
         advise_on_default(found, advice)
     return BootConfiguration(
-        document, entries, version, findings.refusals, advice.warnings, found, to_install
+        document,
+        entries,
+        version,
+        findings.refusals,
+        advice.warnings,
+        found,
+        to_install,
+        environment,
     )
 
 
@@ -136,6 +152,20 @@ def _scan(
         if inherited is not None:
             tokens.append(inherited._replace(line=0, entry=entry))
     return TokenList(tokens)
+
+
+def _environment(
+    ziplenv: ZiplenvFile | None, version: ZiplVersion, findings: Findings
+) -> ZiplEnvironment | None:
+    """Import the variables, before zipl looks at any file that it installs (envblk_import)."""
+    if not version.reads_environment:
+        return None
+    if ziplenv is None:
+        return NO_ENVIRONMENT
+    for problem in ziplenv.problems:
+        message = f"Failed to import environment file {ziplenv.path}: {problem.message}"
+        findings.error(problem.code, message, problem.location or Location(ziplenv.path))
+    return ziplenv.environment
 
 
 def _report_syntax(conf: ZiplConf, version: ZiplVersion, findings: Findings) -> None:

@@ -95,3 +95,42 @@ def test_a_section_is_read_alike(cell: Cell, name: str, how: str) -> None:
     section = f"[linux]\ntarget=/boot\n{SECTIONS[name]}"
 
     compare(cell, {**MACHINE, "etc/zipl.conf": heading + section.encode()})
+
+
+ENVIRONMENTS = {
+    "good": "A=1\n[site 3]\nA=2\n",
+    "name": "A=1\n1BAD=1\n",
+    "site": "[site 11]\nA=1\n",
+    "name-and-site": "1BAD=1\n[site x]\n",
+    "comment": "# 1BAD=1\n=nothing\nno assignment\n",
+    "longest": f"A={'x' * 4068}\n",
+    "too-long": f"A={'x' * 4069}\n",
+    "too-long-without-newline": f"A={'x' * 4069}",
+    "too-long-in-two-lines": f"A=1\nA={'x' * 4065}\n",
+    "too-long-comment": f"#A={'x' * 4069}\n",
+    "longest-at-a-site": f"[site 3]\nA={'x' * 4068}\n",
+    "most-lines": "".join(f"A{n}=\n" for n in range(512)),
+    "too-many-lines": "".join(f"A{n}=\n" for n in range(513)),
+    "too-many-lines-at-sites": "[site 1]\nA=\n[site 2]\n" + "".join(f"A{n}=\n" for n in range(512)),
+    "replaced-by-a-longer-one": f"A=1\nA={'x' * 4064}\n",
+    "replaced-by-a-shorter-one": f"A={'x' * 4000}\nA=1\nB={'x' * 4000}\n",
+    "comment-in-what-is-left": f"A={'x' * 4000}\n#{'x' * 67}\n",
+    "comment-beyond-what-is-left": f"A={'x' * 4000}\n#{'x' * 68}\n",
+    "site-beyond-what-is-left": f"A={'x' * 4060}\n[site 1]\n",
+    "not-text": "\0\0A=1\n",
+}
+BODIES = {
+    "right": "image=/boot/vmlinuz\nparameters=ro ${A}\n",
+    "missing-image": "image=/boot/nowhere\n",
+    "unknown-keyword": "image=/boot/vmlinuz\noops\n",
+}
+"""zipl takes in the environment when it has read its configuration, before it looks at files."""
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_an_environment_is_taken_in_alike(cell: Cell, name: str, body: str) -> None:
+    section = f"[defaultboot]\ndefault=linux\n[linux]\ntarget=/boot\n{BODIES[body]}"
+    files = {"etc/zipl.conf": section.encode(), "etc/ziplenv": ENVIRONMENTS[name].encode()}
+
+    compare(cell, {**MACHINE, **files})
