@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cached_property
 from sys import intern
 
 from secboot.errors import Location, RefusedError
@@ -59,14 +59,16 @@ _SCANNED_FIELD = re.compile(rb"([0-9A-Za-z_-]*)([ \t]*)([^\n]*)")
 _SKIPPED = re.compile(rb"[ \t\n\0]*(?:#[^\n]*[ \t\n\0]*)*")
 
 
-@cache
+_MEANINGS = {known[:length]: known for known in BlsKey for length in range(1, len(known) + 1)}
+
+
 def meaning_of(key: str) -> BlsKey | None:
     """Return what zipl takes `key` for.
 
     It compares only as many characters as `key` has (strncmp in scan_bls_field), so any
     beginning of a key will do: ``opt`` and ``o`` are ``options``.
     """
-    return next((known for known in BlsKey if key and known.startswith(key)), None)
+    return _MEANINGS.get(key)
 
 
 _FIELD = re.compile(r"[ \t\0]*([0-9A-Za-z_-]+)([ \t]+)([^\n]*)")

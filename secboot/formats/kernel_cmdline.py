@@ -23,7 +23,6 @@ byte never gets as far. `secboot.kernel.encoding` is where such lines are recogn
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from secboot.errors import ParseError, RefusedError
 from secboot.named_tuple import NamedTuple
@@ -65,7 +64,20 @@ class CommandLine(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> CommandLine:
         """Split any text; there is none that the kernel would not take apart somehow."""
-        return _parse(text)
+        nul = text.find("\0")
+        length = len(text[: nul if nul >= 0 else None].rstrip(BLANKS))
+        parameters: list[Parameter] = []
+        dashdash: int | None = None
+        for match in _WORD.finditer(text, 0, length):
+            word, start = match.group(), match.start()
+            name, value = _name_and_value(word)
+            if dashdash is None and value is None and name == _END_OF_PARAMETERS:
+                dashdash = start
+                continue
+            parameters.append(
+                Parameter(name, value, word, start, match.end(), dashdash is not None)
+            )
+        return cls(text, tuple(parameters), dashdash, text.count('"', 0, length) % 2 == 1)
 
     def render(self) -> str:
         """The text, which is exactly what was parsed."""
@@ -119,23 +131,6 @@ class CommandLine(NamedTuple):
     def _require_own(self, parameter: Parameter) -> None:
         if parameter not in self.parameters:
             raise ValueError(f"{parameter.text!r} is not a parameter of this line")
-
-
-@lru_cache(maxsize=32)
-def _parse(text: str) -> CommandLine:
-    """Split a line. A plan asks for the same few lines again and again, entry by entry."""
-    nul = text.find("\0")
-    length = len(text[: nul if nul >= 0 else None].rstrip(BLANKS))
-    parameters: list[Parameter] = []
-    dashdash: int | None = None
-    for match in _WORD.finditer(text, 0, length):
-        word, start = match.group(), match.start()
-        name, value = _name_and_value(word)
-        if dashdash is None and value is None and name == _END_OF_PARAMETERS:
-            dashdash = start
-            continue
-        parameters.append(Parameter(name, value, word, start, match.end(), dashdash is not None))
-    return CommandLine(text, tuple(parameters), dashdash, text.count('"', 0, length) % 2 == 1)
 
 
 def parameter_text(name: str, value: str | None) -> str:
