@@ -18,10 +18,10 @@ from secboot.errors import Location, ParseError, RefusedError
 from secboot.formats.text import require_one_line, split_lines
 from secboot.named_tuple import NamedTuple
 
-_STRICT = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\$`\n]*)"[ \t]*(?:#[^\n]*)?\n?')
-_ANY = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?=")
-_LINUX = re.compile(r"^[ \t]*linux(?:efi|16)?[ \t]+(\S+)(?:[ \t]+([^\n]*))?$")
-_UNSAFE = re.compile(r'["\\$`]')
+_STRICT = r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\$`\n]*)"[ \t]*(?:#[^\n]*)?\n?'
+_ANY = r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?="
+_LINUX = r"^[ \t]*linux(?:efi|16)?[ \t]+(\S+)(?:[ \t]+([^\n]*))?$"
+_UNSAFE = r'["\\$`]'
 
 
 class Assignment(NamedTuple):
@@ -55,10 +55,10 @@ class GrubDefault(NamedTuple):
         """
         found = None
         for number, line in enumerate(self.lines, 1):
-            loose = _ANY.match(line)
+            loose = re.match(_ANY, line)
             if loose is None or loose[1] != name:
                 continue
-            strict = _STRICT.fullmatch(line)
+            strict = re.fullmatch(_STRICT, line)
             if strict is None:
                 raise ParseError(
                     f"this assignment of {name} is not read alike by grub2-mkconfig and by"
@@ -83,7 +83,7 @@ class GrubDefault(NamedTuple):
                 hint=f'add the line {name}="" to the file',
             )
         require_one_line(value, self.path)
-        if _UNSAFE.search(value):
+        if re.search(_UNSAFE, value):
             raise RefusedError(
                 f"{name} can't hold this value: its programs disagree on quotes and on $, \\ and `",
                 location=Location(self.path, old.number),
@@ -111,7 +111,9 @@ class GrubCfg(NamedTuple):
     @classmethod
     def parse(cls, text: str, _path: str = "grub.cfg") -> GrubCfg:
         """Read any text; never raises."""
-        matches = ((number, _LINUX.match(line)) for number, line in enumerate(text.split("\n"), 1))
+        matches = (
+            (number, re.match(_LINUX, line)) for number, line in enumerate(text.split("\n"), 1)
+        )
         return cls(
             tuple(
                 GrubKernel(number, match[1], (match[2] or "").rstrip())

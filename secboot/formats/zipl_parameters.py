@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 ZIPLENV = "/etc/ziplenv"
 """zipl's ENVBLK_DEFAULT_IMPORT_SOURCE (zipl/include/envblk.h)."""
 SIGNATURE = b"# zIPL Environment Block\n"
-_NEWLINES = re.compile("\n+")
+_NEWLINES = "\n+"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SITE = re.compile(r"\[site[ \t]+([^\]]*)\]", re.IGNORECASE)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _SITES = frozenset("0123456789")
 _IMPORT_LIMIT = 4071
 """Bytes of a block of 4096 that are left behind its signature (envblk.h)."""
@@ -40,7 +40,7 @@ def parmfile_line(text: str) -> str:
     The first NUL ends it; each run of newlines becomes one blank, also at the ends; nothing
     else changes (job.c: get_parmline).
     """
-    return _NEWLINES.sub(" ", text.partition("\0")[0])
+    return re.sub(_NEWLINES, " ", text.partition("\0")[0])
 
 
 def join_parameters(parmfile: str | None, parameters: str | None) -> str | None:
@@ -203,7 +203,7 @@ class ZiplenvFile(NamedTuple):
             name, equals, value = text.removesuffix("\n").partition("=")
             if text.startswith("#") or not equals or not name:
                 continue
-            if _NAME.fullmatch(name) is None:
+            if re.fullmatch(_NAME, name) is None:
                 yield self._refusal("ziplenv-name", f"Unacceptable name '{name}'", number)
                 continue
             if len(held) == _IMPORT_LINES and (site, name) not in held:

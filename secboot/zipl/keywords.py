@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 
 _SPACE = "[ \t\n\v\f\r]*"
 _INT_LINE = re.compile(f"{_SPACE}([+-]?[0-9]+){_SPACE}$")
-_INT_PREFIX = re.compile(f"{_SPACE}([+-]?[0-9]+)")
-_GEOMETRY = re.compile(
-    f"{_SPACE}([+-]?[0-9]+),{_SPACE}([+-]?[0-9]+),{_SPACE}([+-]?[0-9]+){_SPACE}$"
-)
-_ADDRESS = re.compile(f"{_SPACE}([+-]?)(?:0[xX])?([0-9a-fA-F]+)")
+_INT_PREFIX = f"{_SPACE}([+-]?[0-9]+)"
+_GEOMETRY = f"{_SPACE}([+-]?[0-9]+),{_SPACE}([+-]?[0-9]+),{_SPACE}([+-]?[0-9]+){_SPACE}$"
+_ADDRESS = f"{_SPACE}([+-]?)(?:0[xX])?([0-9a-fA-F]+)"
 
 CHECK_ORDER = (
     Keyword.DEFAULT,
@@ -142,13 +140,13 @@ def whole_int(text: str) -> int | None:
 
 def leading_int(text: str) -> int:
     """Return the number at the start of `text`, or 0: atoi(3)."""
-    found = _INT_PREFIX.match(text)
+    found = re.match(_INT_PREFIX, text)
     return _int(found[1]) if found else 0
 
 
 def geometry(text: str) -> tuple[int, int, int] | None:
     """Return three numbers with commas between: ``sscanf(text, "%d,%d,%d %c", ...) == 3``."""
-    found = _GEOMETRY.match(text)
+    found = re.match(_GEOMETRY, text)
     return (_int(found[1]), _int(found[2]), _int(found[3])) if found else None
 
 
@@ -160,7 +158,7 @@ def split_address(value: str) -> tuple[str, int | None]:
     ``/boot/kernel`` at 0xbe.
     """
     path, comma, rest = value.rpartition(",")
-    found = _ADDRESS.match(rest) if comma else None
+    found = re.match(_ADDRESS, rest) if comma else None
     if found is None:
         return value, None
     number = min(int(found[2], 16), (1 << 64) - 1)
