@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,12 +44,34 @@ def test_it_is_the_same_for_its_users() -> None:
     assert repr(ours) == "Ours(number=4, unit='MiB', of=None)"
     assert (Ours.__doc__, Ours.__qualname__, Ours.__module__) == ("A size.", "Ours", __name__)
     assert typing.get_type_hints(Ours) == typing.get_type_hints(Theirs)
+    assert ours._asdict() == theirs._asdict()
+    assert Ours._make([1, "KiB", 2]) == (1, "KiB", 2)
     assert not hasattr(ours, "__dict__")
     assert pickle.loads(pickle.dumps(ours)) == ours  # noqa: S301 - our own bytes
 
 
 def test_it_has_methods_of_its_own() -> None:
     assert f"{Ours(512)}" == Ours(512).text == "512 MiB"
+
+
+def test_it_is_matched_by_place_and_hashed_by_value() -> None:
+    match Ours(3, "KiB"):
+        case Ours(number, unit):
+            assert (number, unit) == (3, "KiB")
+    assert {Ours(3): "three"}[Ours(3)] == "three"
+
+
+def test_fields_that_do_not_exist_are_not_replaced() -> None:
+    with pytest.raises(ValueError, match="colour"):
+        Ours(3)._replace(colour="red")  # type: ignore[call-arg]
+
+
+def test_there_can_be_many_fields() -> None:
+    names = [f"field{number}" for number in range(40)]
+    maker: Any = type(NamedTuple)
+    made = maker("Many", (), {"__annotations__": dict.fromkeys(names, "int")})
+
+    assert made(*range(40)).field39 == 39
 
 
 def test_a_field_without_a_value_is_missed() -> None:
