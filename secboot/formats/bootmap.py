@@ -145,7 +145,9 @@ def _passes(data: bytes, block_size: int) -> Iterator[tuple[tuple[int, ...], int
     tables: list[int] = []
     for at in range(0, len(data), block_size):
         start = data[at : at + 2 * POINTER_SIZE]
-        if start[:4] != MAGIC or start[4] > 1 or any(start[5:POINTER_SIZE]):
+        if len(start) < 2 * POINTER_SIZE or start[:4] != MAGIC:
+            continue
+        if start[4] > 1 or any(start[5:POINTER_SIZE]):
             continue
         if any(start[POINTER_SIZE:]):
             yield tuple(tables), at // block_size

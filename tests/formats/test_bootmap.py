@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from secboot.formats.bootmap import Bootmap, BootmapError, read_bootmap
@@ -135,6 +135,7 @@ def test_blocks_that_were_moved_or_lost_are_noticed(name: str, data: st.DataObje
 
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=6000), st.integers(0, 12))
+@example(b"zIPL", 0)
 def test_any_bytes_are_a_bootmap_or_an_error(data: bytes, magics: int) -> None:
     junk = bytearray(data.ljust(magics * 512, b"\0"))
     for number in range(magics):
