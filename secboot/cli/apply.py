@@ -33,7 +33,7 @@ def apply(
         bool, typer.Option("--dry-run", help="Only show the plan; write nothing at all.")
     ] = False,
     root: options.Root = options.HERE,
-    output: options.Output = options.Format.TEXT,
+    output: options.Output = "text",
     diff: Annotated[
         bool | None,
         typer.Option(
@@ -75,7 +75,7 @@ def apply(
         state_dir=state_dir,
         zipl=zipl,
         zipl_timeout=zipl_timeout,
-        watched=output is options.Format.TEXT,
+        watched=output == "text",
     )
     if dry_run:
         with site:
@@ -84,7 +84,7 @@ def apply(
         return 0
 
     def shown(plan: Plan) -> None:
-        if output is options.Format.TEXT:
+        if output == "text":
             with site.progress.hidden():
                 planning.print_plan(plan, output, diffs=bool(diff))
 
@@ -100,7 +100,7 @@ def apply(
         lambda: apply_document(result),
         lambda style: apply_text(result, site.invocation, style),
     )
-    if deployed is not None and output is options.Format.TEXT:
+    if deployed is not None and output == "text":
         print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
     return 0
 

@@ -7,7 +7,7 @@ from secboot.cli import options
 
 def check(
     root: options.Root = options.HERE,
-    output: options.Output = options.Format.TEXT,
+    output: options.Output = "text",
     strict: options.Strict = False,
     layout: options.Layout = None,
 ) -> int:
@@ -20,7 +20,7 @@ def check(
     from secboot.errors import ExitCode
     from secboot.report.check import check_document, check_text
 
-    with Site(root, layout=layout, watched=output is options.Format.TEXT) as site:
+    with Site(root, layout=layout, watched=output == "text") as site:
         machine = site.machine()
     print_report(output, lambda: check_document(machine), lambda style: check_text(machine, style))
     found = machine.configuration.problems or (strict and machine.configuration.warnings)

@@ -39,8 +39,8 @@ def fleet(
     ] = None,
     stage: Annotated[
         options.LastStage, typer.Option("--stage", help="Up to which stage counts.")
-    ] = options.LastStage.EFFECTIVE,
-    output: options.Output = options.Format.TEXT,
+    ] = "effective",
+    output: options.Output = "text",
     strict: options.Strict = False,
 ) -> int:
     """Report on many machines from their status documents.
@@ -55,7 +55,7 @@ def fleet(
     from secboot.report.fleet_machine import Standing
     from secboot.status.model import Stage
 
-    last = Stage(stage.value)
+    last = Stage(stage)
     machines = in_order(_machines(files, last))
     if html is not None:
         _save_page(fleet_page(machines, last), html)

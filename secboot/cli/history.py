@@ -17,7 +17,7 @@ def history(
         ),
     ] = None,
     root: options.Root = options.HERE,
-    output: options.Output = options.Format.TEXT,
+    output: options.Output = "text",
     state_dir: options.StateDir = None,
 ) -> int:
     """Show what was applied and rolled back here.

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-
-class Format(StrEnum):
-    """Whom a report is for."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class LastStage(StrEnum):
-    """Up to where a machine has to have got."""
-
-    CONFIGURED = "configured"
-    INHERITED = "inherited"
-    INSTALLED = "installed"
-    RUNNING = "running"
-    EFFECTIVE = "effective"
-
-
+Format = Literal["text", "json"]
+"""Whom a report is for: people or programs."""
+LastStage = Literal["configured", "inherited", "installed", "running", "effective"]
+"""Up to where a machine has to have got."""
 HERE = Path("/")
 TIMEOUT = 300.0
 """Seconds."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def plan(
     profile: options.Profile,
     root: options.Root = options.HERE,
-    output: options.Output = options.Format.TEXT,
+    output: options.Output = "text",
     diff: Annotated[
         bool, typer.Option("--diff/--no-diff", help="Show what changes in each file, line by line.")
     ] = True,
@@ -54,7 +54,7 @@ def plan(
         layout=layout,
         state_dir=state_dir,
         zipl=zipl,
-        watched=output is options.Format.TEXT,
+        watched=output == "text",
     ) as site:
         made = made_plan(site, profile, parmfile)
     print_plan(made, output, diffs=diff)

@@ -33,7 +33,7 @@ def print_report(
     output: Format, document: Callable[[], dict[str, Any]], text: Callable[[Style], str]
 ) -> None:
     """Write what was found for whom it is meant."""
-    if output is Format.JSON:
+    if output == "json":
         print_json(document())
     else:
         print_text(text(style()))

@@ -21,9 +21,7 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_profiles(
-    root: options.Root = options.HERE, output: options.Output = options.Format.TEXT
-) -> int:
+def list_profiles(root: options.Root = options.HERE, output: options.Output = "text") -> int:
     """List the profiles that can be used by name, the first of a name is the one used."""
     from secboot.cli.printing import print_report
     from secboot.machine.profile_files import RootProfileFiles
@@ -42,7 +40,7 @@ def list_profiles(
 def show(
     profile: options.Profile,
     root: options.Root = options.HERE,
-    output: options.Output = options.Format.TEXT,
+    output: options.Output = "text",
 ) -> int:
     """Show what a profile asks for, with all that it extends."""
     from secboot.cli.printing import print_report

@@ -26,7 +26,7 @@ def rollback(
         typer.Option("--keep", help="End an unfinished change but leave files changed since."),
     ] = False,
     root: options.Root = options.HERE,
-    output: options.Output = options.Format.TEXT,
+    output: options.Output = "text",
     zipl: options.Zipl = None,
     state_dir: options.StateDir = None,
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
@@ -47,7 +47,7 @@ def rollback(
         state_dir=state_dir,
         zipl=zipl,
         zipl_timeout=zipl_timeout,
-        watched=output is options.Format.TEXT,
+        watched=output == "text",
     ) as site:
         result = roll_back(site.target(), checkpoint, force=force, keep=keep)
     print_report(

@@ -7,7 +7,7 @@ from secboot.cli import options
 
 def show(
     root: options.Root = options.HERE,
-    output: options.Output = options.Format.TEXT,
+    output: options.Output = "text",
     state_dir: options.StateDir = None,
     layout: options.Layout = None,
 ) -> int:
@@ -17,7 +17,7 @@ def show(
     from secboot.ipl.boot_record import compare
     from secboot.report.show import show_document, show_text
 
-    watched = output is options.Format.TEXT
+    watched = output == "text"
     with Site(root, layout=layout, state_dir=state_dir, watched=watched) as site:
         machine = site.machine()
         left = site.unfinished_change()

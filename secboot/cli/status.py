@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,14 +11,6 @@ from secboot.cli import options
 
 if TYPE_CHECKING:
     from secboot.status.model import Stage, Status
-
-
-class VerifyOutput(StrEnum):
-    """Whom the checks are for."""
-
-    TEXT = "text"
-    JSON = "json"
-    PROMETHEUS = "prometheus"
 
 
 def status(
@@ -32,7 +23,7 @@ def status(
         ),
     ] = None,
     root: options.Root = options.HERE,
-    output: options.Output = options.Format.TEXT,
+    output: options.Output = "text",
     layout: options.Layout = None,
 ) -> int:
     """Show how far a profile has got, in five stages.
@@ -43,7 +34,7 @@ def status(
     from secboot.report.status_json import status_document
     from secboot.report.status_text import status_text
 
-    found = _assess(profile, root, layout, watched=output is options.Format.TEXT)
+    found = _assess(profile, root, layout, watched=output == "text")
     print_report(output, lambda: status_document(found), lambda style: status_text(found, style))
     return 0
 
@@ -62,13 +53,13 @@ def verify(
     ] = None,
     root: options.Root = options.HERE,
     output: Annotated[
-        VerifyOutput,
+        Literal["text", "json", "prometheus"],
         typer.Option(
             "--output",
             "-o",
             help="text for people, json for programs, prometheus for node_exporter.",
         ),
-    ] = VerifyOutput.TEXT,
+    ] = "text",
     strict: options.Strict = False,
     layout: options.Layout = None,
 ) -> int:
@@ -80,13 +71,13 @@ def verify(
     from secboot.status.checks import Outcome, make_checks, worst
 
     last = _last_stage(stage, root)
-    found = _assess(profile, root, layout, watched=output is VerifyOutput.TEXT)
+    found = _assess(profile, root, layout, watched=output == "text")
     checks = make_checks(found, last)
-    if output is VerifyOutput.PROMETHEUS:
+    if output == "prometheus":
         print_text(prometheus_text(found, checks, last))
     else:
         print_report(
-            options.Format(output.value),
+            output,
             lambda: verify_document(found, checks, last),
             lambda style: verify_text(found, checks, last, style),
         )
@@ -129,7 +120,7 @@ def _last_stage(named: options.LastStage | None, root: Path) -> Stage:
     running = is_running_system(root)
     if named is None:
         return Stage.EFFECTIVE if running else Stage.INHERITED
-    stage = Stage(named.value)
+    stage = Stage(named)
     if stage.of_running_system and not running:
         raise UsageError(
             f"{root} is not the running system, so nothing there can be {stage}",

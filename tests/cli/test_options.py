@@ -1,0 +1,12 @@
+"""What the options offer is what there is."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from secboot.cli.options import LastStage
+from secboot.status.model import Stage
+
+
+def test_every_stage_can_be_the_last() -> None:
+    assert get_args(LastStage) == tuple(stage.value for stage in Stage)
