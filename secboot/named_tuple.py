@@ -51,7 +51,7 @@ else:
             fields = tuple(namespace["__annotations__"])
             names = ", ".join(fields)
             # Only a function whose arguments are the fields is fast to call, as in `collections`.
-            new = eval(f"lambda cls, {names}: new(cls, ({names},))", {"new": tuple.__new__})  # noqa: S307 - names of our own
+            new = eval(f"lambda _cls, {names}: _new(_cls, ({names},))", {"_new": tuple.__new__})  # noqa: S307 - names of our own
             defaults = {field: namespace.pop(field) for field in fields if field in namespace}
             new.__defaults__ = tuple(defaults.values())
             FIELDS.extend(field_at(i, None) for i in range(len(FIELDS), len(fields)))
