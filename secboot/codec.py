@@ -2,7 +2,8 @@
 
 The form of a document is its type's: a NamedTuple is an object whose keys are its fields, a tuple
 an array, a mapping an object, bytes are base64, a StrEnum its value. A type with another form has
-a method `to_document` and a class method `of_document`, which raises ValueError.
+a method `to_document` and a class method `of_document`, which raises ValueError. One that asks more
+of its fields than their types do has a method `flaw`, which returns what is wrong with them, or "".
 
 Whoever reads allows keys that it does not know, so that a later version may add some. A key whose
 field has a default may be missing. All else is checked: a document that is damaged, or not what it
@@ -34,7 +35,7 @@ _SHOWN = 40
 
 def document(schema: str, value: tuple[object, ...], **more: object) -> dict[str, object]:
     """Return the document of a NamedTuple, named `schema`, with keys that are no fields of it."""
-    return {"schema": schema, **_fields(value), **more}
+    return {"schema": schema, **fields(value), **more}
 
 
 def encode(value: object) -> object:
@@ -44,7 +45,7 @@ def encode(value: object) -> object:
     if isinstance(value, tuple):
         if hasattr(value, "to_document"):
             return value.to_document()
-        return _fields(value) if hasattr(value, "_fields") else [encode(part) for part in value]
+        return fields(value) if hasattr(value, "_fields") else [encode(part) for part in value]
     if isinstance(value, Mapping):
         return {key: encode(part) for key, part in value.items()}
     return _encode_rare(value)
@@ -58,7 +59,8 @@ def _encode_rare(value: object) -> str:
     raise TypeError(f"no document holds a {type(value).__name__}")
 
 
-def _fields(value: Any) -> dict[str, object]:  # noqa: ANN401 - no type says "a NamedTuple"
+def fields(value: Any) -> dict[str, object]:  # noqa: ANN401 - no type says "a NamedTuple"
+    """Return the object that a NamedTuple is as a document."""
     return {name: encode(part) for name, part in zip(value._fields, value, strict=True)}
 
 
@@ -73,6 +75,19 @@ def decode(kind: type[_Decoded], data: object, where: str) -> _Decoded:
     except _WrongError as error:
         raise ParseError(f"{error.path()} {error.reason}", location=Location(where)) from None
     return made
+
+
+def parse_document(text: bytes | str, where: str, *schemas: str) -> dict[str, object]:
+    """Return the JSON object that `text` is, if it is a document of one of these schemas.
+
+    Else ParseError, which names the file `where`.
+    """
+    found = parse(text, where)
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if isinstance(found, dict) and schema in schemas:
+        return found
+    what = f"a document of {schema}" if isinstance(schema, str) else "a document without a schema"
+    raise ParseError(f"{what}, not of {' or '.join(schemas)}", location=Location(where))
 
 
 def parse(text: bytes | str, where: str) -> object:
@@ -234,6 +249,7 @@ def _mapping(part: _Decoder) -> _Decoder:
 def _object(kind: type[Any]) -> _Decoder:
     hints, defaults = typing.get_type_hints(kind), kind._field_defaults
     parts = [(name, _decoder(hints[name])) for name in kind._fields]
+    has_flaws = hasattr(kind, "flaw")
     required = [name for name in kind._fields if name not in defaults]
 
     def decoder(value: object) -> object:
@@ -241,8 +257,10 @@ def _object(kind: type[Any]) -> _Decoder:
             raise _not_a("an object", value)
         if missing := [name for name in required if name not in value]:
             raise _WrongError("is missing", missing[0])
-        return kind(
-            **{name: _part(name, part, value[name]) for name, part in parts if name in value}
-        )
+        given = {name: _part(name, part, value[name]) for name, part in parts if name in value}
+        made = kind(**given)
+        if has_flaws and (flaw := made.flaw()):
+            raise _WrongError(flaw)
+        return made
 
     return decoder

@@ -43,6 +43,9 @@ class Part(NamedTuple):
     colour: Colour
     data: bytes
 
+    def flaw(self) -> str:
+        return "is two bytes or more" if len(self.data) > 1 else ""
+
 
 class Whole(NamedTuple):
     name: str
@@ -62,7 +65,7 @@ parts = st.builds(
     Part,
     st.none() | st.builds(Location, text, lines, lines),
     st.sampled_from(Colour),
-    st.binary(max_size=5),
+    st.binary(max_size=1),
 )
 wholes = st.builds(
     Whole,
@@ -149,6 +152,7 @@ def _at(*steps: str | int, to: object) -> Callable[[Document], None]:
         (_at("parts", 0, "data", to="x"), 'parts[0].data: is not base64, but "x"'),
         (_at("parts", 0, "data", to="\u00e4"), 'parts[0].data: is not base64, but "\\u00e4"'),
         (_at("parts", 0, "colour", to="re"), 'parts[0].colour: is not one of red, blue, but "re"'),
+        (_at("parts", 0, "data", to="AAAA"), "parts[0]: is two bytes or more"),
         (_at("parts", 0, "place", to={}), "parts[0].place.path: is missing"),
         (_at("words", to="w"), 'words: is not an object, but "w"'),
         (_at("words", "w", 1, to=0), "words.w[1]: is not a string, but 0"),

@@ -118,22 +118,11 @@ def _planner(
 
 def _load_plan(path: Path) -> Plan:
     """Read a plan that `secboot plan --out` wrote."""
-    import json
-
     from secboot.cli.printing import file_error
-    from secboot.errors import Location, ParseError
-    from secboot.report.plan_json import plan_from_document
-    from secboot.visible import visible
+    from secboot.report.plan import read_plan
 
-    shown = visible(str(path))
     try:
-        document = json.loads(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise file_error(path, f"the plan can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ParseError(
-            "this is no saved plan",
-            location=Location(shown),
-            hint="make one with: secboot plan PROFILE --out FILE",
-        ) from error
-    return plan_from_document(document, shown)
+    return read_plan(text, str(path))

@@ -97,12 +97,12 @@ def print_plan(plan: Plan, output: options.Format, *, diffs: bool) -> None:
     from secboot.cli.printing import print_report
 
     def document() -> dict[str, Any]:
-        from secboot.report.plan_json import plan_document
+        from secboot.report.plan import plan_document
 
         return plan_document(plan)
 
     def text(style: Style) -> str:
-        from secboot.report.plan_text import plan_text
+        from secboot.report.plan import plan_text
 
         return plan_text(plan, style, diffs=diffs)
 
@@ -147,7 +147,7 @@ def _save_plan(plan: Plan, path: Path) -> None:
     import json
 
     from secboot.cli.printing import file_error
-    from secboot.report.plan_json import plan_document
+    from secboot.report.plan import plan_document
 
     text = json.dumps(plan_document(plan), indent=2) + "\n"
     try:

@@ -11,13 +11,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.digest import digest
-from secboot.errors import RefusedError
+from secboot.errors import Location, RefusedError
+from secboot.finding import Finding
+from secboot.lines.changes import Command, ParameterChange, Step, StorePlan
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from secboot.errors import Location
-    from secboot.finding import Finding
-    from secboot.lines.changes import Command, ParameterChange, Step, StorePlan
     from secboot.profile.profile import Profile
 
 
@@ -62,8 +61,8 @@ class EntryPlan(NamedTuple):
     kind: str
     status: EntryStatus
     note: str
-    is_default: bool
-    is_rescue: bool
+    default: bool
+    rescue: bool
     parameters: tuple[ParameterChange, ...]
     line_before: str | None
     line_after: str | None
@@ -76,6 +75,13 @@ class FileChange(NamedTuple):
     real_path: str
     before: bytes
     after: bytes
+
+    def flaw(self) -> str:
+        """Say what no plan of ours has, but one that somebody changed."""
+        for path in (self.path, self.real_path):
+            if not path.startswith("/") or "\0" in path:
+                return f"{path!r} is not a path in the root"
+        return ""
 
     @property
     def digest_before(self) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.checkpoint.rolling_back import BootRecord
 from secboot.plan.plan import EntryStatus
-from secboot.report.plan_json import plan_document
+from secboot.report.plan import plan_document
 from secboot.visible import visible
 
 if TYPE_CHECKING:

@@ -1,14 +1,21 @@
-"""Colour for people: only on a terminal, and never when NO_COLOR is set (https://no-color.org)."""
+"""What all reports for people share: colour, and how a finding looks.
+
+Colour is only on a terminal, and never when NO_COLOR is set (https://no-color.org).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.finding import Severity
 from secboot.named_tuple import NamedTuple
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
+
+    from secboot.finding import Finding
 
 _RESET = "\x1b[0m"
 
@@ -49,3 +56,26 @@ def style_for(stream: TextIO, environ: Mapping[str, str]) -> Style:
     """Return the style that fits `stream`: colour on a terminal unless the environment objects."""
     wanted = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
     return Style(colour=wanted and stream.isatty())
+
+
+def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> str:
+    """Return ``path:line:column: warning: message``, and below it the hint, each line indented.
+
+    This is the form that compilers have, from which editors know the place. There is no newline
+    at the end.
+    """
+    paint = {
+        Severity.ERROR: style.red,
+        Severity.WARNING: style.yellow,
+        Severity.NOTE: style.bold,
+    }[finding.severity]
+    where = "" if finding.location is None else f"{visible(str(finding.location))}: "
+    code = style.faint(f" [{finding.code}]") if with_code else ""
+    first = f"{where}{paint(finding.severity)}: {visible_lines(finding.message)}{code}"
+    hints = (finding.hint or "").splitlines()
+    return "\n".join([first, *(f"    {visible(line)}" for line in hints)])
+
+
+def visible_lines(text: str) -> str:
+    """Return text that is safe to show; its lines stay lines."""
+    return "\n".join(map(visible, text.split("\n")))

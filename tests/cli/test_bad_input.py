@@ -142,10 +142,11 @@ def test_a_saved_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}", "not a plan of this version"),
-        ("[1", "this is no saved plan"),
-        ('{"schema": "secboot/plan/1"}', "the plan is damaged"),
-        ('{"schema": "secboot/plan/1", "profile": {"x": 1}}', "the plan is damaged"),
+        ("{}", "a document without a schema, not of secboot/plan/1"),
+        ("[1", "x.plan:1:3: this is not a saved plan"),
+        ('{"schema": "secboot/plan/0"}', "a document of secboot/plan/0, not of secboot/plan/1"),
+        ('{"schema": "secboot/plan/1"}', "profile: is missing"),
+        ('{"schema": "secboot/plan/1", "profile": {"x": 1}}', "is missing"),
     ],
 )
 def test_a_saved_plan_that_is_none(

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +26,7 @@ from secboot.formats.zipl_parameters import parmfile_line
 from secboot.kernel import prot_virt, swiotlb
 from secboot.profile.load import parse_profile
 from secboot.profile.search import ProfileText
-from secboot.report.plan_json import plan_from_document
+from secboot.report.plan import read_plan
 from tests.command import secboot
 from tests.fuzz.mutation import corpus, mutated, sample_bytes
 from tests.trees import make_sample_tree
@@ -97,12 +96,8 @@ def read_record(data: bytes) -> None:
     parse_journal(data, "1")
 
 
-def read_plan(data: bytes) -> None:
-    try:
-        document = json.loads(data)
-    except ValueError:
-        return
-    plan_from_document(document, "x.plan")
+def read_saved_plan(data: bytes) -> None:
+    read_plan(data, "x.plan")
 
 
 TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
@@ -111,7 +106,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "cmdline": (read_line, LINES),
     "profile": (read_profile, PROFILES),
     "record": (read_record, (b'{"schema": "secboot/checkpoint/1", "checkpoint": "1"}',)),
-    "plan": (read_plan, (b'{"schema": "secboot/plan/1", "entries": [], "files": [{}]}',)),
+    "plan": (read_saved_plan, (b'{"schema": "secboot/plan/1", "entries": [], "files": [{}]}',)),
 }
 
 

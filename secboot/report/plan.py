@@ -1,20 +1,30 @@
-"""A plan for people: what changes in each boot entry and why, then the files, then the commands."""
+"""A plan: as text what changes in each boot entry and why, as JSON all of it (``secboot/plan/1``).
+
+The document holds all that the text has, and the new content of each file, so that a saved plan
+can be applied later on the machine that it was made for.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.errors import Location, ParseError
 from secboot.lines.changes import ParameterAction, StoreStatus
-from secboot.plan.plan import EntryStatus
+from secboot.named_tuple import NamedTuple
+from secboot.plan.plan import EntryStatus, Plan
 from secboot.report.diff import unified_diff
+from secboot.report.style import finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from secboot.lines.changes import ParameterChange, StorePlan
-    from secboot.plan.plan import EntryPlan, Plan
+    from secboot.plan.plan import EntryPlan
     from secboot.report.style import Style
+
+SCHEMA = "secboot/plan/1"
+_AGAIN = "make it again with: secboot plan PROFILE --out FILE"
 
 _MARKS = {
     EntryStatus.CHANGE: "~",
@@ -50,17 +60,54 @@ def plan_text(plan: Plan, style: Style, *, diffs: bool) -> str:
             lines += ["", *(_diff_line(line, style) for line in unified_diff(change))]
     if plan.warnings:
         lines.append("")
-    for warning in plan.warnings:
-        lines.append(warning_line(warning.message, warning.location, style))
-        lines += [f"    {visible(line)}" for line in (warning.hint or "").splitlines()]
+    lines += [finding_text(warning, style) for warning in plan.warnings]
     lines += [*_steps(plan, style), "", summary(plan, style), *_commands(plan, style)]
     return "\n".join(lines) + "\n"
 
 
-def warning_line(message: str, location: object | None, style: Style) -> str:
-    """Return one warning on one line, with its place where it has one."""
-    where = f"{visible(str(location))}: " if location is not None else ""
-    return f"{style.yellow('warning:')} {where}{visible(message)}"
+def plan_document(plan: Plan) -> dict[str, object]:
+    """Return the plan as a JSON document; bytes are written in base64."""
+    from secboot.codec import document, fields
+
+    files = [
+        {
+            **fields(change),
+            "digest_before": change.digest_before,
+            "digest_after": change.digest_after,
+            "diff": list(unified_diff(change)),
+        }
+        for change in plan.files
+    ]
+    return {**document(SCHEMA, plan, changes=not plan.is_empty), "files": files}
+
+
+def read_plan(text: bytes, path: str) -> Plan:
+    """Return the plan that was saved in a file; ParseError names `path` and the value in it."""
+    from secboot.codec import decode, parse_document
+
+    try:
+        document = parse_document(text, path, SCHEMA)
+        plan = decode(Plan, document, path)
+        digests = decode(_Digests, document, path).files
+    except ParseError as error:
+        what = f"this is not a saved plan, or a damaged one: {error.message}"
+        raise ParseError(what, location=error.location, hint=_AGAIN) from None
+    for number, (change, stated) in enumerate(zip(plan.files, digests, strict=True)):
+        if stated != (change.digest_before, change.digest_after):
+            what = f"files[{number}]: the content for {change.path} does not have its digest"
+            raise ParseError(what, location=Location(path), hint=_AGAIN)
+    return plan
+
+
+class _FileDigests(NamedTuple):
+    digest_before: str
+    digest_after: str
+
+
+class _Digests(NamedTuple):
+    """What a document says of the files besides what the plan holds."""
+
+    files: tuple[_FileDigests, ...]
 
 
 def summary(plan: Plan, style: Style) -> str:
@@ -99,8 +146,8 @@ def _entry(entry: EntryPlan, style: Style) -> Iterator[str]:
     mark = _MARKS[entry.status]
     name = visible(entry.name)
     tags = [] if entry.kind == "ipl" else [entry.kind]
-    tags += ["default"] if entry.is_default else []
-    tags += ["rescue"] if entry.is_rescue else []
+    tags += ["default"] if entry.default else []
+    tags += ["rescue"] if entry.rescue else []
     suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
     painted = style.yellow(mark) if entry.status is EntryStatus.CHANGE else mark
     yield f"{painted} {style.bold(name)}{suffix}"
