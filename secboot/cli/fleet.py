@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from secboot.report.fleet_machine import Machine
-    from secboot.status.model import Stage
+    from secboot.status.stages import Stage
 
 _LARGEST = 16 * 2**20
 """Bytes. A document has some ten thousand; what is larger than this is something else."""
@@ -53,7 +53,7 @@ def fleet(
     from secboot.report.fleet import fleet_document, fleet_text, in_order
     from secboot.report.fleet_html import fleet_page
     from secboot.report.fleet_machine import Standing
-    from secboot.status.model import Stage
+    from secboot.status.stages import Stage
 
     last = Stage(stage)
     machines = in_order(_machines(files, last))

@@ -10,7 +10,7 @@ import typer
 from secboot.cli import options
 
 if TYPE_CHECKING:
-    from secboot.status.model import Stage, Status
+    from secboot.status.stages import Stage, Status
 
 
 def status(
@@ -79,7 +79,7 @@ def verify(
         print_report(
             output,
             lambda: verify_document(found, checks, last),
-            lambda style: verify_text(found, checks, last, style),
+            lambda style: verify_text(checks, last, style),
         )
     bad = {Outcome.FAIL, Outcome.WARN} if strict else {Outcome.FAIL}
     return ExitCode.DIFFERENCE if worst(checks) in bad else ExitCode.OK
@@ -92,9 +92,8 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
     from secboot.machine.profile_files import read_profile
     from secboot.progress import Phase
     from secboot.running.kernel_log import read_kernel_log
-    from secboot.running.running import read_running
+    from secboot.running.system import read_running
     from secboot.status.assess import assess
-    from secboot.status.model import Notice
 
     with Site(root, profile=reference, layout=layout, watched=watched) as site:
         profile = None if reference is None else read_profile(reference, site.root)
@@ -105,17 +104,17 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
             messages = read_kernel_log(Path("/dev/kmsg"))
             running = read_running(site.root, messages, record.path)
         site.progress.report(Phase.ASSESSING)
-        found = assess(machine, site.layout, record, profile, running)
+        found = assess(machine, site.layout, record, profile, running, site.invocation)
         left = site.unfinished_change()
     if left is None:
         return found
-    return found._replace(notices=(Notice(left.code, left.message), *found.notices))
+    return found._replace(notices=(left, *found.notices))
 
 
 def _last_stage(named: options.LastStage | None, root: Path) -> Stage:
     from secboot.cli.site import is_running_system
     from secboot.errors import UsageError
-    from secboot.status.model import Stage
+    from secboot.status.stages import Stage
 
     running = is_running_system(root)
     if named is None:

@@ -11,10 +11,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.kernel.honoured import Honoured, cause
+
 if TYPE_CHECKING:
-    from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from collections.abc import Iterator
+
+    from secboot.finding import Finding
+    from secboot.formats.kernel_cmdline import Parameter
+    from secboot.running.system import RunningSystem
 
 NAME = "prot_virt"
+_UV = "/sys/firmware/uv"
+_FIRST_RELEASE = (5, 7)
 
 
 def truth(value: str | None) -> bool | None:
@@ -50,4 +59,109 @@ def misspelt(line: CommandLine) -> tuple[Parameter, ...]:
         each
         for each in line.parameters
         if each.name != NAME and each.name.lower().replace("-", "_") == NAME
+    )
+
+
+def hosting(running: RunningSystem, *, wanted: bool) -> Honoured:
+    """Tell whether the kernel hosts Secure Execution guests, and why that is not as `wanted`.
+
+    The indication counts first (arch/s390/kernel/uv.c), then the messages, then what can't be.
+    """
+    value, reason = _hosts_guests(running)
+    if value is None or value is wanted:
+        return Honoured(value, reason)
+    if value:
+        return Honoured(
+            value,
+            reason,
+            (cause("booted-with", "the kernel was booted with prot_virt=1", "reboot"),),
+        )
+    return Honoured(value, reason, tuple(_obstacles(running)) or (_silent_refusal(running),))
+
+
+def _hosts_guests(running: RunningSystem) -> tuple[bool | None, str]:
+    host = running.ultravisor.host
+    if host is not None:
+        return host, f"{_UV}/prot_virt_host is {int(host)}"
+    messages = running.messages
+    if messages.failures:
+        return False, f"the kernel says: {messages.failures[0]}"
+    if messages.reserved is not None:
+        return True, f"the kernel reserved {messages.reserved} MiB for the ultravisor"
+    return _without_signs(running)
+
+
+def _without_signs(running: RunningSystem) -> tuple[bool | None, str]:
+    """What is known of a kernel that neither indicates nor says anything."""
+    has = running.cpu.ultravisor_call
+    if has is False:
+        return False, "the machine has no ultravisor for this system (facility 158 is missing)"
+    if not running.ultravisor.present and has is None:
+        return None, f"there is no {_UV}, and the facilities are not known"
+    if not running.ultravisor.present:
+        return False, f"the kernel can't do it: it has no {_UV}"
+    if running.messages.complete:
+        return False, "the kernel's log says nothing of ultravisor storage"
+    return None, f"this kernel has no {_UV}/prot_virt_host"
+
+
+def _obstacles(running: RunningSystem) -> Iterator[Finding]:
+    """What keeps a kernel from hosting whatever its line says (boot/uv.c, boot/startup.c)."""
+    if running.ultravisor.guest:
+        yield cause(
+            "is-secure-guest",
+            "this system is itself a Secure Execution guest",
+            "use a guest profile here",
+        )
+    if running.under_hypervisor:
+        yield cause(
+            "not-in-lpar",
+            f"a host must run in an LPAR; this system runs under {running.sysinfo.describe()}",
+            "apply the host profile in the LPAR itself, and a guest profile here",
+        )
+    if running.capture:
+        yield cause(
+            "kdump-kernel",
+            "this is a kdump kernel, which leaves the ultravisor alone",
+            "boot normally",
+        )
+    if running.cpu.ultravisor_call is False and not running.under_hypervisor:
+        yield _without_feature(running)
+    if running.release is not None and running.release < _FIRST_RELEASE:
+        first = ".".join(map(str, _FIRST_RELEASE))
+        yield cause("old-kernel", f"kernel {running.release} is older than {first}", "update it")
+    for text in running.messages.failures[:1]:
+        yield cause(
+            "kernel-says",
+            f"the kernel says: {text}",
+            "give the LPAR more memory, or ask IBM support",
+        )
+
+
+def _without_feature(running: RunningSystem) -> Finding:
+    if running.machine_is_too_old:
+        message = f"machine type {running.machine_type} is older than z15"
+        return cause("old-machine", message, "use a z15 or newer")
+    return cause(
+        "feature-not-enabled",
+        "the Secure Execution feature (facility 158) is not enabled for this partition",
+        'have it enabled: see IBM\'s documentation, "Enabling the KVM host for Secure Execution"',
+    )
+
+
+def _silent_refusal(running: RunningSystem) -> Finding:
+    """Since 5.15 the kernel does not say why it leaves hosting off."""
+    if not enabling(CommandLine.parse(running.command_line or "")):
+        message = "the kernel was not booted with prot_virt=1"
+        return cause("booted-without", message, "see above; reboot")
+    if not running.ultravisor.present:
+        return cause(
+            "kernel-without-kvm",
+            "this kernel was built without it (CONFIG_KVM)",
+            "boot a kernel that can host guests",
+        )
+    return cause(
+        "silent-refusal",
+        "the kernel has the parameter and does not say why it leaves hosting off",
+        "dmesg | grep -i -e prot_virt -e ultravisor",
     )

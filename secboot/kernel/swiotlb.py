@@ -12,10 +12,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.kernel.honoured import Honoured, cause
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.running.system import RunningSystem
 
 NAME = "swiotlb"
 
@@ -190,3 +193,72 @@ def _power_of_two(number: int) -> int:
 def _round_for_areas(blocks: int, areas: int) -> int:
     """``round_up_default_nslabs()``: 128 blocks for each area, and a power of two."""
     return _power_of_two(max(blocks, SEGMENT_BLOCKS * areas))
+
+
+def bounce_buffer(running: RunningSystem, blocks: int, *, exactly: bool) -> Honoured:
+    """Tell whether the kernel has set up a buffer of so many blocks, or `exactly` so many.
+
+    Only a guest in Secure Execution mode has one (arch/s390/mm/init.c, pv_init).
+    """
+    if running.ultravisor.guest is False or not _could_be_secure_guest(running):
+        reason = (
+            "the system does not run in Secure Execution mode; only there the kernel sets up"
+            " bounce buffers"
+        )
+        return Honoured(value=False, reason=reason, causes=(_why_no_buffer(running),))
+    held = _held_blocks(running)
+    if held is None and running.messages.no_buffer:
+        reason = "the kernel could not allocate the bounce buffer"
+        return Honoured(value=False, reason=reason, causes=(_why_no_buffer(running),))
+    if held is None:
+        return Honoured(None, "neither the kernel's log nor debugfs tells the bounce buffer's size")
+    enough = held >= blocks
+    if exactly:
+        # Kernels since 6.0 round the number up, so that what was asked for can be more.
+        enough = blocks <= held <= rounded(blocks, Generation.SINCE_6_0)
+    reason = f"the bounce buffer has {size_text(held)}"
+    return Honoured(enough, reason, () if enough else (_why_no_buffer(running),))
+
+
+def _could_be_secure_guest(running: RunningSystem) -> bool:
+    return running.ultravisor.present or running.cpu.ultravisor_call is not False
+
+
+def _held_blocks(running: RunningSystem) -> int | None:
+    """The size that debugfs tells, or else the message, which counts in MiB."""
+    if running.bounce_blocks is None and running.messages.bounce_buffer is not None:
+        return running.messages.bounce_buffer * (2**20 // BLOCK_BYTES)
+    return running.bounce_blocks
+
+
+def _why_no_buffer(running: RunningSystem) -> Finding:
+    if running.ultravisor.guest and running.messages.adjusted is not None:
+        wanted, got = running.messages.adjusted
+        return cause(
+            "buffer-adjusted",
+            f"the kernel found no room for {wanted} blocks below 2 GiB and took {got}",
+            "give the guest more memory, or ask for less",
+        )
+    if running.ultravisor.guest:
+        return cause(
+            "booted-with-another",
+            "the guest was booted with another swiotlb=",
+            "rebuild its Secure Execution image with the right parmfile, and boot that",
+        )
+    if running.in_lpar:
+        message = "this is an LPAR, not a guest"
+        return cause("is-lpar", message, "apply the guest profile in the guest")
+    if running.under_zvm:
+        message = "a z/VM guest can't run in Secure Execution mode"
+        return cause("is-zvm-guest", message, "use a KVM guest")
+    if running.cpu.unpack is False:
+        return cause(
+            "host-without-unpack",
+            "the host does not offer Secure Execution (facility 161 is missing)",
+            "apply the host profile on the host, and reboot it",
+        )
+    return cause(
+        "ordinary-kernel",
+        "the guest was started from an ordinary kernel",
+        "build a Secure Execution image with pvimg create --parmfile, and boot that",
+    )

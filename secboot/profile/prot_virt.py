@@ -13,7 +13,9 @@ from secboot.profile.wish import Operator, Wish, unambiguous_text
 if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.kernel.honoured import Honoured
     from secboot.profile.problems import Problems
+    from secboot.running.system import RunningSystem
 
 
 class Hosting(StrEnum):
@@ -45,6 +47,10 @@ class ProtVirtRequirement(Requirement):
         if self.hosting is Hosting.ON:
             return "prot_virt on (prot_virt=1)"
         return f"prot_virt {self.hosting}"
+
+    def honoured(self, running: RunningSystem) -> Honoured:
+        """By prot_virt_host, or what else the kernel shows of hosting."""
+        return prot_virt.hosting(running, wanted=self.hosting is Hosting.ON)
 
     def _judge(self, line: CommandLine) -> Judgement:
         enabling = prot_virt.enabling(line)

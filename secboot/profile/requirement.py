@@ -11,6 +11,8 @@ from secboot.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.kernel.honoured import Honoured
+    from secboot.running.system import RunningSystem
 
 
 class Judgement(NamedTuple):
@@ -62,6 +64,14 @@ class Requirement(ABC):
             return line
         require_editable(line)
         return self._change(line)
+
+    def honoured(self, running: RunningSystem) -> Honoured | None:
+        """Tell whether the running kernel does what is required, and why not.
+
+        None where that is not asked, or where the kernel gives no sign of the parameter.
+        """
+        del running
+        return None
 
     def caution(self) -> Caution | None:
         """What a person should know before this is asked of a machine, if anything."""

@@ -19,7 +19,9 @@ from secboot.profile.wish import Operator, Wish, unambiguous_text
 if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.kernel.honoured import Honoured
     from secboot.profile.problems import Problems
+    from secboot.running.system import RunningSystem
 
 
 SMALL_BLOCKS = 65536
@@ -54,6 +56,11 @@ class SwiotlbSizeRequirement(Requirement):
     def describe(self) -> str:
         """Say what is required, in bytes and in blocks."""
         return f"swiotlb {self.bound} {size_text(self.blocks)} ({self.blocks} blocks of 2 KiB)"
+
+    def honoured(self, running: RunningSystem) -> Honoured:
+        """By the size of the buffer that the kernel set up."""
+        exactly = self.bound is Bound.EXACTLY
+        return swiotlb.bounce_buffer(running, self.blocks, exactly=exactly)
 
     def caution(self) -> Caution | None:
         """Warn of a small buffer, and of sizes that kernels since 6.0 round up."""

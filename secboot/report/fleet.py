@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.report.fleet_machine import Standing
 from secboot.report.status_text import paint
-from secboot.running.ultravisor import INDICATIONS_NOTE
-from secboot.status.model import Stage, Verdict
+from secboot.running.firmware import INDICATIONS_NOTE
+from secboot.status.stages import Stage, Verdict
 from secboot.visible import visible
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from secboot.report.fleet import HEADINGS, WORDS, profile_of, totals
-from secboot.running.ultravisor import INDICATIONS_NOTE
-from secboot.status.model import Stage, Verdict
+from secboot.running.firmware import INDICATIONS_NOTE
+from secboot.status.stages import Stage, Verdict
 from secboot.visible import visible
 
 if TYPE_CHECKING:

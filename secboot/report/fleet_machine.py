@@ -14,8 +14,8 @@ from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
 from secboot.report.status_json import SCHEMA as STATUS
 from secboot.report.verify import SCHEMA as VERIFY
-from secboot.status.checks import NOTICES_THAT_FAIL, OF_THE_MACHINE, Outcome
-from secboot.status.model import Stage, Verdict
+from secboot.status.checks import OF_THE_MACHINE, Outcome
+from secboot.status.stages import Stage, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +26,8 @@ _OUTCOMES = {
     Outcome.WARN: Verdict.UNKNOWN,
     Outcome.FAIL: Verdict.MISSING,
 }
+_NOTICES_THAT_FAIL = frozenset({"no-entry", "zipl-refuses"})
+"""The codes of the notices that stand in the way of every stage."""
 _NO_PROFILE = "no profile was named, so no stage is judged"
 
 
@@ -152,7 +154,7 @@ def _of_status(document: object, base: Machine) -> tuple[Machine, list[_Finding]
             verdict = _one_of(Verdict, result, "verdict")
             findings.append(_Finding(stage, name, verdict, _remarks(result, "reason")))
     for notice in _list(document, "notices"):
-        fails = _member(notice, "code", str) in NOTICES_THAT_FAIL
+        fails = _member(notice, "code", str) in _NOTICES_THAT_FAIL
         verdict = Verdict.MISSING if fails else Verdict.UNKNOWN
         remark = Remark(_member(notice, "message", str), _member(notice, "next_step", str))
         findings.append(_Finding(None, "", verdict, (remark,)))

@@ -12,7 +12,7 @@ from secboot.visible import visible
 
 if TYPE_CHECKING:
     from secboot.status.checks import Check
-    from secboot.status.model import Stage, Status
+    from secboot.status.stages import Stage, Status
 
 _VALUES = {Outcome.PASS: 1, Outcome.WARN: -1, Outcome.FAIL: 0}
 

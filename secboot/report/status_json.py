@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.report.location import location_document
-from secboot.running.ultravisor import INDICATIONS_NOTE
+from secboot.running.firmware import INDICATIONS_NOTE
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
     from secboot.ipl.boot_record import BootRecord
-    from secboot.running.ipl_device import IplSource
-    from secboot.running.running import RunningSystem
-    from secboot.status.model import Advice, EntryResults, RequirementResults, Result, Status
+    from secboot.running.firmware import IplSource
+    from secboot.running.system import RunningSystem
+    from secboot.status.stages import (
+        EntryResults,
+        LineOrigin,
+        RequirementResults,
+        Result,
+        Status,
+    )
 
 SCHEMA = "secboot/status/1"
 Document = dict[str, Any]
@@ -37,20 +44,21 @@ def status_document(status: Status) -> Document:
         "entries": [_entry(each) for each in status.entries],
         "boot_record": _record(status.record),
         "new_kernel": {
-            "source": status.inheritance.source.value,
-            "description": status.inheritance.description,
-            "line": status.inheritance.line,
+            "source": status.new_kernel.source.value,
+            "description": status.new_kernel.description,
+            "line": status.new_kernel.line,
         },
         "running": None if status.running is None else _running(status.running, status.origin),
         "notices": [
-            {"code": n.code, "message": n.message, "next_step": n.next_step} for n in status.notices
+            {"code": n.code, "message": n.message, "next_step": n.hint or ""}
+            for n in status.notices
         ],
     }
 
 
-def advice_document(advice: tuple[Advice, ...]) -> list[Document]:
+def advice_document(causes: tuple[Finding, ...]) -> list[Document]:
     """Return causes and next steps, the likeliest first."""
-    return [{"why": each.why, "next_step": each.next_step} for each in advice]
+    return [{"why": each.message, "next_step": each.hint or ""} for each in causes]
 
 
 def _requirement(requirement: RequirementResults) -> Document:
@@ -65,7 +73,7 @@ def _result(result: Result) -> Document:
     return {
         "verdict": result.verdict.value,
         "reason": result.reason,
-        "advice": advice_document(result.advice),
+        "advice": advice_document(result.causes),
     }
 
 
@@ -73,7 +81,7 @@ def _entry(entry: EntryResults) -> Document:
     return {
         "name": entry.name,
         "location": location_document(entry.location),
-        "menu_position": entry.number,
+        "menu_position": entry.menu_position,
         "default": entry.is_default,
         "rescue": entry.is_rescue,
         "note": entry.note,
@@ -111,11 +119,11 @@ def _record(record: BootRecord) -> Document:
     }
 
 
-def _running(running: RunningSystem, origin: str) -> Document:
+def _running(running: RunningSystem, origin: LineOrigin | None) -> Document:
     facilities = running.cpu.facilities
     return {
         "command_line": running.command_line,
-        "origin": origin,
+        "origin": "" if origin is None else origin.description,
         "kernel": running.release_text,
         "ibm_z": running.cpu.is_s390,
         "machine_type": running.cpu.machine or running.sysinfo.machine,

@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel import prot_virt, swiotlb
-from secboot.running.cpuinfo import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
-from secboot.running.ultravisor import DIRECTORY, INDICATIONS_NOTE
-from secboot.status.model import Verdict
+from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
+from secboot.running.hardware import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
+from secboot.status.stages import FOLLOW, Verdict
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from secboot.report.style import Style
-    from secboot.running.running import RunningSystem
-    from secboot.status.model import EntryResults, RequirementResults, Result, Status
+    from secboot.running.system import RunningSystem
+    from secboot.status.stages import (
+        EntryResults,
+        LineOrigin,
+        RequirementResults,
+        Result,
+        Status,
+    )
 
 _WORDS = {
     Verdict.MET: "yes",
@@ -70,7 +76,7 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
         yield f"{_label('Running', style)}not applicable: this tree is not the running system"
 
 
-def _running(running: RunningSystem, origin: str, style: Style) -> Iterator[str]:
+def _running(running: RunningSystem, origin: LineOrigin | None, style: Style) -> Iterator[str]:
     system = [f"kernel {visible(running.release_text or 'not known')}"]
     if running.cpu.is_s390:
         machine = running.cpu.machine or running.sysinfo.machine or "not known"
@@ -91,19 +97,20 @@ def _running(running: RunningSystem, origin: str, style: Style) -> Iterator[str]
     yield style.faint(f"{' ' * _WIDTH}{INDICATIONS_NOTE}")
     if running.command_line is not None:
         yield f"{_label('Line', style)}{visible(running.command_line)}"
-        yield f"{_label('', style)}{visible(origin)}"
+        if origin is not None:
+            yield f"{_label('', style)}{visible(origin.description)}"
 
 
 def _indications(running: RunningSystem) -> str:
     ultravisor = running.ultravisor
     if not ultravisor.present:
-        return f"no {DIRECTORY}"
+        return f"no {ULTRAVISOR}"
     flags = (("prot_virt_host", ultravisor.host), ("prot_virt_guest", ultravisor.guest))
     shown = [
         f"{name} {'not given by this kernel' if value is None else int(value)}"
         for name, value in flags
     ]
-    return f"{DIRECTORY}: {', '.join(shown)}"
+    return f"{ULTRAVISOR}: {', '.join(shown)}"
 
 
 def _known(value: bool | None) -> str:
@@ -124,7 +131,7 @@ def _result(result: Result, style: Style) -> str:
 def _entries(status: Status, style: Style) -> Iterator[str]:
     yield style.bold("Boot entries")
     for entry in status.entries:
-        number = "" if entry.number is None else f"{entry.number}: "
+        number = "" if entry.menu_position is None else f"{entry.menu_position}: "
         tags = ["default"] * entry.is_default + ["rescue"] * entry.is_rescue
         suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
         yield f"  {number}{visible(entry.name)}{suffix}"
@@ -165,16 +172,15 @@ def _notices(status: Status, style: Style) -> Iterator[str]:
 def _next_steps(status: Status, style: Style) -> Iterator[str]:
     """What to do first: later stages follow from earlier ones, but for what the machine lacks."""
     shown: set[str] = set()
-    name = status.profile.name if status.profile is not None else "PROFILE"
     for requirement in status.requirements:
-        missing = [r for r in requirement.stages if r.verdict is Verdict.MISSING and r.advice]
-        advice = [a for result in missing[:1] for a in result.advice]
-        advice += [a for result in missing[1:] for a in result.advice if a.of_machine]
-        for each in advice:
-            step = each.next_step.replace("PROFILE", name)
+        missing = [r for r in requirement.stages if r.verdict is Verdict.MISSING and r.causes]
+        causes = [cause for result in missing[:1] for cause in result.causes]
+        later = [cause for result in missing[1:] for cause in result.causes]
+        for cause in [*causes, *(cause for cause in later if cause.code not in FOLLOW)]:
+            step = cause.hint or ""
             if step not in shown:
                 shown.add(step)
-                yield f"  {visible(each.why)}: {style.bold(visible(step))}"
+                yield f"  {visible(cause.message)}: {style.bold(visible(step))}"
 
 
 def _label(text: str, style: Style) -> str:

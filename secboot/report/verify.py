@@ -5,29 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.report.status_json import advice_document
-from secboot.running.ultravisor import INDICATIONS_NOTE
+from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import Outcome, worst
-from secboot.status.model import Stage
+from secboot.status.stages import Stage
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from secboot.report.style import Style
     from secboot.status.checks import Check
-    from secboot.status.model import Status
+    from secboot.status.stages import Status
 
 SCHEMA = "secboot/verify/1"
 
 
-def verify_text(status: Status, checks: tuple[Check, ...], last: Stage, style: Style) -> str:
+def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
     """Return one line a check, below a failed one what to do, and the verdict."""
     lines = []
     for check in checks:
         lines.append(_line(check, style))
         if check.outcome is not Outcome.PASS:
             lines += [
-                style.faint(f"       {visible(each.why)}: ")
-                + visible(_step(each.next_step, status))
-                for each in check.advice
+                style.faint(f"       {visible(each.message)}: ") + visible(each.hint or "")
+                for each in check.causes
             ]
     if last is Stage.EFFECTIVE:
         lines.append(style.faint(f"NOTE {INDICATIONS_NOTE}"))
@@ -49,7 +48,7 @@ def verify_document(status: Status, checks: tuple[Check, ...], last: Stage) -> d
                 "subject": check.subject,
                 "outcome": check.outcome.value,
                 "message": check.message,
-                "advice": advice_document(check.advice),
+                "advice": advice_document(check.causes),
             }
             for check in checks
         ],
@@ -65,10 +64,6 @@ def _line(check: Check, style: Style) -> str:
     }[check.outcome]
     subject = f" '{visible(check.subject)}'" if check.subject else ""
     return f"{word} {visible(check.id)}{subject}: {visible(check.message)}"
-
-
-def _step(text: str, status: Status) -> str:
-    return text if status.profile is None else text.replace("PROFILE", status.profile.name)
 
 
 def _verdict(checks: tuple[Check, ...], last: Stage) -> str:

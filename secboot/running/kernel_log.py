@@ -1,7 +1,8 @@
-"""Reading the running kernel's messages from /dev/kmsg (Documentation/ABI/testing/dev-kmsg).
+"""What the kernel's messages say about Secure Execution (arch/s390/kernel/uv.c, kernel/dma/swiotlb.c).
 
-Read from the device itself and not by dmesg(1): its records are numbered, so that it is known
-whether the first messages of this boot are still there.
+They are read from /dev/kmsg itself (Documentation/ABI/testing/dev-kmsg) and not by dmesg(1): its
+records are numbered, so that it is known whether the first messages of this boot are still there.
+The prefix of a message can carry an id: ``prot_virt.f9efb6:`` on Ubuntu and SUSE.
 """
 
 from __future__ import annotations
@@ -10,10 +11,73 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from secboot.running.messages import NO_MESSAGES, KernelMessages
+from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+_STAMP = re.compile(r"^\[\s*\d+\.\d+\](?:\[[^\]]*\])?\s?")
+_PROT_VIRT = re.compile(r"^prot_virt(?:\.[0-9a-f]{6})?: (.*)$")
+_RESERVED = re.compile(r"Reserving (\d+)MB as ultravisor base storage")
+_SWIOTLB = re.compile(r"^software IO TLB(?:\.[0-9a-f]{6})?: (.*)$")
+_MAPPED = re.compile(r"mapped \[mem [^\]]*\] \((\d+)MB\)")
+_ADJUSTED = re.compile(r"SWIOTLB bounce buffer size adjusted (\d+) -> (\d+) slabs")
+_NO_BUFFER = re.compile(r"Cannot allocate buffer|Failed to allocate \d+ bytes tlb structure")
+_FULL = re.compile(r"swiotlb buffer is full")
+_FAILED = re.compile(
+    r"not available in protected guests|not supported by the hardware"
+    r"|Failed to reserve \d+ bytes|Ultravisor init failed|Disabling support"
+)
+
+
+class KernelMessages(NamedTuple):
+    """The messages that matter. Sizes are in MiB.
+
+    `complete` says that the log still holds the first message of this boot: only then does the
+    absence of one mean anything. `failures` are the lines in which the kernel says that it will
+    not host Secure Execution guests; `full` those in which a bounce buffer ran full.
+    """
+
+    complete: bool
+    reserved: int | None
+    failures: tuple[str, ...]
+    bounce_buffer: int | None
+    adjusted: tuple[int, int] | None
+    no_buffer: bool
+    full: tuple[str, ...]
+
+    @classmethod
+    def read(cls, lines: Iterable[str], *, complete: bool) -> KernelMessages:
+        """Read the lines of the log, with or without the time stamp in brackets before each."""
+        texts = [_STAMP.sub("", line.rstrip("\n")) for line in lines]
+        about_host = _after(_PROT_VIRT, texts)
+        about_buffer = _after(_SWIOTLB, texts)
+        adjusted = _last(_ADJUSTED, about_buffer)
+        reserved = _last(_RESERVED, about_host)
+        mapped = _last(_MAPPED, about_buffer)
+        return cls(
+            complete,
+            None if reserved is None else int(reserved[1]),
+            tuple(text for text in about_host if _FAILED.search(text)),
+            None if mapped is None else int(mapped[1]),
+            None if adjusted is None else (int(adjusted[1]), int(adjusted[2])),
+            any(_NO_BUFFER.search(text) for text in about_buffer),
+            tuple(text for text in texts if _FULL.search(text)),
+        )
+
+
+def _after(prefix: re.Pattern[str], texts: list[str]) -> list[str]:
+    return [found[1] for text in texts if (found := prefix.match(text))]
+
+
+def _last(pattern: re.Pattern[str], texts: list[str]) -> re.Match[str] | None:
+    found = [match for text in texts if (match := pattern.search(text))]
+    return found[-1] if found else None
+
+
+NO_MESSAGES = KernelMessages.read((), complete=False)
+"""Where the log can't be read."""
 
 _RECORD = re.compile(r"^\d+,(\d+),\d+,[^;]*;(.*)$")
 _RECORD_SIZE = 8192

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.invocation import PLAIN, Invocation
 from secboot.lines.stores import stores_of
 from secboot.plan.plan import ProfileReference
-from secboot.status.diagnosis import advise_effective, advise_running, machine_notices
-from secboot.status.effective import judge_effective
-from secboot.status.entries import APPLY, entry_results
-from secboot.status.model import (
-    Advice,
+from secboot.status.entry_stages import commit_command, entry_results, next_steps
+from secboot.status.running_stage import another_disk, judge_running, origin_of
+from secboot.status.stages import (
     EntryResults,
-    Notice,
+    LineOrigin,
     RequirementResults,
     Result,
     Stage,
     Status,
     Verdict,
 )
-from secboot.status.running_line import KnownLine, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.profile.requirement import Requirement
-    from secboot.running.running import RunningSystem
+    from secboot.running.system import RunningSystem
 
 NOT_RUNNING = "not the running system"
 
@@ -41,15 +40,20 @@ def assess(
     record: BootRecord,
     profile: Profile | None,
     running: RunningSystem | None,
+    invocation: Invocation = PLAIN,
 ) -> Status:
-    """Judge all stages; `running` is None for a tree that is not the running system."""
-    inheritance = layout.new_kernel(machine, stores_of(machine))
-    entries = entry_results(machine, record, profile)
-    origin = _origin(machine, record, running)
+    """Judge all stages; `running` is None for a tree that is not the running system.
+
+    `invocation` is how secboot was called, for the commands that are to be typed next.
+    """
+    new_kernel = layout.new_kernel(machine, stores_of(machine))
+    steps = next_steps(layout, invocation)
+    entries = entry_results(machine, record, profile, steps)
+    origin = None if running is None else origin_of(machine, record, running)
     requirements: tuple[RequirementResults, ...] = ()
     if profile is not None:
         requirements = tuple(
-            _requirement(number, each, entries, inheritance, running, origin)
+            _requirement(number, each, entries, new_kernel, running, origin, invocation)
             for number, each in enumerate(profile.requirements)
         )
     return Status(
@@ -58,9 +62,9 @@ def assess(
         profile=None if profile is None else ProfileReference.of(profile),
         entries=entries,
         requirements=requirements,
-        notices=tuple(_notices(machine, record, profile, entries, running)),
+        notices=tuple(_notices(machine, layout, record, profile, entries, running, invocation)),
         record=record,
-        inheritance=inheritance,
+        new_kernel=new_kernel,
         running=running,
         origin=origin,
     )
@@ -70,24 +74,24 @@ def _requirement(
     number: int,
     requirement: Requirement,
     entries: tuple[EntryResults, ...],
-    inheritance: NewKernel,
+    new_kernel: NewKernel,
     running: RunningSystem | None,
-    origin: str,
+    origin: LineOrigin | None,
+    invocation: Invocation,
 ) -> RequirementResults:
     configured = _together(
         Stage.CONFIGURED, [e.configured[number] for e in entries if e.configured]
     )
     installed = _together(Stage.INSTALLED, [e.installed[number] for e in entries if e.installed])
-    stages = [configured, _inherited(requirement, inheritance), installed]
+    stages = [configured, _inherited(requirement, new_kernel, invocation), installed]
     if running is None:
         stages += [
             Result(stage, Verdict.NOT_APPLICABLE, NOT_RUNNING)
             for stage in (Stage.RUNNING, Stage.EFFECTIVE)
         ]
     else:
-        stages.append(_running(requirement, installed, running, origin))
-        result = judge_effective(requirement, running)
-        stages.append(advise_effective(requirement, result, running))
+        stages.append(judge_running(requirement, installed, running, origin, invocation))
+        stages.append(_effective(requirement, running))
     return RequirementResults(requirement.name, requirement.describe(), tuple(stages))
 
 
@@ -97,7 +101,7 @@ def _together(stage: Stage, results: list[Result]) -> Result:
         found = [each for each in results if each.verdict is verdict]
         if found:
             count = f" ({len(found)} of {len(results)} boot entries)" if len(results) > 1 else ""
-            return Result(stage, verdict, found[0].reason + count, found[0].advice)
+            return Result(stage, verdict, found[0].reason + count, found[0].causes)
     met = next((each for each in results if each.verdict is Verdict.MET), None)
     if met is not None:
         return met
@@ -105,79 +109,91 @@ def _together(stage: Stage, results: list[Result]) -> Result:
     return Result(stage, Verdict.UNKNOWN, reason)
 
 
-def _inherited(requirement: Requirement, new: NewKernel) -> Result:
+def _inherited(requirement: Requirement, new: NewKernel, invocation: Invocation) -> Result:
+    hint = new.remedy or invocation.for_profile("apply")
+    cause = Finding("not-inherited", Severity.NOTE, "a new kernel would not get it", hint=hint)
     if new.obstacle is not None:
-        return Result(Stage.INHERITED, Verdict.MISSING, new.obstacle, (_not_inherited(new),))
+        return Result(Stage.INHERITED, Verdict.MISSING, new.obstacle, (cause,))
     if new.line is None:
         return Result(Stage.INHERITED, Verdict.UNKNOWN, new.description)
     judgement = requirement.judge(CommandLine.parse(new.line))
     reason = f"{new.description}: {judgement.reason}"
     if judgement.met:
         return Result(Stage.INHERITED, Verdict.MET, reason)
-    return Result(Stage.INHERITED, Verdict.MISSING, reason, (_not_inherited(new),))
+    return Result(Stage.INHERITED, Verdict.MISSING, reason, (cause,))
 
 
-def _not_inherited(new: NewKernel) -> Advice:
-    return Advice("a new kernel would not get it", new.remedy or APPLY.next_step)
-
-
-def _running(
-    requirement: Requirement, installed: Result, running: RunningSystem, origin: str
-) -> Result:
-    if running.command_line is None:
-        return Result(Stage.RUNNING, Verdict.UNKNOWN, "/proc/cmdline can't be read")
-    judgement = requirement.judge(CommandLine.parse(running.command_line))
-    if judgement.met:
-        return Result(Stage.RUNNING, Verdict.MET, judgement.reason)
-    advice = advise_running(installed.verdict, running, origin)
-    return Result(Stage.RUNNING, Verdict.MISSING, judgement.reason, advice)
-
-
-def _origin(machine: Machine, record: BootRecord, running: RunningSystem | None) -> str:
-    if running is None or running.command_line is None:
-        return ""
-    bootmap = record.bootmap
-    environment = None if bootmap is None else bootmap.environment
-    return explain(running.command_line, tuple(_known(machine, record)), environment, running.ipl)
-
-
-def _known(machine: Machine, record: BootRecord) -> Iterable[KnownLine]:
-    """The lines that the record holds, the default's first, then those that only the files hold."""
-    bootmap = record.bootmap
-    programs = () if bootmap is None else bootmap.programs
-    names = {(i.position or 0): i.entry.name for i in machine.configuration.to_install}
-    for program in sorted(programs, key=lambda each: not each.is_default):
-        number = max(program.numbers)
-        name = f"'{names[number]}' " if number in names else ""
-        menu = f", menu number {number}" if number else ""
-        default = " (the default)" if program.is_default else ""
-        yield KnownLine(f"{name}in the boot record{menu}{default}", program.parmline or "")
-    for entry in machine.configuration.entries:
-        yield KnownLine(f"'{entry.name}' as its file says", entry.parmline or "")
+def _effective(requirement: Requirement, running: RunningSystem) -> Result:
+    found = requirement.honoured(running)
+    if found is None:
+        reason = "the kernel gives no sign of it"
+        return Result(Stage.EFFECTIVE, Verdict.NOT_APPLICABLE, reason)
+    if found.value is None:
+        return Result(Stage.EFFECTIVE, Verdict.UNKNOWN, found.reason)
+    verdict = Verdict.MET if found.value else Verdict.MISSING
+    return Result(Stage.EFFECTIVE, verdict, found.reason, found.causes)
 
 
 def _notices(
     machine: Machine,
+    layout: Layout,
     record: BootRecord,
     profile: Profile | None,
     entries: tuple[EntryResults, ...],
     running: RunningSystem | None,
-) -> Iterable[Notice]:
+    invocation: Invocation,
+) -> Iterable[Finding]:
+    """What is no stage but should be known; an error stands in the way of every stage."""
     problems = machine.configuration.problems
     if problems:
-        yield Notice(
-            "zipl-refuses",
-            f"zipl would refuse the boot files: {problems[0].message}",
-            "secboot check",
-        )
+        message = f"zipl would refuse the boot files: {problems[0].message}"
+        check = invocation._replace(profile=None).command("check")
+        yield Finding("zipl-refuses", Severity.ERROR, message, problems[0].location, check)
     if profile is not None and not any(entry.configured for entry in entries):
         notes = {entry.note for entry in entries if entry.note}
-        yield Notice("no-entry", "no boot entry can be judged" + "".join(f"; {n}" for n in notes))
-    stale = record.stale
-    if stale is not None:
-        yield Notice("boot-record-stale", stale, "run: zipl")
+        message = "no boot entry can be judged" + "".join(f"; {note}" for note in notes)
+        yield Finding("no-entry", Severity.ERROR, message)
+    if record.stale is not None:
+        hint = commit_command(layout, invocation)
+        yield Finding("boot-record-stale", Severity.WARNING, record.stale, hint=hint)
     if record.unreadable is not None:
-        yield Notice("boot-record-unreadable", record.unreadable)
+        yield Finding("boot-record-unreadable", Severity.WARNING, record.unreadable)
     if running is not None:
-        role = "" if profile is None or profile.role is None else profile.role.value
-        yield from machine_notices(role, running, record)
+        yield from _running_notices(profile, running, record)
+
+
+def _running_notices(
+    profile: Profile | None, running: RunningSystem, record: BootRecord
+) -> Iterable[Finding]:
+    role = "" if profile is None or profile.role is None else profile.role.value
+    wrong = _wrong_role(role, running)
+    if wrong is not None:
+        yield Finding("role", Severity.WARNING, wrong)
+    if running.capture:
+        message = "this is a kdump kernel: its parameter line is not the system's own"
+        yield Finding("kdump", Severity.WARNING, message)
+    if role == "host" and running.huge_pages:
+        yield Finding(
+            "huge-pages",
+            Severity.WARNING,
+            "kvm.hpage=1: Secure Execution guests can't be backed with huge pages",
+            hint="start such guests without huge page backing",
+        )
+    if running.messages.full:
+        message = f"the bounce buffer ran full: {running.messages.full[-1]}"
+        hint = "ask for a larger swiotlb"
+        yield Finding("bounce-buffer-full", Severity.WARNING, message, hint=hint)
+    disk = another_disk(running) if record.bootmap is not None else None
+    if disk is not None:
+        yield disk
+
+
+def _wrong_role(role: str, running: RunningSystem) -> str | None:
+    where = running.sysinfo.describe()
+    if role == "host" and running.ultravisor.guest:
+        return "a host profile, but this is a Secure Execution guest"
+    if role == "host" and running.under_hypervisor:
+        return f"a host profile, but this system is a guest: {where}"
+    if role == "guest" and running.in_lpar:
+        return f"a guest profile, but this system runs in an LPAR: {where}"
+    return None

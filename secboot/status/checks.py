@@ -1,7 +1,7 @@
 """A status as a list of checks, for ``secboot verify`` and for monitoring.
 
-The ids are part of the interface: ``STAGE.PARAMETER`` for the stages, and those of `Notice`,
-after ``machine.``, for the rest. A check of one boot entry names it as its subject.
+The ids are part of the interface: ``STAGE.PARAMETER`` for the stages, and a notice's code
+after ``machine.`` for the rest. A check of one boot entry names it as its subject.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.finding import Finding, Severity
 from secboot.named_tuple import NamedTuple
-from secboot.status.model import Advice, Result, Stage, Status, Verdict
+from secboot.status.stages import Result, Stage, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ class Check(NamedTuple):
     subject: str
     outcome: Outcome
     message: str
-    advice: tuple[Advice, ...]
+    causes: tuple[Finding, ...]
 
 
 _ENTRY_STAGES = (Stage.CONFIGURED, Stage.INSTALLED)
@@ -46,16 +47,14 @@ def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
         check for stage in Stage if stage.number <= last.number for check in _stage(status, stage)
     ]
     for notice in status.notices:
-        advice = (Advice(notice.message, notice.next_step),) if notice.next_step else ()
-        outcome = Outcome.FAIL if notice.code in NOTICES_THAT_FAIL else Outcome.WARN
-        checks.append(Check(f"{OF_THE_MACHINE}{notice.code}", "", outcome, notice.message, advice))
+        outcome = Outcome.FAIL if notice.severity is Severity.ERROR else Outcome.WARN
+        causes = (notice,) if notice.hint else ()
+        checks.append(Check(f"{OF_THE_MACHINE}{notice.code}", "", outcome, notice.message, causes))
     return tuple(checks)
 
 
 OF_THE_MACHINE = "machine."
 """What the id of a check begins with that belongs to no stage."""
-NOTICES_THAT_FAIL = frozenset({"no-entry", "zipl-refuses"})
-"""The codes of the notices that stand in the way of every stage."""
 
 
 def worst(checks: tuple[Check, ...]) -> Outcome:
@@ -83,4 +82,4 @@ def _check(name: str, subject: str, result: Result) -> Iterator[Check]:
         Verdict.UNKNOWN: Outcome.WARN,
     }.get(result.verdict)
     if outcome is not None:
-        yield Check(name, subject, outcome, result.reason, result.advice)
+        yield Check(name, subject, outcome, result.reason, result.causes)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+_SMALL = 2**20
+"""Bytes; more than any file of /proc and /sys that is read here."""
 
 
 class FileKind(StrEnum):
@@ -187,6 +189,24 @@ class Root:
                 raise OSError(errno.EINVAL, "not a symbolic link") from None
             finally:
                 os.close(link)
+
+    def text_or_none(self, path: str) -> str | None:
+        """Return the text of a small file of /proc or /sys without the newline at its end.
+
+        None when it can't be read: there a file that is missing or secret is no error.
+        """
+        try:
+            data = self.read_bytes(path, _SMALL)
+        except FileError:
+            return None
+        return data.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    def names_or_none(self, path: str) -> tuple[str, ...] | None:
+        """Return the names in a directory, or None when it can't be read."""
+        try:
+            return self.list_directory(path)
+        except FileError:
+            return None
 
     def list_directory(self, path: str) -> tuple[str, ...]:
         """The names in a directory, sorted by their bytes, without ``.`` and ``..``."""

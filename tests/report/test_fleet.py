@@ -22,9 +22,9 @@ from secboot.report.fleet_machine import Machine, Standing, read_machine, unread
 from secboot.report.status_json import status_document
 from secboot.report.style import PLAIN, Style
 from secboot.report.verify import verify_document
-from secboot.running.ultravisor import INDICATIONS_NOTE
+from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import make_checks
-from secboot.status.model import Stage, Status, Verdict
+from secboot.status.stages import Stage, Status, Verdict
 from tests.command import Said, secboot
 from tests.report.test_schemas import schema_of
 from tests.report.test_status import LINE, running

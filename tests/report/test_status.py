@@ -14,9 +14,9 @@ from secboot.report.status_json import status_document
 from secboot.report.status_text import status_text
 from secboot.report.style import PLAIN
 from secboot.report.verify import verify_document, verify_text
-from secboot.running.ultravisor import INDICATIONS_NOTE
+from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import Outcome, make_checks, worst
-from secboot.status.model import Stage, Status
+from secboot.status.stages import Stage, Status
 from tests.command import secboot
 from tests.report.test_schemas import schema_of
 from tests.status.scenes import Scene, add_system, log, make_scene
@@ -58,7 +58,7 @@ def test_ibm_s_note_stands_where_the_indications_are_shown(
     checks = make_checks(status, Stage.EFFECTIVE)
 
     assert INDICATIONS_NOTE in status_text(status, PLAIN)
-    assert INDICATIONS_NOTE in verify_text(status, checks, Stage.EFFECTIVE, PLAIN)
+    assert INDICATIONS_NOTE in verify_text(checks, Stage.EFFECTIVE, PLAIN)
     assert status_document(status)["running"]["ultravisor"]["note"] == INDICATIONS_NOTE
 
 

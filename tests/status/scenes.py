@@ -13,10 +13,10 @@ from secboot.ipl.boot_record import compare
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
-from secboot.running.messages import KernelMessages
-from secboot.running.running import RunningSystem, read_running
+from secboot.running.kernel_log import KernelMessages
+from secboot.running.system import RunningSystem, read_running
 from secboot.status.assess import assess
-from secboot.status.model import RequirementResults, Stage, Status
+from secboot.status.stages import RequirementResults, Stage, Status
 from secboot.system.root import Root
 from tests.s390x.bootmaps import FILES, SETUPS
 from tests.trees import SAMPLES

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.running.ultravisor import read_ultravisor
-from secboot.status.model import Stage
+from secboot.running.firmware import read_ultravisor
+from secboot.status.stages import Stage
 from secboot.system.root import Root
 from tests.status.scenes import Scene, add_system, log, make_scene, only
 from tests.trees import SAMPLES
@@ -22,7 +22,7 @@ def scene(tmp_path: Path) -> Scene:
 
 def effective(scene: Scene, profile: str, *lines: str, complete: bool = True) -> tuple[str, str]:
     result = only(scene.status(profile, log(*lines, complete=complete))).at(Stage.EFFECTIVE)
-    causes = [advice.why for advice in result.advice]
+    causes = [cause.message for cause in result.causes]
     return result.verdict.value, causes[0] if causes else result.reason
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from secboot.status.model import Stage, Status
+from secboot.status.stages import Stage, Status
 from tests.status.scenes import Scene, add_system, log, make_scene, only, verdicts
 
 LINE = "root=/dev/vda1 swiotlb=262144 mark=section"
@@ -15,7 +15,7 @@ SE_GUEST_LOG = log("software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)"
 
 
 def why(status: Status, stage: Stage) -> str:
-    return " / ".join(advice.why for advice in only(status).at(stage).advice)
+    return " / ".join(cause.message for cause in only(status).at(stage).causes)
 
 
 @pytest.fixture
@@ -40,7 +40,8 @@ def test_a_secure_execution_guest_that_has_it_all(scene: Scene) -> None:
 
     assert verdicts(status) == "+++++"
     assert only(status).at(Stage.EFFECTIVE).reason == "the bounce buffer has 512 MiB"
-    assert status.origin == "it is the line of 'linux' in the boot record (the default)"
+    assert status.origin is not None
+    assert status.origin.description == "it is the line of 'linux' in the boot record (the default)"
 
 
 def test_an_edit_that_zipl_has_not_seen_is_configured_and_not_installed(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_on_red_hat_a_new_kernel_takes_the_file_or_the_running_line(tmp_path: Pa
 
     inherited = [only(s).at(Stage.INHERITED).verdict for s in (nobody, by_running, by_file)]
     assert inherited == ["unknown", "met", "missing"]
-    assert by_running.inheritance.line == "swiotlb=262144"
+    assert by_running.new_kernel.line == "swiotlb=262144"
 
 
 def test_other_distributions_are_not_known(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.errors import Location
+    from secboot.finding import Finding
     from secboot.ipl.boot_record import BootRecord
     from secboot.layout.layout import NewKernel
     from secboot.plan.plan import ProfileReference
-    from secboot.running.running import RunningSystem
+    from secboot.running.system import RunningSystem
 
 
 class Stage(StrEnum):
@@ -49,24 +50,26 @@ class Verdict(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
-class Advice(NamedTuple):
-    """One likely cause of what is missing, and the next step; the likeliest comes first.
-
-    `of_machine` marks what the machine lacks, whatever its boot files say.
-    """
-
-    why: str
-    next_step: str
-    of_machine: bool = False
+FOLLOW = frozenset(
+    {
+        *("not-applied", "not-inherited", "zipl-due", "not-installed", "not-ipled"),
+        *("another-entry", "reipl-device", "booted-with", "booted-without", "record-unreadable"),
+    }
+)
+"""The codes of causes that are gone once an earlier stage is reached; others lie in the machine."""
 
 
 class Result(NamedTuple):
-    """Whether one requirement has reached one stage, and how that is known."""
+    """Whether one requirement has reached one stage, and how that is known.
+
+    `causes` are likely ones where it has not, the likeliest first, each with the next step as its
+    hint.
+    """
 
     stage: Stage
     verdict: Verdict
     reason: str
-    advice: tuple[Advice, ...] = ()
+    causes: tuple[Finding, ...] = ()
 
 
 class EntryResults(NamedTuple):
@@ -78,7 +81,7 @@ class EntryResults(NamedTuple):
 
     name: str
     location: Location
-    number: int | None
+    menu_position: int | None
     is_default: bool
     is_rescue: bool
     note: str
@@ -100,12 +103,11 @@ class RequirementResults(NamedTuple):
         return next(result for result in self.stages if result.stage is stage)
 
 
-class Notice(NamedTuple):
-    """Something that is not a stage but should be known; `code` is stable."""
+class LineOrigin(NamedTuple):
+    """How a line came about, as one sentence. `of_entry` is whether a known line is in it."""
 
-    code: str
-    message: str
-    next_step: str = ""
+    description: str
+    of_entry: bool
 
 
 class Status(NamedTuple):
@@ -119,9 +121,9 @@ class Status(NamedTuple):
     profile: ProfileReference | None
     entries: tuple[EntryResults, ...]
     requirements: tuple[RequirementResults, ...]
-    notices: tuple[Notice, ...]
+    notices: tuple[Finding, ...]
     record: BootRecord
-    inheritance: NewKernel
+    new_kernel: NewKernel
     running: RunningSystem | None
-    origin: str
-    """How the running line came about; empty where there is none."""
+    origin: LineOrigin | None
+    """How the running line came about; None where there is none."""

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secboot.formats.zipl_parameters import ZiplEnvironment
-from secboot.running.ipl_device import IplSource
-from secboot.status.running_line import KnownLine, explain
+from secboot.running.firmware import IplSource
+from secboot.status.running_stage import KnownLine, explain
 from tests.trees import SAMPLES
 
 DEFAULT = KnownLine("the default", "root=/dev/dasda1 quiet")
@@ -54,15 +54,18 @@ def ipl(parm: str | None) -> IplSource:
     ],
 )
 def test_layers(running: str, parm: str | None, said: str) -> None:
-    assert explain(running, BOTH, ipl=ipl(parm)) == said
+    assert explain(running, BOTH, ipl=ipl(parm)).description == said
 
 
 def test_a_line_of_no_entry() -> None:
-    assert explain("init=/bin/sh", BOTH).startswith("it is the line of no boot entry")
+    said = explain("init=/bin/sh", BOTH)
+
+    assert said.description.startswith("it is the line of no boot entry")
+    assert not said.of_entry
 
 
 def test_a_longer_word_is_not_an_added_one() -> None:
-    assert "no boot entry" in explain("root=/dev/dasda1quiet", (OTHER,))
+    assert not explain("root=/dev/dasda1quiet", (OTHER,)).of_entry
 
 
 @pytest.mark.parametrize(
@@ -78,14 +81,14 @@ def test_variables_of_the_zipl_environment(running: str, how: str) -> None:
 
     said = explain(running, (KnownLine("an entry", "root=${DISK} ro"),), environment)
 
-    assert said == f"it is the line of an entry, {how}"
+    assert said.description == f"it is the line of an entry, {how}"
 
 
 def test_the_sample_of_a_menu_on_rhel_8() -> None:
     running = (SAMPLES / "cmdline" / "rhel8-lpar-tuned-boot_image").read_text()
     entry = KnownLine("'RHEL'", running.replace(" BOOT_IMAGE=0", ""))
 
-    assert explain(running, (entry,)) == (
+    assert explain(running, (entry,)).description == (
         "it is the line of 'RHEL', the boot menu added BOOT_IMAGE=0"
     )
 
@@ -94,4 +97,4 @@ def test_the_sample_of_a_menu_on_rhel_8() -> None:
 def test_any_line_gets_an_explanation(running: str, known: list[str], parm: str | None) -> None:
     lines = tuple(KnownLine(str(number), text) for number, text in enumerate(known))
 
-    assert explain(running, lines, ipl=ipl(parm))
+    assert explain(running, lines, ipl=ipl(parm)).description

@@ -2,34 +2,68 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
+from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.ipl.boot_record import program_of
+from secboot.named_tuple import NamedTuple
 from secboot.plan.boot_entries import reason_to_leave
 from secboot.profile.requirement import Judgement
-from secboot.status.model import Advice, EntryResults, Result, Stage, Verdict
+from secboot.status.stages import EntryResults, Result, Stage, Verdict
 
 if TYPE_CHECKING:
     from secboot.formats.bootmap import Program
+    from secboot.invocation import Invocation
     from secboot.ipl.boot_record import BootRecord
+    from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.profile.requirement import Requirement
     from secboot.zipl.entry import BootEntry
 
-RUN_ZIPL = Advice("zipl has not run since the boot files changed", "run: zipl")
-APPLY = Advice("the boot entry was not changed yet", "secboot apply PROFILE")
+
+class NextSteps(NamedTuple):
+    """What to do about an entry: the causes that all entries of a machine have in common."""
+
+    not_applied: Finding
+    zipl_due: Finding
+
+
+def next_steps(layout: Layout, invocation: Invocation) -> NextSteps:
+    """Return them for a machine, as commands that can be typed as they stand."""
+    message = "zipl has not run since the boot files changed"
+    return NextSteps(
+        Finding(
+            "not-applied",
+            Severity.NOTE,
+            "the boot entry was not changed yet",
+            hint=invocation.for_profile("apply"),
+        ),
+        Finding("zipl-due", Severity.NOTE, message, hint=commit_command(layout, invocation)),
+    )
+
+
+def commit_command(layout: Layout, invocation: Invocation) -> str | None:
+    """Return what makes the next IPL use the files; None where nobody is to do that by hand."""
+    if not layout.commit:
+        return None
+    words = " && ".join(shlex.join(command.argv) for command in layout.commit)
+    if invocation.root is None:
+        return words
+    inside = words if len(layout.commit) == 1 else f"sh -c {shlex.quote(words)}"
+    return f"chroot {shlex.quote(invocation.root)} {inside}"
 
 
 def entry_results(
-    machine: Machine, record: BootRecord, profile: Profile | None
+    machine: Machine, record: BootRecord, profile: Profile | None, steps: NextSteps
 ) -> tuple[EntryResults, ...]:
     """Judge every boot entry, in the order of the configuration."""
     environment = machine.configuration.environment
     return tuple(
-        _entry(machine, record, profile, entry, environment)
+        _entry(machine, record, profile, entry, environment, steps)
         for entry in machine.configuration.entries
     )
 
@@ -40,6 +74,7 @@ def _entry(
     profile: Profile | None,
     entry: BootEntry,
     environment: ZiplEnvironment | None,
+    steps: NextSteps,
 ) -> EntryResults:
     program = _program(machine, record, entry)
     note, judged = "", False
@@ -50,15 +85,16 @@ def _entry(
     return EntryResults(
         name=entry.name,
         location=entry.location,
-        number=entry.menu_position,
+        menu_position=entry.menu_position,
         is_default=entry.is_default,
         is_rescue=entry.is_rescue,
         note=note,
         parmline=entry.parmline,
         recorded=None if program is None else program.parmline,
-        configured=tuple(_configured(each, entry, environment) for each in requirements),
+        configured=tuple(_configured(each, entry, environment, steps) for each in requirements),
         installed=tuple(
-            _installed(each, machine, record, entry, program, environment) for each in requirements
+            _installed(each, machine, record, entry, program, environment, steps)
+            for each in requirements
         ),
     )
 
@@ -86,14 +122,17 @@ def _program(machine: Machine, record: BootRecord, entry: BootEntry) -> Program 
 
 
 def _configured(
-    requirement: Requirement, entry: BootEntry, environment: ZiplEnvironment | None
+    requirement: Requirement,
+    entry: BootEntry,
+    environment: ZiplEnvironment | None,
+    steps: NextSteps,
 ) -> Result:
     if entry.parmline is None and entry.parmfile is not None:
         return Result(Stage.CONFIGURED, Verdict.UNKNOWN, "its parmfile can't be read")
     judgement = _judge(requirement, entry.parmline or "", environment)
     if judgement.met:
         return Result(Stage.CONFIGURED, Verdict.MET, judgement.reason)
-    return Result(Stage.CONFIGURED, Verdict.MISSING, judgement.reason, (APPLY,))
+    return Result(Stage.CONFIGURED, Verdict.MISSING, judgement.reason, (steps.not_applied,))
 
 
 def _installed(
@@ -103,24 +142,25 @@ def _installed(
     entry: BootEntry,
     program: Program | None,
     environment: ZiplEnvironment | None,
+    steps: NextSteps,
 ) -> Result:
     if record.path is None:
         reason = "there is no bootmap: zipl has never run here"
-        return Result(Stage.INSTALLED, Verdict.MISSING, reason, (RUN_ZIPL,))
+        return Result(Stage.INSTALLED, Verdict.MISSING, reason, (steps.zipl_due,))
     if record.bootmap is None:
-        return _by_times(requirement, record, entry, environment)
+        return _by_times(requirement, record, entry, environment, steps)
     if program is None:
-        return _not_in_record(machine, entry)
+        return _not_in_record(machine, entry, steps)
     judgement = _judge(requirement, program.parmline or "", record.bootmap.environment)
     changed = program.parmline != (entry.parmline or "")
     reason = f"{judgement.reason}; the boot record still has an older line" if changed else ""
     if judgement.met:
         return Result(Stage.INSTALLED, Verdict.MET, reason or judgement.reason)
-    advice = RUN_ZIPL if changed else APPLY
-    return Result(Stage.INSTALLED, Verdict.MISSING, reason or judgement.reason, (advice,))
+    cause = steps.zipl_due if changed else steps.not_applied
+    return Result(Stage.INSTALLED, Verdict.MISSING, reason or judgement.reason, (cause,))
 
 
-def _not_in_record(machine: Machine, entry: BootEntry) -> Result:
+def _not_in_record(machine: Machine, entry: BootEntry, steps: NextSteps) -> Result:
     """An entry that the record does not hold: zipl has to run, or would not install it either."""
     installed = next((i for i in machine.configuration.to_install if i.entry == entry), None)
     if installed is None:
@@ -130,7 +170,7 @@ def _not_in_record(machine: Machine, entry: BootEntry) -> Result:
         reason = "zipl leaves this optional entry out: a file of it is missing"
         return Result(Stage.INSTALLED, Verdict.NOT_APPLICABLE, reason)
     reason = "the boot record does not hold this entry"
-    return Result(Stage.INSTALLED, Verdict.MISSING, reason, (RUN_ZIPL,))
+    return Result(Stage.INSTALLED, Verdict.MISSING, reason, (steps.zipl_due,))
 
 
 def _by_times(
@@ -138,12 +178,15 @@ def _by_times(
     record: BootRecord,
     entry: BootEntry,
     environment: ZiplEnvironment | None,
+    steps: NextSteps,
 ) -> Result:
     """The fallback where the record can't be read: only times, and they prove nothing."""
     if record.younger_files:
-        return Result(Stage.INSTALLED, Verdict.MISSING, record.stale or "", (RUN_ZIPL,))
+        return Result(Stage.INSTALLED, Verdict.MISSING, record.stale or "", (steps.zipl_due,))
     met = _judge(requirement, entry.parmline or "", environment).met
     hint = "no boot file is younger than it, so it probably holds what they say"
     reason = f"{record.unreadable}; {hint}" if met else f"{record.unreadable}"
-    advice = (Advice("the boot record can't be read", "run it as root"),)
-    return Result(Stage.INSTALLED, Verdict.UNKNOWN, reason, advice)
+    cause = Finding(
+        "record-unreadable", Severity.NOTE, "the boot record can't be read", hint="run it as root"
+    )
+    return Result(Stage.INSTALLED, Verdict.UNKNOWN, reason, (cause,))

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from secboot.running.ipl_device import disk_devices, read_ipl, read_reipl
-from secboot.running.kernel_log import read_kernel_log
-from secboot.running.messages import NO_MESSAGES
-from secboot.running.running import read_running
+from secboot.running.firmware import disk_devices, read_ipl, read_reipl
+from secboot.running.kernel_log import NO_MESSAGES, read_kernel_log
+from secboot.running.system import read_running
 from secboot.system.root import Root
 
 

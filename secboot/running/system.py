@@ -9,15 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
-from secboot.running.cpuinfo import CpuInfo
-from secboot.running.ipl_device import IplSource, disk_devices, read_ipl, read_reipl
-from secboot.running.release import KernelRelease
-from secboot.running.sysinfo import SysInfo
-from secboot.running.ultravisor import Ultravisor, read_ultravisor
-from secboot.system.system_files import text_or_none
+from secboot.running.firmware import (
+    IplSource,
+    Ultravisor,
+    disk_devices,
+    read_ipl,
+    read_reipl,
+    read_ultravisor,
+)
+from secboot.running.hardware import (
+    SECURE_EXECUTION_MACHINES,
+    CpuInfo,
+    KernelRelease,
+    Level,
+    SysInfo,
+)
 
 if TYPE_CHECKING:
-    from secboot.running.messages import KernelMessages
+    from secboot.running.kernel_log import KernelMessages
     from secboot.system.root import Root
 
 _TRUE = {"1", "Y", "y"}
@@ -45,6 +54,31 @@ class RunningSystem(NamedTuple):
     boot_disks: tuple[str, ...]
 
     @property
+    def under_hypervisor(self) -> bool:
+        """Whether z/VM or KVM runs this system."""
+        return self.sysinfo.level in {Level.ZVM, Level.KVM}
+
+    @property
+    def under_zvm(self) -> bool:
+        """Whether z/VM runs this system itself."""
+        return self.sysinfo.level is Level.ZVM
+
+    @property
+    def in_lpar(self) -> bool:
+        """Whether it runs in a logical partition."""
+        return self.sysinfo.level is Level.LPAR
+
+    @property
+    def machine_type(self) -> str | None:
+        """The four characters of the machine's type."""
+        return self.cpu.machine or self.sysinfo.machine
+
+    @property
+    def machine_is_too_old(self) -> bool:
+        """Whether the machine's type is known, and none that can have the feature."""
+        return self.machine_type not in {None, *SECURE_EXECUTION_MACHINES}
+
+    @property
     def release(self) -> KernelRelease | None:
         """The kernel's release."""
         return None if self.release_text is None else KernelRelease.parse(self.release_text)
@@ -52,13 +86,13 @@ class RunningSystem(NamedTuple):
 
 def read_running(root: Root, messages: KernelMessages, boot_record: str | None) -> RunningSystem:
     """Read the system whose /proc and /sys are in the root; `boot_record` is a bootmap's path."""
-    huge_pages = text_or_none(root, "/sys/module/kvm/parameters/hpage")
-    blocks = text_or_none(root, "/sys/kernel/debug/swiotlb/io_tlb_nslabs") or ""
+    huge_pages = root.text_or_none("/sys/module/kvm/parameters/hpage")
+    blocks = root.text_or_none("/sys/kernel/debug/swiotlb/io_tlb_nslabs") or ""
     return RunningSystem(
-        command_line=text_or_none(root, "/proc/cmdline"),
-        release_text=text_or_none(root, "/proc/sys/kernel/osrelease"),
-        cpu=CpuInfo.parse(text_or_none(root, "/proc/cpuinfo") or ""),
-        sysinfo=SysInfo.parse(text_or_none(root, "/proc/sysinfo") or ""),
+        command_line=root.text_or_none("/proc/cmdline"),
+        release_text=root.text_or_none("/proc/sys/kernel/osrelease"),
+        cpu=CpuInfo.parse(root.text_or_none("/proc/cpuinfo") or ""),
+        sysinfo=SysInfo.parse(root.text_or_none("/proc/sysinfo") or ""),
         ultravisor=read_ultravisor(root),
         messages=messages,
         capture=root.exists("/proc/vmcore"),

@@ -1,0 +1,191 @@
+"""The stage *running*: where the running kernel's line comes from, and why it lacks something.
+
+On the way from the boot record to the kernel a line can change (zipl/boot/stage3.c and menu.c,
+append_ipl_block_parm in the kernel's arch/s390/boot/ipl_parm.c): ``${NAME}`` is replaced from the
+zIPL environment; text typed at the boot menu is added, or replaces all with a leading ``=``; the
+menu adds ``BOOT_IMAGE=n``; and the kernel adds the IPL PARM or SCPDATA of the machine, or lets it
+replace all when it begins with ``=``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from secboot.finding import Finding, Severity
+from secboot.formats.kernel_cmdline import BLANKS, CommandLine
+from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
+from secboot.named_tuple import NamedTuple
+from secboot.status.stages import LineOrigin, Result, Stage, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from secboot.invocation import Invocation
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.machine.discovery import Machine
+    from secboot.profile.requirement import Requirement
+    from secboot.running.firmware import IplSource
+    from secboot.running.system import RunningSystem
+
+_MENU_NUMBER = re.compile(r"(?:^|[ \t])BOOT_IMAGE=(\d+)(?=[ \t]|$)")
+
+
+class KnownLine(NamedTuple):
+    """A line that could have been IPLed: ``text`` as written, `source` in words."""
+
+    source: str
+    text: str
+
+
+def origin_of(machine: Machine, record: BootRecord, running: RunningSystem) -> LineOrigin | None:
+    """Say where the running system's line comes from; None where it can't be read."""
+    if running.command_line is None:
+        return None
+    environment = None if record.bootmap is None else record.bootmap.environment
+    known = tuple(_known_lines(machine, record))
+    return explain(running.command_line, known, environment, running.ipl)
+
+
+def judge_running(
+    requirement: Requirement,
+    installed: Result,
+    running: RunningSystem,
+    origin: LineOrigin | None,
+    invocation: Invocation,
+) -> Result:
+    """Judge what the kernel was booted with."""
+    if running.command_line is None:
+        return Result(Stage.RUNNING, Verdict.UNKNOWN, "/proc/cmdline can't be read")
+    judgement = requirement.judge(CommandLine.parse(running.command_line))
+    if judgement.met:
+        return Result(Stage.RUNNING, Verdict.MET, judgement.reason)
+    causes = tuple(_causes(installed.verdict, running, origin, invocation))
+    return Result(Stage.RUNNING, Verdict.MISSING, judgement.reason, causes)
+
+
+def another_disk(running: RunningSystem) -> Finding | None:
+    """Tell of a re-IPL device that is not the disk on which the boot record was written."""
+    reipl = running.reipl
+    if reipl is None or reipl.device is None or not running.boot_disks:
+        return None
+    if reipl.device in running.boot_disks:
+        return None
+    disks = " ".join(running.boot_disks)
+    return Finding(
+        "reipl-device",
+        Severity.WARNING,
+        f"a reboot IPLs from {reipl.device}, but the boot record is on {disks}",
+        hint=f"chreipl {running.boot_disks[0]}",
+    )
+
+
+def _causes(
+    installed: Verdict, running: RunningSystem, origin: LineOrigin | None, invocation: Invocation
+) -> Iterable[Finding]:
+    """Why the running line lacks what is asked for, the likeliest cause first."""
+    if installed is not Verdict.MET:
+        message = "the boot record did not hold it either"
+        yield Finding("not-installed", Severity.NOTE, message, hint="first have it installed")
+        return
+    wrong_disk = another_disk(running)
+    if wrong_disk is not None:
+        yield wrong_disk
+    yield Finding(
+        "not-ipled",
+        Severity.NOTE,
+        "the system has not been IPLed since zipl ran",
+        hint=f"reboot, then look again: {invocation.for_profile('status')}",
+    )
+    if origin is not None and origin.of_entry:
+        hint = "choose the right entry at the next IPL (LOADPARM, chreipl -L)"
+        yield Finding("another-entry", Severity.NOTE, origin.description, hint=hint)
+
+
+def _known_lines(machine: Machine, record: BootRecord) -> Iterable[KnownLine]:
+    """The lines that the record holds, the default's first, then those that only the files hold."""
+    programs = () if record.bootmap is None else record.bootmap.programs
+    names = {(i.position or 0): i.entry.name for i in machine.configuration.to_install}
+    for program in sorted(programs, key=lambda each: not each.is_default):
+        number = max(program.numbers)
+        name = f"'{names[number]}' " if number in names else ""
+        menu = f", menu number {number}" if number else ""
+        default = " (the default)" if program.is_default else ""
+        yield KnownLine(f"{name}in the boot record{menu}{default}", program.parmline or "")
+    for entry in machine.configuration.entries:
+        yield KnownLine(f"'{entry.name}' as its file says", entry.parmline or "")
+
+
+def explain(
+    running: str,
+    known: Sequence[KnownLine],
+    environment: ZiplEnvironment | None = None,
+    ipl: IplSource | None = None,
+) -> LineOrigin:
+    """Say in one sentence where the running line comes from.
+
+    The first of `known` that fits wins: what was IPLed most likely comes first.
+    """
+    running = running.strip(BLANKS)
+    if ipl is not None and ipl.parm and ipl.parm.startswith("="):
+        replaced = ipl.parm[1:].strip(BLANKS)
+        if replaced.lower() == running.lower():
+            return LineOrigin("IPL PARM begins with '=' and replaced the whole line", of_entry=True)
+    best: tuple[KnownLine, str, str] | None = None
+    for line in known:
+        for text, how in _as_booted(line.text, environment):
+            rest = _rest(running, text.strip(BLANKS))
+            if rest is not None and (best is None or len(rest) < len(best[2])):
+                best = (line, how, rest)
+    if best is None:
+        return LineOrigin(
+            "it is the line of no boot entry: an entry was changed since the boot, another disk"
+            " was IPLed, or the line was replaced at IPL (IPL PARM or menu text with a leading '=')",
+            of_entry=False,
+        )
+    line, how, rest = best
+    told = [f"it is the line of {line.source}", *([how] if how else []), *_added(rest, ipl)]
+    return LineOrigin(", ".join(told), of_entry=True)
+
+
+def _as_booted(text: str, environment: ZiplEnvironment | None) -> Iterable[tuple[str, str]]:
+    """The forms that a line can have after its variables were replaced, each with how that was."""
+    names = variables_of(text)
+    if not names or environment is None:
+        yield text, ""
+        return
+    shown = " and ".join(f"${{{name}}}" for name in dict.fromkeys(names))
+    yield environment.expand(text), f"with {shown} from the zIPL environment"
+    for site in environment.sites:
+        yield (
+            environment.expand(text, site),
+            f"with {shown} from site {site} of the zIPL environment",
+        )
+    yield text, f"with {shown} as written, which this loader would have replaced"
+
+
+def _rest(running: str, text: str) -> str | None:
+    """What stands behind `text` in the running line, or None when it does not begin with it."""
+    if running == text:
+        return ""
+    if not text:
+        return running
+    return (
+        running[len(text) :] if running.startswith(text) and running[len(text)] in BLANKS else None
+    )
+
+
+def _added(rest: str, ipl: IplSource | None) -> list[str]:
+    parts = []
+    menu = _MENU_NUMBER.search(rest)
+    if menu is not None:
+        parts.append(f"the boot menu added BOOT_IMAGE={menu[1]}")
+        rest = rest[: menu.start()] + rest[menu.end() :]
+    rest = rest.strip(BLANKS)
+    parm = None if ipl is None or ipl.parm is None else ipl.parm.strip(BLANKS)
+    if parm and rest.lower().endswith(parm.lower()):
+        parts.append(f"IPL PARM added '{rest[-len(parm) :]}'")
+        rest = rest[: -len(parm)].strip(BLANKS)
+    if rest:
+        parts.append(f"'{rest}' was added at IPL (at the boot menu, or as IPL PARM)")
+    return parts
