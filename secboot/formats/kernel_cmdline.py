@@ -99,6 +99,8 @@ class CommandLine(NamedTuple):
         That is the run before it, so that removing what `append` added gives the old text;
         before the first word there is none to spare, and the run behind it goes.
         """
+        if not parameters:
+            return self
         text = self.text
         for parameter in sorted(set(parameters), key=lambda each: each.start, reverse=True):
             self._require_own(parameter)

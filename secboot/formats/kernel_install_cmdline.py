@@ -28,12 +28,12 @@ _SED_SPECIAL = re.compile(r"[#&\\]")
 class KernelInstallCmdline(NamedTuple):
     """The file as `before` + `words` + `after`; comments and blank lines are in the outer two.
 
-    `words` is what stands between the first and the last line with parameters; a comment line
+    `parameters` are the words from the first to the last line with parameters; a comment line
     among these is a part of it. `path` is only used to say where something is.
     """
 
     before: str
-    words: str
+    parameters: CommandLine
     after: str
     path: str = "/etc/kernel/cmdline"
 
@@ -43,20 +43,26 @@ class KernelInstallCmdline(NamedTuple):
         lines = split_lines(text)
         held = [number for number, line in enumerate(lines) if _holds_words(line)]
         if not held:
-            return cls(text, "", "", path)
+            return cls(text, CommandLine.parse(""), "", path)
         first, last = held[0], held[-1] + 1
-        return cls("".join(lines[:first]), "".join(lines[first:last]), "".join(lines[last:]), path)
+        words = CommandLine.parse("".join(lines[first:last]))
+        return cls("".join(lines[:first]), words, "".join(lines[last:]), path)
 
     def render(self) -> str:
         """Return the text of the file."""
         return self.before + self.words + self.after
 
     @property
+    def words(self) -> str:
+        """The text of the parameters."""
+        return self.parameters.text
+
+    @property
     def line(self) -> int:
         """The line on which the parameters begin, from 1."""
         return self.before.count("\n") + 1
 
-    def with_words(self, words: str) -> KernelInstallCmdline:
+    def with_parameters(self, line: CommandLine) -> KernelInstallCmdline:
         """Return the file with other parameters.
 
         Raises RefusedError when a comment stands among them, since it can't be told from them.
@@ -67,7 +73,7 @@ class KernelInstallCmdline(NamedTuple):
                 location=Location(self.path),
                 hint="move it to the top of the file, or remove it",
             )
-        return KernelInstallCmdline(self.before, words, self.after, self.path)
+        return self._replace(parameters=line)
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -98,7 +104,7 @@ class KernelInstallCmdline(NamedTuple):
         return list(enumerate(split_lines(self.render()), 1))
 
     def _word_problems(self) -> Iterator[Finding]:
-        for parameter in CommandLine.parse(self.words).parameters:
+        for parameter in self.parameters.parameters:
             reason = None
             if parameter.name in {"BOOT_IMAGE", "initrd"}:
                 reason = "was added by a boot loader for one boot and is no setting"

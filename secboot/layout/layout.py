@@ -86,7 +86,7 @@ class Layout:
         """Bring what is no boot entry to the profile; to be called when the entries are settled."""
         return (later_kernels(profile, self.new_kernel(machine, stores), stores),)
 
-    def entry_note(self, entry: BootEntry) -> str:
+    def entry_note(self, entry: BootEntry, stores: Stores) -> str:
         """Say of a generated entry what it is and where it comes from."""
         raise NotImplementedError
 
@@ -96,7 +96,12 @@ class Layout:
         return True
 
     def due(
-        self, profile: Profile, machine: Machine, record: BootRecord, changed: tuple[str, ...]
+        self,
+        profile: Profile,
+        machine: Machine,
+        record: BootRecord,
+        stores: Stores,
+        changed: tuple[str, ...],
     ) -> tuple[Command, ...]:
         """Return the programs that have to run: after a change of files, or since output is stale.
 
@@ -104,7 +109,7 @@ class Layout:
         when it is not what zipl would write now, or where that can't be told, when a file that
         zipl reads is younger (`secboot.ipl.boot_record`).
         """
-        del profile, machine
+        del profile, machine, stores
         if any(map(self.needs_commit, changed)):
             return self.commit
         if record.stale is None:

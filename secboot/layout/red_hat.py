@@ -84,6 +84,9 @@ class RedHat(Layout):
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
         """Bring the words of the file to the profile, unless that is for other entries."""
+        document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
+        if document is not None and document.words:
+            stores.add(_STORE, document.words, document.parameters)
         new = self.new_kernel(machine, stores)
         if new.source is not Source.FILE or new.line is None or new.location is None:
             return (later_kernels(profile, new, stores),)
@@ -93,7 +96,6 @@ class RedHat(Layout):
             status, met = StoreStatus.NOT_SELECTED, meets(profile, before)
             text = new.line
             return (StorePlan(LATER_KERNELS, new.location, status, note, met, (), text, text),)
-        stores.add(_STORE, new.line)
         line = ParameterLine(
             LATER_KERNELS, new.location, (_STORE,), lambda: stores.text(_STORE) or ""
         )

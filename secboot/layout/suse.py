@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.grub import GrubCfg, GrubDefault
-from secboot.formats.kernel_cmdline import CommandLine
 from secboot.layout.layout import Layout, NewKernel, Recognition, Source, marks
 from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line
@@ -110,24 +109,29 @@ class Suse(Layout):
         template = _plan_template(profile, machine, stores)
         return (default,) if template is None else (default, template)
 
-    def entry_note(self, entry: BootEntry) -> str:
+    def entry_note(self, entry: BootEntry, stores: Stores) -> str:
         """Which stage a section of /boot/zipl/config is."""
         stage = (
             f"the first stage, whose grub2-emu starts the real kernel with the line from {GRUB_CFG}"
-            if CommandLine.parse(entry.parmline or "").named(_FIRST_STAGE)
+            if stores.line(entry.parmline).named(_FIRST_STAGE)
             else "boots the system in one stage, without grub2-emu"
         )
         return f"{stage}; generated from {GRUB_DEFAULT}"
 
     def due(
-        self, profile: Profile, machine: Machine, record: BootRecord, changed: tuple[str, ...]
+        self,
+        profile: Profile,
+        machine: Machine,
+        record: BootRecord,
+        stores: Stores,
+        changed: tuple[str, ...],
     ) -> tuple[Command, ...]:
         """Both programs after a change, else those whose output is stale."""
         if changed:
             return self.commit
         reasons = (
-            (self._mkconfig, _stale_grub_cfg(profile, machine)),
-            (self._setup, _stale_zipl(profile, machine, record)),
+            (self._mkconfig, _stale_grub_cfg(profile, machine, stores)),
+            (self._setup, _stale_zipl(profile, machine, record, stores)),
         )
         return tuple(Command(one.argv, reason) for one, reason in reasons if reason is not None)
 
@@ -228,16 +232,18 @@ def _filled(stores: Stores, template: Store, *, found: bool = False) -> str:
     return re.sub(_PLACEHOLDER, lambda match: values.get(match[1], ""), text(template) or "")
 
 
-def _stale_grub_cfg(profile: Profile, machine: Machine) -> str | None:
+def _stale_grub_cfg(profile: Profile, machine: Machine, stores: Stores) -> str | None:
     document = machine.document(GRUB_CFG, GrubCfg)
     kernels = () if document is None else document.kernels
-    if not kernels or meets(profile, CommandLine.parse(kernels[0].parameters)):
+    if not kernels or meets(profile, stores.line(kernels[0].parameters)):
         return None
     return f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
 
 
-def _stale_zipl(profile: Profile, machine: Machine, record: BootRecord) -> str | None:
+def _stale_zipl(
+    profile: Profile, machine: Machine, record: BootRecord, stores: Stores
+) -> str | None:
     lines = [entry.parmline or "" for entry in machine.configuration.entries if entry.image]
-    if not all(meets(profile, CommandLine.parse(line)) for line in lines):
+    if not all(meets(profile, stores.line(line)) for line in lines):
         return f"{machine.conf_path} does not hold what {GRUB_DEFAULT} says"
     return record.stale

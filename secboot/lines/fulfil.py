@@ -73,7 +73,7 @@ def _fulfil_at(
     for store in _places(stores, line.stores, requirement):
         if requirement.judge(_at(stores, line, site)).met:
             return
-        stores.set_line(store, requirement.fulfil(stores.line(stores.text(store))))
+        stores.set_line(store, stores.fulfilled(requirement, stores.text(store)))
 
 
 def _require_met(
@@ -130,7 +130,7 @@ def _new_value(
     """Return the value with which the requirement is met, None if it is not about this variable."""
     held = stores.line(value)
     if requirement.occurrences(held):
-        return requirement.fulfil(held).render()
+        return stores.fulfilled(requirement, value).text
     written = f"${{{name}}}"
     for word in stores.line(line).parameters:
         before, found, after = word.text.partition(written)
@@ -138,7 +138,7 @@ def _new_value(
             continue
         whole = stores.line(before + value + after)
         if requirement.occurrences(whole):
-            return _middle(requirement.fulfil(whole).render(), before, after)
+            return _middle(stores.fulfilled(requirement, whole.text).text, before, after)
     return None
 
 

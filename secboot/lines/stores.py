@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from secboot.machine.boot_files import BootFile
     from secboot.machine.discovery import Machine
+    from secboot.profile.requirement import Requirement
 
 
 class StoreKind(StrEnum):
@@ -70,8 +71,8 @@ class Stores:
     """The texts of all stores, as found and as planned.
 
     A store that does not exist yet, such as the ``parameters=`` of a section that has none, holds
-    None; so does a parmfile that can't be read. Each text is split into parameters once, since
-    most entries have the same one.
+    None; so does a parmfile that can't be read. Each text is split into parameters once, and
+    changed once, since most entries have the same one.
     """
 
     def __init__(
@@ -92,15 +93,18 @@ class Stores:
         self._planned = dict(self._found)
         self._environment_found = environment
         self._lines: dict[str, CommandLine] = {}
+        self._fulfilled: dict[tuple[Requirement, str], CommandLine] = {}
         self.environment = environment
 
     def __contains__(self, store: Store) -> bool:
         """Whether the store was taken in."""
         return store in self._found
 
-    def add(self, store: Store, text: str | None) -> None:
-        """Take in a store that belongs to no boot entry."""
+    def add(self, store: Store, text: str | None, line: CommandLine | None = None) -> None:
+        """Take in a store that belongs to no boot entry; `line` is its text where that was read."""
         self._found[store] = self._planned[store] = text
+        if line is not None:
+            self._lines[line.text] = line
 
     def drop(self, store: Store) -> None:
         """Forget a store that was taken in, and is no file of the machine."""
@@ -120,6 +124,17 @@ class Stores:
         known = self._lines.get(text)
         if known is None:
             known = self._lines[text] = CommandLine.parse(text)
+        return known
+
+    def fulfilled(self, requirement: Requirement, text: str | None) -> CommandLine:
+        """Return a text changed so that it meets a requirement, if editing can do that.
+
+        Raises RefusedError for a line that can't be edited.
+        """
+        key = requirement, text or ""
+        known = self._fulfilled.get(key)
+        if known is None:
+            known = self._fulfilled[key] = requirement.fulfil(self.line(text))
         return known
 
     def set_line(self, store: Store, line: CommandLine) -> None:

@@ -81,7 +81,7 @@ def make_plan(
     rebuild = plan_rebuild(profile, machine, layout, stores, sealed, parmfile)
     steps = layout.steps(profile, machine)
     files = _file_changes(machine, stores)
-    commands = layout.due(profile, machine, compare(machine), tuple(each.path for each in files))
+    commands = layout.due(profile, machine, compare(machine), stores, tuple(f.path for f in files))
     refusal = layout.not_edited if steps else None
     if sealed and not (None in left.values() or files or commands or parmfile):
         refusal = ONLY_SEALED
@@ -120,7 +120,7 @@ def _lines(
     if machine.sources.generated:
         store_plans = layout.plan_stores(profile, machine, stores)
         return store_plans, tuple(
-            generated_entry(profile, stores, entry, why, layout.entry_note(entry))
+            generated_entry(profile, stores, entry, why, layout.entry_note(entry, stores))
             for entry, why in left.items()
         )
     chosen = [entry for entry, why in left.items() if why is None]
@@ -146,7 +146,9 @@ def _file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
         edits.setdefault(store.path, {})[store] = text
     files = {file.path: file for file in machine.files}
     files.update((file.real_path, file) for file in machine.files)
-    found = [_change(files[path], _edited(machine, files[path], w)) for path, w in edits.items()]
+    found = [
+        _change(files[path], _edited(machine, stores, files[path], w)) for path, w in edits.items()
+    ]
     if stores.changed_variables:
         found.append(_change(files[ZIPLENV], _edited_environment(machine, stores)))
     return tuple(found)
@@ -157,7 +159,7 @@ def _change(file: BootFile, text: str) -> FileChange:
     return FileChange(file.path, file.real_path, file.data, after)
 
 
-def _edited(machine: Machine, file: BootFile, wanted: dict[Store, str]) -> str:
+def _edited(machine: Machine, stores: Stores, file: BootFile, wanted: dict[Store, str]) -> str:
     """Return the text of a file with other texts in its stores, by the document that was read."""
     first, text = next(iter(wanted.items()))
     match first.kind:
@@ -171,7 +173,7 @@ def _edited(machine: Machine, file: BootFile, wanted: dict[Store, str]) -> str:
             return machine.configuration.conf.with_values(Keyword.PARAMETERS, values).render()
         case StoreKind.KERNEL_CMDLINE:
             cmdline = machine.held(file.path, KernelInstallCmdline)
-            return cmdline.with_words(text).render()
+            return cmdline.with_parameters(stores.line(text)).render()
         case StoreKind.GRUB_VARIABLE:
             grub = machine.held(file.path, GrubDefault)
             for store, value in wanted.items():

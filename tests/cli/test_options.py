@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from secboot.cli.options import LastStage
-from secboot.status.model import Stage
+from secboot.status.stages import Stage
 
 
 def test_every_stage_can_be_the_last() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.errors import RefusedError
+from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
 
 texts = st.lists(st.sampled_from(["root=/dev/a ro", "# c", "", " ", "\tquiet", "x=1\r"])).map(
@@ -42,7 +43,9 @@ def test_where_the_parameters_are(text: str, before: str, words: str, after: str
 
 def test_a_comment_among_the_parameters_hinders_an_edit() -> None:
     with pytest.raises(RefusedError, match="comment"):
-        KernelInstallCmdline.parse("ro\n# between\nquiet\n").with_words("ro")
+        KernelInstallCmdline.parse("ro\n# between\nquiet\n").with_parameters(
+            CommandLine.parse("ro")
+        )
 
 
 @pytest.mark.parametrize(

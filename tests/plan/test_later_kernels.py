@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from secboot.errors import RefusedError
+from secboot.ipl.boot_record import compare
 from secboot.layout.detect import detect_layout
 from secboot.lines.changes import StorePlan, StoreStatus
+from secboot.lines.stores import stores_of
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
+from secboot.status.assess import assess
+from secboot.status.stages import Stage
 from secboot.system.root import Root
 from tests.trees import make_sample_tree
 
@@ -128,3 +132,33 @@ def test_what_can_not_be_edited_is_refused(text: str, reason: str, root: Path) -
         plan(root, running=False)
 
     assert str(info.value.location).startswith(f"/{CMDLINE}:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ("# prot_virt=1\n", False),
+        ("# prot_virt=1\nroot=/dev/a\n", False),
+        ("# root=/dev/b\nroot=/dev/a prot_virt=1\n", True),
+        ("root=/dev/a prot_virt=1\n# prot_virt=0\n", True),
+        ("root=/dev/a\n", False),
+        ("\n", None),
+    ],
+)
+def test_status_and_plan_agree_on_what_a_new_kernel_gets(
+    root: Path, text: str, met: bool | None
+) -> None:
+    (root / CMDLINE).write_text(text)
+    with Root(root) as tree:
+        layout = detect_layout(tree)
+        machine = discover(tree, layout.sources)
+        profile = read_profile("host", tree)
+    inherited = (
+        assess(machine, layout, compare(machine), profile, None).requirements[0].at(Stage.INHERITED)
+    )
+    (planned,) = layout.plan_stores(profile, machine, stores_of(machine))
+
+    assert {"met": True, "missing": False, "unknown": None}[inherited.verdict.value] is met
+    # What is met already needs no edit; what is not is edited, or the plan says that it can't be.
+    unchanged = planned.line_before == planned.line_after
+    assert (planned.met if unchanged else False) is met

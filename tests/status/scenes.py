@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from secboot.invocation import PLAIN, Invocation
 from secboot.ipl.boot_record import compare
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine, discover
@@ -56,14 +57,19 @@ class Scene:
         with Root(self.tree) as root:
             return read_running(root, messages, None)
 
-    def status(self, profile: str | None, messages: KernelMessages | None = None) -> Status:
+    def status(
+        self,
+        profile: str | None,
+        messages: KernelMessages | None = None,
+        invocation: Invocation = PLAIN,
+    ) -> Status:
         """Judge all stages; with `messages` as the running system."""
         machine = self.machine(running=messages is not None)
         running = None if messages is None else self.running(messages)
         with Root(self.tree) as root:
             loaded = None if profile is None else read_profile(profile, root)
             layout = detect_layout(root)
-        return assess(machine, layout, compare(machine), loaded, running)
+        return assess(machine, layout, compare(machine), loaded, running, invocation)
 
 
 def log(*lines: str, complete: bool = True) -> KernelMessages:

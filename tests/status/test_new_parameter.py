@@ -1,0 +1,102 @@
+"""A known parameter that was never heard of: nothing in status has to know it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secboot.errors import Location
+from secboot.formats.kernel_cmdline import CommandLine, Parameter
+from secboot.invocation import Invocation
+from secboot.ipl.boot_record import compare
+from secboot.kernel.honoured import Honoured, cause
+from secboot.layout.detect import detect_layout
+from secboot.profile.entries import EntrySelection
+from secboot.profile.profile import Profile
+from secboot.profile.requirement import Judgement, Requirement
+from secboot.running.system import RunningSystem
+from secboot.status.assess import assess
+from secboot.status.stages import Result, Stage
+from secboot.system.root import Root
+from tests.status.scenes import Scene, add_system, log, make_scene, only
+
+
+class LampRequirement(Requirement):
+    """``lamp=on``; the kernel is taken to say on which machine it burns."""
+
+    def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
+        return line.named(self.name)
+
+    def describe(self) -> str:
+        return "lamp on"
+
+    def honoured(self, running: RunningSystem) -> Honoured:
+        if running.machine_type == "3931":
+            return Honoured(value=True, reason="the lamp burns")
+        dark = cause("no-lamp", "this machine has no lamp", "buy one")
+        return Honoured(value=False, reason="it is dark", causes=(dark,))
+
+    def _judge(self, line: CommandLine) -> Judgement:
+        return Judgement(met=bool(self.occurrences(line)), reason="so it is")
+
+    def _change(self, line: CommandLine) -> CommandLine:
+        return line.append("lamp=on")
+
+
+def effective(scene: Scene) -> Result:
+    requirement = LampRequirement("lamp", Location("p.yaml", 1, 1))
+    profile = Profile("p", 1, None, "", (requirement,), EntrySelection(), "p.yaml", "0", (), ())
+    machine = scene.machine(running=True)
+    with Root(scene.tree) as root:
+        layout = detect_layout(root)
+    status = assess(machine, layout, compare(machine), profile, scene.running(log()))
+    return only(status).at(Stage.EFFECTIVE)
+
+
+@pytest.mark.parametrize(
+    ("proc", "verdict", "causes"),
+    [("z16-lpar-se-capable", "met", []), ("s390-lpar", "missing", ["no-lamp"])],
+)
+def test_it_has_its_verdict_and_its_causes(
+    tmp_path: Path, proc: str, verdict: str, causes: list[str]
+) -> None:
+    scene = make_scene(tmp_path, "section")
+    add_system(scene, proc, "lamp=on")
+
+    result = effective(scene)
+
+    assert result.verdict == verdict
+    assert [each.code for each in result.causes] == causes
+
+
+@pytest.mark.parametrize(
+    ("invocation", "applied", "zipl"),
+    [
+        (Invocation("guest"), "secboot apply guest", "zipl"),
+        (
+            Invocation("./my guest.yaml", root="/mnt/a b"),
+            "secboot apply './my guest.yaml' --root '/mnt/a b'",
+            "chroot '/mnt/a b' zipl",
+        ),
+        (
+            Invocation("guest", root="tree", layout="debian"),
+            "secboot apply guest --root tree --layout debian",
+            "chroot tree zipl",
+        ),
+    ],
+)
+def test_next_steps_can_be_typed_as_shown(
+    tmp_path: Path, invocation: Invocation, applied: str, zipl: str
+) -> None:
+    scene = make_scene(tmp_path, "menu")
+    scene.replace("etc/zipl.conf", " quiet ", " ")
+
+    status = scene.status("host", invocation=invocation)
+
+    causes = {
+        each.code: each.hint for r in status.requirements for s in r.stages for each in s.causes
+    }
+    notices = {each.code: each.hint for each in status.notices}
+    assert causes["not-applied"] == applied
+    assert notices["boot-record-stale"] == zipl
