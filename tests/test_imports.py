@@ -6,6 +6,7 @@ is behind them. A set that shrinks is good news: shorten it here too.
 
 from __future__ import annotations
 
+import lzma
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from secboot.demo import write_sample
 
 ROOT = Path(__file__).parent.parent
+BOOTMAP = ROOT / "tests/data/bootmaps/2.40.0-scsi-512-bls.xz"
 LIST_MODULES = """
 import sys
 before = set(sys.modules)
@@ -61,8 +63,10 @@ def others(found: set[str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The sample machine, with a boot record that zipl wrote."""
     directory = tmp_path_factory.mktemp("machine")
     write_sample(directory)
+    (directory / "boot/bootmap").write_bytes(lzma.decompress(BOOTMAP.read_bytes()))
     return str(directory)
 
 

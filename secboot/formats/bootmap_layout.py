@@ -10,7 +10,6 @@ accounted for, each with one address, is also what tells a damaged bootmap from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from secboot.formats.bootmap_tables import Address, successors
@@ -48,16 +47,18 @@ class ProgramBlocks(NamedTuple):
     parts: tuple[Placed, ...]
 
 
-@dataclass(slots=True)
 class DiskMap:
     """The known addresses of a bootmap's blocks, in both directions."""
 
-    addresses: dict[int, Address] = field(default_factory=dict)
-    blocks: dict[Address, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.addresses: dict[int, Address] = {}
+        self.blocks: dict[Address, int] = {}
 
     def extended(self, program: ProgramBlocks) -> DiskMap | None:
         """The map with the blocks of a program, or None when they contradict it."""
-        result = DiskMap(dict(self.addresses), dict(self.blocks))
+        result = DiskMap()
+        result.addresses |= self.addresses
+        result.blocks |= self.blocks
         for block, address in _addresses(program):
             known = result.blocks.setdefault(address, block)
             if known != block or result.addresses.setdefault(block, address) != address:

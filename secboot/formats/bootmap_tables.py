@@ -14,7 +14,6 @@ and two forms of cylinder, head and sector for ECKD DASD, the older for CCW-type
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from secboot.named_tuple import NamedTuple
@@ -37,18 +36,17 @@ class PointerForm(StrEnum):
     ECKD_LIST_DIRECTED = "ECKD, list-directed IPL"
 
 
-@dataclass(frozen=True, slots=True)
-class DiskPointer:
-    """A run of `count` consecutive blocks from `address` on."""
+class DiskPointer(NamedTuple):
+    """A run of `length` consecutive blocks from `address` on."""
 
     address: Address
-    count: int
+    length: int
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Each block of the run. A run on ECKD never leaves its track (can_merge_blocks)."""
         *outer, first = self.address
-        return tuple((*outer, first + number) for number in range(self.count))
+        return tuple((*outer, first + number) for number in range(self.length))
 
 
 def read_pointer(data: bytes, form: PointerForm, block_size: int) -> DiskPointer | None:
@@ -123,16 +121,16 @@ class SegmentTable(NamedTuple):
     @property
     def data_count(self) -> int:
         """How many blocks the part has."""
-        return sum(pointer.count for pointer in self.data)
+        return sum(pointer.length for pointer in self.data)
 
 
-@dataclass(frozen=True, slots=True)
 class BlockReader:
     """The blocks of a bootmap, with the form that its pointers have."""
 
-    data: bytes
-    block_size: int
-    form: PointerForm
+    def __init__(self, data: bytes, block_size: int, form: PointerForm) -> None:
+        self.data = data
+        self.block_size = block_size
+        self.form = form
 
     @property
     def count(self) -> int:
@@ -187,7 +185,7 @@ class BlockReader:
             pointer = read_pointer(entry[:POINTER_SIZE], self.form, self.block_size)
         except ValueError:
             return None
-        if pointer is None or pointer.count != 1 or any(entry[POINTER_SIZE:_TYPE_OFFSET]):
+        if pointer is None or pointer.length != 1 or any(entry[POINTER_SIZE:_TYPE_OFFSET]):
             return None
         return Component(kind, pointer, int.from_bytes(entry[_TYPE_OFFSET + 1 :], "big"))
 
@@ -200,7 +198,7 @@ class BlockReader:
             pointers = self.pointers(block[POINTER_SIZE:])
         except ValueError:
             return None
-        if pointers[0] is None or any(p is not None and p.count != 1 for p in pointers):
+        if pointers[0] is None or any(p is not None and p.length != 1 for p in pointers):
             return None
         return pointers
 
@@ -234,6 +232,6 @@ class BlockReader:
         if not data or any(slots[len(data) :]):
             return None
         full = len(data) == len(slots)
-        if following is not None and (not full or following.count != 1):
+        if following is not None and (not full or following.length != 1):
             return None
         return data, following

@@ -165,7 +165,7 @@ def test_pointers_of_the_three_forms() -> None:
     third = read_pointer(newer, PointerForm.ECKD_LIST_DIRECTED, 4096)
 
     assert first is not None
-    assert (first.address, first.count) == ((335140,), 32)
+    assert first == ((335140,), 32)
     assert second == third
     assert second is not None
     assert second.addresses == ((0x10001, 2, 7), (0x10001, 2, 8), (0x10001, 2, 9), (0x10001, 2, 10))
