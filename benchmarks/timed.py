@@ -26,7 +26,7 @@ FUNCTIONS = {
     "secboot.status.assess:assess": "stages",
     "secboot.cli.plan:print_plan": "text",
     "secboot.report.show:show_text": "text",
-    "secboot.report.status_text:status_text": "text",
+    "secboot.report.status:status_text": "text",
     "secboot.checkpoint.transaction:Transaction.begin": "files",
     "secboot.checkpoint.transaction:Transaction.write_files": "files",
     "secboot.checkpoint.transaction:Transaction.done": "files",

@@ -50,8 +50,7 @@ def fleet(
     """
     from secboot.cli.printing import print_report
     from secboot.errors import ExitCode
-    from secboot.report.fleet import fleet_document, fleet_text, in_order
-    from secboot.report.fleet_html import fleet_page
+    from secboot.report.fleet import fleet_document, fleet_page, fleet_text, in_order
     from secboot.report.fleet_machine import Standing
     from secboot.status.stages import Stage
 

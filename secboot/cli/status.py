@@ -31,8 +31,7 @@ def status(
     They are: configured, inherited, installed, running, effective.
     """
     from secboot.cli.printing import print_report
-    from secboot.report.status_json import status_document
-    from secboot.report.status_text import status_text
+    from secboot.report.status import status_document, status_text
 
     found = _assess(profile, root, layout, watched=output == "text")
     print_report(output, lambda: status_document(found), lambda style: status_text(found, style))
@@ -66,8 +65,7 @@ def verify(
     """Check every stage of a profile; exit with 5 if one is missing."""
     from secboot.cli.printing import print_report, print_text
     from secboot.errors import ExitCode
-    from secboot.report.prometheus import prometheus_text
-    from secboot.report.verify import verify_document, verify_text
+    from secboot.report.verify import prometheus_text, verify_document, verify_text
     from secboot.status.checks import Outcome, make_checks, worst
 
     last = _last_stage(stage, root)

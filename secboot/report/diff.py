@@ -1,10 +1,19 @@
-"""Unified diffs of boot files, with everything visible that a terminal would hide."""
+"""Unified diffs of boot files, with everything visible that a terminal would hide.
+
+They take time that grows with the file. difflib looks for the longest run of equal lines, and then
+again before and behind it: a file of 1,000 sections that all change takes it 2,000 searches through
+what is left. Boot files are full of lines that occur once, though: headings, titles, names of
+kernels. Those are paired first (the patience diff), and difflib gets the few lines between two.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
+from difflib import Match, SequenceMatcher
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from secboot.report.matching import LineMatcher
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -68,3 +77,77 @@ def _split(data: bytes) -> list[str]:
     lines = text.split("\n")
     last = lines.pop()
     return [line + "\n" for line in lines] + ([last] if last else [])
+
+
+class LineMatcher(SequenceMatcher[str]):
+    """A `SequenceMatcher` of lines that finds its matching blocks in the way described above."""
+
+    def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
+        super().__init__(None, old, new, autojunk=False)
+        self._blocks = [*_joined(_blocks(old, new)), Match(len(old), len(new), 0)]
+
+    def get_matching_blocks(self) -> list[Match]:
+        """Return the blocks in order; the last one is empty and stands at both ends."""
+        return self._blocks
+
+
+def _blocks(old: Sequence[str], new: Sequence[str]) -> Iterator[Match]:
+    """Yield what matches, in order; blocks can adjoin."""
+    pairs = [(-1, -1), *_unique_pairs(old, new), (len(old), len(new))]
+    for (a, b), (next_a, next_b) in pairwise(pairs):
+        before, after = old[a + 1 : next_a], new[b + 1 : next_b]
+        if a >= 0:
+            yield Match(a, b, 1)
+        if before == after:
+            yield Match(a + 1, b + 1, len(before))
+            continue
+        between = SequenceMatcher(None, before, after, autojunk=False)
+        for block in between.get_matching_blocks():
+            yield Match(a + 1 + block.a, b + 1 + block.b, block.size)
+
+
+def _joined(blocks: Iterator[Match]) -> Iterator[Match]:
+    """Join blocks that adjoin in both texts, and leave out empty ones."""
+    held = Match(0, 0, 0)
+    for block in blocks:
+        if (held.a + held.size, held.b + held.size) == (block.a, block.b):
+            held = Match(held.a, held.b, held.size + block.size)
+            continue
+        if held.size:
+            yield held
+        held = block
+    if held.size:
+        yield held
+
+
+def _unique_pairs(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where the lines stand that each text has once: as many as keep their order."""
+    once_old, once_new = _once(old), _once(new)
+    pairs = [(index, once_new[line]) for line, index in once_old.items() if line in once_new]
+    return _longest_rising(pairs)
+
+
+def _once(lines: Sequence[str]) -> dict[str, int]:
+    counted = Counter(lines)
+    return {line: index for index, line in enumerate(lines) if counted[line] == 1}
+
+
+def _longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the longest part of `pairs`, whose first numbers rise, in which the second rise too.
+
+    Patience sorting: `tops` has, for each length, the lowest number that ends a row so long.
+    """
+    tops: list[int] = []
+    ends: list[int] = []
+    previous: list[int] = []
+    for index, (_, number) in enumerate(pairs):
+        place = bisect_left(tops, number)
+        previous.append(ends[place - 1] if place else -1)
+        tops[place : place + 1] = [number]
+        ends[place : place + 1] = [index]
+    chain: list[tuple[int, int]] = []
+    index = ends[-1] if ends else -1
+    while index >= 0:
+        chain.append(pairs[index])
+        index = previous[index]
+    return chain[::-1]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
-from secboot.report.status_json import SCHEMA as STATUS
+from secboot.report.status import SCHEMA as STATUS
 from secboot.report.verify import SCHEMA as VERIFY
 from secboot.status.checks import OF_THE_MACHINE, Outcome
 from secboot.status.stages import Stage, Verdict

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.plan.plan import FileChange
-from secboot.report import matching
-from secboot.report.diff import NO_NEWLINE, unified_diff
-from secboot.report.matching import LineMatcher
+from secboot.report import diff
+from secboot.report.diff import NO_NEWLINE, LineMatcher, unified_diff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +100,7 @@ def test_of_a_thousand_changed_sections_difflib_compares_only_the_lines_that_cha
             compared.append(len(a) + len(b))
             super().__init__(isjunk, a, b, autojunk)
 
-    monkeypatch.setattr(matching, "SequenceMatcher", Counting)
+    monkeypatch.setattr(diff, "SequenceMatcher", Counting)
 
     blocks = LineMatcher(old, new).get_matching_blocks()
 

@@ -16,10 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from secboot.report.fleet import fleet_document, fleet_text, in_order
-from secboot.report.fleet_html import fleet_page
+from secboot.report.fleet import fleet_document, fleet_page, fleet_text, in_order
 from secboot.report.fleet_machine import Machine, Standing, read_machine, unreadable
-from secboot.report.status_json import status_document
+from secboot.report.status import status_document
 from secboot.report.style import PLAIN, Style
 from secboot.report.verify import verify_document
 from secboot.running.firmware import INDICATIONS_NOTE

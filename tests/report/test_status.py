@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from secboot.report.prometheus import prometheus_text
-from secboot.report.status_json import status_document
-from secboot.report.status_text import status_text
+from secboot.report.status import status_document, status_text
 from secboot.report.style import PLAIN
-from secboot.report.verify import verify_document, verify_text
+from secboot.report.verify import prometheus_text, verify_document, verify_text
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import Outcome, make_checks, worst
 from secboot.status.stages import Stage, Status
