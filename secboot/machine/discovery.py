@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from secboot.errors import Location, RefusedError
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
-from secboot.machine.bootmap_file import BootmapFile, read_bootmap_file
-from secboot.machine.zipl_program import installed_version
+from secboot.machine.installed_zipl import BootmapFile, installed_version, read_bootmap_file
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.file_errors import AccessError, FileError
@@ -21,7 +20,7 @@ from secboot.zipl.order import BlsFile
 from secboot.zipl.version import CURRENT, ZiplVersion
 
 if TYPE_CHECKING:
-    from secboot.machine.kernel_image import Seal
+    from secboot.machine.boot_files import Seal
     from secboot.progress import Progress
     from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from secboot.ipl.boot_record import compare
-from secboot.machine.bootmap_file import boot_targets
 from secboot.machine.discovery import discover
+from secboot.machine.installed_zipl import boot_targets
 from secboot.system.root import Root
 from tests.status.scenes import make_scene
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from secboot.machine.boot_files import BootFiles
-from secboot.machine.kernel_image import ImageFacts, Seal, read_image_facts
+from secboot.machine.boot_files import BootFiles, ImageFacts, Seal, read_image_facts
 from secboot.system.root import Root
 from tests.trees import plain_kernel, sealed_image
 
