@@ -2,7 +2,8 @@
 
 The form of a document is its type's: a NamedTuple is an object whose keys are its fields, a tuple
 an array, a mapping an object, bytes are base64, a StrEnum its value. A type with another form has
-a method `to_document` and a class method `of_document`, which raises ValueError. One that asks more
+a method `to_document` and a class method `of_document`, which raises ValueError; it is given what
+its argument `found` is annotated as. One that asks more
 of its fields than their types do has a method `flaw`, which returns what is wrong with them, or "".
 
 Whoever reads allows keys that it does not know, so that a later version may add some. A key whose
@@ -29,6 +30,7 @@ from secboot.errors import Location, ParseError
 _Decoded = TypeVar("_Decoded")
 _Decoder = Callable[[object], Any]
 _INTEGERS = range(-(2**63), 2**63)
+_FORM = "found"
 _SHOWN = 40
 """Characters of a wrong value that a message repeats."""
 
@@ -211,9 +213,12 @@ def _word(kind: type[StrEnum]) -> _Decoder:
 
 
 def _own_form(kind: type[Any]) -> _Decoder:
+    form = _decoder(typing.get_type_hints(kind.of_document)[_FORM])
+
     def decoder(value: object) -> object:
+        made = form(value)
         try:
-            return kind.of_document(value)
+            return kind.of_document(made)
         except ValueError as error:
             raise _WrongError(str(error)) from None
 

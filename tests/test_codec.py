@@ -32,10 +32,8 @@ class Mode(NamedTuple):
         return f"{self.bits:04o}"
 
     @classmethod
-    def of_document(cls, document: object) -> Mode:
-        if isinstance(document, str):
-            return cls(int(document, 8))
-        raise ValueError("is not a mode in octal digits")
+    def of_document(cls, found: str) -> Mode:
+        return cls(int(found, 8))
 
 
 class Part(NamedTuple):
@@ -146,7 +144,7 @@ def _at(*steps: str | int, to: object) -> Callable[[Document], None]:
             f"size: is not a whole number, but 1{'0' * 39}...",
         ),
         (_at("good", to=1), "good: is not true or false, but 1"),
-        (_at("mode", to=0o644), "mode: is not a mode in octal digits"),
+        (_at("mode", to=0o644), "mode: is not a string, but 420"),
         (_at("parts", to={}), "parts: is not an array, but an object"),
         (_at("parts", 0, to=[]), "parts[0]: is not an object, but an array"),
         (_at("parts", 0, "data", to="x"), 'parts[0].data: is not base64, but "x"'),

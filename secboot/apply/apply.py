@@ -12,7 +12,6 @@ from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.recovery import RecoveryReport, recover, unfinished
 from secboot.checkpoint.store import CheckpointStore
-from secboot.checkpoint.transaction import FileChange
 from secboot.checkpoint.undo import Conflict
 from secboot.digest import digest
 from secboot.errors import RefusedError
@@ -202,10 +201,7 @@ def _apply(
             return None, None
         return None, target.zipl.install(access.lock.inherited, due)
     order = Order(
-        changes=tuple(
-            FileChange(path=c.real_path, before=c.before, after=c.after, named=c.path)
-            for c in plan.files
-        ),
+        changes=plan.files,
         audit=_audit(target, plan),
         machine=machine,
         verify=lambda: _verify(target, plan, again),

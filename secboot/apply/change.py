@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.apply.candidate import check_candidates
-from secboot.checkpoint.transaction import FileChange, Transaction
+from secboot.checkpoint.transaction import Transaction
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.record import Audit
     from secboot.checkpoint.store import Checkpoint
     from secboot.machine.discovery import Machine
+    from secboot.system.files import FileChange
 
 
 class Changed(NamedTuple):
@@ -74,6 +75,5 @@ def _contents(changes: Sequence[FileChange]) -> dict[str, bytes]:
     found = {}
     for change in changes:
         if change.after is not None:
-            found[change.path] = change.after
-            found[change.named or change.path] = change.after
+            found[change.path] = found[change.real_path] = change.after
     return found

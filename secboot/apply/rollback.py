@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from secboot.apply.zipl import ZiplRun
     from secboot.checkpoint.recovery import RecoveryReport
     from secboot.checkpoint.store import Checkpoint
-    from secboot.checkpoint.transaction import FileChange
     from secboot.machine.discovery import Machine
+    from secboot.system.files import FileChange
 
 
 class RollbackResult(NamedTuple):
@@ -80,10 +80,10 @@ def roll_back(
             audit=_audit(target, found),
             machine=_machine(target, changes),
             verify=lambda: None,
-            needs_commit=any(target.layout.needs_commit(c.named or c.path) for c in changes),
+            needs_commit=any(target.layout.needs_commit(c.path) for c in changes),
         )
         done = change_files(access, order, target.zipl, target.log)
-        files = tuple(change.named or change.path for change in changes)
+        files = tuple(change.path for change in changes)
         return RollbackResult(
             found.id,
             files,

@@ -16,7 +16,7 @@ from secboot.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from secboot.system.attributes import FileAttributes
+    from secboot.system.files import FileAttributes
 
 ARCHIVE_LIMIT = 2**30
 """Bytes: far more than ten thousand boot entries take."""

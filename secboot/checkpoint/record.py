@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.errors import RefusedError
 from secboot.named_tuple import NamedTuple
-from secboot.system.attributes import FileAttributes
+from secboot.system.files import FileAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

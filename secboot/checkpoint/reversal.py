@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.place import matches
 from secboot.checkpoint.record import Action
-from secboot.checkpoint.transaction import FileChange
 from secboot.errors import RefusedError
+from secboot.system.files import FileChange
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ def reversal(
             changed.append(file.path)
         changes.append(
             FileChange(
-                path=file.path,
+                path=file.named,
+                real_path=file.path,
                 before=None if found is None else found.data,
                 after=None if file.before is None else store.before(checkpoint, index),
                 attributes=None if file.before is None else file.before.attributes,
-                named=file.named,
             )
         )
     if changed and not force:

@@ -28,9 +28,9 @@ from secboot.digest import digest
 from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
-from secboot.system.attributes import FileAttributes
 from secboot.system.durable import FileContent, temporary_name
 from secboot.system.file_errors import ChangedError, ErrorsAbout
+from secboot.system.files import FileAttributes, FileChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,22 +38,6 @@ if TYPE_CHECKING:
 
     from secboot.checkpoint.access import WriteAccess
     from secboot.system.root import Root
-
-
-class FileChange(NamedTuple):
-    """What one file is to become; None stands for "no such file".
-
-    `path` is the real path in the root (`Root.real_path`), `named` the path that leads there if
-    it is another. `before` is what the plan saw: anything else on the disk is a refusal.
-    `attributes` are for the new file; without them it gets those of the old one, or mode 0644
-    and the caller as owner.
-    """
-
-    path: str
-    before: bytes | None
-    after: bytes | None
-    attributes: FileAttributes | None = None
-    named: str | None = None
 
 
 class _Step(NamedTuple):
@@ -197,7 +181,7 @@ class Transaction:
 
 
 def _require_sense(changes: Sequence[FileChange], access: WriteAccess) -> None:
-    paths = [change.path for change in changes]
+    paths = [change.real_path for change in changes]
     if not access.lock.held or not changes or len(set(paths)) != len(paths):
         raise ValueError("a transaction needs the lock, and changes of different files")
     for change in changes:
@@ -206,7 +190,7 @@ def _require_sense(changes: Sequence[FileChange], access: WriteAccess) -> None:
 
 
 def _examine(root: Root, change: FileChange) -> _Step:
-    directory, name = root.open_parent(change.path)
+    directory, name = root.open_parent(change.real_path)
     try:
         found = directory.read(name)
     finally:
@@ -214,7 +198,7 @@ def _examine(root: Root, change: FileChange) -> _Step:
     if (None if found is None else found.data) != change.before:
         raise ChangedError(
             "the file was changed since the plan was made",
-            path=root.shown(change.path),
+            path=root.shown(change.real_path),
             hint="see what changed, then make a new plan",
         )
     if change.attributes is not None:
@@ -229,8 +213,8 @@ def _saved_file(step: _Step) -> SavedFile:
     before = None if found is None else _version(found.data, found.attributes)
     after = None if change.after is None else _version(change.after, step.attributes)
     return SavedFile(
-        path=change.path,
-        named=change.named or change.path,
+        path=change.real_path,
+        named=change.path,
         before=before,
         after=after,
         prepared=temporary_name(),

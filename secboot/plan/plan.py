@@ -10,11 +10,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from secboot.digest import digest
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding
 from secboot.lines.changes import Command, ParameterChange, Step, StorePlan
 from secboot.named_tuple import NamedTuple
+from secboot.system.files import FileChange
 
 if TYPE_CHECKING:
     from secboot.profile.profile import Profile
@@ -66,32 +66,6 @@ class EntryPlan(NamedTuple):
     parameters: tuple[ParameterChange, ...]
     line_before: str | None
     line_after: str | None
-
-
-class FileChange(NamedTuple):
-    """New content for one file; `real_path` is where its symbolic links lead inside the root."""
-
-    path: str
-    real_path: str
-    before: bytes
-    after: bytes
-
-    def flaw(self) -> str:
-        """Say what no plan of ours has, but one that somebody changed."""
-        for path in (self.path, self.real_path):
-            if not path.startswith("/") or "\0" in path:
-                return f"{path!r} is not a path in the root"
-        return ""
-
-    @property
-    def digest_before(self) -> str:
-        """SHA-256 of the content that the plan was made from, as hexadecimal text."""
-        return digest(self.before)
-
-    @property
-    def digest_after(self) -> str:
-        """SHA-256 of the content that the plan asks for, as hexadecimal text."""
-        return digest(self.after)
 
 
 class InputFile(NamedTuple):

@@ -18,13 +18,13 @@ from secboot.plan.boot_entries import edited_entry, generated_entry, reason_to_l
 from secboot.plan.plan import (
     EntryPlan,
     EntryStatus,
-    FileChange,
     InputFile,
     Plan,
     ProfileReference,
 )
 from secboot.plan.sealed_image import REFUSAL as ONLY_SEALED
 from secboot.plan.sealed_image import ParmfileRequest, plan_rebuild
+from secboot.system.files import FileChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

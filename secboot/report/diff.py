@@ -19,7 +19,7 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from secboot.plan.plan import FileChange
+    from secboot.system.files import FileChange
 
 NO_NEWLINE = "\\ No newline at end of file"
 CONTEXT_LINES = 3
@@ -39,7 +39,7 @@ def unified_diff(
 
 
 def _lines(change: FileChange, old_name: str, new_name: str) -> Iterator[str]:
-    old, new = _split(change.before), _split(change.after)
+    old, new = _split(change.before or b""), _split(change.after or b"")
     if old == new:
         return
     yield f"--- {old_name}"

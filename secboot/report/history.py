@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.plan.plan import FileChange
 from secboot.report.diff import unified_diff
+from secboot.system.files import FileChange
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _file_diff(file: SavedFile, before: bytes | None, after: bytes | None) -> st
         return f"{visible(file.named)}: made by this change"
     if before is None or (after is None and file.after is not None):
         return f"{visible(file.named)}: its content was not kept"
-    change = FileChange(file.named, file.path, before, after or b"")
+    change = FileChange(file.named, file.path, before, after)
     return "\n".join(unified_diff(change, ("before", "after")))
 
 

@@ -100,8 +100,8 @@ def read_plan(text: bytes, path: str) -> Plan:
 
 
 class _FileDigests(NamedTuple):
-    digest_before: str
-    digest_after: str
+    digest_before: str | None
+    digest_after: str | None
 
 
 class _Digests(NamedTuple):

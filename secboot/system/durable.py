@@ -22,12 +22,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from secboot.digest import digest
 from secboot.named_tuple import NamedTuple
-from secboot.system.attributes import (
-    AttributeRefusedError,
-    FileAttributes,
-    give_attributes,
-    read_attributes,
-)
 from secboot.system.file_errors import (
     AccessError,
     ChangedError,
@@ -36,6 +30,12 @@ from secboot.system.file_errors import (
     TooLargeError,
     WrongKindError,
     file_error,
+)
+from secboot.system.files import (
+    AttributeRefusedError,
+    FileAttributes,
+    give_attributes,
+    read_attributes,
 )
 from secboot.system.syscalls import UnavailableError, exchange, rename_new
 from secboot.visible import visible

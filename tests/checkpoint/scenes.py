@@ -17,8 +17,9 @@ from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.recovery import recover
 from secboot.checkpoint.reversal import latest_to_reverse, reversal
 from secboot.checkpoint.state_directory import StateDirectory
-from secboot.checkpoint.transaction import FileChange, Transaction
+from secboot.checkpoint.transaction import Transaction
 from secboot.errors import ExitCode, RefusedError, SecbootError
+from secboot.system.files import FileChange
 from secboot.system.root import Root
 
 BOOT_RECORD = "boot/bootmap"
@@ -48,7 +49,7 @@ class Scene:
 
     def changes(self) -> tuple[FileChange, ...]:
         return tuple(
-            FileChange("/" + path, _bytes(self.before[path]), _bytes(self.after[path]))
+            FileChange("/" + path, "/" + path, _bytes(self.before[path]), _bytes(self.after[path]))
             for path in self.before
         )
 

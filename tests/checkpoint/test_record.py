@@ -16,7 +16,7 @@ from secboot.checkpoint.record import (
     Record,
     SavedFile,
 )
-from secboot.system.attributes import FileAttributes
+from secboot.system.files import FileAttributes
 
 texts = st.text(st.characters(exclude_categories=()))
 numbers = st.integers(0, 2**32)

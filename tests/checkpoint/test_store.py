@@ -14,8 +14,9 @@ from secboot.checkpoint.recovery import recover
 from secboot.checkpoint.reversal import ChangedSinceError, latest_to_reverse, reversal
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import NoCheckpointError
-from secboot.checkpoint.transaction import FileChange, Transaction
+from secboot.checkpoint.transaction import Transaction
 from secboot.errors import ExitCode, RefusedError, RolledBackError, SecbootError
+from secboot.system.files import FileChange
 from secboot.system.root import Root
 from tests.checkpoint.scenes import BLS, ZIPL_CONF, audit, cut_short, perform, temporaries
 
@@ -32,7 +33,7 @@ def access(tmp_path: Path) -> Iterator[WriteAccess]:
 
 def change(access: WriteAccess, before: bytes | None, after: bytes | None, path: str = "/a") -> str:
     """Apply a change of one file; its checkpoint."""
-    with Transaction.begin(access, [FileChange(path, before, after)], audit()) as transaction:
+    with Transaction.begin(access, [FileChange(path, path, before, after)], audit()) as transaction:
         transaction.write_files()
         transaction.done()
     return transaction.checkpoint.id
@@ -138,7 +139,7 @@ def test_a_damaged_record_of_a_finished_change_is_no_hindrance(
 def test_a_transaction_knows_what_is_on_the_disk(access: WriteAccess) -> None:
     for leave in (False, True):
         with suppress(RefusedError, RolledBackError):
-            changes = [FileChange("/a", None, b"1")]
+            changes = [FileChange("/a", "/a", None, b"1")]
             with Transaction.begin(access, changes, audit()) as transaction:
                 assert transaction.checkpoint == access.store.get(transaction.checkpoint.id)
                 transaction.write_files()
@@ -235,7 +236,7 @@ def test_going_back_restores_mode_and_owner(access: WriteAccess, tmp_path: Path)
 def test_what_was_rolled_back_has_nothing_to_go_back_behind(access: WriteAccess) -> None:
     with (
         pytest.raises(RefusedError, match="no"),
-        Transaction.begin(access, [FileChange("/a", None, b"1")], audit()),
+        Transaction.begin(access, [FileChange("/a", "/a", None, b"1")], audit()),
     ):
         raise RefusedError("no")
 

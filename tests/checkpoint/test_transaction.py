@@ -21,11 +21,11 @@ from secboot.checkpoint.recovery import recover, unfinished
 from secboot.checkpoint.rolling_back import BootRecord, commands_by_hand
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import Checkpoint, CheckpointStore
-from secboot.checkpoint.transaction import FileChange, Transaction
+from secboot.checkpoint.transaction import Transaction
 from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError, RolledBackError, StuckError
-from secboot.system.attributes import FileAttributes
 from secboot.system.file_errors import AccessError, ChangedError, FileError, NoSpaceError
+from secboot.system.files import FileAttributes, FileChange
 from secboot.system.root import Root
 from tests.checkpoint.scenes import BLS, ZIPL_CONF, audit, cut_short, temporaries
 
@@ -379,7 +379,7 @@ def test_going_back_restores_every_attribute(access: WriteAccess, tree: Path) ->
 
 def test_attributes_that_are_asked_for(access: WriteAccess, tree: Path) -> None:
     attributes = FileAttributes(0o600, os.geteuid(), os.getegid())
-    change = FileChange(f"/{ENTRY}", (tree / ENTRY).read_bytes(), b"new", attributes)
+    change = FileChange(f"/{ENTRY}", f"/{ENTRY}", (tree / ENTRY).read_bytes(), b"new", attributes)
 
     with Transaction.begin(access, [change], audit()) as transaction:
         transaction.write_files()
@@ -392,8 +392,8 @@ def test_attributes_that_are_asked_for(access: WriteAccess, tree: Path) -> None:
     "changes",
     [
         [],
-        [FileChange("/a", None, None)],
-        [FileChange("/a", None, b"1"), FileChange("/a", None, b"2")],
+        [FileChange("/a", "/a", None, None)],
+        [FileChange("/a", "/a", None, b"1"), FileChange("/a", "/a", None, b"2")],
     ],
 )
 def test_changes_without_sense(access: WriteAccess, changes: list[FileChange]) -> None:
@@ -403,7 +403,7 @@ def test_changes_without_sense(access: WriteAccess, changes: list[FileChange]) -
 
 def test_a_directory_that_is_missing(access: WriteAccess) -> None:
     with pytest.raises(RefusedError, match="no such file"):
-        Transaction.begin(access, [FileChange("/no/file", None, b"1")], audit())
+        Transaction.begin(access, [FileChange("/no/file", "/no/file", None, b"1")], audit())
     assert access.store.ids() == ()
 
 
@@ -412,7 +412,8 @@ def test_many_files_do_not_run_out_of_descriptors(access: WriteAccess, tree: Pat
     changes = []
     for number in range(80):
         (tree / f"etc/{number}.conf").write_text("old")
-        changes.append(FileChange(f"/etc/{number}.conf", b"old", b"new"))
+        path = f"/etc/{number}.conf"
+        changes.append(FileChange(path, path, b"old", b"new"))
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
     try:

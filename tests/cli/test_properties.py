@@ -127,6 +127,8 @@ def test_planning_does_not_touch_what_it_does_not_name(setup: Setup) -> None:
         if plan is None:
             return
         for change in plan.files:
+            assert change.before is not None
+            assert change.after is not None
             old, new = change.before.split(b"\n"), change.after.split(b"\n")
             changed = [line for line in new if line not in old]
             assert all(b"swiotlb" in line for line in changed)

@@ -6,9 +6,9 @@ import errno
 import os
 from contextlib import closing
 
-from secboot.system.attributes import FileAttributes
 from secboot.system.durable import FileContent, temporary_name
 from secboot.system.file_errors import NotFoundError
+from secboot.system.files import FileAttributes
 from secboot.system.root import Root
 
 

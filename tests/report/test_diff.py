@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secboot.plan.plan import FileChange
 from secboot.report import diff
 from secboot.report.diff import NO_NEWLINE, LineMatcher, unified_diff
+from secboot.system.files import FileChange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

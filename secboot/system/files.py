@@ -1,4 +1,4 @@
-"""What a file has beside its content: mode, owner, and extended attributes.
+"""What a file is: its content, its mode, owner and extended attributes; and a change of it.
 
 A replaced file must look to everybody else as the old one did: the same rights, the same owner,
 the same access control list and SELinux label. Times are left out on purpose: a file that was
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from secboot.digest import digest
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -32,6 +35,62 @@ class FileAttributes(NamedTuple):
     uid: int
     gid: int
     xattrs: tuple[tuple[str, bytes], ...] = ()
+
+    def to_document(self) -> dict[str, object]:
+        """Return them as documents have them: the mode in octal digits, "0644"."""
+        from secboot.codec import encode  # noqa: PLC0415 - few who know attributes write documents
+
+        xattrs = {name: encode(value) for name, value in self.xattrs}
+        return {"mode": f"{self.mode:04o}", "uid": self.uid, "gid": self.gid, "xattrs": xattrs}
+
+    @classmethod
+    def of_document(cls, found: AttributesDocument) -> FileAttributes:
+        """Return what `to_document` wrote. Raises ValueError for what is not a mode."""
+        if not re.fullmatch("[0-7]{1,5}", found.mode):
+            raise ValueError(f"has no mode in octal digits, but {found.mode!r}")
+        return cls(int(found.mode, 8), found.uid, found.gid, tuple(sorted(found.xattrs.items())))
+
+
+class AttributesDocument(NamedTuple):
+    """The form of `FileAttributes` in documents."""
+
+    mode: str
+    uid: int
+    gid: int
+    xattrs: Mapping[str, bytes]
+
+
+class FileChange(NamedTuple):
+    """What one file becomes. None stands for "no such file".
+
+    `path` is how the file is named, `real_path` where its symbolic links lead inside the root
+    (`Root.real_path`). `before` is what the change was planned for: anything else on the disk is
+    a refusal. `attributes` are for the new file; without them it gets those of the old one, or
+    mode 0644 and the caller as owner.
+    """
+
+    path: str
+    real_path: str
+    before: bytes | None
+    after: bytes | None
+    attributes: FileAttributes | None = None
+
+    def flaw(self) -> str:
+        """Say what no change of ours has, but one that somebody wrote."""
+        for path in (self.path, self.real_path):
+            if not path.startswith("/") or "\0" in path:
+                return f"{path!r} is not a path in the root"
+        return f"nothing changes in {self.path!r}" if self.before == self.after else ""
+
+    @property
+    def digest_before(self) -> str | None:
+        """SHA-256 of the content that it was planned for, as hexadecimal text."""
+        return None if self.before is None else digest(self.before)
+
+    @property
+    def digest_after(self) -> str | None:
+        """SHA-256 of the new content, as hexadecimal text."""
+        return None if self.after is None else digest(self.after)
 
 
 class AttributeRefusedError(Exception):

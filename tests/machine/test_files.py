@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import tempfile
 from contextlib import contextmanager
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from secboot.system.attributes import (
+from secboot.codec import decode, encode
+from secboot.errors import ParseError
+from secboot.system.file_errors import AccessError
+from secboot.system.files import (
     AttributeRefusedError,
     FileAttributes,
     give_attributes,
     read_attributes,
 )
-from secboot.system.file_errors import AccessError
 from secboot.system.root import Root
 from tests.machine.editing import replace
 
@@ -203,3 +206,32 @@ def test_an_ordinary_user_can_not_replace_what_belongs_to_others() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert file.read_bytes() == b"old"
         assert [path.name for path in place.iterdir()] == ["file"]
+
+
+def test_the_document_of_attributes_is_read_back() -> None:
+    attributes = FileAttributes(0o4755, 1, 2, (("security.selinux", b"\0x"), ("user.a", b"\xff")))
+    document = encode(attributes)
+
+    assert document == {
+        "mode": "4755",
+        "uid": 1,
+        "gid": 2,
+        "xattrs": {"security.selinux": "AHg=", "user.a": "/w=="},
+    }
+    assert decode(FileAttributes, document, "f") == attributes
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("mode", "0o644", "has no mode in octal digits, but '0o644'"),
+        ("mode", 420, "mode: is not a string, but 420"),
+        ("uid", "0", "uid: is not a whole number"),
+        ("xattrs", {"user.a": "?"}, "xattrs.user.a: is not base64"),
+    ],
+)
+def test_a_damaged_document_of_attributes(key: str, value: object, message: str) -> None:
+    document = {"mode": "0644", "uid": 0, "gid": 0, "xattrs": {}, key: value}
+
+    with pytest.raises(ParseError, match=re.escape(message)):
+        decode(FileAttributes, document, "f")
