@@ -80,14 +80,14 @@ def hosting(running: RunningSystem, *, wanted: bool) -> Honoured:
 
 
 def _hosts_guests(running: RunningSystem) -> tuple[bool | None, str]:
-    host = running.ultravisor.host
+    host = running.ultravisor.prot_virt_host
     if host is not None:
         return host, f"{_UV}/prot_virt_host is {int(host)}"
     messages = running.messages
     if messages.failures:
         return False, f"the kernel says: {messages.failures[0]}"
-    if messages.reserved is not None:
-        return True, f"the kernel reserved {messages.reserved} MiB for the ultravisor"
+    if messages.reserved_mib is not None:
+        return True, f"the kernel reserved {messages.reserved_mib} MiB for the ultravisor"
     return _without_signs(running)
 
 
@@ -107,7 +107,7 @@ def _without_signs(running: RunningSystem) -> tuple[bool | None, str]:
 
 def _obstacles(running: RunningSystem) -> Iterator[Finding]:
     """What keeps a kernel from hosting whatever its line says (boot/uv.c, boot/startup.c)."""
-    if running.ultravisor.guest:
+    if running.ultravisor.prot_virt_guest:
         yield cause(
             "is-secure-guest",
             "this system is itself a Secure Execution guest",
@@ -119,7 +119,7 @@ def _obstacles(running: RunningSystem) -> Iterator[Finding]:
             f"a host must run in an LPAR; this system runs under {running.sysinfo.describe()}",
             "apply the host profile in the LPAR itself, and a guest profile here",
         )
-    if running.capture:
+    if running.kdump:
         yield cause(
             "kdump-kernel",
             "this is a kdump kernel, which leaves the ultravisor alone",

@@ -200,7 +200,7 @@ def bounce_buffer(running: RunningSystem, blocks: int, *, exactly: bool) -> Hono
 
     Only a guest in Secure Execution mode has one (arch/s390/mm/init.c, pv_init).
     """
-    if running.ultravisor.guest is False or not _could_be_secure_guest(running):
+    if running.ultravisor.prot_virt_guest is False or not _could_be_secure_guest(running):
         reason = (
             "the system does not run in Secure Execution mode; only there the kernel sets up"
             " bounce buffers"
@@ -226,20 +226,20 @@ def _could_be_secure_guest(running: RunningSystem) -> bool:
 
 def _held_blocks(running: RunningSystem) -> int | None:
     """The size that debugfs tells, or else the message, which counts in MiB."""
-    if running.bounce_blocks is None and running.messages.bounce_buffer is not None:
-        return running.messages.bounce_buffer * (2**20 // BLOCK_BYTES)
-    return running.bounce_blocks
+    if running.bounce_buffer_blocks is None and running.messages.bounce_buffer_mib is not None:
+        return running.messages.bounce_buffer_mib * (2**20 // BLOCK_BYTES)
+    return running.bounce_buffer_blocks
 
 
 def _why_no_buffer(running: RunningSystem) -> Finding:
-    if running.ultravisor.guest and running.messages.adjusted is not None:
+    if running.ultravisor.prot_virt_guest and running.messages.adjusted is not None:
         wanted, got = running.messages.adjusted
         return cause(
             "buffer-adjusted",
             f"the kernel found no room for {wanted} blocks below 2 GiB and took {got}",
             "give the guest more memory, or ask for less",
         )
-    if running.ultravisor.guest:
+    if running.ultravisor.prot_virt_guest:
         return cause(
             "booted-with-another",
             "the guest was booted with another swiotlb=",

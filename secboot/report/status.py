@@ -9,7 +9,7 @@ from secboot.kernel import prot_virt, swiotlb
 from secboot.report.location import location_document
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.hardware import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
-from secboot.status.stages import FOLLOW, Verdict
+from secboot.status.stages import FOLLOW, Stage, Verdict
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
     if status.profile is not None:
         yield f"{_label('Profile', style)}{visible(status.profile.name)} ({visible(status.profile.path)})"
     yield f"{_label('Machine', style)}{visible(status.root)}, {status.layout}"
-    record = status.record
+    record = status.boot_record
     if record.path is None:
         yield f"{_label('Record', style)}no bootmap: zipl has not run here"
     elif record.bootmap is not None:
@@ -84,16 +84,16 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
 
 
 def _running(running: RunningSystem, origin: LineOrigin | None, style: Style) -> Iterator[str]:
-    system = [f"kernel {visible(running.release_text or 'not known')}"]
-    if running.cpu.is_s390:
-        machine = running.cpu.machine or running.sysinfo.machine or "not known"
+    system = [f"kernel {visible(running.kernel or 'not known')}"]
+    if running.cpu.ibm_z:
+        machine = running.machine_type or "not known"
         named = SECURE_EXECUTION_MACHINES.get(machine)
         system.append(f"machine {machine}" + (f" ({named})" if named else ""))
         system.append(visible(running.sysinfo.describe()))
     else:
         system.append("not an IBM Z machine")
     yield f"{_label('Running', style)}{', '.join(system)}"
-    if not running.cpu.is_s390 and not running.ultravisor.present:
+    if not running.cpu.ibm_z and not running.ultravisor.present:
         return
     features = [
         f"facility {number} ({name}) {_known(running.cpu.has(number))}"
@@ -112,7 +112,10 @@ def _indications(running: RunningSystem) -> str:
     ultravisor = running.ultravisor
     if not ultravisor.present:
         return f"no {ULTRAVISOR}"
-    flags = (("prot_virt_host", ultravisor.host), ("prot_virt_guest", ultravisor.guest))
+    flags = (
+        ("prot_virt_host", ultravisor.prot_virt_host),
+        ("prot_virt_guest", ultravisor.prot_virt_guest),
+    )
     shown = [
         f"{name} {'not given by this kernel' if value is None else int(value)}"
         for name, value in flags
@@ -126,20 +129,16 @@ def _known(value: bool | None) -> str:
 
 def _requirement(requirement: RequirementResults, style: Style) -> Iterator[str]:
     yield style.bold(visible(requirement.wanted))
-    for result in requirement.stages:
-        yield _result(result, style)
-
-
-def _result(result: Result, style: Style) -> str:
-    word = paint(result.verdict, f"{_WORDS[result.verdict]:<9}", style)
-    return f"  {result.stage.number} {result.stage:<10} {word} {visible(result.reason)}"
+    for stage, result in requirement.stages.items():
+        word = paint(result.verdict, f"{_WORDS[result.verdict]:<9}", style)
+        yield f"  {stage.number} {stage:<10} {word} {visible(result.reason)}"
 
 
 def _entries(status: Status, style: Style) -> Iterator[str]:
     yield style.bold("Boot entries")
     for entry in status.entries:
         number = "" if entry.menu_position is None else f"{entry.menu_position}: "
-        tags = ["default"] * entry.is_default + ["rescue"] * entry.is_rescue
+        tags = ["default"] * entry.default + ["rescue"] * entry.rescue
         suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
         yield f"  {number}{visible(entry.name)}{suffix}"
         yield from (f"     {line}" for line in _entry(entry, status, style))
@@ -149,15 +148,16 @@ def _entry(entry: EntryResults, status: Status, style: Style) -> Iterator[str]:
     if entry.note:
         yield style.faint(visible(entry.note))
     if status.profile is None:
-        yield f"files   {_words(entry.parmline)}"
-        if status.record.bootmap is not None:
-            yield f"record  {_words(entry.recorded)}"
-    for requirement, *results in zip(
+        yield f"files   {_words(entry.parameters)}"
+        if status.boot_record.bootmap is not None:
+            yield f"record  {_words(entry.recorded_parameters)}"
+    for requirement, configured, installed in zip(
         status.requirements, entry.configured, entry.installed, strict=False
     ):
+        results = ((Stage.CONFIGURED, configured), (Stage.INSTALLED, installed))
         cells = [
-            f"{result.stage} {paint(result.verdict, _WORDS[result.verdict], style)}"
-            for result in results
+            f"{stage} {paint(result.verdict, _WORDS[result.verdict], style)}"
+            for stage, result in results
         ]
         yield f"{visible(requirement.name)}: {', '.join(cells)}"
 
@@ -180,7 +180,9 @@ def _next_steps(status: Status, style: Style) -> Iterator[str]:
     """What to do first: later stages follow from earlier ones, but for what the machine lacks."""
     shown: set[str] = set()
     for requirement in status.requirements:
-        missing = [r for r in requirement.stages if r.verdict is Verdict.MISSING and r.causes]
+        missing = [
+            r for r in requirement.stages.values() if r.verdict is Verdict.MISSING and r.causes
+        ]
         causes = [cause for result in missing[:1] for cause in result.causes]
         later = [cause for result in missing[1:] for cause in result.causes]
         for cause in [*causes, *(cause for cause in later if cause.code not in FOLLOW)]:
@@ -212,7 +214,7 @@ def status_document(status: Status) -> Document:
         },
         "requirements": [_requirement_document(each) for each in status.requirements],
         "entries": [_entry_document(each) for each in status.entries],
-        "boot_record": _record_document(status.record),
+        "boot_record": _record_document(status.boot_record),
         "new_kernel": {
             "source": status.new_kernel.source.value,
             "description": status.new_kernel.description,
@@ -237,7 +239,7 @@ def _requirement_document(requirement: RequirementResults) -> Document:
     return {
         "name": requirement.name,
         "wanted": requirement.wanted,
-        "stages": {each.stage.value: _result_document(each) for each in requirement.stages},
+        "stages": {s.value: _result_document(result) for s, result in requirement.stages.items()},
     }
 
 
@@ -254,11 +256,11 @@ def _entry_document(entry: EntryResults) -> Document:
         "name": entry.name,
         "location": location_document(entry.location),
         "menu_position": entry.menu_position,
-        "default": entry.is_default,
-        "rescue": entry.is_rescue,
+        "default": entry.default,
+        "rescue": entry.rescue,
         "note": entry.note,
-        "parameters": entry.parmline,
-        "recorded_parameters": entry.recorded,
+        "parameters": entry.parameters,
+        "recorded_parameters": entry.recorded_parameters,
         "configured": [_result_document(each) for each in entry.configured],
         "installed": [_result_document(each) for each in entry.installed],
     }
@@ -296,32 +298,32 @@ def _running_document(running: RunningSystem, origin: LineOrigin | None) -> Docu
     return {
         "command_line": running.command_line,
         "origin": "" if origin is None else origin.description,
-        "kernel": running.release_text,
-        "ibm_z": running.cpu.is_s390,
-        "machine_type": running.cpu.machine or running.sysinfo.machine,
-        "hypervisors": list(running.sysinfo.control_programs),
+        "kernel": running.kernel,
+        "ibm_z": running.cpu.ibm_z,
+        "machine_type": running.machine_type,
+        "hypervisors": list(running.sysinfo.hypervisors),
         "runs_in": running.sysinfo.level.value,
         "facilities": None if facilities is None else sorted(facilities),
-        "kdump": running.capture,
-        "kvm_hpage": running.huge_pages,
+        "kdump": running.kdump,
+        "kvm_hpage": running.kvm_hpage,
         "ultravisor": {
             "present": running.ultravisor.present,
-            "prot_virt_host": running.ultravisor.host,
-            "prot_virt_guest": running.ultravisor.guest,
+            "prot_virt_host": running.ultravisor.prot_virt_host,
+            "prot_virt_guest": running.ultravisor.prot_virt_guest,
             "query": dict(running.ultravisor.query),
             "note": INDICATIONS_NOTE,
         },
         "messages": {
             "complete": running.messages.complete,
-            "reserved_mib": running.messages.reserved,
+            "reserved_mib": running.messages.reserved_mib,
             "failures": list(running.messages.failures),
-            "bounce_buffer_mib": running.messages.bounce_buffer,
-            "bounce_buffer_full": list(running.messages.full),
+            "bounce_buffer_mib": running.messages.bounce_buffer_mib,
+            "bounce_buffer_full": list(running.messages.bounce_buffer_full),
         },
-        "bounce_buffer_blocks": running.bounce_blocks,
+        "bounce_buffer_blocks": running.bounce_buffer_blocks,
         "ipl": _source_document(running.ipl),
         "reipl": _source_document(running.reipl),
-        "boot_record_disks": list(running.boot_disks),
+        "boot_record_disks": list(running.boot_record_disks),
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
@@ -17,7 +18,7 @@ from secboot.system.file_errors import FileError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from secboot.system.root import Root
 
@@ -32,14 +33,13 @@ INDICATIONS_NOTE = (
 class Ultravisor(NamedTuple):
     """`present` is whether the directory is there at all: it takes facility 158 and a kernel for it.
 
-    `host` and `guest` are the two indications, None where the kernel does not give them. `query`
-    has the files below ``query/`` as they are, without the newline at the end.
+    The two indications are None where the kernel does not give them. `query` has the files below ``query/`` as they are, without the newline at the end.
     """
 
     present: bool
-    host: bool | None = None
-    guest: bool | None = None
-    query: tuple[tuple[str, str], ...] = ()
+    prot_virt_host: bool | None = None
+    prot_virt_guest: bool | None = None
+    query: Mapping[str, str] = MappingProxyType({})
 
 
 def read_ultravisor(root: Root) -> Ultravisor:
@@ -50,9 +50,9 @@ def read_ultravisor(root: Root) -> Ultravisor:
     query = [(name, root.text_or_none(f"{ULTRAVISOR}/query/{name}")) for name in names]
     return Ultravisor(
         present=True,
-        host=_indication(root, "prot_virt_host"),
-        guest=_indication(root, "prot_virt_guest"),
-        query=tuple((visible(name), value) for name, value in query if value is not None),
+        prot_virt_host=_indication(root, "prot_virt_host"),
+        prot_virt_guest=_indication(root, "prot_virt_guest"),
+        query={visible(name): value for name, value in query if value is not None},
     )
 
 

@@ -36,9 +36,9 @@ _FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 class CpuInfo(NamedTuple):
     """What the file says. `facilities` is None where the kernel does not list them (before 4.0)."""
 
-    is_s390: bool
+    ibm_z: bool
     facilities: frozenset[int] | None
-    machine: str | None
+    machine_type: str | None
 
     @classmethod
     def parse(cls, text: str) -> CpuInfo:
@@ -77,10 +77,10 @@ class Level(StrEnum):
 
 
 class SysInfo(NamedTuple):
-    """`control_programs` are the hypervisors' names from the innermost outwards, without blanks."""
+    """`hypervisors` are their names from the innermost outwards, without blanks."""
 
-    control_programs: tuple[str, ...]
-    machine: str | None
+    hypervisors: tuple[str, ...]
+    machine_type: str | None
     lpar_name: str | None
 
     @classmethod
@@ -94,9 +94,9 @@ class SysInfo(NamedTuple):
     @property
     def level(self) -> Level:
         """What runs this system itself, told as systemd does it (the word before the blank)."""
-        if not self.control_programs:
-            return Level.LPAR if self.machine is not None else Level.UNKNOWN
-        return Level.ZVM if self.control_programs[0].split(" ")[0] == "z/VM" else Level.KVM
+        if not self.hypervisors:
+            return Level.LPAR if self.machine_type is not None else Level.UNKNOWN
+        return Level.ZVM if self.hypervisors[0].split(" ")[0] == "z/VM" else Level.KVM
 
     def describe(self) -> str:
         """Say where the system runs: ``KVM under z/VM 6.4.0``, ``LPAR LP39``."""
@@ -105,7 +105,7 @@ class SysInfo(NamedTuple):
         if self.level is Level.LPAR:
             return f"LPAR {self.lpar_name}" if self.lpar_name else "LPAR"
         return " under ".join(
-            "KVM" if name.startswith("KVM") else name for name in self.control_programs
+            "KVM" if name.startswith("KVM") else name for name in self.hypervisors
         )
 
 

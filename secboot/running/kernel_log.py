@@ -32,20 +32,20 @@ _FAILED = re.compile(
 
 
 class KernelMessages(NamedTuple):
-    """The messages that matter. Sizes are in MiB.
+    """The messages that matter.
 
     `complete` says that the log still holds the first message of this boot: only then does the
     absence of one mean anything. `failures` are the lines in which the kernel says that it will
-    not host Secure Execution guests; `full` those in which a bounce buffer ran full.
+    not host Secure Execution guests; `bounce_buffer_full` those in which a bounce buffer ran full.
     """
 
     complete: bool
-    reserved: int | None
+    reserved_mib: int | None
     failures: tuple[str, ...]
-    bounce_buffer: int | None
+    bounce_buffer_mib: int | None
     adjusted: tuple[int, int] | None
     no_buffer: bool
-    full: tuple[str, ...]
+    bounce_buffer_full: tuple[str, ...]
 
     @classmethod
     def read(cls, lines: Iterable[str], *, complete: bool) -> KernelMessages:

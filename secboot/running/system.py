@@ -35,23 +35,23 @@ _TRUE = {"1", "Y", "y"}
 class RunningSystem(NamedTuple):
     """What can be seen of the running system; None means that it could not be read.
 
-    `command_line` is /proc/cmdline without its newline. `capture` marks a kdump kernel.
-    `huge_pages` is kvm's parameter ``hpage``. `bounce_blocks` is the size of the bounce buffer
-    from debugfs, in blocks of 2 KiB. `boot_disks` are the devices that hold the boot record.
+    `command_line` is /proc/cmdline without its newline. `kdump` marks a kdump kernel.
+    `kvm_hpage` is kvm's parameter ``hpage``. `bounce_buffer_blocks` is the size of the bounce buffer
+    from debugfs, in blocks of 2 KiB. `boot_record_disks` are the devices that hold the boot record.
     """
 
     command_line: str | None
-    release_text: str | None
+    kernel: str | None
     cpu: CpuInfo
     sysinfo: SysInfo
     ultravisor: Ultravisor
     messages: KernelMessages
-    capture: bool
-    huge_pages: bool | None
-    bounce_blocks: int | None
+    kdump: bool
+    kvm_hpage: bool | None
+    bounce_buffer_blocks: int | None
     ipl: IplSource | None
     reipl: IplSource | None
-    boot_disks: tuple[str, ...]
+    boot_record_disks: tuple[str, ...]
 
     @property
     def under_hypervisor(self) -> bool:
@@ -71,7 +71,7 @@ class RunningSystem(NamedTuple):
     @property
     def machine_type(self) -> str | None:
         """The four characters of the machine's type."""
-        return self.cpu.machine or self.sysinfo.machine
+        return self.cpu.machine_type or self.sysinfo.machine_type
 
     @property
     def machine_is_too_old(self) -> bool:
@@ -81,7 +81,7 @@ class RunningSystem(NamedTuple):
     @property
     def release(self) -> KernelRelease | None:
         """The kernel's release."""
-        return None if self.release_text is None else KernelRelease.parse(self.release_text)
+        return None if self.kernel is None else KernelRelease.parse(self.kernel)
 
 
 def read_running(root: Root, messages: KernelMessages, boot_record: str | None) -> RunningSystem:
@@ -90,15 +90,15 @@ def read_running(root: Root, messages: KernelMessages, boot_record: str | None) 
     blocks = root.text_or_none("/sys/kernel/debug/swiotlb/io_tlb_nslabs") or ""
     return RunningSystem(
         command_line=root.text_or_none("/proc/cmdline"),
-        release_text=root.text_or_none("/proc/sys/kernel/osrelease"),
+        kernel=root.text_or_none("/proc/sys/kernel/osrelease"),
         cpu=CpuInfo.parse(root.text_or_none("/proc/cpuinfo") or ""),
         sysinfo=SysInfo.parse(root.text_or_none("/proc/sysinfo") or ""),
         ultravisor=read_ultravisor(root),
         messages=messages,
-        capture=root.exists("/proc/vmcore"),
-        huge_pages=None if huge_pages is None else huge_pages in _TRUE,
-        bounce_blocks=int(blocks) if blocks.isdecimal() else None,
+        kdump=root.exists("/proc/vmcore"),
+        kvm_hpage=None if huge_pages is None else huge_pages in _TRUE,
+        bounce_buffer_blocks=int(blocks) if blocks.isdecimal() else None,
         ipl=read_ipl(root),
         reipl=read_reipl(root),
-        boot_disks=() if boot_record is None else disk_devices(root, boot_record),
+        boot_record_disks=() if boot_record is None else disk_devices(root, boot_record),
     )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from secboot.profile.requirement import Requirement
     from secboot.running.system import RunningSystem
 
-NOT_RUNNING = "not the running system"
+NOT_RUNNING = Result(Verdict.NOT_APPLICABLE, "not the running system")
 
 
 def assess(
@@ -63,7 +63,7 @@ def assess(
         entries=entries,
         requirements=requirements,
         notices=tuple(_notices(machine, layout, record, profile, entries, running, invocation)),
-        record=record,
+        boot_record=record,
         new_kernel=new_kernel,
         running=running,
         origin=origin,
@@ -79,59 +79,57 @@ def _requirement(
     origin: LineOrigin | None,
     invocation: Invocation,
 ) -> RequirementResults:
-    configured = _together(
-        Stage.CONFIGURED, [e.configured[number] for e in entries if e.configured]
-    )
-    installed = _together(Stage.INSTALLED, [e.installed[number] for e in entries if e.installed])
-    stages = [configured, _inherited(requirement, new_kernel, invocation), installed]
-    if running is None:
-        stages += [
-            Result(stage, Verdict.NOT_APPLICABLE, NOT_RUNNING)
-            for stage in (Stage.RUNNING, Stage.EFFECTIVE)
-        ]
-    else:
-        stages.append(judge_running(requirement, installed, running, origin, invocation))
-        stages.append(_effective(requirement, running))
-    return RequirementResults(requirement.name, requirement.describe(), tuple(stages))
+    installed = _together([e.installed[number] for e in entries if e.installed])
+    stages = {
+        Stage.CONFIGURED: _together([e.configured[number] for e in entries if e.configured]),
+        Stage.INHERITED: _inherited(requirement, new_kernel, invocation),
+        Stage.INSTALLED: installed,
+        Stage.RUNNING: NOT_RUNNING,
+        Stage.EFFECTIVE: NOT_RUNNING,
+    }
+    if running is not None:
+        given = judge_running(requirement, installed, running, origin, invocation)
+        stages |= {Stage.RUNNING: given, Stage.EFFECTIVE: _effective(requirement, running)}
+    return RequirementResults(requirement.name, requirement.describe(), stages)
 
 
-def _together(stage: Stage, results: list[Result]) -> Result:
+def _together(results: list[Result]) -> Result:
     """What all entries come to: missing beats unknown, and one that is met does not hide either."""
     for verdict in (Verdict.MISSING, Verdict.UNKNOWN):
         found = [each for each in results if each.verdict is verdict]
         if found:
             count = f" ({len(found)} of {len(results)} boot entries)" if len(results) > 1 else ""
-            return Result(stage, verdict, found[0].reason + count, found[0].causes)
+            return Result(verdict, found[0].reason + count, found[0].causes)
     met = next((each for each in results if each.verdict is Verdict.MET), None)
     if met is not None:
         return met
     reason = results[0].reason if results else "the profile is for no boot entry that can be judged"
-    return Result(stage, Verdict.UNKNOWN, reason)
+    return Result(Verdict.UNKNOWN, reason)
 
 
 def _inherited(requirement: Requirement, new: NewKernel, invocation: Invocation) -> Result:
     hint = new.remedy or invocation.for_profile("apply")
     cause = Finding("not-inherited", Severity.NOTE, "a new kernel would not get it", hint=hint)
     if new.obstacle is not None:
-        return Result(Stage.INHERITED, Verdict.MISSING, new.obstacle, (cause,))
+        return Result(Verdict.MISSING, new.obstacle, (cause,))
     if new.line is None:
-        return Result(Stage.INHERITED, Verdict.UNKNOWN, new.description)
+        return Result(Verdict.UNKNOWN, new.description)
     judgement = requirement.judge(CommandLine.parse(new.line))
     reason = f"{new.description}: {judgement.reason}"
     if judgement.met:
-        return Result(Stage.INHERITED, Verdict.MET, reason)
-    return Result(Stage.INHERITED, Verdict.MISSING, reason, (cause,))
+        return Result(Verdict.MET, reason)
+    return Result(Verdict.MISSING, reason, (cause,))
 
 
 def _effective(requirement: Requirement, running: RunningSystem) -> Result:
     found = requirement.honoured(running)
     if found is None:
         reason = "the kernel gives no sign of it"
-        return Result(Stage.EFFECTIVE, Verdict.NOT_APPLICABLE, reason)
+        return Result(Verdict.NOT_APPLICABLE, reason)
     if found.value is None:
-        return Result(Stage.EFFECTIVE, Verdict.UNKNOWN, found.reason)
+        return Result(Verdict.UNKNOWN, found.reason)
     verdict = Verdict.MET if found.value else Verdict.MISSING
-    return Result(Stage.EFFECTIVE, verdict, found.reason, found.causes)
+    return Result(verdict, found.reason, found.causes)
 
 
 def _notices(
@@ -169,18 +167,18 @@ def _running_notices(
     wrong = _wrong_role(role, running)
     if wrong is not None:
         yield Finding("role", Severity.WARNING, wrong)
-    if running.capture:
+    if running.kdump:
         message = "this is a kdump kernel: its parameter line is not the system's own"
         yield Finding("kdump", Severity.WARNING, message)
-    if role == "host" and running.huge_pages:
+    if role == "host" and running.kvm_hpage:
         yield Finding(
             "huge-pages",
             Severity.WARNING,
             "kvm.hpage=1: Secure Execution guests can't be backed with huge pages",
             hint="start such guests without huge page backing",
         )
-    if running.messages.full:
-        message = f"the bounce buffer ran full: {running.messages.full[-1]}"
+    if running.messages.bounce_buffer_full:
+        message = f"the bounce buffer ran full: {running.messages.bounce_buffer_full[-1]}"
         hint = "ask for a larger swiotlb"
         yield Finding("bounce-buffer-full", Severity.WARNING, message, hint=hint)
     disk = another_disk(running) if record.bootmap is not None else None
@@ -190,7 +188,7 @@ def _running_notices(
 
 def _wrong_role(role: str, running: RunningSystem) -> str | None:
     where = running.sysinfo.describe()
-    if role == "host" and running.ultravisor.guest:
+    if role == "host" and running.ultravisor.prot_virt_guest:
         return "a host profile, but this is a Secure Execution guest"
     if role == "host" and running.under_hypervisor:
         return f"a host profile, but this system is a guest: {where}"

@@ -67,7 +67,7 @@ def _stage(status: Status, stage: Stage) -> Iterator[Check]:
     for number, requirement in enumerate(status.requirements):
         name = f"{stage}.{requirement.name}"
         if stage not in _ENTRY_STAGES:
-            yield from _check(name, "", requirement.at(stage))
+            yield from _check(name, "", requirement.stages[stage])
             continue
         for entry in status.entries:
             results = entry.configured if stage is Stage.CONFIGURED else entry.installed

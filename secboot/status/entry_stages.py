@@ -12,7 +12,7 @@ from secboot.ipl.boot_record import program_of
 from secboot.named_tuple import NamedTuple
 from secboot.plan.boot_entries import reason_to_leave
 from secboot.profile.requirement import Judgement
-from secboot.status.stages import EntryResults, Result, Stage, Verdict
+from secboot.status.stages import EntryResults, Result, Verdict
 
 if TYPE_CHECKING:
     from secboot.formats.bootmap import Program
@@ -86,11 +86,11 @@ def _entry(
         name=entry.name,
         location=entry.location,
         menu_position=entry.menu_position,
-        is_default=entry.is_default,
-        is_rescue=entry.is_rescue,
+        default=entry.is_default,
+        rescue=entry.is_rescue,
         note=note,
-        parmline=entry.parmline,
-        recorded=None if program is None else program.parmline,
+        parameters=entry.parmline,
+        recorded_parameters=None if program is None else program.parmline,
         configured=tuple(_configured(each, entry, environment, steps) for each in requirements),
         installed=tuple(
             _installed(each, machine, record, entry, program, environment, steps)
@@ -128,11 +128,11 @@ def _configured(
     steps: NextSteps,
 ) -> Result:
     if entry.parmline is None and entry.parmfile is not None:
-        return Result(Stage.CONFIGURED, Verdict.UNKNOWN, "its parmfile can't be read")
+        return Result(Verdict.UNKNOWN, "its parmfile can't be read")
     judgement = _judge(requirement, entry.parmline or "", environment)
     if judgement.met:
-        return Result(Stage.CONFIGURED, Verdict.MET, judgement.reason)
-    return Result(Stage.CONFIGURED, Verdict.MISSING, judgement.reason, (steps.not_applied,))
+        return Result(Verdict.MET, judgement.reason)
+    return Result(Verdict.MISSING, judgement.reason, (steps.not_applied,))
 
 
 def _installed(
@@ -146,7 +146,7 @@ def _installed(
 ) -> Result:
     if record.path is None:
         reason = "there is no bootmap: zipl has never run here"
-        return Result(Stage.INSTALLED, Verdict.MISSING, reason, (steps.zipl_due,))
+        return Result(Verdict.MISSING, reason, (steps.zipl_due,))
     if record.bootmap is None:
         return _by_times(requirement, record, entry, environment, steps)
     if program is None:
@@ -155,9 +155,9 @@ def _installed(
     changed = program.parmline != (entry.parmline or "")
     reason = f"{judgement.reason}; the boot record still has an older line" if changed else ""
     if judgement.met:
-        return Result(Stage.INSTALLED, Verdict.MET, reason or judgement.reason)
+        return Result(Verdict.MET, reason or judgement.reason)
     cause = steps.zipl_due if changed else steps.not_applied
-    return Result(Stage.INSTALLED, Verdict.MISSING, reason or judgement.reason, (cause,))
+    return Result(Verdict.MISSING, reason or judgement.reason, (cause,))
 
 
 def _not_in_record(machine: Machine, entry: BootEntry, steps: NextSteps) -> Result:
@@ -165,12 +165,12 @@ def _not_in_record(machine: Machine, entry: BootEntry, steps: NextSteps) -> Resu
     installed = next((i for i in machine.configuration.to_install if i.entry == entry), None)
     if installed is None:
         reason = "zipl does not install this entry: it is neither the default nor in the menu"
-        return Result(Stage.INSTALLED, Verdict.NOT_APPLICABLE, reason)
+        return Result(Verdict.NOT_APPLICABLE, reason)
     if installed.skipped:
         reason = "zipl leaves this optional entry out: a file of it is missing"
-        return Result(Stage.INSTALLED, Verdict.NOT_APPLICABLE, reason)
+        return Result(Verdict.NOT_APPLICABLE, reason)
     reason = "the boot record does not hold this entry"
-    return Result(Stage.INSTALLED, Verdict.MISSING, reason, (steps.zipl_due,))
+    return Result(Verdict.MISSING, reason, (steps.zipl_due,))
 
 
 def _by_times(
@@ -182,11 +182,11 @@ def _by_times(
 ) -> Result:
     """The fallback where the record can't be read: only times, and they prove nothing."""
     if record.younger_files:
-        return Result(Stage.INSTALLED, Verdict.MISSING, record.stale or "", (steps.zipl_due,))
+        return Result(Verdict.MISSING, record.stale or "", (steps.zipl_due,))
     met = _judge(requirement, entry.parmline or "", environment).met
     hint = "no boot file is younger than it, so it probably holds what they say"
     reason = f"{record.unreadable}; {hint}" if met else f"{record.unreadable}"
     cause = Finding(
         "record-unreadable", Severity.NOTE, "the boot record can't be read", hint="run it as root"
     )
-    return Result(Stage.INSTALLED, Verdict.UNKNOWN, reason, (cause,))
+    return Result(Verdict.UNKNOWN, reason, (cause,))

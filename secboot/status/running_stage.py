@@ -16,7 +16,7 @@ from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import BLANKS, CommandLine
 from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.named_tuple import NamedTuple
-from secboot.status.stages import LineOrigin, Result, Stage, Verdict
+from secboot.status.stages import LineOrigin, Result, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,27 +56,27 @@ def judge_running(
 ) -> Result:
     """Judge what the kernel was booted with."""
     if running.command_line is None:
-        return Result(Stage.RUNNING, Verdict.UNKNOWN, "/proc/cmdline can't be read")
+        return Result(Verdict.UNKNOWN, "/proc/cmdline can't be read")
     judgement = requirement.judge(CommandLine.parse(running.command_line))
     if judgement.met:
-        return Result(Stage.RUNNING, Verdict.MET, judgement.reason)
+        return Result(Verdict.MET, judgement.reason)
     causes = tuple(_causes(installed.verdict, running, origin, invocation))
-    return Result(Stage.RUNNING, Verdict.MISSING, judgement.reason, causes)
+    return Result(Verdict.MISSING, judgement.reason, causes)
 
 
 def another_disk(running: RunningSystem) -> Finding | None:
     """Tell of a re-IPL device that is not the disk on which the boot record was written."""
     reipl = running.reipl
-    if reipl is None or reipl.device is None or not running.boot_disks:
+    if reipl is None or reipl.device is None or not running.boot_record_disks:
         return None
-    if reipl.device in running.boot_disks:
+    if reipl.device in running.boot_record_disks:
         return None
-    disks = " ".join(running.boot_disks)
+    disks = " ".join(running.boot_record_disks)
     return Finding(
         "reipl-device",
         Severity.WARNING,
         f"a reboot IPLs from {reipl.device}, but the boot record is on {disks}",
-        hint=f"chreipl {running.boot_disks[0]}",
+        hint=f"chreipl {running.boot_record_disks[0]}",
     )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from secboot.errors import Location
     from secboot.finding import Finding
     from secboot.ipl.boot_record import BootRecord
@@ -66,27 +68,26 @@ class Result(NamedTuple):
     hint.
     """
 
-    stage: Stage
     verdict: Verdict
     reason: str
     causes: tuple[Finding, ...] = ()
 
 
 class EntryResults(NamedTuple):
-    """A boot entry. `results` are one for each requirement, in the profile's order.
+    """A boot entry, with one result for each requirement, in the profile's order.
 
-    `note` says why an entry is left out, in which case there are no results. `recorded` is the
-    parameter line that the boot record holds for it, None where there is none or it is not known.
+    `note` says why an entry is left out, in which case there are no results. `parameters` is its
+    parameter line as zipl would install it, `recorded_parameters` the one that the boot record holds for it, None where there is none or it is not known.
     """
 
     name: str
     location: Location
     menu_position: int | None
-    is_default: bool
-    is_rescue: bool
+    default: bool
+    rescue: bool
     note: str
-    parmline: str | None
-    recorded: str | None
+    parameters: str | None
+    recorded_parameters: str | None
     configured: tuple[Result, ...] = ()
     installed: tuple[Result, ...] = ()
 
@@ -96,11 +97,7 @@ class RequirementResults(NamedTuple):
 
     name: str
     wanted: str
-    stages: tuple[Result, ...]
-
-    def at(self, stage: Stage) -> Result:
-        """The result for a stage."""
-        return next(result for result in self.stages if result.stage is stage)
+    stages: Mapping[Stage, Result]
 
 
 class LineOrigin(NamedTuple):
@@ -122,7 +119,7 @@ class Status(NamedTuple):
     entries: tuple[EntryResults, ...]
     requirements: tuple[RequirementResults, ...]
     notices: tuple[Finding, ...]
-    record: BootRecord
+    boot_record: BootRecord
     new_kernel: NewKernel
     running: RunningSystem | None
     origin: LineOrigin | None

@@ -154,7 +154,9 @@ def test_status_and_plan_agree_on_what_a_new_kernel_gets(
         machine = discover(tree, layout.sources)
         profile = read_profile("host", tree)
     inherited = (
-        assess(machine, layout, compare(machine), profile, None).requirements[0].at(Stage.INHERITED)
+        assess(machine, layout, compare(machine), profile, None)
+        .requirements[0]
+        .stages[Stage.INHERITED]
     )
     (planned,) = layout.plan_stores(profile, machine, stores_of(machine))
 

@@ -68,7 +68,7 @@ def test_a_status_and_its_checks_say_the_same(status: Status, wrong: Status) -> 
 def test_the_stages_are_those_of_the_status(wrong: Status) -> None:
     machine = read(status_document(wrong))
 
-    assert machine.stages == {r.stage: r.verdict for r in wrong.requirements[0].stages}
+    assert machine.stages == {s: r.verdict for s, r in wrong.requirements[0].stages.items()}
     assert machine.at(Stage.CONFIGURED) is Verdict.MISSING
     assert any("secboot apply host" in remark.next_step for remark in machine.remarks)
 

@@ -42,7 +42,7 @@ def test_samples(
     cpu = CpuInfo.parse((SAMPLES / "proc" / name / "cpuinfo").read_text())
     system = SysInfo.parse((SAMPLES / "proc" / name / "sysinfo").read_text())
 
-    assert (cpu.is_s390, cpu.machine, system.machine) == (True, machine, machine)
+    assert (cpu.ibm_z, cpu.machine_type, system.machine_type) == (True, machine, machine)
     assert (cpu.has(ULTRAVISOR_CALL), cpu.has(UNPACK)) == (ultravisor, unpack)
     assert (system.level, system.describe()) == (level, described)
 
@@ -50,12 +50,12 @@ def test_samples(
 def test_a_z14_lists_its_facilities() -> None:
     cpu = CpuInfo.parse((SAMPLES / "proc" / "s390x-z14-64cpu-cpuinfo").read_text())
 
-    assert (cpu.machine, cpu.has(ULTRAVISOR_CALL), cpu.has(129)) == ("3906", False, True)
+    assert (cpu.machine_type, cpu.has(ULTRAVISOR_CALL), cpu.has(129)) == ("3906", False, True)
 
 
 def test_another_architecture_is_told() -> None:
     assert CpuInfo.parse("processor\t: 0\nvendor_id\t: GenuineIntel\n") == CpuInfo(
-        is_s390=False, facilities=None, machine=None
+        ibm_z=False, facilities=None, machine_type=None
     )
     assert SysInfo.parse("").describe() == "not known"
 
@@ -67,19 +67,23 @@ def read(name: str) -> KernelMessages:
 
 @pytest.mark.parametrize("name", ["host-ok-upstream", "host-ok-ubuntu-kmsg-id"])
 def test_a_host_says_what_it_reserves(name: str) -> None:
-    assert (read(name).reserved, read(name).failures) == (98, ())
+    assert (read(name).reserved_mib, read(name).failures) == (98, ())
 
 
 def test_every_line_of_a_failure_is_one() -> None:
     assert len(read("host-fail-all").failures) == 5
-    assert read("host-fail-all").reserved is None
+    assert read("host-fail-all").reserved_mib is None
 
 
 def test_the_bounce_buffer_in_the_log() -> None:
     found = read("guest-swiotlb")
 
-    assert (found.bounce_buffer, found.adjusted, found.no_buffer) == (512, (524288, 262144), True)
-    assert len(found.full) == 1
+    assert (found.bounce_buffer_mib, found.adjusted, found.no_buffer) == (
+        512,
+        (524288, 262144),
+        True,
+    )
+    assert len(found.bounce_buffer_full) == 1
 
 
 @given(st.lists(st.text()), st.text())

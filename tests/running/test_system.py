@@ -39,8 +39,8 @@ def test_the_log_and_whether_it_is_whole(tmp_path: Path) -> None:
     log.write_text(RECORDS.format(first=77, next=78))
     rest = read_kernel_log(log)
 
-    assert (whole.complete, whole.reserved) == (True, 98)
-    assert (rest.complete, rest.reserved) == (False, 98)
+    assert (whole.complete, whole.reserved_mib) == (True, 98)
+    assert (rest.complete, rest.reserved_mib) == (False, 98)
 
 
 def test_a_log_that_can_not_be_read_says_nothing(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_what_is_not_there_is_not_known(tmp_path: Path) -> None:
     with write(tmp_path, {"etc/x": ""}) as root:
         found = read_running(root, NO_MESSAGES, "/boot/bootmap")
 
-    assert (found.command_line, found.release, found.huge_pages) == (None, None, None)
-    assert (found.ultravisor.present, found.ipl, found.reipl, found.boot_disks) == (
+    assert (found.command_line, found.release, found.kvm_hpage) == (None, None, None)
+    assert (found.ultravisor.present, found.ipl, found.reipl, found.boot_record_disks) == (
         False,
         None,
         None,

@@ -115,4 +115,4 @@ def only(status: Status) -> RequirementResults:
 def verdicts(status: Status) -> str:
     """All stages of the one requirement in one word: ``+-+-.?``."""
     marks = {"met": "+", "missing": "-", "unknown": "?", "not-applicable": "."}
-    return "".join(marks[only(status).at(stage).verdict] for stage in Stage)
+    return "".join(marks[only(status).stages[stage].verdict] for stage in Stage)

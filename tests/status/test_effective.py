@@ -21,7 +21,7 @@ def scene(tmp_path: Path) -> Scene:
 
 
 def effective(scene: Scene, profile: str, *lines: str, complete: bool = True) -> tuple[str, str]:
-    result = only(scene.status(profile, log(*lines, complete=complete))).at(Stage.EFFECTIVE)
+    result = only(scene.status(profile, log(*lines, complete=complete))).stages[Stage.EFFECTIVE]
     causes = [cause.message for cause in result.causes]
     return result.verdict.value, causes[0] if causes else result.reason
 
@@ -138,7 +138,7 @@ def test_an_indication_that_is_missing_is_not_zero(
     with Root(scene.tree) as root:
         found = read_ultravisor(root)
 
-    assert (found.present, found.host, found.guest) == (True, host, guest)
+    assert (found.present, found.prot_virt_host, found.prot_virt_guest) == (True, host, guest)
     assert dict(found.query)["facilities"].count("\n") == 3
 
 

@@ -51,7 +51,7 @@ def effective(scene: Scene) -> Result:
     with Root(scene.tree) as root:
         layout = detect_layout(root)
     status = assess(machine, layout, compare(machine), profile, scene.running(log()))
-    return only(status).at(Stage.EFFECTIVE)
+    return only(status).stages[Stage.EFFECTIVE]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,10 @@ def test_next_steps_can_be_typed_as_shown(
     status = scene.status("host", invocation=invocation)
 
     causes = {
-        each.code: each.hint for r in status.requirements for s in r.stages for each in s.causes
+        each.code: each.hint
+        for r in status.requirements
+        for s in r.stages.values()
+        for each in s.causes
     }
     notices = {each.code: each.hint for each in status.notices}
     assert causes["not-applied"] == applied

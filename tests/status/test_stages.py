@@ -15,7 +15,7 @@ SE_GUEST_LOG = log("software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)"
 
 
 def why(status: Status, stage: Stage) -> str:
-    return " / ".join(cause.message for cause in only(status).at(stage).causes)
+    return " / ".join(cause.message for cause in only(status).stages[stage].causes)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_tree_that_is_not_running_reaches_installed(scene: Scene) -> None:
     status = scene.status("guest")
 
     assert verdicts(status) == "+++.."
-    assert only(status).at(Stage.RUNNING).reason == "not the running system"
+    assert only(status).stages[Stage.RUNNING].reason == "not the running system"
     assert status.notices == ()
 
 
@@ -39,7 +39,7 @@ def test_a_secure_execution_guest_that_has_it_all(scene: Scene) -> None:
     status = scene.status("guest", SE_GUEST_LOG)
 
     assert verdicts(status) == "+++++"
-    assert only(status).at(Stage.EFFECTIVE).reason == "the bounce buffer has 512 MiB"
+    assert only(status).stages[Stage.EFFECTIVE].reason == "the bounce buffer has 512 MiB"
     assert status.origin is not None
     assert status.origin.description == "it is the line of 'linux' in the boot record (the default)"
 
@@ -54,7 +54,7 @@ def test_an_edit_that_zipl_has_not_seen_is_configured_and_not_installed(tmp_path
     status = scene.status("a")
 
     assert verdicts(status)[0::2] == "+-."
-    assert "older line" in only(status).at(Stage.INSTALLED).reason
+    assert "older line" in only(status).stages[Stage.INSTALLED].reason
     assert [n.code for n in status.notices] == ["boot-record-stale"]
     assert status.notices[0].message == ("/boot/bootmap holds another parameter line for 'Linux A'")
 
@@ -65,14 +65,14 @@ def test_removed_from_the_files_the_record_still_has_it(scene: Scene) -> None:
     status = scene.status("guest")
 
     assert verdicts(status) == "--+.."
-    assert "older line" in only(status).at(Stage.INSTALLED).reason
+    assert "older line" in only(status).stages[Stage.INSTALLED].reason
 
 
 def test_without_a_bootmap_nothing_is_installed(tmp_path: Path) -> None:
     status = make_scene(tmp_path, "section", recorded=None).status("guest")
 
-    assert only(status).at(Stage.INSTALLED).verdict == "missing"
-    assert "zipl has never run" in only(status).at(Stage.INSTALLED).reason
+    assert only(status).stages[Stage.INSTALLED].verdict == "missing"
+    assert "zipl has never run" in only(status).stages[Stage.INSTALLED].reason
 
 
 @pytest.mark.parametrize("content", [b"", b"zIPL" * 1000])
@@ -95,7 +95,7 @@ def test_a_replaced_kernel_makes_the_record_stale(scene: Scene) -> None:
 
     status = scene.status("guest")
 
-    assert status.record.differences == ("was written before /boot/vmlinuz was replaced",)
+    assert status.boot_record.differences == ("was written before /boot/vmlinuz was replaced",)
 
 
 def test_before_the_reboot_the_running_line_lacks_it(scene: Scene) -> None:
@@ -116,7 +116,7 @@ def test_on_red_hat_a_new_kernel_takes_the_file_or_the_running_line(tmp_path: Pa
     scene.write("etc/kernel/cmdline", "root=/dev/vda1\n")
     by_file = scene.status("guest", log())
 
-    inherited = [only(s).at(Stage.INHERITED).verdict for s in (nobody, by_running, by_file)]
+    inherited = [only(s).stages[Stage.INHERITED].verdict for s in (nobody, by_running, by_file)]
     assert inherited == ["unknown", "met", "missing"]
     assert by_running.new_kernel.line == "swiotlb=262144"
 
@@ -125,7 +125,7 @@ def test_other_distributions_are_not_known(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, "section")
     scene.write("etc/os-release", "ID=slackware\n")
 
-    assert only(scene.status("guest")).at(Stage.INHERITED).verdict == "unknown"
+    assert only(scene.status("guest")).stages[Stage.INHERITED].verdict == "unknown"
 
 
 def test_every_entry_counts(tmp_path: Path) -> None:
@@ -134,14 +134,14 @@ def test_every_entry_counts(tmp_path: Path) -> None:
     first, second, silent = status.entries
     assert first.configured[0].verdict == first.installed[0].verdict == "met"
     assert second.installed[0].verdict == silent.installed[0].verdict == "missing"
-    assert only(status).at(Stage.INSTALLED).reason.endswith("(2 of 3 boot entries)")
+    assert only(status).stages[Stage.INSTALLED].reason.endswith("(2 of 3 boot entries)")
 
 
 def test_without_a_profile_there_is_nothing_to_require(scene: Scene) -> None:
     status = scene.status(None)
 
     assert (status.profile, status.requirements) == (None, ())
-    assert status.entries[0].recorded == LINE
+    assert status.entries[0].recorded_parameters == LINE
 
 
 def test_a_value_from_the_zipl_environment_counts_as_the_kernel_gets_it(tmp_path: Path) -> None:
