@@ -11,7 +11,7 @@ from secboot.cli import options
 from secboot.export.names import ExportFormat
 
 if TYPE_CHECKING:
-    from secboot.export.order import ProfileSource
+    from secboot.export.request import ProfileSource
     from secboot.profile.profile import Profile
     from secboot.system.root import Root
 
@@ -44,11 +44,12 @@ def export(
     from secboot.cli.printing import print_text
     from secboot.errors import RefusedError, UsageError
     from secboot.export.formats import WRITERS
-    from secboot.export.order import Order
+    from secboot.export.request import ExportRequest
+    from secboot.finding import Finding, Severity
     from secboot.machine.profile_files import read_profile
     from secboot.profile.fields import PROFILE_NAME_PATTERN
+    from secboot.report.style import PLAIN, finding_text
     from secboot.system.root import Root
-    from secboot.visible import visible
 
     writer = WRITERS[form]
     if line is not None and not writer.takes_line:
@@ -65,17 +66,18 @@ def export(
                 hint="give the file a name of letters, digits, '.', '_' and '-'",
             )
         sources = _sources(found, profile, tree)
-    exported = writer.write(Order(found, sources, line or ""))
+    exported = writer.write(ExportRequest(found, sources, line or ""))
     print_text(exported.text)
-    for note in (*exported.notes, *map(str, found.warnings)):
-        sys.stderr.write(f"note: {visible(note)}\n")
+    notes = [Finding("export", Severity.NOTE, note) for note in exported.notes]
+    for finding in (*notes, *found.warnings):
+        sys.stderr.write(f"{finding_text(finding, PLAIN)}\n")
     return 0
 
 
 def _sources(profile: Profile, reference: str, tree: Root) -> tuple[ProfileSource, ...]:
     """Return the files of the profile that do not come with secboot, for where they are needed."""
     from secboot.errors import RefusedError
-    from secboot.export.order import ProfileSource
+    from secboot.export.request import ProfileSource
     from secboot.machine.profile_files import RootProfileFiles
     from secboot.profile.search import SEARCH_PATH, SUFFIX
     from secboot.profile.shipped import SHIPPED, shipped_path

@@ -62,11 +62,11 @@ def validate(
     root: options.Root = options.HERE,
 ) -> int:
     """Check profiles and report everything that is wrong with them."""
-    from secboot.cli.printing import print_error, print_text
+    from secboot.cli.printing import print_error, print_text, style
     from secboot.errors import ExitCode, SecbootError
     from secboot.machine.profile_files import read_profile
+    from secboot.report.profile import validated_text
     from secboot.system.root import Root
-    from secboot.visible import visible
 
     worst = ExitCode.OK
     with Root(root) as tree:
@@ -77,8 +77,7 @@ def validate(
                 print_error(error)
                 worst = error.exit_code
                 continue
-            notes = "".join(f"\n  warning: {visible(str(w))}" for w in found.warnings)
-            print_text(f"{visible(found.path)}: valid{notes}\n")
+            print_text(validated_text(found, style()))
     return worst
 
 
@@ -95,12 +94,17 @@ def schema() -> int:
 def _listed(candidate: Candidate, tree: Root) -> ListedProfile:
     from secboot.errors import SecbootError
     from secboot.machine.profile_files import read_profile
+    from secboot.profile.problems import ProfileError
     from secboot.report.profile import ListedProfile
 
     description, problem = "", None
     if not candidate.hidden:
         try:
             description = read_profile(candidate.name, tree).description
+        except ProfileError as error:
+            first, others = error.problems[0], len(error.problems) - 1
+            more = f" (and {others} more)" if others else ""
+            problem = f"{first.location}: {first.message}{more}"
         except SecbootError as error:
             problem = str(error)
     return ListedProfile(candidate.name, candidate.path, candidate.hidden, description, problem)

@@ -11,13 +11,13 @@ from secboot.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from secboot.export.order import Exported, Order
+    from secboot.export.request import Exported, ExportRequest
 
 
 class Writer(NamedTuple):
     """How a format is written; `takes_line` tells whether it holds a whole parameter line."""
 
-    write: Callable[[Order], Exported]
+    write: Callable[[ExportRequest], Exported]
     takes_line: bool = False
 
 

@@ -10,8 +10,16 @@ import shlex
 from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
-from secboot.export.order import Exported, Order, comments, losses, quoted, words_to_add
-from secboot.export.text import here_document, yaml_block
+from secboot.export.request import (
+    Exported,
+    ExportRequest,
+    comments,
+    here_document,
+    losses,
+    words_to_add,
+    yaml_block,
+)
+from secboot.formats.kernel_arguments import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,42 +27,46 @@ if TYPE_CHECKING:
 _NEEDS = "secboot has to be on the machine: from its package, or secboot.pyz as /usr/bin/secboot"
 
 
-def kickstart(order: Order) -> Exported:
+def kickstart(request: ExportRequest) -> Exported:
     """``bootloader --append`` (pykickstart, command ``bootloader``), at installation only."""
-    words = words_to_add(order, "Kickstart's bootloader command")
+    words = words_to_add(request, "Kickstart's bootloader command")
     # pykickstart splits the line with shlex; anaconda writes one line to the boot files.
     text = " ".join(words).replace("\\", "\\\\").replace('"', '\\"')
     head = comments(
-        [order.title(), "Merge it with a bootloader command that is there already.", *losses(order)]
+        [
+            request.title(),
+            "Merge it with a bootloader command that is there already.",
+            *losses(request),
+        ]
     )
     return Exported(f'{head}bootloader --append="{text}"\n')
 
 
-def kickstart_post(order: Order) -> Exported:
+def kickstart_post(request: ExportRequest) -> Exported:
     """A ``%post`` section that lets secboot do it, zipl included."""
-    for source in order.sources:
+    for source in request.sources:
         for line in source.text.splitlines():
             if line.lstrip().startswith("%"):
                 raise RefusedError(
                     f"the line {line.strip()!r} of {source.path} would end the %post section",
                     hint="use the package of the profile, or another format",
                 )
-    head = comments([order.title(), _NEEDS])
-    script = "".join(_place(order, ""))
+    head = comments([request.title(), _NEEDS])
+    script = "".join(_place(request, ""))
     return Exported(
-        f"{head}%post --erroronfail --log=/root/secboot.log\n{script}{_apply(order)}\n%end\n"
+        f"{head}%post --erroronfail --log=/root/secboot.log\n{script}{_apply(request)}\n%end\n"
     )
 
 
-def cloud_init(order: Order) -> Exported:
+def cloud_init(request: ExportRequest) -> Exported:
     """User data that writes the profile and applies it at the first boot (modules of cloud-init).
 
     The parameters hold from the next IPL on; whether that comes at once is for the reader to say.
     """
-    again = ["sh", "-c", f"! secboot verify {order.profile.name} --stage running"]
+    again = ["sh", "-c", f"! secboot verify {request.profile.name} --stage running"]
     head = comments(
         [
-            order.title(),
+            request.title(),
             _NEEDS,
             "The parameters hold from the next IPL on. To let it come at once, add:",
             "  power_state:",
@@ -64,32 +76,32 @@ def cloud_init(order: Order) -> Exported:
     )
     files = "".join(
         f"  - path: {quoted(source.path)}\n    content: {yaml_block(source.text, 6)}"
-        for source in order.sources
+        for source in request.sources
     )
     written = f"write_files:\n{files}" if files else ""
-    command = ", ".join(map(quoted, ("secboot", "apply", order.profile.name)))
+    command = ", ".join(map(quoted, ("secboot", "apply", request.profile.name)))
     return Exported(f"#cloud-config\n{head}{written}runcmd:\n  - [{command}]\n")
 
 
-def autoinstall(order: Order) -> Exported:
+def autoinstall(request: ExportRequest) -> Exported:
     """User data for Ubuntu's installer: ``late-commands`` (subiquity, autoinstall reference)."""
-    head = comments([order.title(), _NEEDS])
-    script = "".join(_place(order, "/target"))
+    head = comments([request.title(), _NEEDS])
+    script = "".join(_place(request, "/target"))
     place = f"    - {yaml_block(script, 6)}" if script else ""
-    command = f"curtin in-target --target=/target -- {_apply(order)}"
+    command = f"curtin in-target --target=/target -- {_apply(request)}"
     return Exported(
         f"#cloud-config\n{head}autoinstall:\n  version: 1\n  late-commands:\n"
         f"{place}    - {quoted(command)}\n"
     )
 
 
-def _place(order: Order, root: str) -> Iterator[str]:
+def _place(request: ExportRequest, root: str) -> Iterator[str]:
     """Shell commands that write the profile's files below `root`."""
-    for source in order.sources:
+    for source in request.sources:
         path = f"{root}{source.path}"
         yield f"mkdir -p {shlex.quote(path.rsplit('/', 1)[0])}\n"
         yield f"cat > {shlex.quote(path)} {here_document(source.text)}"
 
 
-def _apply(order: Order) -> str:
-    return f"secboot apply {shlex.quote(order.profile.name)}"
+def _apply(request: ExportRequest) -> str:
+    return f"secboot apply {shlex.quote(request.profile.name)}"

@@ -6,87 +6,87 @@ import shlex
 from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
-from secboot.export.order import Exported, Order, comments, quoted
-from secboot.export.text import yaml_block
+from secboot.export.request import Exported, ExportRequest, comments, yaml_block
+from secboot.formats.kernel_arguments import quoted
 from secboot.profile.entries import EntryScope
 
 if TYPE_CHECKING:
-    from secboot.export.demand import Demand
+    from secboot.profile.requirement import Requirement
 
 _DAMAGED_BY_GRUBBY = frozenset("&\\\"'*?[]$` #!")
 
 
-def grubby(order: Order) -> Exported:
+def grubby(request: ExportRequest) -> Exported:
     """A call of grubby, and of zipl, which grubby before 8.40-83 does not run (grubby(8)).
 
     ``--args`` replaces every occurrence of a name; ``--remove-args`` removes by name.
     """
-    for demand in order.demands:
-        _require_safe(demand)
-    entries = order.profile.entries
+    for requirement in request.requirements:
+        _require_safe(requirement)
+    entries = request.profile.entries
     if entries.include or entries.exclude:
         raise RefusedError(
             f"grubby can't choose entries by pattern, and the profile is for {entries.describe()}"
         )
     which = "DEFAULT" if entries.scope is EntryScope.DEFAULT else "ALL"
-    added = [word for demand in order.demands for word in demand.words]
-    removed = [demand.name for demand in order.demands if demand.removes]
+    added = [word for requirement in request.requirements for word in requirement.words]
+    removed = [each.name for each in request.requirements if not each.words]
     options = [f"--update-kernel={which}"]
     options += [f"--args={shlex.quote(' '.join(added))}"] if added else []
     options += [f"--remove-args={shlex.quote(' '.join(removed))}"] if removed else []
-    notes = [order.title(), *_grubby_losses(order)]
+    notes = [request.title(), *_grubby_losses(request)]
     return Exported(f"{comments(notes)}grubby {' '.join(options)}\nzipl\n")
 
 
-def ansible(order: Order) -> Exported:
+def ansible(request: ExportRequest) -> Exported:
     """A playbook with the role of secboot's collection, which runs secboot on each host."""
     head = comments(
         [
-            order.title(),
+            request.title(),
             "The collection secboot.boot has to be installed: ansible-galaxy collection install",
         ]
     )
     files = "".join(
-        f"      {quoted(source.path)}: {yaml_block(source.text, 8)}" for source in order.sources
+        f"      {quoted(source.path)}: {yaml_block(source.text, 8)}" for source in request.sources
     )
     profiles = f"    secboot_profile_files:\n{files}" if files else ""
     return Exported(
         f"---\n{head}"
-        f"- name: {quoted(f'Apply the secboot profile {order.profile.name}')}\n"
+        f"- name: {quoted(f'Apply the secboot profile {request.profile.name}')}\n"
         "  hosts: all\n"
         "  become: true\n"
         "  gather_facts: false\n"
         '  serial: "25%"\n'
         "  vars:\n"
-        f"    secboot_profile: {quoted(order.profile.name)}\n{profiles}"
+        f"    secboot_profile: {quoted(request.profile.name)}\n{profiles}"
         "  roles:\n"
         "    - role: secboot.boot.machine\n"
     )
 
 
-def _require_safe(demand: Demand) -> None:
-    if demand.adds_one_of_many:
+def _require_safe(requirement: Requirement) -> None:
+    if requirement.stands_beside_others:
         raise RefusedError(
-            f"grubby would remove every other {demand.name}= when it adds one",
-            location=demand.requirement.location,
+            f"grubby would remove every other {requirement.name}= when it adds one",
+            location=requirement.location,
             hint="use secboot on the machine, or the format ansible",
         )
-    for word in demand.words:
+    for word in requirement.words:
         damaged = sorted(_DAMAGED_BY_GRUBBY.intersection(word))
         if damaged:
             raise RefusedError(
                 f"grubby damages values that have {damaged[0]!r}, and {word} has",
-                location=demand.requirement.location,
+                location=requirement.location,
                 hint="use secboot on the machine, or the format ansible",
             )
 
 
-def _grubby_losses(order: Order) -> list[str]:
+def _grubby_losses(request: ExportRequest) -> list[str]:
     lost = [
         "Lost: a larger swiotlb= that is there already is lowered"
-        for demand in order.demands
-        if demand.keeps_more
+        for requirement in request.requirements
+        if requirement.keeps_larger
     ]
-    if not order.profile.entries.rescue:
+    if not request.profile.entries.rescue:
         lost.append("Lost: the profile leaves rescue entries alone; grubby changes them, too")
     return lost

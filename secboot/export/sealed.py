@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from secboot.errors import RefusedError
-from secboot.export.order import (
+from secboot.export.request import (
     Exported,
-    Order,
+    ExportRequest,
     comments,
     losses,
-    quoted,
     whole_line,
     words_to_add,
 )
+from secboot.formats.kernel_arguments import quoted
 from secboot.profile.profile import Role
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT
 
@@ -21,10 +21,10 @@ behind them it is as long as the kernel image allows (s390-tools, rust/pvimg, se
 cmdline.rs and kernel.rs), 4096 for all kernels since 5.16."""
 
 
-def pvimg(order: Order) -> Exported:
+def pvimg(request: ExportRequest) -> Exported:
     """The text for ``pvimg create --parmfile`` (genprotimg's, too); it has no comments."""
-    _require_guest(order)
-    line = whole_line(order).strip()
+    _require_guest(request)
+    line = whole_line(request).strip()
     if not line:
         raise RefusedError(
             "the parmfile would be empty", hint="give the line to start from with --line"
@@ -41,7 +41,7 @@ def pvimg(order: Order) -> Exported:
             f"the parmfile has {size} bytes: kernels before 5.16 take"
             f" {LEGACY_PARAMETER_LIMIT - 1}, and pvimg refuses it for them"
         )
-    if not order.line:
+    if not request.line:
         notes.append(
             "this is the whole parameter line of the image: give what else belongs there"
             " with --line, root= for instance"
@@ -49,16 +49,16 @@ def pvimg(order: Order) -> Exported:
     return Exported(text, tuple(notes))
 
 
-def pvics(order: Order) -> Exported:
+def pvics(request: ExportRequest) -> Exported:
     """``convert.sel-kernel-parameter`` (s390-tools 2.42, pvics.yaml(5)), which is appended."""
-    _require_guest(order)
-    words = words_to_add(order, "pvics")
-    head = comments([order.title(), "Add this to the configuration of pvics.", *losses(order)])
+    _require_guest(request)
+    words = words_to_add(request, "pvics")
+    head = comments([request.title(), "Add this to the configuration of pvics.", *losses(request)])
     return Exported(f"{head}convert:\n  sel-kernel-parameter: {quoted(' '.join(words))}\n")
 
 
-def _require_guest(order: Order) -> None:
-    if order.profile.role is Role.HOST:
+def _require_guest(request: ExportRequest) -> None:
+    if request.profile.role is Role.HOST:
         raise RefusedError(
             "the profile is for a host, and a sealed image is a guest's",
             hint="`secboot export guest` is one for guests",

@@ -215,10 +215,7 @@ def _warnings(
     profile: Profile, machine: Machine, plans: tuple[EntryPlan, ...], *, with_zipl: bool
 ) -> tuple[Finding, ...]:
     """Return what should be known about profile, selection, zipl's reading, and shared files."""
-    found = [
-        Finding("profile", Severity.WARNING, w.message, w.location, w.hint)
-        for w in profile.warnings
-    ]
+    found = list(profile.warnings)
     found += _selection_warnings(profile, machine, plans)
     if not with_zipl:
         found += [
@@ -226,10 +223,7 @@ def _warnings(
             for p in machine.configuration.problems
             if p.code in ABOUT_OTHER_FILES
         ]
-    found += [
-        Finding(w.code, Severity.WARNING, w.message, w.location, w.hint)
-        for w in machine.configuration.warnings
-    ]
+    found += machine.configuration.warnings
     found += [
         Finding(
             "shared-parmfile",

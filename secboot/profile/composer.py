@@ -68,6 +68,7 @@ class Composer:
                 documents += 1
                 if documents > 1:
                     self._problems.error(
+                        "second-document",
                         "a second document begins here: a profile is a single one",
                         self._location(event),
                         "put it into a file of its own",
@@ -78,6 +79,7 @@ class Composer:
                 node = self._node(event, events, 1)
         if not documents:
             self._problems.error(
+                "empty-file",
                 "the file is empty",
                 Location(self._path, 1, 1),
                 "a profile starts with `version: 1`",
@@ -87,7 +89,7 @@ class Composer:
     def _node(self, event: Event, events: Iterator[Event], depth: int) -> Node | None:
         location = self._location(event)
         if depth > DEPTH_LIMIT:
-            self._problems.error("this is nested too deeply for a profile", location)
+            self._problems.error("nesting", "this is nested too deeply for a profile", location)
             raise _TooDeepError
         if isinstance(event, AliasEvent):
             self._refuse_alias(event.anchor, location)
@@ -130,10 +132,11 @@ class Composer:
         if key is None:
             return None
         if not isinstance(key, Scalar):
-            self._problems.error("a key has to be plain text", key.location)
+            self._problems.error("key-not-text", "a key has to be plain text", key.location)
             return None
         if key.text == "<<" and key.plain:
             self._problems.error(
+                "merge-key",
                 "the merge key << is not allowed in a profile",
                 key.location,
                 "write the keys themselves, or let the profile extend another one",
@@ -142,6 +145,7 @@ class Composer:
         if key.text in items:
             first = items[key.text][0].location
             self._problems.error(
+                "key-twice",
                 f"{key.text!r} is given twice, first in line {first.line}",
                 key.location,
                 "keep one of them",
@@ -153,17 +157,21 @@ class Composer:
         """Once for each name: a file made to explode has thousands of them."""
         if name not in self._aliases:
             self._problems.error(
-                f"the alias *{name} is not allowed in a profile", location, "write the value itself"
+                "alias",
+                f"the alias *{name} is not allowed in a profile",
+                location,
+                "write the value itself",
             )
         self._aliases.add(name)
 
     def _check_properties(self, anchor: str | None, tag: str | None, location: Location) -> None:
         if anchor is not None:
             self._problems.error(
-                f"the anchor &{anchor} is not allowed in a profile", location, "remove it"
+                "anchor", f"the anchor &{anchor} is not allowed in a profile", location, "remove it"
             )
         if tag is not None:
             self._problems.error(
+                "tag",
                 f"the tag {tag.replace(_YAML_TAG, '!!')} is not allowed in a profile",
                 location,
                 "remove it: every value is text",
@@ -172,7 +180,10 @@ class Composer:
     def _check_directives(self, event: DocumentStartEvent) -> None:
         if event.version is not None or event.tags:
             self._problems.error(
-                "a profile has no % directives", self._location(event), "remove the line"
+                "directive",
+                "a profile has no % directives",
+                self._location(event),
+                "remove the line",
             )
 
     def _syntax_error(self, error: YAMLError) -> None:
@@ -189,7 +200,7 @@ class Composer:
             hint = "indent with blanks, not tabs"
         elif "mapping values are not allowed" in problem:
             hint = "put the text in quotes if the colon belongs to it, or check the indentation"
-        self._problems.error(f"this is not YAML: {problem}", location, hint)
+        self._problems.error("yaml", f"this is not YAML: {problem}", location, hint)
 
     def _location(self, event: Event) -> Location:
         return Location(self._path, event.start_mark.line + 1, event.start_mark.column + 1)

@@ -37,7 +37,9 @@ def read_document(text: str, path: str, problems: Problems) -> Node | None:
     start = Location(path, 1, 1)
     if len(text) > SIZE_LIMIT:
         problems.error(
-            f"the file has more than {SIZE_LIMIT // 1024} KiB: that is no profile", start
+            "too-large",
+            f"the file has more than {SIZE_LIMIT // 1024} KiB: that is no profile",
+            start,
         )
         return None
     body = text.removeprefix("\ufeff")
@@ -62,7 +64,14 @@ def _report_forbidden(text: str, position: int, path: str, problems: Problems) -
     location = Location(path, line, column)
     if 0xDC80 <= code <= 0xDCFF:
         problems.error(
-            f"the byte 0x{code - 0xDC00:02X} is not UTF-8", location, "save the file as UTF-8"
+            "not-utf-8",
+            f"the byte 0x{code - 0xDC00:02X} is not UTF-8",
+            location,
+            "save the file as UTF-8",
         )
     else:
-        problems.error(f"the character U+{code:04X} is not allowed in a profile", location)
+        problems.error(
+            "forbidden-character",
+            f"the character U+{code:04X} is not allowed in a profile",
+            location,
+        )

@@ -37,7 +37,11 @@ class ExactRequirement(_NamedRequirement):
 
     def describe(self) -> str:
         """Say what is required."""
-        return f"{parameter_text(self.name, self.value)}"
+        return parameter_text(self.name, self.value)
+
+    def lost_by_adding(self) -> str:
+        """Other values stay."""
+        return f"another {self.name}= is not removed; of most parameters the last value counts"
 
     def _judge(self, line: CommandLine) -> Judgement:
         present = self.occurrences(line)
@@ -64,6 +68,15 @@ class IncludesRequirement(_NamedRequirement):
         texts = [parameter_text(self.name, value) for value in self.values]
         return f"{' and '.join(texts)} among the {self.name} parameters"
 
+    @property
+    def stands_beside_others(self) -> bool:
+        """Other values are none of its business."""
+        return True
+
+    def lost_by_adding(self) -> str:
+        """What is there already comes twice."""
+        return f"{self.name} is added even where it is given already"
+
     def _judge(self, line: CommandLine) -> Judgement:
         missing = self._missing(line)
         if missing:
@@ -87,6 +100,10 @@ class PresentRequirement(_NamedRequirement):
     def describe(self) -> str:
         """Say what is required."""
         return f"{self.name} present"
+
+    def lost_by_adding(self) -> str:
+        """What is there already comes twice."""
+        return f"{self.name} is added even where it is given already"
 
     def _judge(self, line: CommandLine) -> Judgement:
         present = self.occurrences(line)
@@ -135,6 +152,7 @@ def _make(wish: Wish, problems: Problems) -> Requirement | None:
         return IncludesRequirement(wish.name, wish.location, texts)
     if names.is_multi_valued(wish.name):
         problems.error(
+            "multi-valued",
             f"{wish.name} can be given several times, so a single value would replace the others",
             wish.location,
             f"write {wish.name}: ['{texts[0]}'] to have it among them",
@@ -147,6 +165,7 @@ def _report_repeated(wish: Wish, texts: tuple[str, ...], problems: Problems) -> 
     repeated = [each for at, each in enumerate(wish.values) if texts[at] in texts[:at]]
     for scalar in repeated:
         problems.error(
+            "value-twice",
             f"{scalar.text!r} is among the values of {wish.name} twice",
             scalar.location,
             "keep one of them: a value is either given or not",
@@ -165,7 +184,7 @@ def _value(name: str, scalar: Scalar, problems: Problems) -> str | None:
         return None
     fault = _fault(text)
     if fault:
-        problems.error(f"the value of {name} {fault}", scalar.location, _VALUE_HINT)
+        problems.error("value-text", f"the value of {name} {fault}", scalar.location, _VALUE_HINT)
         return None
     return text
 

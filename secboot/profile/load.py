@@ -26,11 +26,12 @@ from secboot.profile.mapping import (
 )
 from secboot.profile.nodes import Mapping, Node, Scalar
 from secboot.profile.parameters import read_parameters
-from secboot.profile.problems import Problems, ProfileProblem
+from secboot.profile.problems import Problems
 from secboot.profile.profile import Profile, Role
 from secboot.profile.search import ProfileFiles, ProfileText, find_by_name, find_profile
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
     from secboot.profile.requirement import Requirement
 
 CHAIN_LIMIT = 8
@@ -99,6 +100,7 @@ def _extended(
 ) -> ProfileText | None:
     if len(paths) >= CHAIN_LIMIT:
         problems.error(
+            "extends-too-long",
             f"more than {CHAIN_LIMIT} profiles extend one another",
             wanted.location,
             " extends ".join(paths),
@@ -110,9 +112,10 @@ def _extended(
     again = find_by_name(wanted.text, files, ())
     if again is not None:
         circle = " extends ".join([*paths[paths.index(again.path) :], again.path])
-        problems.error(f"{wanted.text!r} extends itself", wanted.location, circle)
+        problems.error("extends-circle", f"{wanted.text!r} extends itself", wanted.location, circle)
     else:
         problems.error(
+            "extends-missing",
             f"there is no profile {wanted.text!r} to extend",
             wanted.location,
             "profiles are extended by name; `secboot profile list` shows them",
@@ -126,7 +129,10 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
         return _Layer()
     if not isinstance(node, Mapping):
         problems.error(
-            "a profile is a mapping of keys", node.location, "it starts with `version: 1`"
+            "not-a-mapping",
+            "a profile is a mapping of keys",
+            node.location,
+            "it starts with `version: 1`",
         )
         return _Layer()
     layer = _Layer()
@@ -146,11 +152,16 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
     unknown_keys = len(found) < len(node.items)
     if not {"parameters", "extends"} & found.keys() and not unknown_keys:
         problems.error(
-            "the profile asks for nothing", node.location, "add `parameters`, or `extends`"
+            "asks-nothing",
+            "the profile asks for nothing",
+            node.location,
+            "add `parameters`, or `extends`",
         )
     if "drop" in found and "extends" not in found:
         problems.error(
-            "there is nothing to drop from: the profile extends no other", found["drop"].location
+            "drop-from-nothing",
+            "there is nothing to drop from: the profile extends no other",
+            found["drop"].location,
         )
     return layer
 
@@ -160,6 +171,7 @@ def _read_version(_layer: _Layer, node: Node, problems: Problems) -> None:
         return
     said = repr(node.text) if isinstance(node, Scalar) else "this"
     problems.error(
+        "version",
         f"{said} is no version of the profile format that this secboot knows",
         node.location,
         f"write `version: {FORMAT_VERSION}`",
@@ -181,6 +193,7 @@ def _read_extends(layer: _Layer, node: Node, problems: Problems) -> None:
         return
     if not re.match(PROFILE_NAME_PATTERN, name):
         problems.error(
+            "profile-name",
             f"{name!r} is no name of a profile",
             node.location,
             "profiles are extended by name, from the directories that are searched",
@@ -205,7 +218,9 @@ def _read_entries(layer: _Layer, node: Node, problems: Problems) -> None:
         return
     found = read_fields(node, ENTRY_FIELDS, problems)
     if not node.items:
-        problems.error("`entries` is an empty mapping", node.location, "write `entries: all`")
+        problems.error(
+            "empty-entries", "`entries` is an empty mapping", node.location, "write `entries: all`"
+        )
     patterns = {
         key: read_texts(found[key], f"`{key}`", problems)
         for key in ("include", "exclude")
@@ -228,6 +243,7 @@ def _merge_requirements(layers: list[_Layer], problems: Problems) -> tuple[Requi
             # Where nothing could be extended, that has been said already.
             if not known and layer is not layers[-1]:
                 problems.error(
+                    "drop-unknown",
                     f"{dropped.text!r} is not asked for by what is extended, so it can't be "
                     "dropped",
                     dropped.location,
@@ -237,13 +253,9 @@ def _merge_requirements(layers: list[_Layer], problems: Problems) -> tuple[Requi
     return tuple(merged.values())
 
 
-def _warnings(requirements: tuple[Requirement, ...]) -> tuple[ProfileProblem, ...]:
-    found = ((each.caution(), each.location) for each in requirements)
-    return tuple(
-        ProfileProblem(caution.message, location, caution.hint)
-        for caution, location in found
-        if caution is not None
-    )
+def _warnings(requirements: tuple[Requirement, ...]) -> tuple[Finding, ...]:
+    found = (requirement.warning() for requirement in requirements)
+    return tuple(warning for warning in found if warning is not None)
 
 
 def _digest(sources: list[ProfileText]) -> str:

@@ -25,11 +25,15 @@ def read_fields(node: Mapping, fields: tuple[Field, ...], problems: Problems) ->
             found[key.text] = value
         else:
             problems.error(
-                f"the key {key.text!r} is unknown here", key.location, closest(key.text, known)
+                "unknown-key",
+                f"the key {key.text!r} is unknown here",
+                key.location,
+                closest(key.text, known),
             )
     for field in fields:
         if field.required and field.key not in found:
             problems.error(
+                "missing-key",
                 f"the key {field.key!r} is missing",
                 node.location,
                 f"add `{field.key}: {field.example}`",
@@ -48,11 +52,11 @@ def closest(word: str, known: Collection[str]) -> str:
 def read_text(node: Node, what: str, problems: Problems) -> str | None:
     """One line of text."""
     if not isinstance(node, Scalar):
-        problems.error(f"{what} has to be a text", node.location)
+        problems.error("not-text", f"{what} has to be a text", node.location)
         return None
     text = unambiguous_text(node, problems, instead="put the text in quotes")
     if text is not None and "\n" in text.rstrip("\n"):
-        problems.error(f"{what} has to be a single line", node.location)
+        problems.error("several-lines", f"{what} has to be a single line", node.location)
         return None
     return text.strip() if text is not None else None
 
@@ -62,7 +66,9 @@ def read_choice(node: Node, what: str, choices: tuple[str, ...], problems: Probl
     if isinstance(node, Scalar) and node.text in choices:
         return node.text
     said = f"{node.text!r}" if isinstance(node, Scalar) else "this"
-    problems.error(f"{said} is no {what}", node.location, f"write {' or '.join(choices)}")
+    problems.error(
+        "unknown-word", f"{said} is no {what}", node.location, f"write {' or '.join(choices)}"
+    )
     return None
 
 
@@ -73,20 +79,24 @@ def read_boolean(node: Node, what: str, problems: Problems) -> bool | None:
     hint = "write true or false"
     if isinstance(node, Scalar) and is_boolean(node):
         hint = f"write {str(node.text.lower() in {'y', 'yes', 'on', 'true'}).lower()}"
-    problems.error(f"{what} is true or false", node.location, hint)
+    problems.error("not-boolean", f"{what} is true or false", node.location, hint)
     return None
 
 
 def read_scalars(node: Node, what: str, problems: Problems) -> tuple[Scalar, ...]:
     """A list of scalars with at least one; anything else in it is an error and left out."""
     if not isinstance(node, Sequence):
-        problems.error(f"{what} has to be a list", node.location, "write it as [a, b]")
+        problems.error(
+            "not-a-list", f"{what} has to be a list", node.location, "write it as [a, b]"
+        )
         return ()
     if not node.items:
-        problems.error(f"{what} is an empty list", node.location, "remove the key, or fill it")
+        problems.error(
+            "empty-list", f"{what} is an empty list", node.location, "remove the key, or fill it"
+        )
     for item in node.items:
         if not isinstance(item, Scalar):
-            problems.error(f"{what} is a list of texts", item.location)
+            problems.error("list-item", f"{what} is a list of texts", item.location)
     return tuple(item for item in node.items if isinstance(item, Scalar))
 
 
@@ -96,7 +106,7 @@ def read_texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
     for scalar in read_scalars(node, what, problems):
         text = read_text(scalar, what, problems)
         if text == "":
-            problems.error(f"{what} can't be empty", scalar.location)
+            problems.error("empty-text", f"{what} can't be empty", scalar.location)
         elif text is not None:
             texts.append(text)
     return tuple(texts)
@@ -113,5 +123,7 @@ def read_name(key: Scalar, problems: Problems) -> str | None:
         hint = f"write `{before}: {after}`" if after else f"write `{before}: ''`"
     elif not name.isascii():
         hint = "the kernel reads no line with a character that isn't ASCII"
-    problems.error(f"{name!r} is no name of a kernel parameter", key.location, hint)
+    problems.error(
+        "parameter-name", f"{name!r} is no name of a kernel parameter", key.location, hint
+    )
     return None

@@ -20,7 +20,10 @@ def read_parameters(node: Node, problems: Problems) -> tuple[Requirement, ...]:
     """Every requirement that is sound; whatever is wrong goes to `problems`."""
     if not isinstance(node, Mapping):
         problems.error(
-            "`parameters` has to be a mapping of names", node.location, "write `prot_virt: 1`"
+            "parameters-mapping",
+            "`parameters` has to be a mapping of names",
+            node.location,
+            "write `prot_virt: 1`",
         )
         return ()
     requirements: dict[str, Requirement] = {}
@@ -31,6 +34,7 @@ def read_parameters(node: Node, problems: Problems) -> tuple[Requirement, ...]:
         same = requirements.setdefault(canonical(requirement.name), requirement)
         if same is not requirement:
             problems.error(
+                "same-parameter",
                 f"{requirement.name!r} is the same parameter as {same.name!r} in line "
                 f"{same.location.line}: the kernel takes - and _ for one character",
                 key.location,
@@ -46,7 +50,10 @@ def _read_parameter(key: Scalar, value: Node, problems: Problems) -> Requirement
     known = meant(name)
     if known:
         problems.error(
-            f"the kernel does not know {name!r}", key.location, f"did you mean {known!r}?"
+            "misspelt-name",
+            f"the kernel does not know {name!r}",
+            key.location,
+            f"did you mean {known!r}?",
         )
         return None
     wish = _read_wish(name, key, value, problems)
@@ -56,6 +63,7 @@ def _read_parameter(key: Scalar, value: Node, problems: Problems) -> Requirement
     if rules.form(wish.operator) is None:
         forms = " or ".join(form.operator for form in rules.forms)
         problems.error(
+            "operator",
             f"{name} can't be asked for with `{wish.operator}`",
             wish.values[0].location if wish.values else key.location,
             f"it takes {forms}",
@@ -75,6 +83,7 @@ def _read_wish(name: str, key: Scalar, value: Node, problems: Problems) -> Wish 
         return _read_operator(name, key, Operator(operator), node, problems)
     if len(found) == len(value.items):
         problems.error(
+            "one-operator",
             f"{name} has to be asked for in exactly one way",
             value.location,
             f"one of {', '.join(Operator)}",
@@ -91,7 +100,7 @@ def _read_operator(
     if kind is Kind.TRUE:
         return _read_true(Wish(name, operator, (), key.location), node, problems)
     if not isinstance(node, Scalar):
-        problems.error(f"`{operator}` takes a single value", node.location)
+        problems.error("single-value", f"`{operator}` takes a single value", node.location)
         return None
     return Wish(name, operator, (node,), key.location)
 
@@ -108,6 +117,7 @@ def _read_true(wish: Wish, node: Node, problems: Problems) -> Wish | None:
     if wanted is False:
         other = Operator.ABSENT if wish.operator is Operator.PRESENT else Operator.PRESENT
         problems.error(
+            "false",
             f"`{wish.operator}: false` says nothing",
             node.location,
             f"write `{other}: true` or leave the parameter out",

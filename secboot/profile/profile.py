@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
     from secboot.profile.entries import EntrySelection
-    from secboot.profile.problems import ProfileProblem
     from secboot.profile.requirement import Requirement
 
 
@@ -37,4 +37,4 @@ class Profile(NamedTuple):
     path: str
     digest: str
     chain: tuple[str, ...]
-    warnings: tuple[ProfileProblem, ...]
+    warnings: tuple[Finding, ...]

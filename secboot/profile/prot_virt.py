@@ -125,6 +125,7 @@ def _make(wish: Wish, problems: Problems) -> Requirement | None:
     hosting = _SPELLINGS.get(text.lower())
     if hosting is None:
         problems.error(
+            "prot_virt-value",
             f"the kernel takes no {text!r} for prot_virt",
             scalar.location,
             "write 1 to switch it on, 0 to switch it off",

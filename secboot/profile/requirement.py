@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel.encoding import require_editable, unreadable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.errors import Location
-    from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.finding import Finding
+    from secboot.formats.kernel_cmdline import Parameter
     from secboot.kernel.honoured import Honoured
     from secboot.running.system import RunningSystem
 
@@ -20,13 +22,6 @@ class Judgement(NamedTuple):
 
     met: bool
     reason: str
-
-
-class Caution(NamedTuple):
-    """Why what is required may not be what is wanted, and what may be better."""
-
-    message: str
-    hint: str
 
 
 class Requirement(ABC):
@@ -73,8 +68,27 @@ class Requirement(ABC):
         del running
         return None
 
-    def caution(self) -> Caution | None:
+    def warning(self) -> Finding | None:
         """What a person should know before this is asked of a machine, if anything."""
+        return None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that meet this on a line of which nothing is known; none asks for absence."""
+        return tuple(word.text for word in self.fulfil(CommandLine.parse("")).parameters)
+
+    @property
+    def stands_beside_others(self) -> bool:
+        """Whether other occurrences of the name have to stay beside the words."""
+        return False
+
+    @property
+    def keeps_larger(self) -> bool:
+        """Whether a larger value than that of the words meets this, too, and is to be left."""
+        return False
+
+    def lost_by_adding(self) -> str | None:
+        """Say what a tool that only adds the words loses of this, or None for nothing."""
         return None
 
     @abstractmethod

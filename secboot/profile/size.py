@@ -27,12 +27,13 @@ def read_blocks(scalar: Scalar, problems: Problems) -> int | None:
     """
     text = scalar.text
     if re.match(SIZE_PATTERN, text) is None:
-        problems.error(f"{text!r} is not a size", scalar.location, _intent(text))
+        problems.error("size", f"{text!r} is not a size", scalar.location, _intent(text))
         return None
     number, unit = re.split(r"(?<=[0-9]) ?(?=[A-Za-z])", text)
     size = int(number) * _FACTORS[unit]
     if size % BLOCK_BYTES:
         problems.error(
+            "size-blocks",
             f"{text} is not a whole number of blocks of 2 KiB",
             scalar.location,
             f"the next larger size is {size // BLOCK_BYTES + 1} blocks",

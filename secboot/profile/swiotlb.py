@@ -9,9 +9,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.finding import Finding, Severity
 from secboot.kernel import swiotlb
 from secboot.kernel.swiotlb import Generation, SwiotlbReading, size_text
-from secboot.profile.requirement import Caution, Judgement, Requirement, given, put
+from secboot.profile.requirement import Judgement, Requirement, given, put
 from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
 from secboot.profile.size import SIZE_PATTERN, read_blocks
 from secboot.profile.wish import Operator, Wish, unambiguous_text
@@ -62,27 +63,52 @@ class SwiotlbSizeRequirement(Requirement):
         exactly = self.bound is Bound.EXACTLY
         return swiotlb.bounce_buffer(running, self.blocks, exactly=exactly)
 
-    def caution(self) -> Caution | None:
+    def warning(self) -> Finding | None:
         """Warn of a small buffer, and of sizes that kernels since 6.0 round up."""
         newest = size_text(swiotlb.rounded(self.blocks, Generation.SINCE_6_0))
         size = size_text(self.blocks)
         if self.blocks < SMALL_BLOCKS:
-            return Caution(
+            return self._warning(
+                "swiotlb-small",
                 f"a bounce buffer of {size} is small: devices under load can fill it",
                 "IBM recommends 512 MiB for most guests",
             )
         if self.blocks > LARGEST_POWER_OF_TWO:
-            return Caution(
+            return self._warning(
+                "swiotlb-large",
                 f"kernels since 6.0 round {size} up to {newest}, can't place that below 2 GiB "
                 "and fall back to 1 GiB",
                 "ask for 1 GiB at most",
             )
         if newest != size:
-            return Caution(
+            return self._warning(
+                "swiotlb-rounded",
                 f"kernels since 6.0 round {size} up to {newest}",
                 "a power of two is the same everywhere",
             )
         return None
+
+    def _warning(self, code: str, message: str, hint: str) -> Finding:
+        return Finding(f"profile.{code}", Severity.WARNING, message, self.location, hint)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The size, even where the kernel's default would do: something smaller may stand there."""
+        return (f"{swiotlb.NAME}={self.blocks}",)
+
+    @property
+    def keeps_larger(self) -> bool:
+        """A larger buffer is one of at least that size."""
+        return self.bound is Bound.AT_LEAST
+
+    def lost_by_adding(self) -> str:
+        """The last size counts, but ``noforce`` always does."""
+        kept = (
+            "a larger size that is given elsewhere is not kept, and " if self.keeps_larger else ""
+        )
+        return (
+            f"{kept}another swiotlb= is not removed: the last size counts, and noforce always does"
+        )
 
     def _judge(self, line: CommandLine) -> Judgement:
         reading = swiotlb.read(line, Generation.BEFORE_6_0)
@@ -165,6 +191,7 @@ def _make(wish: Wish, problems: Problems) -> Requirement | None:
         return None
     if swiotlb.rounded(blocks, Generation.BEFORE_6_0) >= swiotlb.LIMIT_BLOCKS:
         problems.error(
+            "size-limit",
             f"{scalar.text} is too much: the kernel places the buffer below 2 GiB, in one piece",
             scalar.location,
             "the largest size that every kernel can place is 1 GiB",

@@ -60,15 +60,17 @@ def unambiguous_text(scalar: Scalar, problems: Problems, *, instead: str) -> str
     `instead` is what to do in place of a truth value or nothing, for the hint.
     """
     if is_null(scalar):
-        problems.error("there is no value", scalar.location, instead)
+        problems.error("no-value", "there is no value", scalar.location, instead)
     elif is_boolean(scalar):
         problems.error(
+            "truth-value",
             f"{scalar.text} without quotes is a truth value in YAML, not a text",
             scalar.location,
             instead,
         )
     elif scalar.plain and _ODD_NUMBER.fullmatch(scalar.text):
         problems.error(
+            "odd-number",
             f"{scalar.text} is a number to YAML, with a value that depends on its version",
             scalar.location,
             f"write the number in plain decimal digits, or '{scalar.text}' in quotes if the "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.named_tuple import NamedTuple
 from secboot.report.location import location_document
+from secboot.report.style import finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -76,7 +77,14 @@ def profile_text(profile: Profile, style: Style) -> str:
         label = "" if number else "Requires"
         where = style.faint(f"  {visible(str(requirement.location))}")
         lines.append(f"{style.bold(label.ljust(8))}  {visible(requirement.describe())}{where}")
-    lines += [f"{style.yellow('warning:')} {visible(str(w))}" for w in profile.warnings]
+    lines += [finding_text(warning, style) for warning in profile.warnings]
+    return "\n".join(lines) + "\n"
+
+
+def validated_text(profile: Profile, style: Style) -> str:
+    """Return that a profile can be used, and what should be known before."""
+    lines = [f"{visible(profile.path)}: valid"]
+    lines += [finding_text(warning, style) for warning in profile.warnings]
     return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from secboot.errors import Location, ParseError
-from secboot.export.order import Order, ProfileSource
+from secboot.export.request import ExportRequest, ProfileSource
 from secboot.formats.kernel_cmdline import parameter_text
 from secboot.profile.entries import EntrySelection
 from secboot.profile.generic import ExactRequirement
@@ -46,28 +46,28 @@ class NoFiles:
         return ()
 
 
-def shipped(name: str, line: str = "") -> Order:
-    return Order(load_profile(name, NoFiles()), line=line)
+def shipped(name: str, line: str = "") -> ExportRequest:
+    return ExportRequest(load_profile(name, NoFiles()), line=line)
 
 
-def from_text(text: str, *, name: str = "site", line: str = "") -> Order:
+def from_text(text: str, *, name: str = "site", line: str = "") -> ExportRequest:
     path = f"/etc/secboot/profiles/{name}.yaml"
     profile = parse_profile(ProfileText(name, path, text), NoFiles())
-    return Order(profile, (ProfileSource(path, text),), line)
+    return ExportRequest(profile, (ProfileSource(path, text),), line)
 
 
-def site(line: str = "") -> Order:
+def site(line: str = "") -> ExportRequest:
     return from_text(SITE, line=line)
 
 
-def _made(values: dict[str, str]) -> Order:
+def _made(values: dict[str, str]) -> ExportRequest:
     requirements = tuple(
         ExactRequirement(name, Location("made.yaml", 1, 1), value) for name, value in values.items()
     )
     profile = Profile(
         "made", 1, None, "", requirements, EntrySelection(), "made.yaml", "0" * 64, (), ()
     )
-    return Order(profile)
+    return ExportRequest(profile)
 
 
 def _can_be_written(values: dict[str, str]) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
-from secboot.export.order import Order
+from secboot.export.request import ExportRequest
 from tests.export import unpacked
 from tests.export.orders import shipped, site
 from tests.packaging.programs import require
@@ -47,7 +47,7 @@ def judged(cloud_init: list[str], user_data: str, directory: Path) -> tuple[bool
     "order", [shipped("guest"), shipped("host-off"), site()], ids=["guest", "host-off", "site"]
 )
 def test_cloud_init_accepts_it(
-    cloud_init: list[str], form: ExportFormat, order: Order, tmp_path: Path
+    cloud_init: list[str], form: ExportFormat, order: ExportRequest, tmp_path: Path
 ) -> None:
     accepted, said = judged(cloud_init, WRITERS[form].write(order).text, tmp_path)
 

@@ -21,10 +21,9 @@ from pykickstart.version import makeVersion, versionMap
 from ruamel.yaml import YAML
 
 from secboot.errors import RefusedError
-from secboot.export.demand import demand_of
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
-from secboot.export.order import Order
+from secboot.export.request import ExportRequest
 from secboot.formats.kernel_cmdline import CommandLine
 from tests.export.orders import (
     MADE_ORDERS,
@@ -54,7 +53,7 @@ RUNNING_SECBOOT = (
 WHOLE_LINE = (ExportFormat.KIWI, ExportFormat.MKOSI, ExportFormat.PVIMG)
 
 
-def text_of(form: ExportFormat, order: Order) -> str:
+def text_of(form: ExportFormat, order: ExportRequest) -> str:
     return WRITERS[form].write(order).text
 
 
@@ -172,11 +171,11 @@ def test_every_release_reads_kickstart_alike(release: str) -> None:
 @pytest.mark.parametrize("form", ADDING)
 @settings(deadline=None, max_examples=40)
 @given(order=MADE_ORDERS)
-def test_any_value_arrives_as_it_is(form: ExportFormat, order: Order) -> None:
+def test_any_value_arrives_as_it_is(form: ExportFormat, order: ExportRequest) -> None:
     line = CommandLine.parse(READERS[form](text_of(form, order)))
 
     assert [parameter.text for parameter in line.parameters] == [
-        word for demand in order.demands for word in demand.words
+        word for requirement in order.requirements for word in requirement.words
     ]
     assert all(each.judge(line).met for each in order.profile.requirements)
 
@@ -232,8 +231,8 @@ def test_a_whole_line_meets_the_profile(
 @pytest.mark.parametrize("form", [ExportFormat.KIWI, ExportFormat.PVIMG])
 @settings(deadline=None, max_examples=40)
 @given(order=MADE_ORDERS, before=st.text(st.sampled_from("ab= <>&'-"), max_size=20))
-def test_any_line_meets_any_profile(form: ExportFormat, order: Order, before: str) -> None:
-    order = Order(order.profile, line=before)
+def test_any_line_meets_any_profile(form: ExportFormat, order: ExportRequest, before: str) -> None:
+    order = ExportRequest(order.profile, line=before)
 
     line = CommandLine.parse(READERS[form](text_of(form, order)))
 
@@ -322,7 +321,7 @@ def test_ansible_is_given_the_profile() -> None:
     }
 
 
-def scripts_of(form: ExportFormat, order: Order) -> list[str]:
+def scripts_of(form: ExportFormat, order: ExportRequest) -> list[str]:
     if form is ExportFormat.KICKSTART_POST:
         (script,) = kickstart(text_of(form, order)).scripts
         assert script.inChroot
@@ -383,11 +382,36 @@ def test_every_format_is_tested_here() -> None:
     assert tested == set(ExportFormat) == set(WRITERS)
 
 
-def test_demands_know_what_they_remove() -> None:
-    assert [demand_of(each).removes for each in shipped("host-off").profile.requirements] == [True]
-    assert [demand_of(each).words for each in site().profile.requirements] == [
+def test_requirements_know_what_they_remove() -> None:
+    assert [not each.words for each in shipped("host-off").profile.requirements] == [True]
+    assert [each.words for each in site().profile.requirements] == [
         ("swiotlb=524288",),
         ("console=ttysclp0", "console=hvc0"),
         ("loglevel=3",),
         ('note="two words"',),
     ]
+
+
+SMALL = """\
+version: 1
+role: guest
+parameters:
+  swiotlb: {at_least: 64 MiB}
+"""
+
+
+@pytest.mark.parametrize("form", ADDING)
+def test_the_kernel_s_default_size_is_nothing_to_remove(form: ExportFormat) -> None:
+    """What is on the line elsewhere is not known, so the size is given; what is lost is said."""
+    text = text_of(form, from_text(SMALL))
+
+    assert "swiotlb=32768" in text
+    assert "a larger size that is given elsewhere is not kept" in text
+
+
+def test_grubby_deletes_no_buffer_that_is_asked_for() -> None:
+    text = text_of(ExportFormat.GRUBBY, from_text(SMALL))
+
+    assert "--remove-args" not in text
+    assert "--args=swiotlb=32768" in text
+    assert "a larger swiotlb= that is there already is lowered" in text

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
-from secboot.export.order import Order
+from secboot.export.request import ExportRequest
 from tests.export.orders import MADE_ORDERS, from_text, shipped, site
 from tests.packaging.programs import require, run
 
@@ -44,7 +44,7 @@ def complaints(configuration: dict[str, object], directory: Path) -> str:
     return said
 
 
-def exported(order: Order) -> str:
+def exported(order: ExportRequest) -> str:
     return WRITERS[ExportFormat.BUTANE].write(order).text
 
 
@@ -57,7 +57,7 @@ def exported(order: Order) -> str:
         from_text("version: 1\nparameters: {console: [hvc0, ttysclp0]}\n"),
     ],
 )
-def test_ignition_takes_the_arguments(order: Order, tmp_path: Path) -> None:
+def test_ignition_takes_the_arguments(order: ExportRequest, tmp_path: Path) -> None:
     assert complaints(translated(exported(order)), tmp_path) == ""
 
 
@@ -65,7 +65,7 @@ def test_ignition_takes_the_arguments(order: Order, tmp_path: Path) -> None:
     deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(order=MADE_ORDERS)
-def test_ignition_takes_any_value(order: Order, tmp_path: Path) -> None:
+def test_ignition_takes_any_value(order: ExportRequest, tmp_path: Path) -> None:
     assert complaints(translated(exported(order)), tmp_path) == ""
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from secboot.errors import RefusedError
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
-from secboot.export.order import Order, whole_line
+from secboot.export.request import ExportRequest, whole_line
 from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.kernel_cmdline import CommandLine
 from tests.export.orders import MADE_ORDERS, from_text, shipped, site
@@ -51,7 +51,7 @@ AWKWARD = (
 )
 
 
-def exported(order: Order) -> str:
+def exported(order: ExportRequest) -> str:
     return WRITERS[ExportFormat.KIWI].write(order).text
 
 
@@ -120,8 +120,8 @@ def test_the_line_is_in_the_boot_entry_that_kiwi_writes() -> None:
         max_size=10,
     )
 )
-def test_any_line_arrives_byte_for_byte(made: list[tuple[Order, str]]) -> None:
-    orders = [Order(order.profile, line=line) for order, line in made]
+def test_any_line_arrives_byte_for_byte(made: list[tuple[ExportRequest, str]]) -> None:
+    orders = [ExportRequest(order.profile, line=line) for order, line in made]
 
     answers = ask(*(described(exported(order)) for order in orders))
 

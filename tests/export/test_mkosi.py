@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from secboot.errors import RefusedError
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
-from secboot.export.order import Order
+from secboot.export.request import ExportRequest
 from tests.export import real_mkosi
 from tests.export.orders import from_text, shipped, site
 
@@ -29,7 +29,7 @@ WORDS = st.text(
 ).filter(lambda word: word != "--" and not word.startswith(("!", "swiotlb")))
 
 
-def drop_in(order: Order) -> str:
+def drop_in(order: ExportRequest) -> str:
     return WRITERS[ExportFormat.MKOSI].write(order).text
 
 

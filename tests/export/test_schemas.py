@@ -13,14 +13,14 @@ from ruamel.yaml import YAML
 
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
-from secboot.export.order import Order
+from secboot.export.request import ExportRequest
 from tests.export.orders import from_text, shipped, site
 from tests.packaging.programs import CHECKOUT
 
 SCHEMAS = CHECKOUT / "tests/data/schemas"
 
 
-def document(form: ExportFormat, order: Order) -> Any:  # noqa: ANN401 - whatever it holds
+def document(form: ExportFormat, order: ExportRequest) -> Any:  # noqa: ANN401 - whatever it holds
     return YAML(typ="safe", pure=True).load(WRITERS[form].write(order).text)
 
 
@@ -56,7 +56,7 @@ CHECKS = {
 
 @pytest.mark.parametrize("form", CHECKS)
 @pytest.mark.parametrize("order", [shipped("guest"), shipped("host"), site()])
-def test_the_schema_holds(form: ExportFormat, order: Order) -> None:
+def test_the_schema_holds(form: ExportFormat, order: ExportRequest) -> None:
     CHECKS[form](document(form, order))
 
 

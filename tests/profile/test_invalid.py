@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from secboot.finding import Finding
 from secboot.profile.document import SIZE_LIMIT
 from secboot.profile.load import parse_profile
-from secboot.profile.problems import ProfileError, ProfileProblem
+from secboot.profile.problems import ProfileError
 from secboot.profile.search import ProfileText
 from tests.profile.profile_files import MemoryFiles, parse
 from tests.profile.test_load import WHOLE
@@ -30,7 +31,11 @@ def problems_of(name: str, text: str) -> str:
     )
     with pytest.raises(ProfileError) as caught:
         parse_profile(ProfileText(name, f"{name}.yaml", text), files)
-    return "".join(f"{problem}\n" for problem in caught.value.problems)
+    lines = []
+    for problem in caught.value.problems:
+        lines.append(f"{problem.location}: {problem.message} [{problem.code}]\n")
+        lines += [f"    {line}\n" for line in (problem.hint or "").splitlines()]
+    return "".join(lines)
 
 
 @pytest.mark.parametrize("path", sorted(INVALID.glob("*.yaml")), ids=lambda path: path.stem)
@@ -66,7 +71,7 @@ def test_files_that_are_no_text_or_no_profile_at_all(data: bytes, words: str) ->
     assert len(said.splitlines()) <= 2
 
 
-def problems_or_none(text: str) -> tuple[ProfileProblem, ...]:
+def problems_or_none(text: str) -> tuple[Finding, ...]:
     """What is wrong with a text, nothing if it is a profile; any other exception gets out."""
     try:
         parse(text)
@@ -78,7 +83,9 @@ def problems_or_none(text: str) -> tuple[ProfileProblem, ...]:
 @settings(deadline=None, max_examples=200)
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"%@` \t\n#?,1~<=\r\ufeff", max_size=40) | st.text())
 def test_any_text_is_a_profile_or_an_error_that_names_the_file(text: str) -> None:
-    assert all(each.location.path == "site.yaml" for each in problems_or_none(text))
+    assert all(
+        each.location and each.location.path == "site.yaml" for each in problems_or_none(text)
+    )
 
 
 @settings(deadline=None, max_examples=200)
@@ -89,4 +96,6 @@ def test_a_damaged_profile_is_a_profile_or_an_error(data: st.DataObject) -> None
     piece = data.draw(st.text(alphabet=":-[]{}&*!|'\" \n#a1~", max_size=3))
     text = WHOLE[:start] + piece + WHOLE[end:]
 
-    assert all(each.message and each.location.line for each in problems_or_none(text))
+    assert all(
+        each.message and each.location and each.location.line for each in problems_or_none(text)
+    )

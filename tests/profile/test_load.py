@@ -102,7 +102,7 @@ def test_a_small_buffer_is_a_warning_with_its_place() -> None:
 
     assert str(warning.location) == "site.yaml:3:3"
     assert "small" in warning.message
-    assert str(warning).endswith("IBM recommends 512 MiB for most guests")
+    assert warning.hint == "IBM recommends 512 MiB for most guests"
 
 
 def test_a_requirement_that_is_replaced_warns_of_nothing() -> None:

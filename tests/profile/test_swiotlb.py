@@ -84,7 +84,7 @@ def test_described_in_bytes_and_in_blocks() -> None:
 )
 def test_cautions(blocks: int, words: str | None) -> None:
     requirement = SwiotlbSizeRequirement("swiotlb", Location("x"), Bound.AT_LEAST, blocks)
-    caution = requirement.caution()
+    caution = requirement.warning()
 
     assert (words is None) is (caution is None)
     if caution is not None and words is not None:

@@ -1,12 +1,12 @@
-"""What is handed to a writer of one format, and what the writers have in common."""
+"""What is asked of the writer of one format, and what the writers have in common."""
 
 from __future__ import annotations
 
 import json
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
-from secboot.export.demand import Demand, demand_of
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.named_tuple import NamedTuple
 from secboot.profile.entries import EntryScope
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from secboot.profile.profile import Profile
+    from secboot.profile.requirement import Requirement
 
 
 class ProfileSource(NamedTuple):
@@ -25,7 +26,7 @@ class ProfileSource(NamedTuple):
     text: str
 
 
-class Order(NamedTuple):
+class ExportRequest(NamedTuple):
     """A profile to be written in some format.
 
     `sources` are the files that a machine needs for the profile beside those that come with
@@ -38,9 +39,9 @@ class Order(NamedTuple):
     line: str = ""
 
     @property
-    def demands(self) -> tuple[Demand, ...]:
-        """What the profile asks for, in its order."""
-        return tuple(demand_of(each) for each in self.profile.requirements)
+    def requirements(self) -> tuple[Requirement, ...]:
+        """What the profile asks for, in its request."""
+        return self.profile.requirements
 
     def title(self) -> str:
         """Say whose text this is, for the first comment in it."""
@@ -55,20 +56,20 @@ class Exported(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def words_to_add(order: Order, tool: str) -> tuple[str, ...]:
+def words_to_add(request: ExportRequest, tool: str) -> tuple[str, ...]:
     """Return the parameters for a tool that only adds them.
 
     Raises RefusedError for a profile that wants something removed, or nothing at all.
     """
-    for demand in order.demands:
-        if demand.removes:
+    for requirement in request.requirements:
+        if not requirement.words:
             raise RefusedError(
                 f"{tool} only adds parameters, and the profile wants something removed:"
-                f" {demand.requirement.describe()}",
-                location=demand.requirement.location,
+                f" {requirement.describe()}",
+                location=requirement.location,
                 hint=REMOVAL_HINT,
             )
-    words = tuple(word for demand in order.demands for word in demand.words)
+    words = tuple(word for requirement in request.requirements for word in requirement.words)
     if not words:
         raise RefusedError(f"the profile asks for nothing that {tool} could add")
     return words
@@ -80,25 +81,25 @@ REMOVAL_HINT = (
 )
 
 
-def losses(order: Order) -> tuple[str, ...]:
+def losses(request: ExportRequest) -> tuple[str, ...]:
     """Return what a tool that only adds parameters loses of the profile, as sentences."""
-    lost = [demand.lost_by_adding() for demand in order.demands]
-    return (*(f"Lost: {text}" for text in lost if text is not None), *entry_losses(order))
+    lost = [requirement.lost_by_adding() for requirement in request.requirements]
+    return (*(f"Lost: {text}" for text in lost if text is not None), *entry_losses(request))
 
 
-def entry_losses(order: Order) -> tuple[str, ...]:
+def entry_losses(request: ExportRequest) -> tuple[str, ...]:
     """Return what is lost of the profile's choice of entries where a tool has none."""
-    entries = order.profile.entries
+    entries = request.profile.entries
     chosen = entries.include or entries.exclude or not entries.rescue
     if entries.scope is EntryScope.ALL and not chosen:
         return ()
     return (f"Lost: the profile is for {entries.describe()}; here it is for every boot entry",)
 
 
-def whole_line(order: Order) -> str:
-    """Return the line that the order starts from, changed so that it meets the profile."""
-    line = CommandLine.parse(order.line)
-    for requirement in order.profile.requirements:
+def whole_line(request: ExportRequest) -> str:
+    """Return the line that the request starts from, changed so that it meets the profile."""
+    line = CommandLine.parse(request.line)
+    for requirement in request.profile.requirements:
         line = requirement.fulfil(line)
     return line.render()
 
@@ -108,6 +109,26 @@ def comments(lines: Iterable[str], mark: str = "# ") -> str:
     return "".join(f"{mark}{visible(line)}\n" for line in lines)
 
 
-def quoted(text: str) -> str:
-    """Return printable ASCII as a string of JSON, which TOML and YAML read just the same."""
-    return json.dumps(text)
+def here_document(text: str) -> str:
+    """Return ``<<'EOF'`` with the text behind it, for a shell to read back byte by byte.
+
+    `text` ends with a newline: a here document has no other end.
+    """
+    lines = set(text.splitlines())
+    marks = chain(["EOF"], (f"EOF{number}" for number in count(2)))
+    mark = next(each for each in marks if each not in lines)
+    return f"<<'{mark}'\n{text}{mark}\n"
+
+
+def yaml_block(text: str, indentation: int) -> str:
+    """Return a text as the value of a YAML key, as a block where that keeps every character.
+
+    Each line of a block is indented by so many blanks. Ends with a newline.
+    """
+    body = text.removesuffix("\n")
+    plain = body + "\n" == text and not body.endswith("\n") and not body.startswith((" ", "\n"))
+    if not plain or not all(line.isprintable() for line in body.split("\n")):
+        return json.dumps(text) + "\n"
+    margin = " " * indentation
+    lines = [f"{margin}{line}" if line else "" for line in body.split("\n")]
+    return "|\n" + "\n".join(lines) + "\n"
