@@ -10,9 +10,8 @@ from pathlib import Path
 
 from secboot.digest import digest
 from secboot.profile.composer import Composer
-from secboot.profile.nodes import Mapping, Node, Scalar
-from secboot.profile.problems import Problems
-from secboot.profile.shipped import SHIPPED
+from secboot.profile.nodes import Mapping, Node, Problems, Scalar
+from secboot.profile.search import SHIPPED
 
 PROFILES = Path(__file__).resolve().parent.parent.parent / "profiles"
 

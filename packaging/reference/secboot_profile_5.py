@@ -9,12 +9,11 @@ from reference.secboot_8 import DATE, MANUAL
 from secboot import __version__
 from secboot.kernel.names import MULTI_VALUED_NAMES
 from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
-from secboot.profile.registry import GENERIC, KNOWN
-from secboot.profile.search import SEARCH_PATH
-from secboot.profile.shipped import SHIPPED
+from secboot.profile.parameters import GENERIC, KNOWN
+from secboot.profile.search import SEARCH_PATH, SHIPPED
 
 if TYPE_CHECKING:
-    from secboot.profile.rules import ParameterRules
+    from secboot.profile.requirement import ParameterRules
 
 _DESCRIPTION = """\
 A profile is a YAML file that says what kernel parameters a machine needs for its role in IBM Secure

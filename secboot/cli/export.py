@@ -79,8 +79,7 @@ def _sources(profile: Profile, reference: str, tree: Root) -> tuple[ProfileSourc
     from secboot.errors import RefusedError
     from secboot.export.request import ProfileSource
     from secboot.machine.profile_files import RootProfileFiles
-    from secboot.profile.search import SEARCH_PATH, SUFFIX
-    from secboot.profile.shipped import SHIPPED, shipped_path
+    from secboot.profile.search import SEARCH_PATH, SHIPPED, SUFFIX, shipped_path
 
     shipped = {shipped_path(name) for name in SHIPPED}
     files = RootProfileFiles(tree)

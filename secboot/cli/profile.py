@@ -94,7 +94,7 @@ def schema() -> int:
 def _listed(candidate: Candidate, tree: Root) -> ListedProfile:
     from secboot.errors import SecbootError
     from secboot.machine.profile_files import read_profile
-    from secboot.profile.problems import ProfileError
+    from secboot.profile.nodes import ProfileError
     from secboot.report.profile import ListedProfile
 
     description, problem = "", None

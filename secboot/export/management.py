@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import RefusedError
 from secboot.export.request import Exported, ExportRequest, comments, yaml_block
 from secboot.formats.kernel_arguments import quoted
-from secboot.profile.entries import EntryScope
+from secboot.profile.profile import EntryScope
 
 if TYPE_CHECKING:
     from secboot.profile.requirement import Requirement

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.named_tuple import NamedTuple
-from secboot.profile.entries import EntryScope
+from secboot.profile.profile import EntryScope
 from secboot.visible import visible
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store,
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind
 from secboot.machine.discovery import Sources
-from secboot.profile.entries import EntrySelection
+from secboot.profile.profile import EntrySelection
 
 if TYPE_CHECKING:
     from secboot.ipl.boot_record import BootRecord

@@ -29,7 +29,7 @@ from secboot.profile.nodes import Mapping, Node, Scalar, Sequence
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secboot.profile.problems import Problems
+    from secboot.profile.nodes import Problems
 
 DEPTH_LIMIT = 8
 """Levels of nesting; the deepest meaningful one is 3."""

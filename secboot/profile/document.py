@@ -17,8 +17,7 @@ from secboot.errors import Location
 from secboot.profile.composed import COMPOSED
 
 if TYPE_CHECKING:
-    from secboot.profile.nodes import Node
-    from secboot.profile.problems import Problems
+    from secboot.profile.nodes import Node, Problems
 
 SIZE_LIMIT = 256 * 1024
 """Characters. A profile has a few dozen lines; this is far above any and still read at once."""

@@ -1,13 +1,23 @@
-"""The keys of a profile: one table for reading, for the JSON Schema and for the reference page."""
+"""The keys of a profile: one table for reading, for the JSON Schema and for the reference page.
+
+Mappings are read by the table, and so are the simple values in them.
+"""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
-from secboot.profile.entries import EntryScope
-from secboot.profile.profile import Role
-from secboot.profile.wish import Operator
+from secboot.profile.nodes import Mapping, Node, Scalar, Sequence, is_boolean, unambiguous_text
+from secboot.profile.profile import EntryScope, Role
+from secboot.profile.requirement import Operator
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from secboot.profile.nodes import Problems
 
 
 class Kind(StrEnum):
@@ -147,3 +157,116 @@ REQUIREMENT_FIELDS = (
     Field(Operator.PRESENT, Kind.TRUE, "Given, with or without a value.", "{present: true}"),
     Field(Operator.ABSENT, Kind.TRUE, "Not given.", "{absent: true}"),
 )
+
+
+def read_fields(node: Mapping, fields: tuple[Field, ...], problems: Problems) -> dict[str, Node]:
+    """The values of the known keys; every unknown key, and every missing one, is an error."""
+    known = [field.key for field in fields]
+    found: dict[str, Node] = {}
+    for key, value in node.items:
+        if key.text in known:
+            found[key.text] = value
+        else:
+            problems.error(
+                "unknown-key",
+                f"the key {key.text!r} is unknown here",
+                key.location,
+                closest(key.text, known),
+            )
+    for field in fields:
+        if field.required and field.key not in found:
+            problems.error(
+                "missing-key",
+                f"the key {field.key!r} is missing",
+                node.location,
+                f"add `{field.key}: {field.example}`",
+            )
+    return found
+
+
+def closest(word: str, known: Collection[str]) -> str:
+    """A hint that names the known word which was probably meant, or else all of them."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only needed where something is wrong
+
+    near = get_close_matches(word.lower().replace("-", "_"), known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+
+
+def read_text(node: Node, what: str, problems: Problems) -> str | None:
+    """One line of text."""
+    if not isinstance(node, Scalar):
+        problems.error("not-text", f"{what} has to be a text", node.location)
+        return None
+    text = unambiguous_text(node, problems, instead="put the text in quotes")
+    if text is not None and "\n" in text.rstrip("\n"):
+        problems.error("several-lines", f"{what} has to be a single line", node.location)
+        return None
+    return text.strip() if text is not None else None
+
+
+def read_choice(node: Node, what: str, choices: tuple[str, ...], problems: Problems) -> str | None:
+    """One of a few words."""
+    if isinstance(node, Scalar) and node.text in choices:
+        return node.text
+    said = f"{node.text!r}" if isinstance(node, Scalar) else "this"
+    problems.error(
+        "unknown-word", f"{said} is no {what}", node.location, f"write {' or '.join(choices)}"
+    )
+    return None
+
+
+def read_boolean(node: Node, what: str, problems: Problems) -> bool | None:
+    """``true`` or ``false``, without quotes, as every version of YAML understands them."""
+    if isinstance(node, Scalar) and node.plain and node.text in {"true", "false"}:
+        return node.text == "true"
+    hint = "write true or false"
+    if isinstance(node, Scalar) and is_boolean(node):
+        hint = f"write {str(node.text.lower() in {'y', 'yes', 'on', 'true'}).lower()}"
+    problems.error("not-boolean", f"{what} is true or false", node.location, hint)
+    return None
+
+
+def read_scalars(node: Node, what: str, problems: Problems) -> tuple[Scalar, ...]:
+    """A list of scalars with at least one; anything else in it is an error and left out."""
+    if not isinstance(node, Sequence):
+        problems.error(
+            "not-a-list", f"{what} has to be a list", node.location, "write it as [a, b]"
+        )
+        return ()
+    if not node.items:
+        problems.error(
+            "empty-list", f"{what} is an empty list", node.location, "remove the key, or fill it"
+        )
+    for item in node.items:
+        if not isinstance(item, Scalar):
+            problems.error("list-item", f"{what} is a list of texts", item.location)
+    return tuple(item for item in node.items if isinstance(item, Scalar))
+
+
+def read_texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
+    """A list of texts of one line each, none of them empty."""
+    texts = []
+    for scalar in read_scalars(node, what, problems):
+        text = read_text(scalar, what, problems)
+        if text == "":
+            problems.error("empty-text", f"{what} can't be empty", scalar.location)
+        elif text is not None:
+            texts.append(text)
+    return tuple(texts)
+
+
+def read_name(key: Scalar, problems: Problems) -> str | None:
+    """The name of a kernel parameter."""
+    name = unambiguous_text(key, problems, instead="put the parameter's name in quotes")
+    if name is None or re.match(NAME_PATTERN, name):
+        return name
+    hint = None
+    if "=" in name:
+        before, _, after = name.partition("=")
+        hint = f"write `{before}: {after}`" if after else f"write `{before}: ''`"
+    elif not name.isascii():
+        hint = "the kernel reads no line with a character that isn't ASCII"
+    problems.error(
+        "parameter-name", f"{name!r} is no name of a kernel parameter", key.location, hint
+    )
+    return None

@@ -11,15 +11,23 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import parameter_text
 from secboot.kernel import names
-from secboot.profile.requirement import Judgement, Requirement, given, put
-from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
-from secboot.profile.wish import Operator, Wish, unambiguous_text
+from secboot.profile.nodes import unambiguous_text
+from secboot.profile.requirement import (
+    TRUE_SCHEMA,
+    Form,
+    Judgement,
+    Operator,
+    ParameterRules,
+    Requirement,
+    WrittenRequirement,
+    given,
+    put,
+)
 
 if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
-    from secboot.profile.nodes import Scalar
-    from secboot.profile.problems import Problems
+    from secboot.profile.nodes import Problems, Scalar
 
 
 class _NamedRequirement(Requirement):
@@ -139,34 +147,36 @@ _VALUE_SCHEMA = {
 }
 
 
-def _make(wish: Wish, problems: Problems) -> Requirement | None:
-    if wish.operator is Operator.ABSENT:
-        return AbsentRequirement(wish.name, wish.location)
-    if wish.operator is Operator.PRESENT:
-        return PresentRequirement(wish.name, wish.location)
-    values = [_value(wish.name, scalar, problems) for scalar in wish.values]
+def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None:
+    if written.operator is Operator.ABSENT:
+        return AbsentRequirement(written.name, written.location)
+    if written.operator is Operator.PRESENT:
+        return PresentRequirement(written.name, written.location)
+    values = [_value(written.name, scalar, problems) for scalar in written.values]
     texts = tuple(value for value in values if value is not None)
-    if len(texts) < len(values) or _report_repeated(wish, texts, problems):
+    if len(texts) < len(values) or _report_repeated(written, texts, problems):
         return None
-    if wish.operator is Operator.INCLUDES:
-        return IncludesRequirement(wish.name, wish.location, texts)
-    if names.is_multi_valued(wish.name):
+    if written.operator is Operator.INCLUDES:
+        return IncludesRequirement(written.name, written.location, texts)
+    if names.is_multi_valued(written.name):
         problems.error(
             "multi-valued",
-            f"{wish.name} can be given several times, so a single value would replace the others",
-            wish.location,
-            f"write {wish.name}: ['{texts[0]}'] to have it among them",
+            f"{written.name} can be given several times, so a single value would replace the others",
+            written.location,
+            f"write {written.name}: ['{texts[0]}'] to have it among them",
         )
         return None
-    return ExactRequirement(wish.name, wish.location, texts[0])
+    return ExactRequirement(written.name, written.location, texts[0])
 
 
-def _report_repeated(wish: Wish, texts: tuple[str, ...], problems: Problems) -> bool:
-    repeated = [each for at, each in enumerate(wish.values) if texts[at] in texts[:at]]
+def _report_repeated(
+    written: WrittenRequirement, texts: tuple[str, ...], problems: Problems
+) -> bool:
+    repeated = [each for at, each in enumerate(written.values) if texts[at] in texts[:at]]
     for scalar in repeated:
         problems.error(
             "value-twice",
-            f"{scalar.text!r} is among the values of {wish.name} twice",
+            f"{scalar.text!r} is among the values of {written.name} twice",
             scalar.location,
             "keep one of them: a value is either given or not",
         )

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 from secboot.digest import digest
 from secboot.kernel.names import canonical
 from secboot.profile.document import read_document
-from secboot.profile.entries import EntryScope, EntrySelection
 from secboot.profile.fields import (
     ENTRY_FIELDS,
     FORMAT_VERSION,
     PROFILE_FIELDS,
     PROFILE_NAME_PATTERN,
-)
-from secboot.profile.mapping import (
     read_boolean,
     read_choice,
     read_fields,
@@ -24,10 +21,9 @@ from secboot.profile.mapping import (
     read_text,
     read_texts,
 )
-from secboot.profile.nodes import Mapping, Node, Scalar
+from secboot.profile.nodes import Mapping, Node, Problems, Scalar
 from secboot.profile.parameters import read_parameters
-from secboot.profile.problems import Problems
-from secboot.profile.profile import Profile, Role
+from secboot.profile.profile import EntryScope, EntrySelection, Profile, Role
 from secboot.profile.search import ProfileFiles, ProfileText, find_by_name, find_profile
 
 if TYPE_CHECKING:

@@ -1,13 +1,23 @@
-"""What a profile's YAML consists of: mappings, sequences and texts, each with its place."""
+"""What a profile's YAML consists of, each part with its place, and what is wrong with it.
+
+Problems are collected while a profile is read, so that one run reports all of them.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
 
+from secboot.errors import Location, ParseError
+from secboot.finding import Finding, Severity
 from secboot.named_tuple import NamedTuple
 
-if TYPE_CHECKING:
-    from secboot.errors import Location
+_NULLS = frozenset({"", "~", "null"})
+_BOOLEANS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
+_ODD_NUMBER = re.compile(
+    r"[-+]?(?:0[0-9]+|0[xob][0-9a-f_]+|[0-9][0-9_]*_[0-9_]*|[0-9][0-9_]*(?::[0-5]?[0-9])+"
+    r"|(?:[0-9]+\.?[0-9]*|\.[0-9]+)e[-+]?[0-9]+|\.inf|\.nan)",
+    re.IGNORECASE,
+)
 
 
 class Scalar(NamedTuple):
@@ -33,3 +43,81 @@ class Mapping(NamedTuple):
 
 
 Node = Scalar | Sequence | Mapping
+
+
+class ProfileError(ParseError):
+    """A profile that can't be used, with every reason why, in the order of its text."""
+
+    def __init__(self, problems: tuple[Finding, ...]) -> None:
+        self.problems = problems
+        if len(problems) == 1:
+            only = problems[0]
+            super().__init__(only.message, location=only.location, hint=only.hint)
+            return
+        lines = "\n".join(f"  {_line(problem)}" for problem in problems)
+        super().__init__(f"{len(problems)} problems in the profile:\n{lines}")
+
+
+class Problems:
+    """Collects what is wrong with the files that one profile is made of."""
+
+    def __init__(self) -> None:
+        self._errors: list[tuple[Location, Finding]] = []
+
+    def error(self, code: str, message: str, location: Location, hint: str | None = None) -> None:
+        """Note something that makes the profile unusable."""
+        finding = Finding(f"profile.{code}", Severity.ERROR, message, location, hint)
+        self._errors.append((location, finding))
+
+    def require_none(self) -> None:
+        """Raise ProfileError with all errors so far, if there are any."""
+        if not self._errors:
+            return
+        # The files keep their order (a site file before what it extends).
+        paths = list(dict.fromkeys(location.path for location, _ in self._errors))
+        self._errors.sort(
+            key=lambda each: (paths.index(each[0].path), each[0].line or 0, each[0].column or 0)
+        )
+        raise ProfileError(tuple(finding for _, finding in self._errors))
+
+
+def _line(problem: Finding) -> str:
+    text = f"{problem.location}: {problem.message}"
+    return f"{text}\n    {problem.hint}" if problem.hint else text
+
+
+def is_null(scalar: Scalar) -> bool:
+    """Tell whether YAML takes this for no value at all: nothing, ``~``, ``null``."""
+    return scalar.plain and scalar.text.lower() in _NULLS
+
+
+def is_boolean(scalar: Scalar) -> bool:
+    """Tell whether some version of YAML takes this for a truth value: ``on``, ``y``, ``true``."""
+    return scalar.plain and scalar.text.lower() in _BOOLEANS
+
+
+def unambiguous_text(scalar: Scalar, problems: Problems, *, instead: str) -> str | None:
+    """The text of a scalar, or None and an error if YAML could take it for something else.
+
+    `instead` is what to do in place of a truth value or nothing, for the hint.
+    """
+    if is_null(scalar):
+        problems.error("no-value", "there is no value", scalar.location, instead)
+    elif is_boolean(scalar):
+        problems.error(
+            "truth-value",
+            f"{scalar.text} without quotes is a truth value in YAML, not a text",
+            scalar.location,
+            instead,
+        )
+    elif scalar.plain and _ODD_NUMBER.fullmatch(scalar.text):
+        problems.error(
+            "odd-number",
+            f"{scalar.text} is a number to YAML, with a value that depends on its version",
+            scalar.location,
+            f"write the number in plain decimal digits, or '{scalar.text}' in quotes if the "
+            "kernel shall get this text",
+        )
+    else:
+        return scalar.text
+    return None

@@ -1,19 +1,45 @@
-"""Read the ``parameters`` of a profile into requirements."""
+"""Read the ``parameters`` of a profile into requirements, known parameters by rules of their own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from secboot.kernel.names import canonical
-from secboot.profile.fields import REQUIREMENT_FIELDS, Kind
-from secboot.profile.mapping import read_boolean, read_fields, read_name, read_scalars
+from secboot.profile import generic, prot_virt, swiotlb
+from secboot.profile.fields import (
+    REQUIREMENT_FIELDS,
+    Kind,
+    read_boolean,
+    read_fields,
+    read_name,
+    read_scalars,
+)
 from secboot.profile.nodes import Mapping, Node, Scalar, Sequence
-from secboot.profile.registry import meant, rules_for
-from secboot.profile.wish import Operator, Wish
+from secboot.profile.requirement import Operator, WrittenRequirement
 
 if TYPE_CHECKING:
-    from secboot.profile.problems import Problems
-    from secboot.profile.requirement import Requirement
+    from collections.abc import Mapping as Table
+
+    from secboot.profile.nodes import Problems
+    from secboot.profile.requirement import ParameterRules, Requirement
+
+
+KNOWN: Table[str, ParameterRules] = {
+    "prot_virt": prot_virt.RULES,
+    "swiotlb": swiotlb.RULES,
+}
+GENERIC: ParameterRules = generic.RULES
+
+
+def rules_for(name: str) -> ParameterRules:
+    """The rules that hold for a parameter of this name."""
+    return KNOWN.get(name, GENERIC)
+
+
+def meant(name: str) -> str | None:
+    """The known parameter that a name looks like but isn't: ``prot-virt``, ``SWIOTLB``."""
+    like = name.lower().replace("-", "_")
+    return like if like in KNOWN and like != name else None
 
 
 def read_parameters(node: Node, problems: Problems) -> tuple[Requirement, ...]:
@@ -56,25 +82,27 @@ def _read_parameter(key: Scalar, value: Node, problems: Problems) -> Requirement
             f"did you mean {known!r}?",
         )
         return None
-    wish = _read_wish(name, key, value, problems)
-    if wish is None:
+    written = _read_written(name, key, value, problems)
+    if written is None:
         return None
     rules = rules_for(name)
-    if rules.form(wish.operator) is None:
+    if rules.form(written.operator) is None:
         forms = " or ".join(form.operator for form in rules.forms)
         problems.error(
             "operator",
-            f"{name} can't be asked for with `{wish.operator}`",
-            wish.values[0].location if wish.values else key.location,
+            f"{name} can't be asked for with `{written.operator}`",
+            written.values[0].location if written.values else key.location,
             f"it takes {forms}",
         )
         return None
-    return rules.make(wish, problems)
+    return rules.make(written, problems)
 
 
-def _read_wish(name: str, key: Scalar, value: Node, problems: Problems) -> Wish | None:
+def _read_written(
+    name: str, key: Scalar, value: Node, problems: Problems
+) -> WrittenRequirement | None:
     if isinstance(value, Scalar):
-        return Wish(name, Operator.EXACTLY, (value,), key.location)
+        return WrittenRequirement(name, Operator.EXACTLY, (value,), key.location)
     if isinstance(value, Sequence):
         return _read_values(name, key, value, problems)
     found = read_fields(value, REQUIREMENT_FIELDS, problems)
@@ -93,33 +121,37 @@ def _read_wish(name: str, key: Scalar, value: Node, problems: Problems) -> Wish 
 
 def _read_operator(
     name: str, key: Scalar, operator: Operator, node: Node, problems: Problems
-) -> Wish | None:
+) -> WrittenRequirement | None:
     kind = next(field.kind for field in REQUIREMENT_FIELDS if field.key == operator)
     if kind is Kind.VALUES:
         return _read_values(name, key, node, problems)
     if kind is Kind.TRUE:
-        return _read_true(Wish(name, operator, (), key.location), node, problems)
+        return _read_true(WrittenRequirement(name, operator, (), key.location), node, problems)
     if not isinstance(node, Scalar):
         problems.error("single-value", f"`{operator}` takes a single value", node.location)
         return None
-    return Wish(name, operator, (node,), key.location)
+    return WrittenRequirement(name, operator, (node,), key.location)
 
 
-def _read_values(name: str, key: Scalar, node: Node, problems: Problems) -> Wish | None:
+def _read_values(
+    name: str, key: Scalar, node: Node, problems: Problems
+) -> WrittenRequirement | None:
     values = read_scalars(node, f"the value of {name}", problems)
     if not values:
         return None
-    return Wish(name, Operator.INCLUDES, values, key.location)
+    return WrittenRequirement(name, Operator.INCLUDES, values, key.location)
 
 
-def _read_true(wish: Wish, node: Node, problems: Problems) -> Wish | None:
-    wanted = read_boolean(node, f"`{wish.operator}`", problems)
+def _read_true(
+    written: WrittenRequirement, node: Node, problems: Problems
+) -> WrittenRequirement | None:
+    wanted = read_boolean(node, f"`{written.operator}`", problems)
     if wanted is False:
-        other = Operator.ABSENT if wish.operator is Operator.PRESENT else Operator.PRESENT
+        other = Operator.ABSENT if written.operator is Operator.PRESENT else Operator.PRESENT
         problems.error(
             "false",
-            f"`{wish.operator}: false` says nothing",
+            f"`{written.operator}: false` says nothing",
             node.location,
             f"write `{other}: true` or leave the parameter out",
         )
-    return wish if wanted else None
+    return written if wanted else None

@@ -3,14 +3,71 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
-    from secboot.profile.entries import EntrySelection
     from secboot.profile.requirement import Requirement
+
+
+class EntryScope(StrEnum):
+    """What the selection starts from."""
+
+    ALL = "all"
+    DEFAULT = "default"
+
+
+class EntrySelection(NamedTuple):
+    """Every entry, or the default one, narrowed by the patterns and by `rescue`.
+
+    `include` and `exclude` match an entry's name, which is its section in zipl.conf or its
+    title in a BLS entry, with ``*`` and ``?`` and letter case as it is; brackets mean
+    themselves, since titles have them. An empty `include` lets every entry in. `rescue` False
+    leaves rescue entries out.
+    """
+
+    scope: EntryScope = EntryScope.ALL
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    rescue: bool = True
+
+    def judge(self, name: str, *, is_default: bool, is_rescue: bool) -> bool:
+        """Tell whether the profile is for this entry."""
+        return self.why_not(name, is_default=is_default, is_rescue=is_rescue) is None
+
+    def why_not(self, name: str, *, is_default: bool, is_rescue: bool) -> str | None:
+        """Say why the profile leaves an entry alone, or None if it is for it."""
+        if self.scope is EntryScope.DEFAULT and not is_default:
+            return "the profile is for the default entry only"
+        if is_rescue and not self.rescue:
+            return "the profile leaves rescue entries alone"
+        if self.include and not any(_matches(name, each) for each in self.include):
+            return "the profile does not include it"
+        excluding = next((each for each in self.exclude if _matches(name, each)), None)
+        return f"the profile excludes {excluding!r}" if excluding is not None else None
+
+    def unmatched(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The `include` and `exclude` patterns that match none of these names."""
+        return tuple(
+            pattern
+            for pattern in (*self.include, *self.exclude)
+            if not any(_matches(name, pattern) for name in names)
+        )
+
+    def describe(self) -> str:
+        """Say which entries those are: ``all entries but 'old*' and rescue entries``."""
+        chosen = "all entries" if self.scope is EntryScope.ALL else "the default entry"
+        if self.include:
+            chosen = "entries " + ", ".join(map(repr, self.include))
+        left_out = [repr(each) for each in self.exclude] + ["rescue entries"] * (not self.rescue)
+        return f"{chosen} but {', '.join(left_out)}" if left_out else chosen
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 class Role(StrEnum):
@@ -23,7 +80,7 @@ class Role(StrEnum):
 class Profile(NamedTuple):
     """A profile as read, with all that it extends.
 
-    `path` is where its text is, or `secboot.profile.shipped.shipped_path`. `chain` has the
+    `path` is where its text is, or `secboot.profile.search.shipped_path`. `chain` has the
     paths of all texts it is made of, its own first, then what that extends; `digest` is a
     SHA-256 in hexadecimal over these texts. `warnings` are for a person to see before use.
     """

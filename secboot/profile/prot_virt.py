@@ -6,15 +6,26 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.kernel import prot_virt
-from secboot.profile.requirement import Judgement, Requirement, given, listed, put, said_of
-from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
-from secboot.profile.wish import Operator, Wish, unambiguous_text
+from secboot.profile.nodes import unambiguous_text
+from secboot.profile.requirement import (
+    TRUE_SCHEMA,
+    Form,
+    Judgement,
+    Operator,
+    ParameterRules,
+    Requirement,
+    WrittenRequirement,
+    given,
+    listed,
+    put,
+    said_of,
+)
 
 if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
     from secboot.kernel.honoured import Honoured
-    from secboot.profile.problems import Problems
+    from secboot.profile.nodes import Problems
     from secboot.running.system import RunningSystem
 
 
@@ -115,10 +126,10 @@ _SPELLINGS = {
 }  # fmt: skip
 
 
-def _make(wish: Wish, problems: Problems) -> Requirement | None:
-    if wish.operator is Operator.ABSENT:
-        return ProtVirtRequirement(wish.name, wish.location, Hosting.ABSENT)
-    scalar = wish.values[0]
+def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None:
+    if written.operator is Operator.ABSENT:
+        return ProtVirtRequirement(written.name, written.location, Hosting.ABSENT)
+    scalar = written.values[0]
     text = unambiguous_text(scalar, problems, instead=f"write {_number(scalar.text)}")
     if text is None:
         return None
@@ -131,7 +142,7 @@ def _make(wish: Wish, problems: Problems) -> Requirement | None:
             "write 1 to switch it on, 0 to switch it off",
         )
         return None
-    return ProtVirtRequirement(wish.name, wish.location, hosting)
+    return ProtVirtRequirement(written.name, written.location, hosting)
 
 
 def _number(text: str) -> str:

@@ -1,20 +1,48 @@
-"""What a profile asks of one parameter, and how a parameter line is judged and changed by it."""
+"""What a profile asks of one parameter: as it is written, and how a line is judged and changed by it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel.encoding import require_editable, unreadable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from secboot.errors import Location
     from secboot.finding import Finding
     from secboot.formats.kernel_cmdline import Parameter
     from secboot.kernel.honoured import Honoured
+    from secboot.profile.nodes import Problems, Scalar
     from secboot.running.system import RunningSystem
+
+
+class Operator(StrEnum):
+    """How values are meant; the names are keys in the profile."""
+
+    EXACTLY = "exactly"
+    AT_LEAST = "at_least"
+    INCLUDES = "includes"
+    PRESENT = "present"
+    ABSENT = "absent"
+
+
+class WrittenRequirement(NamedTuple):
+    """What a profile says of one parameter, before it is known what that means for it.
+
+    The parameter is named at `location`.
+
+    `values` is empty for PRESENT and ABSENT, has one or more for INCLUDES, else exactly one.
+    """
+
+    name: str
+    operator: Operator
+    values: tuple[Scalar, ...]
+    location: Location
 
 
 class Judgement(NamedTuple):
@@ -137,3 +165,43 @@ def listed(parameters: tuple[Parameter, ...]) -> str:
     if len(texts) < 2:
         return "".join(texts)
     return f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+class Form(NamedTuple):
+    """One way to ask for a parameter: its meaning, an example, and what its values look like.
+
+    `schema` is the JSON Schema of one value; `example` the YAML that stands behind the
+    parameter's name.
+    """
+
+    operator: Operator
+    meaning: str
+    example: str
+    schema: Mapping[str, Any]
+
+
+class MakeRequirement(Protocol):
+    """Turns what is written into a requirement, or notes why that can't be and gives None."""
+
+    def __call__(self, written: WrittenRequirement, problems: Problems) -> Requirement | None:
+        """Make the requirement of something written whose operator is one of the forms."""
+
+
+class ParameterRules(NamedTuple):
+    """What can be asked of one parameter, or of all that have no rules of their own.
+
+    `details` is a paragraph for the reference page.
+    """
+
+    summary: str
+    forms: tuple[Form, ...]
+    make: MakeRequirement
+    details: str
+
+    def form(self, operator: Operator) -> Form | None:
+        """The form for an operator, or None if the parameter can't be asked for in that way."""
+        return next((form for form in self.forms if form.operator is operator), None)
+
+
+TRUE_SCHEMA: Mapping[str, Any] = {"const": True}
+"""Of the operators that have nothing to say but themselves."""

@@ -19,9 +19,8 @@ from secboot.profile.fields import (
     Field,
     Kind,
 )
-from secboot.profile.registry import GENERIC, KNOWN
-from secboot.profile.rules import ParameterRules
-from secboot.profile.wish import Operator
+from secboot.profile.parameters import GENERIC, KNOWN
+from secboot.profile.requirement import Operator, ParameterRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

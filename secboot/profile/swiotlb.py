@@ -6,25 +6,40 @@ the kernel read there, and a number that is large enough; ``noforce`` goes.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
 from secboot.kernel import swiotlb
-from secboot.kernel.swiotlb import Generation, SwiotlbReading, size_text
-from secboot.profile.requirement import Judgement, Requirement, given, put
-from secboot.profile.rules import TRUE_SCHEMA, Form, ParameterRules
-from secboot.profile.size import SIZE_PATTERN, read_blocks
-from secboot.profile.wish import Operator, Wish, unambiguous_text
+from secboot.kernel.swiotlb import BLOCK_BYTES, Generation, SwiotlbReading, size_text
+from secboot.profile.nodes import unambiguous_text
+from secboot.profile.requirement import (
+    TRUE_SCHEMA,
+    Form,
+    Judgement,
+    Operator,
+    ParameterRules,
+    Requirement,
+    WrittenRequirement,
+    given,
+    put,
+)
 
 if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
     from secboot.kernel.honoured import Honoured
-    from secboot.profile.problems import Problems
+    from secboot.profile.nodes import Problems, Scalar
     from secboot.running.system import RunningSystem
 
 
+SIZE_PATTERN = r"^[1-9][0-9]{0,9} ?(KiB|MiB|GiB|blocks?)$"
+"""A whole number and a unit; also the pattern in the JSON Schema."""
+
+_FACTORS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "block": BLOCK_BYTES, "blocks": BLOCK_BYTES}  # fmt: skip
+_ALMOST = r"([0-9][0-9_., ]*?)\s*([A-Za-z]*)"
+_EXAMPLE = "write a size like '512 MiB' or '262144 blocks'"
 SMALL_BLOCKS = 65536
 """128 MiB. Less has been seen to run full; IBM recommends 512 MiB for most guests."""
 LARGEST_POWER_OF_TWO = 524288
@@ -181,10 +196,10 @@ def _read_as(reading: SwiotlbReading) -> str:
     return f"{reading.numbered.text} is {size}"
 
 
-def _make(wish: Wish, problems: Problems) -> Requirement | None:
-    if wish.operator is Operator.ABSENT:
-        return SwiotlbAbsentRequirement(wish.name, wish.location)
-    scalar = wish.values[0]
+def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None:
+    if written.operator is Operator.ABSENT:
+        return SwiotlbAbsentRequirement(written.name, written.location)
+    scalar = written.values[0]
     text = unambiguous_text(scalar, problems, instead="write a size like '512 MiB'")
     blocks = read_blocks(scalar, problems) if text is not None else None
     if blocks is None:
@@ -197,8 +212,55 @@ def _make(wish: Wish, problems: Problems) -> Requirement | None:
             "the largest size that every kernel can place is 1 GiB",
         )
         return None
-    bound = Bound.AT_LEAST if wish.operator is Operator.AT_LEAST else Bound.EXACTLY
-    return SwiotlbSizeRequirement(wish.name, wish.location, bound, blocks)
+    bound = Bound.AT_LEAST if written.operator is Operator.AT_LEAST else Bound.EXACTLY
+    return SwiotlbSizeRequirement(written.name, written.location, bound, blocks)
+
+
+def read_blocks(scalar: Scalar, problems: Problems) -> int | None:
+    """Read a size as a number of blocks of 2 KiB, or note what is wrong and give None.
+
+    A number alone is refused: the kernel would count blocks where people think of megabytes.
+    So are units of 1000, which nothing here is made of.
+    """
+    text = scalar.text
+    if re.match(SIZE_PATTERN, text) is None:
+        problems.error("size", f"{text!r} is not a size", scalar.location, _intent(text))
+        return None
+    number, unit = re.split(r"(?<=[0-9]) ?(?=[A-Za-z])", text)
+    size = int(number) * _FACTORS[unit]
+    if size % BLOCK_BYTES:
+        problems.error(
+            "size-blocks",
+            f"{text} is not a whole number of blocks of 2 KiB",
+            scalar.location,
+            f"the next larger size is {size // BLOCK_BYTES + 1} blocks",
+        )
+        return None
+    return size // BLOCK_BYTES
+
+
+def _intent(text: str) -> str:
+    match = re.fullmatch(_ALMOST, text)
+    if match is None:
+        return _EXAMPLE
+    digits, unit = match[1].replace("_", ""), match[2]
+    if digits.isdigit():
+        return _intended_unit(int(digits), unit)
+    if re.fullmatch(r"[0-9]+\.[0-9]+", digits) and unit == "GiB":
+        return f"write '{round(float(digits) * 1024)} MiB': sizes are whole numbers"
+    return _EXAMPLE
+
+
+def _intended_unit(number: int, unit: str) -> str:
+    if not number:
+        return "the smallest size is '1 block'; `absent: true` is no size at all"
+    if not unit:
+        blocks = f"'{number} blocks' are {size_text(number)}"
+        other = f", '{number} MiB' is the other thing it could mean" if number < 4096 else ""
+        return f"say what it counts: {blocks}{other}"
+    if unit.lower() in {"k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib"}:
+        return f"write '{number} {unit[0].upper()}iB'"
+    return _EXAMPLE
 
 
 _SIZE_SCHEMA = {"type": "string", "pattern": SIZE_PATTERN}
@@ -230,4 +292,4 @@ RULES = ParameterRules(
     "areas and `force` that the kernel read there; `noforce`, which leaves a secure guest without "
     "a buffer, is removed whatever the size.",
 )
-"""How a profile asks for ``swiotlb``: sizes as `secboot.profile.size` reads them."""
+"""How a profile asks for ``swiotlb``: sizes as `read_blocks` reads them."""

@@ -10,8 +10,8 @@ from secboot.digest import digest
 from secboot.profile.composed import COMPOSED
 from secboot.profile.composer import Composer
 from secboot.profile.document import read_document
-from secboot.profile.problems import Problems
-from secboot.profile.shipped import SHIPPED, shipped_text
+from secboot.profile.nodes import Problems
+from secboot.profile.search import SHIPPED, shipped_text
 
 
 def text_of(name: str) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from secboot.profile.entries import EntryScope, EntrySelection
+from secboot.profile.profile import EntryScope, EntrySelection
 
 # selection, name, is_default, is_rescue, why not
 CASES = [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from secboot.finding import Finding
 from secboot.profile.document import SIZE_LIMIT
 from secboot.profile.load import parse_profile
-from secboot.profile.problems import ProfileError
+from secboot.profile.nodes import ProfileError
 from secboot.profile.search import ProfileText
 from tests.profile.profile_files import MemoryFiles, parse
 from tests.profile.test_load import WHOLE

@@ -6,10 +6,9 @@ import sys
 import pytest
 
 from secboot.errors import ExitCode, UsageError
-from secboot.profile.entries import EntryScope, EntrySelection
 from secboot.profile.load import CHAIN_LIMIT
-from secboot.profile.problems import ProfileError
-from secboot.profile.profile import Role
+from secboot.profile.nodes import ProfileError
+from secboot.profile.profile import EntryScope, EntrySelection, Role
 from tests.profile.profile_files import MemoryFiles, load, parse
 
 WHOLE = """\

@@ -6,23 +6,16 @@ from pathlib import Path
 import pytest
 
 from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
-from secboot.profile.reference import reference_markdown
-from secboot.profile.registry import GENERIC, KNOWN
+from secboot.profile.parameters import GENERIC, KNOWN
 from tests.profile.profile_files import parse
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "profile.md"
-EXAMPLES = re.findall(r"```yaml\n(.*?)```", reference_markdown(), re.DOTALL)
-
-
-def test_the_page_is_up_to_date(update: bool) -> None:
-    if update:
-        PAGE.write_text(reference_markdown())
-    assert PAGE.read_text() == reference_markdown()
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 @pytest.mark.parametrize("field", [*PROFILE_FIELDS, *ENTRY_FIELDS, *REQUIREMENT_FIELDS], ids=str)
 def test_every_key_is_on_it(field: Field) -> None:
-    assert f"| `{field.key}` |" in reference_markdown()
+    assert f"| `{field.key}` |" in PAGE.read_text()
 
 
 @pytest.mark.parametrize("text", EXAMPLES)

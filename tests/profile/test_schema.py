@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from secboot.profile.fields import PROFILE_FIELDS
 from secboot.profile.schema import profile_schema
-from secboot.profile.shipped import SHIPPED
+from secboot.profile.search import SHIPPED
 from tests.profile.test_load import BASE, WHOLE
 
 INVALID = Path(__file__).parent / "invalid"

@@ -9,9 +9,9 @@ import pytest
 
 from secboot.errors import RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.profile import shipped
+from secboot.profile import search
 from secboot.profile.profile import Profile
-from secboot.profile.shipped import SHIPPED, shipped_text
+from secboot.profile.search import SHIPPED, shipped_text
 from tests.profile.profile_files import load
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -66,7 +66,7 @@ def test_there_are_no_others() -> None:
 
 
 def test_an_incomplete_installation_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipped, "SHIPPED", ("gone",))
+    monkeypatch.setattr(search, "SHIPPED", ("gone",))
 
     with pytest.raises(RefusedError, match="not installed completely"):
         shipped_text("gone")
@@ -88,7 +88,7 @@ def test_they_are_found_inside_the_package(tmp_path: Path, *, packed: bool) -> N
     program = (
         "import secboot, sys\n"
         f"assert secboot.__file__.startswith({str(place)!r})\n"
-        "from secboot.profile.shipped import SHIPPED, shipped_text\n"
+        "from secboot.profile.search import SHIPPED, shipped_text\n"
         "assert all('version: 1' in shipped_text(name) for name in SHIPPED)\n"
     )
 

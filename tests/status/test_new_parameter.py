@@ -12,8 +12,7 @@ from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
 from secboot.kernel.honoured import Honoured, cause
 from secboot.layout.detect import detect_layout
-from secboot.profile.entries import EntrySelection
-from secboot.profile.profile import Profile
+from secboot.profile.profile import EntrySelection, Profile
 from secboot.profile.requirement import Judgement, Requirement
 from secboot.running.system import RunningSystem
 from secboot.status.assess import assess

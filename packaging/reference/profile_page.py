@@ -9,12 +9,11 @@ from secboot.kernel.names import MULTI_VALUED_NAMES
 from secboot.profile.composer import DEPTH_LIMIT
 from secboot.profile.document import SIZE_LIMIT
 from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
-from secboot.profile.registry import GENERIC, KNOWN
-from secboot.profile.search import SEARCH_PATH
-from secboot.profile.shipped import SHIPPED
+from secboot.profile.parameters import GENERIC, KNOWN
+from secboot.profile.search import SEARCH_PATH, SHIPPED
 
 if TYPE_CHECKING:
-    from secboot.profile.rules import ParameterRules
+    from secboot.profile.requirement import ParameterRules
 
 _INTRODUCTION = """\
 # Profiles
@@ -36,7 +35,7 @@ leaves the line as it is, however it is spelled. What is wrong is replaced where
 is missing is added, before a `--` if the line has one.
 
 This page is generated from the tables that secboot reads profiles by
-(`secboot/profile/reference.py`). `secboot profile schema` prints the same as JSON Schema.
+(`secboot/profile/fields.py` and the requirements beside it). `secboot profile schema` prints the same as JSON Schema.
 """
 
 _YAML = """\
