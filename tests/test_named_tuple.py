@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickle
 import typing
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -64,28 +62,3 @@ def test_it_is_matched_by_place_and_hashed_by_value() -> None:
 def test_fields_that_do_not_exist_are_not_replaced() -> None:
     with pytest.raises(ValueError, match="colour"):
         Ours(3)._replace(colour="red")  # type: ignore[call-arg]
-
-
-def test_there_can_be_many_fields() -> None:
-    names = [f"field{number}" for number in range(40)]
-    maker: Any = type(NamedTuple)
-    made = maker("Many", (), {"__annotations__": dict.fromkeys(names, "int")})
-
-    assert made(*range(40)).field39 == 39
-
-
-def test_a_field_without_a_value_is_missed() -> None:
-    with pytest.raises(TypeError, match="number"):
-        Ours()  # type: ignore[call-arg]
-
-
-def test_all_of_secboot_uses_it() -> None:
-    sources = (Path(__file__).parent.parent / "secboot").rglob("*.py")
-    slow = [
-        path.name
-        for path in sources
-        for line in path.read_text().splitlines()
-        if line.startswith("from typing import") and "NamedTuple" in line
-    ]
-
-    assert slow == []
