@@ -14,6 +14,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SCHEMAS = Path(secboot.__file__).parent / "report" / "schemas"
+_CHANGES = """\
+A reader should ignore keys that it does not know: a later version may add some and leave the
+number as it is.
+
+## What changed
+
+Since 0.1.0 everything that is wrong or worth knowing has one form in all documents, a *finding*:
+`code`, `severity` (`error`, `warning`, `note`), `message`, `location` and `hint`. A hint is a
+command that can be typed as shown, with the profile's name and the root in it.
+
+| document | what changed |
+|---|---|
+| `secboot/status/2` | `advice` (`why`, `next_step`) is `causes`, a list of findings; `notices` are findings |
+| `secboot/verify/2` | the same for the `advice` of a check |
+| `secboot/fleet/2` | `remarks` (`why`, `next_step`) are `findings` |
+| `secboot/show/2` | `unfinished_change` is a finding; `boot_record` is what `status` has |
+
+The others have new keys at most. `secboot fleet` reads the documents of 0.1.0, too; a plan that
+0.1.0 saved has to be made again if it has warnings.
+"""
 _GENERATED = "This page is made by `packaging/generate` from what secboot itself goes by.\n"
 
 
@@ -42,6 +62,7 @@ def json_page() -> str:
             "Python's `surrogateescape` has them. The schemas are part of the package, in "
             "`secboot/report/schemas`."
         ),
+        _CHANGES,
     ]
     files = sorted(_SCHEMAS.glob("*.json"))
     parts += [_document(json.loads(path.read_text()), path.name) for path in files]

@@ -13,7 +13,7 @@ from secboot.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from secboot.report.fleet_machine import Machine
+    from secboot.report.reported import ReportedMachine
     from secboot.status.stages import Stage
 
 _LARGEST = 16 * 2**20
@@ -51,7 +51,7 @@ def fleet(
     from secboot.cli.printing import print_report
     from secboot.errors import ExitCode
     from secboot.report.fleet import fleet_document, fleet_page, fleet_text, in_order
-    from secboot.report.fleet_machine import Standing
+    from secboot.report.reported import Standing
     from secboot.status.stages import Stage
 
     last = Stage(stage)
@@ -70,8 +70,8 @@ def fleet(
     return ExitCode.OK if standings <= accepted else ExitCode.DIFFERENCE
 
 
-def _machines(named: Sequence[Path], last: Stage) -> Iterator[Machine]:
-    from secboot.report.fleet_machine import read_machine, unreadable
+def _machines(named: Sequence[Path], last: Stage) -> Iterator[ReportedMachine]:
+    from secboot.report.reported import read_machine, unreadable
 
     found = tuple(dict.fromkeys(_documents(named)))
     names = _names(found)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.report.location import location_document
+from secboot.report.style import finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from secboot.finding import Finding
     from secboot.machine.discovery import Machine
     from secboot.report.style import Style
 
@@ -16,16 +15,18 @@ SCHEMA = "secboot/check/1"
 
 
 def check_text(machine: Machine, style: Style) -> str:
-    """Return one line a problem, ``path:line:column: error: message [code]``, and a verdict."""
+    """Return what zipl refuses, then what it accepts although it is hardly meant, and a verdict."""
     configuration = machine.configuration
-    lines = [_line(p, style.red("error"), style) for p in configuration.problems]
-    lines += [_line(w, style.yellow("warning"), style) for w in configuration.warnings]
+    found = (*configuration.problems, *configuration.warnings)
+    lines = [finding_text(each, style, with_code=True) for each in found]
     lines.append(style.bold(_verdict(machine)))
     return "\n".join(lines) + "\n"
 
 
 def check_document(machine: Machine) -> dict[str, Any]:
     """Return the same as a JSON document; the first error is the one that zipl would name."""
+    from secboot.codec import fields
+
     configuration = machine.configuration
     return {
         "schema": SCHEMA,
@@ -33,15 +34,11 @@ def check_document(machine: Machine) -> dict[str, Any]:
         "zipl_version": str(machine.zipl_version),
         "zipl_conf": machine.conf_path,
         "accepted": configuration.accepted,
-        "errors": [_document(each.finding, each.zipl_line) for each in configuration.refusals],
-        "warnings": [_document(warning, None) for warning in configuration.warnings],
+        "errors": [
+            {**fields(each.finding), "zipl_line": each.zipl_line} for each in configuration.refusals
+        ],
+        "warnings": [{**fields(each), "zipl_line": None} for each in configuration.warnings],
     }
-
-
-def _line(problem: Finding, severity: str, style: Style) -> str:
-    text = f"{visible(str(problem.location))}: {severity}: {visible(problem.message)}"
-    hint = f"\n    {visible(problem.hint)}" if problem.hint else ""
-    return f"{text} {style.faint(f'[{problem.code}]')}{hint}"
 
 
 def _verdict(machine: Machine) -> str:
@@ -50,13 +47,3 @@ def _verdict(machine: Machine) -> str:
     counted = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
     verb = "refuses" if errors else "accepts"
     return f"zipl {machine.zipl_version} {verb} {visible(machine.conf_path)}: {counted}"
-
-
-def _document(problem: Finding, zipl_line: int | None) -> dict[str, Any]:
-    return {
-        "code": problem.code,
-        "message": problem.message,
-        "location": location_document(problem.location),
-        "zipl_line": zipl_line,
-        "hint": problem.hint,
-    }

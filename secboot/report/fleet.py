@@ -1,4 +1,4 @@
-"""Many machines in one table, as text, JSON (schema ``secboot/fleet/1``), or a page of HTML.
+"""Many machines in one table, as text, JSON (schema ``secboot/fleet/2``), or a page of HTML.
 
 The page needs nothing else: no script, no font, no image, no network. Everything that comes from a
 document is escaped, and the page's own policy forbids scripts and loading as well. Colours follow
@@ -11,7 +11,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from secboot.report.fleet_machine import Standing
+from secboot.report.reported import Standing
 from secboot.report.status import paint
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.stages import Stage, Verdict
@@ -20,10 +20,11 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from secboot.report.fleet_machine import Machine, Remark
+    from secboot.finding import Finding
+    from secboot.report.reported import ReportedMachine
     from secboot.report.style import Style
 
-SCHEMA = "secboot/fleet/1"
+SCHEMA = "secboot/fleet/2"
 WORDS = {
     Verdict.MET: "yes",
     Verdict.MISSING: "NO",
@@ -82,12 +83,12 @@ _SIGNS = {
 }
 
 
-def in_order(machines: Iterable[Machine]) -> tuple[Machine, ...]:
+def in_order(machines: Iterable[ReportedMachine]) -> tuple[ReportedMachine, ...]:
     """Return the machines with problems first, then by name; numbers in names by their value."""
     return tuple(sorted(machines, key=lambda m: (m.standing.order, _natural(m.host), m.file)))
 
 
-def fleet_text(machines: Sequence[Machine], style: Style) -> str:
+def fleet_text(machines: Sequence[ReportedMachine], style: Style) -> str:
     """Return an aligned table, a row for each machine (more for more steps), and the totals."""
     rows = [[visible(machine.host), profile_of(machine), *_words(machine)] for machine in machines]
     headings = [heading.upper() for heading in HEADINGS]
@@ -97,7 +98,7 @@ def fleet_text(machines: Sequence[Machine], style: Style) -> str:
         cells = _padded(row, widths)
         painted = [
             cell if verdict is None else paint(verdict, cell, style)
-            for verdict, cell in zip(map(machine.at, Stage), cells[2:], strict=True)
+            for verdict, cell in zip(machine.stages.values(), cells[2:], strict=True)
         ]
         steps = _steps(machine) or [""]
         lines.append("  ".join([*cells[:2], *painted, steps[0]]).rstrip())
@@ -107,18 +108,20 @@ def fleet_text(machines: Sequence[Machine], style: Style) -> str:
     return "\n".join(lines) + "\n"
 
 
-def fleet_document(machines: Sequence[Machine], last: Stage) -> dict[str, Any]:
+def fleet_document(machines: Sequence[ReportedMachine], last: Stage) -> dict[str, Any]:
     """Return the same as a JSON document, with the cause of each step."""
+    from secboot.codec import encode
+
     return {
         "schema": SCHEMA,
         "stage": last.value,
         "counts": {standing.value: count for standing, count in _counts(machines)},
-        "machines": [_document(machine) for machine in machines],
+        "machines": encode(tuple(machines)),
         "note": INDICATIONS_NOTE,
     }
 
 
-def profile_of(machine: Machine) -> str:
+def profile_of(machine: ReportedMachine) -> str:
     """Return the profile's name, with its role where the name does not say it already."""
     if machine.profile is None:
         return "-"
@@ -126,7 +129,7 @@ def profile_of(machine: Machine) -> str:
     return visible(f"{machine.profile}{role}")
 
 
-def totals(machines: Sequence[Machine]) -> str:
+def totals(machines: Sequence[ReportedMachine]) -> str:
     """Return how many machines stand how, as a sentence."""
     said = {
         Standing.MISSING: "with something missing",
@@ -139,20 +142,20 @@ def totals(machines: Sequence[Machine]) -> str:
     return f"{len(machines)} machine{plural}: {', '.join(parts)}."
 
 
-def _counts(machines: Sequence[Machine]) -> Iterator[tuple[Standing, int]]:
+def _counts(machines: Sequence[ReportedMachine]) -> Iterator[tuple[Standing, int]]:
     for standing in Standing:
         yield standing, sum(machine.standing is standing for machine in machines)
 
 
-def _words(machine: Machine) -> list[str]:
-    if machine.stages is None:
+def _words(machine: ReportedMachine) -> list[str]:
+    if machine.document is None:
         return ["" for _ in Stage]
-    return [WORDS[machine.at(stage)] for stage in Stage]
+    return [WORDS[machine.stages[stage]] for stage in Stage]
 
 
-def _steps(machine: Machine) -> list[str]:
+def _steps(machine: ReportedMachine) -> list[str]:
     """What to do, each step once; the cause where no step is known."""
-    return list(dict.fromkeys(visible(each.next_step or each.why) for each in machine.remarks))
+    return list(dict.fromkeys(visible(each.hint or each.message) for each in machine.findings))
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
@@ -165,22 +168,7 @@ def _natural(name: str) -> tuple[tuple[str, int], ...]:
     return tuple((text, int(number)) for text, number in zip(parts, parts, strict=True))
 
 
-def _document(machine: Machine) -> dict[str, Any]:
-    verdicts = [(stage, machine.at(stage)) for stage in Stage]
-    return {
-        "host": machine.host,
-        "file": machine.file,
-        "document": machine.schema,
-        "root": machine.root,
-        "profile": machine.profile,
-        "role": machine.role,
-        "standing": machine.standing.value,
-        "stages": {stage.value: None if v is None else v.value for stage, v in verdicts},
-        "remarks": [{"why": each.why, "next_step": each.next_step} for each in machine.remarks],
-    }
-
-
-def fleet_page(machines: Sequence[Machine], last: Stage) -> str:
+def fleet_page(machines: Sequence[ReportedMachine], last: Stage) -> str:
     """Return the page as text to be written as UTF-8; it ends with a newline."""
     headings = "".join(f'<th scope="col">{heading}</th>' for heading in HEADINGS)
     rows = "\n".join(_row(machine) for machine in machines)
@@ -218,15 +206,15 @@ def fleet_page(machines: Sequence[Machine], last: Stage) -> str:
 """
 
 
-def _row(machine: Machine) -> str:
+def _row(machine: ReportedMachine) -> str:
     name = f'{_escaped(machine.host)} <span class="file">{_escaped(machine.file)}</span>'
-    if machine.stages is None:
-        why = "; ".join(_escaped(remark.why) for remark in machine.remarks)
+    if machine.document is None:
+        why = "; ".join(_escaped(found.message) for found in machine.findings)
         cells = f'<td class="missing" colspan="{len(HEADINGS) - 1}">Can\'t be read: {why}</td>'
     else:
-        stages = "".join(_stage(machine.at(stage)) for stage in Stage)
+        stages = "".join(_stage(machine.stages[stage]) for stage in Stage)
         profile = f"<td>{escape(profile_of(machine))}</td>"
-        cells = f'{profile}{stages}<td class="next">{_step_list(machine.remarks)}</td>'
+        cells = f'{profile}{stages}<td class="next">{_step_list(machine.findings)}</td>'
     return f'<tr><th scope="row">{name}</th>{cells}</tr>'
 
 
@@ -234,14 +222,14 @@ def _stage(verdict: Verdict | None) -> str:
     return f'<td class="stage {verdict or Verdict.UNKNOWN}">{_SIGNS[verdict]}</td>'
 
 
-def _step_list(remarks: Sequence[Remark]) -> str:
-    items = [f"<li>{_step(remark)}</li>" for remark in remarks]
+def _step_list(findings: Sequence[Finding]) -> str:
+    items = [f"<li>{_step(found)}</li>" for found in findings]
     return f"<ul>{''.join(items)}</ul>" if items else "nothing"
 
 
-def _step(remark: Remark) -> str:
-    step = f": <code>{_escaped(remark.next_step)}</code>" if remark.next_step else ""
-    return f"{_escaped(remark.why)}{step}"
+def _step(found: Finding) -> str:
+    step = f": <code>{_escaped(found.hint)}</code>" if found.hint else ""
+    return f"{_escaped(found.message)}{step}"
 
 
 def _escaped(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.named_tuple import NamedTuple
-from secboot.report.location import location_document
 from secboot.report.style import finding_text
 from secboot.visible import visible
 
@@ -90,6 +89,8 @@ def validated_text(profile: Profile, style: Style) -> str:
 
 def profile_document(profile: Profile) -> dict[str, Any]:
     """Return the same as a JSON document."""
+    from secboot.codec import encode
+
     return {
         "schema": SCHEMA,
         "name": profile.name,
@@ -103,14 +104,14 @@ def profile_document(profile: Profile) -> dict[str, Any]:
             {
                 "name": requirement.name,
                 "wanted": requirement.describe(),
-                "location": location_document(requirement.location),
+                "location": encode(requirement.location),
             }
             for requirement in profile.requirements
         ],
         "warnings": [
             {
                 "message": warning.message,
-                "location": location_document(warning.location),
+                "location": encode(warning.location),
                 "hint": warning.hint,
             }
             for warning in profile.warnings

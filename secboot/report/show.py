@@ -1,4 +1,4 @@
-"""The boot entries of a machine, as text or JSON (schema ``secboot/show/1``)."""
+"""The boot entries of a machine, as text or JSON (schema ``secboot/show/2``)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.errors import Location
 from secboot.formats.zipl_line import Keyword
-from secboot.report.location import location_document
+from secboot.report.style import finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from secboot.report.style import Style
     from secboot.zipl.entry import BootEntry
 
-SCHEMA = "secboot/show/1"
+SCHEMA = "secboot/show/2"
 
 
 def show_text(
@@ -37,8 +37,7 @@ def show_text(
     """
     lines = list(_heading(machine, layout, record, invocation, style))
     if unfinished is not None:
-        lines.append(style.yellow(visible(unfinished.message)))
-        lines.append(f"  {visible(unfinished.hint or '')}")
+        lines.append(finding_text(unfinished, style))
     for entry in machine.configuration.entries:
         lines += ["", *_entry(machine, entry, style)]
     return "\n".join(lines) + "\n"
@@ -48,6 +47,9 @@ def show_document(
     machine: Machine, layout: Layout, record: BootRecord, unfinished: Finding | None
 ) -> dict[str, Any]:
     """Return the same as a JSON document."""
+    from secboot.codec import encode
+    from secboot.report.status import record_document
+
     return {
         "schema": SCHEMA,
         "root": machine.root,
@@ -58,14 +60,8 @@ def show_document(
         "zipl_conf": machine.conf_path,
         "secure": [{"section": name, "value": value} for name, value in _secure(machine)],
         "accepted": machine.configuration.accepted,
-        "unfinished_change": None if unfinished is None else unfinished.message,
-        "boot_record": {
-            "path": record.path,
-            "unreadable": record.unreadable,
-            "stale": record.stale,
-            "differences": list(record.differences),
-            "younger_files": list(record.younger_files),
-        },
+        "unfinished_change": encode(unfinished),
+        "boot_record": record_document(record),
         "entries": [_entry_document(machine, e) for e in machine.configuration.entries],
     }
 
@@ -128,11 +124,13 @@ def _tags(machine: Machine, entry: BootEntry) -> list[str]:
 
 
 def _entry_document(machine: Machine, entry: BootEntry) -> dict[str, Any]:
+    from secboot.codec import encode
+
     return {
         "name": entry.name,
         "kind": entry.kind.value,
         "origin": entry.origin.value,
-        "location": location_document(Location(entry.path, entry.line)),
+        "location": encode(Location(entry.path, entry.line)),
         "menu_position": entry.menu_position,
         "default": entry.is_default,
         "rescue": entry.is_rescue,

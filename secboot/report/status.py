@@ -1,4 +1,4 @@
-"""A status: as text the machine, each stage, and what to do next; as JSON ``secboot/status/1``."""
+"""A status: as text the machine, each stage, and what to do next; as JSON ``secboot/status/2``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel import prot_virt, swiotlb
-from secboot.report.location import location_document
+from secboot.report.style import cause_text, finding_text
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.hardware import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
 from secboot.status.stages import FOLLOW, Stage, Verdict
@@ -15,20 +15,17 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secboot.finding import Finding
     from secboot.ipl.boot_record import BootRecord
     from secboot.report.style import Style
-    from secboot.running.firmware import IplSource
     from secboot.running.system import RunningSystem
     from secboot.status.stages import (
         EntryResults,
         LineOrigin,
         RequirementResults,
-        Result,
         Status,
     )
 
-SCHEMA = "secboot/status/1"
+SCHEMA = "secboot/status/2"
 Document = dict[str, Any]
 
 _WORDS = {
@@ -47,7 +44,7 @@ def status_text(status: Status, style: Style) -> str:
         lines += ["", *_requirement(requirement, style)]
     lines += ["", *_entries(status, style)]
     if status.notices:
-        lines += ["", *_notices(status, style)]
+        lines += ["", *(finding_text(notice, style) for notice in status.notices)]
     steps = tuple(_next_steps(status, style))
     if steps:
         lines += ["", style.bold("Next"), *steps]
@@ -171,14 +168,9 @@ def _words(line: str | None) -> str:
     return visible(" ".join(word.text for word in words)) or "neither prot_virt nor swiotlb"
 
 
-def _notices(status: Status, style: Style) -> Iterator[str]:
-    for notice in status.notices:
-        yield f"{style.yellow('warning:')} {visible(notice.message)}"
-
-
 def _next_steps(status: Status, style: Style) -> Iterator[str]:
     """What to do first: later stages follow from earlier ones, but for what the machine lacks."""
-    shown: set[str] = set()
+    shown: set[str | None] = set()
     for requirement in status.requirements:
         missing = [
             r for r in requirement.stages.values() if r.verdict is Verdict.MISSING and r.causes
@@ -186,10 +178,9 @@ def _next_steps(status: Status, style: Style) -> Iterator[str]:
         causes = [cause for result in missing[:1] for cause in result.causes]
         later = [cause for result in missing[1:] for cause in result.causes]
         for cause in [*causes, *(cause for cause in later if cause.code not in FOLLOW)]:
-            step = cause.hint or ""
-            if step not in shown:
-                shown.add(step)
-                yield f"  {visible(cause.message)}: {style.bold(visible(step))}"
+            if cause.hint not in shown:
+                shown.add(cause.hint)
+                yield f"  {cause_text(cause, style)}"
 
 
 def _label(text: str, style: Style) -> str:
@@ -198,75 +189,25 @@ def _label(text: str, style: Style) -> str:
 
 def status_document(status: Status) -> Document:
     """Return the status as a JSON document; it has all that the text has."""
-    profile = status.profile
+    from secboot.codec import encode
+
+    running = status.running
     return {
         "schema": SCHEMA,
         "root": status.root,
         "layout": status.layout,
-        "profile": None
-        if profile is None
-        else {
-            "name": profile.name,
-            "path": profile.path,
-            "digest": profile.digest,
-            "role": profile.role,
-            "description": profile.description,
-        },
-        "requirements": [_requirement_document(each) for each in status.requirements],
-        "entries": [_entry_document(each) for each in status.entries],
-        "boot_record": _record_document(status.boot_record),
-        "new_kernel": {
-            "source": status.new_kernel.source.value,
-            "description": status.new_kernel.description,
-            "line": status.new_kernel.line,
-        },
-        "running": None
-        if status.running is None
-        else _running_document(status.running, status.origin),
-        "notices": [
-            {"code": n.code, "message": n.message, "next_step": n.hint or ""}
-            for n in status.notices
-        ],
+        "profile": encode(status.profile),
+        "requirements": encode(status.requirements),
+        "entries": encode(status.entries),
+        "boot_record": record_document(status.boot_record),
+        "new_kernel": encode(status.new_kernel),
+        "running": None if running is None else _running_document(running, status.origin),
+        "notices": encode(status.notices),
     }
 
 
-def advice_document(causes: tuple[Finding, ...]) -> list[Document]:
-    """Return causes and next steps, the likeliest first."""
-    return [{"why": each.message, "next_step": each.hint or ""} for each in causes]
-
-
-def _requirement_document(requirement: RequirementResults) -> Document:
-    return {
-        "name": requirement.name,
-        "wanted": requirement.wanted,
-        "stages": {s.value: _result_document(result) for s, result in requirement.stages.items()},
-    }
-
-
-def _result_document(result: Result) -> Document:
-    return {
-        "verdict": result.verdict.value,
-        "reason": result.reason,
-        "advice": advice_document(result.causes),
-    }
-
-
-def _entry_document(entry: EntryResults) -> Document:
-    return {
-        "name": entry.name,
-        "location": location_document(entry.location),
-        "menu_position": entry.menu_position,
-        "default": entry.default,
-        "rescue": entry.rescue,
-        "note": entry.note,
-        "parameters": entry.parameters,
-        "recorded_parameters": entry.recorded_parameters,
-        "configured": [_result_document(each) for each in entry.configured],
-        "installed": [_result_document(each) for each in entry.installed],
-    }
-
-
-def _record_document(record: BootRecord) -> Document:
+def record_document(record: BootRecord) -> Document:
+    """Return what zipl wrote last, as the documents of `status` and `show` have it."""
     bootmap = record.bootmap
     return {
         "path": record.path,
@@ -294,6 +235,8 @@ def _record_document(record: BootRecord) -> Document:
 
 
 def _running_document(running: RunningSystem, origin: LineOrigin | None) -> Document:
+    from secboot.codec import encode
+
     facilities = running.cpu.facilities
     return {
         "command_line": running.command_line,
@@ -321,18 +264,7 @@ def _running_document(running: RunningSystem, origin: LineOrigin | None) -> Docu
             "bounce_buffer_full": list(running.messages.bounce_buffer_full),
         },
         "bounce_buffer_blocks": running.bounce_buffer_blocks,
-        "ipl": _source_document(running.ipl),
-        "reipl": _source_document(running.reipl),
+        "ipl": encode(running.ipl),
+        "reipl": encode(running.reipl),
         "boot_record_disks": list(running.boot_record_disks),
-    }
-
-
-def _source_document(source: IplSource | None) -> Document | None:
-    if source is None:
-        return None
-    return {
-        "type": source.type,
-        "device": source.device,
-        "loadparm": source.loadparm,
-        "parm": source.parm,
     }

@@ -76,6 +76,12 @@ def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> 
     return "\n".join([first, *(f"    {visible(line)}" for line in hints)])
 
 
+def cause_text(cause: Finding, style: Style) -> str:
+    """Return ``message: hint`` on one line: why something is missing, and what to do about it."""
+    step = f": {style.bold(visible(cause.hint))}" if cause.hint else ""
+    return f"{visible(cause.message)}{step}"
+
+
 def visible_lines(text: str) -> str:
     """Return text that is safe to show; its lines stay lines."""
     return "\n".join(map(visible, text.split("\n")))

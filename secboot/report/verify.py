@@ -1,4 +1,4 @@
-"""The checks of ``secboot verify``: one line a check, JSON (``secboot/verify/1``), or metrics.
+"""The checks of ``secboot verify``: one line a check, JSON (``secboot/verify/2``), or metrics.
 
 The metrics are for the textfile collector of Prometheus's node_exporter, in its text exposition
 format 0.0.4; write them to a file ending in ``.prom``.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.report.status import advice_document
+from secboot.report.style import cause_text
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import Outcome, worst
 from secboot.status.stages import Stage
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from secboot.status.checks import Check
     from secboot.status.stages import Status
 
-SCHEMA = "secboot/verify/1"
+SCHEMA = "secboot/verify/2"
 _VALUES = {Outcome.PASS: 1, Outcome.WARN: -1, Outcome.FAIL: 0}
 
 
@@ -29,10 +29,7 @@ def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
     for check in checks:
         lines.append(_line(check, style))
         if check.outcome is not Outcome.PASS:
-            lines += [
-                style.faint(f"       {visible(each.message)}: ") + visible(each.hint or "")
-                for each in check.causes
-            ]
+            lines += [f"       {cause_text(cause, style)}" for cause in check.causes]
     if last is Stage.EFFECTIVE:
         lines.append(style.faint(f"NOTE {INDICATIONS_NOTE}"))
     lines.append(style.bold(_verdict(checks, last)))
@@ -41,22 +38,15 @@ def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
 
 def verify_document(status: Status, checks: tuple[Check, ...], last: Stage) -> dict[str, Any]:
     """Return the same as a JSON document."""
+    from secboot.codec import encode
+
     return {
         "schema": SCHEMA,
         "root": status.root,
         "profile": status.profile.name if status.profile is not None else None,
         "stage": last.value,
         "outcome": worst(checks).value,
-        "checks": [
-            {
-                "id": check.id,
-                "subject": check.subject,
-                "outcome": check.outcome.value,
-                "message": check.message,
-                "advice": advice_document(check.causes),
-            }
-            for check in checks
-        ],
+        "checks": encode(checks),
         "note": INDICATIONS_NOTE,
     }
 

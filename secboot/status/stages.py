@@ -77,7 +77,8 @@ class EntryResults(NamedTuple):
     """A boot entry, with one result for each requirement, in the profile's order.
 
     `note` says why an entry is left out, in which case there are no results. `parameters` is its
-    parameter line as zipl would install it, `recorded_parameters` the one that the boot record holds for it, None where there is none or it is not known.
+    parameter line as zipl would install it, `recorded_parameters` the one that the boot record
+    holds for it, None where there is none or it is not known.
     """
 
     name: str

@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from secboot.codec import encode
+from secboot.finding import Finding, Severity
 from secboot.report.fleet import fleet_document, fleet_page, fleet_text, in_order
-from secboot.report.fleet_machine import Machine, Standing, read_machine, unreadable
+from secboot.report.reported import ReportedMachine, Standing, read_machine, unreadable
 from secboot.report.status import status_document
 from secboot.report.style import PLAIN, Style
 from secboot.report.verify import verify_document
@@ -33,7 +35,7 @@ from tests.trees import make_sample_tree
 Document = dict[str, Any]
 
 
-def read(document: object, last: Stage = Stage.EFFECTIVE, host: str = "h") -> Machine:
+def read(document: object, last: Stage = Stage.EFFECTIVE, host: str = "h") -> ReportedMachine:
     return read_machine(host, f"{host}.json", json.dumps(document).encode(), last)
 
 
@@ -59,7 +61,7 @@ def test_a_status_and_its_checks_say_the_same(status: Status, wrong: Status) -> 
 
         assert of_status.stages == of_checks.stages
         assert of_status.standing == of_checks.standing
-        assert of_status.remarks == of_checks.remarks
+        assert of_status.findings == of_checks.findings
         assert of_status.profile == of_checks.profile
     assert read(status_document(status)).standing is Standing.MET
     assert read(status_document(wrong)).standing is Standing.MISSING
@@ -69,29 +71,29 @@ def test_the_stages_are_those_of_the_status(wrong: Status) -> None:
     machine = read(status_document(wrong))
 
     assert machine.stages == {s: r.verdict for s, r in wrong.requirements[0].stages.items()}
-    assert machine.at(Stage.CONFIGURED) is Verdict.MISSING
-    assert any("secboot apply host" in remark.next_step for remark in machine.remarks)
+    assert machine.stages[Stage.CONFIGURED] is Verdict.MISSING
+    assert any("secboot apply host" in (found.hint or "") for found in machine.findings)
 
 
 def test_only_stages_that_count_make_a_machine_miss_something(status: Status) -> None:
     document = status_document(status)
     stages = document["requirements"][0]["stages"]
-    stages["running"] = {"verdict": "missing", "reason": "not yet", "advice": []}
+    stages["running"] = {"verdict": "missing", "reason": "not yet"}
 
     late, early = read(document), read(document, Stage.INSTALLED)
 
-    assert (late.standing, [r.why for r in late.remarks]) == (Standing.MISSING, ["not yet"])
+    assert (late.standing, [r.message for r in late.findings]) == (Standing.MISSING, ["not yet"])
     assert early.standing is Standing.MET
-    assert early.at(Stage.RUNNING) is Verdict.MISSING
+    assert early.stages[Stage.RUNNING] is Verdict.MISSING
 
 
 def test_only_the_first_missing_stage_is_told_of(status: Status) -> None:
     document = status_document(status)
     for stage, result in document["requirements"][0]["stages"].items():
-        result |= {"verdict": "missing", "reason": f"{stage} is missing", "advice": []}
+        result |= {"verdict": "missing", "reason": f"{stage} is missing", "causes": []}
     document["requirements"][0]["stages"]["configured"]["verdict"] = "unknown"
 
-    assert [remark.why for remark in read(document).remarks] == ["inherited is missing"]
+    assert [found.message for found in read(document).findings] == ["inherited is missing"]
 
 
 def test_checks_up_to_an_early_stage_leave_the_later_ones_open(status: Status) -> None:
@@ -101,52 +103,76 @@ def test_checks_up_to_an_early_stage_leave_the_later_ones_open(status: Status) -
     assert read(document, Stage.INSTALLED).standing is Standing.MET
     machine = read(document)
     assert machine.standing is Standing.WARNING
-    assert machine.at(Stage.RUNNING) is None
-    assert machine.remarks[-1].why == "checked up to 'installed' only"
+    assert machine.stages[Stage.RUNNING] is None
+    assert machine.findings[-1].message == "checked up to 'installed' only"
 
 
 def test_a_notice_is_a_warning_or_stands_in_the_way(status: Status, tmp_path: Path) -> None:
     document = status_document(status)
-    document["notices"] = [{"code": "stale", "message": "old", "next_step": "zipl PROFILE"}]
+    notice = Finding("stale", Severity.WARNING, "old", None, "zipl")
+    document["notices"] = [encode(notice)]
     machine = read(document)
     assert machine.standing is Standing.WARNING
-    assert [(r.why, r.next_step) for r in machine.remarks] == [("old", "zipl guest")]
+    assert machine.findings == (notice,)
 
     scene = make_scene(tmp_path / "broken", "section")
     scene.replace("etc/zipl.conf", "image=/boot/vmlinuz", "image=/boot/nothing")
     assert read(status_document(scene.status("guest"))).standing is Standing.MISSING
 
 
+def test_checks_of_0_1_0_are_read(wrong: Status) -> None:
+    now = verify_document(wrong, make_checks(wrong, Stage.EFFECTIVE), Stage.EFFECTIVE)
+    then: Document = json.loads(json.dumps({**now, "schema": "secboot/verify/1"}))
+    for check in then["checks"]:
+        check["advice"] = [
+            {"why": each["message"], "next_step": (each["hint"] or "").replace("host", "PROFILE")}
+            for each in check.pop("causes")
+        ]
+
+    machine = read(then)
+
+    assert machine.stages == read(now).stages
+    told = [(found.message, found.hint) for found in read(now).findings]
+    assert [(found.message, found.hint) for found in machine.findings] == told
+
+
 def test_without_a_profile_nothing_is_judged(tmp_path: Path) -> None:
     machine = read(status_document(make_scene(tmp_path, "section").status(None)))
 
     assert machine.standing is Standing.WARNING
-    assert set((machine.stages or {}).values()) == {Verdict.NOT_APPLICABLE}
-    assert machine.remarks[-1].why == "no profile was named, so no stage is judged"
+    assert set(machine.stages.values()) == {Verdict.NOT_APPLICABLE}
+    assert machine.findings[-1].message == "no profile was named, so no stage is judged"
 
 
 DAMAGED: list[tuple[bytes, str]] = [
     (b"", "the file is empty"),
     (b" \n", "the file is empty"),
-    (b"secboot: error: no", "this is no JSON document"),
-    (b"\xff\xfe\xff", "this is no JSON document"),
-    (b"[" * 200_000, "this is no JSON document"),
-    (b"9" * 10_000, "this is no JSON document"),
-    (b"[]", "this is no document of secboot: it has no schema"),
-    (b'{"schema": 1}', "this is no document of secboot: it has no schema"),
-    (b'{"schema": "secboot/status/2"}', "a document of the schema secboot/status/2; "),
-    (b'{"schema": "secboot/status/1"}', "a damaged document: 'requirements' is missing"),
-    (b'{"schema": "secboot/verify/1", "checks": [3]}', "a damaged document: 'outcome' is missing"),
+    (b"secboot: error: no", "not a JSON document: Expecting value"),
+    (b"\xff\xfe\xff", "not a JSON document: "),
+    (b"[" * 200_000, "not a JSON document: nested too deeply"),
+    (b"9" * 10_000, "not a JSON document: Exceeds the limit"),
+    (b"[]", "a document without a schema, not of secboot/status/2 or secboot/status/1 or"),
+    (b'{"schema": 1}', "a document without a schema"),
+    (b'{"schema": "secboot/status/3"}', "a document of secboot/status/3, not of "),
+    (b'{"schema": "secboot/status/1"}', "root: is missing"),
+    (b'{"schema": "secboot/status/2", "root": "/", "profile": 1}', "requirements: is missing"),
     (
-        b'{"schema": "secboot/verify/1", "checks": [{"outcome": "OK"}]}',
-        "a damaged document: 'outcome' is OK",
+        b'{"schema": "secboot/verify/1", "root": "/", "profile": null, "stage": 1, "checks": [3]}',
+        "stage: is not one of configured, inherited, installed, running, effective, but 1",
     ),
     (
         (
-            b'{"schema": "secboot/verify/1", "checks": [\n'
-            b'{"outcome": "PASS", "id": "x.y", "message": "", "advice": []}]}'
+            b'{"schema": "secboot/verify/2", "root": "/", "profile": null, "stage": "running",'
+            b' "checks": [{"id": "running.x", "outcome": "OK", "message": ""}]}'
         ),
-        "the check x.y belongs to no stage",
+        'checks[0].outcome: is not one of PASS, WARN, FAIL, but "OK"',
+    ),
+    (
+        (
+            b'{"schema": "secboot/verify/1", "root": "/", "profile": null, "stage": "running",'
+            b' "checks": [{"outcome": "PASS", "id": "x.y", "message": "", "advice": []}]}'
+        ),
+        "checks[0]: the check x.y belongs to no stage",
     ),
 ]
 
@@ -156,7 +182,7 @@ def test_what_can_not_be_read_is_said(content: bytes, why: str) -> None:
     machine = read_machine("h", "h.json", content, Stage.EFFECTIVE)
 
     assert machine.standing is Standing.UNREADABLE
-    assert machine.remarks[0].why.startswith(why)
+    assert machine.findings[0].message.startswith(why)
 
 
 _JSON = st.recursive(
@@ -207,7 +233,7 @@ GOOD: Document = {
 }
 
 
-def made_up(verdicts: str, host: str = "h", profile: str = "guest") -> Machine:
+def made_up(verdicts: str, host: str = "h", profile: str = "guest") -> ReportedMachine:
     """A machine with one letter for each stage: Met, Lacking (missing), Unknown, Not applicable."""
     words = {"M": "met", "L": "missing", "U": "unknown", "N": "not-applicable"}
     document: Document = json.loads(json.dumps({**GOOD, "notices": []}))
@@ -368,10 +394,10 @@ def test_json_of_real_documents(fleet: Path, capsys: pytest.CaptureFixture[str])
     assert said.code == 5
     assert document["counts"] == {"missing": 2, "unreadable": 1, "warning": 0, "met": 1}
     assert [m["document"] for m in document["machines"]] == [
-        "secboot/status/1",
-        "secboot/status/1",
+        "secboot/status/2",
+        "secboot/status/2",
         None,
-        "secboot/verify/1",
+        "secboot/verify/2",
     ]
 
 
@@ -403,7 +429,7 @@ def test_a_missing_file_and_an_empty_directory_are_rows(
     assert said.code == 2
     assert "No such file or directory" in said.out
     assert "there is no .json file in this directory" in said.out
-    assert "this is no JSON document" in said.out
+    assert "not a JSON document" in said.out
 
 
 def test_files_of_one_name_are_told_apart(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,417 @@
+"""The schemas of the JSON documents, made from the types that the documents are written from.
+
+What no type of secboot has by itself is described here: an object is a dictionary, whose keys may
+be missing if they end in "?", and may be any others as well if there is a "*"; ``[X]`` is a list of
+X, ``(X, None)`` an X or null, and ``(X, "words")`` an X of which is said what it means.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from secboot.checkpoint.record import Action, Actor
+from secboot.checkpoint.rolling_back import BootRecord
+from secboot.errors import Location
+from secboot.finding import Finding
+from secboot.layout.layout import NewKernel
+from secboot.plan.plan import Plan, ProfileReference
+from secboot.report.profile import ListedProfile
+from secboot.report.reported import ReportedMachine, Standing
+from secboot.running.firmware import IplSource
+from secboot.running.hardware import Level
+from secboot.status.checks import Check, Outcome
+from secboot.status.stages import EntryResults, Result, Stage
+from secboot.system.files import FileChange
+from secboot.zipl.entry import EntryKind, Origin
+
+Shape = dict[str, Any]
+_PLAIN: Mapping[object, Shape] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    bytes: {"type": "string", "contentEncoding": "base64"},
+    object: {},
+}
+_MOMENT = (str, "RFC 3339, in UTC")
+_DIGEST = {"pattern": "^[0-9a-f]{64}$", "description": "SHA-256, hexadecimal"}
+_ABOUT = {
+    "Location": "A place in a file, counted from 1.",
+    "Finding": "Something that is wrong or worth knowing; its code is the stable name of the rule.",
+    "Finding.hint": "What to do about it, as a command that can be typed as shown where there is one.",
+    "Plan.root": "The root that the plan was made for.",
+    "Plan.refusal": "Why secboot can't make this machine what the profile asks; `steps` say how.",
+    "Plan.stores": "Parameters that are in no boot entry, such as those of kernels installed later.",
+    "Plan.steps": "What somebody else has to do: lines to be run or written.",
+    "Plan.parmfile": "What the parmfile of a rebuilt sealed image has to hold.",
+    "Plan.inputs": "The files that the plan was made from.",
+    "Step.argv": "The command, where `apply --run-kargs` would run it; else empty.",
+    "EntryPlan.line_before": "The parameter line as zipl would install it now.",
+    "FileChange.before": "null stands for: no such file",
+    "FileChange.after": "null stands for: no such file",
+    "FileChange.attributes": "Those of the new file; null stands for those of the old one.",
+    "FileChange.real_path": "Where its symbolic links lead, inside the root.",
+    "StorePlan.met": "Whether the profile will be met there; null where that can't be known.",
+    "EntryResults.note": "Why the entry is left out; empty if it is not.",
+    "EntryResults.parameters": "The parameter line as zipl would install it.",
+    "EntryResults.recorded_parameters": "The line that the boot record holds for it.",
+    "EntryResults.configured": "One result for each requirement, in order; none for an entry that is left out.",
+    "Result.causes": "Likely causes of what is missing, the likeliest first.",
+    "Check.id": "Stable: STAGE.PARAMETER, or machine.CODE.",
+    "Check.subject": "A boot entry's name; empty for the machine.",
+    "ReportedMachine.host": "The document's file name without .json, or its path where that is not unique.",
+    "ReportedMachine.document": "The schema of its document; null if that can't be read, and a finding says why.",
+    "ReportedMachine.stages": "The verdict of each stage; null where the document does not go up to it.",
+    "ReportedMachine.findings": "What to look at first, and what to do about it.",
+}
+"""What a type or a field does not say by its name."""
+
+_WORDS = tuple[str, ...]
+_ZIPL = {
+    "state": Literal["done", "pending", "not-needed"],
+    "argv?": _WORDS,
+    "status?": int,
+    "seconds?": float,
+    "before?": ([_WORDS], "The layout's programs that ran before the one in `argv`."),
+}
+_RECOVERED = {"checkpoint": str, "state": str, "boot_record": BootRecord}
+_PROBLEM = {
+    "": Finding,
+    "zipl_line": (int | None, "The line that zipl itself would name; 0 for a BLS entry."),
+}
+_PLAN = {
+    "": Plan,
+    "changes": (bool, "Whether there is a file to write or a command to run."),
+    "files": [
+        {
+            "": FileChange,
+            "digest_before": str | None,
+            "digest_after": str | None,
+            "diff": _WORDS,
+        }
+    ],
+}
+_RECORD = {
+    "path": str | None,
+    "unreadable": (str | None, "Why the content of the boot record is not known."),
+    "stale": (str | None, "Why the next IPL does not use what the files say."),
+    "differences": _WORDS,
+    "younger_files": _WORDS,
+    "programs": (
+        [
+            {
+                "numbers": ([int], "Places in the table of programs; 0 is the default."),
+                "default": bool,
+                "parameters": str | None,
+                "image_size": int | None,
+                "ramdisk_size": int | None,
+                "kdump": bool,
+            }
+        ],
+        None,
+    ),
+    "environment": (
+        Mapping[str, str] | None,
+        "The zIPL environment; a name that begins with a digit belongs to that site.",
+    ),
+}
+_RUNNING = {
+    "command_line": str | None,
+    "origin": str,
+    "kernel": str | None,
+    "ibm_z": bool,
+    "machine_type": str | None,
+    "hypervisors": _WORDS,
+    "runs_in": Level,
+    "facilities": tuple[int, ...] | None,
+    "kdump": bool,
+    "kvm_hpage": bool | None,
+    "ultravisor": {
+        "present": bool,
+        "prot_virt_host": bool | None,
+        "prot_virt_guest": bool | None,
+        "query": Mapping[str, str],
+        "note": (str, "IBM's note: the two are indications, no proof."),
+    },
+    "messages": {
+        "complete": (bool, "Whether the kernel's log still holds its first message."),
+        "reserved_mib": int | None,
+        "failures": _WORDS,
+        "bounce_buffer_mib": int | None,
+        "bounce_buffer_full": _WORDS,
+    },
+    "bounce_buffer_blocks": int | None,
+    "ipl": IplSource | None,
+    "reipl": IplSource | None,
+    "boot_record_disks": _WORDS,
+}
+
+DOCUMENTS: dict[str, tuple[str, Shape]] = {
+    "apply/1": (
+        "What an apply did",
+        {
+            "changed": bool,
+            "checkpoint": str | None,
+            "zipl": _ZIPL,
+            "reboot_required": (
+                bool,
+                "Whether the boot record was written, which counts from the next IPL.",
+            ),
+            "recovered": [_RECOVERED],
+            "plan": {"schema": Literal["secboot/plan/1"], **_PLAN},
+        },
+    ),
+    "check/1": (
+        "zipl's verdict on a machine's boot files",
+        {
+            "root": str,
+            "zipl_version": str,
+            "zipl_conf": str,
+            "accepted": bool,
+            "errors": [_PROBLEM],
+            "warnings": [_PROBLEM],
+        },
+    ),
+    "fleet/2": (
+        "The stages of many machines, problems first",
+        {
+            "stage": (Stage, "Up to which stage a machine's standing counts."),
+            "counts": ({each.value: int for each in Standing}, "How many machines stand how."),
+            "machines": ([ReportedMachine], "One for each document."),
+            "note": (
+                str,
+                "IBM's note: what the ultravisor's files say is an indication, no proof.",
+            ),
+        },
+    ),
+    "history/1": (
+        "What was applied and rolled back",
+        {
+            "checkpoints": [
+                {
+                    "id": str,
+                    "state": str,
+                    "action": Action,
+                    "started": _MOMENT,
+                    "command": _WORDS,
+                    "actor": Actor,
+                    "secboot": str,
+                    "profile": str | None,
+                    "profile_digest": str | None,
+                    "zipl": str | None,
+                    "undoes": str | None,
+                    "path": str,
+                    "files": [
+                        {
+                            "path": str,
+                            "real_path": str,
+                            "digest_before": str | None,
+                            "digest_after": str | None,
+                        }
+                    ],
+                    "journal": [{"state": str, "at": _MOMENT, "*": object}],
+                }
+            ]
+        },
+    ),
+    "plan/1": ("A plan: what would change in a machine's boot files", _PLAN),
+    "profile/1": (
+        "A profile with all that it extends",
+        {
+            "name": str,
+            "role": str | None,
+            "description": str,
+            "path": str,
+            "chain": _WORDS,
+            "digest": str,
+            "entries": str,
+            "requirements": [{"name": str, "wanted": str, "location": Location}],
+            "warnings": [Finding],
+        },
+    ),
+    "profiles/1": ("The profiles that can be used by name", {"profiles": [ListedProfile]}),
+    "rollback/1": (
+        "What a rollback did",
+        {
+            "undone": str | None,
+            "files": _WORDS,
+            "checkpoint": str | None,
+            "zipl": _ZIPL,
+            "recovered": [_RECOVERED],
+        },
+    ),
+    "show/2": (
+        "Every boot entry of a machine",
+        {
+            "root": str,
+            "layout": str,
+            "layout_seen": (_WORDS, "The marks that told the layout."),
+            "zipl_version": str,
+            "zipl_version_assumed": bool,
+            "zipl_conf": str,
+            "secure": (
+                [{"section": str, "value": str}],
+                "Where zipl.conf sets secure=, which is Secure Boot and not Secure Execution.",
+            ),
+            "accepted": bool,
+            "unfinished_change": Finding | None,
+            "boot_record": _RECORD,
+            "entries": [
+                {
+                    "name": str,
+                    "kind": EntryKind,
+                    "origin": Origin,
+                    "location": Location,
+                    "menu_position": int | None,
+                    "default": bool,
+                    "rescue": bool,
+                    "optional": bool,
+                    "kdump": bool,
+                    "sealed": bool,
+                    "image": str | None,
+                    "ramdisk": str | None,
+                    "parmfile": str | None,
+                    "target": str | None,
+                    "parameters": str | None,
+                    "parameters_limit": (
+                        int | None,
+                        "Bytes that zipl accepts; the last one of them is lost at IPL.",
+                    ),
+                }
+            ],
+        },
+    ),
+    "status/2": (
+        "How far everything has got, stage by stage",
+        {
+            "root": str,
+            "layout": str,
+            "profile": ProfileReference | None,
+            "requirements": [
+                {"name": str, "wanted": str, "stages": {stage.value: Result for stage in Stage}}
+            ],
+            "entries": [EntryResults],
+            "boot_record": _RECORD,
+            "new_kernel": (NewKernel, "What a kernel gets that is installed tomorrow."),
+            "running": ((_RUNNING, None), "null for a tree that is not the running system."),
+            "notices": [Finding],
+        },
+    ),
+    "verify/2": (
+        "The stages of a profile as checks",
+        {
+            "root": str,
+            "profile": str | None,
+            "stage": Stage,
+            "outcome": Outcome,
+            "checks": [Check],
+            "note": str,
+        },
+    ),
+}
+
+
+def schema(name: str) -> str:
+    """Return the text of a document's schema; `name` is such as ``plan/1``."""
+    title, shape = DOCUMENTS[name]
+    maker = _Maker()
+    made = maker.of({"schema": Literal[f"secboot/{name}"], **shape})
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:secboot:{name.replace('/', ':')}",
+        "title": title,
+    }
+    return (
+        json.dumps({**head, **made, "$defs": dict(sorted(maker.definitions.items()))}, indent=2)
+        + "\n"
+    )
+
+
+class _Maker:
+    """Makes one schema; what its types are stands once, in `definitions`."""
+
+    def __init__(self) -> None:
+        self.definitions: Shape = {}
+
+    def of(self, shape: Any) -> Shape:  # noqa: ANN401 - a type, or what is described above
+        """Return the schema of a shape or a type."""
+        if isinstance(shape, tuple):
+            what, more = shape
+            made = self.of(what)
+            return {**made, "description": more} if more else _or_null(made)
+        if isinstance(shape, list):
+            return {"type": "array", "items": self.of(shape[0])}
+        if isinstance(shape, dict):
+            return self._object(shape)
+        return self._of_type(shape)
+
+    def _object(self, shape: Shape) -> Shape:
+        fields = dict(shape)
+        base = fields.pop("", None)
+        if base is not None:
+            fields = {**_fields(base), **fields}
+        others = fields.pop("*", None)
+        properties = {key.removesuffix("?"): _known(key, self.of(fields[key])) for key in fields}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": [key for key in fields if not key.endswith("?")],
+            **({} if others else {"additionalProperties": False}),
+        }
+
+    def _of_type(self, kind: Any) -> Shape:  # noqa: ANN401 - no type says "an annotation"
+        if kind in _PLAIN:
+            return dict(_PLAIN[kind])
+        if get_origin(kind) is not None:
+            return self._of_form(get_origin(kind), get_args(kind))
+        if issubclass(kind, StrEnum):
+            return {"enum": [each.value for each in kind]}
+        return self._reference(kind)
+
+    def _of_form(self, origin: object, arguments: tuple[Any, ...]) -> Shape:
+        if origin in {UnionType, Union}:
+            return _or_null(self.of(next(each for each in arguments if each is not NoneType)))
+        if origin is Literal:
+            return {"const": arguments[0]} if len(arguments) == 1 else {"enum": [*arguments]}
+        if origin is tuple:
+            return {"type": "array", "items": self.of(arguments[0])}
+        if origin is Mapping and issubclass(arguments[0], StrEnum):
+            return self._object({each.value: arguments[1] for each in arguments[0]})
+        return {"type": "object", "additionalProperties": self.of(arguments[1])}
+
+    def _reference(self, kind: type[Any]) -> Shape:
+        if hasattr(kind, "of_document"):
+            return self.of(get_type_hints(kind.of_document, localns=globals())["found"])
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+        if name not in self.definitions:
+            about = {"description": _ABOUT[kind.__name__]} if kind.__name__ in _ABOUT else {}
+            self.definitions[name] = {}
+            self.definitions[name] = {**about, **self._object({"": kind})}
+        return {"$ref": f"#/$defs/{name}"}
+
+
+def _fields(kind: type[Any]) -> Shape:
+    hints = get_type_hints(kind, localns=globals())
+    named = ((field, f"{kind.__name__}.{field}") for field in hints)
+    return {f: (hints[f], _ABOUT[name]) if name in _ABOUT else hints[f] for f, name in named}
+
+
+def _known(key: str, made: Shape) -> Shape:
+    """Return the schema of a key with what is so for every key of that name."""
+    text = made.get("type") in ("string", ["string", "null"])
+    if text and "digest" in key:
+        return {**made, **_DIGEST}
+    return {**made, "minimum": 1} if key in {"line", "column"} else made
+
+
+def _or_null(made: Shape) -> Shape:
+    if isinstance(made.get("type"), str):
+        return {**made, "type": [made["type"], "null"]}
+    if "enum" in made:
+        return {"enum": [*made["enum"], None]}
+    return {"anyOf": [made, {"type": "null"}]}

@@ -1,0 +1,305 @@
+"""A machine of a fleet, as its ``status`` or ``verify`` document reports it.
+
+The documents come from other machines, perhaps of another version of secboot, perhaps damaged on
+the way: what is wrong with one is said of that machine alone. Those of secboot 0.1.0
+(``secboot/status/1``, ``secboot/verify/1``) have `advice` and `next_step` where later ones have
+findings, and ``PROFILE`` where those have its name.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from secboot.codec import decode, parse_document
+from secboot.errors import ParseError
+from secboot.finding import Finding, Severity
+from secboot.named_tuple import NamedTuple
+from secboot.report.status import SCHEMA as STATUS
+from secboot.report.verify import SCHEMA as VERIFY
+from secboot.status.checks import OF_THE_MACHINE, Outcome
+from secboot.status.stages import Stage, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_STATUSES = (STATUS, "secboot/status/1")
+_CHECKS = (VERIFY, "secboot/verify/1")
+_OUTCOMES = {
+    Outcome.PASS: Verdict.MET,
+    Outcome.WARN: Verdict.UNKNOWN,
+    Outcome.FAIL: Verdict.MISSING,
+}
+_WORST_FIRST = (Verdict.MISSING, Verdict.UNKNOWN, Verdict.MET)
+_NOTICES_THAT_FAIL = frozenset({"no-entry", "zipl-refuses"})
+"""What had no severity in documents of 0.1.0."""
+
+
+class Standing(StrEnum):
+    """What is to be said of a machine as a whole, what needs attention most first."""
+
+    MISSING = "missing"
+    """A stage is missing, or the machine has nothing that could reach one."""
+    UNREADABLE = "unreadable"
+    """There is no document about it that can be read."""
+    WARNING = "warning"
+    """A stage is not known, or there is a warning."""
+    MET = "met"
+    """Every stage that applies is reached."""
+
+    @property
+    def order(self) -> int:
+        """Its place in the order, from 0."""
+        return list(Standing).index(self)
+
+
+class ReportedMachine(NamedTuple):
+    """A machine. `host` is what the report calls it, `file` where its document was.
+
+    `document` is the document's schema, None if it could not be read; then the only finding says
+    why. `stages` has a verdict for each stage, None for those up to which the document does not go.
+    """
+
+    host: str
+    file: str
+    document: str | None
+    root: str | None
+    profile: str | None
+    role: str | None
+    standing: Standing
+    stages: Mapping[Stage, Verdict | None]
+    findings: tuple[Finding, ...]
+
+
+def unreadable(host: str, file: str, why: str) -> ReportedMachine:
+    """Return a machine whose document could not be read."""
+    found = Finding("unreadable", Severity.ERROR, why)
+    stages: dict[Stage, Verdict | None] = dict.fromkeys(Stage)
+    return ReportedMachine(
+        host, file, None, None, None, None, Standing.UNREADABLE, stages, (found,)
+    )
+
+
+def read_machine(host: str, file: str, content: bytes, last: Stage) -> ReportedMachine:
+    """Return what a document says, of which the stages up to `last` count.
+
+    Never fails: content that is no status and no checks gives a machine that is unreadable.
+    """
+    if not content.strip():
+        return unreadable(host, file, "the file is empty")
+    try:
+        document = parse_document(content, file, *_STATUSES, *_CHECKS)
+        if document["schema"] in _STATUSES:
+            report = decode(_Status, document, file).report()
+        else:
+            report = decode(_Checks, document, file).report()
+    except ParseError as error:
+        return unreadable(host, file, error.message)
+    return _machine(host, file, report, last)
+
+
+class _Judgement(NamedTuple):
+    """A requirement at one stage; without a stage, something that is wrong with the machine."""
+
+    stage: Stage | None
+    requirement: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+
+class _Report(NamedTuple):
+    """What both documents say. `reach` is the last stage that was looked at."""
+
+    schema: str
+    root: str
+    profile: str | None
+    role: str | None
+    judgements: Sequence[_Judgement]
+    reach: Stage
+
+
+class _Advice(NamedTuple):
+    """A likely cause, as 0.1.0 wrote it."""
+
+    why: str
+    next_step: str
+
+    def finding(self) -> Finding:
+        return Finding("advice", Severity.ERROR, self.why, None, self.next_step or None)
+
+
+class _Notice(NamedTuple):
+    """A finding. `next_step` is the hint as 0.1.0 wrote it, which had no severity."""
+
+    code: str
+    message: str
+    severity: Severity | None = None
+    hint: str | None = None
+    next_step: str = ""
+
+    def judgement(self) -> _Judgement:
+        fails = self.code in _NOTICES_THAT_FAIL or self.severity is Severity.ERROR
+        verdict = Verdict.MISSING if fails else Verdict.UNKNOWN
+        return _of_machine(self.code, verdict, self.message, self.hint or self.next_step)
+
+
+class _Result(NamedTuple):
+    verdict: Verdict
+    reason: str
+    causes: tuple[Finding, ...] = ()
+    advice: tuple[_Advice, ...] = ()
+
+
+class _Stages(NamedTuple):
+    configured: _Result
+    inherited: _Result
+    installed: _Result
+    running: _Result
+    effective: _Result
+
+
+class _Requirement(NamedTuple):
+    name: str
+    stages: _Stages
+
+
+class _Profile(NamedTuple):
+    name: str
+    role: str
+
+
+class _Status(NamedTuple):
+    """What counts here of a status document."""
+
+    schema: str
+    root: str
+    profile: _Profile | None
+    requirements: tuple[_Requirement, ...]
+    notices: tuple[_Notice, ...]
+
+    def report(self) -> _Report:
+        name, role = self.profile or (None, None)
+        judgements = [
+            _Judgement(
+                stage,
+                each.name,
+                result.verdict,
+                _causes(result.reason, result.causes, result.advice),
+            )
+            for each in self.requirements
+            for stage, result in zip(Stage, each.stages, strict=True)
+        ]
+        judgements += [notice.judgement() for notice in self.notices]
+        return _Report(self.schema, self.root, name, role, judgements, Stage.EFFECTIVE)
+
+
+class _Check(NamedTuple):
+    id: str
+    outcome: Outcome
+    message: str
+    causes: tuple[Finding, ...] = ()
+    advice: tuple[_Advice, ...] = ()
+
+    def flaw(self) -> str:
+        known = self.id.startswith(OF_THE_MACHINE) or self.id.partition(".")[0] in list(Stage)
+        return "" if known else f"the check {self.id} belongs to no stage"
+
+    def judgement(self) -> _Judgement:
+        found = _causes(self.message, self.causes, self.advice)
+        verdict = _OUTCOMES[self.outcome]
+        stage, _, name = self.id.partition(".")
+        if self.id.startswith(OF_THE_MACHINE):
+            return _of_machine(name, verdict, self.message, found[0].hint)
+        return _Judgement(Stage(stage), name, verdict, found)
+
+
+class _Checks(NamedTuple):
+    """What counts here of a document of checks."""
+
+    schema: str
+    root: str
+    profile: str | None
+    stage: Stage
+    checks: tuple[_Check, ...]
+
+    def report(self) -> _Report:
+        judgements = [check.judgement() for check in self.checks]
+        return _Report(self.schema, self.root, self.profile, None, judgements, self.stage)
+
+
+def _causes(
+    reason: str, causes: tuple[Finding, ...], advice: tuple[_Advice, ...]
+) -> tuple[Finding, ...]:
+    """The likely causes; the reason where none is known."""
+    found = (*causes, *(each.finding() for each in advice))
+    return found or (Finding("not-met", Severity.ERROR, reason),)
+
+
+def _of_machine(code: str, verdict: Verdict, message: str, hint: str | None) -> _Judgement:
+    severity = Severity.ERROR if verdict is Verdict.MISSING else Severity.WARNING
+    return _Judgement(None, "", verdict, (Finding(code, severity, message, None, hint or None),))
+
+
+def _machine(host: str, file: str, report: _Report, last: Stage) -> ReportedMachine:
+    counted = [j for j in report.judgements if j.stage is None or j.stage.number <= last.number]
+    findings = [found for each in _first_wrong(counted) for found in each.findings]
+    verdicts = {each.verdict for each in counted}
+    if gap := _gap(report, last):
+        verdicts.add(Verdict.UNKNOWN)
+        findings.append(gap)
+    standing = {Verdict.MISSING: Standing.MISSING, Verdict.UNKNOWN: Standing.WARNING}
+    reached = [stage for stage in Stage if stage.number <= report.reach.number]
+    stages = {s: _worst(j.verdict for j in report.judgements if j.stage is s) for s in reached}
+    return ReportedMachine(
+        host=host,
+        file=file,
+        document=report.schema,
+        root=report.root,
+        profile=report.profile,
+        role=report.role,
+        standing=standing.get(_worst(verdicts), Standing.MET),
+        stages={stage: stages.get(stage) for stage in Stage},
+        findings=tuple(dict.fromkeys(_with_profile(each, report.profile) for each in findings)),
+    )
+
+
+def _gap(report: _Report, last: Stage) -> Finding | None:
+    """Why the document does not judge all that counts."""
+    if report.profile is None:
+        why = "no profile was named, so no stage is judged"
+        return Finding("no-profile", Severity.WARNING, why, None, "secboot status PROFILE")
+    if report.reach.number < last.number:
+        step = f"secboot verify {report.profile} --stage {last}"
+        why = f"checked up to '{report.reach}' only"
+        return Finding("checked-in-part", Severity.WARNING, why, None, step)
+    return None
+
+
+def _first_wrong(judgements: Iterable[_Judgement]) -> list[_Judgement]:
+    """What to look at: of each requirement the first stage that is missing, else not known.
+
+    Later stages follow from earlier ones. What is wrong with the machine comes first.
+    """
+    wrong = [j for j in judgements if j.verdict in {Verdict.MISSING, Verdict.UNKNOWN}]
+    first: dict[str, _Judgement] = {}
+    for each in wrong:
+        known = first.get(each.requirement)
+        if known is None or (known.verdict, each.verdict) == (Verdict.UNKNOWN, Verdict.MISSING):
+            first[each.requirement] = each
+    shown = [j for j in wrong if j.stage is not None and _alike(j, first[j.requirement])]
+    return [j for j in wrong if j.stage is None] + shown
+
+
+def _alike(one: _Judgement, other: _Judgement) -> bool:
+    return (one.stage, one.verdict) == (other.stage, other.verdict)
+
+
+def _worst(verdicts: Iterable[Verdict]) -> Verdict:
+    found = set(verdicts)
+    return next((v for v in _WORST_FIRST if v in found), Verdict.NOT_APPLICABLE)
+
+
+def _with_profile(finding: Finding, profile: str | None) -> Finding:
+    if finding.hint is None or profile is None or "PROFILE" not in finding.hint:
+        return finding
+    return finding._replace(hint=finding.hint.replace("PROFILE", profile))
