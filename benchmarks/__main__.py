@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import KINDS, STEPS, entries, start_up, with_rounds
+from benchmarks.cases import KINDS, SIZES, entries, fleet, kernel_hook, start_up, with_rounds
 from benchmarks.commands import in_private_etc, install, measure
 from benchmarks.parts import parts_table
 from benchmarks.process import BenchmarkError
@@ -62,6 +62,9 @@ def _groups(
     """Make the groups one by one, when it is their turn, each with a name for its budget."""
     if options.start_up:
         yield "start-up", start_up(programs, _made(directory / "start-up"))
+        yield "keep", kernel_hook(programs, _made(directory / "keep"))
+    if options.fleet:
+        yield "fleet", fleet(programs, _made(directory / "fleet"))
     for kind in KINDS:
         for count in options.entries:
             place = _made(directory / f"{kind.partition(' ')[0]}-{count}")
@@ -73,12 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--entries",
         type=lambda text: [int(each) for each in text.split(",") if each],
-        default=list(STEPS),
+        default=list(SIZES),
         metavar="N,...",
-        help=f"how many boot entries, of {', '.join(map(str, STEPS))}; '' for none",
+        help=f"how many boot entries, by default {', '.join(map(str, SIZES))}; '' for none",
     )
     parser.add_argument(
         "--no-start-up", dest="start_up", action="store_false", help="leave the small commands out"
+    )
+    parser.add_argument(
+        "--no-fleet", dest="fleet", action="store_false", help="leave the many documents out"
     )
     parser.add_argument(
         "--rounds", type=float, default=1.0, metavar="X", help="X times as many rounds as usual"

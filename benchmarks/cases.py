@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks import trees
-from benchmarks.commands import CHECKOUT, Command, Programs, floor, grubby, read
+from benchmarks.commands import CHECKOUT, Command, Programs, floor, grubby, import_typer, read
 from benchmarks.process import clean_environment
 
 if TYPE_CHECKING:
@@ -20,12 +20,14 @@ COMPLETION = {
     "COMP_WORDS": "secboot plan --ro",
     "COMP_CWORD": "2",
 }
-STEPS = {3: 15, 10: 15, 100: 9, 1000: 7, 10000: 3}
-"""How many entries, and in how many rounds they are measured (times the factor asked for)."""
+SIZES = (3, 10, 62)
+"""How many entries are measured: zipl's menu has 62 at most."""
+ROUNDS = 15
 START_UP = 21
 """Rounds of what costs little."""
-GRUBBY_LIMIT = 100
-"""Entries above which grubby is left out: it takes minutes, and its cost grows linearly."""
+FLEET = 10_000
+"""Machines whose documents are read together."""
+FLEET_ROUNDS = 5
 KINDS = {"BLS entries": trees.write_bls, "zipl.conf sections": trees.write_sections}
 
 
@@ -57,7 +59,7 @@ def start_up(programs: Programs, directory: Path) -> Group:
         "check": ("check", *here),
         "status guest": ("status", "guest", *here),
     }
-    commands = [floor(programs)]
+    commands = [floor(programs), import_typer(programs)]
     commands += [Command(name, (programs.wheel, *words)) for name, words in verbs.items()]
     commands.append(Command("completion", (programs.wheel,), COMPLETION))
     commands.append(apply(programs.wheel, tree.with_name("changed"), template))
@@ -83,13 +85,49 @@ def entries(
     trees.reset(unchanged, template)
     commands = [
         floor(programs),
+        import_typer(programs),
         read(programs, unchanged, directory / "names"),
         Command("plan guest", (programs.wheel, "plan", "guest", "--root", str(unchanged))),
         apply(programs.wheel, tree, template),
     ]
-    if script is not None and kind == "BLS entries" and count <= GRUBBY_LIMIT:
+    if script is not None and kind == "BLS entries":
         commands.append(grubby(script, directory / "grubby", template))
-    return Group(f"{count:,} {kind}", tuple(commands), STEPS[count])
+    return Group(f"{count:,} {kind}", tuple(commands), ROUNDS)
+
+
+def kernel_hook(programs: Programs, directory: Path) -> Group:
+    """Return the group of what a kernel's installation waits for: ``keep``, on three old entries."""
+    never, applied, installed = (directory / name for name in ("never", "applied", "installed"))
+    trees.write_bls(never, SIZES[0])
+    trees.reset(applied, never)
+    _secboot(programs.wheel, "apply", "guest", "--no-zipl", "--root", str(applied))
+    trees.reset(installed, applied)
+    trees.write_bls_entry(installed, SIZES[0])
+    keep = (programs.wheel, "keep", "--no-zipl", "--root")
+    tree = directory / "tree"
+    return Group(
+        "`keep` in a kernel hook, 3 BLS entries",
+        (
+            floor(programs),
+            import_typer(programs),
+            Command("keep, no profile", (*keep, str(never))),
+            Command("keep, no change", (*keep, str(applied))),
+            Command("keep, a new entry", (*keep, str(tree)), tree=tree, template=installed),
+        ),
+        ROUNDS,
+    )
+
+
+def fleet(programs: Programs, directory: Path) -> Group:
+    """Return the group of one report on many machines, half of which miss a stage."""
+    tree, documents = directory / "tree", directory / "documents"
+    trees.write_bls(tree, SIZES[0])
+    status = (programs.wheel, "status", "guest", "--output", "json", "--root", str(tree))
+    before = _secboot(*status)
+    _secboot(programs.wheel, "apply", "guest", "--no-zipl", "--root", str(tree))
+    trees.write_documents(documents, FLEET, (before, _secboot(*status)))
+    report = Command("fleet", (programs.wheel, "fleet", str(documents)), statuses=(0, 5))
+    return Group(f"{FLEET:,} documents", (floor(programs), report), FLEET_ROUNDS)
 
 
 def apply(program: str, tree: Path, template: Path) -> Command:
@@ -103,5 +141,6 @@ def with_rounds(group: Group, factor: float) -> Group:
     return replace(group, rounds=max(1, round(group.rounds * factor)))
 
 
-def _secboot(*argv: str) -> None:
-    subprocess.run(argv, env=clean_environment(), check=True, stdout=subprocess.DEVNULL)
+def _secboot(*argv: str) -> bytes:
+    done = subprocess.run(argv, env=clean_environment(), check=True, stdout=subprocess.PIPE)
+    return done.stdout

@@ -72,7 +72,8 @@ def install(directory: Path) -> Programs:
     python = str(environment / "bin/python")
     pyz = directory / "secboot.pyz"
     _do([sys.executable, "-m", "venv", str(environment)])
-    _do([python, "-m", "pip", "install", "--quiet", str(CHECKOUT)])
+    constraints = ("--constraint", str(CHECKOUT / "packaging/constraints.txt"))
+    _do([python, "-m", "pip", "install", "--quiet", *constraints, str(CHECKOUT)])
     _do([python, str(CHECKOUT / "packaging/build_pyz.py"), str(pyz)])
     return Programs(python, str(environment / "bin/secboot"), str(pyz))
 
@@ -80,6 +81,11 @@ def install(directory: Path) -> Programs:
 def floor(programs: Programs) -> Command:
     """Return what any Python program costs at least."""
     return Command("python -I -c pass", (programs.python, "-I", "-c", "pass"))
+
+
+def import_typer(programs: Programs) -> Command:
+    """Return what a program that uses Typer costs at least."""
+    return Command("import typer", (programs.python, "-I", "-c", "import typer"))
 
 
 def read(programs: Programs, tree: Path, names: Path) -> Command:

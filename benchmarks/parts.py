@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import trees
-from benchmarks.cases import BOOTMAP, START_UP, STEPS, apply
+from benchmarks.cases import BOOTMAP, ROUNDS, START_UP, apply
 from benchmarks.commands import Command, floor
 from benchmarks.timed import REST
 
@@ -48,9 +48,9 @@ def _commands(
         template = directory / f"template-{count}"
         trees.write_bls(template, count)
         words = ("plan", "guest", "--root", str(template))
-        yield f"plan guest, {count:,}", Command("plan", (programs.wheel, *words)), STEPS[count]
+        yield f"plan guest, {count:,}", Command("plan", (programs.wheel, *words)), ROUNDS
         change = apply(programs.wheel, directory / f"tree-{count}", template)
-        yield f"apply guest, {count:,}", change, STEPS[count]
+        yield f"apply guest, {count:,}", change, ROUNDS
 
 
 def _parts(programs: Programs, command: Command, file: Path) -> dict[str, float]:

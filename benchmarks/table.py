@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from benchmarks.series import Number, Series
 
-HEADS = ("", "wall ms", "CPU ms", "x floor", "x read", "of grubby", "MiB")
+HEADS = ("", "wall ms", "CPU ms", "x floor", "x typer", "x read", "of grubby", "MiB")
 MEBIBYTE = 2**20
 
 
@@ -33,31 +33,25 @@ def budgets(groups: dict[str, Sequence[Series]]) -> str:
 
 
 def _budgets(groups: dict[str, Sequence[Series]]) -> Iterator[tuple[str, float, float]]:
-    found = {
-        (title, each.name): (each, series[0]) for title, series in groups.items() for each in series
-    }
-    for title, name, limit in (("start-up", "plan guest", 7.0), ("start-up", "--version", 4.0)):
-        if (title, name) in found:
-            wall, cpu = found[title, name][0].times(found[title, name][1])
-            yield f"wall time of `{name}` over the floor's", wall.median, limit
-            yield f"CPU time of `{name}` over the floor's", cpu.median, limit
-    for count, limit in ((3, 1.0), (100, 0.1)):
-        title = f"{count} BLS entries"
-        if (title, "grubby") in found:
-            mine, its = found[title, "apply guest"][0], found[title, "grubby"][0]
-            yield f"wall time of `apply` over grubby's, {title}", mine.times(its)[0].median, limit
-    for kind in ("BLS entries", "zipl.conf sections"):
-        for name in ("plan guest", "apply guest"):
-            if (f"10,000 {kind}", name) in found and (f"1,000 {kind}", name) in found:
-                few, many = (found[f"{n} {kind}", name][0] for n in ("1,000", "10,000"))
-                yield (
-                    f"`{name}`, 10,000 {kind} over 1,000, CPU",
-                    many.cpu.median / few.cpu.median,
-                    12,
-                )
-                yield f"`{name}`, MiB at 1,000 {kind}", few.memory / MEBIBYTE, 60
-                yield f"`{name}`, MiB at 10,000 {kind}", many.memory / MEBIBYTE, 3 * 60
-                yield f"`{name}`, memory, 10,000 {kind} over 1,000", many.memory / few.memory, 3
+    found = {(group, each.name): each for group, series in groups.items() for each in series}
+    start_up = "start-up"
+    if (start_up, "--version") in found:
+        its = groups[start_up][0]
+        wall, cpu = found[start_up, "--version"].times(its)
+        yield "wall time of `--version` over the floor's", wall.median, 4
+        yield "CPU time of `--version` over the floor's", cpu.median, 4
+    for group in (start_up, "3 BLS entries"):
+        if (group, "plan guest") in found:
+            wall, cpu = found[group, "plan guest"].times(found[group, "import typer"])
+            yield f"wall time of `plan guest` over `import typer`'s, {group}", wall.median, 1.4
+            yield f"CPU time of `plan guest` over `import typer`'s, {group}", cpu.median, 1.4
+    for count, limit in ((3, 0.7), (62, 0.08)):
+        group = f"{count} BLS entries"
+        if (group, "grubby") in found:
+            wall, _ = found[group, "apply guest"].times(found[group, "grubby"])
+            yield f"wall time of `apply` over grubby's, {group}", wall.median, limit
+    if ("fleet", "fleet") in found:
+        yield "CPU seconds of `fleet`", found["fleet", "fleet"].cpu.median, 2
 
 
 def _row(each: Series, floor: Series, found: dict[str, Series]) -> tuple[str, ...]:
@@ -67,6 +61,7 @@ def _row(each: Series, floor: Series, found: dict[str, Series]) -> tuple[str, ..
         _milliseconds(each.wall),
         _milliseconds(each.cpu),
         f"{wall.median:.1f} wall, {cpu.median:.1f} CPU",
+        _compared(each, found.get("import typer")),
         _compared(each, found.get("read the files")),
         _compared(each, found.get("grubby")),
         f"{each.memory / MEBIBYTE:.0f}",

@@ -26,12 +26,17 @@ def write_bls(directory: Path, count: int) -> None:
     conf = "[defaultboot]\ndefaultmenu=menu\n\n:menu\ntarget=/boot\n1=entry 0\n"
     _write(directory / "etc/zipl.conf", conf)
     for number in range(count):
-        _write(
-            directory / f"boot/loader/entries/0123456789abcdef-5.14.{number}.conf",
-            f"title entry {number}\nversion 5.14.{number}\n"
-            f"linux /boot/vmlinuz-{number % KERNELS}\ninitrd /boot/initrd\n"
-            f"options {PARAMETERS}\ngrub_users $grub_users\ngrub_class kernel\n",
-        )
+        write_bls_entry(directory, number)
+
+
+def write_bls_entry(directory: Path, number: int) -> None:
+    """Write one BLS entry; a higher number is that of a newer kernel."""
+    _write(
+        directory / f"boot/loader/entries/0123456789abcdef-5.14.{number}.conf",
+        f"title entry {number}\nversion 5.14.{number}\n"
+        f"linux /boot/vmlinuz-{number % KERNELS}\ninitrd /boot/initrd\n"
+        f"options {PARAMETERS}\ngrub_users $grub_users\ngrub_class kernel\n",
+    )
 
 
 def write_sections(directory: Path, count: int) -> None:
@@ -49,6 +54,13 @@ def write_with_bootmap(directory: Path, bootmap: Path) -> None:
     """Write the sample machine of ``secboot demo`` with a bootmap, compressed with xz."""
     write_sample(directory)
     (directory / "boot/bootmap").write_bytes(lzma.decompress(bootmap.read_bytes()))
+
+
+def write_documents(directory: Path, count: int, contents: Sequence[bytes]) -> None:
+    """Write the documents of so many machines, each a copy of one of `contents` in turn."""
+    directory.mkdir()
+    for number in range(count):
+        (directory / f"machine-{number:05}.json").write_bytes(contents[number % len(contents)])
 
 
 def boot_files(directory: Path) -> Sequence[str]:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 MAIN = CHECKOUT / "packaging" / "pyz_main.py"
-NOT_NEEDED = frozenset({"rich", "colorama"})
-"""What typer asks for and secboot never uses: it prints its help without markup."""
+NOT_NEEDED = frozenset({"rich", "colorama", "ruamel.yaml.clib"})
+"""What is asked for and never used: help has no markup, and YAML is read by pure Python."""
 INTERPRETER = "/usr/bin/env python3"
 EARLIEST = 315532800
 """1980-01-01, the first moment that a zip file can name."""
@@ -124,6 +124,9 @@ def _distribution_members(
         content = Path(str(distribution.locate_file(file)))
         if ".." in file.parts or not content.is_file():
             continue
+        if file.suffix == ".so":
+            hint = "install with --constraint packaging/constraints.txt"
+            raise BuildError(f"{name} has compiled code, which one file can't hold: {hint}")
         if any(part.endswith(".dist-info") for part in file.parts):
             # The licences want to be passed on with the code.
             if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):

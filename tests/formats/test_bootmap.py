@@ -37,9 +37,10 @@ def lines(found: Bootmap) -> set[str | None]:
 def test_a_real_bootmap_says_what_zipl_said(name: str) -> None:
     found = read_bootmap(bootmap(name))
 
-    assert entries(found) == json.loads((DATA / f"{name}.json").read_text())
-    assert found.is_menu is ("section" not in name)
-    assert found.block_size == int(name.split("-")[-2])
+    *_, block_size, setup = name.split("-")
+    assert entries(found) == json.loads((DATA / f"{setup}.json").read_text())
+    assert found.is_menu is (setup != "section")
+    assert found.block_size == int(block_size)
 
 
 def test_sizes_of_kernel_and_ramdisk_and_the_default_by_number() -> None:

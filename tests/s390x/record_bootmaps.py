@@ -13,9 +13,12 @@ DATA = Path(__file__).parents[1] / "data" / "bootmaps"
 
 
 def main() -> None:
-    """Install every set-up with every zipl on every kind of disk; keep bootmap and verdict."""
+    """Install every set-up with every zipl on every kind of disk; keep each bootmap, and what zipl said.
+
+    Of a set-up, every zipl says the same on every disk.
+    """
     bed = require_oracle()
-    DATA.mkdir(exist_ok=True)
+    said: dict[str, bootmaps.Reading] = {}
     with LoopDisk() as disk, bootmaps.base_device() as base:
         for version, sysroot in bed.zipl.items():
             cell = Cell(disk.mount / version, sysroot, bed.shell, disk, version)
@@ -23,14 +26,13 @@ def main() -> None:
                 bootmaps.prepare(cell, base, bootmaps.DISKS[kind])
                 for setup in bootmaps.SETUPS:
                     if setup != "many" or kind == "eckd-ldl-4096":
-                        _record(cell, f"{version}-{kind}-{setup}", setup)
-
-
-def _record(cell: Cell, name: str, setup: str) -> None:
-    verdict, data = bootmaps.install(cell, setup)
-    (DATA / f"{name}.xz").write_bytes(lzma.compress(data, preset=9))
-    said = json.dumps(bootmaps.said_by_zipl(verdict), indent=1)
-    (DATA / f"{name}.json").write_text(said + "\n")
+                        verdict, data = bootmaps.install(cell, setup)
+                        file = DATA / f"{version}-{kind}-{setup}.xz"
+                        file.write_bytes(lzma.compress(data, preset=9))
+                        reading = bootmaps.said_by_zipl(verdict)
+                        assert said.setdefault(setup, reading) == reading, file.name
+    for setup, reading in said.items():
+        (DATA / f"{setup}.json").write_text(json.dumps(reading, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""What `docs/ARCHITECTURE.md` promises of the sources, as ``python -m benchmarks.structure`` counts it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.structure import SOURCES, modules, table
+
+LONGEST = 400
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    assert max(module.lines for module in modules(SOURCES)) <= LONGEST
+
+
+def test_what_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "room").mkdir()
+    (tmp_path / "beside.py").write_text("import os\n\n\ndef f() -> None:\n    import re\n")
+    (tmp_path / "room/inside.py").write_text(
+        "if TYPE_CHECKING:\n    from a import (\n        b,\n    )\n\n\nclass C:\n    x = 1\n"
+    )
+
+    beside, inside = modules(tmp_path)
+
+    assert (beside.room, beside.lines, beside.import_lines, beside.functions) == ("-", 5, 2, (2,))
+    assert (inside.room, inside.import_lines, inside.classes, inside.functions) == (
+        "room",
+        4,
+        1,
+        (),
+    )
+    assert list(table([beside, inside]))[-1] == "| all | 2 | 13 | 8 | 6 | 46.2 | 1 | 1 | 2 | 2 |"
