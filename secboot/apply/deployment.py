@@ -45,4 +45,4 @@ def run_deployment_command(
         raise RefusedError(
             f"{argv[0]} failed: {words_of(done)}", hint="the deployments are as they were"
         )
-    return ApplyResult(plan, None, ZiplRun(done.argv, done.duration), ())
+    return ApplyResult(plan, None, ZiplRun(done.argv, done.duration, (argv[0],)), ())

@@ -38,11 +38,12 @@ class ZiplRun(NamedTuple):
     """One run of zipl, or of a layout's programs, that succeeded.
 
     `argv` is that of the last program, `before` are those that ran before it; `duration` is that
-    of them all, in seconds.
+    of them all, in seconds. `programs` are their names, whatever ran them in the root.
     """
 
     argv: tuple[str, ...]
     duration: float
+    programs: tuple[str, ...]
     before: tuple[tuple[str, ...], ...] = ()
 
     def facts(self) -> dict[str, object]:
@@ -121,7 +122,8 @@ class Zipl:
             if only is None or argv in only
         ]
         duration = sum(run.duration for run in runs)
-        return ZiplRun(runs[-1].argv, duration, tuple(run.argv for run in runs[:-1]))
+        names = tuple(name for run in runs for name in run.programs)
+        return ZiplRun(runs[-1].argv, duration, names, tuple(run.argv for run in runs[:-1]))
 
     def commit(self, inherited: tuple[int, ...]) -> Mapping[str, object]:
         """Write the boot record; the form that a transaction's way back takes."""
@@ -139,7 +141,7 @@ class Zipl:
         )
         if not done.succeeded:
             raise ZiplFailedError(f"{failure}: {words_of(done)}", hint=_hint(done))
-        return ZiplRun(done.argv, done.duration)
+        return ZiplRun(done.argv, done.duration, (words[0],))
 
 
 def words_of(done: Completed) -> str:

@@ -100,8 +100,7 @@ def _commit(
 ) -> Iterator[str]:
     """Say whether the boot record was written, by zipl or by the programs that call it."""
     if result.zipl is not None:
-        programs = [argv[0] for argv in (*result.zipl.before, result.zipl.argv)]
-        who = " and ".join("zipl" if name == "chroot" else visible(name) for name in programs)
+        who = " and ".join(map(visible, result.zipl.programs))
         yield style.green(f"{who} wrote the boot record.") + " The change counts from the next IPL."
     elif result.zipl_pending:
         where = "" if invocation.root is None else f" inside {visible(invocation.root)}"
