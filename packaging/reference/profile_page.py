@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from secboot.kernel.names import MULTI_VALUED_NAMES
+from secboot.kernel.command_line import MULTI_VALUED_NAMES
 from secboot.profile.composer import DEPTH_LIMIT
 from secboot.profile.document import SIZE_LIMIT
 from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reference import roff
 from reference.secboot_8 import DATE, MANUAL
 from secboot import __version__
-from secboot.kernel.names import MULTI_VALUED_NAMES
+from secboot.kernel.command_line import MULTI_VALUED_NAMES
 from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
 from secboot.profile.parameters import GENERIC, KNOWN
 from secboot.profile.search import SEARCH_PATH, SHIPPED

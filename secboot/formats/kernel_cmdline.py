@@ -17,7 +17,7 @@ boot code (``arch/s390/boot/ipl_parm.c``) and the generic code (``kernel/params.
 
 The kernel's ``isspace()`` also holds for the byte 0xa0. It isn't a blank here: a line with any
 byte above 0x7f is converted from EBCDIC before it is split (``has_ebcdic_char()``), so that
-byte never gets as far. `secboot.kernel.encoding` is where such lines are recognised.
+byte never gets as far. `secboot.kernel.command_line` is where such lines are recognised.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.kernel.honoured import Honoured, cause
+from secboot.kernel.command_line import Honoured, cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

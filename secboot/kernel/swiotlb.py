@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from secboot.kernel.honoured import Honoured, cause
+from secboot.kernel.command_line import Honoured, cause
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class SwiotlbReading(NamedTuple):
 
     `blocks` is the buffer's size after rounding, in blocks of 2 KiB, as if nothing said
     ``noforce``; `areas` 0 means as many as there are CPUs. `force` and `noforce` stay once
-    given. `numbered` is the occurrence that decides the number, if any does.
+    given: ``noforce`` leaves a secure guest without a usable buffer, but for kernel 5.15 (up to
+    5.10 it has one block, since 5.19 none, whatever is said later). `numbered` is the occurrence that decides the number, if any does.
     """
 
     generation: Generation
@@ -74,15 +75,6 @@ class SwiotlbReading(NamedTuple):
     def size(self) -> int:
         """The buffer's size in bytes, as if nothing said ``noforce``."""
         return self.blocks * BLOCK_BYTES
-
-    @property
-    def breaks_guest(self) -> bool:
-        """``noforce`` leaves a secure guest without a usable buffer.
-
-        Kernels up to 5.10 shrink it to one block, those since 5.19 allocate none and no later
-        number or ``force`` brings it back; only 5.15 shrugs it off. So it always counts.
-        """
-        return self.noforce
 
 
 def occurrences(line: CommandLine) -> tuple[Parameter, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location, RefusedError
 from secboot.formats.text import byte_length
 from secboot.formats.zipl_parameters import variables_of
-from secboot.kernel.encoding import require_editable
+from secboot.kernel.command_line import require_editable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Requirements on parameters that secboot knows nothing about but their names and values.
 
-Names are matched as whoever reads them would (`secboot.kernel.names`): ``-`` and ``_`` are the
+Names are matched as whoever reads them would (`kernel.command_line`): ``-`` and ``_`` are the
 same for the kernel, so ``kvm.nested-x=1`` meets what is asked of ``kvm.nested_x`` and is left
 as it is. What has to be written is written with the name that the profile gives.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import parameter_text
-from secboot.kernel import names
+from secboot.kernel import command_line
 from secboot.profile.nodes import unambiguous_text
 from secboot.profile.requirement import (
     TRUE_SCHEMA,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class _NamedRequirement(Requirement):
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
         """The words that the reader of this parameter takes for it."""
-        return names.occurrences(line, self.name)
+        return command_line.occurrences(line, self.name)
 
 
 class ExactRequirement(_NamedRequirement):
@@ -158,7 +158,7 @@ def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None
         return None
     if written.operator is Operator.INCLUDES:
         return IncludesRequirement(written.name, written.location, texts)
-    if names.is_multi_valued(written.name):
+    if command_line.is_multi_valued(written.name):
         problems.error(
             "multi-valued",
             f"{written.name} can be given several times, so a single value would replace the others",

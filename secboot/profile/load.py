@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from secboot.digest import digest
-from secboot.kernel.names import canonical
+from secboot.kernel.command_line import canonical
 from secboot.profile.document import read_document
 from secboot.profile.fields import (
     ENTRY_FIELDS,

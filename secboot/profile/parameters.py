@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.kernel.names import canonical
+from secboot.kernel.command_line import canonical
 from secboot.profile import generic, prot_virt, swiotlb
 from secboot.profile.fields import (
     REQUIREMENT_FIELDS,

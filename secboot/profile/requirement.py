@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.kernel.encoding import require_editable, unreadable
+from secboot.kernel.command_line import require_editable, unreadable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.finding import Finding
     from secboot.formats.kernel_cmdline import Parameter
-    from secboot.kernel.honoured import Honoured
+    from secboot.kernel.command_line import Honoured
     from secboot.profile.nodes import Problems, Scalar
     from secboot.running.system import RunningSystem
 
@@ -73,7 +73,7 @@ class Requirement(ABC):
         """Tell whether the kernel would read in this line what is required."""
         problem = unreadable(line.text)
         if problem:
-            return Judgement(met=False, reason=problem.reason)
+            return Judgement(met=False, reason=problem.message)
         return self._judge(line)
 
     def fulfil(self, line: CommandLine) -> CommandLine:
@@ -81,7 +81,7 @@ class Requirement(ABC):
 
         A line that meets the requirement comes back as it is, however it is spelled. What is
         wrong gets replaced where it stands; what is missing is added before ``--``. Raises
-        RefusedError for a line that can't be edited (`secboot.kernel.encoding`).
+        RefusedError for a line that can't be edited (`secboot.kernel.command_line`).
         """
         if self.judge(line).met:
             return line

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.kernel.names import MULTI_VALUED_NAMES
+from secboot.kernel.command_line import MULTI_VALUED_NAMES
 from secboot.profile.fields import (
     ENTRY_FIELDS,
     FORMAT_VERSION,

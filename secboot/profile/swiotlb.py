@@ -29,7 +29,7 @@ from secboot.profile.requirement import (
 if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
-    from secboot.kernel.honoured import Honoured
+    from secboot.kernel.command_line import Honoured
     from secboot.profile.nodes import Problems, Scalar
     from secboot.running.system import RunningSystem
 

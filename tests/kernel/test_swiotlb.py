@@ -53,7 +53,7 @@ def test_every_sample_reads_as_its_name_says(path: Path) -> None:
 
     assert (blocks(text, OLD), blocks(text, NEW, 4)) == SAMPLE_BLOCKS[path.name]
     assert reading.force == path.name.endswith("force")
-    assert reading.breaks_guest == ("noforce" in path.name)
+    assert reading.noforce == ("noforce" in path.name)
     assert reading.areas == (8 if "areas" in path.name else 0)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import BLANKS, CommandLine
-from secboot.kernel.names import canonical
+from secboot.kernel.command_line import canonical
 from secboot.profile.generic import (
     AbsentRequirement,
     ExactRequirement,

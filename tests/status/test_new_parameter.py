@@ -10,7 +10,7 @@ from secboot.errors import Location
 from secboot.formats.kernel_cmdline import CommandLine, Parameter
 from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
-from secboot.kernel.honoured import Honoured, cause
+from secboot.kernel.command_line import Honoured, cause
 from secboot.layout.detect import detect_layout
 from secboot.profile.profile import EntrySelection, Profile
 from secboot.profile.requirement import Judgement, Requirement
