@@ -1,10 +1,10 @@
 """JSON in and out of plain data: plans, records, status documents.
 
 The form of a document is its type's: a NamedTuple is an object whose keys are its fields, a tuple
-an array, a mapping an object, bytes are base64, a StrEnum its value. A type with another form has
-a method `to_document` and a class method `of_document`, which raises ValueError; it is given what
-its argument `found` is annotated as. One that asks more
-of its fields than their types do has a method `flaw`, which returns what is wrong with them, or "".
+an array (a frozenset, too, which is only written), a mapping an object, bytes are base64, a StrEnum
+its value. A type with another form has a method `to_document` and a class method `of_document`,
+which raises ValueError; it is given what its argument `found` is annotated as. One that asks more of
+its fields than their types do has a method `flaw`, which returns what is wrong with them, or "".
 
 Whoever reads allows keys that it does not know, so that a later version may add some. A key whose
 field has a default may be missing. All else is checked: a document that is damaged, or not what it
@@ -49,11 +49,13 @@ def encode(value: object) -> object:
             return value.to_document()
         return fields(value) if hasattr(value, "_fields") else [encode(part) for part in value]
     if isinstance(value, Mapping):
-        return {key: encode(part) for key, part in value.items()}
+        return {str(key): encode(part) for key, part in value.items()}
     return _encode_rare(value)
 
 
-def _encode_rare(value: object) -> str:
+def _encode_rare(value: object) -> object:
+    if isinstance(value, frozenset):
+        return sorted(value)
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, bytes):

@@ -1,7 +1,8 @@
 """The schemas of the JSON documents, made from the types that the documents are written from.
 
 What no type of secboot has by itself is described here: an object is a dictionary, whose keys may
-be missing if they end in "?", and may be any others as well if there is a "*"; ``[X]`` is a list of
+be missing if they end in "?", and may be any others as well if there is a "*". It has the fields of
+the type that stands at "", but for those that are None. ``[X]`` is a list of
 X, ``(X, None)`` an X or null, and ``(X, "words")`` an X of which is said what it means.
 """
 
@@ -22,8 +23,10 @@ from secboot.layout.layout import NewKernel
 from secboot.plan.plan import Plan, ProfileReference
 from secboot.report.profile import ListedProfile
 from secboot.report.reported import ReportedMachine, Standing
-from secboot.running.firmware import IplSource
+from secboot.running.firmware import Ultravisor
 from secboot.running.hardware import Level
+from secboot.running.kernel_log import KernelMessages
+from secboot.running.system import RunningSystem
 from secboot.status.checks import Check, Outcome
 from secboot.status.stages import EntryResults, Result, Stage
 from secboot.system.files import FileChange
@@ -62,6 +65,7 @@ _ABOUT = {
     "EntryResults.recorded_parameters": "The line that the boot record holds for it.",
     "EntryResults.configured": "One result for each requirement, in order; none for an entry that is left out.",
     "Result.causes": "Likely causes of what is missing, the likeliest first.",
+    "KernelMessages.complete": "Whether the kernel's log still holds its first message.",
     "Check.id": "Stable: STAGE.PARAMETER, or machine.CODE.",
     "Check.subject": "A boot entry's name; empty for the machine.",
     "ReportedMachine.host": "The document's file name without .json, or its path where that is not unique.",
@@ -121,34 +125,20 @@ _RECORD = {
     ),
 }
 _RUNNING = {
-    "command_line": str | None,
+    "": RunningSystem,
+    "cpu": None,
+    "sysinfo": None,
+    "messages": KernelMessages,
     "origin": str,
-    "kernel": str | None,
     "ibm_z": bool,
     "machine_type": str | None,
     "hypervisors": _WORDS,
     "runs_in": Level,
     "facilities": tuple[int, ...] | None,
-    "kdump": bool,
-    "kvm_hpage": bool | None,
     "ultravisor": {
-        "present": bool,
-        "prot_virt_host": bool | None,
-        "prot_virt_guest": bool | None,
-        "query": Mapping[str, str],
+        "": Ultravisor,
         "note": (str, "IBM's note: the two are indications, no proof."),
     },
-    "messages": {
-        "complete": (bool, "Whether the kernel's log still holds its first message."),
-        "reserved_mib": int | None,
-        "failures": _WORDS,
-        "bounce_buffer_mib": int | None,
-        "bounce_buffer_full": _WORDS,
-    },
-    "bounce_buffer_blocks": int | None,
-    "ipl": IplSource | None,
-    "reipl": IplSource | None,
-    "boot_record_disks": _WORDS,
 }
 
 DOCUMENTS: dict[str, tuple[str, Shape]] = {
@@ -354,7 +344,7 @@ class _Maker:
         fields = dict(shape)
         base = fields.pop("", None)
         if base is not None:
-            fields = {**_fields(base), **fields}
+            fields = {k: v for k, v in {**_fields(base), **fields}.items() if v is not None}
         others = fields.pop("*", None)
         properties = {key.removesuffix("?"): _known(key, self.of(fields[key])) for key in fields}
         return {

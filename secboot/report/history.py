@@ -9,7 +9,7 @@ from secboot.system.files import FileChange
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from secboot.checkpoint.record import SavedFile
     from secboot.checkpoint.store import Checkpoint, CheckpointStore
@@ -103,24 +103,23 @@ def _who(checkpoint: Checkpoint) -> str:
     return visible(f"{actor.sudo_user} (sudo)" if actor.sudo_user else user)
 
 
-def _facts(facts: object) -> str:
-    return f"  {visible(str(facts))}" if facts else ""
+def _facts(facts: Mapping[str, object]) -> str:
+    import json
+
+    return "".join(f"  {name}: {visible(json.dumps(value))}" for name, value in facts.items())
 
 
 def _document(checkpoint: Checkpoint) -> dict[str, Any]:
+    from secboot.codec import encode
+
     audit = checkpoint.record.audit
     return {
         "id": checkpoint.id,
         "state": checkpoint.state.value,
         "action": audit.action.value,
         "started": audit.started,
-        "command": list(audit.command),
-        "actor": {
-            "uid": audit.actor.uid,
-            "user": audit.actor.user,
-            "sudo_user": audit.actor.sudo_user,
-            "host": audit.actor.host,
-        },
+        "command": encode(audit.command),
+        "actor": encode(audit.actor),
         "secboot": audit.version,
         "profile": audit.profile,
         "profile_digest": audit.profile_digest,
@@ -137,7 +136,6 @@ def _document(checkpoint: Checkpoint) -> dict[str, Any]:
             for file in checkpoint.record.files
         ],
         "journal": [
-            {"state": entry.state.value, "at": entry.at, **entry.facts}
-            for entry in checkpoint.journal
+            {"state": entry.state, "at": entry.at, **entry.facts} for entry in checkpoint.journal
         ],
     }

@@ -281,17 +281,12 @@ def _first_wrong(judgements: Iterable[_Judgement]) -> list[_Judgement]:
     Later stages follow from earlier ones. What is wrong with the machine comes first.
     """
     wrong = [j for j in judgements if j.verdict in {Verdict.MISSING, Verdict.UNKNOWN}]
-    first: dict[str, _Judgement] = {}
-    for each in wrong:
-        known = first.get(each.requirement)
-        if known is None or (known.verdict, each.verdict) == (Verdict.UNKNOWN, Verdict.MISSING):
-            first[each.requirement] = each
-    shown = [j for j in wrong if j.stage is not None and _alike(j, first[j.requirement])]
+    first: dict[str, tuple[Stage | None, Verdict]] = {}
+    for each in sorted(wrong, key=lambda each: each.verdict is not Verdict.MISSING):
+        if each.stage is not None:
+            first.setdefault(each.requirement, (each.stage, each.verdict))
+    shown = [j for j in wrong if (j.stage, j.verdict) == first.get(j.requirement)]
     return [j for j in wrong if j.stage is None] + shown
-
-
-def _alike(one: _Judgement, other: _Judgement) -> bool:
-    return (one.stage, one.verdict) == (other.stage, other.verdict)
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:

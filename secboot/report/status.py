@@ -235,36 +235,17 @@ def record_document(record: BootRecord) -> Document:
 
 
 def _running_document(running: RunningSystem, origin: LineOrigin | None) -> Document:
-    from secboot.codec import encode
+    from secboot.codec import encode, fields
 
-    facilities = running.cpu.facilities
+    made = fields(running)
+    del made["cpu"], made["sysinfo"]
     return {
-        "command_line": running.command_line,
+        **made,
         "origin": "" if origin is None else origin.description,
-        "kernel": running.kernel,
         "ibm_z": running.cpu.ibm_z,
         "machine_type": running.machine_type,
         "hypervisors": list(running.sysinfo.hypervisors),
         "runs_in": running.sysinfo.level.value,
-        "facilities": None if facilities is None else sorted(facilities),
-        "kdump": running.kdump,
-        "kvm_hpage": running.kvm_hpage,
-        "ultravisor": {
-            "present": running.ultravisor.present,
-            "prot_virt_host": running.ultravisor.prot_virt_host,
-            "prot_virt_guest": running.ultravisor.prot_virt_guest,
-            "query": dict(running.ultravisor.query),
-            "note": INDICATIONS_NOTE,
-        },
-        "messages": {
-            "complete": running.messages.complete,
-            "reserved_mib": running.messages.reserved_mib,
-            "failures": list(running.messages.failures),
-            "bounce_buffer_mib": running.messages.bounce_buffer_mib,
-            "bounce_buffer_full": list(running.messages.bounce_buffer_full),
-        },
-        "bounce_buffer_blocks": running.bounce_buffer_blocks,
-        "ipl": encode(running.ipl),
-        "reipl": encode(running.reipl),
-        "boot_record_disks": list(running.boot_record_disks),
+        "facilities": encode(running.cpu.facilities),
+        "ultravisor": {**fields(running.ultravisor), "note": INDICATIONS_NOTE},
     }
