@@ -25,6 +25,11 @@ def visible(text: str) -> str:
     )
 
 
+def visible_lines(text: str) -> str:
+    """`text` as `visible` has it, but its lines stay lines."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def _escape(character: str) -> str:
     if ord(character) in _SURROGATE_ESCAPED:
         return f"\\x{ord(character) - 0xDC00:02x}"

@@ -224,7 +224,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "warnings": [Finding],
         },
     ),
-    "profiles/1": ("The profiles that can be used by name", {"profiles": [ListedProfile]}),
+    "profiles/2": ("The profiles that can be used by name", {"profiles": [ListedProfile]}),
     "rollback/1": (
         "What a rollback did",
         {

@@ -30,6 +30,7 @@ command that can be typed as shown, with the profile's name and the root in it.
 | `secboot/verify/2` | the same for the `advice` of a check |
 | `secboot/fleet/2` | `remarks` (`why`, `next_step`) are `findings` |
 | `secboot/show/2` | `unfinished_change` is a finding; `boot_record` is what `status` has |
+| `secboot/profiles/2` | `problem` is `problems`, a list of findings |
 
 The others have new keys at most. `secboot fleet` reads the documents of 0.1.0, too; a plan that
 0.1.0 saved has to be made again if it has warnings.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.cli.options import Format
 from secboot.errors import Location, RefusedError, SecbootError
-from secboot.visible import visible
+from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +41,9 @@ def print_report(
 
 def print_error(error: SecbootError) -> None:
     """Report an error on standard error: what, where, and below it what to do."""
-    print_message(f"secboot: error: {_visible_lines(str(error))}")
+    print_message(f"secboot: error: {visible_lines(str(error))}")
     if error.hint:
-        print_message("\n".join(f"  {line}" for line in _visible_lines(error.hint).split("\n")))
+        print_message("\n".join(f"  {line}" for line in visible_lines(error.hint).split("\n")))
 
 
 def print_message(text: str) -> None:
@@ -63,8 +63,3 @@ def style() -> Style:
     from secboot.report.style import style_for
 
     return style_for(sys.stdout, os.environ)
-
-
-def _visible_lines(text: str) -> str:
-    """Text that is safe to show on a terminal; lines stay lines."""
-    return "\n".join(map(visible, text.split("\n")))

@@ -93,18 +93,21 @@ def schema() -> int:
 
 def _listed(candidate: Candidate, tree: Root) -> ListedProfile:
     from secboot.errors import SecbootError
+    from secboot.finding import Finding, Severity
     from secboot.machine.profile_files import read_profile
     from secboot.profile.nodes import ProfileError
     from secboot.report.profile import ListedProfile
 
-    description, problem = "", None
+    description: str = ""
+    problems: tuple[Finding, ...] = ()
     if not candidate.hidden:
         try:
             description = read_profile(candidate.name, tree).description
         except ProfileError as error:
-            first, others = error.problems[0], len(error.problems) - 1
-            more = f" (and {others} more)" if others else ""
-            problem = f"{first.location}: {first.message}{more}"
+            problems = error.problems
         except SecbootError as error:
-            problem = str(error)
-    return ListedProfile(candidate.name, candidate.path, candidate.hidden, description, problem)
+            why = Finding(
+                "profile.unreadable", Severity.ERROR, error.message, error.location, error.hint
+            )
+            problems = (why,)
+    return ListedProfile(candidate.name, candidate.path, candidate.hidden, description, problems)

@@ -1,4 +1,4 @@
-"""Profiles as text or JSON (schemas ``secboot/profiles/1`` and ``secboot/profile/1``)."""
+"""Profiles as text or JSON (schemas ``secboot/profiles/2`` and ``secboot/profile/1``)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from secboot.finding import Finding
     from secboot.profile.profile import Profile
     from secboot.report.style import Style
 
-LIST_SCHEMA = "secboot/profiles/1"
+LIST_SCHEMA = "secboot/profiles/2"
 SCHEMA = "secboot/profile/1"
 
 
 class ListedProfile(NamedTuple):
-    """One line of the list: `problem` says why a profile can't be used, if it can't."""
+    """One line of the list: `problems` say why a profile can't be used, if it can't."""
 
     name: str
     path: str
     hidden: bool
     description: str
-    problem: str | None = None
+    problems: tuple[Finding, ...] = ()
 
 
 def list_text(profiles: Sequence[ListedProfile], style: Style) -> str:
@@ -38,8 +39,11 @@ def list_text(profiles: Sequence[ListedProfile], style: Style) -> str:
         about = visible(profile.description)
         if profile.hidden:
             about = "hidden by the profile of the same name above"
-        if profile.problem is not None:
-            about = style.red(f"can't be used: {visible(profile.problem)}")
+        if profile.problems:
+            first, more = profile.problems[0], len(profile.problems) - 1
+            where = "" if first.location is None else f"{first.location}: "
+            others = f" (and {more} more)" if more else ""
+            about = style.red(f"can't be used: {visible(f'{where}{first.message}')}{others}")
         lines.append(f"{style.bold(profile.name.ljust(width))}  {about}")
         lines.append(style.faint(f"{' ' * width}  {visible(profile.path)}"))
     return "\n".join(lines) + "\n"
@@ -47,19 +51,9 @@ def list_text(profiles: Sequence[ListedProfile], style: Style) -> str:
 
 def list_document(profiles: Sequence[ListedProfile]) -> dict[str, Any]:
     """Return the same as a JSON document."""
-    return {
-        "schema": LIST_SCHEMA,
-        "profiles": [
-            {
-                "name": profile.name,
-                "path": profile.path,
-                "hidden": profile.hidden,
-                "description": profile.description,
-                "problem": profile.problem,
-            }
-            for profile in profiles
-        ],
-    }
+    from secboot.codec import encode
+
+    return {"schema": LIST_SCHEMA, "profiles": encode(tuple(profiles))}
 
 
 def profile_text(profile: Profile, style: Style) -> str:
@@ -108,12 +102,5 @@ def profile_document(profile: Profile) -> dict[str, Any]:
             }
             for requirement in profile.requirements
         ],
-        "warnings": [
-            {
-                "message": warning.message,
-                "location": encode(warning.location),
-                "hint": warning.hint,
-            }
-            for warning in profile.warnings
-        ],
+        "warnings": encode(profile.warnings),
     }

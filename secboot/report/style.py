@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from secboot.finding import Severity
 from secboot.named_tuple import NamedTuple
-from secboot.visible import visible
+from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,8 +80,3 @@ def cause_text(cause: Finding, style: Style) -> str:
     """Return ``message: hint`` on one line: why something is missing, and what to do about it."""
     step = f": {style.bold(visible(cause.hint))}" if cause.hint else ""
     return f"{visible(cause.message)}{step}"
-
-
-def visible_lines(text: str) -> str:
-    """Return text that is safe to show; its lines stay lines."""
-    return "\n".join(map(visible, text.split("\n")))
