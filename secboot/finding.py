@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from secboot.errors import Location, ParseError
+from secboot.errors import Location
 from secboot.named_tuple import NamedTuple
 
 
@@ -32,7 +32,3 @@ class Finding(NamedTuple):
     message: str
     location: Location | None = None
     hint: str | None = None
-
-    def error(self) -> ParseError:
-        """Return the finding as the error that ends a command."""
-        return ParseError(self.message, location=self.location, hint=self.hint)

@@ -80,17 +80,21 @@ def _write_conf(
         text = new_contents[machine.conf_path].decode("utf-8", "surrogateescape")
         conf = ZiplConf.parse(text, machine.conf_path)
     parmfiles = [path for path in machine.parmfiles if path in new_contents]
-    for number, path in enumerate(parmfiles):
-        candidate = directory.write(f"parmfile-{number}", new_contents[path])
-        conf = _with_parmfile(conf, path, candidate)
+    candidates = {
+        path: directory.write(f"parmfile-{number}", new_contents[path])
+        for number, path in enumerate(parmfiles)
+    }
+    conf = _with_parmfiles(conf, candidates)
     return directory.write("zipl.conf", conf.render().encode("utf-8", "surrogateescape"))
 
 
-def _with_parmfile(conf: ZiplConf, path: str, candidate: str) -> ZiplConf:
-    """Return the configuration with another parmfile; a load address behind its name stays."""
-    for section in conf.sections:
-        value = section.value(Keyword.PARMFILE)
-        if value is not None and (value == path or value.startswith(f"{path},")):
-            new = candidate + value.removeprefix(path)
-            conf = conf.set_value(section.name, Keyword.PARMFILE, new)
-    return conf
+def _with_parmfiles(conf: ZiplConf, candidates: Mapping[str, str]) -> ZiplConf:
+    """Return the configuration with other parmfiles; a load address behind a name stays."""
+    values = {
+        section.name: candidate + value.removeprefix(path)
+        for section in conf.sections
+        if (value := section.value(Keyword.PARMFILE)) is not None
+        for path, candidate in candidates.items()
+        if value == path or value.startswith(f"{path},")
+    }
+    return conf.with_values(Keyword.PARMFILE, values)

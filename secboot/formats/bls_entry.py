@@ -7,8 +7,7 @@ letter here, the first one's defect included: it takes the length of the file's 
 of the title's line. A title on the first line is not moved, and so is safe; so is one on the last.
 The two views agree unless that defect strikes.
 
-Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation. zipl works on
-bytes, and the defect can cut a character in two, so the scan does too.
+zipl works on bytes, and the defect can cut a character in two, so the scan does too.
 """
 
 from __future__ import annotations
@@ -126,11 +125,6 @@ class BlsEntry(_Text):
     def problems(self) -> tuple[Finding, ...]:
         """What zipl refuses; it stops at the first, and then refuses all entries."""
         return self.scan.problems
-
-    def require_valid(self) -> None:
-        """Raise `ParseError` for the first thing in the file that zipl refuses."""
-        if self.problems:
-            raise self.problems[0].error()
 
     @cached_property
     def misread(self) -> bool:

@@ -6,8 +6,6 @@ Three programs read it: grub2-mkconfig as shell text; zipl2grub (util/s390x/zipl
 by line with regular expressions, of which older releases know ``KEY="value"`` only; and
 update-bootloader likewise. So only ``KEY="value"`` on a line of its own, without blanks around
 the ``=``, means the same to all; whatever else assigns a variable is a problem here.
-
-Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation.
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 Red Hat's 20-zipl-kernel.install splits the whole file into words, newlines and all, and knows no
 comments; grubby reads the first line only and writes one line back. systemd's own
 90-loaderentry.install takes all lines, too.
-
-Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation.
 """
 
 from __future__ import annotations

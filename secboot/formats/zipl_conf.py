@@ -3,8 +3,6 @@
 Any text gives a document. What zipl would refuse stays in it as a line with a problem, so
 one run can report everything. Which keyword may stand in which section is not this module's
 matter: that is `secboot.zipl`.
-
-Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation.
 """
 
 from __future__ import annotations
@@ -58,10 +56,6 @@ class ConfSection(NamedTuple):
         """The lines that zipl takes something from, in order."""
         return tuple(line for line in self.lines if line.kind in _ASSIGNMENTS)
 
-    def all(self, keyword: Keyword) -> tuple[ConfLine, ...]:
-        """Return every line that assigns `keyword`; more than one is an error to zipl."""
-        return tuple(line for line in self.lines if line.keyword is keyword)
-
     def get(self, keyword: Keyword) -> ConfLine | None:
         """Return the first line that assigns `keyword`."""
         return next((line for line in self.lines if line.keyword is keyword), None)
@@ -95,11 +89,6 @@ class ZiplConf(_Lines):
         """Every line that zipl's scanner refuses, in order; zipl stops at the first."""
         return tuple(line.problem for line in self.lines if line.problem is not None)
 
-    def require_valid(self) -> None:
-        """Raise `ParseError` for the first line that zipl's scanner refuses."""
-        if self.problems:
-            raise self.problems[0].error()
-
     @cached_property
     def blocks(self) -> tuple[ConfSection, ...]:
         """Sections and menus in the order of the file."""
@@ -124,118 +113,52 @@ class ZiplConf(_Lines):
         """Return the first section called `name`, as zipl finds it."""
         return next((section for section in self.sections if section.name == name), None)
 
-    def set_value(self, section: str, keyword: Keyword, value: str) -> ZiplConf:
-        """Return the document with another value for `keyword` in `section`.
-
-        `value` is what zipl shall read, without quotes. Nothing but the value changes, and
-        its quotes only where the old ones can't hold it. Raises `RefusedError` when the
-        section or the assignment is missing or not unique, or when there is no way to write
-        the value.
-        """
-        line = self._assignment(section, keyword)
-        if line.value is None:
-            raise RefusedError(f"'{keyword}' takes no value", location=self._at(line))
-        if line.value.text == value and "\0" not in line.text:
-            return self
-        text = _with_value(line, value)
-        return self._spliced(line.number - 1, line.number, [text])
-
-    def add_value(self, section: str, keyword: Keyword, value: str) -> ZiplConf:
-        """Return the document with a new line that assigns `value` to `keyword`.
-
-        The line follows the last assignment of `section` (or its heading) and takes over
-        indentation and blanks from it, and quotes from other assignments to `keyword`.
-        A file without a final newline still has none. Raises `RefusedError` when the
-        section is missing or not unique, when it assigns `keyword` already, or when there
-        is no way to write the value.
-        """
-        block = self._unique_section(section)
-        if block.get(keyword) is not None:
-            message = f"section '{section}' has '{keyword}' already"
-            raise RefusedError(message, location=self._at(block.heading))
-        after = block.assignments[-1] if block.assignments else block.heading
-        new = self._new_line(block, keyword, value, self._quoting(keyword))
-        index = after.number
-        if after.text.endswith("\n"):
-            return self._spliced(index, index, [f"{new}\n"])
-        return self._spliced(index - 1, index, [f"{after.text}\n", new])
-
     def with_values(self, keyword: Keyword, values: Mapping[str, str]) -> ZiplConf:
-        """Return the document with other values for `keyword` in several sections, named by it.
+        """Return the document with other values for `keyword` in sections, by their names.
 
-        Each is as `set_value`, or as `add_value` where the section does not assign `keyword`, and
-        raises as they do; but the cost is that of one pass over the file.
+        A value is what zipl shall read, without quotes. Where the section assigns the keyword,
+        nothing but the value changes, and its quotes only where the old ones can't hold it.
+        Otherwise a line follows the section's last assignment, or its heading; it takes over
+        indentation and blanks from the section, and quotes from other assignments to the keyword.
+        A file without a final newline still has none. Raises `RefusedError` when a section is
+        missing or not unique, when it assigns the keyword twice or without a value, or when there
+        is no way to write the value.
         """
         counted = Counter(section.name for section in self.sections)
         quoting = self._quoting(keyword)
         texts = [line.text for line in self.lines]
         for block in self.sections:
-            if block.name not in values or counted[block.name] > 1:
+            value = values.get(block.name)
+            if value is None:
                 continue
-            lines = block.all(keyword)
-            if len(lines) > 1 or (lines and lines[0].value is None):
-                return self.set_value(block.name, keyword, values[block.name])  # raises
-            if not lines:
-                self._append_line(texts, block, keyword, values[block.name], quoting)
-            elif lines[0].value is None or lines[0].value.text != values[block.name]:
-                texts[lines[0].number - 1] = _with_value(lines[0], values[block.name])
+            if counted[block.name] > 1:
+                message = f"section name '{block.name}' is used more than once"
+                raise RefusedError(message, location=self._at(block.heading))
+            line = self._assignment(block, keyword)
+            if line is not None:
+                texts[line.number - 1] = _with_value(line, value)
+                continue
+            after = block.assignments[-1] if block.assignments else block.heading
+            new = self._new_line(block, keyword, value, quoting)
+            ended = after.text.endswith("\n")
+            texts[after.number - 1] += f"{new}\n" if ended else f"\n{new}"
         for name in values:
-            if counted[name] != 1:
-                self._unique_section(name)  # raises
+            if name not in counted:
+                raise RefusedError(f"no such section '{name}'", location=Location(self.path))
         return ZiplConf.parse("".join(texts), self.path)
-
-    def _append_line(
-        self, texts: list[str], block: ConfSection, keyword: Keyword, value: str, quoting: Quoting
-    ) -> None:
-        """Add a line behind the last assignment, to the text of that line."""
-        after = block.assignments[-1] if block.assignments else block.heading
-        new = self._new_line(block, keyword, value, quoting)
-        ended = after.text.endswith("\n")
-        texts[after.number - 1] += f"{new}\n" if ended else f"\n{new}"
-
-    def remove_value(self, section: str, keyword: Keyword) -> ZiplConf:
-        """Return the document without the line that assigns `keyword` in `section`.
-
-        A file without a final newline still has none. Raises `RefusedError` when the
-        section or the assignment is missing or not unique.
-        """
-        line = self._assignment(section, keyword)
-        index = line.number - 1
-        if line.text.endswith("\n"):
-            return self._spliced(index, index + 1, [])
-        before = self.lines[index - 1]
-        return self._spliced(index - 1, index + 1, [before.body])
-
-    def _spliced(self, start: int, end: int, texts: list[str]) -> ZiplConf:
-        new = tuple(parse_line(text, start + i, self.path) for i, text in enumerate(texts, 1))
-        shift = len(texts) - (end - start)
-        after = self.lines[end:]
-        if shift:
-            after = tuple(line.renumbered(line.number + shift) for line in after)
-        return self._replace(lines=self.lines[:start] + new + after)
 
     def _at(self, line: ConfLine) -> Location:
         return Location(self.path, line.number, line.column)
 
-    def _unique_section(self, name: str) -> ConfSection:
-        found = [section for section in self.sections if section.name == name]
-        if not found:
-            raise RefusedError(f"no such section '{name}'", location=Location(self.path))
+    def _assignment(self, block: ConfSection, keyword: Keyword) -> ConfLine | None:
+        """Return the line that assigns `keyword`, if any; it has to be the only one."""
+        found = [line for line in block.lines if line.keyword is keyword]
         if len(found) > 1:
-            message = f"section name '{name}' is used more than once"
-            raise RefusedError(message, location=self._at(found[1].heading))
-        return found[0]
-
-    def _assignment(self, section: str, keyword: Keyword) -> ConfLine:
-        block = self._unique_section(section)
-        found = block.all(keyword)
-        if not found:
-            message = f"section '{section}' has no '{keyword}'"
-            raise RefusedError(message, location=self._at(block.heading))
-        if len(found) > 1:
-            message = f"keyword '{keyword}' is used more than once in section '{section}'"
+            message = f"keyword '{keyword}' is used more than once in section '{block.name}'"
             raise RefusedError(message, location=self._at(found[1]))
-        return found[0]
+        if found and found[0].value is None:
+            raise RefusedError(f"'{keyword}' takes no value", location=self._at(found[0]))
+        return found[0] if found else None
 
     def _new_line(self, block: ConfSection, keyword: Keyword, value: str, quoting: Quoting) -> str:
         sample = next((line for line in reversed(block.assignments) if line.value), None)
@@ -256,7 +179,7 @@ class ZiplConf(_Lines):
 
 
 def _with_value(line: ConfLine, value: str) -> str:
-    if line.value is None:
+    if line.value is None or (line.value.text == value and "\0" not in line.text):
         return line.text
     quotes = len(line.value.quoting)
     start, end = line.value.start - quotes, line.value.end + quotes

@@ -109,15 +109,6 @@ class ConfLine(NamedTuple):
         """The column of the first character that is no blank, counted from 1."""
         return len(self.text) - len(self.text.lstrip(" \t")) + 1
 
-    def renumbered(self, number: int) -> ConfLine:
-        """Return the same line with another number."""
-        if number == self.number:
-            return self
-        if self.problem is None or self.problem.location is None:
-            return self._replace(number=number)
-        place = self.problem.location._replace(line=number)
-        return self._replace(number=number, problem=self.problem._replace(location=place))
-
 
 _KEYWORD = re.compile("|".join(word for word in Keyword if word is not Keyword.DEFAULTAUTO))
 _DIGITS = re.compile("[0-9]+")
@@ -261,8 +252,9 @@ def _c_string(text: str) -> str:
 def value_text(value: str, preferred: Quoting) -> str:
     """Write `value` so that zipl reads exactly it back.
 
-    `preferred` quotes come first, then double ones, single ones, none. zipl knows no escapes. A value with a newline or a NUL, or one with both kinds of quotes
-    that also starts with a quote or has outer blanks, can't be written: `RefusedError`.
+    `preferred` quotes come first, then double ones, single ones, none. zipl knows no escapes. A
+    value with a newline or a NUL, or one with both kinds of quotes that also starts with a quote
+    or has outer blanks, can't be written: `RefusedError`.
     """
     require_one_line(value, "zipl.conf")
     for quoting in (preferred, Quoting.DOUBLE, Quoting.SINGLE, Quoting.NONE):

@@ -4,8 +4,6 @@ zipl joins the texts (zipl/src/job.c: get_parmline), and stores the names and va
 /etc/ziplenv, the zIPL environment, in the boot record; its last loader replaces each ``${NAME}``
 before the kernel starts, and takes away what has no value (zipl-editenv(8); zipl/src/envblk.c;
 handle_environment and process_parm_line in zipl/boot/stage3.c). Since 2.18.
-
-Texts are UTF-8 decoded with ``surrogateescape`` and without newline translation.
 """
 
 from __future__ import annotations

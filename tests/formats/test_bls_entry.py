@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secboot.errors import ParseError, RefusedError
+from secboot.errors import RefusedError
 from secboot.formats.bls_entry import BlsEntry, BlsKey
 from tests.strategies import bls_texts
 
@@ -81,8 +81,6 @@ def test_a_bad_field_says_where(line: str, column: int) -> None:
         ("Incorrect BLS field in config file /e/a.conf", f"/e/a.conf:2:{column}")
     ]
     assert entry.value(BlsKey.LINUX) == "/k"
-    with pytest.raises(ParseError, match=r"/e/a\.conf:2"):
-        entry.require_valid()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from secboot.errors import ParseError, RefusedError
+from secboot.errors import RefusedError
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword, LineKind, Quoting, parse_line
 from tests.strategies import conf_texts
@@ -81,8 +81,6 @@ def test_a_line_that_zipl_refuses_says_why_and_where(line: str) -> None:
     assert conf.lines[1].kind is LineKind.REFUSED
     message, column = REFUSED[line]
     assert (problem.message, str(problem.location)) == (message, f"/etc/zipl.conf:2:{column}")
-    with pytest.raises(ParseError, match=r"/etc/zipl\.conf:2:"):
-        conf.require_valid()
 
 
 VALUES = {
@@ -152,7 +150,7 @@ BASE = '[defaultboot]\n  default = linux\n[linux]\n\ttarget = "/boot"\n\timage =
     ],
 )
 def test_setting_a_value_keeps_all_it_can(old: str, value: str, new: str) -> None:
-    conf = ZiplConf.parse(f"[linux]\n{old}").set_value("linux", Keyword.PARAMETERS, value)
+    conf = ZiplConf.parse(f"[linux]\n{old}").with_values(Keyword.PARAMETERS, {"linux": value})
 
     assert conf.render() == f"[linux]\n{new}"
 
@@ -162,7 +160,7 @@ def test_setting_a_value_keeps_all_it_can(old: str, value: str, new: str) -> Non
 def test_what_is_set_is_what_zipl_reads(line: str, value: str) -> None:
     before = ZiplConf.parse(f"# x\n[a]\n{line}\n[b]\nparameters=z")
     try:
-        after = before.set_value("a", Keyword.PARAMETERS, value)
+        after = before.with_values(Keyword.PARAMETERS, {"a": value})
     except RefusedError:
         assert '"' in value
         assert "'" in value
@@ -177,26 +175,29 @@ def test_what_is_set_is_what_zipl_reads(line: str, value: str) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(conf_texts(), values, st.sampled_from([Keyword.PARAMETERS, Keyword.TARGET]))
-def test_adding_changes_one_line_and_removing_it_changes_it_back(
-    text: str, value: str, keyword: Keyword
-) -> None:
+def test_adding_adds_one_line_and_changes_no_other(text: str, value: str, keyword: Keyword) -> None:
     before = ZiplConf.parse(text)
     assume(before.sections)
     name = before.sections[-1].name
+    assume(before.sections[-1].get(keyword) is None)
     try:
-        after = before.add_value(name, keyword, value)
+        after = before.with_values(keyword, {name: value})
     except RefusedError:
         return
 
     assert after.section(name).value(keyword) == value  # type: ignore[union-attr]  # it is there
     assert after == ZiplConf.parse(after.render())
-    assert after.remove_value(name, keyword).render() == text
+    bodies = [line.body for line in after.lines]
+    assert [line.body for line in before.lines] in [
+        bodies[:index] + bodies[index + 1 :] for index in range(len(bodies))
+    ]
+    assert after.render().endswith("\n") is text.endswith("\n")
 
 
 def test_a_value_already_there_changes_nothing() -> None:
     conf = ZiplConf.parse(BASE)
 
-    assert conf.set_value("linux", Keyword.TARGET, "/boot") is conf
+    assert conf.with_values(Keyword.TARGET, {"linux": "/boot"}) == conf
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\0b", "' \" ", "\"it's", "\ud800"])
@@ -204,11 +205,11 @@ def test_a_value_that_zipl_conf_can_not_hold_is_refused(value: str) -> None:
     conf = ZiplConf.parse(BASE)
 
     with pytest.raises(RefusedError, match="no way to write"):
-        conf.set_value("linux", Keyword.TARGET, value)
+        conf.with_values(Keyword.TARGET, {"linux": value})
 
 
 def test_a_new_line_follows_the_style_of_its_section() -> None:
-    conf = ZiplConf.parse(BASE).add_value("linux", Keyword.PARAMETERS, "a b")
+    conf = ZiplConf.parse(BASE).with_values(Keyword.PARAMETERS, {"linux": "a b"})
 
     assert conf.render() == BASE.replace("k\n", 'k\n\tparameters = "a b"\n')
 
@@ -216,19 +217,19 @@ def test_a_new_line_follows_the_style_of_its_section() -> None:
 def test_a_new_line_takes_over_the_quotes_of_other_sections() -> None:
     text = "[a]\nparameters='x'\n[b]\nimage=/k\n"
 
-    conf = ZiplConf.parse(text).add_value("b", Keyword.PARAMETERS, "y z")
+    conf = ZiplConf.parse(text).with_values(Keyword.PARAMETERS, {"b": "y z"})
 
     assert conf.render() == f"{text}parameters='y z'\n"
 
 
 def test_a_file_without_a_final_newline_stays_without() -> None:
-    conf = ZiplConf.parse("[a]\nimage=/k").add_value("a", Keyword.PARAMETERS, "y")
+    conf = ZiplConf.parse("[a]\nimage=/k").with_values(Keyword.PARAMETERS, {"a": "y"})
 
     assert conf.render() == '[a]\nimage=/k\nparameters="y"'
 
 
 def test_a_section_without_assignments_gets_its_first() -> None:
-    conf = ZiplConf.parse("[a]\n[b]\n").add_value("a", Keyword.TARGET, "/boot")
+    conf = ZiplConf.parse("[a]\n[b]\n").with_values(Keyword.TARGET, {"a": "/boot"})
 
     assert conf.render() == "[a]\ntarget=/boot\n[b]\n"
 
@@ -238,32 +239,26 @@ def test_a_section_without_assignments_gets_its_first() -> None:
     [
         ("[b]\n", "no such section 'a'"),
         ("[a]\n[a]\n", "'a' is used more than once"),
-        ("[a]\n", "'a' has no 'target'"),
         ("[a]\ntarget=1\ntarget=2\n", "'target' is used more than once"),
     ],
 )
 def test_an_ambiguous_or_missing_place_is_refused(text: str, message: str) -> None:
     with pytest.raises(RefusedError, match=message):
-        ZiplConf.parse(text).set_value("a", Keyword.TARGET, "x")
-
-
-def test_a_keyword_is_added_only_once() -> None:
-    with pytest.raises(RefusedError, match="has 'target' already"):
-        ZiplConf.parse(BASE).add_value("linux", Keyword.TARGET, "/x")
+        ZiplConf.parse(text).with_values(Keyword.TARGET, {"a": "x"})
 
 
 def test_the_flag_has_no_value_to_set() -> None:
     with pytest.raises(RefusedError, match="takes no value"):
-        ZiplConf.parse("[a]\ndefaultauto\n").set_value("a", Keyword.DEFAULTAUTO, "1")
+        ZiplConf.parse("[a]\ndefaultauto\n").with_values(Keyword.DEFAULTAUTO, {"a": "1"})
 
 
 def test_values_of_many_sections_are_set_as_one_by_one() -> None:
     text = '[defaultboot]\ndefaultauto\n[a]\nimage=/a\nparameters = "x"\n[b]\n image=/b\n[c]\n[d]'
     values = {"a": "1", "b": "2 3", "d": "4"}
     conf = ZiplConf.parse(text)
-    one_by_one = conf.set_value("a", Keyword.PARAMETERS, "1")
-    for name in ("b", "d"):
-        one_by_one = one_by_one.add_value(name, Keyword.PARAMETERS, values[name])
+    one_by_one = conf
+    for name, value in values.items():
+        one_by_one = one_by_one.with_values(Keyword.PARAMETERS, {name: value})
 
     assert conf.with_values(Keyword.PARAMETERS, values).render() == one_by_one.render()
 

@@ -57,7 +57,7 @@ def read_conf(data: bytes) -> None:
     assert conf.render() == text
     for section in conf.sections:
         if section.get(Keyword.PARAMETERS) is not None:
-            changed = conf.set_value(section.name, Keyword.PARAMETERS, "a=1 b")
+            changed = conf.with_values(Keyword.PARAMETERS, {section.name: "a=1 b"})
             assert changed.section(section.name) is not None
 
 
