@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -17,12 +18,14 @@ from hypothesis import strategies as st
 from secboot.errors import Location, ParseError
 from secboot.finding import Finding, Severity
 from secboot.layout.detect import detect_layout
+from secboot.lines.changes import Command
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.report.plan import plan_document, plan_text, read_plan
 from secboot.report.style import PLAIN
+from secboot.system.files import FileAttributes, FileChange
 from secboot.system.root import Root
 from tests.command import secboot
 from tests.trees import make_sample_tree, snapshot
@@ -152,3 +155,53 @@ def test_the_hint_of_a_warning_is_printed() -> None:
     text = plan_text(sample_plan(), PLAIN, diffs=False)
 
     assert "/c:1:2: warning: b\n    do\n    this\n" in text
+
+
+text = st.text(st.characters(codec="utf-8") | st.just("\udcff"), max_size=3)
+paths = st.text("ab/.", max_size=5).map("/{}".format)
+SPECIAL: dict[object, st.SearchStrategy[Any]] = {
+    str: text,
+    int: st.integers(-(2**63), 2**63 - 1),
+    bool: st.booleans(),
+    bytes: st.binary(max_size=3),
+    FileAttributes: st.builds(
+        FileAttributes,
+        st.integers(0, 0o7777),
+        st.integers(0, 9),
+        st.integers(0, 9),
+        st.dictionaries(text, st.binary(max_size=2), max_size=2).map(
+            lambda xattrs: tuple(sorted(xattrs.items()))
+        ),
+    ),
+    Command: st.builds(Command, st.lists(text, min_size=1, max_size=2).map(tuple), text),
+}
+
+
+def values_of(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - no type says "an annotation"
+    """Any value of a type that documents hold."""
+    if kind in SPECIAL:
+        return SPECIAL[kind]
+    arguments = get_args(kind)
+    if type(None) in arguments:
+        return st.none() | values_of(next(each for each in arguments if each is not type(None)))
+    if get_origin(kind) is tuple:
+        return st.lists(values_of(arguments[0]), max_size=2).map(tuple)
+    if issubclass(kind, StrEnum):
+        return st.sampled_from(list(kind))
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{name: values_of(hints[name]) for name in kind._fields})
+
+
+SPECIAL[FileChange] = st.builds(
+    FileChange,
+    paths,
+    paths,
+    values_of(bytes | None),
+    values_of(bytes | None),
+    values_of(FileAttributes | None),
+).filter(lambda change: not change.flaw())
+
+
+@given(values_of(Plan))
+def test_every_plan_is_read_back(plan: Plan) -> None:
+    assert read(plan_document(plan)) == plan
