@@ -3,12 +3,11 @@
 They take time that grows with the file. difflib looks for the longest run of equal lines, and then
 again before and behind it: a file of 1,000 sections that all change takes it 2,000 searches through
 what is left. Boot files are full of lines that occur once, though: headings, titles, names of
-kernels. Those are paired first (the patience diff), and difflib gets the few lines between two.
+kernels. Those are paired first (as in a patience diff), and difflib gets the few lines between two.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from difflib import Match, SequenceMatcher
 from itertools import pairwise
@@ -120,34 +119,17 @@ def _joined(blocks: Iterator[Match]) -> Iterator[Match]:
         yield held
 
 
-def _unique_pairs(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Return where the lines stand that each text has once: as many as keep their order."""
-    once_old, once_new = _once(old), _once(new)
-    pairs = [(index, once_new[line]) for line, index in once_old.items() if line in once_new]
-    return _longest_rising(pairs)
+def _unique_pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield where the lines stand that each text has once, as far as they keep their order."""
+    found = _once(new)
+    last = -1
+    for line, index in _once(old).items():
+        number = found.get(line, -1)
+        if number > last:
+            last = number
+            yield index, number
 
 
 def _once(lines: Sequence[str]) -> dict[str, int]:
     counted = Counter(lines)
     return {line: index for index, line in enumerate(lines) if counted[line] == 1}
-
-
-def _longest_rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the longest part of `pairs`, whose first numbers rise, in which the second rise too.
-
-    Patience sorting: `tops` has, for each length, the lowest number that ends a row so long.
-    """
-    tops: list[int] = []
-    ends: list[int] = []
-    previous: list[int] = []
-    for index, (_, number) in enumerate(pairs):
-        place = bisect_left(tops, number)
-        previous.append(ends[place - 1] if place else -1)
-        tops[place : place + 1] = [number]
-        ends[place : place + 1] = [index]
-    chain: list[tuple[int, int]] = []
-    index = ends[-1] if ends else -1
-    while index >= 0:
-        chain.append(pairs[index])
-        index = previous[index]
-    return chain[::-1]
