@@ -195,7 +195,7 @@ _JSON = st.recursive(
 @settings(deadline=None, max_examples=80)
 @given(st.data())
 def test_a_damaged_document_is_read_or_refused(data: st.DataObject) -> None:
-    document: Document = json.loads(json.dumps(GOOD))
+    document: Document = json.loads(json.dumps(data.draw(st.sampled_from([GOOD, NOW, CHECKS]))))
     where: Any = document
     while True:
         key = data.draw(st.sampled_from(sorted(where) if isinstance(where, dict) else [0]))
@@ -231,6 +231,42 @@ GOOD: Document = {
     ],
     "notices": [{"code": "stale", "message": "out of date", "next_step": ""}],
 }
+
+
+CAUSE = encode(Finding("not-applied", Severity.ERROR, "not applied", None, "secboot apply shop"))
+NOW: Document = {
+    **GOOD,
+    "schema": "secboot/status/2",
+    "requirements": [
+        {
+            "name": "swiotlb",
+            "stages": {
+                stage.value: {"verdict": "missing", "reason": "too small", "causes": [CAUSE]}
+                for stage in Stage
+            },
+        }
+    ],
+    "notices": [encode(Finding("stale", Severity.WARNING, "out of date"))],
+}
+CHECKS: Document = {
+    "schema": "secboot/verify/2",
+    "root": "/",
+    "profile": "shop",
+    "stage": "effective",
+    "checks": [
+        {"id": "running.swiotlb", "outcome": "FAIL", "message": "too small", "causes": [CAUSE]},
+        {"id": "machine.stale", "outcome": "WARN", "message": "out of date", "causes": []},
+    ],
+}
+
+
+def test_documents_of_today_and_of_0_1_0_say_the_same() -> None:
+    now, then = read(NOW), read(GOOD)
+
+    assert now.stages == then.stages
+    assert [(f.message, f.hint) for f in now.findings] == [
+        (f.message, f.hint) for f in then.findings
+    ]
 
 
 def made_up(verdicts: str, host: str = "h", profile: str = "guest") -> ReportedMachine:
