@@ -30,7 +30,8 @@ from secboot.running.system import RunningSystem
 from secboot.status.checks import Check, Outcome
 from secboot.status.stages import EntryResults, Result, Stage
 from secboot.system.files import FileChange
-from secboot.zipl.entry import EntryKind, Origin
+from secboot.zipl.entry import Origin
+from secboot.zipl.tokens import EntryKind
 
 Shape = dict[str, Any]
 _PLAIN: Mapping[object, Shape] = {

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
-from secboot.system.root import FileKind as RootKind
-from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileFacts, FileKind
+from secboot.system.root import FileKind
+from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileFacts, PathKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +39,7 @@ SE_HEADER_SIZE = 0x40
 """Bytes of the header's fixed part, up to the plaintext control flags."""
 PCF_NO_COMPONENT_ENCRYPTION = 0x10000000
 """Bit 35 of the plaintext control flags (counted from the left): readable, but sealed as well."""
-_KINDS = {RootKind.DIRECTORY: FileKind.DIRECTORY, RootKind.REGULAR: FileKind.REGULAR}
+_KINDS = {FileKind.DIRECTORY: PathKind.DIRECTORY, FileKind.REGULAR: PathKind.REGULAR}
 
 
 class BootFile(NamedTuple):
@@ -158,18 +158,18 @@ class BootFiles:
     def _look(self, path: str) -> FileFacts:
         if not path.startswith("/") or "\0" in path:
             # zipl would look in its working directory; nobody means that.
-            return FileFacts(FileKind.MISSING)
+            return FileFacts(PathKind.MISSING)
         try:
             status = self._root.stat(path)
         except FileError:
             status = None
         if status is None:
-            return FileFacts(FileKind.MISSING)
-        kind = _KINDS.get(status.kind, FileKind.OTHER)
-        if kind is not FileKind.REGULAR:
+            return FileFacts(PathKind.MISSING)
+        kind = _KINDS.get(status.kind, PathKind.OTHER)
+        if kind is not PathKind.REGULAR:
             return FileFacts(kind)
         if not self._root.is_readable(path):
-            return FileFacts(FileKind.UNREADABLE, status.size, modified=status.modified)
+            return FileFacts(PathKind.UNREADABLE, status.size, modified=status.modified)
         return FileFacts(kind, status.size, self._limit(path), status.modified)
 
     def _limit(self, path: str) -> int | None:

@@ -10,7 +10,7 @@ from secboot.lines.changes import Step
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind
 from secboot.named_tuple import NamedTuple
-from secboot.zipl.entry import EntryKind
+from secboot.zipl.tokens import EntryKind
 
 if TYPE_CHECKING:
     from secboot.layout.layout import Layout

@@ -7,7 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
-from secboot.zipl.entry import BootEntry, Component, EntryKind, EntryToInstall, Origin
+from secboot.zipl.entry import BootEntry, EntryToInstall, LoadedFile, Origin
+from secboot.zipl.tokens import EntryKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,7 @@ def advise_on_entries(
         _advise_on_line(entry, version, findings)
         for part in (entry.image, entry.ramdisk, entry.parmfile):
             if part is not None:
-                _advise_on_component(part, findings)
+                _advise_on_file(part, findings)
         if not entry.is_default and entry.menu_position is None:
             # zipl looks only at what it installs, and refuses that.
             _advise_on_missing(entry, files, findings)
@@ -108,7 +109,7 @@ def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) 
         findings.warn("not-ascii", message, at, "use only ASCII characters")
 
 
-def _advise_on_component(part: Component, findings: Findings) -> None:
+def _advise_on_file(part: LoadedFile, findings: Findings) -> None:
     if part.address is None:
         return
     written = part.token.text.rpartition(",")[2]

@@ -20,14 +20,14 @@ from secboot.zipl.advice import (
     advise_on_files,
     advise_on_installation,
 )
-from secboot.zipl.check import check_all
 from secboot.zipl.defaultboot import build_automenu, check_defaultboot
 from secboot.zipl.entry import BootEntry, EntryToInstall, entry_headings, read_entry
 from secboot.zipl.job import Job, Placement
-from secboot.zipl.keywords import SectionType
 from secboot.zipl.order import BlsFile, order_bls
 from secboot.zipl.refusal import Findings, Refusal
+from secboot.zipl.sections import check_all
 from secboot.zipl.tokens import (
+    DefaultKind,
     Token,
     TokenKind,
     TokenList,
@@ -106,7 +106,7 @@ def interpret(
     findings = Findings()
     tokens = _scan(document, entries, version, findings)
     kind = check_defaultboot(tokens, conf.path, findings)
-    if kind is SectionType.DEFAULT_AUTO:
+    if kind is DefaultKind.AUTO:
         tokens = build_automenu(tokens, findings)
     check_all(tokens, findings)
     environment = _environment(ziplenv, version, findings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
-from secboot.zipl.check import (
+from secboot.zipl.sections import (
     MENU_POSITIONS,
     SectionData,
     check_section_keywords,
@@ -16,8 +16,15 @@ from secboot.zipl.check import (
     report_duplicate,
     report_outside,
 )
-from secboot.zipl.keywords import TARGET_KEYWORDS, SectionType, section_type
-from secboot.zipl.tokens import Token, TokenKind, TokenList
+from secboot.zipl.tokens import (
+    TARGET_KEYWORDS,
+    DefaultKind,
+    EntryKind,
+    Token,
+    TokenKind,
+    TokenList,
+    entry_kind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +35,7 @@ AUTOMENU = "zipl-automatic-menu"
 """The name that zipl gives to the menu it makes (SCAN_AUTOMENU_NAME)."""
 
 
-def check_defaultboot(tokens: TokenList, path: str, findings: Findings) -> SectionType | None:
+def check_defaultboot(tokens: TokenList, path: str, findings: Findings) -> DefaultKind | None:
     """Check ``[defaultboot]`` and return which kind it is, as far as that can be told."""
     heading = tokens.find(DEFAULTBOOT, TokenKind.SECTION)
     if heading is None:
@@ -39,17 +46,16 @@ def check_defaultboot(tokens: TokenList, path: str, findings: Findings) -> Secti
     data = read_section(tokens, heading, findings)
     default = data.keywords.get(Keyword.DEFAULT)
     if default is not None and tokens.find(default.text, TokenKind.SECTION) is None:
-        message = f"no such section '{default.text}'"
-        findings.error("default-missing", message, default.location, default.line)
+        findings.error_at("default-missing", f"no such section '{default.text}'", default)
     kind = _kind(data, tokens[heading], findings)
-    if kind is SectionType.DEFAULT_AUTO:
+    if kind is DefaultKind.AUTO:
         check_target(data.keywords, findings)
     if kind is not None:
         check_section_keywords(kind, data, tokens[heading], findings)
     return kind
 
 
-def _kind(data: SectionData, heading: Token, findings: Findings) -> SectionType | None:
+def _kind(data: SectionData, heading: Token, findings: Findings) -> DefaultKind | None:
     """Tell the kind of a ``[defaultboot]`` (scan_get_defaultboot_type)."""
     keywords = data.keywords
     if Keyword.DEFAULTAUTO in keywords or Keyword.TARGET in keywords:
@@ -61,19 +67,19 @@ def _kind(data: SectionData, heading: Token, findings: Findings) -> SectionType 
                 f"Keyword 'target' required in section '{DEFAULTBOOT}'"
                 " when specifying 'defaultauto'"
             )
-            findings.error("defaultboot-target", message, heading.location, heading.line)
-        return SectionType.DEFAULT_AUTO
+            findings.error_at("defaultboot-target", message, heading)
+        return DefaultKind.AUTO
     if Keyword.DEFAULTMENU in keywords:
         if Keyword.DEFAULT in keywords:
             _report_two(data, Keyword.DEFAULTMENU, Keyword.DEFAULT, Keyword.DEFAULTAUTO, findings)
-        return SectionType.DEFAULT_MENU
+        return DefaultKind.MENU
     if Keyword.DEFAULT in keywords:
-        return SectionType.DEFAULT_SECTION
+        return DefaultKind.SECTION
     message = (
         f"Section '{DEFAULTBOOT}' requires one of keywords 'default', 'defaultmenu',"
         " 'defaultauto' or 'target'"
     )
-    findings.error("defaultboot-kind", message, heading.location, heading.line)
+    findings.error_at("defaultboot-kind", message, heading)
     return None
 
 
@@ -85,7 +91,7 @@ def _report_two(
         f"Only one of keywords 'default', 'defaultmenu' and '{named}' allowed"
         f" in section '{DEFAULTBOOT}'"
     )
-    findings.error("defaultboot-kind", message, token.location, token.line)
+    findings.error_at("defaultboot-kind", message, token)
 
 
 def build_automenu(tokens: TokenList, findings: Findings) -> TokenList:
@@ -137,7 +143,7 @@ def _enters_menu(
 ) -> bool:
     """Whether a section gets a position; adds what it inherits to `result`."""
     data = read_section(tokens, heading, findings)
-    if section_type(data.keywords) is not SectionType.IPL:
+    if entry_kind(data.keywords) is not EntryKind.IPL:
         return False
     if len(entries) == MENU_POSITIONS:
         message = f"Cannot build automenu: too many IPL sections defined (max {MENU_POSITIONS})"

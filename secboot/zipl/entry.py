@@ -12,8 +12,15 @@ from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import join_parameters
 from secboot.named_tuple import NamedTuple
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileLookup
-from secboot.zipl.keywords import SectionType, leading_int, section_type, split_address
-from secboot.zipl.tokens import Token, TokenKind, TokenList
+from secboot.zipl.tokens import (
+    EntryKind,
+    Token,
+    TokenKind,
+    TokenList,
+    entry_kind,
+    leading_int,
+    split_address,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,19 +39,6 @@ _PARAMETER_AREA = 0x10000
 _ADDRESS_MASK = (1 << 64) - 1
 
 
-class EntryKind(StrEnum):
-    """What an entry does when it is IPLed."""
-
-    IPL = "ipl"
-    SEGMENT = "segment"
-    DUMP = "dump"
-    DUMPFS = "dumpfs"
-    TAPE_IPL = "tape-ipl"
-    MVDUMP = "mvdump"
-    UNKNOWN = "unknown"
-    """zipl refuses the section because it can't tell."""
-
-
 class Origin(StrEnum):
     """Where an entry is defined."""
 
@@ -52,17 +46,7 @@ class Origin(StrEnum):
     BLS = "BLS entry"
 
 
-_KINDS = {
-    SectionType.IPL: EntryKind.IPL,
-    SectionType.SEGMENT: EntryKind.SEGMENT,
-    SectionType.DUMP: EntryKind.DUMP,
-    SectionType.DUMPFS: EntryKind.DUMPFS,
-    SectionType.TAPE_IPL: EntryKind.TAPE_IPL,
-    SectionType.MVDUMP: EntryKind.MVDUMP,
-}
-
-
-class Component(NamedTuple):
+class LoadedFile(NamedTuple):
     """A file that is loaded: its path as zipl will open it, and its load address if given."""
 
     path: str
@@ -91,9 +75,9 @@ class BootEntry(NamedTuple):
     kind: EntryKind
     origin: Origin
     location: Location
-    image: Component | None = None
-    ramdisk: Component | None = None
-    parmfile: Component | None = None
+    image: LoadedFile | None = None
+    ramdisk: LoadedFile | None = None
+    parmfile: LoadedFile | None = None
     parameters: str | None = None
     parameters_location: Location | None = None
     parmline: str | None = None
@@ -148,20 +132,19 @@ def read_entry(
     """Make the entry of the section at `heading`."""
     start = tokens[heading]
     keywords = tokens.leading_keywords(heading)
-    kind = section_type(keywords)
     parameters = keywords.get(Keyword.PARAMETERS)
-    image = component(keywords, Keyword.IMAGE)
-    parmfile = component(keywords, Keyword.PARMFILE)
+    image = loaded_file(keywords, Keyword.IMAGE)
+    parmfile = loaded_file(keywords, Keyword.PARMFILE)
     target = keywords.get(Keyword.TARGET)
     optional = keywords.get(Keyword.OPTIONAL)
     kdump = keywords.get(Keyword.KDUMP)
     return BootEntry(
         name=start.text,
-        kind=EntryKind.UNKNOWN if kind is None else _KINDS[kind],
+        kind=entry_kind(keywords),
         origin=Origin.SECTION if start.entry is None else Origin.BLS,
         location=start.location,
         image=image,
-        ramdisk=component(keywords, Keyword.RAMDISK),
+        ramdisk=loaded_file(keywords, Keyword.RAMDISK),
         parmfile=parmfile,
         parameters=parameters.text if parameters is not None else None,
         parameters_location=parameters.location if parameters is not None else None,
@@ -183,17 +166,17 @@ def entry_headings(tokens: TokenList) -> list[int]:
     ]
 
 
-def component(keywords: Mapping[Keyword, Token], keyword: Keyword) -> Component | None:
+def loaded_file(keywords: Mapping[Keyword, Token], keyword: Keyword) -> LoadedFile | None:
     """Return the file that `keyword` names."""
     token = keywords.get(keyword)
     if token is None:
         return None
     path, address = split_address(token.text)
-    return Component(path, address, token)
+    return LoadedFile(path, address, token)
 
 
 def _parmline(
-    parmfile: Component | None, parameters: Token | None, files: FileLookup
+    parmfile: LoadedFile | None, parameters: Token | None, files: FileLookup
 ) -> str | None:
     text = None
     if parmfile is not None:
@@ -203,7 +186,7 @@ def _parmline(
     return join_parameters(text, parameters.text if parameters is not None else None)
 
 
-def _limit(image: Component | None, files: FileLookup, version: ZiplVersion) -> int | None:
+def _limit(image: LoadedFile | None, files: FileLookup, version: ZiplVersion) -> int | None:
     if image is None:
         return None
     if not version.asks_image_for_limit:

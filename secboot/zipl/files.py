@@ -11,7 +11,7 @@ LEGACY_PARAMETER_LIMIT = 896
 """Longest parameter line, in bytes, for a kernel that does not say (zipl.h)."""
 
 
-class FileKind(StrEnum):
+class PathKind(StrEnum):
     """What is found under a path, symbolic links followed."""
 
     MISSING = "missing"
@@ -32,7 +32,7 @@ class FileFacts(NamedTuple):
     for a shorter file. `modified` is when its content changed last, in nanoseconds since 1970.
     """
 
-    kind: FileKind
+    kind: PathKind
     size: int = 0
     max_parm_size: int | None = None
     modified: int = 0
@@ -40,15 +40,15 @@ class FileFacts(NamedTuple):
     @property
     def readable(self) -> bool:
         """Whether this is a regular file that can be read (misc_check_readable_file)."""
-        return self.kind is FileKind.REGULAR
+        return self.kind is PathKind.REGULAR
 
     @property
     def reason(self) -> str:
         """Why it can't be read as a file, in the words of zipl and libc."""
         match self.kind:
-            case FileKind.MISSING:
+            case PathKind.MISSING:
                 return "No such file or directory"
-            case FileKind.UNREADABLE:
+            case PathKind.UNREADABLE:
                 return "Permission denied"
             case _:
                 return "Not a regular file"

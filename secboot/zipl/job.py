@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.named_tuple import NamedTuple
-from secboot.zipl.entry import BootEntry, Component, EntryKind, check_addresses, component
-from secboot.zipl.files import FileKind, FileLookup
-from secboot.zipl.keywords import leading_int
-from secboot.zipl.tokens import Token, TokenKind, TokenList
+from secboot.zipl.entry import BootEntry, LoadedFile, check_addresses, loaded_file
+from secboot.zipl.files import FileLookup, PathKind
+from secboot.zipl.tokens import EntryKind, Token, TokenKind, TokenList, leading_int
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,8 +159,7 @@ class Job:
             return
         kdump = keywords.get(Keyword.KDUMP)
         if kdump is not None and kdump.text != "auto":
-            message = f"Invalid kdump setting '{kdump.text}'"
-            self.findings.error("kdump", message, kdump.location)
+            self.findings.error("kdump", f"Invalid kdump setting '{kdump.text}'", kdump.location)
         self._check_secure(keywords.get(Keyword.SECURE))
 
     def _check_secure(self, token: Token | None) -> None:
@@ -171,12 +169,12 @@ class Job:
 
     def _check_target(self, token: Token, name: str, *, environment: bool) -> None:
         facts = self.files.look(token.text)
-        if facts.kind is FileKind.DIRECTORY:
+        if facts.kind is PathKind.DIRECTORY:
             return
-        if facts.kind is FileKind.MISSING and environment and self.version.reads_environment:
+        if facts.kind is PathKind.MISSING and environment and self.version.reads_environment:
             message = f"Could not open bootmap dir: {facts.reason}"
         else:
-            reason = facts.reason if facts.kind is FileKind.MISSING else "Not a directory"
+            reason = facts.reason if facts.kind is PathKind.MISSING else "Not a directory"
             message = f"Target directory '{token.text}' in section '{name}': {reason}"
         self.findings.error("target-directory", message, token.location)
 
@@ -216,7 +214,7 @@ class Job:
                 self._report_file("ramdisk", entry, entry.ramdisk, facts.reason)
         return skipped
 
-    def _check_image(self, entry: BootEntry, image: Component, *, may_skip: bool) -> bool:
+    def _check_image(self, entry: BootEntry, image: LoadedFile, *, may_skip: bool) -> bool:
         facts = self.files.look(image.path)
         if not facts.readable:
             if not may_skip:
@@ -230,7 +228,7 @@ class Job:
                 self._check_length(entry)
         return False
 
-    def _report_file(self, kind: str, entry: BootEntry, file: Component, reason: str) -> None:
+    def _report_file(self, kind: str, entry: BootEntry, file: LoadedFile, reason: str) -> None:
         if not self.version.asks_image_for_limit:
             message = f"{kind.capitalize()} file '{file.path}' in section '{entry.name}': {reason}"
         elif kind == "image":
@@ -258,16 +256,16 @@ class Job:
         token = keywords[keyword]
         path = token.text if keyword is Keyword.TAPE else _without_memory_size(token.text)
         facts = self.files.look(path)
-        if facts.kind is FileKind.OTHER:
+        if facts.kind is PathKind.OTHER:
             return
-        reason = facts.reason if facts.kind is FileKind.MISSING else "Not a device"
+        reason = facts.reason if facts.kind is PathKind.MISSING else "Not a device"
         message = f"{called} '{path}' in section '{entry.name}': {reason}"
         self.findings.error("device", message, token.location)
 
     def _check_list(
         self, keywords: Mapping[Keyword, Token], keyword: Keyword, called: str, entry: BootEntry
     ) -> None:
-        found = component(keywords, keyword)
+        found = loaded_file(keywords, keyword)
         if found is None:
             return
         path = found.path

@@ -9,6 +9,7 @@ from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.errors import Location
+    from secboot.zipl.tokens import Token
 
 
 class Refusal(NamedTuple):
@@ -42,6 +43,10 @@ class Findings:
         """Note something that zipl refuses."""
         finding = Finding(f"zipl.{code}", Severity.ERROR, message, location)
         self._refusals.setdefault(Refusal(finding, zipl_line))
+
+    def error_at(self, code: str, message: str, token: Token) -> None:
+        """Note something that zipl refuses and for which it names the line of a token."""
+        self.error(code, message, token.location, token.line)
 
     def warn(self, code: str, message: str, location: Location, hint: str | None = None) -> None:
         """Note something that zipl accepts."""

@@ -1,11 +1,15 @@
-"""zipl's tokens: one flat list of zipl.conf and all BLS entries (zipl/include/scan.h).
+"""zipl's tokens, the keywords among them, and how numbers are read from values.
 
-zipl appends the fields of BLS entries to the tokens of zipl.conf, so an entry whose title
-got lost continues the section before it. Keeping zipl's shape keeps its verdicts.
+The tokens are one flat list of zipl.conf and all BLS entries (zipl/include/scan.h): zipl appends
+the fields of BLS entries to the tokens of zipl.conf, so an entry whose title got lost continues the
+section before it. Keeping zipl's shape keeps its verdicts. The tables of keywords are those of
+zipl/src/scan.c (scan_key_table, scan_menu_key_table); numbers are read with sscanf, on a 64-bit
+big-endian machine.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from enum import StrEnum
 from itertools import takewhile
@@ -15,14 +19,170 @@ from secboot.errors import Location
 from secboot.formats.bls_entry import BlsKey
 from secboot.formats.zipl_line import ConfLine, Keyword, LineKind
 from secboot.named_tuple import NamedTuple
-from secboot.zipl.keywords import split_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from secboot.formats.bls_entry import BlsEntry
     from secboot.formats.zipl_conf import ZiplConf
     from secboot.zipl.files import FileLookup
+
+_SPACE = "[ \t\n\v\f\r]*"
+_INT_LINE = re.compile(f"{_SPACE}([+-]?[0-9]+){_SPACE}$")
+_INT_PREFIX = f"{_SPACE}([+-]?[0-9]+)"
+_GEOMETRY = f"{_SPACE}([+-]?[0-9]+),{_SPACE}([+-]?[0-9]+),{_SPACE}([+-]?[0-9]+){_SPACE}$"
+_ADDRESS = f"{_SPACE}([+-]?)(?:0[xX])?([0-9a-fA-F]+)"
+
+CHECK_ORDER = tuple(
+    map(
+        Keyword,
+        [
+            "default",
+            "dumpto",
+            "dumptofs",
+            "image",
+            "parameters",
+            "parmfile",
+            "ramdisk",
+            "segment",
+            "target",
+            "prompt",
+            "timeout",
+            "defaultmenu",
+            "tape",
+            "mvdump",
+            "targetbase",
+            "targettype",
+            "targetgeometry",
+            "targetblocksize",
+            "targetoffset",
+            "defaultauto",
+            "kdump",
+            "secure",
+            "optional",
+        ],
+    )
+)
+"""The order in which zipl looks at keywords (enum scan_keyword_id)."""
+
+TARGET_KEYWORDS = tuple(word for word in CHECK_ORDER if word.startswith("target"))
+"""The keywords that a section without any of them inherits in an automatic menu."""
+
+
+class EntryKind(StrEnum):
+    """What a section is for: what it does when it is IPLed."""
+
+    IPL = "ipl"
+    SEGMENT = "segment"
+    DUMP = "dump"
+    DUMPFS = "dumpfs"
+    TAPE_IPL = "tape-ipl"
+    MVDUMP = "mvdump"
+    UNKNOWN = "unknown"
+    """zipl refuses the section because it can't tell."""
+
+
+class DefaultKind(StrEnum):
+    """What ``[defaultboot]`` names."""
+
+    AUTO = "automatic menu"
+    MENU = "menu"
+    SECTION = "section"
+
+
+class KeywordRules(NamedTuple):
+    """Keywords that must, and that may, stand in a section; all others must not."""
+
+    required: frozenset[Keyword]
+    optional: frozenset[Keyword]
+
+    def forbids(self, keyword: Keyword) -> bool:
+        """Whether `keyword` must not stand in such a section."""
+        return keyword not in self.required and keyword not in self.optional
+
+
+_WHERE = frozenset(TARGET_KEYWORDS) - {Keyword.TARGET}
+_KERNEL = frozenset({Keyword.PARAMETERS, Keyword.PARMFILE, Keyword.RAMDISK})
+_MENU = frozenset({Keyword.DEFAULT, Keyword.PROMPT, Keyword.TIMEOUT, Keyword.SECURE})
+_SECURE = frozenset({Keyword.SECURE})
+
+
+def _rules(*required: Keyword, optional: frozenset[Keyword] = frozenset()) -> KeywordRules:
+    return KeywordRules(frozenset(required), optional)
+
+
+SECTION_RULES: Mapping[EntryKind | DefaultKind, KeywordRules] = {
+    DefaultKind.AUTO: _rules(Keyword.TARGET, optional=_MENU | _WHERE | {Keyword.DEFAULTAUTO}),
+    DefaultKind.MENU: _rules(Keyword.DEFAULTMENU, optional=_SECURE),
+    DefaultKind.SECTION: _rules(Keyword.DEFAULT, optional=_SECURE),
+    EntryKind.IPL: _rules(
+        Keyword.IMAGE,
+        Keyword.TARGET,
+        optional=_KERNEL | _WHERE | {Keyword.KDUMP, Keyword.SECURE, Keyword.OPTIONAL},
+    ),
+    EntryKind.SEGMENT: _rules(Keyword.SEGMENT, Keyword.TARGET),
+    EntryKind.DUMP: _rules(Keyword.DUMPTO, optional=frozenset({Keyword.TARGET})),
+    EntryKind.TAPE_IPL: _rules(Keyword.IMAGE, Keyword.TAPE, optional=_KERNEL),
+    EntryKind.MVDUMP: _rules(Keyword.MVDUMP),
+}
+"""The rules of every kind of section that zipl accepts; `DUMPFS` it refuses as deprecated."""
+
+MENU_RULES = _rules(Keyword.TARGET, optional=_MENU | _WHERE)
+"""The rules of a menu."""
+
+_KIND_KEYWORDS = {
+    Keyword.TAPE: EntryKind.TAPE_IPL,
+    Keyword.IMAGE: EntryKind.IPL,
+    Keyword.SEGMENT: EntryKind.SEGMENT,
+    Keyword.DUMPTO: EntryKind.DUMP,
+    Keyword.DUMPTOFS: EntryKind.DUMPFS,
+    Keyword.MVDUMP: EntryKind.MVDUMP,
+}
+
+
+def entry_kind(keywords: Mapping[Keyword, object]) -> EntryKind:
+    """Return what a section with these keywords is (scan_get_entry_kind)."""
+    found = (kind for keyword, kind in _KIND_KEYWORDS.items() if keyword in keywords)
+    return next(found, EntryKind.UNKNOWN)
+
+
+def whole_int(text: str) -> int | None:
+    """Return the number that is all of `text`: ``sscanf(text, "%d %c", ...) == 1``."""
+    found = _INT_LINE.match(text)
+    return _int(found[1]) if found else None
+
+
+def leading_int(text: str) -> int:
+    """Return the number at the start of `text`, or 0: atoi(3)."""
+    found = re.match(_INT_PREFIX, text)
+    return _int(found[1]) if found else 0
+
+
+def geometry(text: str) -> tuple[int, int, int] | None:
+    """Return three numbers with commas between: ``sscanf(text, "%d,%d,%d %c", ...) == 3``."""
+    found = re.match(_GEOMETRY, text)
+    return (_int(found[1]), _int(found[2]), _int(found[3])) if found else None
+
+
+def split_address(value: str) -> tuple[str, int | None]:
+    """Split ``path,address``: the path, and the hexadecimal load address or None.
+
+    Only the last comma counts, and only if hexadecimal digits follow it; what comes after
+    these is dropped (job.c: extract_address). So ``/boot/kernel,beta`` is the file
+    ``/boot/kernel`` at 0xbe.
+    """
+    path, comma, rest = value.rpartition(",")
+    found = re.match(_ADDRESS, rest) if comma else None
+    if found is None:
+        return value, None
+    number = min(int(found[2], 16), (1 << 64) - 1)
+    return path, -number % (1 << 64) if found[1] == "-" else number
+
+
+def _int(digits: str) -> int:
+    """Read digits as glibc does: limited to a long, then cut down to an int."""
+    number = max(-(1 << 63), min(int(digits), (1 << 63) - 1)) % (1 << 32)
+    return number - (1 << 32) if number >= 1 << 31 else number
 
 
 class TokenKind(StrEnum):

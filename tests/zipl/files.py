@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from secboot.zipl.files import FileFacts, FileKind
+from secboot.zipl.files import FileFacts, PathKind
 
-DIRECTORY = FileFacts(FileKind.DIRECTORY)
-KERNEL = FileFacts(FileKind.REGULAR, size=0x12000, max_parm_size=4096)
-LEGACY_KERNEL = FileFacts(FileKind.REGULAR, size=0x12000, max_parm_size=0)
-SMALL = FileFacts(FileKind.REGULAR, size=5000)
+DIRECTORY = FileFacts(PathKind.DIRECTORY)
+KERNEL = FileFacts(PathKind.REGULAR, size=0x12000, max_parm_size=4096)
+LEGACY_KERNEL = FileFacts(PathKind.REGULAR, size=0x12000, max_parm_size=0)
+SMALL = FileFacts(PathKind.REGULAR, size=5000)
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class FakeFiles:
 
     def look(self, path: str) -> FileFacts:
         if path in self.texts:
-            return FileFacts(FileKind.REGULAR, size=len(self.texts[path].encode()))
-        return self.facts.get(path, FileFacts(FileKind.MISSING))
+            return FileFacts(PathKind.REGULAR, size=len(self.texts[path].encode()))
+        return self.facts.get(path, FileFacts(PathKind.MISSING))
 
     def read_text(self, path: str) -> str:
         return self.texts[path]
@@ -37,7 +37,7 @@ class AgreeableFiles:
 
     def look(self, path: str) -> FileFacts:
         if path in self.devices:
-            return FileFacts(FileKind.OTHER)
+            return FileFacts(PathKind.OTHER)
         return DIRECTORY if path in self.directories else KERNEL
 
     def read_text(self, path: str) -> str:

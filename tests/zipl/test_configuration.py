@@ -7,9 +7,10 @@ from hypothesis import given, settings
 
 from secboot.finding import Severity
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
-from secboot.zipl.entry import BootEntry, EntryKind, Origin
-from secboot.zipl.files import FileFacts, FileKind
+from secboot.zipl.entry import BootEntry, Origin
+from secboot.zipl.files import FileFacts, PathKind
 from secboot.zipl.order import BlsFile, order_bls
+from secboot.zipl.tokens import EntryKind
 from secboot.zipl.version import ZiplVersion
 from tests.strategies import Paths, Setup, setups
 from tests.zipl.files import BOOT, DIRECTORY, KERNEL, FakeFiles
@@ -352,10 +353,10 @@ def test_a_section_called_rescue_is_a_rescue_entry() -> None:
         ("tape=/dev/t\nimage=/boot/vmlinuz", {}, "Tape device '/dev/t' in section 'a': No such file or directory"),
         ("tape=/dev/t\nimage=/boot/vmlinuz", {"/dev/t": KERNEL}, "Tape device '/dev/t' in section 'a': Not a device"),
         ("dumpto=/dev/d,1G", {}, "Dump device '/dev/d' in section 'a': No such file or directory"),
-        ("dumpto=/dev/d", {"/dev/d": FileFacts(FileKind.OTHER)}, ""),
+        ("dumpto=/dev/d", {"/dev/d": FileFacts(PathKind.OTHER)}, ""),
         ("mvdump=/l,12", {}, "Dump target list '/l' in section 'a': No such file or directory"),
         ("segment=/boot,0x1\ntarget=/boot", {}, "Segment file '/boot' in section 'a': Not a regular file"),
-        ("image=/x\ntarget=/boot", {"/x": FileFacts(FileKind.UNREADABLE)}, "Section 'a': Could not read image file '/x': Permission denied"),
+        ("image=/x\ntarget=/boot", {"/x": FileFacts(PathKind.UNREADABLE)}, "Section 'a': Could not read image file '/x': Permission denied"),
         ("image=/boot/initrd.img\ntarget=/boot", {}, "Image file '/boot/initrd.img' in section 'a'"),
         ("image=/boot/vmlinuz\ntarget=/none", {}, "Could not open bootmap dir: No such file or directory"),
         ("image=/boot/vmlinuz\ntarget=/boot/vmlinuz", {}, "Target directory '/boot/vmlinuz' in section 'a': Not a directory"),

@@ -15,7 +15,7 @@ import pytest
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
-from secboot.zipl.files import FileFacts, FileKind
+from secboot.zipl.files import FileFacts, PathKind
 from secboot.zipl.order import BlsFile
 from secboot.zipl.version import ZiplVersion
 from tests.zipl.files import DIRECTORY, KERNEL, LEGACY_KERNEL, SMALL, AgreeableFiles, FakeFiles
@@ -32,7 +32,7 @@ FILES = FakeFiles(
         "/srv/box/boot": DIRECTORY,
         "/srv/box/boot/img": KERNEL,
         "/srv/box/boot/img0": LEGACY_KERNEL,
-        "/srv/box/boot/small": FileFacts(FileKind.REGULAR, size=100),
+        "/srv/box/boot/small": FileFacts(PathKind.REGULAR, size=100),
         "/srv/box/boot/rd": SMALL,
         "/srv/box/imgx": KERNEL,
         "/srv/box/rdx": SMALL,

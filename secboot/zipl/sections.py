@@ -6,33 +6,36 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
-from secboot.zipl.keywords import (
+from secboot.zipl.tokens import (
     CHECK_ORDER,
     MENU_RULES,
     SECTION_RULES,
+    DefaultKind,
+    EntryKind,
     KeywordRules,
-    SectionType,
+    Token,
+    TokenKind,
+    TokenList,
+    entry_kind,
     geometry,
-    section_type,
     split_address,
     whole_int,
 )
-from secboot.zipl.tokens import Token, TokenKind, TokenList
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from secboot.zipl.refusal import Findings
 
 _BLOCK_SIZES = {512, 1024, 2048, 4096}
 _ECKD_TYPES = {"cdl", "ldl"}
 _BLOCK_TYPES = {"scsi", "fba"}
-_NEED_BASE = (
-    Keyword.TARGETTYPE,
-    Keyword.TARGETGEOMETRY,
-    Keyword.TARGETBLOCKSIZE,
-    Keyword.TARGETOFFSET,
+_TARGET_NUMBERS: tuple[tuple[Keyword, str, Callable[[str], bool]], ...] = (
+    (Keyword.TARGETGEOMETRY, "geometry", lambda text: min(geometry(text) or (0,)) > 0),
+    (Keyword.TARGETBLOCKSIZE, "blocksize", lambda text: whole_int(text) in _BLOCK_SIZES),
+    (Keyword.TARGETOFFSET, "offset", lambda text: whole_int(text) is not None),
 )
+_NEED_BASE = (Keyword.TARGETTYPE, *(keyword for keyword, *_ in _TARGET_NUMBERS))
 
 MENU_POSITIONS = 62
 """The highest position in a boot menu (BOOT_MENU_ENTRIES)."""
@@ -56,10 +59,10 @@ def read_section(
             _read_position(token, data, findings)
         elif token.kind is TokenKind.NUMBER:
             message = f"number assignment not allowed in section '{tokens[heading].text}'"
-            findings.error("number-in-section", message, token.location, token.line)
+            findings.error_at("number-in-section", message, token)
         elif token.keyword in data.keywords:
             message = f"keyword '{token.keyword}' already specified"
-            findings.error("keyword-twice", message, token.location, token.line)
+            findings.error_at("keyword-twice", message, token)
         elif token.keyword is not None:
             data.keywords[token.keyword] = token
     return data
@@ -67,14 +70,11 @@ def read_section(
 
 def _read_position(token: Token, data: SectionData, findings: Findings) -> None:
     if token.number <= 0:
-        message = "position must be greater than zero"
-        findings.error("position-range", message, token.location, token.line)
+        findings.error_at("position-range", "position must be greater than zero", token)
     elif token.number > MENU_POSITIONS:
-        message = f"position must not exceed {MENU_POSITIONS}"
-        findings.error("position-range", message, token.location, token.line)
+        findings.error_at("position-range", f"position must not exceed {MENU_POSITIONS}", token)
     elif token.number in data.positions:
-        message = f"position {token.number} already specified"
-        findings.error("position-twice", message, token.location, token.line)
+        findings.error_at("position-twice", f"position {token.number} already specified", token)
     else:
         data.positions[token.number] = token
 
@@ -95,8 +95,7 @@ def check_all(tokens: TokenList, findings: Findings) -> None:
 
 def report_outside(token: Token, findings: Findings) -> None:
     """Note an assignment before the first section."""
-    message = f"{token.kind} not allowed outside of section"
-    findings.error("outside-section", message, token.location, token.line)
+    findings.error_at("outside-section", f"{token.kind} not allowed outside of section", token)
 
 
 def report_duplicate(tokens: TokenList, heading: int, findings: Findings) -> None:
@@ -106,7 +105,7 @@ def report_duplicate(tokens: TokenList, heading: int, findings: Findings) -> Non
     if again is not None:
         kind = "section" if first.kind is TokenKind.SECTION else "menu"
         message = f"{kind} name '{first.text}' already specified"
-        findings.error(f"{kind}-twice", message, tokens[again].location, tokens[again].line)
+        findings.error_at(f"{kind}-twice", message, tokens[again])
 
 
 def _check_section(tokens: TokenList, heading: int, findings: Findings) -> None:
@@ -114,35 +113,30 @@ def _check_section(tokens: TokenList, heading: int, findings: Findings) -> None:
     data = read_section(tokens, heading, findings)
     if tokens[heading].text == DEFAULTBOOT:
         return
-    kind = section_type(data.keywords)
-    if kind is SectionType.DUMPFS:
+    kind = entry_kind(data.keywords)
+    if kind is EntryKind.DUMPFS:
         message = "Option dumptofs is deprecated, use dumpto instead"
         findings.error("dumptofs", message, data.keywords[Keyword.DUMPTOFS].location)
         return
-    if kind is None:
-        _report_no_type(tokens[heading], findings)
+    if kind is EntryKind.UNKNOWN:
+        message = (
+            f"section '{tokens[heading].text}' must contain either one of keywords 'image',"
+            " 'segment', 'dumpto', 'dumptofs', 'mvdump' or 'tape'"
+        )
+        findings.error_at("section-type", message, tokens[heading])
         return
     check_section_keywords(kind, data, tokens[heading], findings)
     check_target(data.keywords, findings)
 
 
-def _report_no_type(heading: Token, findings: Findings) -> None:
-    message = (
-        f"section '{heading.text}' must contain either one of keywords 'image',"
-        " 'segment', 'dumpto', 'dumptofs', 'mvdump' or 'tape'"
-    )
-    findings.error("section-type", message, heading.location, heading.line)
-
-
 def check_section_keywords(
-    kind: SectionType, data: SectionData, heading: Token, findings: Findings
+    kind: EntryKind | DefaultKind, data: SectionData, heading: Token, findings: Findings
 ) -> None:
     """Check which keywords a section has (the second half of scan_check_section_data)."""
     _check_keywords(SECTION_RULES[kind], data, heading, findings)
     segment = data.keywords.get(Keyword.SEGMENT)
     if segment is not None and split_address(segment.text)[1] is None:
-        message = "keyword 'segment' requires load address"
-        findings.error("segment-address", message, segment.location, segment.line)
+        findings.error_at("segment-address", "keyword 'segment' requires load address", segment)
 
 
 def _check_keywords(
@@ -153,10 +147,10 @@ def _check_keywords(
         token = data.keywords.get(keyword)
         if token is None and keyword in rules.required:
             message = f"missing keyword '{keyword}' in {called} '{heading.text}'"
-            findings.error("keyword-missing", message, heading.location, heading.line)
+            findings.error_at("keyword-missing", message, heading)
         elif token is not None and rules.forbids(keyword):
             message = f"keyword '{keyword}' not allowed in {called} '{heading.text}'"
-            findings.error("keyword-not-allowed", message, token.location, token.line)
+            findings.error_at("keyword-not-allowed", message, token)
 
 
 def _check_menu(tokens: TokenList, heading: int, findings: Findings) -> None:
@@ -168,12 +162,10 @@ def _check_menu(tokens: TokenList, heading: int, findings: Findings) -> None:
     _check_number(data.keywords.get(Keyword.TIMEOUT), "timeout", findings)
     for _, token in sorted(data.positions.items()):
         if tokens.find(token.text, TokenKind.SECTION) is None:
-            message = f"section '{token.text}' not found"
-            findings.error("menu-section-missing", message, token.location, token.line)
+            findings.error_at("menu-section-missing", f"section '{token.text}' not found", token)
     if not data.positions:
-        name, location = tokens[heading].text, tokens[heading].location
-        message = f"no boot configuration specified in menu '{name}'"
-        findings.error("menu-empty", message, location, tokens[heading].line)
+        message = f"no boot configuration specified in menu '{tokens[heading].text}'"
+        findings.error_at("menu-empty", message, tokens[heading])
     check_target(data.keywords, findings)
 
 
@@ -192,7 +184,7 @@ def _check_default_position(data: SectionData, findings: Findings) -> None:
         message = f"menu position {number} not defined"
     else:
         return
-    findings.error("menu-default", message, token.location, token.line)
+    findings.error_at("menu-default", message, token)
 
 
 def _check_number(token: Token | None, name: str, findings: Findings) -> None:
@@ -207,7 +199,7 @@ def _check_number(token: Token | None, name: str, findings: Findings) -> None:
         message = f"{name} value is out of range"
     else:
         return
-    findings.error(f"menu-{name}", message, token.location, token.line)
+    findings.error_at(f"menu-{name}", message, token)
 
 
 def check_target(keywords: Mapping[Keyword, Token], findings: Findings) -> None:
@@ -217,12 +209,16 @@ def check_target(keywords: Mapping[Keyword, Token], findings: Findings) -> None:
         alone = next((keywords[word] for word in _NEED_BASE if word in keywords), None)
         if alone is not None:
             message = f"keyword 'targetbase' required when specifying '{alone.keyword}'"
-            findings.error("target", message, alone.location, alone.line)
+            findings.error_at("target", message, alone)
         return
     _check_type(base, keywords, findings)
-    _check_geometry(keywords.get(Keyword.TARGETGEOMETRY), findings)
-    _check_block_size(base, keywords.get(Keyword.TARGETBLOCKSIZE), findings)
-    _check_offset(base, keywords.get(Keyword.TARGETOFFSET), findings)
+    for keyword, called, valid in _TARGET_NUMBERS:
+        token = keywords.get(keyword)
+        if token is not None and not valid(token.text):
+            findings.error_at("target", f"Invalid target {called} '{token.text}'", token)
+        elif token is None and keyword is not Keyword.TARGETGEOMETRY:
+            message = f"Keyword '{keyword}' required when specifying 'targetbase'"
+            findings.error_at("target", message, base)
 
 
 def _check_type(base: Token, keywords: Mapping[Keyword, Token], findings: Findings) -> None:
@@ -230,42 +226,14 @@ def _check_type(base: Token, keywords: Mapping[Keyword, Token], findings: Findin
     size = keywords.get(Keyword.TARGETGEOMETRY)
     if kind is None:
         message = "keyword 'targettype' required when specifying 'targetbase'"
-        findings.error("target", message, base.location, base.line)
+        findings.error_at("target", message, base)
     elif kind.text.lower() in _ECKD_TYPES:
         if size is None:
             message = f"keyword 'targetgeometry' required when specifying 'targettype' {kind.text}"
-            findings.error("target", message, kind.location, kind.line)
+            findings.error_at("target", message, kind)
     elif kind.text.lower() in _BLOCK_TYPES:
         if size is not None:
             message = f"keyword 'targetgeometry' not allowed for 'targettype' {kind.text}"
-            findings.error("target", message, size.location, size.line)
+            findings.error_at("target", message, size)
     else:
-        message = f"Unrecognized 'targettype' value '{kind.text}'"
-        findings.error("target", message, kind.location, kind.line)
-
-
-def _check_geometry(token: Token | None, findings: Findings) -> None:
-    if token is None:
-        return
-    numbers = geometry(token.text)
-    if numbers is None or min(numbers) <= 0:
-        message = f"Invalid target geometry '{token.text}'"
-        findings.error("target", message, token.location, token.line)
-
-
-def _check_block_size(base: Token, token: Token | None, findings: Findings) -> None:
-    if token is None:
-        message = "Keyword 'targetblocksize' required when specifying 'targetbase'"
-        findings.error("target", message, base.location, base.line)
-    elif whole_int(token.text) not in _BLOCK_SIZES:
-        message = f"Invalid target blocksize '{token.text}'"
-        findings.error("target", message, token.location, token.line)
-
-
-def _check_offset(base: Token, token: Token | None, findings: Findings) -> None:
-    if token is None:
-        message = "Keyword 'targetoffset' required when specifying 'targetbase'"
-        findings.error("target", message, base.location, base.line)
-    elif whole_int(token.text) is None:
-        message = f"Invalid target offset '{token.text}'"
-        findings.error("target", message, token.location, token.line)
+        findings.error_at("target", f"Unrecognized 'targettype' value '{kind.text}'", kind)
