@@ -1,6 +1,9 @@
 """The structure of the sources, room by room: ``python -m benchmarks.structure [DIRECTORY]``.
 
-An import line is a line of an import statement, or the ``if TYPE_CHECKING:`` above some.
+DIRECTORY is the package to measure, of another checkout for a comparison; this one's by default.
+Columns with several numbers: the median and the longest module, in lines; the median, the 90th
+percentile and the longest function, in lines from its ``def`` on. An import line is a line of an
+import statement, or the ``if TYPE_CHECKING:`` above some. Empty modules have no part in the median.
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 SOURCES = Path(__file__).resolve().parent.parent / "secboot"
-HEADS = ("room", "modules", "lines", "longest", "import lines", "of 100", "classes", "functions",
-         "median", "longest")  # fmt: skip
+HEADS = ("room", "modules", "lines", "each module", "import lines", "of 100", "classes",
+         "functions", "each function")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +87,24 @@ def _lines(node: ast.stmt) -> int:
 def _line(room: str, inside: Sequence[Module]) -> str:
     lines = sum(each.lines for each in inside)
     imports = sum(each.import_lines for each in inside)
-    functions = [each for module in inside for each in module.functions]
+    functions = sorted(each for module in inside for each in module.functions)
+    sizes = sorted(each.lines for each in inside if each.lines) or [0]
     cells = (
         room,
         str(len(inside)),
         f"{lines:,}",
-        str(max(each.lines for each in inside)),
+        f"{median(sizes):.0f} / {sizes[-1]}",
         f"{imports:,}",
-        f"{100 * imports / lines:.1f}",
+        f"{100 * imports / max(lines, 1):.1f}",
         str(sum(each.classes for each in inside)),
         f"{len(functions):,}",
-        f"{median(functions or [0]):.0f}",
-        str(max(functions, default=0)),
+        _spread(functions or [0]),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _spread(lengths: Sequence[int]) -> str:
+    return f"{median(lengths):.0f} / {lengths[len(lengths) * 9 // 10]} / {lengths[-1]}"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import runpy
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,15 @@ def test_a_stale_file_is_found(tmp_path: Path) -> None:
     assert fresh.returncode == 0
     assert done.returncode == 1
     assert "docs/man/secboot.8" in done.stderr
+
+
+def test_reviews_leave_out_what_is_generated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(CHECKOUT / "packaging")
+    generated = runpy.run_path(str(CHECKOUT / "packaging/generate"))["FILES"]
+    attributes = (CHECKOUT / ".gitattributes").read_text()
+    marked = re.findall(r"^/(\S+) +linguist-generated$", attributes, re.MULTILINE)
+
+    assert [name for name in generated if not any(fnmatch(name, each) for each in marked)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

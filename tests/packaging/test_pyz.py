@@ -73,6 +73,30 @@ def test_members_are_sorted_plain_and_pure_python(pyz: Path) -> None:
     assert {"typer", "ruamel", "shellingham", "secboot"} < {name.split("/")[0] for name in names}
 
 
+def test_compiled_code_is_refused(tmp_path: Path) -> None:
+    """Typer 0.29 asks for pydantic, whose core is compiled for one Python on one machine."""
+    for name, file, requires in (
+        ("typer", "typer/__init__.py", "Requires-Dist: pydantic-core\n"),
+        ("pydantic_core", "pydantic_core/core.so", ""),
+    ):
+        information = f"{name}-0.29.2.dist-info"
+        for path, text in (
+            (file, ""),
+            (f"{information}/METADATA", f"Name: {name}\nVersion: 0.29.2\n{requires}"),
+            (f"{information}/RECORD", f"{file},,\n"),
+        ):
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).write_text(text)
+    target = tmp_path / "secboot.pyz"
+
+    built = run(sys.executable, BUILDER, target, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+
+    assert built.returncode == 1
+    assert "pydantic-core has compiled code" in built.stderr
+    assert "packaging/constraints.txt" in built.stderr
+    assert not target.exists()
+
+
 def test_it_holds_all_modules_profiles_schemas_and_licences(pyz: Path) -> None:
     package = Path(secboot.__file__).parent
     wanted = {
