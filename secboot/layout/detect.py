@@ -28,7 +28,7 @@ NAMES = tuple(each.name for each in LAYOUTS)
 
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 _LIMIT = 2**16
-_ASSIGNMENT = re.compile(r"""^([A-Z_0-9]+)=(["']?)([^"'\n]*)\2[ \t]*$""", re.MULTILINE)
+_ASSIGNMENT = re.compile(r"""^([A-Z_0-9]+)=(["']?)([^"'\r\n]*)\2[ \t\r]*$""", re.MULTILINE)
 
 
 class RootTree:

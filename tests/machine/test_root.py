@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pyfakefs.fake_filesystem import FakeFilesystem
 
 from secboot.errors import SecbootError
 from secboot.system import syscalls
@@ -26,9 +27,12 @@ from secboot.system.file_errors import (
 from secboot.system.root import FileKind, Root
 from secboot.system.syscalls import UnavailableError
 from tests.machine.editing import remove, replace, write_new
+from tests.memory import SOMEBODY, memory, user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["memory"]
 
 SECRET = b"outside\n"
 
@@ -454,12 +458,13 @@ def test_the_parent_of_a_real_path_is_opened_without_following_links(
         root.open_parent("/link/zipl.conf")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may do all of this")
-def test_missing_rights_are_named(root: Root, tree: Path) -> None:
-    (tree / "etc/zipl.conf").chmod(0)
+def test_missing_rights_are_named(memory: FakeFilesystem) -> None:
+    memory.create_file("/etc/zipl.conf")
+    memory.chmod("/etc/zipl.conf", 0)
 
-    with pytest.raises(AccessError) as caught:
+    with user(SOMEBODY), Root(Path("/")) as root, pytest.raises(AccessError) as caught:
         root.read_bytes("/etc/zipl.conf")
+
     assert caught.value.hint == "run secboot as root"
 
 

@@ -22,7 +22,7 @@ from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
 from secboot.plan.planner import make_plan
 from secboot.system.root import Root
-from tests.layouts.suse_programs import make_suse
+from tests.layout.suse_programs import make_suse
 
 DOCUMENTS = (
     *(BlsEntry, GrubCfg, GrubDefault, CommandLine, KernelInstallCmdline, ZiplConf, ZiplenvFile),

@@ -81,7 +81,7 @@ def suse_runner(directory: Path, root: Path, setup: str = "") -> SystemRunner:
         program.write_text(
             f"#!/bin/sh\necho {name} \"$@\" >> '{directory}/calls'\n{shell}\n"
             f"cd '{CHECKOUT}' && exec '{PYTHON}' -c 'import sys; from pathlib import Path;"
-            f" from tests.layouts.suse_programs import {function} as run;"
+            f" from tests.layout.suse_programs import {function} as run;"
             f" run(Path(sys.argv[1]))' '{root}'\n"
         )
         program.chmod(0o755)

@@ -20,7 +20,7 @@ from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.system.root import Root
 from secboot.system.runner import SystemRunner
-from tests.layouts.suse_programs import VERSION, make_suse, mkconfig, suse_runner, variables
+from tests.layout.suse_programs import VERSION, make_suse, mkconfig, suse_runner, variables
 from tests.trees import snapshot
 
 MKCONFIG = ("grub2-mkconfig", "-o", "/boot/grub2/grub.cfg")

@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.command import secboot
-from tests.layouts.machines import RHEL9, SYSTEMS
-from tests.layouts.suse_programs import make_suse
+from tests.layout.machines import RHEL9, SYSTEMS
+from tests.layout.suse_programs import make_suse
 from tests.report.test_schemas import schema_of
 from tests.trees import sealed_image, snapshot
 

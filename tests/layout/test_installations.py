@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.command import secboot
-from tests.layouts.machines import SYSTEMS, System
+from tests.layout.machines import SYSTEMS, System
 from tests.trees import snapshot
 
 VERSION = "9.9.9-1.s390x"

@@ -17,7 +17,7 @@ import pytest
 from secboot.demo import kernel_stub
 from secboot.formats.grub import GrubCfg
 from tests.command import secboot
-from tests.layouts.suse_programs import make_suse
+from tests.layout.suse_programs import make_suse
 
 _RUN = """
 set -e

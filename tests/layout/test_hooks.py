@@ -11,7 +11,7 @@ import pytest
 
 from secboot.demo import kernel_stub
 from tests.command import secboot
-from tests.layouts.machines import RHEL9, SYSTEMS
+from tests.layout.machines import RHEL9, SYSTEMS
 from tests.packaging.programs import require
 from tests.s390x.testbed import require_ipl, unavailable
 from tests.trees import MACHINE_ID

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import secboot
-from tests.layouts.machines import SYSTEMS
+from tests.layout.machines import SYSTEMS
 from tests.trees import snapshot
 
 _HOST = ("/etc/", "/proc/", "/sys/", "/boot/", "/run/", "/var/", "/usr/lib/os-release")

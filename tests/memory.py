@@ -1,0 +1,60 @@
+"""A machine's tree in memory, where rights count for whoever runs the tests.
+
+pyfakefs has neither openat2(2) nor ``O_PATH``, so a path of the tree is opened as it is written.
+What keeps a path inside its tree is tested with real files (tests/machine/test_root.py).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from pyfakefs.fake_filesystem import FakeFilesystem
+from pyfakefs.helpers import get_uid, set_uid
+
+from secboot.system import root
+
+SOMEBODY = 1000
+
+
+@contextmanager
+def user(uid: int) -> Iterator[None]:
+    """Be somebody else for a while."""
+    before = get_uid()
+    set_uid(uid)
+    try:
+        yield
+    finally:
+        set_uid(before)
+
+
+class FakeResolver:
+    """`secboot.system.confined.Resolver` where the whole file system is the tree."""
+
+    def __init__(self, _root: int) -> None:
+        pass
+
+    def open(self, path: bytes, flags: int) -> int:
+        """Open a file; with ``O_PATH`` it has to be reached only, not read."""
+        name = os.fsdecode(path)
+        mode = os.stat(name).st_mode  # noqa: PTH116 - as the resolvers have it
+        if not flags & os.O_PATH and not os.access(name, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        with user(0):
+            # pyfakefs gives a file the mode of the call, although it is there already.
+            return os.open(name, os.O_RDONLY, mode)
+
+    def open_direct(self, path: bytes, flags: int) -> int:
+        """The trees here have no links where none may be."""
+        return self.open(path, flags)
+
+
+@pytest.fixture
+def memory(fs: FakeFilesystem, monkeypatch: pytest.MonkeyPatch) -> FakeFilesystem:
+    """An empty file system, whose root is the machine's."""
+    monkeypatch.setattr(root, "resolver_for", FakeResolver)
+    monkeypatch.setattr("secboot.system.file_errors.os.geteuid", get_uid)
+    return fs
