@@ -15,7 +15,6 @@ from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
 from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.progress import UNWATCHED, Phase
-from secboot.system.private_directory import private_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from secboot.apply.zipl import Zipl
     from secboot.machine.discovery import Machine
     from secboot.progress import Progress
-    from secboot.system.private_directory import PrivateDirectory
+    from secboot.system.directory import PrivateDirectory
     from secboot.system.root import Root
 
 
@@ -39,10 +38,10 @@ def check_candidates(
     Raises ZiplFailedError when it refuses them; nothing of the machine has changed then.
     """
     with ExitStack() as directories:
-        directory = directories.enter_context(private_directory(root))
+        directory = directories.enter_context(root.private_directory())
         bls = None
         if any(entry.path in new_contents for entry in machine.configuration.bls):
-            copies = directories.enter_context(private_directory(root))
+            copies = directories.enter_context(root.private_directory())
             _write_entries(copies, machine, new_contents, progress)
             bls = copies.path
         conf = _write_conf(directory, machine, new_contents)

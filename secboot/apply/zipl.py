@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from secboot.progress import Progress
+    from secboot.system.programs import Completed, Runner
     from secboot.system.root import Root
-    from secboot.system.runner import Completed, Runner
 
 SHOWN_LINES = 12
 """Lines of zipl's own words that an error repeats; the last ones say why."""

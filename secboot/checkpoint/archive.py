@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ARCHIVE_LIMIT = 2**30
 """Bytes: far more than ten thousand boot entries take."""
 
-# Paths are bytes that need not be text, as everywhere in secboot (`secboot.system.durable.encode`).
+# Paths are bytes that need not be text, as everywhere in secboot (`secboot.system.files.encode`).
 _ENCODING, _ERRORS = "utf-8", "surrogateescape"
 
 

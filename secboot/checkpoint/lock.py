@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from secboot.checkpoint.journal import now
 from secboot.errors import RefusedError
 from secboot.named_tuple import NamedTuple
-from secboot.system.durable import OpenDirectory, temporary_name
+from secboot.system.directory import OpenDirectory, temporary_name
 from secboot.system.file_errors import ChangedError, FileError, file_error
 from secboot.visible import visible
 
@@ -115,7 +115,7 @@ def acquire(state: Root, interrupts: HeldInterrupts, wait: float = 0.0) -> Lock:
 
     Raises `LockedError` when another process has it for all that time, and `InterruptError`.
     """
-    directory, _ = state.open_parent(f"/{_LOCK}")
+    directory = state.open_directory("/")
     deadline = time.monotonic() + wait
     try:
         while True:

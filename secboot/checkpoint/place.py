@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from secboot.system.file_errors import FileError
+from secboot.system.root import split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.checkpoint.record import FileVersion, SavedFile
-    from secboot.system.durable import FileContent, OpenDirectory
+    from secboot.system.directory import OpenDirectory
+    from secboot.system.files import FileContent
     from secboot.system.root import Root
 
 
@@ -47,9 +49,9 @@ class Places:
             raise
 
     def _place(self, root: Root, file: SavedFile) -> Place:
-        parent, _, name = file.path.rpartition("/")
+        parent, name = split(file.path)
         if parent not in self._directories:
-            self._directories[parent], _ = root.open_parent(file.path)
+            self._directories[parent] = root.open_directory(parent)
         return Place(file, self._directories[parent], name)
 
     def sync(self) -> None:

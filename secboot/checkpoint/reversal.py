@@ -20,9 +20,7 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from secboot.checkpoint.record import SavedFile
     from secboot.checkpoint.store import Checkpoint, CheckpointStore
-    from secboot.system.durable import FileContent
     from secboot.system.root import Root
 
 
@@ -60,7 +58,7 @@ def reversal(
         )
     changes, changed = [], []
     for index, file in enumerate(checkpoint.record.files):
-        found = _read(root, file)
+        found = root.read_direct(file.path)
         if matches(found, file.before):
             continue
         if not matches(found, file.after):
@@ -77,14 +75,6 @@ def reversal(
     if changed and not force:
         raise _changed_since(store, checkpoint, changed)
     return tuple(changes)
-
-
-def _read(root: Root, file: SavedFile) -> FileContent | None:
-    directory, name = root.open_parent(file.path)
-    try:
-        return directory.read(name)
-    finally:
-        directory.close()
 
 
 def _changed_since(

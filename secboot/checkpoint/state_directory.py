@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from secboot.system.file_errors import AccessError
-from secboot.system.root import FileKind, Root
+from secboot.system.root import Root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,9 +50,7 @@ class StateDirectory:
         found = self._tree.stat(self.path)
         if found is None:
             return None
-        if found.kind is FileKind.DIRECTORY and (
-            found.mode & 0o022 or found.uid not in {0, os.geteuid()}
-        ):
+        if found.is_directory and (found.mode & 0o022 or found.uid not in {0, os.geteuid()}):
             raise AccessError(
                 "others may write to this directory, so its checkpoints can't be trusted",
                 path=self.shown,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.checkpoint.state_directory import StateDirectory
-    from secboot.system.durable import OpenDirectory
+    from secboot.system.directory import OpenDirectory
     from secboot.system.root import Root
 
 BEFORE = "before.tar"
@@ -163,30 +163,22 @@ class CheckpointStore:
     def create(self, record: Record, saved: Sequence[Saved]) -> None:
         """Make a checkpoint; when this returns, it and what it saves is on the disk."""
         building = f"{_BUILT}{os.urandom(8).hex()}"
-        parent, _ = self._state.open_parent(f"{CHECKPOINTS}/{building}")
-        try:
-            parent.make(building, 0o700)
-            directory, _ = self._state.open_parent(_path(building, _RECORD))
+        with self._state.open_directory(CHECKPOINTS) as parent:
             try:
-                _fill(directory, record, saved)
-                directory.sync()
-            finally:
-                directory.close()
-            parent.rename_directory(building, record.checkpoint)
-            parent.sync()
-        except BaseException:
-            self._drop(building)
-            raise
-        finally:
-            parent.close()
+                parent.make(building, 0o700)
+                with self._state.open_directory(_path(building)) as directory:
+                    _fill(directory, record, saved)
+                    directory.sync()
+                parent.rename_directory(building, record.checkpoint)
+                parent.sync()
+            except BaseException:
+                self._drop(building)
+                raise
 
     def open_journal(self, checkpoint: str) -> Journal:
         """The journal of a checkpoint for writing; the lock is held all the while."""
-        directory, name = self._state.open_parent(_path(checkpoint, _JOURNAL))
-        try:
-            return Journal(directory.open_file(name, os.O_RDWR), checkpoint)
-        finally:
-            directory.close()
+        with self._state.open_directory(_path(checkpoint)) as directory:
+            return Journal(directory.open_file(_JOURNAL, os.O_RDWR), checkpoint)
 
     def unfinished(self) -> tuple[Checkpoint, ...]:
         """The checkpoints whose change is neither done nor rolled back, the newest first."""
@@ -215,25 +207,18 @@ class CheckpointStore:
         return state_of(entries).finished
 
     def _retire(self, checkpoint: str) -> None:
-        parent, name = self._state.open_parent(f"{CHECKPOINTS}/{checkpoint}")
-        try:
-            parent.rename_directory(name, f"{_DROPPED}{os.urandom(8).hex()}")
-        finally:
-            parent.close()
+        with self._state.open_directory(CHECKPOINTS) as parent:
+            parent.rename_directory(checkpoint, f"{_DROPPED}{os.urandom(8).hex()}")
 
     def _drop(self, name: str) -> None:
-        path = f"{CHECKPOINTS}/{name}"
-        for inner in self._state.list_directory(path) if self._state.exists(path) else ():
-            directory, _ = self._state.open_parent(f"{path}/{inner}")
-            try:
+        path = _path(name)
+        if not self._state.exists(path):
+            return
+        with self._state.open_directory(path) as directory:
+            for inner in self._state.list_directory(path):
                 directory.discard(inner)
-            finally:
-                directory.close()
-        parent, _ = self._state.open_parent(path)
-        try:
+        with self._state.open_directory(CHECKPOINTS) as parent:
             parent.discard_directory(name)
-        finally:
-            parent.close()
 
     def _names(self) -> tuple[str, ...]:
         try:
@@ -270,8 +255,9 @@ def _fill(directory: OpenDirectory, record: Record, saved: Sequence[Saved]) -> N
     directory.create(_RECORD, [record.to_json()], sync=True)
 
 
-def _path(checkpoint: str, name: str) -> str:
-    return f"{CHECKPOINTS}/{checkpoint}/{name}"
+def _path(checkpoint: str, name: str = "") -> str:
+    path = f"{CHECKPOINTS}/{checkpoint}"
+    return f"{path}/{name}" if name else path
 
 
 def _is_id(name: str) -> bool:

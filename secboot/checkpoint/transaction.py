@@ -28,9 +28,9 @@ from secboot.digest import digest
 from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
-from secboot.system.durable import FileContent, temporary_name
+from secboot.system.directory import temporary_name
 from secboot.system.file_errors import ChangedError, ErrorsAbout
-from secboot.system.files import FileAttributes, FileChange
+from secboot.system.files import FileAttributes, FileChange, FileContent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -190,11 +190,7 @@ def _require_sense(changes: Sequence[FileChange], access: WriteAccess) -> None:
 
 
 def _examine(root: Root, change: FileChange) -> _Step:
-    directory, name = root.open_parent(change.real_path)
-    try:
-        found = directory.read(name)
-    finally:
-        directory.close()
+    found = root.read_direct(change.real_path)
     if (None if found is None else found.data) != change.before:
         raise ChangedError(
             "the file was changed since the plan was made",

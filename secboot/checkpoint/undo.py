@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secboot.progress import Progress
-    from secboot.system.durable import FileContent
+    from secboot.system.files import FileContent
 
 
 class Conflict(StrEnum):

@@ -162,7 +162,7 @@ class Site:
 
     def _zipl(self) -> Zipl:
         from secboot.apply.zipl import ZIPL, Zipl
-        from secboot.system.runner import SystemRunner
+        from secboot.system.programs import SystemRunner
 
         return Zipl(
             runner=SystemRunner(),

@@ -10,18 +10,16 @@ Execution image that genprotimg and pvimg write (s390-tools, rust/pv/src/brcb.rs
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
-from secboot.system.root import FileKind
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileFacts, PathKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from secboot.system.durable import OpenDirectory
+    from secboot.system.directory import OpenDirectory
     from secboot.system.root import Root
 
     ReadRanges = Callable[[Sequence[tuple[int, int]]], Sequence[bytes]]
@@ -39,7 +37,6 @@ SE_HEADER_SIZE = 0x40
 """Bytes of the header's fixed part, up to the plaintext control flags."""
 PCF_NO_COMPONENT_ENCRYPTION = 0x10000000
 """Bit 35 of the plaintext control flags (counted from the left): readable, but sealed as well."""
-_KINDS = {FileKind.DIRECTORY: PathKind.DIRECTORY, FileKind.REGULAR: PathKind.REGULAR}
 
 
 class BootFile(NamedTuple):
@@ -115,9 +112,8 @@ class BootFiles:
         """Read these files of the directory `path`, which is opened once for all of them."""
         if not names:
             return
-        real = self._root.real_path(path).rstrip("/")
-        directory, _ = self._root.open_parent(f"{real}/{names[0]}")
-        with closing(directory):
+        real = self._root.real_path(path)
+        with self._root.open_directory(real) as directory:
             for name in names:
                 yield self._read_in(directory, real, path, name)
 
@@ -165,12 +161,11 @@ class BootFiles:
             status = None
         if status is None:
             return FileFacts(PathKind.MISSING)
-        kind = _KINDS.get(status.kind, PathKind.OTHER)
-        if kind is not PathKind.REGULAR:
-            return FileFacts(kind)
+        if not status.is_regular:
+            return FileFacts(PathKind.DIRECTORY if status.is_directory else PathKind.OTHER)
         if not self._root.is_readable(path):
             return FileFacts(PathKind.UNREADABLE, status.size, modified=status.modified)
-        return FileFacts(kind, status.size, self._limit(path), status.modified)
+        return FileFacts(PathKind.REGULAR, status.size, self._limit(path), status.modified)
 
     def _limit(self, path: str) -> int | None:
         facts = self.image(path)

@@ -13,7 +13,6 @@ from secboot.machine.installed_zipl import BootmapFile, installed_version, read_
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.file_errors import AccessError, FileError
-from secboot.system.root import FileKind
 from secboot.visible import visible
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.order import BlsFile
@@ -234,7 +233,7 @@ def bls_names(root: Root) -> tuple[str, ...]:
     A directory that can't be read is an error; one that is missing is none (scan.c, scan_bls).
     """
     status = root.stat(BLS_DIRECTORY)
-    if status is None or status.kind is not FileKind.DIRECTORY:
+    if status is None or not status.is_directory:
         return ()
     return tuple(name for name in root.list_directory(BLS_DIRECTORY) if name.endswith(".conf"))
 
@@ -242,7 +241,7 @@ def bls_names(root: Root) -> tuple[str, ...]:
 def _ziplenv(root: Root, files: BootFiles) -> ZiplenvFile | None:
     """Return /etc/ziplenv; zipl passes over anything but a file."""
     status = root.stat(ZIPLENV)
-    if status is None or status.kind is not FileKind.REGULAR:
+    if status is None or not status.is_regular:
         return None
     return ZiplenvFile.parse(files.read(ZIPLENV).text, ZIPLENV)
 
@@ -309,7 +308,7 @@ def _running_line(root: Root) -> str | None:
 
 def _host_keys(root: Root) -> tuple[str, ...]:
     status = root.stat(HOST_KEYS)
-    if status is None or status.kind is not FileKind.DIRECTORY:
+    if status is None or not status.is_directory:
         return ()
     try:
         names = root.list_directory(HOST_KEYS)

@@ -9,7 +9,6 @@ from secboot.errors import Location, UsageError
 from secboot.profile.load import load_profile, parse_profile
 from secboot.profile.search import SUFFIX, ProfileText
 from secboot.system.file_errors import NotFoundError
-from secboot.system.root import FileKind
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class RootProfileFiles:
     def list_names(self, directory: str) -> tuple[str, ...]:
         """Return the names in a directory, none where it is missing."""
         status = self._root.stat(directory)
-        if status is None or status.kind is not FileKind.DIRECTORY:
+        if status is None or not status.is_directory:
             return ()
         return self._root.list_directory(directory)
 

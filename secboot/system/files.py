@@ -17,15 +17,63 @@ from typing import TYPE_CHECKING
 
 from secboot.digest import digest
 from secboot.named_tuple import NamedTuple
+from secboot.system.file_errors import TooLargeError, WrongKindError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+FILE_LIMIT = 16 * 2**20
+"""Bytes: no boot file that a person or a package wrote comes near this size."""
+
+READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""Flags that read a regular file and do not block on anything else."""
+CHUNK = 1 << 16
+"""Bytes. A larger buffer is mapped anew for each read, which takes longer than reading."""
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFCHR: "a character device",
+}
 
 # Digests and signatures of the content itself. The kernel makes them anew, or must find
 # them missing rather than wrong (security/integrity/evm/evm_main.c, ima_appraise.c).
 _OF_THE_CONTENT = frozenset({"security.ima", "security.evm"})
 _NO_XATTRS = frozenset({errno.ENOTSUP, errno.ENOSYS, errno.EPERM})
 _REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL})
+
+
+class FileStat(NamedTuple):
+    """What stat(2) says of a file; `size` is in bytes, `modified` in ns since 1970."""
+
+    st_mode: int
+    uid: int
+    size: int
+    device: int
+    modified: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileStat:
+        """Return what `status` says."""
+        return cls(status.st_mode, status.st_uid, status.st_size, status.st_dev, status.st_mtime_ns)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a regular file."""
+        return stat.S_ISREG(self.st_mode)
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory."""
+        return stat.S_ISDIR(self.st_mode)
+
+    @property
+    def mode(self) -> int:
+        """The permission bits, as in 0o644."""
+        return stat.S_IMODE(self.st_mode)
 
 
 class FileAttributes(NamedTuple):
@@ -60,6 +108,18 @@ class AttributesDocument(NamedTuple):
     xattrs: Mapping[str, bytes]
 
 
+class FileContent(NamedTuple):
+    """A regular file as it was read: its bytes and its attributes."""
+
+    data: bytes
+    attributes: FileAttributes
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 digest of the bytes in hexadecimal."""
+        return digest(self.data)
+
+
 class FileChange(NamedTuple):
     """What one file becomes. None stands for "no such file".
 
@@ -91,6 +151,50 @@ class FileChange(NamedTuple):
     def digest_after(self) -> str | None:
         """SHA-256 of the new content, as hexadecimal text."""
         return None if self.after is None else digest(self.after)
+
+
+def encode(path: str) -> bytes:
+    """The bytes of a path or name: UTF-8, with undecodable bytes held by ``surrogateescape``.
+
+    Not the locale's encoding: paths come from boot files, which secboot reads as UTF-8.
+    """
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise OSError(errno.ENOENT, "no name holds half of a surrogate pair") from None
+
+
+def decode(path: bytes) -> str:
+    """The text of a path or name; `encode` gives the same bytes again."""
+    return path.decode("utf-8", "surrogateescape")
+
+
+def read_all(file: int, shown: str, limit: int = FILE_LIMIT) -> bytes:
+    """Every byte of a file open for reading; `TooLargeError` beyond `limit` bytes."""
+    parts = []
+    size = 0
+    while chunk := os.read(file, min(CHUNK, limit + 1 - size)):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise TooLargeError(
+                f"the file is larger than {limit} bytes, far more than a file of its kind has",
+                path=shown,
+                hint="look what it holds; nothing of it was used",
+            )
+    return b"".join(parts)
+
+
+def read_content(file: int, shown: str, limit: int = FILE_LIMIT) -> FileContent:
+    """The bytes and attributes of a file open for reading."""
+    return FileContent(read_all(file, shown, limit), read_attributes(file))
+
+
+def require_regular(status: os.stat_result, shown: str) -> None:
+    """Raise `WrongKindError` for anything but a regular file."""
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS[stat.S_IFMT(status.st_mode)]
+        raise WrongKindError(f"this is {kind}, not a regular file", path=shown)
 
 
 class AttributeRefusedError(Exception):

@@ -9,69 +9,32 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
-from enum import StrEnum
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from secboot.named_tuple import NamedTuple
 from secboot.system.confined import Resolver, WalkResolver, resolver_for
-from secboot.system.durable import (
+from secboot.system.directory import OpenDirectory, PrivateDirectory
+from secboot.system.file_errors import ErrorsAbout, FileError
+from secboot.system.files import (
     FILE_LIMIT,
     READ_FLAGS,
     FileContent,
-    OpenDirectory,
+    FileStat,
     decode,
     encode,
     read_all,
     read_content,
     require_regular,
 )
-from secboot.system.file_errors import ErrorsAbout, FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _SMALL = 2**20
 """Bytes; more than any file of /proc and /sys that is read here."""
-
-
-class FileKind(StrEnum):
-    """What a path names."""
-
-    REGULAR = "regular file"
-    DIRECTORY = "directory"
-    SYMLINK = "symbolic link"
-    FIFO = "FIFO"
-    SOCKET = "socket"
-    BLOCK_DEVICE = "block device"
-    CHARACTER_DEVICE = "character device"
-
-
-_KINDS = {
-    stat.S_IFREG: FileKind.REGULAR,
-    stat.S_IFDIR: FileKind.DIRECTORY,
-    stat.S_IFLNK: FileKind.SYMLINK,
-    stat.S_IFIFO: FileKind.FIFO,
-    stat.S_IFSOCK: FileKind.SOCKET,
-    stat.S_IFBLK: FileKind.BLOCK_DEVICE,
-    stat.S_IFCHR: FileKind.CHARACTER_DEVICE,
-}
-
-
-class FileStat(NamedTuple):
-    """What stat(2) says: `size` in bytes, `mode` the permission bits, `modified` in ns since 1970."""
-
-    kind: FileKind
-    size: int
-    mode: int
-    uid: int
-    gid: int
-    links: int
-    device: int
-    inode: int
-    modified: int
+_PRIVATE_PLACES = ("/run", "/tmp", "/var/tmp", "/boot")  # noqa: S108 - the directory made there is private
 
 
 class Root:
@@ -126,11 +89,17 @@ class Root:
 
     def stat(self, path: str) -> FileStat | None:
         """What `path` leads to, links followed; None when there is nothing."""
-        return self._stat(path, os.O_PATH)
-
-    def link_stat(self, path: str) -> FileStat | None:
-        """What `path` itself is, a link not followed; None when there is nothing."""
-        return self._stat(path, os.O_PATH | os.O_NOFOLLOW)
+        with ErrorsAbout(self.shown(path)):
+            try:
+                found = self._open(path, os.O_PATH)
+            except OSError as error:
+                if error.errno in _ABSENT:
+                    return None
+                raise
+            try:
+                return FileStat.of(os.fstat(found))
+            finally:
+                os.close(found)
 
     def exists(self, path: str) -> bool:
         """Whether `path` leads to anything."""
@@ -165,30 +134,14 @@ class Root:
             finally:
                 os.close(file)
 
-    def read_range(self, path: str, offset: int, size: int) -> bytes:
-        """Up to `size` bytes of a regular file from `offset` on; fewer at its end."""
-        return self.read_ranges(path, ((offset, size),))[0]
-
     def read_ranges(self, path: str, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
-        """What `read_range` gives for each (offset, size), with the file opened once."""
+        """The bytes of a regular file at each (offset, size); fewer at its end."""
         with ErrorsAbout(self.shown(path)):
             file = self._open_regular(path)
             try:
                 return tuple(_read_range(file, offset, size) for offset, size in ranges)
             finally:
                 os.close(file)
-
-    def read_link(self, path: str) -> str:
-        """The text of the symbolic link `path`, as it is written."""
-        with ErrorsAbout(self.shown(path)):
-            link = self._open(path, os.O_PATH | os.O_NOFOLLOW)
-            try:
-                return decode(os.readlink(b"", dir_fd=link))
-            except FileNotFoundError:
-                # What readlinkat(2) says of an open file that is no link.
-                raise OSError(errno.EINVAL, "not a symbolic link") from None
-            finally:
-                os.close(link)
 
     def text_or_none(self, path: str) -> str | None:
         """Return the text of a small file of /proc or /sys without the newline at its end.
@@ -227,21 +180,22 @@ class Root:
         with ErrorsAbout(self.shown(path)):
             return decode(WalkResolver(self._fd).real_path(_absolute(path)))
 
-    def open_parent(self, real_path: str) -> tuple[OpenDirectory, str]:
-        """The directory of a real path, held open, and the name in it.
+    def open_directory(self, real_path: str) -> OpenDirectory:
+        """The directory of that real path, held open.
 
         No symbolic link is followed: `FileError` (ELOOP) when a directory of the path has
         become one since `real_path` looked.
         """
-        parent, _, name = real_path.rpartition("/")
-        if name in {"", ".", ".."}:
-            raise ValueError(real_path)
-        shown = self.shown(parent or "/")
+        shown = self.shown(real_path)
         with ErrorsAbout(shown):
-            descriptor = self._resolver.open_direct(
-                _absolute(parent or "/"), os.O_PATH | os.O_DIRECTORY
-            )
-        return OpenDirectory(descriptor, shown), name
+            flags = os.O_PATH | os.O_DIRECTORY
+            return OpenDirectory(self._resolver.open_direct(_absolute(real_path), flags), shown)
+
+    def read_direct(self, real_path: str) -> FileContent | None:
+        """The regular file of that real path, or None when there is none; no link is followed."""
+        parent, name = split(real_path)
+        with self.open_directory(parent) as directory:
+            return directory.read(name)
 
     def make_directories(self, path: str, mode: int = 0o755) -> None:
         """Make the directory `path` and those above it that are missing, on disk on return.
@@ -256,28 +210,35 @@ class Root:
                 self._make_directory(partial, mode)
 
     def _make_directory(self, path: str, mode: int) -> None:
-        directory, name = self.open_parent(path)
-        try:
+        parent, name = split(path)
+        with self.open_directory(parent) as directory:
             directory.make(name, mode)
             directory.sync()
-        finally:
-            directory.close()
+
+    @contextmanager
+    def private_directory(self) -> Iterator[PrivateDirectory]:
+        """Make a directory for another program to read, and remove it with all its files in the end.
+
+        Nothing in it is brought to the disk: what a loss of power leaves of it is of no use.
+        """
+        place = next((path for path in _PRIVATE_PLACES if self.exists(path)), "/")
+        above = self.real_path(place)
+        path = f"{above.rstrip('/')}/secboot-{os.urandom(8).hex()}"
+        with self.open_directory(above) as parent:
+            _, name = split(path)
+            parent.make(name, 0o700)
+            try:
+                with self.open_directory(path) as directory:
+                    try:
+                        yield PrivateDirectory(path, directory)
+                    finally:
+                        for file in self.list_directory(path):
+                            directory.discard(file)
+            finally:
+                parent.discard_directory(name)
 
     def _open(self, path: str, flags: int) -> int:
         return self._resolver.open(_absolute(path), flags)
-
-    def _stat(self, path: str, flags: int) -> FileStat | None:
-        with ErrorsAbout(self.shown(path)):
-            try:
-                found = self._open(path, flags)
-            except OSError as error:
-                if error.errno in _ABSENT:
-                    return None
-                raise
-            try:
-                return _file_stat(os.fstat(found))
-            finally:
-                os.close(found)
 
     def _open_regular(self, path: str) -> int:
         shown = self.shown(path)
@@ -297,24 +258,18 @@ class Root:
             return file
 
 
+def split(real_path: str) -> tuple[str, str]:
+    """The directory of a real path, and the name in it; ValueError where it has none."""
+    parent, _, name = real_path.rpartition("/")
+    if name in {"", ".", ".."}:
+        raise ValueError(real_path)
+    return parent or "/", name
+
+
 def _absolute(path: str) -> bytes:
     if not path.startswith("/"):
         raise ValueError(path)
     return encode(path)
-
-
-def _file_stat(status: os.stat_result) -> FileStat:
-    return FileStat(
-        kind=_KINDS[stat.S_IFMT(status.st_mode)],
-        size=status.st_size,
-        mode=stat.S_IMODE(status.st_mode),
-        uid=status.st_uid,
-        gid=status.st_gid,
-        links=status.st_nlink,
-        device=status.st_dev,
-        inode=status.st_ino,
-        modified=status.st_mtime_ns,
-    )
 
 
 def _read_range(file: int, offset: int, size: int) -> bytes:

@@ -18,8 +18,8 @@ from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.report.outcome import apply_document
+from secboot.system.programs import SystemRunner
 from secboot.system.root import Root
-from secboot.system.runner import SystemRunner
 from tests.command import secboot
 from tests.trees import make_sample_tree, snapshot
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from secboot.system.runner import SystemRunner
+from secboot.system.programs import SystemRunner
 
 _HEAD = """#!/bin/sh
 echo "$@" >> '{log}'

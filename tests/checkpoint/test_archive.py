@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secboot.checkpoint.archive import Member, pack, unpack
-from secboot.system.durable import encode
-from secboot.system.files import FileAttributes
+from secboot.system.files import FileAttributes, encode
 
 PRIVATE = FileAttributes(0o640, os.geteuid(), os.getegid())
 WHEN = 1_700_000_000

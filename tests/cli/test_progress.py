@@ -20,7 +20,7 @@ from tests.terminal import Terminal, screen, start, terminal
 COMMAND = """
 import sys
 from secboot.cli import main
-from secboot.system import runner
+from secboot.system import programs as runner
 SystemRunner = runner.SystemRunner
 runner.SystemRunner = lambda: SystemRunner((sys.argv[1], "/usr/bin", "/bin"))
 sys.exit(main(sys.argv[2:]))

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from secboot.demo import kernel_stub
-from secboot.system.runner import SystemRunner
+from secboot.system.programs import SystemRunner
 from tests.trees import SAMPLES
 
 PYTHON = sys.executable

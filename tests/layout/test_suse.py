@@ -18,8 +18,8 @@ from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
+from secboot.system.programs import SystemRunner
 from secboot.system.root import Root
-from secboot.system.runner import SystemRunner
 from tests.layout.suse_programs import VERSION, make_suse, mkconfig, suse_runner, variables
 from tests.trees import snapshot
 

@@ -17,8 +17,8 @@ from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
 from secboot.plan.planner import make_plan
+from secboot.system.programs import Completed, SystemRunner
 from secboot.system.root import Root
-from secboot.system.runner import Completed, SystemRunner
 from tests.s390x.bootmaps import BLS_CONF, FILES
 from tests.s390x.real_zipl import Cell
 from tests.trees import snapshot

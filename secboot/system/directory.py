@@ -6,7 +6,7 @@ directory reaches the disk (fsync) before anybody builds on it. ext4, XFS and bt
 nothing here leans on what they do beyond it (ext4's flush before a rename, for one).
 
 Nothing is ever written into an existing file, so a second hard link of it, inside or outside the
-tree, keeps the old content and is a link of it no more (`FileStat.links` tells beforehand).
+tree, keeps the old content and is a link of it no more.
 
 All of it works relative to a directory held open, so a path whose directories are swapped
 meanwhile can't make it touch anything else.
@@ -14,29 +14,19 @@ meanwhile can't make it touch anything else.
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from secboot.digest import digest
-from secboot.named_tuple import NamedTuple
+from secboot.system import files
 from secboot.system.file_errors import (
     AccessError,
     ChangedError,
     ErrorsAbout,
     FileError,
-    TooLargeError,
-    WrongKindError,
     file_error,
 )
-from secboot.system.files import (
-    AttributeRefusedError,
-    FileAttributes,
-    give_attributes,
-    read_attributes,
-)
+from secboot.system.files import FILE_LIMIT, FileAttributes, FileContent, encode
 from secboot.system.syscalls import UnavailableError, exchange, rename_new
 from secboot.visible import visible
 
@@ -45,31 +35,8 @@ if TYPE_CHECKING:
 
 _Taken = TypeVar("_Taken")
 
-FILE_LIMIT = 16 * 2**20
-"""Bytes: no boot file that a person or a package wrote comes near this size."""
-
-READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-"""Flags that read a regular file and do not block on anything else."""
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_CHUNK = 1 << 16
-"""Bytes. A larger buffer is mapped anew for each read, which takes longer than reading."""
-
-
-def encode(path: str) -> bytes:
-    """The bytes of a path or name: UTF-8, with undecodable bytes held by ``surrogateescape``.
-
-    Not the locale's encoding: paths come from boot files, which secboot reads as UTF-8.
-    """
-    try:
-        return path.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise OSError(errno.ENOENT, "no name holds half of a surrogate pair") from None
-
-
-def decode(path: bytes) -> str:
-    """The text of a path or name; `encode` gives the same bytes again."""
-    return path.decode("utf-8", "surrogateescape")
 
 
 def temporary_name() -> str:
@@ -79,62 +46,6 @@ def temporary_name() -> str:
     hidden ones too, for a boot entry (zipl/src/scan.c: bls_filter).
     """
     return f".secboot-{os.urandom(8).hex()}.tmp"
-
-
-class FileContent(NamedTuple):
-    """A regular file as it was read: its bytes and its attributes."""
-
-    data: bytes
-    attributes: FileAttributes
-    links: int
-    """How many names the file has (hard links)."""
-
-    @property
-    def digest(self) -> str:
-        """The SHA-256 digest of the bytes in hexadecimal."""
-        return digest(self.data)
-
-
-def read_all(file: int, shown: str, limit: int = FILE_LIMIT) -> bytes:
-    """Every byte of a file open for reading; `TooLargeError` beyond `limit` bytes."""
-    parts = []
-    size = 0
-    while chunk := os.read(file, min(_CHUNK, limit + 1 - size)):
-        parts.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            raise TooLargeError(
-                f"the file is larger than {limit} bytes, far more than a file of its kind has",
-                path=shown,
-                hint="look what it holds; nothing of it was used",
-            )
-    return b"".join(parts)
-
-
-def read_content(file: int, shown: str, limit: int = FILE_LIMIT) -> FileContent:
-    """The bytes and attributes of a file open for reading."""
-    data = read_all(file, shown, limit)
-    return FileContent(data, read_attributes(file), os.fstat(file).st_nlink)
-
-
-def require_regular(status: os.stat_result, shown: str) -> None:
-    """Raise `WrongKindError` for anything but a regular file."""
-    if not stat.S_ISREG(status.st_mode):
-        raise WrongKindError(f"this is {kind_name(status.st_mode)}, not a regular file", path=shown)
-
-
-def kind_name(mode: int) -> str:
-    """What `st_mode` says a file is, with its article: "a FIFO"."""
-    names = {
-        stat.S_IFREG: "a regular file",
-        stat.S_IFDIR: "a directory",
-        stat.S_IFLNK: "a symbolic link",
-        stat.S_IFIFO: "a FIFO",
-        stat.S_IFSOCK: "a socket",
-        stat.S_IFBLK: "a block device",
-        stat.S_IFCHR: "a character device",
-    }
-    return names.get(stat.S_IFMT(mode), "no file of a known kind")
 
 
 class OpenDirectory:
@@ -152,15 +63,21 @@ class OpenDirectory:
         """Let the directory go."""
         os.close(self._fd)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def read(self, name: str, limit: int = FILE_LIMIT) -> FileContent | None:
         """The regular file `name`, or None when there is none; other kinds are refused."""
-        return self._open_and(lambda file: read_content(file, self.shown(name), limit), name)
+        return self._open_and(lambda file: files.read_content(file, self.shown(name), limit), name)
 
     def read_dated(self, name: str, limit: int = FILE_LIMIT) -> tuple[bytes, int] | None:
         """As `read`, but the bytes and when they were last modified, in ns since 1970."""
 
         def take(file: int) -> tuple[bytes, int]:
-            return read_all(file, self.shown(name), limit), os.fstat(file).st_mtime_ns
+            return files.read_all(file, self.shown(name), limit), os.fstat(file).st_mtime_ns
 
         return self._open_and(take, name)
 
@@ -170,12 +87,12 @@ class OpenDirectory:
         with ErrorsAbout(shown):
             try:
                 # Looked at first: to open a device can do something.
-                require_regular(os.lstat(encode(name), dir_fd=self._fd), shown)
-                file = os.open(encode(name), READ_FLAGS | os.O_NOFOLLOW, dir_fd=self._fd)
+                files.require_regular(os.lstat(encode(name), dir_fd=self._fd), shown)
+                file = os.open(encode(name), files.READ_FLAGS | os.O_NOFOLLOW, dir_fd=self._fd)
             except FileNotFoundError:
                 return None
             try:
-                require_regular(os.fstat(file), shown)
+                files.require_regular(os.fstat(file), shown)
                 return take(file)
             finally:
                 os.close(file)
@@ -203,7 +120,7 @@ class OpenDirectory:
         """Create the private file `name` (mode 0600); `sync` brings its content to the disk."""
         with ErrorsAbout(self.shown(name)):
             descriptor = os.open(encode(name), _CREATE_FLAGS, 0o600, dir_fd=self._fd)
-            with os.fdopen(descriptor, "wb", _CHUNK) as file:
+            with os.fdopen(descriptor, "wb", files.CHUNK) as file:
                 file.writelines(parts)
                 if sync:
                     file.flush()
@@ -215,7 +132,7 @@ class OpenDirectory:
             flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             file = os.open(encode(name), flags, 0o600, dir_fd=self._fd)
             try:
-                require_regular(os.fstat(file), self.shown(name))
+                files.require_regular(os.fstat(file), self.shown(name))
             except BaseException:
                 os.close(file)
                 raise
@@ -346,10 +263,7 @@ class OpenDirectory:
 
 
 def _same(found: FileContent | None, expected: FileContent) -> bool:
-    return found is not None and (found.data, found.attributes) == (
-        expected.data,
-        expected.attributes,
-    )
+    return found == expected
 
 
 def _write_all(file: int, data: bytes) -> None:
@@ -361,11 +275,24 @@ def _write_all(file: int, data: bytes) -> None:
 def _fill(file: int, data: bytes, attributes: FileAttributes, shown: str) -> None:
     _write_all(file, data)
     try:
-        give_attributes(file, attributes)
-    except AttributeRefusedError as error:
+        files.give_attributes(file, attributes)
+    except files.AttributeRefusedError as error:
         raise AccessError(
             f"a new version of this file can't be given its {visible(error.name)}",
             path=shown,
             hint="run secboot as a user who may set it; nothing was changed",
         ) from error
     os.fsync(file)
+
+
+class PrivateDirectory:
+    """The directory `path` of a root, made by `private_directory`."""
+
+    def __init__(self, path: str, directory: OpenDirectory) -> None:
+        self.path = path
+        self._directory = directory
+
+    def write(self, name: str, data: bytes) -> str:
+        """Write a new file that only its owner may read, and return its path in the root."""
+        self._directory.create(name, [data])
+        return f"{self.path}/{name}"

@@ -21,7 +21,7 @@ from secboot.system.files import (
     read_attributes,
 )
 from secboot.system.root import Root
-from tests.machine.editing import replace
+from tests.system.editing import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

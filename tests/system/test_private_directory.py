@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from secboot.system.private_directory import private_directory
 from secboot.system.root import Root
 
 
@@ -14,7 +13,7 @@ from secboot.system.root import Root
 def test_it_is_private_and_gone_afterwards(place: str, tmp_path: Path) -> None:
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
 
-    with Root(tmp_path) as root, private_directory(root) as directory:
+    with Root(tmp_path) as root, root.private_directory() as directory:
         path = directory.write("zipl.conf", b"[defaultboot]\n")
         made = Path(f"{tmp_path}{directory.path}")
         file = Path(f"{tmp_path}{path}")
@@ -31,7 +30,7 @@ def test_it_is_gone_after_an_error(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
 
     def interrupted(root: Root) -> None:
-        with private_directory(root) as directory:
+        with root.private_directory() as directory:
             directory.write("zipl.conf", b"")
             raise KeyboardInterrupt
 
@@ -45,7 +44,7 @@ def test_a_link_leads_inside_the_tree(tmp_path: Path) -> None:
     (tmp_path / "run").symlink_to("/var/run")
     (tmp_path / "var/run").mkdir(parents=True)
 
-    with Root(tmp_path) as root, private_directory(root) as directory:
+    with Root(tmp_path) as root, root.private_directory() as directory:
         assert directory.path.startswith("/var/run/secboot-")
 
 
@@ -53,7 +52,7 @@ def test_nothing_is_brought_to_the_disk(tmp_path: Path, monkeypatch: pytest.Monk
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
 
-    with Root(tmp_path) as root, private_directory(root) as directory:
+    with Root(tmp_path) as root, root.private_directory() as directory:
         directory.write("zipl.conf", b"x")
 
     assert synced == []

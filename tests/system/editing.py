@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import closing
 
-from secboot.system.durable import FileContent, temporary_name
+from secboot.system.directory import temporary_name
 from secboot.system.file_errors import NotFoundError
-from secboot.system.files import FileAttributes
-from secboot.system.root import Root
+from secboot.system.files import FileAttributes, FileContent
+from secboot.system.root import Root, split
 
 
 def write_new(root: Root, path: str, data: bytes) -> None:
     """Create a file that does not exist yet, with mode 0644."""
-    directory, name = root.open_parent(root.real_path(path))
+    parent, name = split(root.real_path(path))
     temporary = temporary_name()
-    with closing(directory):
+    with root.open_directory(parent) as directory:
         attributes = FileAttributes(0o644, os.geteuid(), os.getegid())
         directory.write_temporary(temporary, data, attributes, shown_as=name)
         try:
@@ -27,9 +26,9 @@ def write_new(root: Root, path: str, data: bytes) -> None:
 
 def replace(root: Root, path: str, data: bytes, expected: FileContent) -> None:
     """Replace the file that `path` leads to, if it is still `expected`; keep its attributes."""
-    directory, name = root.open_parent(root.real_path(path))
+    parent, name = split(root.real_path(path))
     temporary = temporary_name()
-    with closing(directory):
+    with root.open_directory(parent) as directory:
         directory.write_temporary(temporary, data, expected.attributes, shown_as=name)
         try:
             directory.put(name, temporary, expected)
@@ -39,9 +38,8 @@ def replace(root: Root, path: str, data: bytes, expected: FileContent) -> None:
 
 def remove(root: Root, path: str) -> None:
     """Remove a file or link (itself, not what it leads to)."""
-    parent, _, name = path.rpartition("/")
-    directory, name = root.open_parent(f"{root.real_path(parent or '/').rstrip('/')}/{name}")
-    with closing(directory):
+    parent, name = split(path)
+    with root.open_directory(root.real_path(parent)) as directory:
         if not directory.discard(name):
             message = "there is no such file"
             raise NotFoundError(message, path=root.shown(path), code=errno.ENOENT)
