@@ -89,7 +89,7 @@ FAULTS = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def workplace(memory: Path) -> Path:
     require_strace()
     place = memory / "faults"
@@ -97,7 +97,7 @@ def workplace(memory: Path) -> Path:
     return place
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def templates(workplace: Path) -> dict[tuple[str, str], Path]:
     """A tree for each scene and verb, as it is before the verb is run."""
     made = {}
@@ -120,7 +120,7 @@ def copy_of(template: Path, workplace: Path, name: str) -> Path:
     return tree
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def calls(workplace: Path, templates: dict[tuple[str, str], Path]) -> Calls:
     """How many calls of each kind each verb makes when nothing goes wrong."""
     cases = [
