@@ -7,6 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
+from secboot.formats.zipl_conf import DEFAULTBOOT
+from secboot.formats.zipl_line import Keyword
 from secboot.zipl.entry import BootEntry, EntryToInstall, LoadedFile, Origin
 from secboot.zipl.tokens import EntryKind
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.formats.bls_entry import BlsEntry
+    from secboot.formats.zipl_conf import ZiplConf
     from secboot.zipl.files import FileLookup
     from secboot.zipl.refusal import Findings
     from secboot.zipl.version import ZiplVersion
@@ -28,7 +31,31 @@ _COMMENT = re.compile(r"(?:^|[ \t])#")
 _CLEAN_ADDRESS = "(?:0[xX])?[0-9a-fA-F]+"
 
 
-def advise_on_files(entries: Sequence[BlsEntry], version: ZiplVersion, findings: Findings) -> None:
+def advise(
+    conf: ZiplConf,
+    bls: Sequence[BlsEntry],
+    entries: Sequence[BootEntry],
+    to_install: Sequence[EntryToInstall],
+    files: FileLookup,
+    version: ZiplVersion,
+    findings: Findings,
+) -> None:
+    """Note every warning: of files, of entries, and of what becomes of them when installed."""
+    _advise_on_bls(bls, version, findings)
+    for entry in entries:
+        _advise_on_line(entry, version, findings)
+        for part in (entry.image, entry.ramdisk, entry.parmfile):
+            if part is not None:
+                _advise_on_file(part, findings)
+        if not entry.is_default and entry.menu_position is None:
+            # zipl looks only at what it installs, and refuses that.
+            _advise_on_missing(entry, files, findings)
+    for member in to_install:
+        _advise_on_member(member, findings)
+    _advise_on_default(conf, entries, findings)
+
+
+def _advise_on_bls(entries: Sequence[BlsEntry], version: ZiplVersion, findings: Findings) -> None:
     """Warn of BLS entry files that are not what they seem."""
     for entry in entries:
         _advise_on_title(entry, findings)
@@ -67,23 +94,6 @@ def _advise_on_title(entry: BlsEntry, findings: Findings) -> None:
             "a title below the first line makes zipl misread the entry once its last line changes"
         )
         findings.warn("bls-title-below", message, at, hint)
-
-
-def advise_on_entries(
-    entries: Sequence[BootEntry],
-    files: FileLookup,
-    version: ZiplVersion,
-    findings: Findings,
-) -> None:
-    """Warn of parameter lines and files that will not do what they seem to."""
-    for entry in entries:
-        _advise_on_line(entry, version, findings)
-        for part in (entry.image, entry.ramdisk, entry.parmfile):
-            if part is not None:
-                _advise_on_file(part, findings)
-        if not entry.is_default and entry.menu_position is None:
-            # zipl looks only at what it installs, and refuses that.
-            _advise_on_missing(entry, files, findings)
 
 
 def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) -> None:
@@ -132,20 +142,18 @@ def _advise_on_missing(entry: BootEntry, files: FileLookup, findings: Findings) 
             findings.warn("file-missing", message, part.location)
 
 
-def advise_on_installation(installed: Sequence[EntryToInstall], findings: Findings) -> None:
-    """Warn of what becomes of entries when they are installed."""
-    for member in installed:
-        entry = member.entry
-        _advise_on_length(entry, findings, in_menu=member.position is not None)
-        if member.skipped:
-            message = f"'{entry.name}' is left out: it is optional, and a file of it is missing"
-            findings.warn("optional-skipped", message, entry.location)
-        if (member.position or 0) > SCSI_MENU_POSITIONS:
-            message = (
-                f"menu position {member.position} of '{entry.name}' is above"
-                f" {SCSI_MENU_POSITIONS}, the highest one on a SCSI disk"
-            )
-            findings.warn("menu-position", message, entry.location)
+def _advise_on_member(member: EntryToInstall, findings: Findings) -> None:
+    entry = member.entry
+    _advise_on_length(entry, findings, in_menu=member.position is not None)
+    if member.skipped:
+        message = f"'{entry.name}' is left out: it is optional, and a file of it is missing"
+        findings.warn("optional-skipped", message, entry.location)
+    if (member.position or 0) > SCSI_MENU_POSITIONS:
+        message = (
+            f"menu position {member.position} of '{entry.name}' is above"
+            f" {SCSI_MENU_POSITIONS}, the highest one on a SCSI disk"
+        )
+        findings.warn("menu-position", message, entry.location)
 
 
 def _advise_on_length(entry: BootEntry, findings: Findings, *, in_menu: bool) -> None:
@@ -165,11 +173,11 @@ def _advise_on_length(entry: BootEntry, findings: Findings, *, in_menu: bool) ->
         findings.warn("parameters-tight", message, at)
 
 
-def advise_on_default(entries: Sequence[BootEntry], findings: Findings) -> None:
-    """Warn of a zipl.conf section that is the default only because it comes first.
-
-    Only for configurations that do not name their default.
-    """
+def _advise_on_default(conf: ZiplConf, entries: Sequence[BootEntry], findings: Findings) -> None:
+    """Warn of a section that is the default, named nowhere, only because it comes first."""
+    section = conf.section(DEFAULTBOOT)
+    if section is not None and (section.get(Keyword.DEFAULT) or section.get(Keyword.DEFAULTMENU)):
+        return
     default = next((entry for entry in entries if entry.is_default), None)
     has_bls = any(entry.origin is Origin.BLS for entry in entries)
     if default is not None and default.origin is Origin.SECTION and has_bls:

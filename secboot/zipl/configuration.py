@@ -14,12 +14,7 @@ from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZiplenvFile, ZiplEnvironment
 from secboot.named_tuple import NamedTuple
-from secboot.zipl.advice import (
-    advise_on_default,
-    advise_on_entries,
-    advise_on_files,
-    advise_on_installation,
-)
+from secboot.zipl.advice import advise
 from secboot.zipl.defaultboot import build_automenu, check_defaultboot
 from secboot.zipl.entry import BootEntry, EntryToInstall, entry_headings, read_entry
 from secboot.zipl.job import Job, Placement
@@ -119,18 +114,13 @@ def interpret(
         for place in placements
     )
     found = tuple(marked.values())
-    advice = Findings()
-    advise_on_files(entries, version, advice)
-    advise_on_entries(found, files, version, advice)
-    advise_on_installation(to_install, advice)
-    if not _names_default(document):
-        advise_on_default(found, advice)
+    advise(document, entries, found, to_install, files, version, findings)
     return BootConfiguration(
         document,
         entries,
         version,
         findings.refusals,
-        advice.warnings,
+        findings.warnings,
         found,
         to_install,
         environment,
@@ -200,14 +190,6 @@ def _inherited_target(tokens: TokenList) -> Token | None:
 def _first_keywords(tokens: TokenList, heading: int) -> dict[Keyword, Token]:
     body = reversed(tokens.body(heading))
     return {token.keyword: token for token in body if token.keyword is not None}
-
-
-def _names_default(conf: ZiplConf) -> bool:
-    """Whether ``[defaultboot]`` names the default entry, or a menu."""
-    section = conf.section(DEFAULTBOOT)
-    return section is not None and any(
-        section.get(keyword) is not None for keyword in (Keyword.DEFAULT, Keyword.DEFAULTMENU)
-    )
 
 
 def _mark(entries: dict[int, BootEntry], placements: Sequence[Placement]) -> dict[int, BootEntry]:

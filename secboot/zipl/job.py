@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.named_tuple import NamedTuple
-from secboot.zipl.entry import BootEntry, LoadedFile, check_addresses, loaded_file
+from secboot.zipl.entry import BootEntry, LoadedFile, check_addresses
 from secboot.zipl.files import FileLookup, PathKind
-from secboot.zipl.tokens import EntryKind, Token, TokenKind, TokenList, leading_int
+from secboot.zipl.tokens import EntryKind, Token, TokenKind, TokenList, leading_int, split_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 _MIN_IMAGE_SIZE = 0x10430 + 8
 _SECURE_VALUES = {"auto", "0", "1"}
+_KERNELS = {EntryKind.IPL, EntryKind.TAPE_IPL}
+_NAMED_FILES = {
+    EntryKind.TAPE_IPL: (Keyword.TAPE, "Tape device"),
+    EntryKind.SEGMENT: (Keyword.SEGMENT, "Segment file"),
+    EntryKind.DUMP: (Keyword.DUMPTO, "Dump device"),
+    EntryKind.MVDUMP: (Keyword.MVDUMP, "Dump target list"),
+}
 
 
 class Placement(NamedTuple):
@@ -89,9 +96,7 @@ class Job:
         body = self.tokens.body(heading)
         keywords = {token.keyword: token for token in body if token.keyword is not None}
         self._check_secure(keywords.get(Keyword.SECURE))
-        members = self._members(body)
-        for member in members:
-            self._check_member(member, default.text)
+        members = self._members(body, default.text)
         target = keywords.get(Keyword.TARGET)
         if target is not None:
             self._check_target(target, default.text, environment=True)
@@ -100,24 +105,21 @@ class Job:
         position = leading_int(chosen.text) if chosen is not None else first
         return self._checked_members(members, position, default)
 
-    def _members(self, body: Sequence[Token]) -> list[Placement]:
-        found = [
-            (token.number, self.tokens.find(token.text, TokenKind.SECTION))
-            for token in body
-            if token.kind is TokenKind.NUMBER
-        ]
-        return [
-            Placement(heading, number)
-            for number, heading in found
-            if heading is not None and heading in self.entries
-        ]
-
-    def _check_member(self, member: Placement, menu: str) -> None:
-        entry = self.entries[member.heading]
-        self._check_section_data(entry, self.tokens.leading_keywords(member.heading))
-        if entry.kind is not EntryKind.IPL:
-            message = f"Section '{entry.name}' cannot be included in menu '{menu}'"
-            self.findings.error("menu-kind", message, entry.location)
+    def _members(self, body: Sequence[Token], menu: str) -> list[Placement]:
+        members = []
+        for token in body:
+            heading = self.tokens.find(token.text, TokenKind.SECTION)
+            if token.kind is not TokenKind.NUMBER or heading is None:
+                continue
+            if heading not in self.entries:
+                continue
+            entry = self.entries[heading]
+            self._check_section_data(entry, self.tokens.leading_keywords(heading))
+            if entry.kind is not EntryKind.IPL:
+                message = f"Section '{entry.name}' cannot be included in menu '{menu}'"
+                self.findings.error("menu-kind", message, entry.location)
+            members.append(Placement(heading, token.number))
+        return members
 
     def _checked_members(
         self, members: Sequence[Placement], default: int | None, at: Token
@@ -131,20 +133,16 @@ class Job:
             )
             # zipl compares the default position with the place in the list here.
             if skipped and index == default:
-                self.findings.error("default-ignored", self._ignored_default, at.location)
+                new = self.version.asks_image_for_limit
+                message = "Cannot ignore default entry" if new else "Can't ignore default entry."
+                self.findings.error("default-ignored", message, at.location)
             is_default = member.position == default
             result.append(member._replace(is_default=is_default, skipped=skipped))
         return tuple(result)
 
-    @property
-    def _ignored_default(self) -> str:
-        if self.version.asks_image_for_limit:
-            return "Cannot ignore default entry"
-        return "Can't ignore default entry."
-
     def _check_section_data(self, entry: BootEntry, keywords: Mapping[Keyword, Token]) -> None:
         """Check what get_job_from_section_data checks."""
-        if entry.kind not in {EntryKind.IPL, EntryKind.TAPE_IPL}:
+        if entry.kind not in _KERNELS:
             return
         if entry.parmfile is not None:
             facts = self.files.look(entry.parmfile.path)
@@ -182,25 +180,15 @@ class Job:
         self, entry: BootEntry, keywords: Mapping[Keyword, Token], *, in_menu: bool
     ) -> bool:
         """Check an entry's files; return whether it is left out because of a missing one."""
-        match entry.kind:
-            case EntryKind.IPL:
-                skipped = self._check_kernel(entry, may_skip=in_menu and entry.optional)
-                if not skipped:
-                    check_addresses(entry, self.files, self.version, self.findings)
-                return skipped
-            case EntryKind.TAPE_IPL:
-                self._check_device(keywords, Keyword.TAPE, "Tape device", entry)
-                self._check_kernel(entry._replace(optional=False), may_skip=False)
-                check_addresses(entry, self.files, self.version, self.findings)
-            case EntryKind.SEGMENT:
-                self._check_list(keywords, Keyword.SEGMENT, "Segment file", entry)
-            case EntryKind.DUMP:
-                self._check_device(keywords, Keyword.DUMPTO, "Dump device", entry)
-            case EntryKind.MVDUMP:
-                self._check_list(keywords, Keyword.MVDUMP, "Dump target list", entry)
-            case _:
-                pass
-        return False
+        if entry.kind in _NAMED_FILES:
+            self._check_named_file(entry, keywords)
+        if entry.kind not in _KERNELS:
+            return False
+        entry = entry._replace(optional=entry.optional and entry.kind is EntryKind.IPL)
+        skipped = self._check_kernel(entry, may_skip=in_menu and entry.optional)
+        if not skipped:
+            check_addresses(entry, self.files, self.version, self.findings)
+        return skipped
 
     def _check_kernel(self, entry: BootEntry, *, may_skip: bool) -> bool:
         skipped = False
@@ -250,31 +238,23 @@ class Job:
             "parameters-length", message, entry.parameters_location or entry.location
         )
 
-    def _check_device(
-        self, keywords: Mapping[Keyword, Token], keyword: Keyword, called: str, entry: BootEntry
-    ) -> None:
+    def _check_named_file(self, entry: BootEntry, keywords: Mapping[Keyword, Token]) -> None:
+        """Check a device, the file of a segment, or the list of the devices of a dump."""
+        keyword, called = _NAMED_FILES[entry.kind]
         token = keywords[keyword]
-        path = token.text if keyword is Keyword.TAPE else _without_memory_size(token.text)
+        path = token.text
+        if keyword is Keyword.SEGMENT:
+            path, _ = split_address(path)
+        elif keyword is not Keyword.TAPE:
+            path = _without_memory_size(path)
         facts = self.files.look(path)
-        if facts.kind is PathKind.OTHER:
+        is_device = keyword in {Keyword.TAPE, Keyword.DUMPTO}
+        if facts.kind is (PathKind.OTHER if is_device else PathKind.REGULAR):
             return
-        reason = facts.reason if facts.kind is PathKind.MISSING else "Not a device"
+        no_device = is_device and facts.kind is not PathKind.MISSING
+        reason = "Not a device" if no_device else facts.reason
         message = f"{called} '{path}' in section '{entry.name}': {reason}"
-        self.findings.error("device", message, token.location)
-
-    def _check_list(
-        self, keywords: Mapping[Keyword, Token], keyword: Keyword, called: str, entry: BootEntry
-    ) -> None:
-        found = loaded_file(keywords, keyword)
-        if found is None:
-            return
-        path = found.path
-        if keyword is Keyword.MVDUMP:
-            path = _without_memory_size(found.token.text)
-        facts = self.files.look(path)
-        if not facts.readable:
-            message = f"{called} '{path}' in section '{entry.name}': {facts.reason}"
-            self.findings.error("file", message, found.location)
+        self.findings.error("device" if is_device else "file", message, token.location)
 
 
 def _without_memory_size(value: str) -> str:
