@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
-from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
+from secboot.formats.kernel_cmdline import KernelInstallCmdline
 from secboot.layout.layout import (
     LATER_KERNELS,
     Layout,

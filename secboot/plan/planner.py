@@ -8,7 +8,7 @@ from secboot.digest import digest
 from secboot.errors import ParseError, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.grub import GrubDefault
-from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
+from secboot.formats.kernel_cmdline import KernelInstallCmdline
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.ipl.boot_record import compare

@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.errors import RefusedError
-from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
+from secboot.formats.kernel_cmdline import CommandLine, KernelInstallCmdline
 
 texts = st.lists(st.sampled_from(["root=/dev/a ro", "# c", "", " ", "\tquiet", "x=1\r"])).map(
     "\n".join

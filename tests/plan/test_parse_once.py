@@ -13,8 +13,7 @@ import pytest
 from secboot.demo import write_sample
 from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.grub import GrubCfg, GrubDefault
-from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.kernel_install_cmdline import KernelInstallCmdline
+from secboot.formats.kernel_cmdline import CommandLine, KernelInstallCmdline
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_parameters import ZiplenvFile
 from secboot.layout.detect import detect_layout
