@@ -93,10 +93,18 @@ class FileAttributes(NamedTuple):
 
     @classmethod
     def of_document(cls, found: AttributesDocument) -> FileAttributes:
-        """Return what `to_document` wrote. Raises ValueError for what is not a mode."""
-        if not re.fullmatch("[0-7]{1,5}", found.mode):
+        """Return what `to_document` wrote. Raises ValueError for what no file has."""
+        if not re.fullmatch("0?[0-7]{1,4}", found.mode):
             raise ValueError(f"has no mode in octal digits, but {found.mode!r}")
+        if not (found.uid in _IDS and found.gid in _IDS):
+            raise ValueError("has no user and group, but numbers beyond 32 bits")
+        if any("\0" in name for name in found.xattrs):
+            raise ValueError("has an extended attribute with a NUL in its name")
         return cls(int(found.mode, 8), found.uid, found.gid, tuple(sorted(found.xattrs.items())))
+
+
+_IDS = range(2**32 - 1)
+"""Of users and groups; the last number of 32 bits stands for none (chown(2))."""
 
 
 class AttributesDocument(NamedTuple):

@@ -84,6 +84,15 @@ MUTATIONS: dict[str, Callable[[Document], None]] = {
     "files[0].digest_after": put("files", 0, "digest_after", to=0),
     "files[0]: '' is not a path": put("files", 0, "real_path", to=""),
     "files[0]: '../x' is not a path": put("files", 0, "path", to="../x"),
+    "files[0].attributes: has no mode": put(
+        "files", 0, "attributes", to={"mode": "77777", "uid": 0, "gid": 0, "xattrs": {}}
+    ),
+    "files[0].attributes: has no user": put(
+        "files", 0, "attributes", to={"mode": "0644", "uid": 2**32, "gid": 0, "xattrs": {}}
+    ),
+    "files[0].attributes: has an extended": put(
+        "files", 0, "attributes", to={"mode": "0644", "uid": 0, "gid": 0, "xattrs": {"\0": ""}}
+    ),
     "commands[0]: names no program": put("commands", 0, "argv", to=[]),
     "commands[0].argv": put("commands", 0, "argv", to="zipl"),
     "commands[0].argv[0]": put("commands", 0, "argv", 0, to=1),
