@@ -10,18 +10,26 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.cases import KINDS, SIZES, entries, fleet, kernel_hook, start_up, with_rounds
-from benchmarks.commands import in_private_etc, install, measure
+from benchmarks.cases import (
+    KINDS,
+    SIZES,
+    entries,
+    fleet,
+    in_private_etc,
+    install,
+    kernel_hook,
+    start_up,
+    with_rounds,
+)
 from benchmarks.parts import parts_table
-from benchmarks.process import BenchmarkError
+from benchmarks.processes import BenchmarkError, measure
 from benchmarks.table import budgets, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.cases import Group
-    from benchmarks.commands import Programs
-    from benchmarks.series import Series
+    from benchmarks.cases import Group, Programs
+    from benchmarks.processes import Series
 
 
 def main(words: Sequence[str]) -> int:

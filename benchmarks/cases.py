@@ -1,18 +1,33 @@
-"""The groups of commands that are measured together, round by round."""
+"""What is measured: groups of commands that are run in turn, round by round.
+
+secboot from the wheel and as one file; beside it Python alone, Typer alone, reading alone, grubby.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import trees
-from benchmarks.commands import CHECKOUT, Command, Programs, floor, grubby, import_typer, read
-from benchmarks.process import clean_environment
+from benchmarks.processes import BenchmarkError, Command, clean_environment
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
+CHECKOUT = Path(__file__).resolve().parent.parent
+READ = """\
+import sys
+with open(sys.argv[1]) as names:
+    for name in names:
+        with open(name.rstrip("\\n"), "rb") as file:
+            file.read()
+"""
+WANTED = "swiotlb=262144"
 BOOTMAP = CHECKOUT / "tests/data/bootmaps/2.40.0-scsi-512-bls.xz"
 """Written by the real zipl; what it installed is not what the sample machine's files say."""
 COMPLETION = {
@@ -32,12 +47,33 @@ KINDS = {"BLS entries": trees.write_bls, "zipl.conf sections": trees.write_secti
 
 
 @dataclass(frozen=True, slots=True)
+class Programs:
+    """The programs to start: Python without anything, secboot installed, secboot as one file."""
+
+    python: str
+    wheel: str
+    pyz: str
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Commands that are measured in turn; the first is the floor of all the others."""
 
     title: str
     commands: tuple[Command, ...]
     rounds: int
+
+
+def install(directory: Path) -> Programs:
+    """Install this checkout's wheel into a new virtual environment, and build the single file."""
+    environment = directory / "environment"
+    python = str(environment / "bin/python")
+    pyz = directory / "secboot.pyz"
+    _do([sys.executable, "-m", "venv", str(environment)])
+    constraints = ("--constraint", str(CHECKOUT / "packaging/constraints.txt"))
+    _do([python, "-m", "pip", "install", "--quiet", *constraints, str(CHECKOUT)])
+    _do([python, str(CHECKOUT / "packaging/build_pyz.py"), str(pyz)])
+    return Programs(python, str(environment / "bin/secboot"), str(pyz))
 
 
 def start_up(programs: Programs, directory: Path) -> Group:
@@ -141,6 +177,59 @@ def with_rounds(group: Group, factor: float) -> Group:
     return replace(group, rounds=max(1, round(group.rounds * factor)))
 
 
+def floor(programs: Programs) -> Command:
+    """Return what any Python program costs at least."""
+    return Command("python -I -c pass", (programs.python, "-I", "-c", "pass"))
+
+
+def import_typer(programs: Programs) -> Command:
+    """Return what a program that uses Typer costs at least."""
+    return Command("import typer", (programs.python, "-I", "-c", "import typer"))
+
+
+def read(programs: Programs, tree: Path, names: Path) -> Command:
+    """Return the plain reading of a machine's boot files; `names` is a file to list them in."""
+    names.write_text("\n".join(trees.boot_files(tree)) + "\n")
+    return Command("read the files", (programs.python, "-I", "-c", READ, str(names)))
+
+
+def grubby(script: Path, tree: Path, template: Path) -> Command:
+    """Return grubby's way to give every boot entry the parameter (see `private_etc`)."""
+    words = ("--zipl", "-b", str(tree / "boot/loader/entries"), "-c", str(tree / "etc/zipl.conf"))
+    action = ("--update-kernel=ALL", f"--args={WANTED}")
+    argv = ("/bin/bash", str(script), *words, *action)
+    return Command("grubby", argv, tree=tree, template=template)
+
+
+def in_private_etc(words: Sequence[str]) -> int | None:
+    """Run the benchmark where it sees a copy of /etc, and return its status; None if it does.
+
+    grubby writes /etc/kernel/cmdline whatever directory it is given, and that is this machine's.
+    Needs unshare(1) and the right to a mount namespace, which root has.
+    """
+    if os.environ.get("BENCHMARKS_PRIVATE_ETC") == "1":
+        return None
+    script = (
+        'cp -a /etc/. "$0" 2>/dev/null; mkdir -p "$0/kernel"; [ -s "$0/machine-id" ] ||'
+        ' echo 0123456789abcdef0123456789abcdef > "$0/machine-id";'
+        ' mount --bind "$0" /etc && exec "$@"'
+    )
+    rights = () if os.geteuid() == 0 else ("--map-root-user",)
+    with tempfile.TemporaryDirectory() as copy:
+        again = (sys.executable, "-m", "benchmarks", *words)
+        argv = ("unshare", "--mount", *rights, "sh", "-c", script, copy, *again)
+        environment = os.environ | {"BENCHMARKS_PRIVATE_ETC": "1"}
+        return subprocess.run(argv, env=environment, check=False).returncode
+
+
 def _secboot(*argv: str) -> bytes:
     done = subprocess.run(argv, env=clean_environment(), check=True, stdout=subprocess.PIPE)
     return done.stdout
+
+
+def _do(argv: Sequence[str]) -> None:
+    done = subprocess.run(
+        argv, env=clean_environment(), check=False, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise BenchmarkError(f"{' '.join(argv)}\n{done.stderr.strip()}")

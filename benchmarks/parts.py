@@ -8,14 +8,14 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import trees
-from benchmarks.cases import BOOTMAP, ROUNDS, START_UP, apply
-from benchmarks.commands import Command, floor
+from benchmarks.cases import BOOTMAP, ROUNDS, START_UP, apply, floor
+from benchmarks.processes import Command
 from benchmarks.timed import REST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.commands import Programs
+    from benchmarks.cases import Programs
 
 TIMED = Path(__file__).parent / "timed.py"
 PARTS = ("Python", "Typer", "imports", REST, "profile", "reading", "zipl's reading", "planning",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.series import Number, Series
+    from benchmarks.processes import Number, Series
 
 HEADS = ("", "wall ms", "CPU ms", "x floor", "x typer", "x read", "of grubby", "MiB")
 MEBIBYTE = 2**20
