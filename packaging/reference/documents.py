@@ -32,6 +32,7 @@ from secboot.status.stages import EntryResults, Result, Stage
 from secboot.system.files import FileChange
 from secboot.zipl.entry import Origin
 from secboot.zipl.tokens import EntryKind
+from secboot.zipl.version import BlsOrder
 
 Shape = dict[str, Any]
 _PLAIN: Mapping[object, Shape] = {
@@ -245,6 +246,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "zipl_version": str,
             "zipl_version_assumed": bool,
             "zipl_conf": str,
+            "bls_order": (BlsOrder, "Whose zipl sorts the BLS entries."),
             "secure": (
                 [{"section": str, "value": str}],
                 "Where zipl.conf sets secure=, which is Secure Boot and not Secure Execution.",

@@ -25,6 +25,7 @@ from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import ASSUMED_LIMIT, LengthLimit, fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind
 from secboot.machine.discovery import BLS_DIRECTORY, Sources
+from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
@@ -61,6 +62,15 @@ class RedHat(Layout):
     name = "bls"
     description = "BLS entries and zipl.conf"
     sources = Sources(reads={KERNEL_CMDLINE: KernelInstallCmdline.parse})
+
+    def __init__(self, tree: Tree, seen: tuple[str, ...]) -> None:
+        """Where their s390utils is, entries are sorted as its zipl sorts them.
+
+        BLS entries are written elsewhere, too, by kiwi for instance, and read by upstream's zipl.
+        """
+        super().__init__(seen)
+        if tree.exists(PLUGIN) or tree.is_like("rhel", "fedora", "centos"):
+            self.sources = self.sources._replace(order=BlsOrder.RED_HAT)
 
     def needs_commit(self, path: str) -> bool:
         """What only the installation of a later kernel reads needs no program to run."""
@@ -127,4 +137,4 @@ def _running_line(machine: Machine, stores: Stores, what: str) -> NewKernel:
     return NewKernel(Source.RUNNING, description, kept.text, remedy=remedy)
 
 
-RECOGNITION = Recognition(RedHat.name, evidence, lambda _, seen: RedHat(seen))
+RECOGNITION = Recognition(RedHat.name, evidence, RedHat)

@@ -16,7 +16,7 @@ from secboot.system.file_errors import AccessError, FileError
 from secboot.visible import visible
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.order import BlsFile
-from secboot.zipl.version import CURRENT, ZiplVersion
+from secboot.zipl.version import CURRENT, BlsOrder, ZiplVersion
 
 if TYPE_CHECKING:
     from secboot.machine.boot_files import Seal
@@ -54,12 +54,14 @@ class Sources(NamedTuple):
     what makes a document of their text (None where the text is all); those that exist are read.
     `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
     `generated` says that zipl's files are written by another program and not to be edited.
+    `order` is that in which this system's zipl sorts BLS entries.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})
     derived: Mapping[str, Parser] = MappingProxyType({})
     conf_path: str | None = None
     generated: bool = False
+    order: BlsOrder = BlsOrder.UPSTREAM
 
 
 NO_OTHERS = Sources()
@@ -136,11 +138,16 @@ def discover(
     for number, file in enumerate(files.read_directory(BLS_DIRECTORY, names), start=1):
         bls.append(file)
         progress.report(phase, number, len(names))
-    version = installed_version(root)
+    installed = installed_version(root)
+    version = (installed or CURRENT)._replace(order=sources.order)
     progress.report(Phase.INTERPRETING)
     ziplenv = _ziplenv(root, files)
     configuration = interpret(
-        conf, [BlsFile(file.path, file.text) for file in bls], files, version or CURRENT, ziplenv
+        conf,
+        [BlsFile(file.path, file.text) for file in bls],
+        files,
+        version,
+        ziplenv,
     )
     parmfiles = _parmfiles(files, configuration)
     documents = _documents(root, files, sources.reads)
@@ -148,8 +155,8 @@ def discover(
         documents[ZIPLENV] = ziplenv
     return Machine(
         root=_shown(root),
-        zipl_version=version or CURRENT,
-        zipl_version_is_assumed=version is None,
+        zipl_version=version,
+        zipl_version_is_assumed=installed is None,
         conf_path=conf.path,
         configuration=configuration,
         files=files.files,

@@ -37,7 +37,10 @@ def installed_version(root: Root) -> ZiplVersion | None:
         found = re.search(_RELEASE, root.read_bytes(path, _PROGRAM_LIMIT))
     except FileError:
         return None
-    return None if found is None else ZiplVersion(*(int(part) for part in found.groups()))
+    if found is None:
+        return None
+    major, minor, patch = (int(part) for part in found.groups())
+    return ZiplVersion(major, minor, patch)
 
 
 class BootmapFile(NamedTuple):

@@ -8,6 +8,7 @@ from secboot.errors import Location
 from secboot.formats.zipl_line import Keyword
 from secboot.report.style import finding_text
 from secboot.visible import visible
+from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
 
 SCHEMA = "secboot/show/2"
+_ORDERS = {
+    BlsOrder.UPSTREAM: "BLS entries as IBM's zipl sorts them (strverscmp)",
+    BlsOrder.RED_HAT: "BLS entries as the zipl of Red Hat and Fedora sorts them (file names, as rpm)",
+}
 
 
 def show_text(
@@ -58,6 +63,7 @@ def show_document(
         "zipl_version": str(machine.zipl_version),
         "zipl_version_assumed": machine.zipl_version_is_assumed,
         "zipl_conf": machine.conf_path,
+        "bls_order": machine.zipl_version.order.value,
         "secure": [{"section": name, "value": value} for name, value in _secure(machine)],
         "accepted": machine.configuration.accepted,
         "unfinished_change": encode(unfinished),
@@ -77,6 +83,8 @@ def _heading(
     yield (
         f"{style.bold('zipl')}     {machine.zipl_version}{assumed} reads {visible(machine.conf_path)}"
     )
+    if len(machine.configuration.bls) > 1:
+        yield f"{style.bold('Order')}    {_ORDERS[machine.zipl_version.order]}"
     for name, value in _secure(machine):
         # Secure Boot, which is another matter than Secure Execution; shown and never changed.
         yield f"{style.bold('secure')}   {visible(value)}, in [{visible(name)}] (Secure Boot)"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.bls_entry import BlsEntry
 from secboot.named_tuple import NamedTuple
+from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +45,14 @@ class BlsFile(NamedTuple):
 def order_bls(files: Sequence[BlsFile], version: ZiplVersion) -> tuple[BlsEntry, ...]:
     """Return the entries in zipl's order, the newest first (scan_bls).
 
-    File names are compared with strverscmp, or from 2.22 on the entries' versions if every
-    one has one. The order of equal versions is left to chance by zipl, to their names here.
+    Upstream compares file names with strverscmp, or from 2.22 on the entries' versions if every
+    one has one; Red Hat's zipl compares file names as rpm does. The order of equal versions is
+    left to chance by zipl, to their names here.
     """
     taken = [file for file in files if file.name.endswith(".conf")]
     taken.sort(key=lambda file: version_key(file.name), reverse=True)
+    if version.order is BlsOrder.RED_HAT:
+        taken.sort(key=lambda file: package_key(file.name), reverse=True)
     entries = [BlsEntry.parse(file.text, file.path) for file in taken]
     versions = [entry.version for entry in entries]
     if version.sorts_bls_by_version and None not in versions:

@@ -7,18 +7,29 @@ features earlier, as patches. The comparison with real binaries covers 2.16 and 
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 from secboot.named_tuple import NamedTuple
 
 _PATTERN = r"\bversion\s+(\d+)\.(\d+)(?:\.(\d+))?"
 
 
+class BlsOrder(StrEnum):
+    """Whose zipl sorts the entries."""
+
+    UPSTREAM = "zipl"
+    """IBM's: by version, or by file name, as strverscmp(3) compares."""
+    RED_HAT = "rpm"
+    """That of Red Hat and Fedora: by file name, as rpm compares name, version and release."""
+
+
 class ZiplVersion(NamedTuple):
-    """A release of s390-tools, such as 2.40.0."""
+    """A release of s390-tools, such as 2.40.0, and whose order of BLS entries it has."""
 
     major: int
     minor: int
     patch: int = 0
+    order: BlsOrder = BlsOrder.UPSTREAM
 
     @classmethod
     def parse(cls, text: str) -> ZiplVersion | None:
@@ -34,32 +45,35 @@ class ZiplVersion(NamedTuple):
     @property
     def knows_optional(self) -> bool:
         """Whether `optional=` is a keyword: upstream since 2.21, in Debian's 2.16 as a patch."""
-        return self >= ZiplVersion(2, 16)
+        return self[:3] >= (2, 16)
 
     @property
     def asks_machine_for_kdump_limit(self) -> bool:
         """Whether the machine says how high kdump may be loaded; before, 32 MiB (2.17)."""
-        return self >= ZiplVersion(2, 17)
+        return self[:3] >= (2, 17)
 
     @property
     def reads_environment(self) -> bool:
         """Whether there is a zIPL environment, and so ``${NAME}`` in parameters (2.18)."""
-        return self >= ZiplVersion(2, 18)
+        return self[:3] >= (2, 18)
 
     @property
     def asks_image_for_limit(self) -> bool:
         """Whether the kernel image says how long a parameter line may be (2.20)."""
-        return self >= ZiplVersion(2, 20)
+        return self[:3] >= (2, 20)
 
     @property
     def bls_inherits_target(self) -> bool:
         """Whether BLS entries inherit `target` from the default section or menu (2.21)."""
-        return self >= ZiplVersion(2, 21)
+        return self[:3] >= (2, 21)
 
     @property
     def sorts_bls_by_version(self) -> bool:
-        """Whether BLS entries are sorted by `version` when each file has one (2.22)."""
-        return self >= ZiplVersion(2, 22)
+        """Whether BLS entries are sorted by `version` when each file has one (2.22).
+
+        Red Hat's zipl compares file names, whatever its release.
+        """
+        return self.order is BlsOrder.UPSTREAM and self[:3] >= (2, 22)
 
 
 CURRENT = ZiplVersion(2, 40)
