@@ -92,6 +92,7 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
     from secboot.running.kernel_log import read_kernel_log
     from secboot.running.system import read_running
     from secboot.status.assess import assess
+    from secboot.status.stages import Evidence
 
     with Site(root, profile=reference, layout=layout, watched=watched) as site:
         profile = None if reference is None else read_profile(reference, site.root)
@@ -102,7 +103,7 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
             messages = read_kernel_log(Path("/dev/kmsg"))
             running = read_running(site.root, messages, record.path)
         site.progress.report(Phase.ASSESSING)
-        found = assess(machine, site.layout, record, profile, running, site.invocation)
+        found = assess(Evidence(machine, site.layout, record, profile, running, site.invocation))
         left = site.unfinished_change()
     if left is None:
         return found

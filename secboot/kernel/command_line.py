@@ -133,6 +133,20 @@ class Honoured(NamedTuple):
     causes: tuple[Finding, ...] = ()
 
 
+BOOTED_OTHERWISE = frozenset({"booted-with", "booted-without"})
+"""The codes of causes that are gone once the kernel is booted with what was asked for."""
+
+
+def booted_with(text: str) -> Finding:
+    """Return the cause that `text` was on the line that the kernel was booted with."""
+    return cause("booted-with", f"the kernel was booted with {text}", "reboot")
+
+
+def booted_without(text: str) -> Finding:
+    """Return the cause that `text` was not on the line that the kernel was booted with."""
+    return cause("booted-without", f"the kernel was not booted with {text}", "see above; reboot")
+
+
 def cause(code: str, message: str, hint: str) -> Finding:
     """Return a cause that lies in the machine or its kernel, with what to do about it."""
     return Finding(code, Severity.NOTE, message, hint=hint)

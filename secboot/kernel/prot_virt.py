@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.kernel.command_line import Honoured, cause
+from secboot.kernel.command_line import Honoured, booted_with, booted_without, cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,11 +71,7 @@ def hosting(running: RunningSystem, *, wanted: bool) -> Honoured:
     if value is None or value is wanted:
         return Honoured(value, reason)
     if value:
-        return Honoured(
-            value,
-            reason,
-            (cause("booted-with", "the kernel was booted with prot_virt=1", "reboot"),),
-        )
+        return Honoured(value, reason, (booted_with(f"{NAME}=1"),))
     return Honoured(value, reason, tuple(_obstacles(running)) or (_silent_refusal(running),))
 
 
@@ -152,8 +148,7 @@ def _without_feature(running: RunningSystem) -> Finding:
 def _silent_refusal(running: RunningSystem) -> Finding:
     """Since 5.15 the kernel does not say why it leaves hosting off."""
     if not enabling(CommandLine.parse(running.command_line or "")):
-        message = "the kernel was not booted with prot_virt=1"
-        return cause("booted-without", message, "see above; reboot")
+        return booted_without(f"{NAME}=1")
     if not running.ultravisor.present:
         return cause(
             "kernel-without-kvm",

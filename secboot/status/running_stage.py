@@ -1,4 +1,4 @@
-"""The stage *running*: where the running kernel's line comes from, and why it lacks something.
+"""The two stages of the running system: running, with where its line comes from, and effective.
 
 On the way from the boot record to the kernel a line can change (zipl/boot/stage3.c and menu.c,
 append_ipl_block_parm in the kernel's arch/s390/boot/ipl_parm.c): ``${NAME}`` is replaced from the
@@ -16,14 +16,11 @@ from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import BLANKS, CommandLine
 from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.named_tuple import NamedTuple
-from secboot.status.stages import LineOrigin, Result, Verdict
+from secboot.status.stages import NOT_RUNNING, Evidence, LineOrigin, Result, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from secboot.invocation import Invocation
-    from secboot.ipl.boot_record import BootRecord
-    from secboot.machine.discovery import Machine
     from secboot.profile.requirement import Requirement
     from secboot.running.firmware import IplSource
     from secboot.running.system import RunningSystem
@@ -38,29 +35,29 @@ class KnownLine(NamedTuple):
     text: str
 
 
-def origin_of(machine: Machine, record: BootRecord, running: RunningSystem) -> LineOrigin | None:
+def origin_of(evidence: Evidence) -> LineOrigin | None:
     """Say where the running system's line comes from; None where it can't be read."""
-    if running.command_line is None:
+    running, bootmap = evidence.running, evidence.record.bootmap
+    if running is None or running.command_line is None:
         return None
-    environment = None if record.bootmap is None else record.bootmap.environment
-    known = tuple(_known_lines(machine, record))
+    environment = None if bootmap is None else bootmap.environment
+    known = tuple(_known_lines(evidence))
     return explain(running.command_line, known, environment, running.ipl)
 
 
 def judge_running(
-    requirement: Requirement,
-    installed: Result,
-    running: RunningSystem,
-    origin: LineOrigin | None,
-    invocation: Invocation,
+    requirement: Requirement, installed: Result, evidence: Evidence, origin: LineOrigin | None
 ) -> Result:
     """Judge what the kernel was booted with."""
+    running = evidence.running
+    if running is None:
+        return NOT_RUNNING
     if running.command_line is None:
         return Result(Verdict.UNKNOWN, "/proc/cmdline can't be read")
     judgement = requirement.judge(CommandLine.parse(running.command_line))
     if judgement.met:
         return Result(Verdict.MET, judgement.reason)
-    causes = tuple(_causes(installed.verdict, running, origin, invocation))
+    causes = tuple(_causes(installed.verdict, evidence, running, origin))
     return Result(Verdict.MISSING, judgement.reason, causes)
 
 
@@ -80,8 +77,20 @@ def another_disk(running: RunningSystem) -> Finding | None:
     )
 
 
+def judge_effective(requirement: Requirement, running: RunningSystem | None) -> Result:
+    """Judge what the kernel made of it, by what the kernel shows of this parameter."""
+    if running is None:
+        return NOT_RUNNING
+    found = requirement.honoured(running)
+    if found is None:
+        return Result(Verdict.NOT_APPLICABLE, "the kernel gives no sign of it")
+    if found.value is None:
+        return Result(Verdict.UNKNOWN, found.reason)
+    return Result(Verdict.MET if found.value else Verdict.MISSING, found.reason, found.causes)
+
+
 def _causes(
-    installed: Verdict, running: RunningSystem, origin: LineOrigin | None, invocation: Invocation
+    installed: Verdict, evidence: Evidence, running: RunningSystem, origin: LineOrigin | None
 ) -> Iterable[Finding]:
     """Why the running line lacks what is asked for, the likeliest cause first."""
     if installed is not Verdict.MET:
@@ -95,24 +104,25 @@ def _causes(
         "not-ipled",
         Severity.NOTE,
         "the system has not been IPLed since zipl ran",
-        hint=f"reboot, then look again: {invocation.for_profile('status')}",
+        hint=f"reboot, then look again: {evidence.invocation.for_profile('status')}",
     )
     if origin is not None and origin.of_entry:
         hint = "choose the right entry at the next IPL (LOADPARM, chreipl -L)"
         yield Finding("another-entry", Severity.NOTE, origin.description, hint=hint)
 
 
-def _known_lines(machine: Machine, record: BootRecord) -> Iterable[KnownLine]:
+def _known_lines(evidence: Evidence) -> Iterable[KnownLine]:
     """The lines that the record holds, the default's first, then those that only the files hold."""
-    programs = () if record.bootmap is None else record.bootmap.programs
-    names = {(i.position or 0): i.entry.name for i in machine.configuration.to_install}
+    configuration, bootmap = evidence.machine.configuration, evidence.record.bootmap
+    programs = () if bootmap is None else bootmap.programs
+    names = {(i.position or 0): i.entry.name for i in configuration.to_install}
     for program in sorted(programs, key=lambda each: not each.is_default):
         number = max(program.numbers)
         name = f"'{names[number]}' " if number in names else ""
         menu = f", menu number {number}" if number else ""
         default = " (the default)" if program.is_default else ""
         yield KnownLine(f"{name}in the boot record{menu}{default}", program.parmline or "")
-    for entry in machine.configuration.entries:
+    for entry in configuration.entries:
         yield KnownLine(f"'{entry.name}' as its file says", entry.parmline or "")
 
 

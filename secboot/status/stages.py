@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.invocation import PLAIN, Invocation
+from secboot.kernel.command_line import BOOTED_OTHERWISE
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.finding import Finding
     from secboot.ipl.boot_record import BootRecord
-    from secboot.layout.layout import NewKernel
+    from secboot.layout.layout import Layout, NewKernel
+    from secboot.machine.discovery import Machine
     from secboot.plan.plan import ProfileReference
+    from secboot.profile.profile import Profile
     from secboot.running.system import RunningSystem
 
 
@@ -52,13 +56,25 @@ class Verdict(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
-FOLLOW = frozenset(
-    {
-        *("not-applied", "not-inherited", "zipl-due", "not-installed", "not-ipled"),
-        *("another-entry", "reipl-device", "booted-with", "booted-without", "record-unreadable"),
-    }
-)
+FOLLOW = BOOTED_OTHERWISE | {
+    *("not-applied", "not-inherited", "zipl-due", "not-installed", "not-ipled"),
+    *("another-entry", "reipl-device", "record-unreadable"),
+}
 """The codes of causes that are gone once an earlier stage is reached; others lie in the machine."""
+
+
+class Evidence(NamedTuple):
+    """What the stages are judged by. `running` is None for a tree that is not the running system.
+
+    `invocation` is how secboot was called, for the commands that are to be typed next.
+    """
+
+    machine: Machine
+    layout: Layout
+    record: BootRecord
+    profile: Profile | None
+    running: RunningSystem | None
+    invocation: Invocation = PLAIN
 
 
 class Result(NamedTuple):
@@ -71,6 +87,10 @@ class Result(NamedTuple):
     verdict: Verdict
     reason: str
     causes: tuple[Finding, ...] = ()
+
+
+NOT_RUNNING = Result(Verdict.NOT_APPLICABLE, "not the running system")
+"""At the stages that only the running system can reach, for another tree."""
 
 
 class EntryResults(NamedTuple):
@@ -117,11 +137,11 @@ class Status(NamedTuple):
     root: str
     layout: str
     profile: ProfileReference | None
-    entries: tuple[EntryResults, ...]
     requirements: tuple[RequirementResults, ...]
-    notices: tuple[Finding, ...]
+    entries: tuple[EntryResults, ...]
     boot_record: BootRecord
     new_kernel: NewKernel
     running: RunningSystem | None
     origin: LineOrigin | None
     """How the running line came about; None where there is none."""
+    notices: tuple[Finding, ...]

@@ -16,7 +16,7 @@ from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.status.assess import assess
-from secboot.status.stages import Stage
+from secboot.status.stages import Evidence, Stage
 from secboot.system.root import Root
 from tests.trees import make_sample_tree
 
@@ -154,7 +154,7 @@ def test_status_and_plan_agree_on_what_a_new_kernel_gets(
         machine = discover(tree, layout.sources)
         profile = read_profile("host", tree)
     inherited = (
-        assess(machine, layout, compare(machine), profile, None)
+        assess(Evidence(machine, layout, compare(machine), profile, None))
         .requirements[0]
         .stages[Stage.INHERITED]
     )

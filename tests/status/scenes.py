@@ -17,7 +17,7 @@ from secboot.machine.profile_files import read_profile
 from secboot.running.kernel_log import KernelMessages
 from secboot.running.system import RunningSystem, read_running
 from secboot.status.assess import assess
-from secboot.status.stages import RequirementResults, Stage, Status
+from secboot.status.stages import Evidence, RequirementResults, Stage, Status
 from secboot.system.root import Root
 from tests.s390x.bootmaps import FILES, SETUPS
 from tests.trees import SAMPLES
@@ -69,7 +69,7 @@ class Scene:
         with Root(self.tree) as root:
             loaded = None if profile is None else read_profile(profile, root)
             layout = detect_layout(root)
-        return assess(machine, layout, compare(machine), loaded, running, invocation)
+        return assess(Evidence(machine, layout, compare(machine), loaded, running, invocation))
 
 
 def log(*lines: str, complete: bool = True) -> KernelMessages:

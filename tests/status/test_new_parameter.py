@@ -16,7 +16,7 @@ from secboot.profile.profile import EntrySelection, Profile
 from secboot.profile.requirement import Judgement, Requirement
 from secboot.running.system import RunningSystem
 from secboot.status.assess import assess
-from secboot.status.stages import Result, Stage
+from secboot.status.stages import Evidence, Result, Stage
 from secboot.system.root import Root
 from tests.status.scenes import Scene, add_system, log, make_scene, only
 
@@ -49,7 +49,7 @@ def effective(scene: Scene) -> Result:
     machine = scene.machine(running=True)
     with Root(scene.tree) as root:
         layout = detect_layout(root)
-    status = assess(machine, layout, compare(machine), profile, scene.running(log()))
+    status = assess(Evidence(machine, layout, compare(machine), profile, scene.running(log())))
     return only(status).stages[Stage.EFFECTIVE]
 
 
