@@ -17,9 +17,10 @@ _DAMAGED_BY_GRUBBY = frozenset("&\\\"'*?[]$` #!")
 
 
 def grubby(request: ExportRequest) -> Exported:
-    """A call of grubby, and of zipl, which grubby before 8.40-83 does not run (grubby(8)).
+    """Calls of grubby, and of zipl, which grubby before 8.40-83 does not run (grubby(8)).
 
-    ``--args`` replaces every occurrence of a name; ``--remove-args`` removes by name.
+    ``--args`` replaces every occurrence of a name; ``--remove-args`` removes by name. Where a value
+    that an entry has may be good as it is, each entry is looked at before.
     """
     for requirement in request.requirements:
         _require_safe(requirement)
@@ -29,13 +30,52 @@ def grubby(request: ExportRequest) -> Exported:
             f"grubby can't choose entries by pattern, and the profile is for {entries.describe()}"
         )
     which = "DEFAULT" if entries.scope is EntryScope.DEFAULT else "ALL"
-    added = [word for requirement in request.requirements for word in requirement.words]
-    removed = [each.name for each in request.requirements if not each.words]
-    options = [f"--update-kernel={which}"]
-    options += [f"--args={shlex.quote(' '.join(added))}"] if added else []
+    plain = [each for each in request.requirements if each.kept is None]
+    added = [word for requirement in plain for word in requirement.words]
+    removed = [each.name for each in plain if not each.words]
+    options = [f"--args={shlex.quote(' '.join(added))}"] if added else []
     options += [f"--remove-args={shlex.quote(' '.join(removed))}"] if removed else []
-    notes = [request.title(), *_grubby_losses(request)]
-    return Exported(f"{comments(notes)}grubby {' '.join(options)}\nzipl\n")
+    notes = [request.title()]
+    if not entries.rescue:
+        notes.append("Lost: the profile leaves rescue entries alone; grubby changes them, too")
+    call = f"grubby --update-kernel={which} {' '.join(options)}\n" if options else ""
+    careful = "".join(_where_needed(each, which) for each in request.requirements)
+    return Exported(f"{comments(notes)}{call}{careful}zipl\n")
+
+
+def _where_needed(requirement: Requirement, which: str) -> str:
+    """Change the entries that lack it; all in one call, with what new kernels get, if all do."""
+    kept = requirement.kept
+    if kept is None:
+        return ""
+    name, words = requirement.name, " ".join(requirement.words)
+    good, what = "1", f"any {name}"
+    if kept.limit:
+        good = f"value + 0 >= {kept.least} && value + 0 < {kept.limit}"
+        what = f"{name}={kept.least} or more, in decimal digits,"
+    notes = [
+        f"An entry with {what} keeps what it has.",
+        "Lost: grubby then leaves /etc/kernel/cmdline alone, where new kernels get theirs from",
+    ]
+    return f"""{comments(notes)}\
+entries=$(grubby --info={which} | awk -v name={name} '
+    /^index=/ {{ entry = substr($0, 7) }}
+    /^args=/ {{
+        count = split($0, words, /[" ]+/)
+        good = 0; bad = 0
+        for (i = 2; i <= count && words[i] != "--"; i++) {{
+            if (words[i] != name && index(words[i], name "=") != 1) continue
+            value = substr(words[i], length(name) + 2)
+            if (value !~ /^({kept.pattern})$/) bad = 1
+            good = {good}
+        }}
+        if (good && !bad) kept = 1; else lacking = lacking " " entry
+    }}
+    END {{ print kept ? lacking : "{which}" }}')
+for entry in $entries; do
+    grubby --update-kernel="$entry" --args={shlex.quote(words)}
+done
+"""
 
 
 def ansible(request: ExportRequest) -> Exported:
@@ -79,14 +119,3 @@ def _require_safe(requirement: Requirement) -> None:
                 location=requirement.location,
                 hint="use secboot on the machine, or the format ansible",
             )
-
-
-def _grubby_losses(request: ExportRequest) -> list[str]:
-    lost = [
-        "Lost: a larger swiotlb= that is there already is lowered"
-        for requirement in request.requirements
-        if requirement.keeps_larger
-    ]
-    if not request.profile.entries.rescue:
-        lost.append("Lost: the profile leaves rescue entries alone; grubby changes them, too")
-    return lost

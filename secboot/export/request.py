@@ -40,7 +40,7 @@ class ExportRequest(NamedTuple):
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:
-        """What the profile asks for, in its request."""
+        """What the profile asks for, in its order."""
         return self.profile.requirements
 
     def title(self) -> str:

@@ -16,6 +16,7 @@ from secboot.profile.requirement import (
     TRUE_SCHEMA,
     Form,
     Judgement,
+    KeptValues,
     Operator,
     ParameterRules,
     Requirement,
@@ -108,6 +109,11 @@ class PresentRequirement(_NamedRequirement):
     def describe(self) -> str:
         """Say what is required."""
         return f"{self.name} present"
+
+    @property
+    def kept(self) -> KeptValues:
+        """Any value will do."""
+        return KeptValues(".*")
 
     def lost_by_adding(self) -> str:
         """What is there already comes twice."""

@@ -52,6 +52,18 @@ class Judgement(NamedTuple):
     reason: str
 
 
+class KeptValues(NamedTuple):
+    """Values that are good as they stand, in what a shell script can tell of them.
+
+    `pattern` is an extended regular expression that each value of the parameter has to match in
+    full; with a `limit`, the number at the start of the last is `least` or more, and below it.
+    """
+
+    pattern: str
+    least: int = 0
+    limit: int = 0
+
+
 class Requirement(ABC):
     """What is asked of the parameter `name`; `location` is where the profile says so.
 
@@ -111,9 +123,9 @@ class Requirement(ABC):
         return False
 
     @property
-    def keeps_larger(self) -> bool:
-        """Whether a larger value than that of the words meets this, too, and is to be left."""
-        return False
+    def kept(self) -> KeptValues | None:
+        """Values other than that of the words which meet this, too, and are to be left."""
+        return None
 
     def lost_by_adding(self) -> str | None:
         """Say what a tool that only adds the words loses of this, or None for nothing."""

@@ -18,6 +18,7 @@ from secboot.profile.requirement import (
     TRUE_SCHEMA,
     Form,
     Judgement,
+    KeptValues,
     Operator,
     ParameterRules,
     Requirement,
@@ -112,14 +113,20 @@ class SwiotlbSizeRequirement(Requirement):
         return (f"{swiotlb.NAME}={self.blocks}",)
 
     @property
-    def keeps_larger(self) -> bool:
-        """A larger buffer is one of at least that size."""
-        return self.bound is Bound.AT_LEAST
+    def kept(self) -> KeptValues | None:
+        """A larger buffer is one of at least that size; only plain decimal numbers are told."""
+        if self.bound is Bound.EXACTLY:
+            return None
+        return KeptValues(
+            "[1-9][0-9]*(,[0-9]+)?(,force)?", least=self.blocks, limit=swiotlb.LIMIT_BLOCKS
+        )
 
     def lost_by_adding(self) -> str:
         """The last size counts, but ``noforce`` always does."""
         kept = (
-            "a larger size that is given elsewhere is not kept, and " if self.keeps_larger else ""
+            "a larger size that is given elsewhere is not kept (leave this one out there), and "
+            if self.bound is Bound.AT_LEAST
+            else ""
         )
         return (
             f"{kept}another swiotlb= is not removed: the last size counts, and noforce always does"

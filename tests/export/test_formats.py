@@ -262,6 +262,22 @@ def test_pvimg_says_what_kernels_before_5_16_do_not_take() -> None:
     assert note.startswith("the parmfile has 896 bytes: kernels before 5.16 take 895")
 
 
+def called_by_grubby_script(text: str, lines: list[str]) -> list[list[str]]:
+    """What a shell calls to change something, on a machine whose entries have these lines."""
+    info = "".join(
+        f'index={at}\nkernel="/boot/vmlinuz-{at}"\nargs="{line}"\ntitle="Linux"\n'
+        for at, line in enumerate(lines)
+    )
+    script = (
+        f"grubby() {{ case $1 in --info=*) printf %s {shlex.quote(info)};;"
+        ' *) printf "%s\\0" grubby "$@"; echo;; esac; }\n'
+        f'zipl() {{ printf "zipl\\0\\n"; }}\n{text}'
+    )
+    done = subprocess.run(["sh", "-eu", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return [line.split("\0")[:-1] for line in done.stdout.splitlines()]
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -272,11 +288,9 @@ def test_pvimg_says_what_kernels_before_5_16_do_not_take() -> None:
     ],
 )
 def test_grubby_adds_removes_and_runs_zipl(name: str, options: list[str]) -> None:
-    lines = text_of(ExportFormat.GRUBBY, shipped(name)).splitlines()
+    called = called_by_grubby_script(text_of(ExportFormat.GRUBBY, shipped(name)), ["root=/dev/a"])
 
-    commands = [shlex.split(line) for line in lines if not line.startswith("#")]
-
-    assert commands == [["grubby", *options], ["zipl"]]
+    assert called == [["grubby", *options], ["zipl"]]
 
 
 @pytest.mark.parametrize(
@@ -409,9 +423,56 @@ def test_the_kernel_s_default_size_is_nothing_to_remove(form: ExportFormat) -> N
     assert "a larger size that is given elsewhere is not kept" in text
 
 
-def test_grubby_deletes_no_buffer_that_is_asked_for() -> None:
+def test_grubby_leaves_a_buffer_that_is_large_enough() -> None:
     text = text_of(ExportFormat.GRUBBY, from_text(SMALL))
+    add = "--args=swiotlb=32768"
 
-    assert "--remove-args" not in text
-    assert "--args=swiotlb=32768" in text
-    assert "a larger swiotlb= that is there already is lowered" in text
+    assert called_by_grubby_script(text, ["root=/dev/a swiotlb=262144 quiet"]) == [["zipl"]]
+    assert called_by_grubby_script(
+        text, ["root=/dev/a swiotlb=262144,force", "root=/dev/a", "swiotlb=512M", "swiotlb=noforce"]
+    ) == [
+        ["grubby", "--update-kernel=1", add],
+        ["grubby", "--update-kernel=2", add],
+        ["grubby", "--update-kernel=3", add],
+        ["zipl"],
+    ]
+    # With nothing to keep it is one call, which also sets what new kernels get.
+    assert called_by_grubby_script(text, ["root=/dev/a", "swiotlb=512M"]) == [
+        ["grubby", "--update-kernel=ALL", add],
+        ["zipl"],
+    ]
+
+
+def test_grubby_leaves_any_value_where_any_will_do() -> None:
+    text = text_of(
+        ExportFormat.GRUBBY, from_text("version: 1\nparameters: {audit: {present: true}}\n")
+    )
+
+    assert called_by_grubby_script(text, ["audit=0 quiet", "noaudit audits=1", "audit"]) == [
+        ["grubby", "--update-kernel=1", "--args=audit"],
+        ["zipl"],
+    ]
+
+
+SWIOTLB_WORDS = st.sampled_from(
+    (
+        "swiotlb=32768", "swiotlb=65536,4", "swiotlb=040000", "swiotlb=0x10000", "swiotlb=1048576",
+        "swiotlb=262144,force", "swiotlb=262144,noforce", "swiotlb=64M", "swiotlb", "swiotlb=",
+        "swiotlb=force", "swiotlb=99999999999999999999", "--", "quiet", "swiotlbx=9", "a=swiotlb=5",
+    )
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=40)
+@given(words=st.lists(SWIOTLB_WORDS, max_size=5))
+def test_grubby_leaves_only_what_meets_the_profile(words: list[str]) -> None:
+    request = from_text(SMALL)
+    (requirement,) = request.profile.requirements
+    line = " ".join(words)
+
+    called = called_by_grubby_script(text_of(ExportFormat.GRUBBY, request), [line])
+
+    if called == [["zipl"]]:
+        assert requirement.judge(CommandLine.parse(line)).met
+    else:
+        assert called == [["grubby", "--update-kernel=ALL", "--args=swiotlb=32768"], ["zipl"]]
