@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secboot.errors import UsageError
 from secboot.layout import ostree, red_hat, suse
-from secboot.layout.layout import UnclearLayout
+from secboot.layout.layout import Layout, Tree, UnclearLayout
 from secboot.layout.zipl_conf import PLAIN, ROWS
 from secboot.machine.discovery import bls_names
-from secboot.system.file_errors import FileError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from secboot.layout.layout import Layout
     from secboot.system.root import Root
 
 LAYOUTS = (
@@ -26,47 +22,6 @@ LAYOUTS = (
 )
 NAMES = tuple(each.name for each in LAYOUTS)
 
-_OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
-_LIMIT = 2**16
-_ASSIGNMENT = re.compile(r"""^([A-Z_0-9]+)=(["']?)([^"'\r\n]*)\2[ \t\r]*$""", re.MULTILINE)
-
-
-class RootTree:
-    """The tree as layouts see it (`secboot.layout.layout.Tree`)."""
-
-    def __init__(self, root: Root, *, has_bls: bool) -> None:
-        self._root = root
-        self.has_bls = has_bls
-
-    def exists(self, path: str) -> bool:
-        """Whether there is anything under the path; what can't be looked at is not there."""
-        try:
-            return self._root.exists(path)
-        except FileError:
-            return False
-
-    def is_like(self, *names: str) -> str | None:
-        """Which of the names os-release gives as ID, or lists as ID_LIKE (os-release(5))."""
-        given = [self.os_release.get("ID", ""), *self.os_release.get("ID_LIKE", "").split()]
-        return next((name for name in given if name in names), None)
-
-    @property
-    def major_version(self) -> int | None:
-        """The number that VERSION_ID begins with."""
-        found = re.match(r"\d{1,4}", self.os_release.get("VERSION_ID", ""), re.ASCII)
-        return None if found is None else int(found[0])
-
-    @cached_property
-    def os_release(self) -> dict[str, str]:
-        """The assignments of os-release; none where it is missing or can't be read."""
-        for path in _OS_RELEASE:
-            try:
-                text = self._root.read_bytes(path, _LIMIT).decode("utf-8", "surrogateescape")
-            except FileError:
-                continue
-            return {match[1]: match[3] for match in _ASSIGNMENT.finditer(text)}
-        return {}
-
 
 def detect_layout(root: Root, named: str | None = None) -> Layout:
     """Return the layout of the tree, or the one that the user `named`.
@@ -74,7 +29,7 @@ def detect_layout(root: Root, named: str | None = None) -> Layout:
     A layout that can't be told refuses to be edited, and says what was seen. Raises UsageError for
     a name that is none.
     """
-    tree = RootTree(root, has_bls=bool(bls_names(root)))
+    tree = Tree(root, has_bls=bool(bls_names(root)))
     if named is not None and named not in NAMES:
         raise UsageError(
             f"there is no layout {visible(named)!r}", hint=f"layouts are: {', '.join(NAMES)}"
@@ -107,7 +62,7 @@ def _contradictory(found: dict[str, tuple[str, ...]]) -> Layout:
     )
 
 
-def _unknown(tree: RootTree) -> Layout:
+def _unknown(tree: Tree) -> Layout:
     version = tree.os_release.get("VERSION_ID", "")
     system = visible(f"{tree.os_release['ID']} {version}".strip())
     return UnclearLayout(

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
-from secboot.lines.changes import Command, StorePlan, StoreStatus
-from secboot.machine.discovery import NO_OTHERS
+from secboot.lines.changes import Command, Step, StorePlan, StoreStatus
+from secboot.machine.discovery import NO_OTHERS, Machine
 from secboot.named_tuple import NamedTuple
+from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from secboot.finding import Finding
     from secboot.ipl.boot_record import BootRecord
-    from secboot.lines.changes import Step
-    from secboot.lines.stores import Stores
-    from secboot.machine.discovery import Machine
+    from secboot.lines.stores import Store, Stores
     from secboot.profile.profile import Profile
+    from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
 
 ZIPL = Command(("zipl",), "the boot record holds the old parameter lines until zipl has run")
 LATER_KERNELS = "Kernels installed later"
-
-
-class Source(StrEnum):
-    """Where the line of a kernel that is installed later comes from."""
-
-    FILE = "file"
-    RUNNING = "running line"
-    SECTIONS = "same sections"
-    DEFAULT = "default entry"
-    UNKNOWN = "unknown"
+_OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
+_LIMIT = 2**16
+_ASSIGNMENT = re.compile(r"""^([A-Z_0-9]+)=(["']?)([^"'\r\n]*)\2[ \t\r]*$""", re.MULTILINE)
+NOT_KNOWN = "it is not known how this distribution configures a new kernel"
 
 
 class NewKernel(NamedTuple):
@@ -43,7 +38,6 @@ class NewKernel(NamedTuple):
     something, None where it is to apply the profile.
     """
 
-    source: Source
     description: str
     line: str | None = None
     location: Location | None = None
@@ -86,6 +80,13 @@ class Layout:
         """Bring what is no boot entry to the profile; to be called when the entries are settled."""
         return (later_kernels(profile, self.new_kernel(machine, stores), stores),)
 
+    def edited(self, machine: Machine, stores: Stores, texts: Mapping[Store, str]) -> str:
+        """Return the text of one of this layout's own files with other texts in its stores.
+
+        Only the bytes that must change do. Raises RefusedError where the file can't hold a text.
+        """
+        raise NotImplementedError
+
     def entry_note(self, entry: BootEntry, stores: Stores) -> str:
         """Say of a generated entry what it is and where it comes from."""
         raise NotImplementedError
@@ -127,26 +128,41 @@ class Layout:
         return ()
 
 
-class Tree(Protocol):
+class Tree:
     """What a layout may ask of the tree that it is to recognise."""
 
-    @property
-    def has_bls(self) -> bool:
-        """Whether there are BLS entries."""
-        ...
+    def __init__(self, root: Root, *, has_bls: bool) -> None:
+        self._root = root
+        self.has_bls = has_bls
 
     def exists(self, path: str) -> bool:
-        """Whether there is anything under the path."""
-        ...
+        """Whether there is anything under the path; what can't be looked at is not there."""
+        try:
+            return self._root.exists(path)
+        except FileError:
+            return False
 
     def is_like(self, *names: str) -> str | None:
-        """Which of the names os-release gives as ``ID``, or lists as ``ID_LIKE``; else None."""
-        ...
+        """Which of the names os-release gives as ID, or lists as ID_LIKE (os-release(5))."""
+        given = [self.os_release.get("ID", ""), *self.os_release.get("ID_LIKE", "").split()]
+        return next((name for name in given if name in names), None)
 
     @property
     def major_version(self) -> int | None:
-        """The number that ``VERSION_ID`` of os-release begins with."""
-        ...
+        """The number that VERSION_ID begins with."""
+        found = re.match(r"\d{1,4}", self.os_release.get("VERSION_ID", ""), re.ASCII)
+        return None if found is None else int(found[0])
+
+    @cached_property
+    def os_release(self) -> dict[str, str]:
+        """The assignments of os-release; none where it is missing or can't be read."""
+        for path in _OS_RELEASE:
+            try:
+                text = self._root.read_bytes(path, _LIMIT).decode("utf-8", "surrogateescape")
+            except FileError:
+                continue
+            return {match[1]: match[3] for match in _ASSIGNMENT.finditer(text)}
+        return {}
 
 
 class Recognition(NamedTuple):
@@ -197,5 +213,4 @@ class UnclearLayout(Layout):
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """It is not known."""
         del machine, stores
-        what = "it is not known how this distribution configures a new kernel"
-        return NewKernel(Source.UNKNOWN, what)
+        return NewKernel(NOT_KNOWN)

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.layout.layout import Layout, NewKernel, Recognition, Source, marks
-from secboot.lines.changes import Step, meets, wanted_line
-from secboot.machine.discovery import Sources
+from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
+from secboot.lines.changes import Step, StorePlan, meets, wanted_line
+from secboot.machine.discovery import Machine, Sources
 
 if TYPE_CHECKING:
-    from secboot.layout.layout import Tree
-    from secboot.lines.changes import StorePlan
     from secboot.lines.stores import Stores
-    from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
 
@@ -49,7 +46,7 @@ class Ostree(Layout):
         description = "a new deployment takes over the parameters of the default"
         line = None if default is None else default.parmline
         remedy = "correct the default deployment"
-        return NewKernel(Source.DEFAULT, description, line, remedy=remedy)
+        return NewKernel(description, line, remedy=remedy)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores

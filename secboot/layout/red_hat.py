@@ -11,32 +11,23 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.formats.kernel_cmdline import KernelInstallCmdline
-from secboot.layout.layout import (
-    LATER_KERNELS,
-    Layout,
-    NewKernel,
-    Recognition,
-    Source,
-    later_kernels,
-    marks,
-)
+from secboot.layout.layout import LATER_KERNELS, Layout, NewKernel, Recognition, Tree, marks
 from secboot.layout.zipl_conf import DEBIAN
 from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import ASSUMED_LIMIT, LengthLimit, fulfil_line, require_length
-from secboot.lines.stores import ParameterLine, Store, StoreKind
-from secboot.machine.discovery import BLS_DIRECTORY, Sources
+from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
+from secboot.machine.discovery import BLS_DIRECTORY, Machine, Sources
 from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from secboot.finding import Finding
-    from secboot.layout.layout import Tree
-    from secboot.lines.stores import Stores
-    from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
 
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
 PLUGIN = "/usr/lib/kernel/install.d/20-zipl-kernel.install"
-_STORE = Store(StoreKind.KERNEL_CMDLINE, KERNEL_CMDLINE)
+_STORE = Store(StoreKind.LAYOUT_FILE, KERNEL_CMDLINE)
 _NOT_INHERITED = frozenset({"initrd", "BOOT_IMAGE"})
 """What 20-zipl-kernel.install leaves out of the running line."""
 _COMMENTS = (
@@ -81,46 +72,48 @@ class RedHat(Layout):
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None or not document.render().split():
             return _running_line(machine, stores, "missing" if document is None else "empty")
-        location = Location(KERNEL_CMDLINE, document.line)
         description = f"a new kernel takes {KERNEL_CMDLINE}"
         if not document.words:
-            return NewKernel(
-                Source.FILE, description, location=Location(KERNEL_CMDLINE), obstacle=_COMMENTS
-            )
+            where = Location(KERNEL_CMDLINE)
+            return NewKernel(description, location=where, obstacle=_COMMENTS)
         words = stores.text(_STORE) if _STORE in stores else document.words
-        return NewKernel(Source.FILE, description, words, location)
+        return NewKernel(description, words, _location(document))
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
         """Bring the words of the file to the profile, unless that is for other entries."""
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
-        if document is not None and document.words:
-            stores.add(_STORE, document.words, document.parameters)
-        new = self.new_kernel(machine, stores)
-        if new.source is not Source.FILE or new.line is None or new.location is None:
-            return (later_kernels(profile, new, stores),)
-        before = stores.line(new.line)
+        if document is None or not document.words:
+            return super().plan_stores(profile, machine, stores)
+        stores.add(_STORE, document.words, document.parameters)
+        location, text, before = _location(document), document.words, document.parameters
         if profile.entries.include:
             note = "the profile names its boot entries, and a new kernel's is none of them"
             status, met = StoreStatus.NOT_SELECTED, meets(profile, before)
-            text = new.line
-            return (StorePlan(LATER_KERNELS, new.location, status, note, met, (), text, text),)
-        line = ParameterLine(
-            LATER_KERNELS, new.location, (_STORE,), lambda: stores.text(_STORE) or ""
-        )
+            return (StorePlan(LATER_KERNELS, location, status, note, met, (), text, text),)
+        line = ParameterLine(LATER_KERNELS, location, (_STORE,), lambda: stores.text(_STORE) or "")
         fulfil_line(stores, line, profile.requirements)
         after = stores.line(line.joined())
         if after.text != before.text:
             limit = LengthLimit(ASSUMED_LIMIT, 0)
-            require_length(LATER_KERNELS, new.location, limit, " ".join(after.text.split()))
-        return (edited_store(profile, LATER_KERNELS, new.location, before, after),)
+            require_length(LATER_KERNELS, location, limit, " ".join(after.text.split()))
+        return (edited_store(profile, LATER_KERNELS, location, before, after),)
+
+    def edited(self, machine: Machine, stores: Stores, texts: Mapping[Store, str]) -> str:
+        """The words of /etc/kernel/cmdline."""
+        document = machine.held(KERNEL_CMDLINE, KernelInstallCmdline)
+        return document.with_parameters(stores.line(texts[_STORE])).render()
 
     def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:
         """What is wrong with /etc/kernel/cmdline, whether or not it has to change."""
         del profile
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         return () if document is None else document.problems
+
+
+def _location(document: KernelInstallCmdline) -> Location:
+    return Location(KERNEL_CMDLINE, document.line)
 
 
 def _running_line(machine: Machine, stores: Stores, what: str) -> NewKernel:
@@ -130,11 +123,11 @@ def _running_line(machine: Machine, stores: Stores, what: str) -> NewKernel:
     )
     if machine.running_line is None:
         description += ", which in an image build is the build host's"
-        return NewKernel(Source.UNKNOWN, description)
+        return NewKernel(description)
     line = stores.line(machine.running_line)
     kept = line.remove(*(each for each in line.parameters if each.name in _NOT_INHERITED))
     remedy = f"reboot into the corrected entry, or write {KERNEL_CMDLINE}"
-    return NewKernel(Source.RUNNING, description, kept.text, remedy=remedy)
+    return NewKernel(description, kept.text, remedy=remedy)
 
 
 RECOGNITION = Recognition(RedHat.name, evidence, RedHat)

@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.grub import GrubCfg, GrubDefault
-from secboot.layout.layout import Layout, NewKernel, Recognition, Source, marks
+from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
 from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line
-from secboot.lines.stores import ParameterLine, Store, StoreKind
-from secboot.machine.discovery import Sources
+from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
+from secboot.machine.discovery import Machine, Sources
 from secboot.profile.profile import EntrySelection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from secboot.ipl.boot_record import BootRecord
-    from secboot.layout.layout import Tree
-    from secboot.lines.stores import Stores
-    from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
 
@@ -39,7 +38,7 @@ _IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "sus
 _ALL_ENTRIES = "All boot entries, and kernels installed later"
 _SEALED_IMAGES = "Sealed images that grub2-zipl-setup builds"
 _LINUX, _LINUX_DEFAULT = (
-    Store(StoreKind.GRUB_VARIABLE, GRUB_DEFAULT, name)
+    Store(StoreKind.LAYOUT_FILE, GRUB_DEFAULT, name)
     for name in ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 )
 """The variables that make a parameter line, in this order."""
@@ -96,10 +95,10 @@ class Suse(Layout):
         """
         document = machine.document(GRUB_DEFAULT, GrubDefault)
         if document is None:
-            return NewKernel(Source.UNKNOWN, f"there is no {GRUB_DEFAULT}")
+            return NewKernel(f"there is no {GRUB_DEFAULT}")
         _take_in(document, stores)
         description = f"all entries are generated from {GRUB_DEFAULT}"
-        return NewKernel(Source.FILE, description, _joined(stores), _location(document))
+        return NewKernel(description, _joined(stores), _location(document))
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
@@ -108,6 +107,14 @@ class Suse(Layout):
         default = _plan_variables(profile, machine, stores)
         template = _plan_template(profile, machine, stores)
         return (default,) if template is None else (default, template)
+
+    def edited(self, machine: Machine, stores: Stores, texts: Mapping[Store, str]) -> str:
+        """The variables of /etc/default/grub."""
+        del stores
+        document = machine.held(GRUB_DEFAULT, GrubDefault)
+        for store, text in texts.items():
+            document = document.set_value(store.section, text)
+        return document.render()
 
     def entry_note(self, entry: BootEntry, stores: Stores) -> str:
         """Which stage a section of /boot/zipl/config is."""

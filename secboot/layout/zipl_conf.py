@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.layout.layout import Layout, NewKernel, Recognition, Source, marks
+from secboot.layout.layout import NOT_KNOWN, Layout, NewKernel, Recognition, Tree, marks
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from secboot.layout.layout import Tree
     from secboot.lines.changes import StorePlan
     from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
@@ -24,16 +23,17 @@ class Row(NamedTuple):
     """One such system.
 
     `paths` are its marks (of those that are one program in two places, the first counts), `ids`
-    its names in os-release, each up to a release where that is not None. `source` and `inherits`
-    say what a new kernel gets; ``{}`` stands for the default section.
+    its names in os-release, each up to a release where that is not None. `inherits` says what a new
+    kernel gets, if that is known (``{}`` stands for the default section), and `remedy` what helps
+    where it is not what it should be.
     """
 
     name: str
     description: str
     paths: tuple[tuple[str, ...], ...] = ()
     ids: tuple[tuple[str, int | None], ...] = ()
-    source: Source = Source.SECTIONS
-    inherits: str = _SAME
+    inherits: str | None = _SAME
+    remedy: str | None = None
 
     def evidence(self, tree: Tree) -> tuple[str, ...]:
         """Programs and files that only this system has, or its name and release."""
@@ -76,8 +76,8 @@ RHEL7 = Row(
     "zipl.conf sections (RHEL 7)",
     paths=(("/sbin/new-kernel-pkg", "/usr/sbin/new-kernel-pkg"),),
     ids=(("rhel", 7), ("centos", 7), ("fedora", 29)),
-    source=Source.DEFAULT,
     inherits="a new kernel gets a copy of {} (new-kernel-pkg, grubby)",
+    remedy="correct the default section",
 )
 """RHEL 8 has no new-kernel-pkg on s390x (20-zipl-kernel.install asks for it and writes BLS entries
 where it is missing)."""
@@ -85,8 +85,7 @@ where it is missing)."""
 PLAIN = Row(
     "zipl.conf",
     "zipl.conf sections",
-    source=Source.UNKNOWN,
-    inherits="it is not known how this distribution configures a new kernel",
+    inherits=None,
 )
 """A zipl.conf of no distribution in particular, which is what is left when none is named."""
 
@@ -105,20 +104,18 @@ class ZiplConfLayout(Layout):
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
         """Nothing is edited for later kernels, and nothing said where nothing is known."""
-        if self._row.source is Source.UNKNOWN:
+        if self._row.inherits is None:
             return ()
         return super().plan_stores(profile, machine, stores)
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """Through the same names, or as a copy: what counts is the default section."""
+        if self._row.inherits is None:
+            return NewKernel(NOT_KNOWN)
         default = machine.configuration.default
         named = "the default section" + ("" if default is None else f" '{default.name}'")
         description = self._row.inherits.format(named)
-        unknown = self._row.source is Source.UNKNOWN
-        if unknown or default is None or machine.is_sealed(default):
-            return NewKernel(self._row.source, description)
+        if default is None or machine.is_sealed(default):
+            return NewKernel(description)
         line = stores.environment.expand(stores.entry_planned(default) or "")
-        remedy = "correct the default section" if self._row.source is Source.DEFAULT else None
-        return NewKernel(
-            self._row.source, description, line, location=default.location, remedy=remedy
-        )
+        return NewKernel(description, line, default.location, remedy=self._row.remedy)

@@ -38,8 +38,7 @@ class StoreKind(StrEnum):
     PARAMETERS = "parameters="
     OPTIONS = "options"
     PARMFILE = "parmfile"
-    KERNEL_CMDLINE = "kernel-install's cmdline"
-    GRUB_VARIABLE = "variable in /etc/default/grub"
+    LAYOUT_FILE = "a file of the distribution's own"
 
 
 class Store(NamedTuple):

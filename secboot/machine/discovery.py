@@ -12,7 +12,7 @@ from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.installed_zipl import BootmapFile, installed_version, read_bootmap_file
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
-from secboot.system.file_errors import AccessError, FileError
+from secboot.system.file_errors import AccessError
 from secboot.visible import visible
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.order import BlsFile
@@ -166,7 +166,7 @@ def discover(
         bootmap=read_bootmap_file(root, configuration),
         sources=sources,
         documents=documents | _generated(root, sources),
-        running_line=None if environment is None else _running_line(root),
+        running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
         host_keys=_host_keys(root),
     )
 
@@ -305,20 +305,6 @@ def _generated(root: Root, sources: Sources) -> dict[str, object]:
     return found
 
 
-def _running_line(root: Root) -> str | None:
-    try:
-        text = root.read_bytes(RUNNING_LINE).decode("utf-8", "surrogateescape")
-    except FileError:
-        return None
-    return text.removesuffix("\n")
-
-
 def _host_keys(root: Root) -> tuple[str, ...]:
-    status = root.stat(HOST_KEYS)
-    if status is None or not status.is_directory:
-        return ()
-    try:
-        names = root.list_directory(HOST_KEYS)
-    except AccessError:
-        return ()
+    names = root.names_or_none(HOST_KEYS) or ()
     return tuple(f"{HOST_KEYS}/{name}" for name in names if name.startswith("ibm-z-hostkey"))

@@ -49,19 +49,19 @@ def reason_to_leave(profile: Profile, machine: Machine, entry: BootEntry) -> Lef
 
 
 def edited_entry(
-    profile: Profile, stores: Stores, entry: BootEntry, left: LeftAlone | None, note: str = ""
+    profile: Profile, stores: Stores, entry: BootEntry, left: LeftAlone | None
 ) -> EntryPlan:
-    """Return what the stores makes of an entry that secboot edits, or leaves alone."""
+    """Return what the stores make of an entry that secboot edits, or leaves alone."""
     before, after = stores.entry_found(entry), stores.entry_planned(entry)
     if left is not None:
         return _plan(entry, left.status, left.note, (), before, after)
     old = stores.line(stores.expanded_found(before or ""))
     new = stores.line(stores.environment.expand(after or ""))
     changes = parameter_changes(profile.requirements, old, new)
-    status = EntryStatus.UNCHANGED
+    status, note = EntryStatus.UNCHANGED, ""
     if before != after or _expands_anew(stores, entry, before, after):
         status = EntryStatus.CHANGE
-        note = note or _variables_note(stores, entry)
+        note = _variables_note(stores, entry)
     return _plan(entry, status, note, changes, before, after)
 
 

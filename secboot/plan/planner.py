@@ -7,21 +7,13 @@ from typing import TYPE_CHECKING
 from secboot.digest import digest
 from secboot.errors import ParseError, RefusedError
 from secboot.finding import Finding, Severity
-from secboot.formats.grub import GrubDefault
-from secboot.formats.kernel_cmdline import KernelInstallCmdline
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.ipl.boot_record import compare
 from secboot.lines.fulfil import fulfil_line, require_fits
 from secboot.lines.stores import Store, StoreKind, Stores, stores_of
-from secboot.plan.boot_entries import edited_entry, generated_entry, reason_to_leave
-from secboot.plan.plan import (
-    EntryPlan,
-    EntryStatus,
-    InputFile,
-    Plan,
-    ProfileReference,
-)
+from secboot.plan.boot_entries import LeftAlone, edited_entry, generated_entry, reason_to_leave
+from secboot.plan.plan import EntryPlan, EntryStatus, InputFile, Plan, ProfileReference
 from secboot.plan.sealed_image import REFUSAL as ONLY_SEALED
 from secboot.plan.sealed_image import ParmfileRequest, plan_rebuild
 from secboot.system.files import FileChange
@@ -33,7 +25,6 @@ if TYPE_CHECKING:
     from secboot.lines.changes import StorePlan
     from secboot.machine.boot_files import BootFile
     from secboot.machine.discovery import Machine
-    from secboot.plan.boot_entries import LeftAlone
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
 
@@ -80,7 +71,7 @@ def make_plan(
     sealed = tuple(e for e, why in left.items() if why and why.status is EntryStatus.SEALED)
     rebuild = plan_rebuild(profile, machine, layout, stores, sealed, parmfile)
     steps = layout.steps(profile, machine)
-    files = _file_changes(machine, stores)
+    files = _file_changes(machine, layout, stores)
     commands = layout.due(profile, machine, compare(machine), stores, tuple(f.path for f in files))
     refusal = layout.not_edited if steps else None
     if sealed and not (None in left.values() or files or commands or parmfile):
@@ -135,20 +126,30 @@ def _lines(
     return store_plans, plans
 
 
-def _file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
+def _file_changes(machine: Machine, layout: Layout, stores: Stores) -> tuple[FileChange, ...]:
     """Return the files with new content, in the order of the boot entries that they belong to.
 
-    Only the bytes that must change do. Raises RefusedError where a format has no way to hold a
-    planned text.
+    Only the bytes that must change do, in the documents that were read. Raises RefusedError where
+    a format has no way to hold a planned text.
     """
     edits: dict[str, dict[Store, str]] = {}
     for store, text in stores.changes().items():
         edits.setdefault(store.path, {})[store] = text
     files = {file.path: file for file in machine.files}
     files.update((file.real_path, file) for file in machine.files)
-    found = [
-        _change(files[path], _edited(machine, stores, files[path], w)) for path, w in edits.items()
-    ]
+    bls = {entry.path: entry for entry in machine.configuration.bls}
+    found = []
+    for path, texts in edits.items():
+        first, after = next(iter(texts.items()))  # all that a parmfile holds
+        if first.kind is StoreKind.OPTIONS:
+            after = bls[path].set_options(after).render()
+        elif first.kind is StoreKind.PARAMETERS:
+            values = {store.section: text for store, text in texts.items()}
+            conf = machine.configuration.conf
+            after = conf.with_values(Keyword.PARAMETERS, values).render()
+        elif first.kind is StoreKind.LAYOUT_FILE:
+            after = layout.edited(machine, stores, texts)
+        found.append(_change(files[path], after))
     if stores.changed_variables:
         found.append(_change(files[ZIPLENV], _edited_environment(machine, stores)))
     return tuple(found)
@@ -157,28 +158,6 @@ def _file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
 def _change(file: BootFile, text: str) -> FileChange:
     after = text.encode("utf-8", "surrogateescape")
     return FileChange(file.path, file.real_path, file.data, after)
-
-
-def _edited(machine: Machine, stores: Stores, file: BootFile, wanted: dict[Store, str]) -> str:
-    """Return the text of a file with other texts in its stores, by the document that was read."""
-    first, text = next(iter(wanted.items()))
-    match first.kind:
-        case StoreKind.PARMFILE:
-            return text
-        case StoreKind.OPTIONS:
-            entry = next(e for e in machine.configuration.bls if e.path == first.path)
-            return entry.set_options(text).render()
-        case StoreKind.PARAMETERS:
-            values = {store.section: text for store, text in wanted.items()}
-            return machine.configuration.conf.with_values(Keyword.PARAMETERS, values).render()
-        case StoreKind.KERNEL_CMDLINE:
-            cmdline = machine.held(file.path, KernelInstallCmdline)
-            return cmdline.with_parameters(stores.line(text)).render()
-        case StoreKind.GRUB_VARIABLE:
-            grub = machine.held(file.path, GrubDefault)
-            for store, value in wanted.items():
-                grub = grub.set_value(store.section, value)
-            return grub.render()
 
 
 def _edited_environment(machine: Machine, stores: Stores) -> str:
@@ -219,7 +198,7 @@ def _warnings(
     found += _selection_warnings(profile, machine, plans)
     if not with_zipl:
         found += [
-            Finding(p.code, Severity.WARNING, f"zipl will refuse this: {p.message}", p.location)
+            p._replace(severity=Severity.WARNING, message=f"zipl will refuse this: {p.message}")
             for p in machine.configuration.problems
             if p.code in ABOUT_OTHER_FILES
         ]

@@ -8,13 +8,12 @@ from secboot.errors import Location
 from secboot.finding import Finding, Severity
 from secboot.lines.changes import Step
 from secboot.lines.fulfil import fulfil_line
-from secboot.lines.stores import ParameterLine, Store, StoreKind
+from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.named_tuple import NamedTuple
 from secboot.zipl.tokens import EntryKind
 
 if TYPE_CHECKING:
     from secboot.layout.layout import Layout
-    from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
