@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BOOTMAP_LIMIT = 128 * 2**20
 """Bytes. A bootmap has some 100 KiB, but with ``zipl --add-files`` it holds the kernels too."""
-_RELEASE = rb"\0(\d{1,2})\.(\d{1,3})\.(\d{1,3})-[0-9A-Za-z][0-9A-Za-z._+~-]{0,60}\0"
+_RELEASE = rb"\0(\d{1,2})\.(\d{1,3})\.(\d{1,3})[-+][0-9A-Za-z][0-9A-Za-z._+~-]{0,60}\0"
 _PROGRAM_LIMIT = 16 * 2**20
 
 

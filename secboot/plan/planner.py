@@ -178,7 +178,12 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
     raise ParseError(
         f"zipl would refuse this: {first.message}{more}",
         location=first.location,
-        hint="nothing was changed; `secboot check` lists every problem",
+        hint="\n".join(
+            [
+                *([] if first.hint is None else [first.hint]),
+                "nothing was changed; `secboot check` lists every problem",
+            ]
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.zipl.entry import BootEntry, EntryToInstall, LoadedFile, Origin
 from secboot.zipl.tokens import EntryKind
+from secboot.zipl.version import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,10 @@ _BOOT_IMAGE_BYTES = 14
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|[A-Za-z_][A-Za-z0-9_]*)")
 _ENVIRONMENT_NAME = "[A-Z][A-Z0-9_]*"
 _COMMENT = re.compile(r"(?:^|[ \t])#")
+TITLE_HINT = (
+    "zipl misreads an entry with lines above its title, comments too: move the title line to the"
+    " top of the file"
+)
 _CLEAN_ADDRESS = "(?:0[xX])?[0-9a-fA-F]+"
 
 
@@ -41,6 +46,10 @@ def advise(
     findings: Findings,
 ) -> None:
     """Note every warning: of files, of entries, and of what becomes of them when installed."""
+    if version[:2] > NEWEST[:2]:
+        message = f"zipl {version} is newer than {NEWEST}, the newest that is known here"
+        hint = "its rules can be others; is there a newer secboot?"
+        findings.warn("newer-release", message, Location(conf.path), hint)
     _advise_on_bls(bls, version, findings)
     for entry in entries:
         _advise_on_line(entry, version, findings)
@@ -78,22 +87,30 @@ def _advise_on_bls(entries: Sequence[BlsEntry], version: ZiplVersion, findings: 
                 findings.warn("bls-same-version", message, Location(entry.path))
 
 
-def _advise_on_title(entry: BlsEntry, findings: Findings) -> None:
-    if entry.text.startswith("title"):
-        return
+def title_location(entry: BlsEntry) -> Location:
+    """Return where the title stands, the first if there are several; else the file."""
+    number = next((line.number for line in entry.lines if line.text.startswith("title")), None)
+    return Location(entry.path, number, None if number is None else 1)
+
+
+def title_is_below(entry: BlsEntry) -> bool:
+    """Tell whether zipl takes the length of the last line for that of the title's."""
     titles = [line for line in entry.lines if line.text.startswith("title")]
-    if len(titles) != 1:
+    return len(titles) == 1 and not entry.text.startswith("title")
+
+
+def _advise_on_title(entry: BlsEntry, findings: Findings) -> None:
+    if not title_is_below(entry) or entry.problems:
+        # What zipl refuses then is said with its cause.
         return
-    at = Location(entry.path, titles[0].number, 1)
-    hint = "move the title line to the top of the file"
-    if entry.misread:
-        message = "zipl misreads this entry because its title is not on the first line"
-        findings.warn("bls-misread", message, at, hint)
-    else:
+    if not entry.misread:
         message = (
             "a title below the first line makes zipl misread the entry once its last line changes"
         )
-        findings.warn("bls-title-below", message, at, hint)
+        findings.warn("bls-title-below", message, title_location(entry), TITLE_HINT)
+    else:
+        message = "zipl misreads this entry because its title is not on the first line"
+        findings.warn("bls-misread", message, title_location(entry), TITLE_HINT)
 
 
 def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) -> None:

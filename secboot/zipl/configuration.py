@@ -7,6 +7,7 @@ would look at devices or at its own rights, this does not.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
@@ -14,7 +15,7 @@ from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZiplenvFile, ZiplEnvironment
 from secboot.named_tuple import NamedTuple
-from secboot.zipl.advice import advise
+from secboot.zipl.advice import TITLE_HINT, advise, title_is_below, title_location
 from secboot.zipl.defaultboot import build_automenu, check_defaultboot
 from secboot.zipl.entry import BootEntry, EntryToInstall, entry_headings, read_entry
 from secboot.zipl.job import Job, Placement
@@ -36,8 +37,13 @@ if TYPE_CHECKING:
 
     from secboot.finding import Finding
     from secboot.formats.bls_entry import BlsEntry
+    from secboot.formats.zipl_line import ConfLine
     from secboot.zipl.files import FileLookup
     from secboot.zipl.version import ZiplVersion
+
+
+_ROLES = {"prot_virt": "host", "swiotlb": "guest"}
+"""Which shipped profile asks for a parameter."""
 
 
 class ConfFile(NamedTuple):
@@ -137,7 +143,11 @@ def _scan(
     for entry in entries:
         for problem in entry.problems:
             code = problem.code.replace(".", "-")
-            findings.error(code, problem.message, problem.location or Location(entry.path))
+            place, hint = problem.location or Location(entry.path), None
+            if problem.code == "bls.field" and title_is_below(entry):
+                # What zipl stumbles over is a consequence: the title is where it begins.
+                place, hint = title_location(entry), TITLE_HINT
+            findings.error(code, problem.message, place, hint=hint)
         tokens += entry_tokens(entry)
         if inherited is not None:
             tokens.append(inherited._replace(line=0, entry=entry))
@@ -164,9 +174,23 @@ def _report_syntax(conf: ZiplConf, version: ZiplVersion, findings: Findings) -> 
         if line.problem is not None:
             code = line.problem.code.removeprefix("zipl.")
             place = line.problem.location or location
-            findings.error(code, line.problem.message, place, line.number)
+            findings.error(code, line.problem.message, place, line.number, _misplaced(line))
         elif line.keyword is Keyword.OPTIONAL and not version.knows_optional:
             findings.error("unknown-keyword", "unknown keyword", location, line.number)
+
+
+def _misplaced(line: ConfLine) -> str | None:
+    """Say what to do about a kernel parameter that stands where zipl expects a keyword."""
+    found = re.match(r"[ \t]*([A-Za-z0-9_.-]+)(?==|\s*$)", line.body)
+    if found is None or line.problem is None or line.problem.code != "zipl.unknown-keyword":
+        return None
+    role = _ROLES.get(found[1].replace("-", "_"))
+    if role is None:
+        return f"zipl.conf has no keyword {found[1]!r}"
+    return (
+        f"{found[1]} is a kernel parameter: it belongs on the line parameters= of a section, or"
+        f" options of a BLS entry\ndelete this line, then: secboot apply {role}"
+    )
 
 
 def _inherited_target(tokens: TokenList) -> Token | None:

@@ -46,13 +46,21 @@ def check_defaultboot(tokens: TokenList, path: str, findings: Findings) -> Defau
     data = read_section(tokens, heading, findings)
     default = data.keywords.get(Keyword.DEFAULT)
     if default is not None and tokens.find(default.text, TokenKind.SECTION) is None:
-        findings.error_at("default-missing", f"no such section '{default.text}'", default)
+        message = f"no such section '{default.text}'"
+        findings.error_at("default-missing", message, default, _near_miss(tokens, default.text))
     kind = _kind(data, tokens[heading], findings)
     if kind is DefaultKind.AUTO:
         check_target(data.keywords, findings)
     if kind is not None:
         check_section_keywords(kind, data, tokens[heading], findings)
     return kind
+
+
+def _near_miss(tokens: TokenList, name: str) -> str | None:
+    """Name the title or section that was probably meant: zipl compares the whole of it."""
+    names = [t.text for t in tokens if t.kind is TokenKind.SECTION and t.text != DEFAULTBOOT]
+    inside = [each for each in names if name and (name in each or each in name)]
+    return f"default= takes the whole title: {inside[0]}" if inside else None
 
 
 def _kind(data: SectionData, heading: Token, findings: Findings) -> DefaultKind | None:

@@ -34,19 +34,24 @@ class Findings:
     """Collects refusals and warnings in order, each one only once."""
 
     def __init__(self) -> None:
-        self._refusals: dict[Refusal, None] = {}
+        self._refusals: dict[Finding, Refusal] = {}
         self._warnings: dict[Finding, None] = {}
 
     def error(
-        self, code: str, message: str, location: Location, zipl_line: int | None = None
+        self,
+        code: str,
+        message: str,
+        location: Location,
+        zipl_line: int | None = None,
+        hint: str | None = None,
     ) -> None:
-        """Note something that zipl refuses."""
-        finding = Finding(f"zipl.{code}", Severity.ERROR, message, location)
-        self._refusals.setdefault(Refusal(finding, zipl_line))
+        """Note something that zipl refuses; what it copies elsewhere is still one error."""
+        finding = Finding(f"zipl.{code}", Severity.ERROR, message, location, hint)
+        self._refusals.setdefault(finding, Refusal(finding, zipl_line))
 
-    def error_at(self, code: str, message: str, token: Token) -> None:
+    def error_at(self, code: str, message: str, token: Token, hint: str | None = None) -> None:
         """Note something that zipl refuses and for which it names the line of a token."""
-        self.error(code, message, token.location, token.line)
+        self.error(code, message, token.location, token.line, hint)
 
     def warn(self, code: str, message: str, location: Location, hint: str | None = None) -> None:
         """Note something that zipl accepts."""
@@ -57,7 +62,7 @@ class Findings:
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         """Every refusal noted so far, in order."""
-        return tuple(self._refusals)
+        return tuple(self._refusals.values())
 
     @property
     def warnings(self) -> tuple[Finding, ...]:

@@ -78,3 +78,5 @@ class ZiplVersion(NamedTuple):
 
 CURRENT = ZiplVersion(2, 40)
 """The release to assume where the installed one is not known."""
+NEWEST = ZiplVersion(2, 43)
+"""The newest release that this model was compared with."""

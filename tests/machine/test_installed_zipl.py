@@ -35,6 +35,13 @@ def test_the_zipl_that_would_be_run_counts(tmp_path: Path) -> None:
         assert installed_version(root) == ZiplVersion(2, 35, 0)
 
 
+def test_a_build_of_its_own_repository_has_a_release(tmp_path: Path) -> None:
+    install(tmp_path, "usr/sbin", RELEASE.replace(b"2.35.0-", b"2.43.1+git20261101.1a2b3c-"))
+
+    with Root(tmp_path) as root:
+        assert installed_version(root) == ZiplVersion(2, 43, 1)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"#!/bin/sh\necho 2.35.0-1\n"])
 def test_no_release_is_guessed(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:

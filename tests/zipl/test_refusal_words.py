@@ -1,0 +1,70 @@
+"""What is said of a refusal: its cause and what to do, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secboot.machine.discovery import discover
+from secboot.system.root import Root
+from secboot.zipl.configuration import ConfFile, interpret
+from secboot.zipl.version import CURRENT, NEWEST, ZiplVersion
+from tests.situations import make_situation
+from tests.zipl.files import BOOT
+
+REFUSED = {
+    "append-keyword": [("/etc/zipl.conf:7:1", "secboot apply host")],
+    "check-repeats": [
+        (
+            "/etc/zipl.conf:12:1",
+            "the whole title: Fedora Linux (6.10.0-64.fc41.s390x) 41 (Cloud Edition Prerelease)",
+        ),
+        ("/etc/zipl.conf:6:1", ""),
+    ],
+    "systemd-loaderentry": [
+        ("/boot/loader/entries/the-token-1.1.1.conf:3:1", "move the title line to the top"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_each_error_is_said_once_with_its_cause(name: str, tmp_path: Path) -> None:
+    with Root(make_situation(name, tmp_path / "root")) as root:
+        configuration = discover(root).configuration
+
+    found = [(str(each.location), each.hint or "") for each in configuration.problems]
+    assert [place for place, _ in found] == [place for place, _ in REFUSED[name]]
+    assert all(words in hint for (_, hint), (_, words) in zip(found, REFUSED[name], strict=True))
+    assert configuration.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("prot_virt=1", "secboot apply host"),
+        ("prot-virt=1", "secboot apply host"),
+        ("  swiotlb=262144 ", "secboot apply guest"),
+        ("swiotlb", "secboot apply guest"),
+        ("root=/dev/dasda1", "no keyword 'root'"),
+        ("oops", "no keyword 'oops'"),
+    ],
+)
+def test_a_word_that_is_no_keyword_is_named(line: str, words: str) -> None:
+    conf = f"[defaultboot]\ndefault=a\n[a]\ntarget=/boot\nimage=/boot/vmlinuz\n{line}\n"
+
+    problems = interpret(ConfFile("/etc/zipl.conf", conf), [], BOOT, CURRENT).problems
+
+    assert words in (problems[0].hint or "")
+
+
+@pytest.mark.parametrize(
+    ("version", "warned"),
+    [(CURRENT, False), (NEWEST, False), (ZiplVersion(2, 43, 9), False), (ZiplVersion(2, 44), True)],
+)
+def test_a_zipl_newer_than_the_model_is_said_to_be(version: ZiplVersion, warned: bool) -> None:
+    conf = "[defaultboot]\ndefault=a\n[a]\ntarget=/boot\nimage=/boot/vmlinuz\n"
+
+    warnings = interpret(ConfFile("/etc/zipl.conf", conf), [], BOOT, version).warnings
+
+    assert ("zipl.newer-release" in {each.code for each in warnings}) is warned
