@@ -24,9 +24,8 @@ from secboot.plan.plan import Plan, ProfileReference
 from secboot.report.profile import ListedProfile
 from secboot.report.reported import ReportedMachine, Standing
 from secboot.running.firmware import Ultravisor
-from secboot.running.hardware import Level
 from secboot.running.kernel_log import KernelMessages
-from secboot.running.system import RunningSystem
+from secboot.running.system import Level, RunningSystem
 from secboot.status.checks import Check, Outcome
 from secboot.status.stages import EntryResults, Result, Stage
 from secboot.system.files import FileChange
@@ -128,12 +127,12 @@ _RECORD = {
 }
 _RUNNING = {
     "": RunningSystem,
-    "cpu": None,
-    "sysinfo": None,
+    "hardware": None,
     "messages": KernelMessages,
     "origin": str,
     "ibm_z": bool,
     "machine_type": str | None,
+    "lpar_name": str | None,
     "hypervisors": _WORDS,
     "runs_in": Level,
     "facilities": tuple[int, ...] | None,

@@ -89,7 +89,7 @@ def _hosts_guests(running: RunningSystem) -> tuple[bool | None, str]:
 
 def _without_signs(running: RunningSystem) -> tuple[bool | None, str]:
     """What is known of a kernel that neither indicates nor says anything."""
-    has = running.cpu.ultravisor_call
+    has = running.hardware.has_ultravisor
     if has is False:
         return False, "the machine has no ultravisor for this system (facility 158 is missing)"
     if not running.ultravisor.present and has is None:
@@ -109,10 +109,10 @@ def _obstacles(running: RunningSystem) -> Iterator[Finding]:
             "this system is itself a Secure Execution guest",
             "use a guest profile here",
         )
-    if running.under_hypervisor:
+    if running.hardware.under_hypervisor:
         yield cause(
             "not-in-lpar",
-            f"a host must run in an LPAR; this system runs under {running.sysinfo.describe()}",
+            f"a host must run in an LPAR; this system runs under {running.hardware.describe()}",
             "apply the host profile in the LPAR itself, and a guest profile here",
         )
     if running.kdump:
@@ -121,11 +121,12 @@ def _obstacles(running: RunningSystem) -> Iterator[Finding]:
             "this is a kdump kernel, which leaves the ultravisor alone",
             "boot normally",
         )
-    if running.cpu.ultravisor_call is False and not running.under_hypervisor:
+    if running.hardware.has_ultravisor is False and not running.hardware.under_hypervisor:
         yield _without_feature(running)
     if running.release is not None and running.release < _FIRST_RELEASE:
+        major, minor = running.release
         first = ".".join(map(str, _FIRST_RELEASE))
-        yield cause("old-kernel", f"kernel {running.release} is older than {first}", "update it")
+        yield cause("old-kernel", f"kernel {major}.{minor} is older than {first}", "update it")
     for text in running.messages.failures[:1]:
         yield cause(
             "kernel-says",
@@ -135,8 +136,8 @@ def _obstacles(running: RunningSystem) -> Iterator[Finding]:
 
 
 def _without_feature(running: RunningSystem) -> Finding:
-    if running.machine_is_too_old:
-        message = f"machine type {running.machine_type} is older than z15"
+    if running.hardware.is_too_old:
+        message = f"machine type {running.hardware.machine_type} is older than z15"
         return cause("old-machine", message, "use a z15 or newer")
     return cause(
         "feature-not-enabled",

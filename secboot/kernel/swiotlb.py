@@ -213,7 +213,7 @@ def bounce_buffer(running: RunningSystem, blocks: int, *, exactly: bool) -> Hono
 
 
 def _could_be_secure_guest(running: RunningSystem) -> bool:
-    return running.ultravisor.present or running.cpu.ultravisor_call is not False
+    return running.ultravisor.present or running.hardware.has_ultravisor is not False
 
 
 def _held_blocks(running: RunningSystem) -> int | None:
@@ -237,13 +237,13 @@ def _why_no_buffer(running: RunningSystem) -> Finding:
             "the guest was booted with another swiotlb=",
             "rebuild its Secure Execution image with the right parmfile, and boot that",
         )
-    if running.in_lpar:
+    if running.hardware.in_lpar:
         message = "this is an LPAR, not a guest"
         return cause("is-lpar", message, "apply the guest profile in the guest")
-    if running.under_zvm:
+    if running.hardware.under_zvm:
         message = "a z/VM guest can't run in Secure Execution mode"
         return cause("is-zvm-guest", message, "use a KVM guest")
-    if running.cpu.unpack is False:
+    if running.hardware.offers_unpack is False:
         return cause(
             "host-without-unpack",
             "the host does not offer Secure Execution (facility 161 is missing)",

@@ -8,7 +8,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel import prot_virt, swiotlb
 from secboot.report.style import cause_text, finding_text
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
-from secboot.running.hardware import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
+from secboot.running.system import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
 from secboot.status.stages import FOLLOW, Stage, Verdict
 from secboot.visible import visible
 
@@ -82,18 +82,18 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
 
 def _running(running: RunningSystem, origin: LineOrigin | None, style: Style) -> Iterator[str]:
     system = [f"kernel {visible(running.kernel or 'not known')}"]
-    if running.cpu.ibm_z:
-        machine = running.machine_type or "not known"
+    if running.hardware.ibm_z:
+        machine = running.hardware.machine_type or "not known"
         named = SECURE_EXECUTION_MACHINES.get(machine)
         system.append(f"machine {machine}" + (f" ({named})" if named else ""))
-        system.append(visible(running.sysinfo.describe()))
+        system.append(visible(running.hardware.describe()))
     else:
         system.append("not an IBM Z machine")
     yield f"{_label('Running', style)}{', '.join(system)}"
-    if not running.cpu.ibm_z and not running.ultravisor.present:
+    if not running.hardware.ibm_z and not running.ultravisor.present:
         return
     features = [
-        f"facility {number} ({name}) {_known(running.cpu.has(number))}"
+        f"facility {number} ({name}) {_known(running.hardware.has(number))}"
         for number, name in ((ULTRAVISOR_CALL, "ultravisor"), (UNPACK, "unpack"))
     ]
     yield f"{_label('', style)}{', '.join(features)}"
@@ -235,17 +235,13 @@ def record_document(record: BootRecord) -> Document:
 
 
 def _running_document(running: RunningSystem, origin: LineOrigin | None) -> Document:
-    from secboot.codec import encode, fields
+    from secboot.codec import fields
 
     made = fields(running)
-    del made["cpu"], made["sysinfo"]
+    del made["hardware"]
     return {
         **made,
+        **fields(running.hardware),
         "origin": "" if origin is None else origin.description,
-        "ibm_z": running.cpu.ibm_z,
-        "machine_type": running.machine_type,
-        "hypervisors": list(running.sysinfo.hypervisors),
-        "runs_in": running.sysinfo.level.value,
-        "facilities": encode(running.cpu.facilities),
         "ultravisor": {**fields(running.ultravisor), "note": INDICATIONS_NOTE},
     }

@@ -1,87 +1,163 @@
-"""The running system: its kernel line, what it runs on, and what the kernel made of it.
+"""The running system: its kernel's line, what it runs on, and what the kernel made of it.
 
 Everything is read through a root, so that a copy of /proc and /sys can stand for a machine. Only
 the caller knows whether the root is the running system; another tree's /proc is nobody's.
+/proc/cpuinfo and /proc/sysinfo are those of arch/s390/kernel/processor.c and sysinfo.c.
 """
 
 from __future__ import annotations
 
+import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
-from secboot.running.firmware import (
-    IplSource,
-    Ultravisor,
-    disk_devices,
-    read_ipl,
-    read_reipl,
-    read_ultravisor,
-)
-from secboot.running.hardware import (
-    SECURE_EXECUTION_MACHINES,
-    CpuInfo,
-    KernelRelease,
-    Level,
-    SysInfo,
-)
+from secboot.running import firmware
 
 if TYPE_CHECKING:
     from secboot.running.kernel_log import KernelMessages
     from secboot.system.root import Root
 
+ULTRAVISOR_CALL = 158
+"""The facility that a Secure Execution host needs; a guest in Secure Execution mode has it too."""
+UNPACK = 161
+"""What a Secure Execution host offers its guests: to go into Secure Execution mode."""
+
+SECURE_EXECUTION_MACHINES = {
+    "8561": "z15",
+    "8562": "z15 T02 / LinuxONE III LT2",
+    "3931": "z16 / LinuxONE 4",
+    "3932": "z16 A02 / LinuxONE 4 LA2",
+    "9175": "z17",
+    "9176": "z17 ME2",
+}
+"""Machine types that can have the feature, with their names (setup_elf_platform)."""
+
+_FACILITIES = re.compile(r"^facilities\s*:(.*)$", re.MULTILINE)
+_MACHINE = re.compile(r"^processor \d+:.*\bmachine = ([0-9A-F]{4})", re.MULTILINE)
+_VENDOR = re.compile(r"^vendor_id\s*:\s*IBM/S390\s*$", re.MULTILINE)
+_LEVEL = re.compile(r"^VM(\d\d) Control Program:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_RELEASE = re.compile(r"(\d+)\.(\d+)")
 _TRUE = {"1", "Y", "y"}
+
+
+class Level(StrEnum):
+    """What runs the system."""
+
+    LPAR = "LPAR"
+    ZVM = "z/VM"
+    KVM = "KVM"
+    UNKNOWN = "unknown"
+
+
+class Hardware(NamedTuple):
+    """What the system runs on. `machine_type` has four characters; None is not known.
+
+    `hypervisors` are their names from the innermost outwards, without repeated blanks. Without
+    one the system runs in a logical partition, if it tells its machine. `facilities` is None where
+    the kernel does not list them (before 4.0).
+    """
+
+    ibm_z: bool
+    machine_type: str | None
+    lpar_name: str | None
+    hypervisors: tuple[str, ...]
+    runs_in: Level
+    facilities: frozenset[int] | None
+
+    @classmethod
+    def parse(cls, cpuinfo: str, sysinfo: str) -> Hardware:
+        """Read any two texts; what is not there is not known."""
+        machine, listed = _MACHINE.search(cpuinfo), _FACILITIES.search(cpuinfo)
+        told = dict(_FIELD.findall(sysinfo))
+        hypervisors = tuple(
+            re.sub(r"\s+", " ", name) for _, name in sorted(_LEVEL.findall(sysinfo))
+        )
+        if hypervisors:  # as systemd tells them, by the word before the blank
+            runs_in = Level.ZVM if hypervisors[0].split(" ")[0] == "z/VM" else Level.KVM
+        else:
+            runs_in = Level.LPAR if "Type" in told else Level.UNKNOWN
+        return cls(
+            ibm_z=_VENDOR.search(cpuinfo) is not None,
+            machine_type=told.get("Type") if machine is None else machine[1],
+            lpar_name=told.get("LPAR Name"),
+            hypervisors=hypervisors,
+            runs_in=runs_in,
+            facilities=None
+            if listed is None
+            else frozenset(int(word) for word in listed[1].split() if word.isdecimal()),
+        )
+
+    def has(self, facility: int) -> bool | None:
+        """Whether the machine has a facility; None where that is not known."""
+        return None if self.facilities is None else facility in self.facilities
+
+    @property
+    def has_ultravisor(self) -> bool | None:
+        """Whether there is one for this system: for its host, or for it as a guest."""
+        return self.has(ULTRAVISOR_CALL)
+
+    @property
+    def offers_unpack(self) -> bool | None:
+        """Whether the host offers to go into Secure Execution mode."""
+        return self.has(UNPACK)
+
+    @property
+    def in_lpar(self) -> bool:
+        """Whether it runs in a logical partition."""
+        return self.runs_in is Level.LPAR
+
+    @property
+    def under_zvm(self) -> bool:
+        """Whether z/VM runs this system itself."""
+        return self.runs_in is Level.ZVM
+
+    @property
+    def under_hypervisor(self) -> bool:
+        """Whether z/VM or KVM runs this system."""
+        return self.runs_in in {Level.ZVM, Level.KVM}
+
+    @property
+    def is_too_old(self) -> bool:
+        """Whether the machine's type is known, and none that can have the feature."""
+        return self.machine_type not in {None, *SECURE_EXECUTION_MACHINES}
+
+    def describe(self) -> str:
+        """Say where the system runs: ``KVM under z/VM 6.4.0``, ``LPAR LP39``."""
+        if self.runs_in is Level.UNKNOWN:
+            return "not known"
+        if self.runs_in is Level.LPAR:
+            return f"LPAR {self.lpar_name}" if self.lpar_name else "LPAR"
+        return " under ".join("KVM" if n.startswith("KVM") else n for n in self.hypervisors)
 
 
 class RunningSystem(NamedTuple):
     """What can be seen of the running system; None means that it could not be read.
 
-    `command_line` is /proc/cmdline without its newline. `kdump` marks a kdump kernel.
-    `kvm_hpage` is kvm's parameter ``hpage``. `bounce_buffer_blocks` is the size of the bounce buffer
-    from debugfs, in blocks of 2 KiB. `boot_record_disks` are the devices that hold the boot record.
+    `command_line` is /proc/cmdline without its newline, `kernel` the kernel's release. `kdump`
+    marks a kdump kernel. `kvm_hpage` is kvm's parameter ``hpage``. `bounce_buffer_blocks` is the
+    size of the bounce buffer from debugfs, in blocks of 2 KiB. `boot_record_disks` are the devices
+    that hold the boot record.
     """
 
     command_line: str | None
     kernel: str | None
-    cpu: CpuInfo
-    sysinfo: SysInfo
-    ultravisor: Ultravisor
+    hardware: Hardware
+    ultravisor: firmware.Ultravisor
     messages: KernelMessages
     kdump: bool
     kvm_hpage: bool | None
     bounce_buffer_blocks: int | None
-    ipl: IplSource | None
-    reipl: IplSource | None
+    ipl: firmware.IplSource | None
+    reipl: firmware.IplSource | None
     boot_record_disks: tuple[str, ...]
 
     @property
-    def under_hypervisor(self) -> bool:
-        """Whether z/VM or KVM runs this system."""
-        return self.sysinfo.level in {Level.ZVM, Level.KVM}
-
-    @property
-    def under_zvm(self) -> bool:
-        """Whether z/VM runs this system itself."""
-        return self.sysinfo.level is Level.ZVM
-
-    @property
-    def in_lpar(self) -> bool:
-        """Whether it runs in a logical partition."""
-        return self.sysinfo.level is Level.LPAR
-
-    @property
-    def machine_type(self) -> str | None:
-        """The four characters of the machine's type."""
-        return self.cpu.machine_type or self.sysinfo.machine_type
-
-    @property
-    def machine_is_too_old(self) -> bool:
-        """Whether the machine's type is known, and none that can have the feature."""
-        return self.machine_type not in {None, *SECURE_EXECUTION_MACHINES}
-
-    @property
-    def release(self) -> KernelRelease | None:
-        """The kernel's release."""
-        return None if self.kernel is None else KernelRelease.parse(self.kernel)
+    def release(self) -> tuple[int, int] | None:
+        """The kernel's major and minor number. A distribution's can have newer features."""
+        found = _RELEASE.match(self.kernel or "")
+        return None if found is None else (int(found[1]), int(found[2]))
 
 
 def read_running(root: Root, messages: KernelMessages, boot_record: str | None) -> RunningSystem:
@@ -91,14 +167,15 @@ def read_running(root: Root, messages: KernelMessages, boot_record: str | None) 
     return RunningSystem(
         command_line=root.text_or_none("/proc/cmdline"),
         kernel=root.text_or_none("/proc/sys/kernel/osrelease"),
-        cpu=CpuInfo.parse(root.text_or_none("/proc/cpuinfo") or ""),
-        sysinfo=SysInfo.parse(root.text_or_none("/proc/sysinfo") or ""),
-        ultravisor=read_ultravisor(root),
+        hardware=Hardware.parse(
+            root.text_or_none("/proc/cpuinfo") or "", root.text_or_none("/proc/sysinfo") or ""
+        ),
+        ultravisor=firmware.read_ultravisor(root),
         messages=messages,
         kdump=root.exists("/proc/vmcore"),
         kvm_hpage=None if huge_pages is None else huge_pages in _TRUE,
         bounce_buffer_blocks=int(blocks) if blocks.isdecimal() else None,
-        ipl=read_ipl(root),
-        reipl=read_reipl(root),
-        boot_record_disks=() if boot_record is None else disk_devices(root, boot_record),
+        ipl=firmware.read_ipl(root),
+        reipl=firmware.read_reipl(root),
+        boot_record_disks=() if boot_record is None else firmware.disk_devices(root, boot_record),
     )

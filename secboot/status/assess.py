@@ -135,11 +135,12 @@ def _running_notices(evidence: Evidence, running: RunningSystem) -> Iterable[Fin
 
 
 def _wrong_role(role: str | None, running: RunningSystem) -> str | None:
-    where = running.sysinfo.describe()
+    hardware = running.hardware
+    where = hardware.describe()
     if role == "host" and running.ultravisor.prot_virt_guest:
         return "a host profile, but this is a Secure Execution guest"
-    if role == "host" and running.under_hypervisor:
+    if role == "host" and hardware.under_hypervisor:
         return f"a host profile, but this system is a guest: {where}"
-    if role == "guest" and running.in_lpar:
+    if role == "guest" and hardware.in_lpar:
         return f"a guest profile, but this system runs in an LPAR: {where}"
     return None

@@ -1,4 +1,4 @@
-"""/proc/cpuinfo, /proc/sysinfo and kernel messages of the samples."""
+"""/proc/cpuinfo and /proc/sysinfo of the samples."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secboot.running.hardware import (
-    ULTRAVISOR_CALL,
-    UNPACK,
-    CpuInfo,
-    KernelRelease,
-    Level,
-    SysInfo,
-)
-from secboot.running.kernel_log import KernelMessages
+from secboot.running.system import ULTRAVISOR_CALL, UNPACK, Hardware, Level
 from tests.trees import SAMPLES
+
+PROC = SAMPLES / "proc"
 
 
 @pytest.mark.parametrize(
-    ("name", "machine", "ultravisor", "unpack", "level", "described"),
+    ("name", "machine", "ultravisor", "unpack", "runs_in", "described"),
     [
         ("s390-kvm", "2817", None, None, Level.KVM, "KVM"),
         ("s390-lpar", "2817", None, None, Level.LPAR, "LPAR R35LP37"),
@@ -36,68 +30,35 @@ def test_samples(
     machine: str,
     ultravisor: bool | None,
     unpack: bool | None,
-    level: Level,
+    runs_in: Level,
     described: str,
 ) -> None:
-    cpu = CpuInfo.parse((SAMPLES / "proc" / name / "cpuinfo").read_text())
-    system = SysInfo.parse((SAMPLES / "proc" / name / "sysinfo").read_text())
+    cpuinfo, sysinfo = ((PROC / name / file).read_text() for file in ("cpuinfo", "sysinfo"))
 
-    assert (cpu.ibm_z, cpu.machine_type, system.machine_type) == (True, machine, machine)
-    assert (cpu.has(ULTRAVISOR_CALL), cpu.has(UNPACK)) == (ultravisor, unpack)
-    assert (system.level, system.describe()) == (level, described)
+    found = Hardware.parse(cpuinfo, sysinfo)
+
+    assert (found.ibm_z, found.machine_type, found.runs_in) == (True, machine, runs_in)
+    assert (found.has(ULTRAVISOR_CALL), found.has(UNPACK)) == (ultravisor, unpack)
+    assert found.describe() == described
+    # Either file tells the machine's type alone.
+    assert Hardware.parse(cpuinfo, "").machine_type == machine
+    assert Hardware.parse("", sysinfo).machine_type == machine
 
 
 def test_a_z14_lists_its_facilities() -> None:
-    cpu = CpuInfo.parse((SAMPLES / "proc" / "s390x-z14-64cpu-cpuinfo").read_text())
+    found = Hardware.parse((PROC / "s390x-z14-64cpu-cpuinfo").read_text(), "")
 
-    assert (cpu.machine_type, cpu.has(ULTRAVISOR_CALL), cpu.has(129)) == ("3906", False, True)
+    assert (found.machine_type, found.has(ULTRAVISOR_CALL), found.has(129)) == ("3906", False, True)
+    assert (found.runs_in, found.is_too_old) == (Level.UNKNOWN, True)
 
 
 def test_another_architecture_is_told() -> None:
-    assert CpuInfo.parse("processor\t: 0\nvendor_id\t: GenuineIntel\n") == CpuInfo(
-        ibm_z=False, facilities=None, machine_type=None
-    )
-    assert SysInfo.parse("").describe() == "not known"
+    found = Hardware.parse("processor\t: 0\nvendor_id\t: GenuineIntel\n", "")
+
+    assert (found.ibm_z, found.facilities, found.machine_type) == (False, None, None)
+    assert (found.describe(), found.is_too_old) == ("not known", False)
 
 
-def read(name: str) -> KernelMessages:
-    lines = (SAMPLES / "dmesg" / name).read_text().splitlines()
-    return KernelMessages.read(lines, complete=True)
-
-
-@pytest.mark.parametrize("name", ["host-ok-upstream", "host-ok-ubuntu-kmsg-id"])
-def test_a_host_says_what_it_reserves(name: str) -> None:
-    assert (read(name).reserved_mib, read(name).failures) == (98, ())
-
-
-def test_every_line_of_a_failure_is_one() -> None:
-    assert len(read("host-fail-all").failures) == 5
-    assert read("host-fail-all").reserved_mib is None
-
-
-def test_the_bounce_buffer_in_the_log() -> None:
-    found = read("guest-swiotlb")
-
-    assert (found.bounce_buffer_mib, found.adjusted, found.no_buffer) == (
-        512,
-        (524288, 262144),
-        True,
-    )
-    assert len(found.bounce_buffer_full) == 1
-
-
-@given(st.lists(st.text()), st.text())
-def test_any_text_can_be_read(lines: list[str], text: str) -> None:
-    KernelMessages.read(lines, complete=False)
-    CpuInfo.parse(text)
-    SysInfo.parse(text)
-    KernelRelease.parse(text)
-
-
-def test_releases_are_ordered_by_number() -> None:
-    old, new = KernelRelease.parse("5.4.0-1"), KernelRelease.parse("5.14.0-427.el9")
-
-    assert old is not None
-    assert new is not None
-    assert old < (5, 7) < new
-    assert str(new) == "5.14"
+@given(st.text(), st.text())
+def test_any_text_can_be_read(cpuinfo: str, sysinfo: str) -> None:
+    Hardware.parse(cpuinfo, sysinfo).describe()

@@ -1,4 +1,4 @@
-"""Reading the running system: the kernel's log, IPL devices, /proc and /sys."""
+"""Reading the running system: /proc, /sys, and the devices of an IPL."""
 
 from __future__ import annotations
 
@@ -27,24 +27,6 @@ def disk(tree: Path, path: str, device: str) -> None:
     link = tree / path / f"{os.major(number)}:{os.minor(number)}"
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(f"/{device}")
-
-
-RECORDS = "6,{first},0,-;Linux version 6.1\n6,{next},63,-;prot_virt: Reserving 98MB as ultravisor base storage\n SUBSYSTEM=x\n"
-
-
-def test_the_log_and_whether_it_is_whole(tmp_path: Path) -> None:
-    log = tmp_path / "kmsg"
-    log.write_text(RECORDS.format(first=0, next=1))
-    whole = read_kernel_log(log)
-    log.write_text(RECORDS.format(first=77, next=78))
-    rest = read_kernel_log(log)
-
-    assert (whole.complete, whole.reserved_mib) == (True, 98)
-    assert (rest.complete, rest.reserved_mib) == (False, 98)
-
-
-def test_a_log_that_can_not_be_read_says_nothing(tmp_path: Path) -> None:
-    assert read_kernel_log(tmp_path / "none") == NO_MESSAGES
 
 
 def test_how_the_system_was_and_will_be_ipled(tmp_path: Path) -> None:
@@ -103,6 +85,16 @@ def test_what_is_not_there_is_not_known(tmp_path: Path) -> None:
         None,
         (),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "release"), [("5.14.0-427.el9.s390x", (5, 14)), ("5.4.0-1", (5, 4)), ("next", None)]
+)
+def test_releases_are_ordered_by_number(
+    tmp_path: Path, text: str, release: tuple[int, int] | None
+) -> None:
+    with write(tmp_path, {"proc/sys/kernel/osrelease": text}) as root:
+        assert read_running(root, NO_MESSAGES, None).release == release
 
 
 def test_the_real_system_can_be_read() -> None:

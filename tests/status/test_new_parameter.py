@@ -31,7 +31,7 @@ class LampRequirement(Requirement):
         return "lamp on"
 
     def honoured(self, running: RunningSystem) -> Honoured:
-        if running.machine_type == "3931":
+        if running.hardware.machine_type == "3931":
             return Honoured(value=True, reason="the lamp burns")
         dark = cause("no-lamp", "this machine has no lamp", "buy one")
         return Honoured(value=False, reason="it is dark", causes=(dark,))
