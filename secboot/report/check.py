@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.report.style import finding_text
+from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -44,6 +44,6 @@ def check_document(machine: Machine) -> dict[str, Any]:
 def _verdict(machine: Machine) -> str:
     configuration = machine.configuration
     errors, warnings = len(configuration.problems), len(configuration.warnings)
-    counted = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     verb = "refuses" if errors else "accepts"
-    return f"zipl {machine.zipl_version} {verb} {visible(machine.conf_path)}: {counted}"
+    return f"zipl {machine.zipl_version} {verb} {visible(machine.conf_path)}: {found}"

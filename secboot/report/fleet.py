@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.report.reported import Standing
 from secboot.report.status import paint
+from secboot.report.style import counted
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.stages import Stage, Verdict
 from secboot.visible import visible
@@ -138,8 +139,7 @@ def totals(machines: Sequence[ReportedMachine]) -> str:
         Standing.MET: "in order",
     }
     parts = [f"{count} {said[standing]}" for standing, count in _counts(machines) if count]
-    plural = "" if len(machines) == 1 else "s"
-    return f"{len(machines)} machine{plural}: {', '.join(parts)}."
+    return f"{counted(len(machines), 'machine')}: {', '.join(parts)}."
 
 
 def _counts(machines: Sequence[ReportedMachine]) -> Iterator[tuple[Standing, int]]:

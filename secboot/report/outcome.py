@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from secboot.checkpoint.rolling_back import BootRecord
 from secboot.plan.plan import EntryStatus
 from secboot.report.plan import plan_document
+from secboot.report.style import counted
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -27,10 +28,8 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
     """Return what to tell after an apply; its plan has been shown before."""
     lines = list(_recovered(result.recovered, style))
     if result.checkpoint is not None:
-        count = len(result.plan.files)
-        what = "1 file" if count == 1 else f"{count} files"
         lines.append(
-            style.green(f"Wrote {what}.")
+            style.green(f"Wrote {counted(len(result.plan.files), 'file')}.")
             + f" Undo with: {visible(invocation.command('rollback', result.checkpoint))}"
         )
     lines += _commit(result, invocation, style)

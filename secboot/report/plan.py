@@ -13,7 +13,7 @@ from secboot.lines.changes import ParameterAction, StoreStatus
 from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus, Plan
 from secboot.report.diff import unified_diff
-from secboot.report.style import finding_text
+from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -116,16 +116,16 @@ def summary(plan: Plan, style: Style) -> str:
     unchanged = len(plan.with_status(EntryStatus.UNCHANGED))
     skipped = len(plan.entries) - changed - unchanged
     parts = [
-        f"{_count(changed, 'boot entry', 'boot entries')} to change",
+        f"{counted(changed, 'boot entry', 'boot entries')} to change",
         f"{unchanged} unchanged",
     ]
     generated = len(plan.with_status(EntryStatus.GENERATED))
     skipped -= generated
     if generated:
-        parts = [f"{_count(generated, 'boot entry', 'boot entries')} generated"]
+        parts = [f"{counted(generated, 'boot entry', 'boot entries')} generated"]
     if skipped:
         parts.append(f"{skipped} left alone")
-    text = f"Plan: {', '.join(parts)}; {_count(len(plan.files), 'file', 'files')} to write."
+    text = f"Plan: {', '.join(parts)}; {counted(len(plan.files), 'file')} to write."
     if plan.refusal is not None:
         text = f"Nothing that secboot may change: {plan.refusal}."
     elif plan.is_empty:
@@ -145,12 +145,9 @@ def _heading(plan: Plan, style: Style) -> Iterator[str]:
 def _entry(entry: EntryPlan, style: Style) -> Iterator[str]:
     mark = _MARKS[entry.status]
     name = visible(entry.name)
-    tags = [] if entry.kind == "ipl" else [entry.kind]
-    tags += ["default"] if entry.default else []
-    tags += ["rescue"] if entry.rescue else []
-    suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
+    tags = {entry.kind: entry.kind != "ipl", "default": entry.default, "rescue": entry.rescue}
     painted = style.yellow(mark) if entry.status is EntryStatus.CHANGE else mark
-    yield f"{painted} {style.bold(name)}{suffix}"
+    yield f"{painted} {style.bold(name)}{style.tags(tags)}"
     yield style.faint(f"    {visible(str(entry.location))}")
     if entry.note:
         yield f"    {visible(entry.note)}"
@@ -206,7 +203,3 @@ def _steps(plan: Plan, style: Style) -> Iterator[str]:
 def _commands(plan: Plan, style: Style) -> Iterator[str]:
     for command in plan.commands:
         yield f"Then run {style.bold(' '.join(command.argv))}: {visible(command.reason)}."
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

@@ -8,6 +8,7 @@ from secboot.errors import Location
 from secboot.formats.zipl_line import Keyword
 from secboot.report.style import finding_text
 from secboot.visible import visible
+from secboot.zipl.tokens import EntryKind
 from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
@@ -107,28 +108,24 @@ def _secure(machine: Machine) -> tuple[tuple[str, str], ...]:
 
 def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
     number = "" if entry.menu_position is None else f"{entry.menu_position}: "
-    tags = _tags(machine, entry)
-    suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
-    yield f"{number}{style.bold(visible(entry.name))}{suffix}"
+    sealed = machine.is_sealed(entry)
+    tags = {
+        "default": entry.is_default,
+        entry.kind.value: entry.kind is not EntryKind.IPL,
+        "rescue": entry.is_rescue,
+        "kdump": entry.kdump,
+        "optional": entry.optional,
+        "sealed image: the parameters here are ignored at boot": sealed,
+    }
+    yield f"{number}{style.bold(visible(entry.name))}{style.tags(tags)}"
     yield style.faint(f"    {visible(str(Location(entry.path, entry.line)))}")
     if entry.image is not None:
         yield f"    image       {visible(entry.image.path)}"
     if entry.parmfile is not None:
         yield f"    parmfile    {visible(entry.parmfile.path)}"
     if entry.parmline is not None:
-        label = "decoration" if machine.is_sealed(entry) else "parameters"
+        label = "decoration" if sealed else "parameters"
         yield f"    {label}  {visible(entry.parmline)}"
-
-
-def _tags(machine: Machine, entry: BootEntry) -> list[str]:
-    tags = ["default"] if entry.is_default else []
-    tags += [entry.kind.value] if entry.kind.value != "ipl" else []
-    tags += ["rescue"] if entry.is_rescue else []
-    tags += ["kdump"] if entry.kdump else []
-    tags += ["optional"] if entry.optional else []
-    if machine.is_sealed(entry):
-        tags.append("sealed image: the parameters here are ignored at boot")
-    return tags
 
 
 def _entry_document(machine: Machine, entry: BootEntry) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel import prot_virt, swiotlb
-from secboot.report.style import cause_text, finding_text
+from secboot.report.style import cause_text, counted, finding_text
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.system import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
 from secboot.status.stages import FOLLOW, Stage, Verdict
@@ -68,8 +68,8 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
     if record.path is None:
         yield f"{_label('Record', style)}no bootmap: zipl has not run here"
     elif record.bootmap is not None:
-        count = len(record.bootmap.programs)
-        text = f"{visible(record.path)}, {count} boot {'entry' if count == 1 else 'entries'}"
+        count = counted(len(record.bootmap.programs), "boot entry", "boot entries")
+        text = f"{visible(record.path)}, {count}"
         current = "as the files say" if record.stale is None else style.yellow("out of date")
         yield f"{_label('Record', style)}{text}, {current}"
     else:
@@ -135,9 +135,8 @@ def _entries(status: Status, style: Style) -> Iterator[str]:
     yield style.bold("Boot entries")
     for entry in status.entries:
         number = "" if entry.menu_position is None else f"{entry.menu_position}: "
-        tags = ["default"] * entry.default + ["rescue"] * entry.rescue
-        suffix = style.faint(f"  ({', '.join(tags)})") if tags else ""
-        yield f"  {number}{visible(entry.name)}{suffix}"
+        tags = style.tags({"default": entry.default, "rescue": entry.rescue})
+        yield f"  {number}{visible(entry.name)}{tags}"
         yield from (f"     {line}" for line in _entry(entry, status, style))
 
 

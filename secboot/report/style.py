@@ -45,6 +45,11 @@ class Style(NamedTuple):
         """Mark what is removed, or an error."""
         return self._mark("\x1b[31m", text)
 
+    def tags(self, marks: Mapping[str, bool]) -> str:
+        """Return those that are so in brackets, to stand behind a name; nothing for none."""
+        tags = [mark for mark, is_so in marks.items() if is_so]
+        return self.faint(f"  ({', '.join(tags)})") if tags else ""
+
     def _mark(self, start: str, text: str) -> str:
         return f"{start}{text}{_RESET}" if self.colour and text else text
 
@@ -56,6 +61,11 @@ def style_for(stream: TextIO, environ: Mapping[str, str]) -> Style:
     """Return the style that fits `stream`: colour on a terminal unless the environment objects."""
     wanted = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
     return Style(colour=wanted and stream.isatty())
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return ``1 file`` or ``2 files``."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> str:
