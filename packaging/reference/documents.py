@@ -395,10 +395,10 @@ def _fields(kind: type[Any]) -> Shape:
 
 def _known(key: str, made: Shape) -> Shape:
     """Return the schema of a key with what is so for every key of that name."""
-    text = made.get("type") in ("string", ["string", "null"])
-    if text and "digest" in key:
+    kinds = made.get("type", ())
+    if "string" in kinds and "digest" in key:
         return {**made, **_DIGEST}
-    return {**made, "minimum": 1} if key in {"line", "column"} else made
+    return {**made, "minimum": 1} if "integer" in kinds and key in {"line", "column"} else made
 
 
 def _or_null(made: Shape) -> Shape:

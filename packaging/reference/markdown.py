@@ -26,7 +26,7 @@ command that can be typed as shown, with the profile's name and the root in it.
 
 | document | what changed |
 |---|---|
-| `secboot/status/2` | `advice` (`why`, `next_step`) is `causes`, a list of findings; `notices` are findings |
+| `secboot/status/2` | `advice` (`why`, `next_step`) is `causes`, a list of findings; `notices` are findings; `new_kernel` has no `source`, but what is in its way |
 | `secboot/verify/2` | the same for the `advice` of a check |
 | `secboot/fleet/2` | `remarks` (`why`, `next_step`) are `findings` |
 | `secboot/show/2` | `unfinished_change` is a finding; `boot_record` is what `status` has |

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.errors import Location, ParseError
@@ -137,6 +137,7 @@ odd: st.SearchStrategy[object] = st.sampled_from(
 ) | st.recursive(st.none(), lambda values: st.lists(values, max_size=1), max_leaves=40)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(nodes(sample()))), odd)
 def test_any_changed_value_is_a_plan_or_one_error(where: Path_, value: object) -> None:
     document = sample()
@@ -144,6 +145,7 @@ def test_any_changed_value_is_a_plan_or_one_error(where: Path_, value: object) -
     refused(document)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(nodes(sample()))))
 def test_any_removed_value_is_a_plan_or_one_error(where: Path_) -> None:
     document = sample()
@@ -211,6 +213,7 @@ SPECIAL[FileChange] = st.builds(
 ).filter(lambda change: not change.flaw())
 
 
+@settings(deadline=None)
 @given(values_of(Plan))
 def test_every_plan_is_read_back(plan: Plan) -> None:
     assert read(plan_document(plan)) == plan
