@@ -14,6 +14,8 @@ ROOMS = {"ostree", "suse", "red_hat", "zipl_conf"}
 OUTSIDE = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "layout")
 HELP_NAMES_THEM = {"cli/options.py"}
 """The help of ``--layout`` lists the names, which start-up has no time to look up."""
+OWN_FILES = {"GrubCfg", "GrubDefault", "KernelInstallCmdline"}
+"""Documents of files that one distribution has."""
 SHARED_WORDS = {"zipl.conf", "ostree"}
 """Names of layouts that are words of their own, too."""
 
@@ -25,12 +27,12 @@ def named(path: Path) -> str:
 @pytest.mark.parametrize("path", OUTSIDE, ids=named)
 def test_no_other_module_asks_which_distribution_this_is(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    modules = [
-        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module
-    ]
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {alias.name for node in imports for alias in node.names}
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
 
-    assert not {f"secboot.layout.{room}" for room in ROOMS} & {*modules}
+    assert not {f"secboot.layout.{room}" for room in ROOMS} & {node.module for node in imports}
+    assert not (ROOMS | OWN_FILES) & names
     if named(path) not in HELP_NAMES_THEM:
         assert not ({*NAMES} - SHARED_WORDS) & texts
 
