@@ -14,7 +14,7 @@ from secboot.formats.kernel_cmdline import KernelInstallCmdline
 from secboot.layout.layout import LATER_KERNELS, Layout, NewKernel, Recognition, Tree, marks
 from secboot.layout.zipl_conf import DEBIAN
 from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
-from secboot.lines.fulfil import ASSUMED_LIMIT, LengthLimit, fulfil_line, require_length
+from secboot.lines.fulfil import fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.machine.discovery import BLS_DIRECTORY, Machine, Sources
 from secboot.zipl.version import BlsOrder
@@ -96,8 +96,7 @@ class RedHat(Layout):
         fulfil_line(stores, line, profile.requirements)
         after = stores.line(line.joined())
         if after.text != before.text:
-            limit = LengthLimit(ASSUMED_LIMIT, 0)
-            require_length(LATER_KERNELS, location, limit, " ".join(after.text.split()))
+            require_length(LATER_KERNELS, location, " ".join(after.text.split()))
         return (edited_store(profile, LATER_KERNELS, location, before, after),)
 
     def edited(self, machine: Machine, stores: Stores, texts: Mapping[Store, str]) -> str:

@@ -11,7 +11,6 @@ from secboot.errors import Location, RefusedError
 from secboot.formats.text import byte_length
 from secboot.formats.zipl_parameters import variables_of
 from secboot.kernel.command_line import require_editable
-from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine
@@ -149,22 +148,6 @@ def _middle(text: str, before: str, after: str) -> str | None:
     return text[len(before) : len(text) - len(after)]
 
 
-class LengthLimit(NamedTuple):
-    """The longest text, in bytes, that arrives whole; `image_limit` counts a terminating NUL too.
-
-    zipl accepts a line of exactly the image's limit, but the kernel then loses its last
-    character to the NUL (zipl/src/job.c, check_common_ipl_data; stage3.c).
-    """
-
-    image_limit: int
-    reserved: int
-
-    @property
-    def usable(self) -> int:
-        """Bytes of text that arrive whole."""
-        return self.image_limit - 1 - self.reserved
-
-
 def require_fits(entry: BootEntry, stores: Stores) -> None:
     """Raise RefusedError when the entry's planned line would not arrive whole.
 
@@ -175,21 +158,28 @@ def require_fits(entry: BootEntry, stores: Stores) -> None:
     text = line.joined()
     forms = [text, *(stores.environment.expand(text, site) for site in sites_of(stores, line))]
     reserved = MENU_SUFFIX_BYTES if entry.menu_position is not None else 0
-    limit = LengthLimit(entry.max_parm_size or ASSUMED_LIMIT, reserved)
-    require_length(entry.name, entry.location, limit, max(forms, key=byte_length))
+    limit = entry.max_parm_size or ASSUMED_LIMIT
+    require_length(entry.name, entry.location, max(forms, key=byte_length), limit, reserved)
 
 
-def require_length(name: str, location: Location, limit: LengthLimit, line: str) -> None:
-    """Raise RefusedError when a planned line, named for messages, exceeds the limit."""
-    size = byte_length(line)
-    if size <= limit.usable:
+def require_length(
+    name: str, location: Location, line: str, limit: int = ASSUMED_LIMIT, reserved: int = 0
+) -> None:
+    """Raise RefusedError when a planned line, named for messages, would not arrive whole.
+
+    `limit` is the image's, in bytes, of which `reserved` are for what is added at an IPL. zipl
+    accepts a line of exactly this size, but the kernel then loses its last character to the NUL
+    (zipl/src/job.c, check_common_ipl_data; stage3.c).
+    """
+    size, usable = byte_length(line), limit - 1 - reserved
+    if size <= usable:
         return
-    room = f"{limit.image_limit} bytes with the NUL at its end"
-    if limit.reserved:
-        room += f", and the boot menu adds {limit.reserved}"
+    room = f"{limit} bytes with the NUL at its end"
+    if reserved:
+        room += f", and the boot menu adds {reserved}"
     raise RefusedError(
         f"the parameter line of '{name}' would have {size} bytes; its kernel takes {room},"
-        f" so at most {limit.usable} arrive whole",
+        f" so at most {usable} arrive whole",
         location=location,
         hint="shorten the line, or leave the entry out (entries: in the profile)",
     )
