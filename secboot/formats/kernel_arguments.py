@@ -16,7 +16,7 @@ _NOT_IN_A_NAME = r"[^a-z0-9]+"
 
 def object_name(profile: str) -> str:
     """Return the profile's name as Kubernetes allows names: lower case, digits and hyphens."""
-    return re.sub(_NOT_IN_A_NAME, "-", profile.lower()).strip("-")
+    return re.sub(_NOT_IN_A_NAME, "-", profile.lower()).strip("-") or "profile"
 
 
 def kargs_file(profile: str) -> str:
