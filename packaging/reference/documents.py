@@ -16,7 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from secboot.checkpoint.record import Action, Actor
-from secboot.checkpoint.rolling_back import BootRecord
+from secboot.checkpoint.rollback import BootRecordOutcome
 from secboot.errors import Location
 from secboot.finding import Finding
 from secboot.layout.layout import NewKernel
@@ -84,7 +84,7 @@ _ZIPL = {
     "seconds?": float,
     "before?": ([_WORDS], "The layout's programs that ran before the one in `argv`."),
 }
-_RECOVERED = {"checkpoint": str, "state": str, "boot_record": BootRecord}
+_RECOVERED = {"checkpoint": str, "state": str, "boot_record": BootRecordOutcome}
 _PROBLEM = {
     "": Finding,
     "zipl_line": (int | None, "The line that zipl itself would name; 0 for a BLS entry."),

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from secboot import __version__
 from secboot.apply.change import Order, change_files
 from secboot.checkpoint.access import write_access
+from secboot.checkpoint.files import Conflict
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.recovery import RecoveryReport, recover, unfinished
 from secboot.checkpoint.store import CheckpointStore
-from secboot.checkpoint.undo import Conflict
 from secboot.digest import digest
 from secboot.errors import RefusedError
 from secboot.invocation import PLAIN, Invocation
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from secboot.apply.zipl import Zipl, ZiplRun
     from secboot.checkpoint.access import Commit, WriteAccess
+    from secboot.checkpoint.record import Checkpoint
     from secboot.checkpoint.state_directory import StateDirectory
-    from secboot.checkpoint.store import Checkpoint
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import Plan
@@ -243,7 +243,7 @@ def _audit(target: Target, plan: Plan) -> Audit:
     return Audit(
         action=Action.APPLY,
         command=target.command,
-        actor=Actor.current(),
+        who=Actor.current(),
         started=now(),
         version=__version__,
         profile=plan.profile.name,

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from secboot.apply.zipl import Zipl, ZiplRun
     from secboot.checkpoint.access import WriteAccess
-    from secboot.checkpoint.record import Audit
-    from secboot.checkpoint.store import Checkpoint
+    from secboot.checkpoint.record import Audit, Checkpoint
     from secboot.machine.discovery import Machine
     from secboot.system.files import FileChange
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.checkpoint.reversal import latest_to_reverse
+from secboot.checkpoint.rollback import latest_to_roll_back
 from secboot.checkpoint.store import CheckpointStore
 from secboot.errors import Location, RefusedError, UsageError
 from secboot.machine.profile_files import read_profile
@@ -37,7 +37,7 @@ def profile_in_force(root: Root, state: StateDirectory) -> Profile | None:
     if store is None:
         return None
     with store:
-        applied = latest_to_reverse(store)
+        applied = latest_to_roll_back(store)
     if applied is None or applied.record.audit.profile is None:
         return None
     name, digest = applied.record.audit.profile, applied.record.audit.profile_digest

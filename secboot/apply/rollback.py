@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from secboot import __version__
 from secboot.apply.change import Order, change_files
+from secboot.checkpoint.files import Conflict
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
-from secboot.checkpoint.reversal import latest_to_reverse, reversal
+from secboot.checkpoint.rollback import changes_to_roll_back, latest_to_roll_back
 from secboot.checkpoint.store import CheckpointStore
-from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError, SecbootError
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from secboot.apply.apply import Target
     from secboot.apply.zipl import ZiplRun
+    from secboot.checkpoint.record import Checkpoint
     from secboot.checkpoint.recovery import RecoveryReport
-    from secboot.checkpoint.store import Checkpoint
     from secboot.machine.discovery import Machine
     from secboot.system.files import FileChange
 
@@ -72,7 +72,7 @@ def roll_back(
             return RollbackResult(None, (), None, None, recovered)
         found = _choose(target, access.store, checkpoint)
         target.progress.report(Phase.READING)
-        changes = reversal(access.store, access.root, found, force=force)
+        changes = changes_to_roll_back(access.store, access.root, found, force=force)
         if not changes:
             return RollbackResult(found.id, (), None, None, recovered)
         order = Order(
@@ -98,7 +98,7 @@ def roll_back(
 def _choose(target: Target, store: CheckpointStore, checkpoint: str | None) -> Checkpoint:
     if checkpoint is not None:
         return store.get(checkpoint)
-    found = latest_to_reverse(store)
+    found = latest_to_roll_back(store)
     if found is None:
         raise _nothing(target)
     return found
@@ -130,7 +130,7 @@ def _audit(target: Target, found: Checkpoint) -> Audit:
     return Audit(
         action=Action.ROLLBACK,
         command=target.command,
-        actor=Actor.current(),
+        who=Actor.current(),
         started=now(),
         version=__version__,
         profile=found.record.audit.profile,

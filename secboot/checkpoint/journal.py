@@ -15,11 +15,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from secboot import codec
 from secboot.digest import digest
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
 _LIMIT = 1 << 20
 
 
@@ -52,6 +54,17 @@ class JournalEntry(NamedTuple):
     at: str
     facts: Mapping[str, object] = MappingProxyType({})
 
+    def to_document(self) -> dict[str, object]:
+        """Return one object: the facts stand beside the state and the time."""
+        return {"state": self.state, "at": self.at, **self.facts}
+
+
+class _Head(NamedTuple):
+    """What every line has; the rest of it is facts."""
+
+    state: State
+    at: str
+
 
 def now() -> str:
     """The present moment in UTC as RFC 3339 has it, to the second."""
@@ -64,7 +77,10 @@ def state_of(entries: Sequence[JournalEntry]) -> State:
 
 
 def parse_journal(data: bytes, checkpoint: str) -> tuple[tuple[JournalEntry, ...], int]:
-    """The entries of a journal, and how many bytes of it hold them; the rest is torn."""
+    """The entries of a journal, and how many bytes of it hold them; the rest is torn.
+
+    Raises ParseError for a whole line that is no entry: another version of secboot wrote it.
+    """
     entries = []
     valid = 0
     for line in data.splitlines(keepends=True):
@@ -78,7 +94,7 @@ def parse_journal(data: bytes, checkpoint: str) -> tuple[tuple[JournalEntry, ...
 
 def format_line(entry: JournalEntry, checkpoint: str) -> bytes:
     """The line for `entry`, with its newline."""
-    text = json.dumps({"state": entry.state, "at": entry.at, **entry.facts}, sort_keys=True)
+    text = json.dumps(codec.encode(entry), sort_keys=True)
     return f"{_check_sum(text, checkpoint)} {text}\n".encode("ascii")
 
 
@@ -86,9 +102,10 @@ def _parse_line(line: bytes, checkpoint: str) -> JournalEntry | None:
     check_sum, _, text = line.decode("ascii", "replace").partition(" ")
     if not text.endswith("\n") or check_sum != _check_sum(text[:-1], checkpoint):
         return None
-    fields = json.loads(text)
-    state, at = State(fields.pop("state")), str(fields.pop("at"))
-    return JournalEntry(state, at, fields)
+    found = codec.parse(text, "journal")
+    head = codec.decode(_Head, found, "journal")
+    facts = found if isinstance(found, dict) else {}
+    return JournalEntry(*head, {key: facts[key] for key in facts if key not in _Head._fields})
 
 
 def _check_sum(text: str, checkpoint: str) -> str:

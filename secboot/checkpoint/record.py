@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from base64 import b64decode, b64encode
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from secboot.errors import RefusedError
+from secboot import codec
+from secboot.checkpoint.journal import JournalEntry, State, state_of
+from secboot.errors import ParseError, RefusedError
 from secboot.named_tuple import NamedTuple
 from secboot.system.files import FileAttributes
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,13 +55,13 @@ class Audit(NamedTuple):
     """Why the files were changed.
 
     `command` is secboot's argument list, `started` a moment in RFC 3339 (UTC), `profile` the
-    name of what was applied with `profile_digest` (SHA-256), `undoes` the checkpoint that a
-    rollback goes back behind, `zipl` the version of the zipl that is to run.
+    name of what was applied with `profile_digest` (SHA-256), `undoes` the checkpoint that is
+    rolled back, `zipl` the version of the zipl that is to run.
     """
 
     action: Action
     command: tuple[str, ...]
-    actor: Actor
+    who: Actor
     started: str
     version: str
     profile: str | None = None
@@ -81,7 +83,7 @@ class SavedFile(NamedTuple):
 
     `path` is the real path in the root, `named` the path it was reached by (a symbolic link, or
     the same). `prepared` and `restored` are the names, beside the file, of the temporary files
-    that the change and its undoing use.
+    that the change and its rollback use.
     """
 
     path: str
@@ -90,6 +92,15 @@ class SavedFile(NamedTuple):
     after: FileVersion | None
     prepared: str
     restored: str
+
+    def flaw(self) -> str:
+        """Say what no record of ours has: only our temporary files are removed on its word."""
+        if not self.path.startswith("/"):
+            return f"{self.path!r} is not a path in the root"
+        for name in (self.prepared, self.restored):
+            if "/" in name or not (name.startswith(".secboot-") and name.endswith(".tmp")):
+                return f"{name!r} is not the name of a temporary file"
+        return ""
 
 
 class Record(NamedTuple):
@@ -102,169 +113,79 @@ class Record(NamedTuple):
 
     def to_json(self) -> bytes:
         """The document, ASCII, each file in a line of its own, with a newline at its end."""
-        document = {
-            "schema": SCHEMA,
-            "checkpoint": self.checkpoint,
-            "root": self.root,
-            "audit": _audit_to_json(self.audit),
-            "files": [],
-        }
+        document = codec.document(SCHEMA, self._replace(files=()))
         head = json.dumps(document, indent=2).removesuffix("[]\n}")
-        files = ",\n".join(f"    {json.dumps(_file_to_json(file))}" for file in self.files)
+        files = ",\n".join(f"    {json.dumps(codec.encode(file))}" for file in self.files)
         return f"{head}[\n{files}\n  ]\n}}\n".encode("ascii")
 
     @classmethod
     def from_json(cls, data: bytes) -> Record:
         """Read what `to_json` wrote; `DamagedCheckpointError` for anything else."""
+        where = "record"
         try:
-            document = json.loads(data)
-            if document["schema"] != SCHEMA:
-                raise DamagedCheckpointError(
-                    f"the record is a {document['schema']!r}, not a {SCHEMA!r}: "
-                    "another version of secboot wrote it"
-                )
-            return cls(
-                checkpoint=_text(document["checkpoint"]),
-                root=_text(document["root"]),
-                audit=_audit_from_json(document["audit"]),
-                files=tuple(_file_from_json(file) for file in document["files"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return codec.decode(cls, codec.parse_document(data, where, SCHEMA), where)
+        except ParseError as error:
             raise DamagedCheckpointError(
-                f"the record of the checkpoint is damaged ({type(error).__name__})"
+                f"the record of the checkpoint is damaged, or another version of secboot wrote it:"
+                f" {error.message}"
             ) from error
 
 
-def attributes_to_json(attributes: FileAttributes) -> dict[str, Any]:
-    """As ``{"mode": "0644", "uid": 0, "gid": 0, "xattrs": {name: base64}}``."""
-    return {
-        "mode": f"{attributes.mode:04o}",
-        "uid": attributes.uid,
-        "gid": attributes.gid,
-        "xattrs": {name: b64encode(value).decode("ascii") for name, value in attributes.xattrs},
-    }
+class Checkpoint(NamedTuple):
+    """One checkpoint as it is on the disk. `shown` is the path of its directory for the user."""
+
+    record: Record
+    journal: tuple[JournalEntry, ...]
+    shown: str
+
+    @property
+    def id(self) -> str:
+        """The number that names it, as text."""
+        return self.record.checkpoint
+
+    @property
+    def state(self) -> State:
+        """Where its change stands."""
+        return state_of(self.journal)
 
 
-def attributes_from_json(fields: dict[str, Any]) -> FileAttributes:
-    """What `attributes_to_json` wrote. Raises ValueError, KeyError or TypeError."""
-    return FileAttributes(
-        mode=int(fields["mode"], 8),
-        uid=_number(fields["uid"]),
-        gid=_number(fields["gid"]),
-        xattrs=tuple(
-            (_text(name), b64decode(value, validate=True))
-            for name, value in sorted(fields["xattrs"].items())
-        ),
-    )
+def line_for(checkpoint: Checkpoint) -> str:
+    """The line for the system's log: who, what, and how it ended.
 
-
-def _audit_to_json(audit: Audit) -> dict[str, Any]:
-    actor = audit.actor
-    return {
-        "action": audit.action,
-        "command": list(audit.command),
-        "who": {
-            "uid": actor.uid,
-            "user": actor.user,
-            "sudo_user": actor.sudo_user,
-            "host": actor.host,
-        },
-        "started": audit.started,
-        "version": audit.version,
+    It has ``key=value`` words, with values that hold blanks or quotes in double quotes.
+    """
+    audit = checkpoint.record.audit
+    words = {
+        "action": str(audit.action),
+        "checkpoint": checkpoint.id,
+        "outcome": str(checkpoint.state),
+        "root": checkpoint.record.root,
         "profile": audit.profile,
         "profile_digest": audit.profile_digest,
-        "zipl": audit.zipl,
         "undoes": audit.undoes,
+        "user": audit.who.user or str(audit.who.uid),
+        "sudo_user": audit.who.sudo_user,
+        "version": audit.version,
+        "zipl": audit.zipl,
+        "files": ",".join(file.path for file in checkpoint.record.files),
     }
+    return " ".join(f"{key}={_quoted(value)}" for key, value in words.items() if value is not None)
 
 
-def _audit_from_json(fields: dict[str, Any]) -> Audit:
-    who = fields["who"]
-    return Audit(
-        action=Action(fields["action"]),
-        command=tuple(_text(word) for word in fields["command"]),
-        actor=Actor(
-            _number(who["uid"]),
-            _optional(who["user"]),
-            _optional(who["sudo_user"]),
-            _text(who["host"]),
-        ),
-        started=_text(fields["started"]),
-        version=_text(fields["version"]),
-        profile=_optional(fields["profile"]),
-        profile_digest=_optional(fields["profile_digest"]),
-        zipl=_optional(fields["zipl"]),
-        undoes=_optional(fields["undoes"]),
-    )
+def log_change(checkpoint: Checkpoint) -> None:
+    """Send the line for `checkpoint` to the system's log, which the systemd journal reads too."""
+    import syslog  # noqa: PLC0415 - only a change needs it
+
+    syslog.openlog("secboot", syslog.LOG_PID, syslog.LOG_AUTHPRIV)
+    syslog.syslog(syslog.LOG_NOTICE, line_for(checkpoint))
+    syslog.closelog()
 
 
-def _file_to_json(file: SavedFile) -> dict[str, Any]:
-    return {
-        "path": file.path,
-        "named": file.named,
-        "before": _version_to_json(file.before),
-        "after": _version_to_json(file.after),
-        "prepared": file.prepared,
-        "restored": file.restored,
-    }
-
-
-def _file_from_json(fields: dict[str, Any]) -> SavedFile:
-    path = _text(fields["path"])
-    if not path.startswith("/"):
-        raise ValueError(path)
-    return SavedFile(
-        path=path,
-        named=_text(fields["named"]),
-        before=_version_from_json(fields["before"]),
-        after=_version_from_json(fields["after"]),
-        prepared=_name(fields["prepared"]),
-        restored=_name(fields["restored"]),
-    )
-
-
-def _version_to_json(version: FileVersion | None) -> dict[str, Any] | None:
-    if version is None:
-        return None
-    return {
-        "digest": version.digest,
-        "size": version.size,
-        "attributes": attributes_to_json(version.attributes),
-    }
-
-
-def _version_from_json(fields: dict[str, Any] | None) -> FileVersion | None:
-    if fields is None:
-        return None
-    return FileVersion(
-        _text(fields["digest"]),
-        _number(fields["size"]),
-        attributes_from_json(fields["attributes"]),
-    )
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
-
-
-def _optional(value: object) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _number(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(value)
-    return value
-
-
-def _name(value: object) -> str:
-    """A temporary file's name: only such files are ever removed on a record's word."""
-    name = _text(value)
-    if "/" in name or not (name.startswith(".secboot-") and name.endswith(".tmp")):
-        raise ValueError(name)
-    return name
+def _quoted(value: str) -> str:
+    text = visible(value)
+    if text and not any(character in text for character in ' "='):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _user_name(uid: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Ending a change that was cut short: by a kill, a crash, or a loss of power.
+"""Recovery: ending a change that was cut short by a kill, a crash, or a loss of power.
 
 It is always rolled back, never carried on: what led to it may hold no longer, and the old files
 are the ones that zipl accepted. Recovery may itself be cut short anywhere, and is then repeated.
@@ -9,23 +9,23 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from secboot.checkpoint.files import Conflict, FileOutcomes, Places
 from secboot.checkpoint.journal import State
-from secboot.checkpoint.place import Places
-from secboot.checkpoint.rolling_back import (
-    BootRecord,
-    Change,
+from secboot.checkpoint.rollback import (
+    BootRecordOutcome,
     RollbackReport,
+    UnfinishedChange,
     discard,
-    roll_back,
+    roll_back_change,
     stuck,
 )
-from secboot.checkpoint.undo import Conflict, UndoReport
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:
     from secboot.checkpoint.access import WriteAccess
-    from secboot.checkpoint.store import Checkpoint, CheckpointStore
+    from secboot.checkpoint.record import Checkpoint
+    from secboot.checkpoint.store import CheckpointStore
     from secboot.system.root import Root
 
 _REASON = "it was cut short"
@@ -69,14 +69,14 @@ def recover(
 
 
 def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) -> RollbackReport:
-    change = Change(access, checkpoint, access.store.open_journal(checkpoint.id))
+    change = UnfinishedChange(access, checkpoint, access.store.open_journal(checkpoint.id))
     try:
         with Places(access.root, checkpoint.record.files) as places:
             if change.journal.state is State.PREPARED:
                 discard(change, places, _REASON)
-                report = RollbackReport(UndoReport(), BootRecord.UNTOUCHED)
+                report = RollbackReport(FileOutcomes(), BootRecordOutcome.UNTOUCHED)
             else:
-                report = roll_back(change, places, _REASON, conflict)
+                report = roll_back_change(change, places, _REASON, conflict)
     except FileError as error:
         raise stuck(checkpoint, error) from error
     else:
@@ -86,7 +86,7 @@ def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) ->
         change.journal.close()
 
 
-def _require_noted(change: Change) -> None:
+def _require_noted(change: UnfinishedChange) -> None:
     if not change.journal.state.finished:
         raise FileError(
             "the change was rolled back, but this can't be written down",

@@ -10,35 +10,43 @@ A checkpoint is a directory ``checkpoints/N`` in the state directory, readable b
 ======================  ==========================================================================
 
 N counts up from 1, whatever the clock does. A checkpoint is built under another name and appears
-by one rename, when all that is needed to go back is on the disk. ``after.tar`` is not brought to
+by one rename, when all that a rollback needs is on the disk. ``after.tar`` is not brought to
 the disk, because nothing depends on it.
+
+The archives are tar, which a person can unpack without secboot; many files would each have to be
+brought to the disk by itself. Members are named by their paths without the slash at the front, so
+that unpacking at the root of the tree puts every file where it was, with its mode and its owner.
+Extended attributes are in the record alone.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from io import BytesIO
+from tarfile import BLOCKSIZE, GNU_FORMAT, TarError, TarFile, TarInfo
 from typing import TYPE_CHECKING, Self
 
-from secboot.checkpoint.archive import ARCHIVE_LIMIT, Member, pack, unpack
-from secboot.checkpoint.journal import Journal, JournalEntry, State, parse_journal, state_of
-from secboot.checkpoint.record import DamagedCheckpointError, Record
+from secboot.checkpoint.journal import Journal, parse_journal, state_of
+from secboot.checkpoint.record import Checkpoint, DamagedCheckpointError, Record
 from secboot.checkpoint.state_directory import CHECKPOINTS
 from secboot.digest import digest
-from secboot.errors import Location, RefusedError
+from secboot.errors import Location, ParseError, RefusedError
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError, NotFoundError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from secboot.checkpoint.journal import JournalEntry
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.system.directory import OpenDirectory
+    from secboot.system.files import FileAttributes
     from secboot.system.root import Root
 
 BEFORE = "before.tar"
-"""The archive that going back needs."""
+"""The archive that a rollback needs."""
 _AFTER = "after.tar"
 _BUILT = ".new-"
 _DROPPED = ".old-"
@@ -46,26 +54,23 @@ _RECORD = "record.json"
 _JOURNAL = "journal"
 
 
+ARCHIVE_LIMIT = 2**30
+"""Bytes: far more than ten thousand boot entries take."""
+
+# Paths are bytes that need not be text, as everywhere in secboot (`secboot.system.files.encode`).
+_ENCODING, _ERRORS = "utf-8", "surrogateescape"
+
+
 class NoCheckpointError(RefusedError):
     """There is no checkpoint of that id."""
 
 
-class Checkpoint(NamedTuple):
-    """One checkpoint as it is on the disk. `shown` is the path of its directory for the user."""
+class Member(NamedTuple):
+    """A file for an archive: its real path in the tree, its bytes, and its attributes."""
 
-    record: Record
-    journal: tuple[JournalEntry, ...]
-    shown: str
-
-    @property
-    def id(self) -> str:
-        """The number that names it, as text."""
-        return self.record.checkpoint
-
-    @property
-    def state(self) -> State:
-        """Where its change stands."""
-        return state_of(self.journal)
+    path: str
+    data: bytes
+    attributes: FileAttributes
 
 
 class Saved(NamedTuple):
@@ -124,8 +129,7 @@ class CheckpointStore:
             raise self._damaged(checkpoint, error.message) from error
         if record.checkpoint != checkpoint:
             raise self._damaged(checkpoint, "this is the record of another checkpoint")
-        entries, _ = parse_journal(self._read_journal(checkpoint), checkpoint)
-        return Checkpoint(record, entries, self.shown(checkpoint))
+        return Checkpoint(record, self._journal(checkpoint), self.shown(checkpoint))
 
     def before(self, checkpoint: Checkpoint, index: int) -> bytes:
         """The saved bytes of its file `index` (from 0) before the change, checked by digest."""
@@ -203,8 +207,7 @@ class CheckpointStore:
 
     def _is_finished(self, checkpoint: str) -> bool:
         """Whether its change is, which the journal alone says."""
-        entries, _ = parse_journal(self._read_journal(checkpoint), checkpoint)
-        return state_of(entries).finished
+        return state_of(self._journal(checkpoint)).finished
 
     def _retire(self, checkpoint: str) -> None:
         with self._state.open_directory(CHECKPOINTS) as parent:
@@ -226,11 +229,14 @@ class CheckpointStore:
         except NotFoundError:
             return ()
 
-    def _read_journal(self, checkpoint: str) -> bytes:
+    def _journal(self, checkpoint: str) -> tuple[JournalEntry, ...]:
         try:
-            return self._state.read_bytes(_path(checkpoint, _JOURNAL))
+            data = self._state.read_bytes(_path(checkpoint, _JOURNAL))
+            return parse_journal(data, checkpoint)[0]
         except NotFoundError:
             raise self._damaged(checkpoint, "the journal is missing") from None
+        except ParseError as error:
+            raise self._damaged(checkpoint, f"the journal: {error.message}") from error
 
     def _damaged(self, checkpoint: str, message: str) -> DamagedCheckpointError:
         shown = visible(self.shown(checkpoint))
@@ -269,3 +275,34 @@ def _no_checkpoint(checkpoint: str, ids: Sequence[str]) -> NoCheckpointError:
         f"there is no checkpoint {checkpoint!r}",
         hint=f"those there are: {', '.join(ids)}" if ids else "none has been made yet",
     )
+
+
+def pack(members: Iterable[Member], modified: int) -> Iterator[bytes]:
+    """Return the parts of an archive in order; `modified` is the time of all files, in s since 1970."""
+    for member in members:
+        info = TarInfo(member.path.removeprefix("/"))
+        info.size, info.mtime = len(member.data), modified
+        info.mode, info.uid, info.gid = member.attributes[:3]
+        yield info.tobuf(GNU_FORMAT, _ENCODING, _ERRORS)
+        yield member.data
+        yield bytes(-len(member.data) % BLOCKSIZE)
+    yield bytes(2 * BLOCKSIZE)
+
+
+def unpack(archive: bytes) -> dict[str, bytes]:
+    """Return what files an archive has, by their paths; of a damaged one those that are whole.
+
+    Whether the bytes are right is for the caller to check, by their digests.
+    """
+    found = {}
+    try:
+        with TarFile(
+            fileobj=BytesIO(archive), ignore_zeros=True, encoding=_ENCODING, errors=_ERRORS
+        ) as tar:
+            for info in tar:
+                content = tar.extractfile(info) if info.isreg() else None
+                if content is not None:
+                    found[f"/{info.name}"] = content.read()
+    except (TarError, ValueError, OverflowError):
+        pass
+    return found

@@ -1,4 +1,4 @@
-"""A change of several files, and of the boot record after them, that can't half-happen.
+"""A change of several files, and of the boot record after them, that is all-or-nothing.
 
 The order of things, each on the disk before the next begins:
 
@@ -8,8 +8,8 @@ The order of things, each on the disk before the next begins:
 4. the journal says COMMITTING; the caller runs zipl;
 5. the journal says DONE, and only now the displaced old files are let go.
 
-An error or an interrupt at any point leads to `secboot.checkpoint.undo`; being killed leads to the
-same on the next run (`secboot.checkpoint.recovery`).
+An error or an interrupt at any point leads to a rollback (`secboot.checkpoint.rollback`); being
+killed leads to one on the next run (`secboot.checkpoint.recovery`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,17 @@ import os
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
-from secboot.checkpoint.interrupts import InterruptError
+from secboot.checkpoint.access import InterruptError
+from secboot.checkpoint.files import Place, Places
 from secboot.checkpoint.journal import State
-from secboot.checkpoint.place import Place, Places
-from secboot.checkpoint.record import Audit, FileVersion, Record, SavedFile
-from secboot.checkpoint.rolling_back import Change, RollbackReport, discard, roll_back
-from secboot.checkpoint.store import Checkpoint, Saved
+from secboot.checkpoint.record import Audit, Checkpoint, FileVersion, Record, SavedFile
+from secboot.checkpoint.rollback import (
+    RollbackReport,
+    UnfinishedChange,
+    discard,
+    roll_back_change,
+)
+from secboot.checkpoint.store import Saved
 from secboot.digest import digest
 from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.named_tuple import NamedTuple
@@ -40,7 +45,7 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 
-class _Step(NamedTuple):
+class _Examined(NamedTuple):
     """A change of one file, with what was found when it began."""
 
     change: FileChange
@@ -63,14 +68,11 @@ class Transaction:
     """
 
     def __init__(
-        self,
-        change: Change,
-        places: Places,
-        steps: Sequence[_Step],
+        self, change: UnfinishedChange, places: Places, examined: Sequence[_Examined]
     ) -> None:
         self._change = change
         self._places = places
-        self._steps = tuple(zip(steps, places.all, strict=True))
+        self._files = tuple(zip(examined, places.all, strict=True))
         self.report: RollbackReport | None = None
         """What rolling back did, once it was needed."""
 
@@ -87,19 +89,19 @@ class Transaction:
         if left := store.unfinished():
             raise RefusedError(f"the change of checkpoint {left[0].id} has to be finished first")
         access.progress.report(Phase.SAVING)
-        steps = tuple(_examine(root, change) for change in changes)
-        files = tuple(_saved_file(step) for step in steps)
+        examined = tuple(_examine(root, change) for change in changes)
+        files = tuple(_saved_file(each) for each in examined)
         record = Record(store.next_id(), root.base, audit, files)
         with ExitStack() as opened:
             places = opened.enter_context(Places(root, files))
-            saved = [Saved(step.change.before, step.change.after) for step in steps]
+            saved = [Saved(each.change.before, each.change.after) for each in examined]
             store.create(record, saved)
             journal = store.open_journal(record.checkpoint)
             opened.callback(journal.close)
             checkpoint = Checkpoint(record, (), store.shown(record.checkpoint))
-            change = Change(access, checkpoint, journal)
+            change = UnfinishedChange(access, checkpoint, journal)
             opened.pop_all()
-        return cls(change, places, steps)
+        return cls(change, places, examined)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -113,18 +115,18 @@ class Transaction:
 
     def write_files(self) -> None:
         """Replace every file, on the disk when this returns."""
-        access, total = self._change.access, len(self._steps)
-        for number, (step, place) in enumerate(self._steps, start=1):
+        access, total = self._change.access, len(self._files)
+        for number, (each, place) in enumerate(self._files, start=1):
             access.interrupts.safe_point()
-            if step.change.after is not None:
+            if each.change.after is not None:
                 place.directory.write_temporary(
-                    place.file.prepared, step.change.after, step.attributes, shown_as=place.name
+                    place.file.prepared, each.change.after, each.attributes, shown_as=place.name
                 )
             access.progress.report(Phase.WRITING, number, total)
         self._advance(State.WRITING)
-        for number, (step, place) in enumerate(self._steps, start=1):
+        for number, (each, place) in enumerate(self._files, start=1):
             access.interrupts.safe_point()
-            _replace(step, place)
+            _replace(each, place)
             access.progress.report(Phase.REPLACING, number, total)
         self._places.sync()
 
@@ -171,7 +173,7 @@ class Transaction:
         if self.state is State.PREPARED:
             discard(self._change, self._places, reason)
             return
-        self.report = roll_back(self._change, self._places, reason)
+        self.report = roll_back_change(self._change, self._places, reason)
         if isinstance(error, InterruptError) or not self.report.changed_anything:
             return
         if isinstance(error, SecbootError):
@@ -189,7 +191,7 @@ def _require_sense(changes: Sequence[FileChange], access: WriteAccess) -> None:
             raise ValueError(f"nothing changes in {change.path}")
 
 
-def _examine(root: Root, change: FileChange) -> _Step:
+def _examine(root: Root, change: FileChange) -> _Examined:
     found = root.read_direct(change.real_path)
     if (None if found is None else found.data) != change.before:
         raise ChangedError(
@@ -198,16 +200,16 @@ def _examine(root: Root, change: FileChange) -> _Step:
             hint="see what changed, then make a new plan",
         )
     if change.attributes is not None:
-        return _Step(change, found, change.attributes)
+        return _Examined(change, found, change.attributes)
     if found is not None:
-        return _Step(change, found, found.attributes)
-    return _Step(change, found, FileAttributes(0o644, os.geteuid(), os.getegid()))
+        return _Examined(change, found, found.attributes)
+    return _Examined(change, found, FileAttributes(0o644, os.geteuid(), os.getegid()))
 
 
-def _saved_file(step: _Step) -> SavedFile:
-    change, found = step.change, step.found
+def _saved_file(each: _Examined) -> SavedFile:
+    change, found = each.change, each.found
     before = None if found is None else _version(found.data, found.attributes)
-    after = None if change.after is None else _version(change.after, step.attributes)
+    after = None if change.after is None else _version(change.after, each.attributes)
     return SavedFile(
         path=change.real_path,
         named=change.path,
@@ -222,8 +224,8 @@ def _version(data: bytes, attributes: FileAttributes) -> FileVersion:
     return FileVersion(digest(data), len(data), attributes)
 
 
-def _replace(step: _Step, place: Place) -> None:
-    if step.change.after is not None:
-        place.directory.put(place.name, place.file.prepared, step.found)
-    elif step.found is not None:
-        place.directory.take_away(place.name, place.file.prepared, step.found)
+def _replace(each: _Examined, place: Place) -> None:
+    if each.change.after is not None:
+        place.directory.put(place.name, place.file.prepared, each.found)
+    elif each.found is not None:
+        place.directory.take_away(place.name, place.file.prepared, each.found)

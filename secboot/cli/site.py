@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from secboot.apply.apply import Target
     from secboot.apply.zipl import Zipl
-    from secboot.checkpoint.store import Checkpoint, CheckpointStore
+    from secboot.checkpoint.record import Checkpoint
+    from secboot.checkpoint.store import CheckpointStore
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
 
@@ -107,7 +108,7 @@ class Site:
         Raises RefusedError when the rights for it are missing from the start.
         """
         from secboot.apply.apply import Target
-        from secboot.checkpoint.system_log import log_change
+        from secboot.checkpoint.record import log_change
 
         if self.is_running_system and os.geteuid() != 0:
             raise RefusedError(

@@ -11,8 +11,8 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from secboot.checkpoint.record import SavedFile
-    from secboot.checkpoint.store import Checkpoint, CheckpointStore
+    from secboot.checkpoint.record import Checkpoint, SavedFile
+    from secboot.checkpoint.store import CheckpointStore
     from secboot.report.style import Style
 
 SCHEMA = "secboot/history/1"
@@ -37,7 +37,7 @@ def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) 
         f"{style.bold('Checkpoint')}  {checkpoint.id}, {checkpoint.state}",
         f"{style.bold('What')}        {_what(checkpoint)}",
         f"{style.bold('When')}        {audit.started}",
-        f"{style.bold('By')}          {_who(checkpoint)} on {visible(audit.actor.host)}",
+        f"{style.bold('By')}          {_who(checkpoint)} on {visible(audit.who.host)}",
         f"{style.bold('Command')}     {' '.join(visible(word) for word in audit.command)}",
         f"{style.bold('Saved in')}    {visible(checkpoint.shown)}",
         style.bold("Journal"),
@@ -98,7 +98,7 @@ def _what(checkpoint: Checkpoint) -> str:
 
 
 def _who(checkpoint: Checkpoint) -> str:
-    actor = checkpoint.record.audit.actor
+    actor = checkpoint.record.audit.who
     user = actor.user or f"uid {actor.uid}"
     return visible(f"{actor.sudo_user} (sudo)" if actor.sudo_user else user)
 
@@ -119,7 +119,7 @@ def _document(checkpoint: Checkpoint) -> dict[str, Any]:
         "action": audit.action.value,
         "started": audit.started,
         "command": encode(audit.command),
-        "actor": encode(audit.actor),
+        "actor": encode(audit.who),
         "secboot": audit.version,
         "profile": audit.profile,
         "profile_digest": audit.profile_digest,
@@ -135,7 +135,5 @@ def _document(checkpoint: Checkpoint) -> dict[str, Any]:
             }
             for file in checkpoint.record.files
         ],
-        "journal": [
-            {"state": entry.state, "at": entry.at, **entry.facts} for entry in checkpoint.journal
-        ],
+        "journal": [encode(entry) for entry in checkpoint.journal],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.checkpoint.rolling_back import BootRecord
+from secboot.checkpoint.rollback import BootRecordOutcome
 from secboot.plan.plan import EntryStatus
 from secboot.report.plan import plan_document
 from secboot.report.style import counted
@@ -90,7 +90,7 @@ def _recovered(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[st
             f"The change of checkpoint {report.checkpoint.id} had been cut short:"
             " it was rolled back first."
         )
-        if report.rollback.boot_record is BootRecord.PENDING:
+        if report.rollback.boot_record is BootRecordOutcome.PENDING:
             yield style.yellow("zipl may have run on its files: run zipl before the next IPL.")
 
 

@@ -13,9 +13,9 @@ from secboot.apply.apply import ApplyResult, Target, apply_plan
 from secboot.apply.rollback import RollbackResult, roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.journal import State
-from secboot.checkpoint.record import Action
+from secboot.checkpoint.record import Action, Checkpoint
 from secboot.checkpoint.state_directory import StateDirectory
-from secboot.checkpoint.store import Checkpoint, CheckpointStore
+from secboot.checkpoint.store import CheckpointStore
 from secboot.errors import RefusedError, RolledBackError, SecbootError, StuckError
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine

@@ -15,7 +15,7 @@ from secboot.checkpoint.access import WriteAccess, write_access
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.recovery import recover
-from secboot.checkpoint.reversal import latest_to_reverse, reversal
+from secboot.checkpoint.rollback import changes_to_roll_back, latest_to_roll_back
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.transaction import Transaction
 from secboot.errors import ExitCode, RefusedError, SecbootError
@@ -125,14 +125,14 @@ def apply(access: WriteAccess, tree: Path, scene: Scene) -> None:
 
 def roll_back_latest(access: WriteAccess, tree: Path, scene: Scene) -> None:
     recover(access)
-    checkpoint = latest_to_reverse(access.store)
+    checkpoint = latest_to_roll_back(access.store)
     assert checkpoint is not None
-    changes = reversal(access.store, access.root, checkpoint)
+    changes = changes_to_roll_back(access.store, access.root, checkpoint)
     _run(access, tree, scene, changes, audit(Action.ROLLBACK, checkpoint.id))
 
 
 def apply_in_vain(access: WriteAccess, tree: Path, scene: Scene) -> None:
-    """An apply whose zipl fails, so that it has to be undone."""
+    """An apply whose zipl fails, so that it has to be rolled back."""
     recover(access)
     with Transaction.begin(access, scene.changes(), audit()) as transaction:
         transaction.write_files()
@@ -172,7 +172,7 @@ def _run(
 
 VERBS = {
     "apply": apply,
-    "undo": apply_in_vain,
+    "fail": apply_in_vain,
     "rollback": roll_back_latest,
     "recover": recover_only,
 }

@@ -1,4 +1,4 @@
-"""One fault at every system call of an apply, an undo, a rollback and a recovery.
+"""One fault at every system call of an apply, of one that fails, a rollback and a recovery.
 
 Real faults: strace kills the process, interrupts it, or makes the call fail. After each, every
 file is the old or the new one, the exit code tells the truth, and recovery ends in a tree that
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from secboot.checkpoint.journal import State
-from secboot.checkpoint.record import Action
+from secboot.checkpoint.record import Action, Checkpoint
 from secboot.checkpoint.state_directory import StateDirectory
-from secboot.checkpoint.store import Checkpoint, CheckpointStore
+from secboot.checkpoint.store import CheckpointStore
 from secboot.errors import ExitCode
 from secboot.system.root import Root
 from tests.checkpoint.conftest import FAULT_CASES
@@ -44,7 +44,7 @@ READING = frozenset({"openat2", "read"})
 
 START = {
     "apply": None,
-    "undo": None,
+    "fail": None,
     "rollback": State.DONE,
     "recover staged": State.PREPARED,
     "recover written": State.WRITING,

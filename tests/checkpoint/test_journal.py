@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from secboot.checkpoint.journal import (
     parse_journal,
     state_of,
 )
+from secboot.errors import ParseError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,3 +76,10 @@ def test_appending_goes_over_a_torn_end(tmp_path: Path) -> None:
         State.ROLLING_BACK,
         State.ROLLED_BACK,
     ]
+
+
+def test_a_whole_line_that_is_no_entry_is_of_another_version() -> None:
+    line = format_line(JournalEntry(State.DONE, "now", {"state": "later"}), "7")
+
+    with pytest.raises(ParseError, match="state: is not one of prepared, writing"):
+        parse_journal(LINES[0] + line, "7")

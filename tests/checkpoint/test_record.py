@@ -16,17 +16,20 @@ from secboot.checkpoint.record import (
     Record,
     SavedFile,
 )
-from secboot.system.files import FileAttributes
+from secboot.system.files import FileAttributes, decode
 
-texts = st.text(st.characters(exclude_categories=()))
-numbers = st.integers(0, 2**32)
+# Bytes that are not UTF-8 are held by half surrogates (`secboot.system.files.decode`).
+texts = st.binary().map(decode)
+numbers = st.integers(0, 2**32 - 2)
 optional = st.none() | texts
 attributes = st.builds(
     FileAttributes,
     st.integers(0, 0o7777),
     numbers,
     numbers,
-    st.dictionaries(texts, st.binary()).map(lambda xattrs: tuple(sorted(xattrs.items()))),
+    st.dictionaries(texts.map(lambda name: name.replace("\0", "")), st.binary()).map(
+        lambda xattrs: tuple(sorted(xattrs.items()))
+    ),
 )
 versions = st.none() | st.builds(FileVersion, texts, numbers, attributes)
 names = st.from_regex(r"\.secboot-[0-9a-f]{16}\.tmp", fullmatch=True)

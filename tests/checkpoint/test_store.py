@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from secboot.checkpoint.access import WriteAccess, write_access
-from secboot.checkpoint.interrupts import InterruptError
+from secboot.checkpoint.access import InterruptError, WriteAccess, write_access
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Action, DamagedCheckpointError
 from secboot.checkpoint.recovery import recover
-from secboot.checkpoint.reversal import ChangedSinceError, latest_to_reverse, reversal
+from secboot.checkpoint.rollback import ChangedSinceError, changes_to_roll_back, latest_to_roll_back
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import NoCheckpointError
 from secboot.checkpoint.transaction import Transaction
@@ -40,7 +39,9 @@ def change(access: WriteAccess, before: bytes | None, after: bytes | None, path:
 
 
 def reverse(access: WriteAccess, checkpoint: str, *, force: bool = False) -> str | None:
-    changes = reversal(access.store, access.root, access.store.get(checkpoint), force=force)
+    changes = changes_to_roll_back(
+        access.store, access.root, access.store.get(checkpoint), force=force
+    )
     if not changes:
         return None
     with Transaction.begin(access, changes, audit(Action.ROLLBACK, checkpoint)) as transaction:
@@ -165,11 +166,11 @@ def test_going_back_and_back_again(access: WriteAccess, tmp_path: Path) -> None:
     change(access, b"1", b"2")
 
     for expected in (b"1", b"0"):
-        latest = latest_to_reverse(access.store)
+        latest = latest_to_roll_back(access.store)
         assert latest is not None
         reverse(access, latest.id)
         assert (tmp_path / "a").read_bytes() == expected
-    assert latest_to_reverse(access.store) is None
+    assert latest_to_roll_back(access.store) is None
 
 
 def test_going_back_twice_is_nothing_to_do(access: WriteAccess, tmp_path: Path) -> None:
@@ -254,13 +255,13 @@ def test_a_soak_of_random_steps(memory: Path) -> None:
         scene.make(tree)
         is_new = False
         for _ in range(500):
-            step = chance.choice(["apply", "undo", "rollback", "recover", "kill"])
+            step = chance.choice(["apply", "fail", "rollback", "recover", "kill"])
             if step == "kill" and not is_new:
                 perform("recover", tree, scene)
                 cut_short(
                     tree, scene, chance.choice([State.PREPARED, State.WRITING, State.COMMITTING])
                 )
-            elif step in {"apply", "undo"} and not is_new:
+            elif step in {"apply", "fail"} and not is_new:
                 code = perform(step, tree, scene)
                 assert code == (ExitCode.OK if step == "apply" else ExitCode.ROLLED_BACK)
                 is_new = step == "apply"

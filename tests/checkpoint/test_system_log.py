@@ -4,9 +4,7 @@ import syslog
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.journal import JournalEntry, State
-from secboot.checkpoint.record import Record, SavedFile
-from secboot.checkpoint.store import Checkpoint
-from secboot.checkpoint.system_log import line_for, log_change
+from secboot.checkpoint.record import Checkpoint, Record, SavedFile, line_for, log_change
 from tests.checkpoint.scenes import audit
 
 if TYPE_CHECKING:

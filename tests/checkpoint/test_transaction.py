@@ -7,22 +7,20 @@ import resource
 import signal
 import stat
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from secboot.checkpoint.access import WriteAccess, write_access
-from secboot.checkpoint.interrupts import InterruptError
+from secboot.checkpoint.access import InterruptError, WriteAccess, write_access
+from secboot.checkpoint.files import Conflict
 from secboot.checkpoint.journal import State
-from secboot.checkpoint.record import FileVersion, Record, SavedFile
+from secboot.checkpoint.record import Checkpoint, FileVersion, Record, SavedFile
 from secboot.checkpoint.recovery import recover, unfinished
-from secboot.checkpoint.rolling_back import BootRecord, commands_by_hand
+from secboot.checkpoint.rollback import BootRecordOutcome, commands_by_hand
 from secboot.checkpoint.state_directory import StateDirectory
-from secboot.checkpoint.store import Checkpoint, CheckpointStore
+from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import Transaction
-from secboot.checkpoint.undo import Conflict
 from secboot.errors import RefusedError, RolledBackError, StuckError
 from secboot.system.file_errors import AccessError, ChangedError, FileError, NoSpaceError
 from secboot.system.files import FileAttributes, FileChange
@@ -135,7 +133,7 @@ def test_an_error_before_zipl_ran(access: WriteAccess, tree: Path, commits: list
 
     assert BLS.found(tree) == BLS.before
     assert change.report is not None
-    assert change.report.boot_record is BootRecord.UNTOUCHED
+    assert change.report.boot_record is BootRecordOutcome.UNTOUCHED
     assert set(change.report.files.restored) == {f"/{ENTRY}", f"/{SECOND}"}
     assert change.report.files.removed == ("/etc/kernel/cmdline",)
     assert commits == []
@@ -150,7 +148,7 @@ def test_an_error_of_zipl(access: WriteAccess, tree: Path, commits: list[tuple[i
     assert BLS.found(tree) == BLS.before
     assert commits == [access.lock.inherited]
     assert change.report is not None
-    assert change.report.boot_record is BootRecord.WRITTEN
+    assert change.report.boot_record is BootRecordOutcome.WRITTEN
     assert access.store.get("1").journal[-1].facts["reason"] == "zipl failed"
     assert temporaries(tree) == []
 
@@ -159,7 +157,7 @@ def test_zipl_that_fails_the_second_time_too(access: WriteAccess, tree: Path) ->
     def fails(_: tuple[int, ...]) -> dict[str, object]:
         raise RefusedError("zipl failed again", hint="look at dasda")
 
-    broken = replace(access, commit=fails)
+    broken = access._replace(commit=fails)
     with pytest.raises(StuckError, match="zipl failed again") as caught, begin(broken) as change:
         change.write_files()
         change.committing()
@@ -173,19 +171,19 @@ def test_zipl_that_fails_the_second_time_too(access: WriteAccess, tree: Path) ->
     assert f"{tree}/var/lib/secboot/checkpoints/1" in hint
 
     (report,) = recover(access)
-    assert report.rollback.boot_record is BootRecord.WRITTEN
+    assert report.rollback.boot_record is BootRecordOutcome.WRITTEN
     assert state(access) is State.ROLLED_BACK
 
 
 def test_no_zipl_to_run_again(access: WriteAccess) -> None:
-    without = replace(access, commit=None)
+    without = access._replace(commit=None)
     with pytest.raises(RolledBackError), begin(without) as change:
         change.write_files()
         change.committing()
         raise RefusedError("zipl failed")
 
     assert change.report is not None
-    assert change.report.boot_record is BootRecord.PENDING
+    assert change.report.boot_record is BootRecordOutcome.PENDING
 
 
 def test_a_bug_is_told_as_one_after_all_was_put_back(access: WriteAccess, tree: Path) -> None:
@@ -208,7 +206,7 @@ def test_a_change_that_is_never_done_is_rolled_back(access: WriteAccess, tree: P
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("step", ["begin", "write_files", "committing", "done"])
-def test_an_interrupt_leads_to_an_orderly_undo(
+def test_an_interrupt_leads_to_an_orderly_rollback(
     access: WriteAccess, tree: Path, number: signal.Signals, step: str
 ) -> None:
     def interrupt(at: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from secboot.checkpoint.interrupts import HeldInterrupts
+from secboot.checkpoint.access import HeldInterrupts
 from secboot.system.programs import (
     ProgramError,
     ProgramMissingError,

@@ -1,30 +1,42 @@
-"""Rolling a change back: its files, then the boot record, then the journal says so."""
+"""Rolling a change back.
+
+A change that fails, or was cut short, is rolled back by itself (`roll_back_change`): its files,
+then the boot record, then the journal says so.
+
+A finished change is rolled back by the user, ``secboot rollback [ID]``. That is a change like any
+other, with a checkpoint of its own, whose new files are the old ones of the checkpoint that is
+rolled back (`changes_to_roll_back`). What decides is the content: every file must still be what
+that change made of it. So an older change can be rolled back only when the later ones did not touch
+its files or were rolled back before, or by force.
+"""
 
 from __future__ import annotations
 
 import shlex
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.checkpoint.files import Conflict, FileOutcomes, matches, put_back_files
 from secboot.checkpoint.journal import Journal, State
+from secboot.checkpoint.record import Action
 from secboot.checkpoint.store import BEFORE
-from secboot.checkpoint.undo import Conflict, UndoReport, undo_files
-from secboot.errors import SecbootError, StuckError
+from secboot.errors import RefusedError, SecbootError, StuckError
 from secboot.named_tuple import NamedTuple
+from secboot.system.files import FileChange
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from secboot.checkpoint.access import WriteAccess
-    from secboot.checkpoint.place import Places
-    from secboot.checkpoint.record import FileVersion
-    from secboot.checkpoint.store import Checkpoint
+    from secboot.checkpoint.files import Places
+    from secboot.checkpoint.record import Checkpoint, FileVersion
+    from secboot.checkpoint.store import CheckpointStore
+    from secboot.system.root import Root
 
 
-class BootRecord(StrEnum):
+class BootRecordOutcome(StrEnum):
     """What a rollback made of the boot record."""
 
     UNTOUCHED = "untouched"
@@ -35,11 +47,19 @@ class BootRecord(StrEnum):
     """zipl may have been run on the new files, and there was no way to run it again here."""
 
 
+class ChangedSinceError(RefusedError):
+    """Files were changed after the change that is to be rolled back. `paths` says which."""
+
+    def __init__(self, message: str, *, paths: tuple[str, ...], hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.paths = paths
+
+
 class RollbackReport(NamedTuple):
     """What rolling a change back did."""
 
-    files: UndoReport
-    boot_record: BootRecord
+    files: FileOutcomes
+    boot_record: BootRecordOutcome
 
     @property
     def changed_anything(self) -> bool:
@@ -48,12 +68,11 @@ class RollbackReport(NamedTuple):
             self.files.restored
             or self.files.removed
             or self.files.conflicts
-            or self.boot_record is not BootRecord.UNTOUCHED
+            or self.boot_record is not BootRecordOutcome.UNTOUCHED
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class UnfinishedChange(NamedTuple):
     """A change with all that is needed to roll it back; whoever opened it closes it."""
 
     access: WriteAccess
@@ -65,17 +84,17 @@ class Change:
         return self.access.store.before(self.checkpoint, index)
 
 
-def roll_back(
-    change: Change, places: Places, reason: str, conflict: Conflict = Conflict.REFUSE
+def roll_back_change(
+    change: UnfinishedChange, places: Places, reason: str, conflict: Conflict = Conflict.REFUSE
 ) -> RollbackReport:
     """Put back all files; run zipl again if it may have run. `reason` goes to the journal.
 
     Raises `StuckError`, which says how to go on by hand, when something can't be put back.
     """
-    # The journal is not what going back depends on: on a full disk it goes back without.
+    # A rollback does not depend on the journal: on a full disk it does without.
     _note(change.journal, State.ROLLING_BACK, {"reason": reason})
     try:
-        files = undo_files(places, change.saved, conflict, change.access.progress)
+        files = put_back_files(places, change.saved, conflict, change.access.progress)
         if files.conflicts and conflict is Conflict.REFUSE:
             raise _conflict(change, files)
         with suppress(SecbootError):
@@ -96,16 +115,81 @@ def roll_back(
     return RollbackReport(files, boot_record)
 
 
-def discard(change: Change, places: Places, reason: str) -> None:
+def discard(change: UnfinishedChange, places: Places, reason: str) -> None:
     """End a change that has not replaced any file yet."""
     places.discard_temporaries()
     _note(change.journal, State.ROLLED_BACK, {"reason": reason})
 
 
+def latest_to_roll_back(store: CheckpointStore) -> Checkpoint | None:
+    """What ``rollback`` without an id means: the newest apply that is done and not rolled back."""
+    done = [found for found in store.checkpoints() if found.state is State.DONE]
+    rolled_back = {found.record.audit.undoes for found in done}
+    candidates = (
+        found
+        for found in reversed(done)
+        if found.record.audit.action is Action.APPLY and found.id not in rolled_back
+    )
+    return next(candidates, None)
+
+
+def changes_to_roll_back(
+    store: CheckpointStore, root: Root, checkpoint: Checkpoint, *, force: bool = False
+) -> tuple[FileChange, ...]:
+    """The changes that roll back `checkpoint`; empty when all files are as before it already.
+
+    Raises `ChangedSinceError` when a file is not what the change made of it, unless `force`d,
+    and `RefusedError` for a checkpoint whose change was not done.
+    """
+    if checkpoint.state is not State.DONE:
+        raise RefusedError(
+            f"checkpoint {checkpoint.id} is {checkpoint.state}: it has nothing to roll back"
+        )
+    changes, changed = [], []
+    for index, file in enumerate(checkpoint.record.files):
+        found = root.read_direct(file.path)
+        if matches(found, file.before):
+            continue
+        if not matches(found, file.after):
+            changed.append(file.path)
+        changes.append(
+            FileChange(
+                path=file.named,
+                real_path=file.path,
+                before=None if found is None else found.data,
+                after=None if file.before is None else store.before(checkpoint, index),
+                attributes=None if file.before is None else file.before.attributes,
+            )
+        )
+    if changed and not force:
+        raise _changed_since(store, checkpoint, changed)
+    return tuple(changes)
+
+
+def _changed_since(
+    store: CheckpointStore, checkpoint: Checkpoint, changed: Sequence[str]
+) -> ChangedSinceError:
+    later = [
+        found.id
+        for found in store.checkpoints()
+        if int(found.id) > int(checkpoint.id)
+        and found.state is State.DONE
+        and any(file.path in changed for file in found.record.files)
+    ]
+    paths = ", ".join(map(visible, changed))
+    if later:
+        hint = f"checkpoint {later[-1]} changed them: roll that back first, or use --force"
+    else:
+        hint = "look at them first; --force puts the old content in their place"
+    return ChangedSinceError(
+        f"changed since checkpoint {checkpoint.id}: {paths}", paths=tuple(changed), hint=hint
+    )
+
+
 def stuck(checkpoint: Checkpoint, error: SecbootError) -> StuckError:
     """The error for a change that can't be rolled back because of `error`."""
     return StuckError(
-        f"going back to the state before failed: {error}",
+        f"the rollback failed: {error}",
         hint="\n".join(
             [
                 *([error.hint] if error.hint else []),
@@ -146,16 +230,16 @@ def _shell_word(path: str) -> str:
     return "$'" + "".join(f"\\{byte:03o}" for byte in data) + "'"
 
 
-def _write_boot_record(change: Change) -> tuple[BootRecord, Mapping[str, object]]:
+def _write_boot_record(change: UnfinishedChange) -> tuple[BootRecordOutcome, Mapping[str, object]]:
     if not change.journal.has_committed:
-        return BootRecord.UNTOUCHED, {}
+        return BootRecordOutcome.UNTOUCHED, {}
     access = change.access
     if access.commit is None:
-        return BootRecord.PENDING, {}
-    return BootRecord.WRITTEN, access.commit(access.lock.inherited)
+        return BootRecordOutcome.PENDING, {}
+    return BootRecordOutcome.WRITTEN, access.commit(access.lock.inherited)
 
 
-def _conflict(change: Change, files: UndoReport) -> StuckError:
+def _conflict(change: UnfinishedChange, files: FileOutcomes) -> StuckError:
     number = change.checkpoint.id
     paths = ", ".join(visible(path) for path in files.conflicts)
     return StuckError(

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from secboot.checkpoint.interrupts import HeldInterrupts
-from secboot.checkpoint.lock import Lock, LockedError, Owner, acquire
+from secboot.checkpoint.access import HeldInterrupts, Lock, LockedError, Owner, acquire
 from secboot.system.root import Root
 
 if TYPE_CHECKING:
