@@ -144,7 +144,7 @@ def booted_with(text: str) -> Finding:
 
 def booted_without(text: str) -> Finding:
     """Return the cause that `text` was not on the line that the kernel was booted with."""
-    return cause("booted-without", f"the kernel was not booted with {text}", "see above; reboot")
+    return cause("booted-without", f"the kernel was not booted with {text}", "reboot with it")
 
 
 def cause(code: str, message: str, hint: str) -> Finding:

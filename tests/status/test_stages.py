@@ -33,6 +33,17 @@ def test_a_tree_that_is_not_running_reaches_installed(scene: Scene) -> None:
     assert status.notices == ()
 
 
+def test_what_was_never_installed_is_not_running_and_the_step_is_the_same(scene: Scene) -> None:
+    scene.replace("etc/zipl.conf", "swiotlb=262144", "quiet")
+    (scene.tree / "boot/bootmap").unlink()
+    add_system(scene, "z16-se-guest", "quiet", "guest")
+
+    stages = only(scene.status("guest", SE_GUEST_LOG)).stages
+
+    assert [cause.code for cause in stages[Stage.RUNNING].causes] == ["not-installed"]
+    assert stages[Stage.RUNNING].causes[0].hint == stages[Stage.INSTALLED].causes[0].hint == "zipl"
+
+
 def test_a_secure_execution_guest_that_has_it_all(scene: Scene) -> None:
     add_system(scene, "z16-se-guest", LINE, "guest")
 

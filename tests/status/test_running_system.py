@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from secboot.formats.zipl_parameters import ZiplEnvironment
 from secboot.running.firmware import IplSource
-from secboot.status.running_stage import KnownLine, explain
+from secboot.status.running_system import KnownLine, explain
 from tests.trees import SAMPLES
 
 DEFAULT = KnownLine("the default", "root=/dev/dasda1 quiet")

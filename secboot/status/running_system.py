@@ -1,4 +1,4 @@
-"""The two stages of the running system: running, with where its line comes from, and effective.
+"""The running system: its two stages, where its line comes from, and what else is wrong with it.
 
 On the way from the boot record to the kernel a line can change (zipl/boot/stage3.c and menu.c,
 append_ipl_block_parm in the kernel's arch/s390/boot/ipl_parm.c): ``${NAME}`` is replaced from the
@@ -57,11 +57,57 @@ def judge_running(
     judgement = requirement.judge(CommandLine.parse(running.command_line))
     if judgement.met:
         return Result(Verdict.MET, judgement.reason)
-    causes = tuple(_causes(installed.verdict, evidence, running, origin))
+    causes = tuple(_causes(installed, evidence, running, origin))
     return Result(Verdict.MISSING, judgement.reason, causes)
 
 
-def another_disk(running: RunningSystem) -> Finding | None:
+def judge_effective(requirement: Requirement, running: RunningSystem | None) -> Result:
+    """Judge what the kernel made of it, by what the kernel shows of this parameter."""
+    if running is None:
+        return NOT_RUNNING
+    found = requirement.honoured(running)
+    if found is None:
+        return Result(Verdict.NOT_APPLICABLE, "the kernel gives no sign of it")
+    if found.value is None:
+        return Result(Verdict.UNKNOWN, found.reason)
+    return Result(Verdict.MET if found.value else Verdict.MISSING, found.reason, found.causes)
+
+
+def notices(evidence: Evidence, running: RunningSystem) -> Iterable[Finding]:
+    """What is no stage but should be known of the running system."""
+    role = evidence.profile.role if evidence.profile is not None else None
+    wrong = _wrong_role(role, running)
+    if wrong is not None:
+        yield Finding("role", Severity.WARNING, wrong)
+    if running.kdump:
+        message = "this is a kdump kernel: its parameter line is not the system's own"
+        yield Finding("kdump", Severity.WARNING, message)
+    if role == "host" and running.kvm_hpage:
+        message = "kvm.hpage=1: Secure Execution guests can't be backed with huge pages"
+        hint = "start such guests without huge page backing"
+        yield Finding("huge-pages", Severity.WARNING, message, hint=hint)
+    if running.messages.bounce_buffer_full:
+        message = f"the bounce buffer ran full: {running.messages.bounce_buffer_full[-1]}"
+        hint = "ask for a larger swiotlb"
+        yield Finding("bounce-buffer-full", Severity.WARNING, message, hint=hint)
+    disk = _another_disk(running) if evidence.record.bootmap is not None else None
+    if disk is not None:
+        yield disk
+
+
+def _wrong_role(role: str | None, running: RunningSystem) -> str | None:
+    hardware = running.hardware
+    where = hardware.describe()
+    if role == "host" and running.ultravisor.prot_virt_guest:
+        return "a host profile, but this is a Secure Execution guest"
+    if role == "host" and hardware.under_hypervisor:
+        return f"a host profile, but this system is a guest: {where}"
+    if role == "guest" and hardware.in_lpar:
+        return f"a guest profile, but this system runs in an LPAR: {where}"
+    return None
+
+
+def _another_disk(running: RunningSystem) -> Finding | None:
     """Tell of a re-IPL device that is not the disk on which the boot record was written."""
     reipl = running.reipl
     if reipl is None or reipl.device is None or not running.boot_record_disks:
@@ -77,27 +123,16 @@ def another_disk(running: RunningSystem) -> Finding | None:
     )
 
 
-def judge_effective(requirement: Requirement, running: RunningSystem | None) -> Result:
-    """Judge what the kernel made of it, by what the kernel shows of this parameter."""
-    if running is None:
-        return NOT_RUNNING
-    found = requirement.honoured(running)
-    if found is None:
-        return Result(Verdict.NOT_APPLICABLE, "the kernel gives no sign of it")
-    if found.value is None:
-        return Result(Verdict.UNKNOWN, found.reason)
-    return Result(Verdict.MET if found.value else Verdict.MISSING, found.reason, found.causes)
-
-
 def _causes(
-    installed: Verdict, evidence: Evidence, running: RunningSystem, origin: LineOrigin | None
+    installed: Result, evidence: Evidence, running: RunningSystem, origin: LineOrigin | None
 ) -> Iterable[Finding]:
     """Why the running line lacks what is asked for, the likeliest cause first."""
-    if installed is not Verdict.MET:
+    if installed.verdict is not Verdict.MET:
         message = "the boot record did not hold it either"
-        yield Finding("not-installed", Severity.NOTE, message, hint="first have it installed")
+        hint = next((cause.hint for cause in installed.causes), None)
+        yield Finding("not-installed", Severity.NOTE, message, hint=hint)
         return
-    wrong_disk = another_disk(running)
+    wrong_disk = _another_disk(running)
     if wrong_disk is not None:
         yield wrong_disk
     yield Finding(
