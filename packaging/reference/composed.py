@@ -10,56 +10,36 @@ from pathlib import Path
 
 from secboot.digest import digest
 from secboot.profile.composer import Composer
-from secboot.profile.nodes import Mapping, Node, Problems, Scalar
+from secboot.profile.nodes import Node, Problems, Scalar, Sequence
 from secboot.profile.search import SHIPPED
 
 PROFILES = Path(__file__).resolve().parent.parent.parent / "profiles"
 
-_HEAD = '''\
+_MODULE = '''\
 """What the YAML of the shipped profiles says. Made by packaging/generate: do not edit.
 
-`secboot.profile.document` takes a text's nodes from here if its digest is here.
+`secboot.profile.load` takes a text's nodes from here if its digest is here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from secboot.errors import Location
-from secboot.profile.nodes import {kinds}
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from secboot.profile.nodes import Node
+Composed = tuple["str | tuple[tuple[Composed, Composed], ...]", int, int]
+"""A scalar without quotes or a mapping's pairs; then its line and column."""
 
 # fmt: off
-'''
-_TABLE = '''
-
-COMPOSED: dict[str, Callable[[str], Node]] = {{
-{entries}}}
-"""By SHA-256 of a text: the nodes of that text, given the path that their places have."""
+COMPOSED: dict[str, Composed] = {{
+{profiles}}}
+"""By SHA-256 of a text."""
 '''
 
 
 def module() -> str:
     """Return the source text of `secboot.profile.composed`."""
-    texts = {name: (PROFILES / f"{name}.yaml").read_bytes().decode() for name in SHIPPED}
-    functions = "".join(_function(name, text) for name, text in texts.items())
-    entries = "".join(
-        f'    "{digest(text.encode())}": {_called(name)},\n' for name, text in texts.items()
+    texts = [(PROFILES / f"{name}.yaml").read_bytes().decode() for name in SHIPPED]
+    profiles = "".join(
+        f'    "{digest(text.encode())}": {_source(_read(text))},\n' for text in texts
     )
-    kinds = [kind for kind in ("Mapping", "Scalar", "Sequence") if f"{kind}(" in functions]
-    return f"{_HEAD.format(kinds=', '.join(kinds))}{functions}{_TABLE.format(entries=entries)}"
-
-
-def _function(name: str, text: str) -> str:
-    return f"\n\ndef {_called(name)}(path: str) -> Node:\n    return {_source(_read(text), 1)}\n"
-
-
-def _called(name: str) -> str:
-    return "_" + name.replace("-", "_")
+    return _MODULE.format(profiles=profiles)
 
 
 def _read(text: str) -> Node:
@@ -71,17 +51,13 @@ def _read(text: str) -> Node:
     return node
 
 
-def _source(node: Node, depth: int) -> str:
-    place = f"Location(path, {node.location.line}, {node.location.column})"
+def _source(node: Node, depth: int = 1) -> str:
+    line, column = node.location.line, node.location.column
+    if isinstance(node, Sequence) or (isinstance(node, Scalar) and not node.plain):
+        raise ValueError(f"line {line}: a shipped profile has no lists and no quotes")
     if isinstance(node, Scalar):
-        return f"Scalar({node.text!r}, {node.plain}, {place})"
-    kind = "Mapping" if isinstance(node, Mapping) else "Sequence"
-    inner = "    " * (depth + 1)
-    if isinstance(node, Mapping):
-        items = [
-            f"({_source(key, depth)}, {_source(value, depth + 1)})" for key, value in node.items
-        ]
-    else:
-        items = [_source(item, depth + 1) for item in node.items]
-    lines = "".join(f"{inner}{item},\n" for item in items)
-    return f"{kind}((\n{lines}{'    ' * depth}), {place})"
+        return f"({node.text!r}, {line}, {column})"
+    margin = "    " * depth
+    pairs = [f"({_source(key)}, {_source(value, depth + 1)})" for key, value in node.items]
+    lines = "".join(f"{margin}    {pair},\n" for pair in pairs)
+    return f"((\n{lines}{margin}), {line}, {column})"

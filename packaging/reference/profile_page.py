@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from secboot.kernel.command_line import MULTI_VALUED_NAMES
 from secboot.profile.composer import DEPTH_LIMIT
-from secboot.profile.document import SIZE_LIMIT
 from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
+from secboot.profile.load import SIZE_LIMIT
 from secboot.profile.parameters import GENERIC, KNOWN
 from secboot.profile.search import SEARCH_PATH, SHIPPED
 

@@ -6,21 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from secboot.digest import digest
+from secboot.errors import Location
 from secboot.kernel.command_line import canonical
-from secboot.profile.document import read_document
-from secboot.profile.fields import (
-    ENTRY_FIELDS,
-    FORMAT_VERSION,
-    PROFILE_FIELDS,
-    PROFILE_NAME_PATTERN,
-    read_boolean,
-    read_choice,
-    read_fields,
-    read_name,
-    read_scalars,
-    read_text,
-    read_texts,
-)
+from secboot.profile import fields
+from secboot.profile.composed import COMPOSED
 from secboot.profile.nodes import Mapping, Node, Problems, Scalar
 from secboot.profile.parameters import read_parameters
 from secboot.profile.profile import EntryScope, EntrySelection, Profile, Role
@@ -28,8 +17,15 @@ from secboot.profile.search import ProfileFiles, ProfileText, find_by_name, find
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
+    from secboot.profile.composed import Composed
     from secboot.profile.requirement import Requirement
 
+SIZE_LIMIT = 256 * 1024
+"""Characters. A profile has a few dozen lines; this is far above any and still read at once."""
+
+# What YAML forbids, and the line breaks that only some YAML versions know: with one of these
+# a comment would end where no editor shows it. The byte order mark may stand at the start.
+_FORBIDDEN = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 CHAIN_LIMIT = 8
 """How many profiles may extend one another."""
 
@@ -62,7 +58,7 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
     problems.require_none()
     return Profile(
         name=source.name,
-        version=FORMAT_VERSION,
+        version=fields.FORMAT_VERSION,
         role=next((layer.role for layer in layers if layer.role), None),
         description=next((layer.description for layer in layers if layer.description), ""),
         requirements=requirements,
@@ -119,6 +115,64 @@ def _extended(
     return None
 
 
+def read_document(text: str, path: str, problems: Problems) -> Node | None:
+    """Read the one document of a profile.
+
+    `text` is decoded as UTF-8 with surrogate escapes; `path` is for the messages. Everything
+    that isn't allowed goes to `problems`; None means that nothing usable is left.
+    """
+    start = Location(path, 1, 1)
+    if len(text) > SIZE_LIMIT:
+        problems.error(
+            "too-large",
+            f"the file has more than {SIZE_LIMIT // 1024} KiB: that is no profile",
+            start,
+        )
+        return None
+    body = text.removeprefix("\ufeff")
+    known = COMPOSED.get(digest(body.encode("utf-8", "surrogatepass")))
+    if known:
+        return _placed(known, path)
+    forbidden = re.search(_FORBIDDEN, body)
+    if forbidden:
+        _report_forbidden(body, forbidden.start(), path, problems)
+        return None
+    # Imported here since it costs more than all else: only who reads a profile of their own pays.
+    from secboot.profile.composer import Composer  # noqa: PLC0415
+
+    return Composer(path, problems).compose(body)
+
+
+def _placed(composed: Composed, path: str) -> Node:
+    content, line, column = composed
+    location = Location(path, line, column)
+    if isinstance(content, str):
+        return Scalar(content, plain=True, location=location)
+    pairs = [(_placed(key, path), _placed(value, path)) for key, value in content]
+    return Mapping(tuple((key, value) for key, value in pairs if isinstance(key, Scalar)), location)
+
+
+def _report_forbidden(text: str, position: int, path: str, problems: Problems) -> None:
+    before = text[:position].replace("\r\n", "\n").replace("\r", "\n")
+    line = before.count("\n") + 1
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    code = ord(text[position])
+    location = Location(path, line, column)
+    if 0xDC80 <= code <= 0xDCFF:
+        problems.error(
+            "not-utf-8",
+            f"the byte 0x{code - 0xDC00:02X} is not UTF-8",
+            location,
+            "save the file as UTF-8",
+        )
+    else:
+        problems.error(
+            "forbidden-character",
+            f"the character U+{code:04X} is not allowed in a profile",
+            location,
+        )
+
+
 def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
     node = read_document(source.text, source.path, problems)
     if node is None:
@@ -132,7 +186,7 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
         )
         return _Layer()
     layer = _Layer()
-    found = read_fields(node, PROFILE_FIELDS, problems)
+    found = fields.read_fields(node, fields.PROFILE_FIELDS, problems)
     readers = {
         "version": _read_version,
         "role": _read_role,
@@ -163,31 +217,31 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
 
 
 def _read_version(_layer: _Layer, node: Node, problems: Problems) -> None:
-    if isinstance(node, Scalar) and node.plain and node.text == str(FORMAT_VERSION):
+    if isinstance(node, Scalar) and node.plain and node.text == str(fields.FORMAT_VERSION):
         return
     said = repr(node.text) if isinstance(node, Scalar) else "this"
     problems.error(
         "version",
         f"{said} is no version of the profile format that this secboot knows",
         node.location,
-        f"write `version: {FORMAT_VERSION}`",
+        f"write `version: {fields.FORMAT_VERSION}`",
     )
 
 
 def _read_role(layer: _Layer, node: Node, problems: Problems) -> None:
-    role = read_choice(node, "role", tuple(Role), problems)
+    role = fields.read_choice(node, "role", tuple(Role), problems)
     layer.role = Role(role) if role else None
 
 
 def _read_description(layer: _Layer, node: Node, problems: Problems) -> None:
-    layer.description = read_text(node, "`description`", problems)
+    layer.description = fields.read_text(node, "`description`", problems)
 
 
 def _read_extends(layer: _Layer, node: Node, problems: Problems) -> None:
-    name = read_text(node, "`extends`", problems)
+    name = fields.read_text(node, "`extends`", problems)
     if name is None or not isinstance(node, Scalar):
         return
-    if not re.match(PROFILE_NAME_PATTERN, name):
+    if not re.match(fields.PROFILE_NAME_PATTERN, name):
         problems.error(
             "profile-name",
             f"{name!r} is no name of a profile",
@@ -199,8 +253,8 @@ def _read_extends(layer: _Layer, node: Node, problems: Problems) -> None:
 
 
 def _read_drop(layer: _Layer, node: Node, problems: Problems) -> None:
-    names = read_scalars(node, "`drop`", problems)
-    layer.drop = tuple(each for each in names if read_name(each, problems) is not None)
+    names = fields.read_scalars(node, "`drop`", problems)
+    layer.drop = tuple(each for each in names if fields.read_name(each, problems) is not None)
 
 
 def _read_parameters(layer: _Layer, node: Node, problems: Problems) -> None:
@@ -209,20 +263,22 @@ def _read_parameters(layer: _Layer, node: Node, problems: Problems) -> None:
 
 def _read_entries(layer: _Layer, node: Node, problems: Problems) -> None:
     if not isinstance(node, Mapping):
-        scope = read_choice(node, "choice of entries", tuple(EntryScope), problems)
+        scope = fields.read_choice(node, "choice of entries", tuple(EntryScope), problems)
         layer.entries = EntrySelection(EntryScope(scope)) if scope else None
         return
-    found = read_fields(node, ENTRY_FIELDS, problems)
+    found = fields.read_fields(node, fields.ENTRY_FIELDS, problems)
     if not node.items:
         problems.error(
             "empty-entries", "`entries` is an empty mapping", node.location, "write `entries: all`"
         )
     patterns = {
-        key: read_texts(found[key], f"`{key}`", problems)
+        key: fields.read_texts(found[key], f"`{key}`", problems)
         for key in ("include", "exclude")
         if key in found
     }
-    rescue = read_boolean(found["rescue"], "`rescue`", problems) if "rescue" in found else True
+    rescue = (
+        fields.read_boolean(found["rescue"], "`rescue`", problems) if "rescue" in found else True
+    )
     layer.entries = EntrySelection(
         include=patterns.get("include", ()),
         exclude=patterns.get("exclude", ()),

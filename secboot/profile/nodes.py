@@ -1,5 +1,11 @@
 """What a profile's YAML consists of, each part with its place, and what is wrong with it.
 
+It is a small, strict part of the language: only mappings, sequences and scalars are taken.
+Anchors, aliases, merge keys, tags, directives and further documents are refused: none of them says
+anything that a profile needs, and each lets a file mean something else than it seems to. Scalars
+stay text, as written: no YAML version gets to decide whether ``on`` is a truth value or ``0100`` a
+number.
+
 Problems are collected while a profile is read, so that one run reports all of them.
 """
 

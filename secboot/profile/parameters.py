@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.kernel.command_line import canonical
-from secboot.profile import generic, prot_virt, swiotlb
-from secboot.profile.fields import (
-    REQUIREMENT_FIELDS,
-    Kind,
-    read_boolean,
-    read_fields,
-    read_name,
-    read_scalars,
-)
+from secboot.profile import fields, generic, prot_virt, swiotlb
 from secboot.profile.nodes import Mapping, Node, Scalar, Sequence
 from secboot.profile.requirement import Operator, WrittenRequirement
 
@@ -70,7 +62,7 @@ def read_parameters(node: Node, problems: Problems) -> tuple[Requirement, ...]:
 
 
 def _read_parameter(key: Scalar, value: Node, problems: Problems) -> Requirement | None:
-    name = read_name(key, problems)
+    name = fields.read_name(key, problems)
     if name is None:
         return None
     known = meant(name)
@@ -105,7 +97,7 @@ def _read_written(
         return WrittenRequirement(name, Operator.EXACTLY, (value,), key.location)
     if isinstance(value, Sequence):
         return _read_values(name, key, value, problems)
-    found = read_fields(value, REQUIREMENT_FIELDS, problems)
+    found = fields.read_fields(value, fields.REQUIREMENT_FIELDS, problems)
     if len(found) == 1:
         ((operator, node),) = found.items()
         return _read_operator(name, key, Operator(operator), node, problems)
@@ -122,10 +114,10 @@ def _read_written(
 def _read_operator(
     name: str, key: Scalar, operator: Operator, node: Node, problems: Problems
 ) -> WrittenRequirement | None:
-    kind = next(field.kind for field in REQUIREMENT_FIELDS if field.key == operator)
-    if kind is Kind.VALUES:
+    kind = next(field.kind for field in fields.REQUIREMENT_FIELDS if field.key == operator)
+    if kind is fields.Kind.VALUES:
         return _read_values(name, key, node, problems)
-    if kind is Kind.TRUE:
+    if kind is fields.Kind.TRUE:
         return _read_true(WrittenRequirement(name, operator, (), key.location), node, problems)
     if not isinstance(node, Scalar):
         problems.error("single-value", f"`{operator}` takes a single value", node.location)
@@ -136,7 +128,7 @@ def _read_operator(
 def _read_values(
     name: str, key: Scalar, node: Node, problems: Problems
 ) -> WrittenRequirement | None:
-    values = read_scalars(node, f"the value of {name}", problems)
+    values = fields.read_scalars(node, f"the value of {name}", problems)
     if not values:
         return None
     return WrittenRequirement(name, Operator.INCLUDES, values, key.location)
@@ -145,7 +137,7 @@ def _read_values(
 def _read_true(
     written: WrittenRequirement, node: Node, problems: Problems
 ) -> WrittenRequirement | None:
-    wanted = read_boolean(node, f"`{written.operator}`", problems)
+    wanted = fields.read_boolean(node, f"`{written.operator}`", problems)
     if wanted is False:
         other = Operator.ABSENT if written.operator is Operator.PRESENT else Operator.PRESENT
         problems.error(

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.finding import Finding
-from secboot.profile.document import SIZE_LIMIT
-from secboot.profile.load import parse_profile
+from secboot.profile.load import SIZE_LIMIT, parse_profile
 from secboot.profile.nodes import ProfileError
 from secboot.profile.search import ProfileText
 from tests.profile.profile_files import MemoryFiles, parse
