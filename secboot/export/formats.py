@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.export import coreos, image, install, management, sealed
+from secboot.export import images, install, management
 from secboot.export.names import ExportFormat
 from secboot.named_tuple import NamedTuple
 
@@ -24,17 +24,17 @@ class Writer(NamedTuple):
 WRITERS: Mapping[ExportFormat, Writer] = {
     ExportFormat.ANSIBLE: Writer(management.ansible),
     ExportFormat.AUTOINSTALL: Writer(install.autoinstall),
-    ExportFormat.BOOTC: Writer(image.bootc),
-    ExportFormat.BUTANE: Writer(coreos.butane),
+    ExportFormat.BOOTC: Writer(images.bootc),
+    ExportFormat.BUTANE: Writer(images.butane),
     ExportFormat.CLOUD_INIT: Writer(install.cloud_init),
-    ExportFormat.COREOS_INSTALLER: Writer(coreos.coreos_installer),
+    ExportFormat.COREOS_INSTALLER: Writer(images.coreos_installer),
     ExportFormat.GRUBBY: Writer(management.grubby),
     ExportFormat.KICKSTART: Writer(install.kickstart),
     ExportFormat.KICKSTART_POST: Writer(install.kickstart_post),
-    ExportFormat.KIWI: Writer(image.kiwi, takes_line=True),
-    ExportFormat.MACHINECONFIG: Writer(coreos.machineconfig),
-    ExportFormat.MKOSI: Writer(image.mkosi, takes_line=True),
-    ExportFormat.OSBUILD: Writer(image.osbuild),
-    ExportFormat.PVICS: Writer(sealed.pvics),
-    ExportFormat.PVIMG: Writer(sealed.pvimg, takes_line=True),
+    ExportFormat.KIWI: Writer(images.kiwi, takes_line=True),
+    ExportFormat.MACHINECONFIG: Writer(images.machineconfig),
+    ExportFormat.MKOSI: Writer(images.mkosi, takes_line=True),
+    ExportFormat.OSBUILD: Writer(images.osbuild),
+    ExportFormat.PVICS: Writer(images.pvics),
+    ExportFormat.PVIMG: Writer(images.pvimg, takes_line=True),
 }

@@ -10,15 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
-from secboot.export.request import (
-    Exported,
-    ExportRequest,
-    comments,
-    here_document,
-    losses,
-    words_to_add,
-    yaml_block,
-)
+from secboot.export.request import Exported, ExportRequest, here_document, yaml_block
 from secboot.formats.kernel_arguments import quoted
 
 if TYPE_CHECKING:
@@ -29,15 +21,11 @@ _NEEDS = "secboot has to be on the machine: from its package, or secboot.pyz as 
 
 def kickstart(request: ExportRequest) -> Exported:
     """``bootloader --append`` (pykickstart, command ``bootloader``), at installation only."""
-    words = words_to_add(request, "Kickstart's bootloader command")
+    words = request.words_to_add("Kickstart's bootloader command")
     # pykickstart splits the line with shlex; anaconda writes one line to the boot files.
     text = " ".join(words).replace("\\", "\\\\").replace('"', '\\"')
-    head = comments(
-        [
-            request.title(),
-            "Merge it with a bootloader command that is there already.",
-            *losses(request),
-        ]
+    head = request.head(
+        "Merge it with a bootloader command that is there already.", *request.losses()
     )
     return Exported(f'{head}bootloader --append="{text}"\n')
 
@@ -51,7 +39,7 @@ def kickstart_post(request: ExportRequest) -> Exported:
                     f"the line {line.strip()!r} of {source.path} would end the %post section",
                     hint="use the package of the profile, or another format",
                 )
-    head = comments([request.title(), _NEEDS])
+    head = request.head(_NEEDS)
     script = "".join(_place(request, ""))
     return Exported(
         f"{head}%post --erroronfail --log=/root/secboot.log\n{script}{_apply(request)}\n%end\n"
@@ -64,15 +52,12 @@ def cloud_init(request: ExportRequest) -> Exported:
     The parameters hold from the next IPL on; whether that comes at once is for the reader to say.
     """
     again = ["sh", "-c", f"! secboot verify {request.profile.name} --stage running"]
-    head = comments(
-        [
-            request.title(),
-            _NEEDS,
-            "The parameters hold from the next IPL on. To let it come at once, add:",
-            "  power_state:",
-            "    mode: reboot",
-            f"    condition: [{', '.join(map(quoted, again))}]",
-        ]
+    head = request.head(
+        _NEEDS,
+        "The parameters hold from the next IPL on. To let it come at once, add:",
+        "  power_state:",
+        "    mode: reboot",
+        f"    condition: [{', '.join(map(quoted, again))}]",
     )
     files = "".join(
         f"  - path: {quoted(source.path)}\n    content: {yaml_block(source.text, 6)}"
@@ -85,7 +70,7 @@ def cloud_init(request: ExportRequest) -> Exported:
 
 def autoinstall(request: ExportRequest) -> Exported:
     """User data for Ubuntu's installer: ``late-commands`` (subiquity, autoinstall reference)."""
-    head = comments([request.title(), _NEEDS])
+    head = request.head(_NEEDS)
     script = "".join(_place(request, "/target"))
     place = f"    - {yaml_block(script, 6)}" if script else ""
     command = f"curtin in-target --target=/target -- {_apply(request)}"

@@ -35,12 +35,12 @@ def grubby(request: ExportRequest) -> Exported:
     removed = [each.name for each in plain if not each.words]
     options = [f"--args={shlex.quote(' '.join(added))}"] if added else []
     options += [f"--remove-args={shlex.quote(' '.join(removed))}"] if removed else []
-    notes = [request.title()]
+    notes = []
     if not entries.rescue:
         notes.append("Lost: the profile leaves rescue entries alone; grubby changes them, too")
     call = f"grubby --update-kernel={which} {' '.join(options)}\n" if options else ""
     careful = "".join(_where_needed(each, which) for each in request.requirements)
-    return Exported(f"{comments(notes)}{call}{careful}zipl\n")
+    return Exported(f"{request.head(*notes)}{call}{careful}zipl\n")
 
 
 def _where_needed(requirement: Requirement, which: str) -> str:
@@ -80,11 +80,8 @@ done
 
 def ansible(request: ExportRequest) -> Exported:
     """A playbook with the role of secboot's collection, which runs secboot on each host."""
-    head = comments(
-        [
-            request.title(),
-            "The collection secboot.boot has to be installed: ansible-galaxy collection install",
-        ]
+    head = request.head(
+        "The collection secboot.boot has to be installed: ansible-galaxy collection install"
     )
     files = "".join(
         f"      {quoted(source.path)}: {yaml_block(source.text, 8)}" for source in request.sources

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.named_tuple import NamedTuple
-from secboot.profile.profile import EntryScope
+from secboot.profile.profile import EntrySelection
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -48,6 +48,48 @@ class ExportRequest(NamedTuple):
         about = f": {self.profile.description}" if self.profile.description else ""
         return f"secboot profile {self.profile.name}{about}"
 
+    def head(self, *lines: str) -> str:
+        """Return comments: whose text this is, then these lines."""
+        return comments([self.title(), *lines])
+
+    def words_to_add(self, tool: str) -> tuple[str, ...]:
+        """Return the parameters for a tool that only adds them.
+
+        Raises RefusedError for a profile that wants something removed, or nothing at all.
+        """
+        for requirement in self.requirements:
+            if not requirement.words:
+                raise RefusedError(
+                    f"{tool} only adds parameters, and the profile wants something removed:"
+                    f" {requirement.describe()}",
+                    location=requirement.location,
+                    hint="formats that run secboot on the machine can do it: ansible, cloud-init,"
+                    " autoinstall, kickstart-post",
+                )
+        words = tuple(word for requirement in self.requirements for word in requirement.words)
+        if not words:
+            raise RefusedError(f"the profile asks for nothing that {tool} could add")
+        return words
+
+    def losses(self) -> tuple[str, ...]:
+        """Return what a tool that only adds parameters loses of the profile, as sentences."""
+        lost = [requirement.lost_by_adding() for requirement in self.requirements]
+        return (*(f"Lost: {text}" for text in lost if text is not None), *self.entry_losses())
+
+    def entry_losses(self) -> tuple[str, ...]:
+        """Return what is lost of the profile's choice of entries where a tool has none."""
+        entries = self.profile.entries
+        if entries == EntrySelection():
+            return ()
+        return (f"Lost: the profile is for {entries.describe()}; here it is for every boot entry",)
+
+    def whole_line(self) -> str:
+        """Return the line to start from, changed so that it meets the profile."""
+        line = CommandLine.parse(self.line)
+        for requirement in self.requirements:
+            line = requirement.fulfil(line)
+        return line.render()
+
 
 class Exported(NamedTuple):
     """The text, and `notes` that the format has no comments for: they go to the person."""
@@ -56,57 +98,9 @@ class Exported(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def words_to_add(request: ExportRequest, tool: str) -> tuple[str, ...]:
-    """Return the parameters for a tool that only adds them.
-
-    Raises RefusedError for a profile that wants something removed, or nothing at all.
-    """
-    for requirement in request.requirements:
-        if not requirement.words:
-            raise RefusedError(
-                f"{tool} only adds parameters, and the profile wants something removed:"
-                f" {requirement.describe()}",
-                location=requirement.location,
-                hint=REMOVAL_HINT,
-            )
-    words = tuple(word for requirement in request.requirements for word in requirement.words)
-    if not words:
-        raise RefusedError(f"the profile asks for nothing that {tool} could add")
-    return words
-
-
-REMOVAL_HINT = (
-    "formats that run secboot on the machine can do it: ansible, cloud-init, autoinstall,"
-    " kickstart-post"
-)
-
-
-def losses(request: ExportRequest) -> tuple[str, ...]:
-    """Return what a tool that only adds parameters loses of the profile, as sentences."""
-    lost = [requirement.lost_by_adding() for requirement in request.requirements]
-    return (*(f"Lost: {text}" for text in lost if text is not None), *entry_losses(request))
-
-
-def entry_losses(request: ExportRequest) -> tuple[str, ...]:
-    """Return what is lost of the profile's choice of entries where a tool has none."""
-    entries = request.profile.entries
-    chosen = entries.include or entries.exclude or not entries.rescue
-    if entries.scope is EntryScope.ALL and not chosen:
-        return ()
-    return (f"Lost: the profile is for {entries.describe()}; here it is for every boot entry",)
-
-
-def whole_line(request: ExportRequest) -> str:
-    """Return the line that the request starts from, changed so that it meets the profile."""
-    line = CommandLine.parse(request.line)
-    for requirement in request.profile.requirements:
-        line = requirement.fulfil(line)
-    return line.render()
-
-
-def comments(lines: Iterable[str], mark: str = "# ") -> str:
+def comments(lines: Iterable[str]) -> str:
     """Return each line as a comment of its own."""
-    return "".join(f"{mark}{visible(line)}\n" for line in lines)
+    return "".join(f"# {visible(line)}\n" for line in lines)
 
 
 def here_document(text: str) -> str:

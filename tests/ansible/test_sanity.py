@@ -17,7 +17,7 @@ import pytest
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
 from tests.ansible.collection import ansible, environment, install_collection
-from tests.export.orders import shipped, site
+from tests.export.requests import shipped, site
 
 pytestmark = pytest.mark.package
 

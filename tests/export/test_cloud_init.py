@@ -16,7 +16,7 @@ from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
 from secboot.export.request import ExportRequest
 from tests.export import unpacked
-from tests.export.orders import shipped, site
+from tests.export.requests import shipped, site
 from tests.packaging.programs import require
 
 FORMATS = (ExportFormat.CLOUD_INIT, ExportFormat.AUTOINSTALL)
@@ -44,12 +44,12 @@ def judged(cloud_init: list[str], user_data: str, directory: Path) -> tuple[bool
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
-    "order", [shipped("guest"), shipped("host-off"), site()], ids=["guest", "host-off", "site"]
+    "asked", [shipped("guest"), shipped("host-off"), site()], ids=["guest", "host-off", "site"]
 )
 def test_cloud_init_accepts_it(
-    cloud_init: list[str], form: ExportFormat, order: ExportRequest, tmp_path: Path
+    cloud_init: list[str], form: ExportFormat, asked: ExportRequest, tmp_path: Path
 ) -> None:
-    accepted, said = judged(cloud_init, WRITERS[form].write(order).text, tmp_path)
+    accepted, said = judged(cloud_init, WRITERS[form].write(asked).text, tmp_path)
 
     assert accepted, said
     assert "Valid" in said

@@ -25,8 +25,8 @@ from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
 from secboot.export.request import ExportRequest
 from secboot.formats.kernel_cmdline import CommandLine
-from tests.export.orders import (
-    MADE_ORDERS,
+from tests.export.requests import (
+    MADE_REQUESTS,
     SITE,
     SITE_PATH,
     SITE_WORDS,
@@ -53,8 +53,8 @@ RUNNING_SECBOOT = (
 WHOLE_LINE = (ExportFormat.KIWI, ExportFormat.MKOSI, ExportFormat.PVIMG)
 
 
-def text_of(form: ExportFormat, order: ExportRequest) -> str:
-    return WRITERS[form].write(order).text
+def text_of(form: ExportFormat, asked: ExportRequest) -> str:
+    return WRITERS[form].write(asked).text
 
 
 def yaml(text: str) -> Any:  # noqa: ANN401 - whatever the document holds
@@ -170,14 +170,14 @@ def test_every_release_reads_kickstart_alike(release: str) -> None:
 
 @pytest.mark.parametrize("form", ADDING)
 @settings(deadline=None, max_examples=40)
-@given(order=MADE_ORDERS)
-def test_any_value_arrives_as_it_is(form: ExportFormat, order: ExportRequest) -> None:
-    line = CommandLine.parse(READERS[form](text_of(form, order)))
+@given(asked=MADE_REQUESTS)
+def test_any_value_arrives_as_it_is(form: ExportFormat, asked: ExportRequest) -> None:
+    line = CommandLine.parse(READERS[form](text_of(form, asked)))
 
     assert [parameter.text for parameter in line.parameters] == [
-        word for requirement in order.requirements for word in requirement.words
+        word for requirement in asked.requirements for word in requirement.words
     ]
-    assert all(each.judge(line).met for each in order.profile.requirements)
+    assert all(each.judge(line).met for each in asked.profile.requirements)
 
 
 @pytest.mark.parametrize("form", ADDING)
@@ -230,13 +230,13 @@ def test_a_whole_line_meets_the_profile(
 
 @pytest.mark.parametrize("form", [ExportFormat.KIWI, ExportFormat.PVIMG])
 @settings(deadline=None, max_examples=40)
-@given(order=MADE_ORDERS, before=st.text(st.sampled_from("ab= <>&'-"), max_size=20))
-def test_any_line_meets_any_profile(form: ExportFormat, order: ExportRequest, before: str) -> None:
-    order = ExportRequest(order.profile, line=before)
+@given(asked=MADE_REQUESTS, before=st.text(st.sampled_from("ab= <>&'-"), max_size=20))
+def test_any_line_meets_any_profile(form: ExportFormat, asked: ExportRequest, before: str) -> None:
+    asked = ExportRequest(asked.profile, line=before)
 
-    line = CommandLine.parse(READERS[form](text_of(form, order)))
+    line = CommandLine.parse(READERS[form](text_of(form, asked)))
 
-    assert all(each.judge(line).met for each in order.profile.requirements)
+    assert all(each.judge(line).met for each in asked.profile.requirements)
 
 
 @pytest.mark.parametrize("form", WHOLE_LINE)
@@ -308,9 +308,9 @@ def test_grubby_is_not_asked_for_what_it_breaks(text: str, reason: str) -> None:
 
 
 def test_grubby_takes_the_default_entry() -> None:
-    order = from_text("version: 1\nparameters: {loglevel: 3}\nentries: default\n")
+    asked = from_text("version: 1\nparameters: {loglevel: 3}\nentries: default\n")
 
-    assert "--update-kernel=DEFAULT " in text_of(ExportFormat.GRUBBY, order)
+    assert "--update-kernel=DEFAULT " in text_of(ExportFormat.GRUBBY, asked)
 
 
 def test_cloud_init_writes_the_profile_and_applies_it() -> None:
@@ -335,13 +335,13 @@ def test_ansible_is_given_the_profile() -> None:
     }
 
 
-def scripts_of(form: ExportFormat, order: ExportRequest) -> list[str]:
+def scripts_of(form: ExportFormat, asked: ExportRequest) -> list[str]:
     if form is ExportFormat.KICKSTART_POST:
-        (script,) = kickstart(text_of(form, order)).scripts
+        (script,) = kickstart(text_of(form, asked)).scripts
         assert script.inChroot
         assert script.errorOnFail
         return [script.script]
-    document = yaml(text_of(form, order))
+    document = yaml(text_of(form, asked))
     assert document["autoinstall"]["version"] == 1
     commands: list[str] = document["autoinstall"]["late-commands"]
     return commands
@@ -385,9 +385,9 @@ def test_a_line_that_ends_the_post_section_is_refused() -> None:
 @pytest.mark.parametrize("form", sorted(READERS))
 def test_a_description_stays_a_comment(form: ExportFormat) -> None:
     text = "version: 1\ndescription: '--> --- %end # \"'\nparameters: {swiotlb: 512 MiB}\n"
-    order = from_text(text)
+    asked = from_text(text)
 
-    assert READERS[form](text_of(form, order)) == "swiotlb=262144"
+    assert READERS[form](text_of(form, asked)) == "swiotlb=262144"
 
 
 def test_every_format_is_tested_here() -> None:

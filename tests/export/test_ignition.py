@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
 from secboot.export.request import ExportRequest
-from tests.export.orders import MADE_ORDERS, from_text, shipped, site
+from tests.export.requests import MADE_REQUESTS, from_text, shipped, site
 from tests.packaging.programs import require, run
 
 IGNITION = {"1.4.0": "3.3.0"}
@@ -44,12 +44,12 @@ def complaints(configuration: dict[str, object], directory: Path) -> str:
     return said
 
 
-def exported(order: ExportRequest) -> str:
-    return WRITERS[ExportFormat.BUTANE].write(order).text
+def exported(asked: ExportRequest) -> str:
+    return WRITERS[ExportFormat.BUTANE].write(asked).text
 
 
 @pytest.mark.parametrize(
-    "order",
+    "asked",
     [
         shipped("guest"),
         shipped("host"),
@@ -57,16 +57,16 @@ def exported(order: ExportRequest) -> str:
         from_text("version: 1\nparameters: {console: [hvc0, ttysclp0]}\n"),
     ],
 )
-def test_ignition_takes_the_arguments(order: ExportRequest, tmp_path: Path) -> None:
-    assert complaints(translated(exported(order)), tmp_path) == ""
+def test_ignition_takes_the_arguments(asked: ExportRequest, tmp_path: Path) -> None:
+    assert complaints(translated(exported(asked)), tmp_path) == ""
 
 
 @settings(
     deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(order=MADE_ORDERS)
-def test_ignition_takes_any_value(order: ExportRequest, tmp_path: Path) -> None:
-    assert complaints(translated(exported(order)), tmp_path) == ""
+@given(asked=MADE_REQUESTS)
+def test_ignition_takes_any_value(asked: ExportRequest, tmp_path: Path) -> None:
+    assert complaints(translated(exported(asked)), tmp_path) == ""
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from secboot.errors import RefusedError
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
-from secboot.export.request import ExportRequest, whole_line
+from secboot.export.request import ExportRequest
 from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.kernel_cmdline import CommandLine
-from tests.export.orders import MADE_ORDERS, from_text, shipped, site
+from tests.export.requests import MADE_REQUESTS, from_text, shipped, site
 
 DESCRIPTION = """\
 <?xml version="1.0" encoding="utf-8"?>
@@ -51,8 +51,8 @@ AWKWARD = (
 )
 
 
-def exported(order: ExportRequest) -> str:
-    return WRITERS[ExportFormat.KIWI].write(order).text
+def exported(asked: ExportRequest) -> str:
+    return WRITERS[ExportFormat.KIWI].write(asked).text
 
 
 def described(fragment: str, *, image: str = "oem", version: str = VERSIONS[-1]) -> str:
@@ -99,42 +99,42 @@ def test_the_schema_is_asked() -> None:
 
 
 def test_the_line_is_in_the_boot_entry_that_kiwi_writes() -> None:
-    orders = [shipped("guest", line) for line in AWKWARD]
+    requests = [shipped("guest", line) for line in AWKWARD]
 
-    answers = ask(*(described(exported(order)) for order in orders))
+    answers = ask(*(described(exported(asked)) for asked in requests))
 
-    for order, found in zip(orders, answers, strict=True):
+    for asked, found in zip(requests, answers, strict=True):
         entry = BlsEntry.parse(found["entry"])
-        line = whole_line(order).strip()
+        line = asked.whole_line().strip()
         # kiwi adds the root device where the line names none.
         assert entry.options == (line if "root=" in line else f"{line} root=UUID=")
         read = CommandLine.parse(entry.options)
-        assert all(each.judge(read).met for each in order.profile.requirements)
+        assert all(each.judge(read).met for each in asked.profile.requirements)
 
 
 @settings(deadline=None, max_examples=2)
 @given(
     st.lists(
-        st.tuples(MADE_ORDERS, st.text(st.sampled_from("ab= <>&'-$%#!]"), max_size=20)),
+        st.tuples(MADE_REQUESTS, st.text(st.sampled_from("ab= <>&'-$%#!]"), max_size=20)),
         min_size=10,
         max_size=10,
     )
 )
 def test_any_line_arrives_byte_for_byte(made: list[tuple[ExportRequest, str]]) -> None:
-    orders = [ExportRequest(order.profile, line=line) for order, line in made]
+    requests = [ExportRequest(asked.profile, line=line) for asked, line in made]
 
-    answers = ask(*(described(exported(order)) for order in orders))
+    answers = ask(*(described(exported(asked)) for asked in requests))
 
-    assert [each["line"] for each in answers] == [whole_line(order) for order in orders]
+    assert [each["line"] for each in answers] == [asked.whole_line() for asked in requests]
 
 
 def test_a_description_of_the_profile_stays_a_comment() -> None:
-    order = from_text(
+    asked = from_text(
         "version: 1\ndescription: '--> <type kernelcmdline=\"x\"/> ---'\n"
         "parameters: {swiotlb: 512 MiB}\n"
     )
 
-    (found,) = ask(described(exported(order)))
+    (found,) = ask(described(exported(asked)))
 
     assert found["line"] == "swiotlb=262144"
 

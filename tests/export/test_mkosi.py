@@ -13,7 +13,7 @@ from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
 from secboot.export.request import ExportRequest
 from tests.export import real_mkosi
-from tests.export.orders import from_text, shipped, site
+from tests.export.requests import from_text, shipped, site
 
 LINES = (
     "root=/dev/vda1 swiotlb=512M quiet",

@@ -10,9 +10,9 @@ from __future__ import annotations
 import pytest
 
 from secboot.export.formats import WRITERS
+from secboot.export.images import MAX_BYTES
 from secboot.export.names import ExportFormat
-from secboot.export.sealed import MAX_BYTES
-from tests.export.orders import shipped
+from tests.export.requests import shipped
 from tests.s390x.emulator import DirectKernel, boot
 from tests.s390x.testbed import TestBed, require_ipl
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
 from secboot.export.request import ExportRequest
-from tests.export.orders import from_text, shipped, site
+from tests.export.requests import from_text, shipped, site
 from tests.packaging.programs import CHECKOUT
 
 SCHEMAS = CHECKOUT / "tests/data/schemas"

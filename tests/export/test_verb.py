@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.command import secboot
-from tests.export.orders import SITE, SITE_PATH
+from tests.export.requests import SITE, SITE_PATH
 
 
 def test_text_alone_is_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Orders to export: shipped profiles, one of a site, and made ones."""
+"""Requests for exports: shipped profiles, one of a site, and made ones."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,8}", fullmatch=True).filter(
     lambda name: name not in {"prot_virt", "swiotlb"}
 )
 VALUES = st.text(st.sampled_from("ab1 ,.:;=/\\'&<>$`*?!#%{}[]|~-@"), max_size=12)
-MADE_ORDERS = (
+MADE_REQUESTS = (
     st.dictionaries(NAMES, VALUES, min_size=1, max_size=4).filter(_can_be_written).map(_made)
 )
 

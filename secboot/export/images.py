@@ -1,0 +1,179 @@
+"""Formats that put parameters into an image: CoreOS and OpenShift, bootc, image builders, pvimg.
+
+A sealed image of a guest in Secure Execution mode has its parameters inside: they are in pvimg's
+parmfile or pvics' configuration when it is made.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from xml.sax.saxutils import quoteattr
+
+from secboot.errors import RefusedError
+from secboot.export.request import Exported, ExportRequest
+from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config, quoted
+from secboot.profile.profile import Role
+from secboot.visible import visible
+from secboot.zipl.files import LEGACY_PARAMETER_LIMIT
+
+_ADJOINING_DASH = re.compile(r"-(?=-)")
+"""Two dashes may not stand inside an XML comment."""
+
+_NOT_FOR_MKOSI = re.compile(r"[\"'\\%#]|(?<!\S)!")
+"""mkosi begins a comment at any ``#`` and expands ``%`` (27.1, config.py: parse_ini,
+expand_specifiers); 14 takes ``!WORD`` for an order to remove that word, and honours quotes, which
+27.1 does not."""
+
+MAX_BYTES = 4095
+"""Bytes of a parmfile that pvimg takes, a newline at its end among them: with the NUL that it puts
+behind them it is as long as the kernel image allows (s390-tools, rust/pvimg, se_img_comps:
+cmdline.rs and kernel.rs), 4096 for all kernels since 5.16."""
+
+
+def machineconfig(request: ExportRequest) -> Exported:
+    """A MachineConfig with ``kernelArguments`` (openshift/api, machineconfiguration v1)."""
+    words = request.words_to_add("a MachineConfig")
+    head = request.head(
+        "Change the role if the machines are not in the pool of workers.", *request.losses()
+    )
+    return Exported(head + machine_config(request.profile.name, words))
+
+
+def butane(request: ExportRequest) -> Exported:
+    """``kernel_arguments.should_exist`` (Butane, Fedora CoreOS specification v1.4.0).
+
+    1.4.0 is the first version that has it, so every Butane that can do it takes the text. Ignition
+    removes an argument by its whole text only (``should_not_exist``), so a profile that wants a
+    parameter gone with whatever value can't be written.
+    """
+    words = request.words_to_add("Ignition, which removes an argument by its whole text only:")
+    notes = list(request.losses())
+    if request.profile.role is Role.GUEST:
+        notes.append(
+            "In a guest that boots a sealed image Ignition can't set kernel arguments:"
+            " give them to pvimg"
+        )
+    listed = "".join(f"    - {quoted(word)}\n" for word in words)
+    return Exported(
+        f"{request.head(*notes)}variant: fcos\nversion: 1.4.0\n"
+        f"kernel_arguments:\n  should_exist:\n{listed}"
+    )
+
+
+def coreos_installer(request: ExportRequest) -> Exported:
+    """Options for ``coreos-installer install`` (its man page, ``--append-karg``)."""
+    words = request.words_to_add("coreos-installer")
+    options = "".join(f" \\\n    --append-karg {shlex.quote(word)}" for word in words)
+    head = request.head("Set DEVICE to the disk, /dev/dasda for instance.", *request.losses())
+    return Exported(f'{head}coreos-installer install{options} \\\n    "$DEVICE"\n')
+
+
+def bootc(request: ExportRequest) -> Exported:
+    """A file for ``/usr/lib/bootc/kargs.d`` (bootc, docs/src/building/kernel-arguments.md)."""
+    words = request.words_to_add("bootc")
+    place = f"Put this into the image as {kargs_file(request.profile.name)}"
+    head = request.head(place, *request.losses())
+    return Exported(head + bootc_kargs(words))
+
+
+def osbuild(request: ExportRequest) -> Exported:
+    """A part of a blueprint: ``customizations.kernel.append`` (osbuild.org, blueprint reference)."""
+    words = request.words_to_add("an osbuild blueprint")
+    head = request.head("Add this to the blueprint.", *request.losses())
+    return Exported(f"{head}[customizations.kernel]\nappend = {quoted(' '.join(words))}\n")
+
+
+def kiwi(request: ExportRequest) -> Exported:
+    """The attribute ``kernelcmdline`` of kiwi's ``<type>`` (kiwi schema, k.type.attlist).
+
+    The schema allows it for the image types oem, iso, pxe and kis.
+    """
+    notes = [
+        request.title(),
+        "Add the attribute to the <type> element of the image description.",
+        *request.entry_losses(),
+    ]
+    head = "".join(f"<!-- {_ADJOINING_DASH.sub('- ', visible(note))} -->\n" for note in notes)
+    return Exported(f"{head}<type kernelcmdline={quoteattr(_line(request, 'kiwi'))}/>\n")
+
+
+def mkosi(request: ExportRequest) -> Exported:
+    """``KernelCommandLine=`` in a drop-in for ``mkosi.conf.d`` (mkosi(1)).
+
+    mkosi 17.1 and older know no ``Architecture=`` in ``[Match]``; 14 takes it for a setting.
+    """
+    line = _line(request, "mkosi")
+    if awkward := _NOT_FOR_MKOSI.search(line):
+        raise RefusedError(
+            f"a parameter has {awkward[0]}, which mkosi or one of its versions reads as"
+            " something else",
+            hint="put such a parameter into mkosi.conf by hand",
+        )
+    head = request.head(
+        f"Put this into mkosi.conf.d/50-secboot-{request.profile.name}.conf",
+        *request.entry_losses(),
+    )
+    architecture = "[Match]\nArchitecture=s390x\n\n"
+    return Exported(f"{head}{architecture}[Content]\nKernelCommandLine={line}\n")
+
+
+def _line(request: ExportRequest, tool: str) -> str:
+    """The line that a new image gets: what the profile wants removed is never put there."""
+    line = request.whole_line()
+    if not line.strip():
+        raise RefusedError(
+            f"there is nothing to tell {tool}: an image has no parameters but those it is given",
+            hint="give the line to start from with --line",
+        )
+    if not line.isprintable():
+        control = next(each for each in line if not each.isprintable())
+        raise RefusedError(
+            f"the line has {visible(control)} in it, and {tool} takes one line of plain text",
+            hint="separate the parameters by blanks",
+        )
+    return line
+
+
+def pvimg(request: ExportRequest) -> Exported:
+    """The text for ``pvimg create --parmfile`` (genprotimg's, too); it has no comments."""
+    _require_guest(request)
+    line = request.whole_line().strip()
+    if not line:
+        raise RefusedError(
+            "the parmfile would be empty", hint="give the line to start from with --line"
+        )
+    text = f"{line}\n"
+    size = len(text)  # in bytes: a line of more than ASCII has been refused
+    if size > MAX_BYTES:
+        raise RefusedError(
+            f"the parmfile would have {size} bytes with its newline, and pvimg takes {MAX_BYTES}"
+        )
+    notes = []
+    if size >= LEGACY_PARAMETER_LIMIT:
+        notes.append(
+            f"the parmfile has {size} bytes: kernels before 5.16 take"
+            f" {LEGACY_PARAMETER_LIMIT - 1}, and pvimg refuses it for them"
+        )
+    if not request.line:
+        notes.append(
+            "this is the whole parameter line of the image: give what else belongs there"
+            " with --line, root= for instance"
+        )
+    return Exported(text, tuple(notes))
+
+
+def pvics(request: ExportRequest) -> Exported:
+    """``convert.sel-kernel-parameter`` (s390-tools 2.42, pvics.yaml(5)), which is appended."""
+    _require_guest(request)
+    words = request.words_to_add("pvics")
+    head = request.head("Add this to the configuration of pvics.", *request.losses())
+    return Exported(f"{head}convert:\n  sel-kernel-parameter: {quoted(' '.join(words))}\n")
+
+
+def _require_guest(request: ExportRequest) -> None:
+    if request.profile.role is Role.HOST:
+        raise RefusedError(
+            "the profile is for a host, and a sealed image is a guest's",
+            hint="`secboot export guest` is one for guests",
+        )
