@@ -30,7 +30,7 @@ from secboot.status.checks import Check, Outcome
 from secboot.status.stages import EntryResults, Result, Stage
 from secboot.system.files import FileChange
 from secboot.zipl.entry import Origin
-from secboot.zipl.tokens import EntryKind
+from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import BlsOrder
 
 Shape = dict[str, Any]

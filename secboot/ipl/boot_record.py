@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZIPLENV, variables_of
 from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
-from secboot.zipl.tokens import EntryKind
+from secboot.zipl.scan import EntryKind
 
 if TYPE_CHECKING:
     from secboot.formats.bootmap import Bootmap, Program

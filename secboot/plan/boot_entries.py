@@ -9,7 +9,7 @@ from secboot.lines.changes import ParameterChange, parameter_changes, wanted_lin
 from secboot.lines.fulfil import sites_of
 from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryPlan, EntryStatus
-from secboot.zipl.tokens import EntryKind
+from secboot.zipl.scan import EntryKind
 
 if TYPE_CHECKING:
     from secboot.lines.stores import Stores

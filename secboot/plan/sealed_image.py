@@ -10,7 +10,7 @@ from secboot.lines.changes import Step
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.named_tuple import NamedTuple
-from secboot.zipl.tokens import EntryKind
+from secboot.zipl.scan import EntryKind
 
 if TYPE_CHECKING:
     from secboot.layout.layout import Layout

@@ -8,7 +8,7 @@ from secboot.errors import Location
 from secboot.formats.zipl_line import Keyword
 from secboot.report.style import finding_text
 from secboot.visible import visible
-from secboot.zipl.tokens import EntryKind
+from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:

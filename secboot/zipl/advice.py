@@ -10,7 +10,7 @@ from secboot.errors import Location
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.zipl.entry import BootEntry, EntryToInstall, LoadedFile, Origin
-from secboot.zipl.tokens import EntryKind
+from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import NEWEST
 
 if TYPE_CHECKING:

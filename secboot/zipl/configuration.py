@@ -15,6 +15,7 @@ from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZiplenvFile, ZiplEnvironment
 from secboot.named_tuple import NamedTuple
+from secboot.zipl import scan
 from secboot.zipl.advice import TITLE_HINT, advise, title_is_below, title_location
 from secboot.zipl.defaultboot import build_automenu, check_defaultboot
 from secboot.zipl.entry import BootEntry, EntryToInstall, entry_headings, read_entry
@@ -22,15 +23,6 @@ from secboot.zipl.job import Job, Placement
 from secboot.zipl.order import BlsFile, order_bls
 from secboot.zipl.refusal import Findings, Refusal
 from secboot.zipl.sections import check_all
-from secboot.zipl.tokens import (
-    DefaultKind,
-    Token,
-    TokenKind,
-    TokenList,
-    conf_tokens,
-    entry_tokens,
-    resolve_paths,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,11 +99,11 @@ def interpret(
     findings = Findings()
     tokens = _scan(document, entries, version, findings)
     kind = check_defaultboot(tokens, conf.path, findings)
-    if kind is DefaultKind.AUTO:
+    if kind is scan.DefaultKind.AUTO:
         tokens = build_automenu(tokens, findings)
     check_all(tokens, findings)
     environment = _environment(ziplenv, version, findings)
-    tokens = resolve_paths(tokens, files)
+    tokens = scan.resolve_paths(tokens, files)
     read = {index: read_entry(tokens, index, files, version) for index in entry_headings(tokens)}
     placements = Job(tokens, read, files, version, findings).run()
     marked = _mark(read, placements)
@@ -135,11 +127,11 @@ def interpret(
 
 def _scan(
     conf: ZiplConf, entries: Sequence[BlsEntry], version: ZiplVersion, findings: Findings
-) -> TokenList:
+) -> scan.TokenList:
     """Return all tokens in zipl's order (scan_file, scan_bls), and note what it refuses."""
     _report_syntax(conf, version, findings)
-    tokens = conf_tokens(conf)
-    inherited = _inherited_target(TokenList(tokens)) if version.bls_inherits_target else None
+    tokens = scan.conf_tokens(conf)
+    inherited = _inherited_target(scan.TokenList(tokens)) if version.bls_inherits_target else None
     for entry in entries:
         for problem in entry.problems:
             code = problem.code.replace(".", "-")
@@ -148,10 +140,10 @@ def _scan(
                 # What zipl stumbles over is a consequence: the title is where it begins.
                 place, hint = title_location(entry), TITLE_HINT
             findings.error(code, problem.message, place, hint=hint)
-        tokens += entry_tokens(entry)
+        tokens += scan.entry_tokens(entry)
         if inherited is not None:
             tokens.append(inherited._replace(line=0, entry=entry))
-    return TokenList(tokens)
+    return scan.TokenList(tokens)
 
 
 def _environment(
@@ -193,12 +185,12 @@ def _misplaced(line: ConfLine) -> str | None:
     )
 
 
-def _inherited_target(tokens: TokenList) -> Token | None:
+def _inherited_target(tokens: scan.TokenList) -> scan.Token | None:
     """Return the `target` of ``[defaultboot]``, or else of the menu that it names.
 
     zipl appends it to the fields of every BLS entry.
     """
-    heading = tokens.find(DEFAULTBOOT, TokenKind.SECTION)
+    heading = tokens.find(DEFAULTBOOT, scan.TokenKind.SECTION)
     if heading is None:
         return None
     keywords = _first_keywords(tokens, heading)
@@ -207,11 +199,11 @@ def _inherited_target(tokens: TokenList) -> Token | None:
     menu = keywords.get(Keyword.DEFAULTMENU)
     if menu is None:
         return None
-    heading = tokens.find(menu.text, TokenKind.MENU)
+    heading = tokens.find(menu.text, scan.TokenKind.MENU)
     return None if heading is None else _first_keywords(tokens, heading).get(Keyword.TARGET)
 
 
-def _first_keywords(tokens: TokenList, heading: int) -> dict[Keyword, Token]:
+def _first_keywords(tokens: scan.TokenList, heading: int) -> dict[Keyword, scan.Token]:
     body = reversed(tokens.body(heading))
     return {token.keyword: token for token in body if token.keyword is not None}
 

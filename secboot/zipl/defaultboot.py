@@ -7,24 +7,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
-from secboot.zipl.sections import (
-    MENU_POSITIONS,
-    SectionData,
-    check_section_keywords,
-    check_target,
-    read_section,
-    report_duplicate,
-    report_outside,
-)
-from secboot.zipl.tokens import (
-    TARGET_KEYWORDS,
-    DefaultKind,
-    EntryKind,
-    Token,
-    TokenKind,
-    TokenList,
-    entry_kind,
-)
+from secboot.zipl import scan, sections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,35 +18,39 @@ AUTOMENU = "zipl-automatic-menu"
 """The name that zipl gives to the menu it makes (SCAN_AUTOMENU_NAME)."""
 
 
-def check_defaultboot(tokens: TokenList, path: str, findings: Findings) -> DefaultKind | None:
+def check_defaultboot(
+    tokens: scan.TokenList, path: str, findings: Findings
+) -> scan.DefaultKind | None:
     """Check ``[defaultboot]`` and return which kind it is, as far as that can be told."""
-    heading = tokens.find(DEFAULTBOOT, TokenKind.SECTION)
+    heading = tokens.find(DEFAULTBOOT, scan.TokenKind.SECTION)
     if heading is None:
         message = f"No '{DEFAULTBOOT}' section found and no section specified on command line"
         findings.error("no-defaultboot", message, Location(path))
         return None
-    report_duplicate(tokens, heading, findings)
-    data = read_section(tokens, heading, findings)
+    sections.report_duplicate(tokens, heading, findings)
+    data = sections.read_section(tokens, heading, findings)
     default = data.keywords.get(Keyword.DEFAULT)
-    if default is not None and tokens.find(default.text, TokenKind.SECTION) is None:
+    if default is not None and tokens.find(default.text, scan.TokenKind.SECTION) is None:
         message = f"no such section '{default.text}'"
         findings.error_at("default-missing", message, default, _near_miss(tokens, default.text))
     kind = _kind(data, tokens[heading], findings)
-    if kind is DefaultKind.AUTO:
-        check_target(data.keywords, findings)
+    if kind is scan.DefaultKind.AUTO:
+        sections.check_target(data.keywords, findings)
     if kind is not None:
-        check_section_keywords(kind, data, tokens[heading], findings)
+        sections.check_section_keywords(kind, data, tokens[heading], findings)
     return kind
 
 
-def _near_miss(tokens: TokenList, name: str) -> str | None:
+def _near_miss(tokens: scan.TokenList, name: str) -> str | None:
     """Name the title or section that was probably meant: zipl compares the whole of it."""
-    names = [t.text for t in tokens if t.kind is TokenKind.SECTION and t.text != DEFAULTBOOT]
+    names = [t.text for t in tokens if t.kind is scan.TokenKind.SECTION and t.text != DEFAULTBOOT]
     inside = [each for each in names if name and (name in each or each in name)]
     return f"default= takes the whole title: {inside[0]}" if inside else None
 
 
-def _kind(data: SectionData, heading: Token, findings: Findings) -> DefaultKind | None:
+def _kind(
+    data: sections.SectionData, heading: scan.Token, findings: Findings
+) -> scan.DefaultKind | None:
     """Tell the kind of a ``[defaultboot]`` (scan_get_defaultboot_type)."""
     keywords = data.keywords
     if Keyword.DEFAULTAUTO in keywords or Keyword.TARGET in keywords:
@@ -76,13 +63,13 @@ def _kind(data: SectionData, heading: Token, findings: Findings) -> DefaultKind 
                 " when specifying 'defaultauto'"
             )
             findings.error_at("defaultboot-target", message, heading)
-        return DefaultKind.AUTO
+        return scan.DefaultKind.AUTO
     if Keyword.DEFAULTMENU in keywords:
         if Keyword.DEFAULT in keywords:
             _report_two(data, Keyword.DEFAULTMENU, Keyword.DEFAULT, Keyword.DEFAULTAUTO, findings)
-        return DefaultKind.MENU
+        return scan.DefaultKind.MENU
     if Keyword.DEFAULT in keywords:
-        return DefaultKind.SECTION
+        return scan.DefaultKind.SECTION
     message = (
         f"Section '{DEFAULTBOOT}' requires one of keywords 'default', 'defaultmenu',"
         " 'defaultauto' or 'target'"
@@ -92,7 +79,7 @@ def _kind(data: SectionData, heading: Token, findings: Findings) -> DefaultKind 
 
 
 def _report_two(
-    data: SectionData, first: Keyword, second: Keyword, named: Keyword, findings: Findings
+    data: sections.SectionData, first: Keyword, second: Keyword, named: Keyword, findings: Findings
 ) -> None:
     token = max(data.keywords[first], data.keywords[second], key=lambda token: token.line)
     message = (
@@ -102,74 +89,80 @@ def _report_two(
     findings.error_at("defaultboot-kind", message, token)
 
 
-def build_automenu(tokens: TokenList, findings: Findings) -> TokenList:
+def build_automenu(tokens: scan.TokenList, findings: Findings) -> scan.TokenList:
     """Return the tokens with the automatic menu in place of ``[defaultboot]``.
 
     Every section with an image gets a position, in order. Those without any target keyword
     inherit the ones of ``[defaultboot]``.
     """
-    heading = tokens.find(DEFAULTBOOT, TokenKind.SECTION)
+    heading = tokens.find(DEFAULTBOOT, scan.TokenKind.SECTION)
     if heading is None:
         return tokens
     _report_leading(tokens, findings)
-    boot = read_section(tokens, heading, findings)
+    boot = sections.read_section(tokens, heading, findings)
     inherited = [
-        boot.keywords[word]._replace(line=0) for word in TARGET_KEYWORDS if word in boot.keywords
+        boot.keywords[word]._replace(line=0)
+        for word in scan.TARGET_KEYWORDS
+        if word in boot.keywords
     ]
-    result: list[Token] = []
-    entries: list[Token] = []
+    result: list[scan.Token] = []
+    entries: list[scan.Token] = []
     for index, token in enumerate(tokens):
         if not token.is_heading:
             continue
-        if token.kind is TokenKind.SECTION and token.text == DEFAULTBOOT:
+        if token.kind is scan.TokenKind.SECTION and token.text == DEFAULTBOOT:
             continue
         result += [token, *tokens.body(index)]
         # zipl also refuses a menu with the name of its own, but no menu can be called so.
-        is_section = token.kind is TokenKind.SECTION
+        is_section = token.kind is scan.TokenKind.SECTION
         if is_section and _enters_menu(tokens, index, entries, inherited, result, findings):
             entries.append(token)
     if not entries:
         message = "Cannot build automenu: no IPL entries available"
         findings.error("automenu-empty", message, tokens[heading].location)
-    return TokenList([*result, *_automenu(tokens[heading], boot, inherited, entries)])
+    return scan.TokenList([*result, *_automenu(tokens[heading], boot, inherited, entries)])
 
 
-def _report_leading(tokens: TokenList, findings: Findings) -> None:
+def _report_leading(tokens: scan.TokenList, findings: Findings) -> None:
     for token in tokens:
         if token.is_heading:
             return
-        report_outside(token, findings)
+        sections.report_outside(token, findings)
 
 
 def _enters_menu(
-    tokens: TokenList,
+    tokens: scan.TokenList,
     heading: int,
-    entries: Sequence[Token],
-    inherited: Sequence[Token],
-    result: list[Token],
+    entries: Sequence[scan.Token],
+    inherited: Sequence[scan.Token],
+    result: list[scan.Token],
     findings: Findings,
 ) -> bool:
     """Whether a section gets a position; adds what it inherits to `result`."""
-    data = read_section(tokens, heading, findings)
-    if entry_kind(data.keywords) is not EntryKind.IPL:
+    data = sections.read_section(tokens, heading, findings)
+    if scan.entry_kind(data.keywords) is not scan.EntryKind.IPL:
         return False
-    if len(entries) == MENU_POSITIONS:
-        message = f"Cannot build automenu: too many IPL sections defined (max {MENU_POSITIONS})"
+    most = sections.MENU_POSITIONS
+    if len(entries) == most:
+        message = f"Cannot build automenu: too many IPL sections defined (max {most})"
         findings.error("automenu-full", message, tokens[heading].location)
         return False
-    if not any(word in data.keywords for word in TARGET_KEYWORDS):
+    if not any(word in data.keywords for word in scan.TARGET_KEYWORDS):
         result += inherited
     return True
 
 
 def _automenu(
-    heading: Token, boot: SectionData, inherited: Sequence[Token], entries: Sequence[Token]
-) -> list[Token]:
+    heading: scan.Token,
+    boot: sections.SectionData,
+    inherited: Sequence[scan.Token],
+    entries: Sequence[scan.Token],
+) -> list[scan.Token]:
     at = heading.location
     menu = [
-        Token(TokenKind.SECTION, DEFAULTBOOT, 0, at),
-        Token(TokenKind.KEYWORD, AUTOMENU, 0, at, Keyword.DEFAULTMENU),
-        Token(TokenKind.MENU, AUTOMENU, 0, at),
+        scan.Token(scan.TokenKind.SECTION, DEFAULTBOOT, 0, at),
+        scan.Token(scan.TokenKind.KEYWORD, AUTOMENU, 0, at, Keyword.DEFAULTMENU),
+        scan.Token(scan.TokenKind.MENU, AUTOMENU, 0, at),
     ]
     default = boot.keywords.get(Keyword.DEFAULT)
     positions = [i for i, entry in enumerate(entries, 1) if default and entry.text == default.text]
@@ -179,7 +172,7 @@ def _automenu(
     menu += [boot.keywords[word]._replace(line=0) for word in copied if word in boot.keywords]
     menu += inherited
     menu += [
-        Token(TokenKind.NUMBER, entry.text, 0, entry.location, number=number)
+        scan.Token(scan.TokenKind.NUMBER, entry.text, 0, entry.location, number=number)
         for number, entry in enumerate(entries, 1)
     ]
     return menu

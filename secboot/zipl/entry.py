@@ -11,16 +11,8 @@ from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import join_parameters
 from secboot.named_tuple import NamedTuple
+from secboot.zipl import scan
 from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileLookup
-from secboot.zipl.tokens import (
-    EntryKind,
-    Token,
-    TokenKind,
-    TokenList,
-    entry_kind,
-    leading_int,
-    split_address,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +43,7 @@ class LoadedFile(NamedTuple):
 
     path: str
     address: int | None
-    token: Token
+    token: scan.Token
 
     @property
     def location(self) -> Location:
@@ -72,7 +64,7 @@ class BootEntry(NamedTuple):
     """
 
     name: str
-    kind: EntryKind
+    kind: scan.EntryKind
     origin: Origin
     location: Location
     image: LoadedFile | None = None
@@ -127,7 +119,7 @@ class EntryToInstall(NamedTuple):
 
 
 def read_entry(
-    tokens: TokenList, heading: int, files: FileLookup, version: ZiplVersion
+    tokens: scan.TokenList, heading: int, files: FileLookup, version: ZiplVersion
 ) -> BootEntry:
     """Make the entry of the section at `heading`."""
     start = tokens[heading]
@@ -140,7 +132,7 @@ def read_entry(
     kdump = keywords.get(Keyword.KDUMP)
     return BootEntry(
         name=start.text,
-        kind=entry_kind(keywords),
+        kind=scan.entry_kind(keywords),
         origin=Origin.SECTION if start.entry is None else Origin.BLS,
         location=start.location,
         image=image,
@@ -151,32 +143,32 @@ def read_entry(
         parmline=_parmline(parmfile, parameters, files),
         max_parm_size=_limit(image, files, version),
         target=target.text if target is not None else None,
-        optional=optional is not None and leading_int(optional.text) == 1,
+        optional=optional is not None and scan.leading_int(optional.text) == 1,
         kdump=kdump is not None and kdump.text == "auto",
         bls=start.entry,
     )
 
 
-def entry_headings(tokens: TokenList) -> list[int]:
+def entry_headings(tokens: scan.TokenList) -> list[int]:
     """Return where the sections that are boot entries start."""
     return [
         index
         for index, token in enumerate(tokens)
-        if token.kind is TokenKind.SECTION and token.text != DEFAULTBOOT
+        if token.kind is scan.TokenKind.SECTION and token.text != DEFAULTBOOT
     ]
 
 
-def loaded_file(keywords: Mapping[Keyword, Token], keyword: Keyword) -> LoadedFile | None:
+def loaded_file(keywords: Mapping[Keyword, scan.Token], keyword: Keyword) -> LoadedFile | None:
     """Return the file that `keyword` names."""
     token = keywords.get(keyword)
     if token is None:
         return None
-    path, address = split_address(token.text)
+    path, address = scan.split_address(token.text)
     return LoadedFile(path, address, token)
 
 
 def _parmline(
-    parmfile: LoadedFile | None, parameters: Token | None, files: FileLookup
+    parmfile: LoadedFile | None, parameters: scan.Token | None, files: FileLookup
 ) -> str | None:
     text = None
     if parmfile is not None:
@@ -257,7 +249,7 @@ def _placed(entry: BootEntry, files: FileLookup, version: ZiplVersion) -> list[_
 
 def _image_size(entry: BootEntry, files: FileLookup, version: ZiplVersion) -> int:
     size = files.look(entry.image.path).size if entry.image is not None else 0
-    if entry.kind is EntryKind.TAPE_IPL and not version.asks_image_for_limit:
+    if entry.kind is scan.EntryKind.TAPE_IPL and not version.asks_image_for_limit:
         # The tape loader leaves out the first 64 KiB and needs some space behind the image.
         return _blocks(_blocks(max(size - _LOWEST, 0)) + 0x100)
     return _blocks(size)

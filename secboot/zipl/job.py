@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.named_tuple import NamedTuple
+from secboot.zipl import scan
 from secboot.zipl.entry import BootEntry, LoadedFile, check_addresses
 from secboot.zipl.files import FileLookup, PathKind
-from secboot.zipl.tokens import EntryKind, Token, TokenKind, TokenList, leading_int, split_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _MIN_IMAGE_SIZE = 0x10430 + 8
 _SECURE_VALUES = {"auto", "0", "1"}
-_KERNELS = {EntryKind.IPL, EntryKind.TAPE_IPL}
+_KERNELS = {scan.EntryKind.IPL, scan.EntryKind.TAPE_IPL}
 _NAMED_FILES = {
-    EntryKind.TAPE_IPL: (Keyword.TAPE, "Tape device"),
-    EntryKind.SEGMENT: (Keyword.SEGMENT, "Segment file"),
-    EntryKind.DUMP: (Keyword.DUMPTO, "Dump device"),
-    EntryKind.MVDUMP: (Keyword.MVDUMP, "Dump target list"),
+    scan.EntryKind.TAPE_IPL: (Keyword.TAPE, "Tape device"),
+    scan.EntryKind.SEGMENT: (Keyword.SEGMENT, "Segment file"),
+    scan.EntryKind.DUMP: (Keyword.DUMPTO, "Dump device"),
+    scan.EntryKind.MVDUMP: (Keyword.MVDUMP, "Dump target list"),
 }
 
 
@@ -46,7 +46,7 @@ class Job:
 
     def __init__(
         self,
-        tokens: TokenList,
+        tokens: scan.TokenList,
         entries: Mapping[int, BootEntry],
         files: FileLookup,
         version: ZiplVersion,
@@ -60,7 +60,7 @@ class Job:
 
     def run(self) -> tuple[Placement, ...]:
         """Return what would be installed, in the order in which zipl prints it."""
-        heading = self.tokens.find(DEFAULTBOOT, TokenKind.SECTION)
+        heading = self.tokens.find(DEFAULTBOOT, scan.TokenKind.SECTION)
         if heading is None:
             return ()
         for token in self.tokens.body(heading):
@@ -70,25 +70,25 @@ class Job:
                 return self._section(token)
         return ()
 
-    def _section(self, default: Token) -> tuple[Placement, ...]:
+    def _section(self, default: scan.Token) -> tuple[Placement, ...]:
         if default.text == DEFAULTBOOT:
             message = f"Special section '{DEFAULTBOOT}' cannot be used as target section"
             self.findings.error("default-is-defaultboot", message, default.location)
             return ()
-        heading = self.tokens.find(default.text, TokenKind.SECTION)
+        heading = self.tokens.find(default.text, scan.TokenKind.SECTION)
         if heading is None:
             return ()
         entry = self.entries[heading]
         keywords = self.tokens.leading_keywords(heading)
         self._check_section_data(entry, keywords)
         target = keywords.get(Keyword.TARGET)
-        if entry.kind in {EntryKind.IPL, EntryKind.SEGMENT} and target is not None:
-            self._check_target(target, entry.name, environment=entry.kind is EntryKind.IPL)
+        if entry.kind in {scan.EntryKind.IPL, scan.EntryKind.SEGMENT} and target is not None:
+            self._check_target(target, entry.name, environment=entry.kind is scan.EntryKind.IPL)
         skipped = self._check_files(entry, keywords, in_menu=False)
         return (Placement(heading, None, is_default=True, skipped=skipped),)
 
-    def _menu(self, default: Token) -> tuple[Placement, ...]:
-        heading = self.tokens.find(default.text, TokenKind.MENU)
+    def _menu(self, default: scan.Token) -> tuple[Placement, ...]:
+        heading = self.tokens.find(default.text, scan.TokenKind.MENU)
         if heading is None:
             message = f"Menu section '{default.text}' not found"
             self.findings.error("menu-missing", message, default.location)
@@ -102,33 +102,33 @@ class Job:
             self._check_target(target, default.text, environment=True)
         first = members[0].position if members else None
         chosen = keywords.get(Keyword.DEFAULT)
-        position = leading_int(chosen.text) if chosen is not None else first
+        position = scan.leading_int(chosen.text) if chosen is not None else first
         return self._checked_members(members, position, default)
 
-    def _members(self, body: Sequence[Token], menu: str) -> list[Placement]:
+    def _members(self, body: Sequence[scan.Token], menu: str) -> list[Placement]:
         members = []
         for token in body:
-            heading = self.tokens.find(token.text, TokenKind.SECTION)
-            if token.kind is not TokenKind.NUMBER or heading is None:
+            heading = self.tokens.find(token.text, scan.TokenKind.SECTION)
+            if token.kind is not scan.TokenKind.NUMBER or heading is None:
                 continue
             if heading not in self.entries:
                 continue
             entry = self.entries[heading]
             self._check_section_data(entry, self.tokens.leading_keywords(heading))
-            if entry.kind is not EntryKind.IPL:
+            if entry.kind is not scan.EntryKind.IPL:
                 message = f"Section '{entry.name}' cannot be included in menu '{menu}'"
                 self.findings.error("menu-kind", message, entry.location)
             members.append(Placement(heading, token.number))
         return members
 
     def _checked_members(
-        self, members: Sequence[Placement], default: int | None, at: Token
+        self, members: Sequence[Placement], default: int | None, at: scan.Token
     ) -> tuple[Placement, ...]:
         result = []
         for index, member in enumerate(members, 1):
             entry = self.entries[member.heading]
             keywords = self.tokens.leading_keywords(member.heading)
-            skipped = entry.kind is EntryKind.IPL and self._check_files(
+            skipped = entry.kind is scan.EntryKind.IPL and self._check_files(
                 entry, keywords, in_menu=True
             )
             # zipl compares the default position with the place in the list here.
@@ -140,7 +140,7 @@ class Job:
             result.append(member._replace(is_default=is_default, skipped=skipped))
         return tuple(result)
 
-    def _check_section_data(self, entry: BootEntry, keywords: Mapping[Keyword, Token]) -> None:
+    def _check_section_data(self, entry: BootEntry, keywords: Mapping[Keyword, scan.Token]) -> None:
         """Check what get_job_from_section_data checks."""
         if entry.kind not in _KERNELS:
             return
@@ -153,19 +153,19 @@ class Job:
                 self.findings.error("parmfile", message, entry.parmfile.location)
         if not self.version.asks_image_for_limit:
             self._check_length(entry)
-        if entry.kind is EntryKind.TAPE_IPL:
+        if entry.kind is scan.EntryKind.TAPE_IPL:
             return
         kdump = keywords.get(Keyword.KDUMP)
         if kdump is not None and kdump.text != "auto":
             self.findings.error("kdump", f"Invalid kdump setting '{kdump.text}'", kdump.location)
         self._check_secure(keywords.get(Keyword.SECURE))
 
-    def _check_secure(self, token: Token | None) -> None:
+    def _check_secure(self, token: scan.Token | None) -> None:
         if token is not None and token.text not in _SECURE_VALUES:
             message = f"Invalid secure boot setting '{token.text}'"
             self.findings.error("secure", message, token.location)
 
-    def _check_target(self, token: Token, name: str, *, environment: bool) -> None:
+    def _check_target(self, token: scan.Token, name: str, *, environment: bool) -> None:
         facts = self.files.look(token.text)
         if facts.kind is PathKind.DIRECTORY:
             return
@@ -177,14 +177,14 @@ class Job:
         self.findings.error("target-directory", message, token.location)
 
     def _check_files(
-        self, entry: BootEntry, keywords: Mapping[Keyword, Token], *, in_menu: bool
+        self, entry: BootEntry, keywords: Mapping[Keyword, scan.Token], *, in_menu: bool
     ) -> bool:
         """Check an entry's files; return whether it is left out because of a missing one."""
         if entry.kind in _NAMED_FILES:
             self._check_named_file(entry, keywords)
         if entry.kind not in _KERNELS:
             return False
-        entry = entry._replace(optional=entry.optional and entry.kind is EntryKind.IPL)
+        entry = entry._replace(optional=entry.optional and entry.kind is scan.EntryKind.IPL)
         skipped = self._check_kernel(entry, may_skip=in_menu and entry.optional)
         if not skipped:
             check_addresses(entry, self.files, self.version, self.findings)
@@ -238,13 +238,13 @@ class Job:
             "parameters-length", message, entry.parameters_location or entry.location
         )
 
-    def _check_named_file(self, entry: BootEntry, keywords: Mapping[Keyword, Token]) -> None:
+    def _check_named_file(self, entry: BootEntry, keywords: Mapping[Keyword, scan.Token]) -> None:
         """Check a device, the file of a segment, or the list of the devices of a dump."""
         keyword, called = _NAMED_FILES[entry.kind]
         token = keywords[keyword]
         path = token.text
         if keyword is Keyword.SEGMENT:
-            path, _ = split_address(path)
+            path, _ = scan.split_address(path)
         elif keyword is not Keyword.TAPE:
             path = _without_memory_size(path)
         facts = self.files.look(path)

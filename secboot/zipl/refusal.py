@@ -9,7 +9,7 @@ from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.errors import Location
-    from secboot.zipl.tokens import Token
+    from secboot.zipl.scan import Token
 
 
 class Refusal(NamedTuple):

@@ -6,21 +6,7 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
-from secboot.zipl.tokens import (
-    CHECK_ORDER,
-    MENU_RULES,
-    SECTION_RULES,
-    DefaultKind,
-    EntryKind,
-    KeywordRules,
-    Token,
-    TokenKind,
-    TokenList,
-    entry_kind,
-    geometry,
-    split_address,
-    whole_int,
-)
+from secboot.zipl import scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,9 +17,9 @@ _BLOCK_SIZES = {512, 1024, 2048, 4096}
 _ECKD_TYPES = {"cdl", "ldl"}
 _BLOCK_TYPES = {"scsi", "fba"}
 _TARGET_NUMBERS: tuple[tuple[Keyword, str, Callable[[str], bool]], ...] = (
-    (Keyword.TARGETGEOMETRY, "geometry", lambda text: min(geometry(text) or (0,)) > 0),
-    (Keyword.TARGETBLOCKSIZE, "blocksize", lambda text: whole_int(text) in _BLOCK_SIZES),
-    (Keyword.TARGETOFFSET, "offset", lambda text: whole_int(text) is not None),
+    (Keyword.TARGETGEOMETRY, "geometry", lambda text: min(scan.geometry(text) or (0,)) > 0),
+    (Keyword.TARGETBLOCKSIZE, "blocksize", lambda text: scan.whole_int(text) in _BLOCK_SIZES),
+    (Keyword.TARGETOFFSET, "offset", lambda text: scan.whole_int(text) is not None),
 )
 _NEED_BASE = (Keyword.TARGETTYPE, *(keyword for keyword, *_ in _TARGET_NUMBERS))
 
@@ -45,19 +31,19 @@ class SectionData:
     """The assignments of one section or menu; of several to one keyword the first."""
 
     def __init__(self) -> None:
-        self.keywords: dict[Keyword, Token] = {}
-        self.positions: dict[int, Token] = {}
+        self.keywords: dict[Keyword, scan.Token] = {}
+        self.positions: dict[int, scan.Token] = {}
 
 
 def read_section(
-    tokens: TokenList, heading: int, findings: Findings, *, menu: bool = False
+    tokens: scan.TokenList, heading: int, findings: Findings, *, menu: bool = False
 ) -> SectionData:
     """Collect a section's assignments (scan_get_section_keywords)."""
     data = SectionData()
     for token in tokens.body(heading):
-        if token.kind is TokenKind.NUMBER and menu:
+        if token.kind is scan.TokenKind.NUMBER and menu:
             _read_position(token, data, findings)
-        elif token.kind is TokenKind.NUMBER:
+        elif token.kind is scan.TokenKind.NUMBER:
             message = f"number assignment not allowed in section '{tokens[heading].text}'"
             findings.error_at("number-in-section", message, token)
         elif token.keyword in data.keywords:
@@ -68,7 +54,7 @@ def read_section(
     return data
 
 
-def _read_position(token: Token, data: SectionData, findings: Findings) -> None:
+def _read_position(token: scan.Token, data: SectionData, findings: Findings) -> None:
     if token.number <= 0:
         findings.error_at("position-range", "position must be greater than zero", token)
     elif token.number > MENU_POSITIONS:
@@ -79,46 +65,46 @@ def _read_position(token: Token, data: SectionData, findings: Findings) -> None:
         data.positions[token.number] = token
 
 
-def check_all(tokens: TokenList, findings: Findings) -> None:
+def check_all(tokens: scan.TokenList, findings: Findings) -> None:
     """Check every section and menu (scan_check)."""
     outside = True
     for index, token in enumerate(tokens):
-        if token.kind is TokenKind.SECTION:
+        if token.kind is scan.TokenKind.SECTION:
             outside = False
             _check_section(tokens, index, findings)
-        elif token.kind is TokenKind.MENU:
+        elif token.kind is scan.TokenKind.MENU:
             outside = False
             _check_menu(tokens, index, findings)
         elif outside:
             report_outside(token, findings)
 
 
-def report_outside(token: Token, findings: Findings) -> None:
+def report_outside(token: scan.Token, findings: Findings) -> None:
     """Note an assignment before the first section."""
     findings.error_at("outside-section", f"{token.kind} not allowed outside of section", token)
 
 
-def report_duplicate(tokens: TokenList, heading: int, findings: Findings) -> None:
+def report_duplicate(tokens: scan.TokenList, heading: int, findings: Findings) -> None:
     """Note the next heading that has the name of this one."""
     first = tokens[heading]
     again = tokens.find(first.text, first.kind, heading + 1)
     if again is not None:
-        kind = "section" if first.kind is TokenKind.SECTION else "menu"
+        kind = "section" if first.kind is scan.TokenKind.SECTION else "menu"
         message = f"{kind} name '{first.text}' already specified"
         findings.error_at(f"{kind}-twice", message, tokens[again])
 
 
-def _check_section(tokens: TokenList, heading: int, findings: Findings) -> None:
+def _check_section(tokens: scan.TokenList, heading: int, findings: Findings) -> None:
     report_duplicate(tokens, heading, findings)
     data = read_section(tokens, heading, findings)
     if tokens[heading].text == DEFAULTBOOT:
         return
-    kind = entry_kind(data.keywords)
-    if kind is EntryKind.DUMPFS:
+    kind = scan.entry_kind(data.keywords)
+    if kind is scan.EntryKind.DUMPFS:
         message = "Option dumptofs is deprecated, use dumpto instead"
         findings.error("dumptofs", message, data.keywords[Keyword.DUMPTOFS].location)
         return
-    if kind is EntryKind.UNKNOWN:
+    if kind is scan.EntryKind.UNKNOWN:
         message = (
             f"section '{tokens[heading].text}' must contain either one of keywords 'image',"
             " 'segment', 'dumpto', 'dumptofs', 'mvdump' or 'tape'"
@@ -130,20 +116,23 @@ def _check_section(tokens: TokenList, heading: int, findings: Findings) -> None:
 
 
 def check_section_keywords(
-    kind: EntryKind | DefaultKind, data: SectionData, heading: Token, findings: Findings
+    kind: scan.EntryKind | scan.DefaultKind,
+    data: SectionData,
+    heading: scan.Token,
+    findings: Findings,
 ) -> None:
     """Check which keywords a section has (the second half of scan_check_section_data)."""
-    _check_keywords(SECTION_RULES[kind], data, heading, findings)
+    _check_keywords(scan.SECTION_RULES[kind], data, heading, findings)
     segment = data.keywords.get(Keyword.SEGMENT)
-    if segment is not None and split_address(segment.text)[1] is None:
+    if segment is not None and scan.split_address(segment.text)[1] is None:
         findings.error_at("segment-address", "keyword 'segment' requires load address", segment)
 
 
 def _check_keywords(
-    rules: KeywordRules, data: SectionData, heading: Token, findings: Findings
+    rules: scan.KeywordRules, data: SectionData, heading: scan.Token, findings: Findings
 ) -> None:
-    called = "menu section" if heading.kind is TokenKind.MENU else "section"
-    for keyword in CHECK_ORDER:
+    called = "menu section" if heading.kind is scan.TokenKind.MENU else "section"
+    for keyword in scan.CHECK_ORDER:
         token = data.keywords.get(keyword)
         if token is None and keyword in rules.required:
             message = f"missing keyword '{keyword}' in {called} '{heading.text}'"
@@ -153,15 +142,15 @@ def _check_keywords(
             findings.error_at("keyword-not-allowed", message, token)
 
 
-def _check_menu(tokens: TokenList, heading: int, findings: Findings) -> None:
+def _check_menu(tokens: scan.TokenList, heading: int, findings: Findings) -> None:
     report_duplicate(tokens, heading, findings)
     data = read_section(tokens, heading, findings, menu=True)
-    _check_keywords(MENU_RULES, data, tokens[heading], findings)
+    _check_keywords(scan.MENU_RULES, data, tokens[heading], findings)
     _check_default_position(data, findings)
     _check_number(data.keywords.get(Keyword.PROMPT), "prompt", findings)
     _check_number(data.keywords.get(Keyword.TIMEOUT), "timeout", findings)
     for _, token in sorted(data.positions.items()):
-        if tokens.find(token.text, TokenKind.SECTION) is None:
+        if tokens.find(token.text, scan.TokenKind.SECTION) is None:
             findings.error_at("menu-section-missing", f"section '{token.text}' not found", token)
     if not data.positions:
         message = f"no boot configuration specified in menu '{tokens[heading].text}'"
@@ -173,7 +162,7 @@ def _check_default_position(data: SectionData, findings: Findings) -> None:
     token = data.keywords.get(Keyword.DEFAULT)
     if token is None:
         return
-    number = whole_int(token.text)
+    number = scan.whole_int(token.text)
     if number is None:
         message = "default position must be a number"
     elif number < 1:
@@ -187,10 +176,10 @@ def _check_default_position(data: SectionData, findings: Findings) -> None:
     findings.error_at("menu-default", message, token)
 
 
-def _check_number(token: Token | None, name: str, findings: Findings) -> None:
+def _check_number(token: scan.Token | None, name: str, findings: Findings) -> None:
     if token is None:
         return
-    number = whole_int(token.text)
+    number = scan.whole_int(token.text)
     if number is None:
         message = f"{name} value must be a number"
     elif name == "prompt" and number not in {0, 1}:
@@ -202,7 +191,7 @@ def _check_number(token: Token | None, name: str, findings: Findings) -> None:
     findings.error_at(f"menu-{name}", message, token)
 
 
-def check_target(keywords: Mapping[Keyword, Token], findings: Findings) -> None:
+def check_target(keywords: Mapping[Keyword, scan.Token], findings: Findings) -> None:
     """Check the target keywords of one section, menu or ``[defaultboot]``."""
     base = keywords.get(Keyword.TARGETBASE)
     if base is None:
@@ -221,7 +210,9 @@ def check_target(keywords: Mapping[Keyword, Token], findings: Findings) -> None:
             findings.error_at("target", message, base)
 
 
-def _check_type(base: Token, keywords: Mapping[Keyword, Token], findings: Findings) -> None:
+def _check_type(
+    base: scan.Token, keywords: Mapping[Keyword, scan.Token], findings: Findings
+) -> None:
     kind = keywords.get(Keyword.TARGETTYPE)
     size = keywords.get(Keyword.TARGETGEOMETRY)
     if kind is None:

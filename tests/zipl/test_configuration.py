@@ -10,7 +10,7 @@ from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.entry import BootEntry, Origin
 from secboot.zipl.files import FileFacts, PathKind
 from secboot.zipl.order import BlsFile, order_bls
-from secboot.zipl.tokens import EntryKind
+from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import ZiplVersion
 from tests.strategies import Paths, Setup, setups
 from tests.zipl.files import BOOT, DIRECTORY, KERNEL, FakeFiles

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from secboot.zipl.tokens import geometry, leading_int, split_address, whole_int
+from secboot.zipl.scan import geometry, leading_int, split_address, whole_int
 
 
 @pytest.mark.parametrize(
