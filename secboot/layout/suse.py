@@ -20,13 +20,12 @@ from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store,
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.machine.discovery import Machine, Sources
-from secboot.profile.profile import EntrySelection
+from secboot.profile.profile import EntrySelection, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secboot.ipl.boot_record import BootRecord
-    from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
 
 GRUB_DEFAULT = "/etc/default/grub"

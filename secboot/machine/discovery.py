@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
-from secboot.machine.boot_files import BootFile, BootFiles
+from secboot.machine.boot_files import BootFile, BootFiles, Seal
 from secboot.machine.installed_zipl import BootmapFile, installed_version, read_bootmap_file
 from secboot.named_tuple import NamedTuple
-from secboot.progress import UNWATCHED, Phase
+from secboot.progress import UNWATCHED, Phase, Progress
 from secboot.system.file_errors import AccessError
 from secboot.visible import visible
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
@@ -19,8 +19,6 @@ from secboot.zipl.order import BlsFile
 from secboot.zipl.version import CURRENT, BlsOrder, ZiplVersion
 
 if TYPE_CHECKING:
-    from secboot.machine.boot_files import Seal
-    from secboot.progress import Progress
     from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
     from secboot.zipl.files import FileFacts
