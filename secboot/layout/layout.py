@@ -117,9 +117,9 @@ class Layout:
             return ()
         return tuple(Command(command.argv, record.stale) for command in self.commit)
 
-    def steps(self, profile: Profile, machine: Machine) -> tuple[Step, ...]:
+    def steps(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Step, ...]:
         """Return what another program has to be told, where secboot edits nothing."""
-        del profile, machine
+        del profile, machine, stores
         return ()
 
     def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine
+    from secboot.lines.stores import Stores
     from secboot.profile.profile import Profile
     from secboot.profile.requirement import Requirement
 
@@ -88,11 +89,11 @@ def meets(profile: Profile, line: CommandLine) -> bool:
     return all(requirement.judge(line).met for requirement in profile.requirements)
 
 
-def wanted_line(profile: Profile, line: CommandLine) -> CommandLine:
+def wanted_line(profile: Profile, line: CommandLine, stores: Stores) -> CommandLine:
     """Return a line that meets the profile, or as much of that as editing can give."""
     for requirement in profile.requirements:
         try:
-            line = requirement.fulfil(line)
+            line = stores.fulfilled(requirement, line.text)
         except RefusedError:
             continue
     return line

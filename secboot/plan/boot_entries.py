@@ -72,7 +72,7 @@ def generated_entry(
     if left is not None:
         return _plan(entry, left.status, left.note, (), entry.parmline, entry.parmline)
     before = stores.line(entry.parmline)
-    changes = parameter_changes(profile.requirements, before, wanted_line(profile, before))
+    changes = parameter_changes(profile.requirements, before, wanted_line(profile, before, stores))
     return _plan(entry, EntryStatus.GENERATED, note, changes, entry.parmline, None)
 
 

@@ -70,7 +70,7 @@ def make_plan(
     store_plans, entry_plans = _lines(profile, machine, layout, stores, left)
     sealed = tuple(e for e, why in left.items() if why and why.status is EntryStatus.SEALED)
     rebuild = plan_rebuild(profile, machine, layout, stores, sealed, parmfile)
-    steps = layout.steps(profile, machine)
+    steps = layout.steps(profile, machine, stores)
     files = _file_changes(machine, layout, stores)
     commands = layout.due(profile, machine, compare(machine), stores, tuple(f.path for f in files))
     refusal = layout.not_edited if steps else None
