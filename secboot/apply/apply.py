@@ -2,90 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot import __version__
-from secboot.apply.change import Order, change_files
-from secboot.checkpoint.access import write_access
-from secboot.checkpoint.files import Conflict
+from secboot.apply.change import Changed, ChangeSet, ManagedRoot, change_files
+from secboot.apply.zipl import ZiplRun, words_of
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
-from secboot.checkpoint.recovery import RecoveryReport, recover, unfinished
+from secboot.checkpoint.recovery import RecoveryReport, unfinished
+from secboot.checkpoint.rollback import latest_to_roll_back
 from secboot.checkpoint.store import CheckpointStore
 from secboot.digest import digest
-from secboot.errors import RefusedError
-from secboot.invocation import PLAIN, Invocation
-from secboot.machine.discovery import discover
+from secboot.errors import Location, RefusedError, UsageError
+from secboot.machine.profile_files import read_profile
 from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus
-from secboot.progress import UNWATCHED, Phase
+from secboot.progress import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable
 
-    from secboot.apply.zipl import Zipl, ZiplRun
-    from secboot.checkpoint.access import Commit, WriteAccess
-    from secboot.checkpoint.record import Checkpoint
+    from secboot.checkpoint.access import WriteAccess
     from secboot.checkpoint.state_directory import StateDirectory
-    from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import Plan
-    from secboot.progress import Progress
+    from secboot.profile.profile import Profile
     from secboot.system.root import Root
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a flow works and with what; `zipl` None leaves the boot record for later.
-
-    `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the
-    user typed, `invocation` what of them a next command shares, `notice` tells the user a sentence while the work goes on. `log` gets the
-    checkpoint of each change that has ended, for the system's log. `progress` is told what is being done.
-
-    The layout is found once a command: no program that works on boot files meanwhile turns one
-    distribution into another.
-    """
-
-    root: Root
-    state: StateDirectory
-    zipl: Zipl | None
-    layout: Layout
-    environment: Mapping[str, str] | None
-    command: tuple[str, ...]
-    notice: Callable[[str], None]
-    log: Callable[[Checkpoint], None] = lambda _: None
-    invocation: Invocation = PLAIN
-    progress: Progress = UNWATCHED
-
-    @property
-    def commit(self) -> Commit | None:
-        """What writes the boot record when a change is rolled back."""
-        return None if self.zipl is None else self.zipl.commit
-
-    def discover(self, phase: Phase = Phase.READING) -> Machine:
-        """Read the machine as it is now."""
-        return discover(self.root, self.layout.sources, self.environment, self.progress, phase)
-
-    def recover(
-        self, access: WriteAccess, conflict: Conflict = Conflict.REFUSE
-    ) -> tuple[RecoveryReport, ...]:
-        """Roll back what is unfinished (`recover`), and log it."""
-        recovered = recover(access, conflict)
-        for report in recovered:
-            self.log(access.store.get(report.checkpoint.id))
-        return recovered
-
-    def write_access(self) -> AbstractContextManager[WriteAccess]:
-        """Take the lock and what else it takes to change files (`write_access`)."""
-        return write_access(
-            self.root,
-            self.state,
-            commit=self.commit,
-            notice=self.notice,
-            progress=self.progress,
-        )
+DECLARED = "/etc/secboot/profile"
+"""Holds one name of a profile; blank lines and lines that begin with ``#`` do not count."""
+_LIMIT = 2**16
 
 
 class ApplyResult(NamedTuple):
@@ -111,7 +58,7 @@ class ApplyResult(NamedTuple):
 
 
 def apply_plan(
-    target: Target,
+    managed: ManagedRoot,
     make_plan: Callable[[Machine], Plan],
     saved: Plan | None = None,
     show: Callable[[Plan], None] = lambda _: None,
@@ -123,26 +70,26 @@ def apply_plan(
     made from is different by now. `show` gets the plan that is about to be followed.
     """
     make_plan = _remembering(make_plan)
-    first = saved if saved is not None else make_plan(target.discover())
+    first = saved if saved is not None else make_plan(managed.discover())
     first.require_applicable()
-    due = first.files or (first.commands and target.zipl is not None)
-    if not due and not _has_unfinished(target):
+    due = first.files or (first.commands and managed.zipl is not None)
+    if not due and not _has_unfinished(managed):
         if saved is not None:
-            require_unchanged(saved, target.discover())
+            require_unchanged(saved, managed.discover())
         return ApplyResult(first, None, None, ())
-    if target.zipl is not None:
-        target.zipl.require_available(target.root)
-    with target.write_access() as access:
-        recovered = target.recover(access)
-        machine = target.discover(Phase.READING_AGAIN)
+    if managed.zipl is not None:
+        managed.zipl.require_available(managed.root)
+    with managed.write_access() as access:
+        recovered = managed.recover(access)
+        machine = managed.discover(Phase.READING_AGAIN)
         if saved is not None:
             require_unchanged(saved, machine)
         plan = saved if saved is not None else make_plan(machine)
         plan.require_applicable()
         show(plan)
         again = make_plan if saved is None else None
-        checkpoint, run = _apply(target, access, machine, plan, again)
-        return ApplyResult(plan, checkpoint, run, recovered)
+        done = _apply(managed, access, machine, plan, again)
+        return ApplyResult(plan, done.checkpoint, done.zipl, recovered)
 
 
 def _remembering(make_plan: Callable[[Machine], Plan]) -> Callable[[Machine], Plan]:
@@ -160,6 +107,72 @@ def _remembering(make_plan: Callable[[Machine], Plan]) -> Callable[[Machine], Pl
         return known
 
     return plan
+
+
+def run_deployment_command(
+    managed: ManagedRoot, make_plan: Callable[[Machine], Plan], show: Callable[[Plan], None]
+) -> ApplyResult | None:
+    """Run the command of an ostree system that does what a profile asks; None if there is none.
+
+    It makes a new deployment and leaves the present one as it is, so that there is nothing to save
+    here: ``rpm-ostree rollback`` is the way back.
+
+    `show` gets the plan before. Raises RefusedError for the tree of another machine, whose
+    deployments are not managed from here, and when the command fails.
+    """
+    plan = make_plan(managed.discover())
+    argv = next((step.argv for step in plan.steps if step.argv), ())
+    if plan.refusal is None or not argv:
+        return None
+    if managed.zipl is None or managed.zipl.chroot is not None:
+        raise RefusedError(
+            f"{argv[0]} manages the deployments of the running system only",
+            hint="leave out --run-kargs to see what an image needs",
+        )
+    show(plan)
+    managed.progress.report(Phase.RUNNING, program=argv[0])
+    done = managed.zipl.runner.run(argv, timeout=managed.zipl.timeout)
+    if not done.succeeded:
+        raise RefusedError(
+            f"{argv[0]} failed: {words_of(done)}", hint="the deployments are as they were"
+        )
+    return ApplyResult(plan, None, ZiplRun(done.argv, done.duration, (argv[0],)), ())
+
+
+def active_profile(root: Root, state: StateDirectory) -> Profile | None:
+    """Return the profile that new boot entries are kept true to; None when there is none.
+
+    It is what /etc/secboot/profile names; without that file, the newest apply that was not rolled
+    back. The former is an administrator's word and is taken as it is. The latter is only taken
+    while the profile still has the text that was applied: nothing else was ever agreed to.
+
+    Raises RefusedError when it can't be told any more, UsageError for a file that does not name
+    one profile, and what reading the profile raises.
+    """
+    declared = _declared(root)
+    if declared is not None:
+        return read_profile(declared, root)
+    store = CheckpointStore.existing(state)
+    if store is None:
+        return None
+    with store:
+        applied = latest_to_roll_back(store)
+    if applied is None or applied.record.audit.profile is None:
+        return None
+    name, digest = applied.record.audit.profile, applied.record.audit.profile_digest
+    try:
+        profile = read_profile(name, root)
+    except UsageError as error:
+        raise RefusedError(
+            f"the profile '{name}', applied as checkpoint {applied.id}, is not found by its name",
+            hint=f"put it into /etc/secboot/profiles, or name another one in {DECLARED}",
+        ) from error
+    if profile.digest != digest:
+        raise RefusedError(
+            f"the profile '{name}' was changed since it was applied as checkpoint {applied.id}",
+            hint=f"look at it with `secboot plan {name}`, then apply it",
+        )
+    return profile
 
 
 def require_unchanged(plan: Plan, machine: Machine) -> None:
@@ -180,8 +193,8 @@ def require_unchanged(plan: Plan, machine: Machine) -> None:
     )
 
 
-def _has_unfinished(target: Target) -> bool:
-    store = CheckpointStore.existing(target.state)
+def _has_unfinished(managed: ManagedRoot) -> bool:
+    store = CheckpointStore.existing(managed.state)
     if store is None:
         return False
     with store:
@@ -189,34 +202,33 @@ def _has_unfinished(target: Target) -> bool:
 
 
 def _apply(
-    target: Target,
+    managed: ManagedRoot,
     access: WriteAccess,
     machine: Machine,
     plan: Plan,
     again: Callable[[Machine], Plan] | None,
-) -> tuple[str | None, ZiplRun | None]:
+) -> Changed:
     due = {command.argv for command in plan.commands}
     if not plan.files:
-        if not due or target.zipl is None:
-            return None, None
-        return None, target.zipl.install(access.lock.inherited, due)
-    order = Order(
+        if not due or managed.zipl is None:
+            return Changed(None, None)
+        return Changed(None, managed.zipl.install(access.lock.inherited, due))
+    change_set = ChangeSet(
         changes=plan.files,
-        audit=_audit(target, plan),
+        audit=_audit(managed, plan),
         machine=machine,
-        verify=lambda: _verify(target, plan, again),
+        verify=lambda: _verify(managed, plan, again),
         needs_commit=bool(due),
     )
-    done = change_files(access, order, target.zipl, target.log)
-    return done.checkpoint, done.zipl
+    return change_files(managed, access, change_set)
 
 
-def _verify(target: Target, plan: Plan, again: Callable[[Machine], Plan] | None) -> None:
+def _verify(managed: ManagedRoot, plan: Plan, again: Callable[[Machine], Plan] | None) -> None:
     """Read everything again and compare each entry's line with what was planned.
 
     Entries that another program generates are judged by planning `again`, if that has run.
     """
-    machine = target.discover(Phase.READING_BACK)
+    machine = managed.discover(Phase.READING_BACK)
     found = {(e.path, e.name): _line(e.parmline) for e in machine.configuration.entries}
     wrong = [
         entry.name
@@ -224,13 +236,13 @@ def _verify(target: Target, plan: Plan, again: Callable[[Machine], Plan] | None)
         if entry.status is not EntryStatus.GENERATED
         and found.get((entry.location.path, entry.name)) != _line(entry.line_after)
     ]
-    if not wrong and again is not None and machine.sources.generated and target.zipl is not None:
+    if not wrong and again is not None and machine.sources.generated and managed.zipl is not None:
         wrong = [" ".join(command.argv) for command in again(machine).commands]
     if wrong:
         raise RefusedError(
             f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",
             hint="something else works on the boot files; see"
-            f" `{target.invocation.command('history')}`",
+            f" `{managed.invocation.command('history')}`",
         )
 
 
@@ -239,14 +251,29 @@ def _line(text: str | None) -> str | None:
     return None if text is None else text.removesuffix("\r")
 
 
-def _audit(target: Target, plan: Plan) -> Audit:
+def _audit(managed: ManagedRoot, plan: Plan) -> Audit:
     return Audit(
         action=Action.APPLY,
-        command=target.command,
+        command=managed.command,
         who=Actor.current(),
         started=now(),
         version=__version__,
         profile=plan.profile.name,
         profile_digest=plan.profile.digest,
-        zipl=plan.zipl_version if target.zipl is not None else None,
+        zipl=plan.zipl_version if managed.zipl is not None else None,
     )
+
+
+def _declared(root: Root) -> str | None:
+    if not root.exists(DECLARED):
+        return None
+    text = root.read_bytes(DECLARED, _LIMIT).decode("utf-8", "surrogateescape")
+    lines = [line.strip() for line in text.split("\n")]
+    names = [line for line in lines if line and not line.startswith("#")]
+    if len(names) != 1 or "/" in names[0]:
+        raise UsageError(
+            "this file has to hold one name of a profile",
+            location=Location(root.shown(DECLARED)),
+            hint="`secboot profile list` shows the names",
+        )
+    return names[0]

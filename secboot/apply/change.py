@@ -4,29 +4,95 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.apply.candidate import check_candidates
+from secboot.apply.zipl import check_candidates
+from secboot.checkpoint.access import write_access
+from secboot.checkpoint.files import Conflict
+from secboot.checkpoint.recovery import RecoveryReport, recover
 from secboot.checkpoint.transaction import Transaction
+from secboot.invocation import PLAIN, Invocation
+from secboot.machine.discovery import discover
 from secboot.named_tuple import NamedTuple
+from secboot.progress import UNWATCHED, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from secboot.apply.zipl import Zipl, ZiplRun
-    from secboot.checkpoint.access import WriteAccess
+    from secboot.checkpoint.access import Commit, WriteAccess
     from secboot.checkpoint.record import Audit, Checkpoint
+    from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
+    from secboot.progress import Progress
     from secboot.system.files import FileChange
+    from secboot.system.root import Root
+
+
+class ManagedRoot(NamedTuple):
+    """A root whose files are to change, and with what; `zipl` None leaves the boot record for later.
+
+    `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the user
+    typed, `invocation` what of them a next command shares. `notice` is given a sentence for the
+    user while the work goes on, `log` the checkpoint of each change that has ended, for the
+    system's log.
+
+    The layout is found once a command: no program that works on boot files meanwhile turns one
+    distribution into another.
+    """
+
+    root: Root
+    state: StateDirectory
+    zipl: Zipl | None
+    layout: Layout
+    environment: Mapping[str, str] | None
+    command: tuple[str, ...]
+    notice: Callable[[str], None]
+    log: Callable[[Checkpoint], None] = lambda _: None
+    invocation: Invocation = PLAIN
+    progress: Progress = UNWATCHED
+
+    @property
+    def commit(self) -> Commit | None:
+        """What writes the boot record when a change is rolled back."""
+        return None if self.zipl is None else self.zipl.commit
+
+    def discover(self, phase: Phase = Phase.READING) -> Machine:
+        """Read the machine as it is now."""
+        return discover(self.root, self.layout.sources, self.environment, self.progress, phase)
+
+    def recover(
+        self, access: WriteAccess, conflict: Conflict = Conflict.REFUSE
+    ) -> tuple[RecoveryReport, ...]:
+        """Roll back what is unfinished (`recover`), and log it."""
+        recovered = recover(access, conflict)
+        for report in recovered:
+            self.log(access.store.get(report.checkpoint.id))
+        return recovered
+
+    def write_access(self) -> AbstractContextManager[WriteAccess]:
+        """Take the lock and what else it takes to change files (`write_access`)."""
+        return write_access(
+            self.root,
+            self.state,
+            commit=self.commit,
+            notice=self.notice,
+            progress=self.progress,
+        )
 
 
 class Changed(NamedTuple):
-    """A change that is complete. `zipl` is its run of zipl, None when that is left pending."""
+    """A change that is complete.
 
-    checkpoint: str
+    `checkpoint` is None when no file had to change, `zipl` when it did not run.
+    """
+
+    checkpoint: str | None
     zipl: ZiplRun | None
 
 
-class Order(NamedTuple):
-    """A change that is to be made, and how to be sure of it.
+class ChangeSet(NamedTuple):
+    """The files that change as one, why, and how to be sure of the result.
 
     `machine` is what was found, for the check of the candidates; None leaves that out. `verify`
     raises when the files do not say what they should. `needs_commit` is False where nothing
@@ -39,22 +105,27 @@ class Order(NamedTuple):
     verify: Callable[[], None]
     needs_commit: bool = True
 
+    def contents(self) -> dict[str, bytes]:
+        """Return the new contents by every path that leads to them."""
+        found = {}
+        for change in self.changes:
+            if change.after is not None:
+                found[change.path] = found[change.real_path] = change.after
+        return found
 
-def change_files(
-    access: WriteAccess, order: Order, zipl: Zipl | None, log: Callable[[Checkpoint], None]
-) -> Changed:
+
+def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSet) -> Changed:
     """Replace the files, write the boot record, and make sure of the result.
 
-    Where `zipl` can run and is needed, it checks the candidates first and writes the boot record
-    afterwards. On any failure everything is put back (`Transaction`). However it ends, `log`
-    gets the checkpoint.
+    Where zipl can run and is needed, it checks the candidates first and writes the boot record
+    afterwards. On any failure everything is put back (`Transaction`). However it ends, the
+    checkpoint goes to the log.
     """
-    if not order.needs_commit:
-        zipl = None
-    if zipl is not None and zipl.is_direct and order.machine is not None:
-        new = _contents(order.changes)
-        check_candidates(access.root, zipl, order.machine, new, access.progress)
-    transaction = Transaction.begin(access, order.changes, order.audit)
+    zipl = managed.zipl if change_set.needs_commit else None
+    if zipl is not None and zipl.is_direct and change_set.machine is not None:
+        new = change_set.contents()
+        check_candidates(managed.root, zipl, change_set.machine, new, managed.progress)
+    transaction = Transaction.begin(access, change_set.changes, change_set.audit)
     try:
         with transaction:
             transaction.write_files()
@@ -62,17 +133,9 @@ def change_files(
             if zipl is not None:
                 transaction.committing()
                 run = zipl.install(access.lock.inherited)
-            order.verify()
-            pending = "pending" if order.needs_commit else "not-needed"
+            change_set.verify()
+            pending = "pending" if change_set.needs_commit else "not-needed"
             transaction.done({"zipl": pending if run is None else run.facts()})
         return Changed(transaction.checkpoint.id, run)
     finally:
-        log(transaction.checkpoint)
-
-
-def _contents(changes: Sequence[FileChange]) -> dict[str, bytes]:
-    found = {}
-    for change in changes:
-        if change.after is not None:
-            found[change.path] = found[change.real_path] = change.after
-    return found
+        managed.log(transaction.checkpoint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot import __version__
-from secboot.apply.change import Order, change_files
+from secboot.apply.change import ChangeSet, change_files
 from secboot.checkpoint.files import Conflict
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
@@ -18,7 +18,7 @@ from secboot.progress import Phase
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from secboot.apply.apply import Target
+    from secboot.apply.change import ManagedRoot
     from secboot.apply.zipl import ZiplRun
     from secboot.checkpoint.record import Checkpoint
     from secboot.checkpoint.recovery import RecoveryReport
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class RollbackResult(NamedTuple):
     """What a rollback did.
 
-    `undone` is the checkpoint that was gone back behind, None when an unfinished change was
+    `undone` is the checkpoint that was rolled back, None when an unfinished change was
     all there was to end. `files` are the paths that were put back, `checkpoint` the rollback's
     own; both are empty when everything was as before already. `programs` are what writes the
     boot record here, if that is needed.
@@ -50,39 +50,39 @@ class RollbackResult(NamedTuple):
 
 
 def roll_back(
-    target: Target, checkpoint: str | None, *, force: bool = False, keep: bool = False
+    managed: ManagedRoot, checkpoint: str | None, *, force: bool = False, keep: bool = False
 ) -> RollbackResult:
-    """Go back behind `checkpoint`, or behind the newest apply that was not rolled back.
+    """Roll back `checkpoint`, or the newest apply that was not rolled back.
 
     A change that was cut short is ended first; if it is the one that was named, that is all.
     With `force` files that somebody changed since are put back too; with `keep` an unfinished
     change is ended and such files are left. Raises RefusedError when there is nothing to roll
     back, and when files were changed since.
     """
-    store = CheckpointStore.existing(target.state)
+    store = CheckpointStore.existing(managed.state)
     if store is None:
-        raise _nothing(target)
+        raise _nothing(managed)
     store.close()
-    if target.zipl is not None:
-        target.zipl.require_available(target.root)
+    if managed.zipl is not None:
+        managed.zipl.require_available(managed.root)
     conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else Conflict.REFUSE
-    with target.write_access() as access:
-        recovered = target.recover(access, conflict)
+    with managed.write_access() as access:
+        recovered = managed.recover(access, conflict)
         if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
             return RollbackResult(None, (), None, None, recovered)
-        found = _choose(target, access.store, checkpoint)
-        target.progress.report(Phase.READING)
+        found = _choose(managed, access.store, checkpoint)
+        managed.progress.report(Phase.READING)
         changes = changes_to_roll_back(access.store, access.root, found, force=force)
         if not changes:
             return RollbackResult(found.id, (), None, None, recovered)
-        order = Order(
+        change_set = ChangeSet(
             changes=changes,
-            audit=_audit(target, found),
-            machine=_machine(target, changes),
+            audit=_audit(managed, found),
+            machine=_machine(managed, changes),
             verify=lambda: None,
-            needs_commit=any(target.layout.needs_commit(c.path) for c in changes),
+            needs_commit=any(managed.layout.needs_commit(c.path) for c in changes),
         )
-        done = change_files(access, order, target.zipl, target.log)
+        done = change_files(managed, access, change_set)
         files = tuple(change.path for change in changes)
         return RollbackResult(
             found.id,
@@ -90,29 +90,29 @@ def roll_back(
             done.checkpoint,
             done.zipl,
             recovered,
-            needs_commit=order.needs_commit,
-            programs=tuple(program.argv for program in target.layout.commit),
+            needs_commit=change_set.needs_commit,
+            programs=tuple(program.argv for program in managed.layout.commit),
         )
 
 
-def _choose(target: Target, store: CheckpointStore, checkpoint: str | None) -> Checkpoint:
+def _choose(managed: ManagedRoot, store: CheckpointStore, checkpoint: str | None) -> Checkpoint:
     if checkpoint is not None:
         return store.get(checkpoint)
     found = latest_to_roll_back(store)
     if found is None:
-        raise _nothing(target)
+        raise _nothing(managed)
     return found
 
 
-def _nothing(target: Target) -> RefusedError:
+def _nothing(managed: ManagedRoot) -> RefusedError:
     return RefusedError(
-        f"there is nothing to roll back: {target.state.shown} holds no apply that was not"
+        f"there is nothing to roll back: {managed.state.shown} holds no apply that was not"
         " rolled back already",
-        hint=f"`{target.invocation.command('history')}` shows what was done here",
+        hint=f"`{managed.invocation.command('history')}` shows what was done here",
     )
 
 
-def _machine(target: Target, changes: Sequence[FileChange]) -> Machine | None:
+def _machine(managed: ManagedRoot, changes: Sequence[FileChange]) -> Machine | None:
     """Return the machine for zipl's check of the candidates, if it can be read as it is.
 
     A configuration that is broken now is a reason to roll back, and no hindrance; nor can a
@@ -121,15 +121,15 @@ def _machine(target: Target, changes: Sequence[FileChange]) -> Machine | None:
     if any(change.after is None for change in changes):
         return None
     try:
-        return target.discover()
+        return managed.discover()
     except SecbootError:
         return None
 
 
-def _audit(target: Target, found: Checkpoint) -> Audit:
+def _audit(managed: ManagedRoot, found: Checkpoint) -> Audit:
     return Audit(
         action=Action.ROLLBACK,
-        command=target.command,
+        command=managed.command,
         who=Actor.current(),
         started=now(),
         version=__version__,

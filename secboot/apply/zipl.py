@@ -3,14 +3,22 @@
 On the running system zipl is run as it is; for another tree it is run inside it with chroot(8),
 which needs a kernel, or an emulator that the kernel knows (binfmt_misc), for its s390x programs.
 Where a layout has programs that generate zipl's input and then call it, these are run instead.
+
+zipl takes the configuration file and the directory of BLS entries from its command line, so the
+candidates go to private directories that are removed afterwards. A parmfile is named inside
+zipl.conf: there the candidate's path is put in for the check.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
+from secboot.formats.zipl_conf import ZiplConf
+from secboot.formats.zipl_line import Keyword
+from secboot.formats.zipl_parameters import ZIPLENV
+from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.programs import find_program
@@ -19,7 +27,9 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from secboot.machine.discovery import Machine
     from secboot.progress import Progress
+    from secboot.system.directory import PrivateDirectory
     from secboot.system.programs import Completed, Runner
     from secboot.system.root import Root
 
@@ -56,8 +66,7 @@ class ZiplRun(NamedTuple):
         return facts | {"before": [list(argv) for argv in self.before]} if self.before else facts
 
 
-@dataclass(frozen=True, slots=True)
-class Zipl:
+class Zipl(NamedTuple):
     """The zipl of one root. `chroot` is that root, or None for the running system.
 
     `environment` is what zipl needs of ours (``ZIPLCONF``); `timeout` is in seconds, for one run.
@@ -158,3 +167,76 @@ def _hint(done: Completed) -> str:
         return f"it was ended by signal {-done.status}"
     verbose = " -V" if "zipl" in done.argv else ""
     return f"run by hand to see more: {' '.join(visible(word) for word in done.argv)}{verbose}"
+
+
+def check_candidates(
+    root: Root,
+    zipl: Zipl,
+    machine: Machine,
+    new_contents: Mapping[str, bytes],
+    progress: Progress = UNWATCHED,
+) -> None:
+    """Have zipl check the machine's files with the new contents, which are given by path.
+
+    Raises ZiplFailedError when it refuses them; nothing of the machine has changed then.
+    """
+    with ExitStack() as directories:
+        directory = directories.enter_context(root.private_directory())
+        bls = None
+        if any(entry.path in new_contents for entry in machine.configuration.bls):
+            copies = directories.enter_context(root.private_directory())
+            _write_entries(copies, machine, new_contents, progress)
+            bls = copies.path
+        conf = _write_conf(directory, machine, new_contents)
+        directories.callback(progress.report, Phase.TIDYING)
+        zipl.check(conf, bls, _write_environment(directory, new_contents))
+
+
+def _write_entries(
+    copies: PrivateDirectory,
+    machine: Machine,
+    new_contents: Mapping[str, bytes],
+    progress: Progress,
+) -> None:
+    """Copy all entries, with the new contents of those that have one."""
+    contents = {file.path: file.data for file in machine.files} | dict(new_contents)
+    entries = [entry.path for entry in machine.configuration.bls]
+    for number, path in enumerate(entries, start=1):
+        copies.write(path.removeprefix(f"{BLS_DIRECTORY}/"), contents[path])
+        progress.report(Phase.COPYING, number, len(entries))
+
+
+def _write_environment(
+    directory: PrivateDirectory, new_contents: Mapping[str, bytes]
+) -> str | None:
+    if ZIPLENV not in new_contents:
+        return None
+    return directory.write("ziplenv", new_contents[ZIPLENV])
+
+
+def _write_conf(
+    directory: PrivateDirectory, machine: Machine, new_contents: Mapping[str, bytes]
+) -> str:
+    conf = machine.configuration.conf
+    if machine.conf_path in new_contents:
+        text = new_contents[machine.conf_path].decode("utf-8", "surrogateescape")
+        conf = ZiplConf.parse(text, machine.conf_path)
+    parmfiles = [path for path in machine.parmfiles if path in new_contents]
+    candidates = {
+        path: directory.write(f"parmfile-{number}", new_contents[path])
+        for number, path in enumerate(parmfiles)
+    }
+    conf = _with_parmfiles(conf, candidates)
+    return directory.write("zipl.conf", conf.render().encode("utf-8", "surrogateescape"))
+
+
+def _with_parmfiles(conf: ZiplConf, candidates: Mapping[str, str]) -> ZiplConf:
+    """Return the configuration with other parmfiles; a load address behind a name stays."""
+    values = {
+        section.name: candidate + value.removeprefix(path)
+        for section in conf.sections
+        if (value := section.value(Keyword.PARMFILE)) is not None
+        for path, candidate in candidates.items()
+        if value == path or value.startswith(f"{path},")
+    }
+    return conf.with_values(Keyword.PARMFILE, values)

@@ -60,8 +60,7 @@ def apply(
     zipl checks the new boot files before they count, and writes the boot record afterwards. If
     anything fails, everything is put back. `secboot rollback` undoes a change.
     """
-    from secboot.apply.apply import apply_plan
-    from secboot.apply.deployment import run_deployment_command
+    from secboot.apply.apply import apply_plan, run_deployment_command
     from secboot.cli import plan as planning
     from secboot.cli.printing import print_report, print_text
     from secboot.cli.site import Site
@@ -89,10 +88,10 @@ def apply(
                 planning.print_plan(plan, output, diffs=bool(diff))
 
     with site:
-        target = site.target()
+        managed = site.managed_root()
         make = _planner(site, profile, saved, parmfile)
-        deployed = run_deployment_command(target, make, shown) if run_kargs else None
-        result = deployed or apply_plan(target, make, saved, shown)
+        deployed = run_deployment_command(managed, make, shown) if run_kargs else None
+        result = deployed or apply_plan(managed, make, saved, shown)
     if parmfile is not None:
         planning.save_parmfile(result.plan, parmfile)
     print_report(

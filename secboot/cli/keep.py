@@ -18,8 +18,7 @@ def keep(
     hooks for kernel-install and for Debian's kernels call this before they run zipl; where there
     is no profile in force, nothing is done.
     """
-    from secboot.apply.apply import apply_plan
-    from secboot.apply.in_force import profile_in_force
+    from secboot.apply.apply import active_profile, apply_plan
     from secboot.cli.plan import planner
     from secboot.cli.printing import print_text, style
     from secboot.cli.site import Site
@@ -28,9 +27,9 @@ def keep(
     with Site(
         root, layout=layout, state_dir=state_dir, zipl=zipl, zipl_timeout=zipl_timeout
     ) as site:
-        target = site.target()
-        profile = profile_in_force(site.root, site.state)
-        result = None if profile is None else apply_plan(target, planner(site, profile))
+        managed = site.managed_root()
+        profile = active_profile(site.root, site.state)
+        result = None if profile is None else apply_plan(managed, planner(site, profile))
     if profile is None or result is None:
         print_text("No profile is in force: nothing was applied here.\n")
     else:

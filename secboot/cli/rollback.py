@@ -49,7 +49,7 @@ def rollback(
         zipl_timeout=zipl_timeout,
         watched=output == "text",
     ) as site:
-        result = roll_back(site.target(), checkpoint, force=force, keep=keep)
+        result = roll_back(site.managed_root(), checkpoint, force=force, keep=keep)
     print_report(
         output,
         lambda: rollback_document(result),

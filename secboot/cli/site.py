@@ -21,7 +21,7 @@ from secboot.system.root import Root
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from secboot.apply.apply import Target
+    from secboot.apply.change import ManagedRoot
     from secboot.apply.zipl import Zipl
     from secboot.checkpoint.record import Checkpoint
     from secboot.checkpoint.store import CheckpointStore
@@ -96,18 +96,18 @@ class Site:
         """Read the boot configuration as it is now.
 
         A verb that only looks does so once. The flows that change something read it through
-        their target, as often as it takes to be sure: without the lock, under it, and afterwards.
+        their managed root, as often as it takes to be sure: without the lock, under it, and afterwards.
         """
         from secboot.machine.discovery import discover
 
         return discover(self.root, self.layout.sources, self.environment, self.progress)
 
-    def target(self) -> Target:
+    def managed_root(self) -> ManagedRoot:
         """Return what the flows that change something work on; nothing is written yet.
 
         Raises RefusedError when the rights for it are missing from the start.
         """
-        from secboot.apply.apply import Target
+        from secboot.apply.change import ManagedRoot
         from secboot.checkpoint.record import log_change
 
         if self.is_running_system and os.geteuid() != 0:
@@ -115,7 +115,7 @@ class Site:
                 "only root may change the boot files and the boot record of this machine",
                 hint="run it with sudo; `secboot plan` and `--dry-run` work without it",
             )
-        return Target(
+        return ManagedRoot(
             root=self.root,
             state=self.state,
             zipl=self._zipl() if self.runs_zipl else None,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.apply.apply import ApplyResult, Target, apply_plan
+from secboot.apply.apply import ApplyResult, apply_plan
+from secboot.apply.change import ManagedRoot
 from secboot.apply.rollback import RollbackResult, roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.journal import State
@@ -39,11 +40,11 @@ class Site:
     timeout: float = 20.0
     log: list[Checkpoint] = field(default_factory=list)
 
-    def target(self, root: Root) -> Target:
+    def target(self, root: Root) -> ManagedRoot:
         zipl = None if self.zipl is None else Zipl(self.zipl.runner, self.timeout)
         command = ("secboot", "apply")
         state = StateDirectory(root)
-        return Target(
+        return ManagedRoot(
             root, state, zipl, detect_layout(root), None, command, lambda _: None, self.log.append
         )
 

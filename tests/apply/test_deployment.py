@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.apply.apply import ApplyResult, Target
-from secboot.apply.deployment import run_deployment_command
+from secboot.apply.apply import ApplyResult, run_deployment_command
+from secboot.apply.change import ManagedRoot
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RefusedError
@@ -50,7 +50,7 @@ def run(root: Path, directory: Path, body: str, *, chroot: str | None = None) ->
         def make(machine: Machine) -> Plan:
             return make_plan(profile, machine, layout, with_zipl=True)
 
-        target = Target(
+        target = ManagedRoot(
             tree, StateDirectory(tree), zipl, layout, None, ("secboot",), lambda _: None
         )
         return run_deployment_command(target, make, lambda _: None)

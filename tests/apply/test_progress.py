@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.apply.apply import Target, apply_plan
+from secboot.apply.apply import apply_plan
+from secboot.apply.change import ManagedRoot
 from secboot.apply.rollback import roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
@@ -52,10 +53,10 @@ class Told(Progress):
         return found
 
 
-def target(root: Root, script: ZiplScript, told: Told) -> Target:
+def target(root: Root, script: ZiplScript, told: Told) -> ManagedRoot:
     zipl = Zipl(script.runner, 20.0, progress=told)
     state = StateDirectory(root)
-    return Target(
+    return ManagedRoot(
         root, state, zipl, detect_layout(root), None, ("secboot",), lambda _: None, progress=told
     )
 

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from secboot.apply.apply import Target, apply_plan
+from secboot.apply.apply import apply_plan
+from secboot.apply.change import ManagedRoot
 from secboot.apply.rollback import roll_back
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.demo import kernel_stub
@@ -65,8 +66,8 @@ def plan_or_none(root: Root, profile: Profile) -> Plan | None:
         return None
 
 
-def target(root: Root) -> Target:
-    return Target(
+def target(root: Root) -> ManagedRoot:
+    return ManagedRoot(
         root, StateDirectory(root), None, detect_layout(root), None, ("secboot",), lambda _: None
     )
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.apply.apply import ApplyResult, Target, apply_plan
+from secboot.apply.apply import ApplyResult, apply_plan
+from secboot.apply.change import ManagedRoot
 from secboot.apply.rollback import roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
@@ -32,11 +33,11 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return make_suse(tmp_path / "root", request.param)
 
 
-def target(root: Path, runner: SystemRunner | None) -> Target:
+def target(root: Path, runner: SystemRunner | None) -> ManagedRoot:
     tree = Root(root)
     layout = detect_layout(tree)
     programs = tuple(program.argv for program in layout.commit)
-    return Target(
+    return ManagedRoot(
         root=tree,
         state=StateDirectory(tree, None),
         zipl=None if runner is None else Zipl(runner, 20.0, programs=programs),

@@ -7,7 +7,8 @@ as an administrator would (``zipl SECTION``).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from secboot.apply.apply import Target, apply_plan
+from secboot.apply.apply import apply_plan
+from secboot.apply.change import ManagedRoot
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import SecbootError
 from secboot.formats.kernel_cmdline import CommandLine
@@ -44,7 +45,7 @@ def apply_in(cell: Cell, name: str) -> Applied | None:
         layout = detect_layout(root)
         try:
             plan = apply_plan(
-                Target(
+                ManagedRoot(
                     root, StateDirectory(root), None, layout, None, ("secboot",), lambda _: None
                 ),
                 lambda machine: make_plan(profile, machine, layout, with_zipl=False),

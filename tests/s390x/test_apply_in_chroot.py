@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from secboot.apply.apply import ApplyResult, Target, apply_plan
+from secboot.apply.apply import ApplyResult, apply_plan
+from secboot.apply.change import ManagedRoot
 from secboot.apply.rollback import roll_back
 from secboot.apply.zipl import Zipl, ZiplFailedError
 from secboot.checkpoint.state_directory import StateDirectory
@@ -58,12 +59,12 @@ class Emulating(SystemRunner):
 
 
 @contextmanager
-def target(cell: Cell) -> Iterator[Target]:
+def target(cell: Cell) -> Iterator[ManagedRoot]:
     with Root(cell.directory) as root:
         zipl = Zipl(Emulating(), 60.0, chroot=str(cell.directory))
         state = StateDirectory(root)
         try:
-            yield Target(
+            yield ManagedRoot(
                 root, state, zipl, detect_layout(root), None, ("secboot", "apply"), lambda _: None
             )
         finally:
