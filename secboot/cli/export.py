@@ -45,7 +45,6 @@ def export(
     from secboot.errors import RefusedError, UsageError
     from secboot.export.formats import WRITERS
     from secboot.export.request import ExportRequest
-    from secboot.finding import Finding, Severity
     from secboot.machine.profile_files import read_profile
     from secboot.profile.fields import PROFILE_NAME_PATTERN
     from secboot.report.style import PLAIN, finding_text
@@ -68,8 +67,7 @@ def export(
         sources = _sources(found, profile, tree)
     exported = writer.write(ExportRequest(found, sources, line or ""))
     print_text(exported.text)
-    notes = [Finding("export", Severity.NOTE, note) for note in exported.notes]
-    for finding in (*notes, *found.warnings):
+    for finding in (*exported.notes, *found.warnings):
         sys.stderr.write(f"{finding_text(finding, PLAIN)}\n")
     return 0
 

@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from secboot.errors import RefusedError
 from secboot.export.request import Exported, ExportRequest
+from secboot.finding import Finding, Severity
 from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config, quoted
 from secboot.profile.profile import Role
 from secboot.visible import visible
@@ -152,15 +153,25 @@ def pvimg(request: ExportRequest) -> Exported:
     notes = []
     if size >= LEGACY_PARAMETER_LIMIT:
         notes.append(
-            f"the parmfile has {size} bytes: kernels before 5.16 take"
-            f" {LEGACY_PARAMETER_LIMIT - 1}, and pvimg refuses it for them"
+            _note(
+                "parmfile-size",
+                f"the parmfile has {size} bytes: kernels before 5.16 take"
+                f" {LEGACY_PARAMETER_LIMIT - 1}, and pvimg refuses it for them",
+            )
         )
     if not request.line:
         notes.append(
-            "this is the whole parameter line of the image: give what else belongs there"
-            " with --line, root= for instance"
+            _note(
+                "whole-line",
+                "this is the whole parameter line of the image: give what else belongs there"
+                " with --line, root= for instance",
+            )
         )
     return Exported(text, tuple(notes))
+
+
+def _note(code: str, message: str) -> Finding:
+    return Finding(f"export.{code}", Severity.NOTE, message)
 
 
 def pvics(request: ExportRequest) -> Exported:

@@ -15,6 +15,7 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from secboot.finding import Finding
     from secboot.profile.profile import Profile
     from secboot.profile.requirement import Requirement
 
@@ -95,7 +96,7 @@ class Exported(NamedTuple):
     """The text, and `notes` that the format has no comments for: they go to the person."""
 
     text: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Finding, ...] = ()
 
 
 def comments(lines: Iterable[str]) -> str:

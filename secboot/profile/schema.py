@@ -10,15 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.kernel.command_line import MULTI_VALUED_NAMES
-from secboot.profile.fields import (
-    ENTRY_FIELDS,
-    FORMAT_VERSION,
-    NAME_PATTERN,
-    PROFILE_FIELDS,
-    PROFILE_NAME_PATTERN,
-    Field,
-    Kind,
-)
+from secboot.profile import fields
 from secboot.profile.parameters import GENERIC, KNOWN
 from secboot.profile.requirement import Operator, ParameterRules
 
@@ -34,39 +26,39 @@ def profile_schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "secboot profile",
         "description": "What a role in IBM Secure Execution asks of the kernel parameters",
-        **_object(PROFILE_FIELDS),
+        **_object(fields.PROFILE_FIELDS),
         "anyOf": [{"required": ["parameters"]}, {"required": ["extends"]}],
         "dependentRequired": {"drop": ["extends"]},
     }
 
 
-def _object(fields: tuple[Field, ...]) -> Schema:
+def _object(table: tuple[fields.Field, ...]) -> Schema:
     schema: Schema = {
         "type": "object",
         "properties": {
-            field.key: {**_field(field), "description": field.meaning} for field in fields
+            field.key: {**_field(field), "description": field.meaning} for field in table
         },
         "additionalProperties": False,
     }
-    required = [field.key for field in fields if field.required]
+    required = [field.key for field in table if field.required]
     return {**schema, "required": required} if required else schema
 
 
-def _field(field: Field) -> Schema:
-    name: Schema = {"type": "string", "pattern": NAME_PATTERN}
-    by_kind: dict[Kind, Schema] = {
-        Kind.VERSION: {"const": FORMAT_VERSION},
-        Kind.CHOICE: {"enum": list(map(str, field.choices))},
-        Kind.TEXT: {"type": "string"},
-        Kind.PROFILE: {"type": "string", "pattern": PROFILE_NAME_PATTERN},
-        Kind.NAMES: _list_of(name),
-        Kind.PATTERNS: _list_of({"type": "string", "minLength": 1}),
-        Kind.BOOLEAN: {"type": "boolean"},
+def _field(field: fields.Field) -> Schema:
+    name: Schema = {"type": "string", "pattern": fields.NAME_PATTERN}
+    by_kind: dict[fields.Kind, Schema] = {
+        fields.Kind.VERSION: {"const": fields.FORMAT_VERSION},
+        fields.Kind.CHOICE: {"enum": list(map(str, field.choices))},
+        fields.Kind.TEXT: {"type": "string"},
+        fields.Kind.PROFILE: {"type": "string", "pattern": fields.PROFILE_NAME_PATTERN},
+        fields.Kind.NAMES: _list_of(name),
+        fields.Kind.PATTERNS: _list_of({"type": "string", "minLength": 1}),
+        fields.Kind.BOOLEAN: {"type": "boolean"},
     }
-    if field.kind is Kind.PARAMETERS:
+    if field.kind is fields.Kind.PARAMETERS:
         return _parameters(name)
-    if field.kind is Kind.ENTRIES:
-        mapping = {**_object(ENTRY_FIELDS), "minProperties": 1}
+    if field.kind is fields.Kind.ENTRIES:
+        mapping = {**_object(fields.ENTRY_FIELDS), "minProperties": 1}
         return {"anyOf": [{"enum": list(map(str, field.choices))}, mapping]}
     return by_kind[field.kind]
 

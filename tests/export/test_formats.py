@@ -259,7 +259,7 @@ def test_pvimg_says_what_kernels_before_5_16_do_not_take() -> None:
 
     assert not WRITERS[ExportFormat.PVIMG].write(shipped("guest", longest)).notes
     (note,) = WRITERS[ExportFormat.PVIMG].write(shipped("guest", longest + "x")).notes
-    assert note.startswith("the parmfile has 896 bytes: kernels before 5.16 take 895")
+    assert note.message.startswith("the parmfile has 896 bytes: kernels before 5.16 take 895")
 
 
 def called_by_grubby_script(text: str, lines: list[str]) -> list[list[str]]:

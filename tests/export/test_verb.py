@@ -102,3 +102,6 @@ def test_warnings_about_the_profile_are_passed_on(
 
     assert said.code == 0
     assert "is small" in said.err
+    # A hint is a line of its own, and no newline is shown as two characters.
+    assert "\n    IBM recommends 512 MiB" in said.err
+    assert "\\n" not in said.err

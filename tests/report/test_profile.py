@@ -64,3 +64,18 @@ def test_warnings_of_a_profile(root: Path, capsys: pytest.CaptureFixture[str]) -
         for line in (warning["hint"] or "").splitlines():
             assert f"\n    {line}\n" in shown
     assert "\\n" not in shown
+
+
+def test_validation_reports_each_finding_on_lines_of_its_own(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = secboot(capsys, "profile", "validate", "broken", "odd", "--root", root)
+
+    folder = "/etc/secboot/profiles"
+    assert said.code == 2
+    assert f"\n  {folder}/broken.yaml:2:7: 'gest' is no role\n    write host or guest\n" in said.err
+    valid, warning, hint = said.out.splitlines()
+    assert valid == f"{folder}/odd.yaml: valid"
+    assert warning.startswith(f"{folder}/odd.yaml:3:14: warning: ")
+    assert hint.startswith("    ")
+    assert "\\n" not in said.out + said.err
