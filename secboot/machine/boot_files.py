@@ -29,14 +29,10 @@ MAX_COMMAND_LINE_SIZE_OFFSET = 0x10430
 """``parmarea.max_command_line_size``: a big-endian 64-bit number, 0 before kernel 5.16."""
 SE_METADATA_OFFSET = 0xC000
 SE_METADATA_MAGIC = b"SeImgLnx"
-"""Marks the metadata that pvimg writes since s390-tools 2.36; it says where the header is."""
+"""Marks the metadata that pvimg writes since s390-tools 2.36."""
 SE_HEADER_MAGIC = b"IBMSecEx"
 SE_HEADER_LAST_PAGE = 0x17
 """Both generations of genprotimg put the header on one of the pages 0 to 0x17."""
-SE_HEADER_SIZE = 0x40
-"""Bytes of the header's fixed part, up to the plaintext control flags."""
-PCF_NO_COMPONENT_ENCRYPTION = 0x10000000
-"""Bit 35 of the plaintext control flags (counted from the left): readable, but sealed as well."""
 
 
 class BootFile(NamedTuple):
@@ -53,32 +49,16 @@ class BootFile(NamedTuple):
         return self.data.decode("utf-8", "surrogateescape")
 
 
-class Seal(NamedTuple):
-    """The IBM Secure Execution header of an image.
-
-    `header_offset` is where it is, in bytes. `encrypted` is False for an image whose components
-    can be read; their integrity is protected all the same, so that neither can be edited.
-    """
-
-    header_offset: int
-    encrypted: bool
-
-
 class ImageFacts(NamedTuple):
     """What the first pages of a kernel image say.
 
     `max_command_line` is in bytes and counts the terminating NUL; it is None where the file is too
-    short to be a kernel image. `seal` marks an IBM Secure Execution image, whose parameter line
-    is a component inside it.
+    short to be a kernel image. `sealed` marks an IBM Secure Execution image, whose parameter line
+    is a component inside it. Its integrity is protected even where it is not encrypted.
     """
 
     max_command_line: int | None
-    seal: Seal | None = None
-
-    @property
-    def sealed(self) -> bool:
-        """Whether this is an IBM Secure Execution image."""
-        return self.seal is not None
+    sealed: bool
 
 
 class BootFiles:
@@ -178,22 +158,11 @@ def read_image_facts(read_ranges: ReadRanges) -> ImageFacts:
     A few bytes of at most 26 pages are read, of a file of any size. zipl takes the length limit
     from the same place (zipl/src/job.c, check_common_ipl_data).
     """
-    pages = [page * PAGE for page in range(SE_HEADER_LAST_PAGE + 1)]
-    ranges = [(MAX_COMMAND_LINE_SIZE_OFFSET, 8), (SE_METADATA_OFFSET, 16)]
-    field, metadata, *starts = read_ranges([*ranges, *((page, SE_HEADER_SIZE) for page in pages)])
+    pages = [(page * PAGE, len(SE_HEADER_MAGIC)) for page in range(SE_HEADER_LAST_PAGE + 1)]
+    field, metadata, *starts = read_ranges(
+        [(MAX_COMMAND_LINE_SIZE_OFFSET, 8), (SE_METADATA_OFFSET, len(SE_METADATA_MAGIC)), *pages]
+    )
     limit = None
     if len(field) == 8:
         limit = int.from_bytes(field, "big") or LEGACY_PARAMETER_LIMIT
-    headers = zip(pages, starts, strict=True)
-    found = [(page, start) for page, start in headers if start.startswith(SE_HEADER_MAGIC)]
-    if metadata.startswith(SE_METADATA_MAGIC):
-        offset = int.from_bytes(metadata[8:16], "big")
-        named = next((start for page, start in found if page == offset), b"")
-        return ImageFacts(limit, _seal(offset, named))
-    return ImageFacts(limit, _seal(*found[0]) if found else None)
-
-
-def _seal(offset: int, header: bytes) -> Seal:
-    """A header that can't be read whole counts as that of an encrypted image: nothing is known."""
-    flags = int.from_bytes(header[0x38:0x40], "big") if len(header) == SE_HEADER_SIZE else 0
-    return Seal(offset, encrypted=not flags & PCF_NO_COMPONENT_ENCRYPTION)
+    return ImageFacts(limit, metadata == SE_METADATA_MAGIC or SE_HEADER_MAGIC in starts)

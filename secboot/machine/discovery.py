@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
-from secboot.machine.boot_files import BootFile, BootFiles, Seal
+from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.installed_zipl import BootmapFile, installed_version, read_bootmap_file
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase, Progress
@@ -72,7 +72,7 @@ class Machine(NamedTuple):
     `files` are those that a plan is made from. `documents` are by path what the texts of the
     layout's files and of /etc/ziplenv say; an unreadable file of those that other programs
     generate has none. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
-    zipl wrote last. `seals` are by path the IBM Secure Execution images among the kernels,
+    zipl wrote last. `sealed` are the paths of the IBM Secure Execution images among the kernels,
     `host_keys` the host-key documents that lie where they are looked for.
     `running_line` is the line of the running kernel, None for any other tree.
     """
@@ -84,7 +84,7 @@ class Machine(NamedTuple):
     configuration: BootConfiguration
     files: tuple[BootFile, ...]
     parmfiles: Mapping[str, BootFile]
-    seals: Mapping[str, Seal]
+    sealed: frozenset[str]
     facts: Mapping[str, FileFacts]
     bootmap: BootmapFile | None
     sources: Sources = NO_OTHERS
@@ -94,7 +94,7 @@ class Machine(NamedTuple):
 
     def is_sealed(self, entry: BootEntry) -> bool:
         """Tell whether the entry boots an IBM Secure Execution image, which ignores its line."""
-        return entry.image is not None and entry.image.path in self.seals
+        return entry.image is not None and entry.image.path in self.sealed
 
     def document(self, path: str, kind: type[D]) -> D | None:
         """Return what a file says, by its path; None where it is missing, or generated and secret."""
@@ -159,7 +159,7 @@ def discover(
         configuration=configuration,
         files=files.files,
         parmfiles=parmfiles,
-        seals=_seals(files, configuration),
+        sealed=_sealed(files, configuration),
         facts=_facts(files, configuration),
         bootmap=read_bootmap_file(root, configuration),
         sources=sources,
@@ -259,14 +259,11 @@ def _parmfiles(files: BootFiles, configuration: BootConfiguration) -> dict[str, 
     return found
 
 
-def _seals(files: BootFiles, configuration: BootConfiguration) -> dict[str, Seal]:
-    found = {}
-    for path in {entry.image.path for entry in configuration.entries if entry.image is not None}:
-        # kiwi names images relative to the root of the tree, and runs zipl there.
-        facts = files.image(path if path.startswith("/") else f"/{path}")
-        if facts is not None and facts.seal is not None:
-            found[path] = facts.seal
-    return found
+def _sealed(files: BootFiles, configuration: BootConfiguration) -> frozenset[str]:
+    paths = {entry.image.path for entry in configuration.entries if entry.image is not None}
+    # kiwi names images relative to the root of the tree, and runs zipl there.
+    facts = {path: files.image(path if path.startswith("/") else f"/{path}") for path in paths}
+    return frozenset(path for path, found in facts.items() if found is not None and found.sealed)
 
 
 def _facts(files: BootFiles, configuration: BootConfiguration) -> dict[str, FileFacts]:
