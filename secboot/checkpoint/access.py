@@ -19,7 +19,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -55,7 +54,6 @@ KEEP = 20
 _LOCK = "lock"
 _OWNER = "lock.owner"
 _NO_FLOCK = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
-_INTERVAL = 0.1
 _LIMIT = 4096
 _ATTEMPTS = 20
 _HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -87,10 +85,9 @@ def write_access(
     commit: Commit | None = None,
     keep: int = KEEP,
     notice: Callable[[str], None] | None = None,
-    wait: float = 0.0,
     progress: Progress = UNWATCHED,
 ) -> Iterator[WriteAccess]:
-    """Take the lock of a root, trying for `wait` seconds; it is released at the end of the context.
+    """Take the lock of a root; it is released at the end of the context.
 
     The state directory is made if there is none. `notice` is given a sentence for the user when
     an interrupt has to wait. Raises `LockedError`, and `FileError` when the state directory can't
@@ -100,7 +97,7 @@ def write_access(
         interrupts = held.enter_context(HeldInterrupts(notice))
         state = directory.create()
         held.callback(state.close)
-        lock = held.enter_context(acquire(state, interrupts, wait))
+        lock = held.enter_context(acquire(state))
         store = CheckpointStore(state)
         yield WriteAccess(root, store, lock, interrupts, commit, keep, progress)
 
@@ -225,28 +222,17 @@ class Lock:
         self.release()
 
 
-def acquire(state: Root, interrupts: HeldInterrupts, wait: float = 0.0) -> Lock:
-    """Take the lock of the state directory `state`, trying for `wait` seconds.
-
-    Raises `LockedError` when another process has it for all that time, and `InterruptError`.
-    """
+def acquire(state: Root) -> Lock:
+    """Take the lock of the state directory `state`; `LockedError` when another process has it."""
     directory = state.open_directory("/")
-    deadline = time.monotonic() + wait
     try:
-        while True:
-            try:
-                return _attempt(directory)
-            except LockedError:
-                if time.monotonic() >= deadline:
-                    raise
-            interrupts.safe_point()
-            time.sleep(_INTERVAL)
+        return _acquire(directory)
     except BaseException:
         directory.close()
         raise
 
 
-def _attempt(directory: OpenDirectory) -> Lock:
+def _acquire(directory: OpenDirectory) -> Lock:
     file = directory.open_file(_LOCK, os.O_RDWR | os.O_CREAT)
     try:
         by_file = not _flock(file, directory.shown(_LOCK))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.journal import JournalEntry
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.system.directory import OpenDirectory
-    from secboot.system.files import FileAttributes
+    from secboot.system.files import FileAttributes, FileChange
     from secboot.system.root import Root
 
 BEFORE = "before.tar"
@@ -71,13 +71,6 @@ class Member(NamedTuple):
     path: str
     data: bytes
     attributes: FileAttributes
-
-
-class Saved(NamedTuple):
-    """The bytes of one file before and after a change, for a checkpoint to be."""
-
-    before: bytes | None
-    after: bytes | None
 
 
 class CheckpointStore:
@@ -164,14 +157,14 @@ class CheckpointStore:
         """The id for the next checkpoint; the lock is held until it is made."""
         return str(int(max(self.ids(), key=int, default="0")) + 1)
 
-    def create(self, record: Record, saved: Sequence[Saved]) -> None:
+    def create(self, record: Record, changes: Sequence[FileChange]) -> None:
         """Make a checkpoint; when this returns, it and what it saves is on the disk."""
         building = f"{_BUILT}{os.urandom(8).hex()}"
         with self._state.open_directory(CHECKPOINTS) as parent:
             try:
                 parent.make(building, 0o700)
                 with self._state.open_directory(_path(building)) as directory:
-                    _fill(directory, record, saved)
+                    _fill(directory, record, changes)
                     directory.sync()
                 parent.rename_directory(building, record.checkpoint)
                 parent.sync()
@@ -247,13 +240,13 @@ class CheckpointStore:
         )
 
 
-def _fill(directory: OpenDirectory, record: Record, saved: Sequence[Saved]) -> None:
+def _fill(directory: OpenDirectory, record: Record, changes: Sequence[FileChange]) -> None:
     before, after = [], []
-    for file, content in zip(record.files, saved, strict=True):
-        if content.before is not None and file.before is not None:
-            before.append(Member(file.path, content.before, file.before.attributes))
-        if content.after is not None and file.after is not None:
-            after.append(Member(file.path, content.after, file.after.attributes))
+    for file, change in zip(record.files, changes, strict=True):
+        if change.before is not None and file.before is not None:
+            before.append(Member(file.path, change.before, file.before.attributes))
+        if change.after is not None and file.after is not None:
+            after.append(Member(file.path, change.after, file.after.attributes))
     now = int(time.time())
     directory.create(BEFORE, pack(before, now), sync=True)
     directory.create(_AFTER, pack(after, now))

@@ -28,7 +28,6 @@ from secboot.checkpoint.rollback import (
     discard,
     roll_back_change,
 )
-from secboot.checkpoint.store import Saved
 from secboot.digest import digest
 from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.named_tuple import NamedTuple
@@ -94,8 +93,7 @@ class Transaction:
         record = Record(store.next_id(), root.base, audit, files)
         with ExitStack() as opened:
             places = opened.enter_context(Places(root, files))
-            saved = [Saved(each.change.before, each.change.after) for each in examined]
-            store.create(record, saved)
+            store.create(record, changes)
             journal = store.open_journal(record.checkpoint)
             opened.callback(journal.close)
             checkpoint = Checkpoint(record, (), store.shown(record.checkpoint))

@@ -35,23 +35,10 @@ _CHUNK = 65536
 
 
 class ProgramError(RefusedError):
-    """A program could not be run to its end. `program` is its name or path."""
+    """A program, named by `program`, is missing, can't be started, or took longer than it may."""
 
     def __init__(self, message: str, *, program: str, hint: str | None = None) -> None:
         super().__init__(f"{visible(program)}: {message}", hint=hint)
-        self.program = program
-
-
-class ProgramMissingError(ProgramError):
-    """There is no such program."""
-
-
-class ProgramNotExecutableError(ProgramError):
-    """The program is there and can't be started."""
-
-
-class ProgramTimeoutError(ProgramError):
-    """The program took longer than it may and was ended."""
 
 
 class Completed(NamedTuple):
@@ -94,8 +81,7 @@ class Runner(Protocol):
         `argv[0]` is a name or an absolute path. `environment` is added to the small one that
         every program gets. `inherited` are open files that it keeps: with the lock's among them
         the lock outlives a killed secboot until the program has ended, too.
-        Any exit status is a result. Raises `ProgramMissingError`, `ProgramNotExecutableError`,
-        `ProgramTimeoutError`.
+        Any exit status is a result. Raises `ProgramError`.
         """
         ...
 
@@ -147,12 +133,12 @@ class SystemRunner:
         if found is not None:
             return found
         if "/" in name and Path(name).exists():
-            raise ProgramNotExecutableError(
+            raise ProgramError(
                 "this is no program that may be executed",
                 program=name,
                 hint="look at its mode (chmod +x), and whether its file system is mounted noexec",
             )
-        raise ProgramMissingError(
+        raise ProgramError(
             "there is no such program",
             program=name,
             hint=f"looked for in {', '.join(self._search_path)}" if "/" not in name else None,
@@ -165,8 +151,8 @@ def find_program(root: Root, name: str) -> str | None:
     return next((path for path in paths if root.is_readable(path)), None)
 
 
-def _timeout(program: str, timeout: float) -> ProgramTimeoutError:
-    return ProgramTimeoutError(
+def _timeout(program: str, timeout: float) -> ProgramError:
+    return ProgramError(
         f"still running after {timeout:g} seconds, so it was ended",
         program=program,
         hint="see what it waits for, or give it more time",
@@ -195,15 +181,13 @@ def _start(
             pass_fds=tuple(inherited),
         )
     except OSError as error:
-        raise ProgramNotExecutableError(
+        raise ProgramError(
             f"it can't be started: {error.strerror}",
             program=argv[0],
             hint="is it made for this machine, and is its interpreter there?",
         ) from error
     except ValueError as error:
-        raise ProgramNotExecutableError(
-            "an argument holds a NUL character", program=argv[0]
-        ) from error
+        raise ProgramError("an argument holds a NUL character", program=argv[0]) from error
 
 
 def _close_pipes(process: Popen[bytes]) -> None:

@@ -11,9 +11,6 @@ import pytest
 from secboot.checkpoint.access import HeldInterrupts
 from secboot.system.programs import (
     ProgramError,
-    ProgramMissingError,
-    ProgramNotExecutableError,
-    ProgramTimeoutError,
     SystemRunner,
 )
 
@@ -98,11 +95,11 @@ def test_megabytes_are_read_and_the_middle_dropped(runner: SystemRunner) -> None
 
 
 def test_a_missing_program(runner: SystemRunner) -> None:
-    with pytest.raises(ProgramMissingError, match="zipl-that-is-not") as caught:
+    with pytest.raises(ProgramError, match="zipl-that-is-not: there is no such program") as caught:
         runner.run(("zipl-that-is-not",), timeout=LONG)
     assert caught.value.hint is not None
     assert "/usr/sbin" in caught.value.hint
-    with pytest.raises(ProgramMissingError):
+    with pytest.raises(ProgramError, match="there is no such program"):
         runner.run(("/no/such/program",), timeout=LONG)
 
 
@@ -114,9 +111,9 @@ def test_a_program_that_can_not_be_executed(runner: SystemRunner, tmp_path: Path
     (tmp_path / "lost").chmod(0o755)
 
     for name in ("plain", "rubbish", "lost"):
-        with pytest.raises(ProgramNotExecutableError):
+        with pytest.raises(ProgramError, match=r"may be executed|can't be started"):
             runner.run((str(tmp_path / name),), timeout=LONG)
-    with pytest.raises(ProgramNotExecutableError, match="NUL"):
+    with pytest.raises(ProgramError, match="NUL"):
         runner.run(("sh", "-c", "a\0b"), timeout=LONG)
 
 
@@ -126,7 +123,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(
     pids = tmp_path / "pids"
     hangs = f"sleep 1000 & echo $! >> {pids}; echo $$ >> {pids}; wait"
 
-    with pytest.raises(ProgramTimeoutError, match=r"0\.5 seconds"):
+    with pytest.raises(ProgramError, match=r"still running after 0\.5 seconds"):
         runner.run(("sh", "-c", hangs), timeout=0.5)
 
     assert not any(is_running(int(pid)) for pid in pids.read_text().split())
@@ -139,7 +136,7 @@ def test_a_program_that_ignores_the_polite_signal_is_killed(
     monkeypatch.setattr("secboot.system.programs._GRACE", 0.2)
     pid = tmp_path / "pid"
 
-    with pytest.raises(ProgramTimeoutError):
+    with pytest.raises(ProgramError, match="still running after"):
         runner.run(
             ("sh", "-c", f"trap '' TERM; echo $$ > {pid}; while :; do sleep 1; done"), timeout=0.5
         )
@@ -148,7 +145,7 @@ def test_a_program_that_ignores_the_polite_signal_is_killed(
 
 
 def test_a_program_that_closes_its_outputs_and_hangs(runner: SystemRunner) -> None:
-    with pytest.raises(ProgramTimeoutError):
+    with pytest.raises(ProgramError, match="still running after"):
         runner.run(("sh", "-c", "exec >&- 2>&-; exec sleep 1000"), timeout=0.3)
 
 
@@ -201,8 +198,3 @@ def test_an_interrupt_that_nobody_holds_back_ends_the_program(
         runner.run(("sh", "-c", f"echo $$ > {pid}; exec sleep 1000"), timeout=LONG)
 
     assert not is_running(int(pid.read_text()))
-
-
-def test_every_failure_is_one_kind_of_error() -> None:
-    for kind in (ProgramMissingError, ProgramNotExecutableError, ProgramTimeoutError):
-        assert issubclass(kind, ProgramError)
