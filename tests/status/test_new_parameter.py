@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from secboot.errors import Location
 from secboot.formats.kernel_cmdline import CommandLine, Parameter
 from secboot.invocation import Invocation
-from secboot.ipl.boot_record import compare
 from secboot.kernel.command_line import Honoured, cause
-from secboot.layout.detect import detect_layout
-from secboot.profile.profile import EntrySelection, Profile
-from secboot.profile.requirement import Judgement, Requirement
+from secboot.profile.nodes import Problems
+from secboot.profile.parameters import KNOWN
+from secboot.profile.requirement import (
+    TRUE_SCHEMA,
+    Form,
+    Judgement,
+    Operator,
+    ParameterRules,
+    Requirement,
+    WrittenRequirement,
+)
 from secboot.running.system import RunningSystem
-from secboot.status.assess import assess
-from secboot.status.stages import Evidence, Result, Stage
-from secboot.system.root import Root
-from tests.status.scenes import Scene, add_system, log, make_scene, only
+from secboot.status.stages import Stage
+from tests.status.scenes import add_system, log, make_scene, only
 
 
 class LampRequirement(Requirement):
@@ -43,14 +48,14 @@ class LampRequirement(Requirement):
         return line.append("lamp=on")
 
 
-def effective(scene: Scene) -> Result:
-    requirement = LampRequirement("lamp", Location("p.yaml", 1, 1))
-    profile = Profile("p", 1, None, "", (requirement,), EntrySelection(), "p.yaml", "0", (), ())
-    machine = scene.machine(running=True)
-    with Root(scene.tree) as root:
-        layout = detect_layout(root)
-    status = assess(Evidence(machine, layout, compare(machine), profile, scene.running(log())))
-    return only(status).stages[Stage.EFFECTIVE]
+def make(written: WrittenRequirement, problems: Problems) -> Requirement:
+    del problems
+    return LampRequirement(written.name, written.location)
+
+
+RULES = ParameterRules(
+    "a lamp", (Form(Operator.PRESENT, "on", "{present: true}", TRUE_SCHEMA),), make, ""
+)
 
 
 @pytest.mark.parametrize(
@@ -58,15 +63,20 @@ def effective(scene: Scene) -> Result:
     [("z16-lpar-se-capable", "met", []), ("s390-lpar", "missing", ["no-lamp"])],
 )
 def test_it_has_its_verdict_and_its_causes(
-    tmp_path: Path, proc: str, verdict: str, causes: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proc: str, verdict: str, causes: list[str]
 ) -> None:
+    monkeypatch.setitem(cast("dict[str, ParameterRules]", KNOWN), "lamp", RULES)
     scene = make_scene(tmp_path, "section")
+    scene.write(
+        "etc/secboot/profiles/lamp.yaml", "version: 1\nparameters: {lamp: {present: true}}\n"
+    )
     add_system(scene, proc, "lamp=on")
 
-    result = effective(scene)
+    stages = only(scene.status("lamp", log())).stages
 
-    assert result.verdict == verdict
-    assert [each.code for each in result.causes] == causes
+    assert stages[Stage.RUNNING].verdict == "met"
+    assert stages[Stage.EFFECTIVE].verdict == verdict
+    assert [each.code for each in stages[Stage.EFFECTIVE].causes] == causes
 
 
 @pytest.mark.parametrize(
