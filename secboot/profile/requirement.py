@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel.command_line import require_editable, unreadable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from secboot.errors import Location
     from secboot.finding import Finding
@@ -192,22 +192,16 @@ class Form(NamedTuple):
     schema: Mapping[str, Any]
 
 
-class MakeRequirement(Protocol):
-    """Turns what is written into a requirement, or notes why that can't be and gives None."""
-
-    def __call__(self, written: WrittenRequirement, problems: Problems) -> Requirement | None:
-        """Make the requirement of something written whose operator is one of the forms."""
-
-
 class ParameterRules(NamedTuple):
     """What can be asked of one parameter, or of all that have no rules of their own.
 
-    `details` is a paragraph for the reference page.
+    `make` turns what is written, with the operator of one of the forms, into a requirement, or
+    notes why that can't be and gives None. `details` is a paragraph for the reference page.
     """
 
     summary: str
     forms: tuple[Form, ...]
-    make: MakeRequirement
+    make: Callable[[WrittenRequirement, Problems], Requirement | None]
     details: str
 
     def form(self, operator: Operator) -> Form | None:

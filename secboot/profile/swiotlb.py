@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from secboot.finding import Finding, Severity
 from secboot.kernel import swiotlb
 from secboot.kernel.swiotlb import BLOCK_BYTES, Generation, SwiotlbReading, size_text
+from secboot.profile.generic import AbsentRequirement
 from secboot.profile.nodes import unambiguous_text
 from secboot.profile.requirement import (
     TRUE_SCHEMA,
@@ -23,7 +24,6 @@ from secboot.profile.requirement import (
     ParameterRules,
     Requirement,
     WrittenRequirement,
-    given,
     put,
 )
 
@@ -168,27 +168,6 @@ class SwiotlbSizeRequirement(Requirement):
         return reading.blocks == wanted
 
 
-class SwiotlbAbsentRequirement(Requirement):
-    """No ``swiotlb=`` that the kernel would read; one behind ``--`` is init's business."""
-
-    def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
-        """The ``swiotlb`` words up to ``--``."""
-        return swiotlb.occurrences(line)
-
-    def describe(self) -> str:
-        """Say what is required."""
-        return "swiotlb absent"
-
-    def _judge(self, line: CommandLine) -> Judgement:
-        present = self.occurrences(line)
-        if present:
-            return Judgement(met=False, reason=given(present))
-        return Judgement(met=True, reason="swiotlb is not given")
-
-    def _change(self, line: CommandLine) -> CommandLine:
-        return line.remove(*self.occurrences(line))
-
-
 def _read_as(reading: SwiotlbReading) -> str:
     """Say what the number in the line means to the kernel: ``512M is read as 512 blocks``."""
     size = f"{reading.blocks} blocks = {size_text(reading.blocks)}"
@@ -205,7 +184,7 @@ def _read_as(reading: SwiotlbReading) -> str:
 
 def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None:
     if written.operator is Operator.ABSENT:
-        return SwiotlbAbsentRequirement(written.name, written.location)
+        return AbsentRequirement(written.name, written.location)
     scalar = written.values[0]
     text = unambiguous_text(scalar, problems, instead="write a size like '512 MiB'")
     blocks = read_blocks(scalar, problems) if text is not None else None

@@ -19,7 +19,7 @@ from secboot.profile.generic import (
 )
 from secboot.profile.prot_virt import Hosting, ProtVirtRequirement
 from secboot.profile.requirement import Requirement, put
-from secboot.profile.swiotlb import Bound, SwiotlbAbsentRequirement, SwiotlbSizeRequirement
+from secboot.profile.swiotlb import Bound, SwiotlbSizeRequirement
 from tests.command_lines import lines
 
 HERE = Location("test.yaml", 1, 1)
@@ -30,7 +30,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
         for bound in Bound
         for blocks in (1, 1000, 32768, 262144, 300000, 1048448)
     ),
-    SwiotlbAbsentRequirement("swiotlb", HERE),
+    AbsentRequirement("swiotlb", HERE),
     ExactRequirement("k.a_b", HERE, "1"),
     ExactRequirement("k.a_b", HERE, ""),
     ExactRequirement("k.a_b", HERE, "x y"),

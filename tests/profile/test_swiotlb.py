@@ -4,12 +4,13 @@ import pytest
 
 from secboot.errors import Location
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.profile.swiotlb import Bound, SwiotlbAbsentRequirement, SwiotlbSizeRequirement
+from secboot.profile.generic import AbsentRequirement
+from secboot.profile.swiotlb import Bound, SwiotlbSizeRequirement
 
 AT_LEAST = SwiotlbSizeRequirement("swiotlb", Location("x"), Bound.AT_LEAST, 262144)
 EXACTLY = SwiotlbSizeRequirement("swiotlb", Location("x"), Bound.EXACTLY, 262144)
 SMALL = SwiotlbSizeRequirement("swiotlb", Location("x"), Bound.AT_LEAST, 32768)
-ABSENT = SwiotlbAbsentRequirement("swiotlb", Location("x"))
+ABSENT = AbsentRequirement("swiotlb", Location("x"))
 
 # requirement, line, the line fulfilled (None: it is met and stays), a part of the reason
 CASES = [
@@ -53,7 +54,7 @@ CASES = [
 
 @pytest.mark.parametrize(("requirement", "text", "expected", "reason"), CASES)
 def test_judged_and_fulfilled_as_the_kernel_reads_it(
-    requirement: SwiotlbSizeRequirement | SwiotlbAbsentRequirement,
+    requirement: SwiotlbSizeRequirement | AbsentRequirement,
     text: str,
     expected: str | None,
     reason: str,
