@@ -29,6 +29,16 @@ def script(path: Path, text: str) -> str:
 
 
 def is_running(pid: int) -> bool:
+    """Whether it runs, and goes on doing so: what was killed takes a moment to be gone."""
+    deadline = time.monotonic() + 5
+    while found := _is_running(pid):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return found
+
+
+def _is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
