@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from secboot import __version__
 from secboot.errors import RefusedError
 from secboot.export.request import Exported, ExportRequest, comments, yaml_block
 from secboot.formats.kernel_arguments import quoted
@@ -81,7 +82,8 @@ done
 def ansible(request: ExportRequest) -> Exported:
     """A playbook with the role of secboot's collection, which runs secboot on each host."""
     head = request.head(
-        "The collection secboot.boot has to be installed: ansible-galaxy collection install"
+        "It needs the collection secboot.boot:"
+        f" ansible-galaxy collection install secboot-boot-{__version__}.tar.gz"
     )
     files = "".join(
         f"      {quoted(source.path)}: {yaml_block(source.text, 8)}" for source in request.sources
