@@ -16,7 +16,6 @@ import re
 from bisect import bisect_right
 from enum import StrEnum
 from functools import cached_property
-from sys import intern
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
@@ -307,7 +306,7 @@ def _scan_fields(
         if position == len(buffer):
             break
         key, blanks, rest = _SCANNED_FIELD.match(buffer, position).groups()  # type: ignore[union-attr]  # matches anything
-        name = intern(key.decode("ascii"))
+        name = key.decode("ascii")
         meaning = meaning_of(name)
         if not blanks:
             message = f"Incorrect BLS field in config file {path}"
