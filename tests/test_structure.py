@@ -29,4 +29,7 @@ def test_what_is_counted(tmp_path: Path) -> None:
         1,
         (),
     )
-    assert list(table([beside, inside]))[-1] == "| all | 2 | 13 | 6 / 8 | 6 | 46.2 | 1 | 1 | 2 / 2 / 2 |"
+    assert (
+        list(table([beside, inside]))[-1]
+        == "| all | 2 | 13 | 6 / 8 | 6 | 46.2 | 1 | 1 | 2 / 2 / 2 |"
+    )
