@@ -1,6 +1,7 @@
 """secboot reads in the real zipl's bootmaps what zipl says it wrote."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,13 +26,13 @@ def base() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", params=zipl_versions())
-def own_cell(request: pytest.FixtureRequest, loop_disk: LoopDisk) -> Cell:
-    """A cell that may lie about its disk."""
+def own_cell(request: pytest.FixtureRequest, loop_disk: LoopDisk) -> Iterator[Cell]:
+    """A cell that may lie about its disk; a process that gets more tests later makes it again."""
     bed = require_oracle()
     version: str = request.param
-    return Cell(
-        loop_disk.mount / f"bootmap-{version}", bed.zipl[version], bed.shell, loop_disk, version
-    )
+    directory = loop_disk.mount / f"bootmap-{version}"
+    yield Cell(directory, bed.zipl[version], bed.shell, loop_disk, version)
+    shutil.rmtree(directory)
 
 
 @pytest.mark.parametrize("disk", DISKS)
