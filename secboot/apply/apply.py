@@ -9,7 +9,6 @@ from secboot.apply.change import Changed, ChangeSet, ManagedRoot, change_files
 from secboot.apply.zipl import ZiplRun, words_of
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
-from secboot.checkpoint.recovery import RecoveryReport, unfinished
 from secboot.checkpoint.rollback import latest_to_roll_back
 from secboot.checkpoint.store import CheckpointStore
 from secboot.digest import digest
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secboot.checkpoint.access import WriteAccess
+    from secboot.checkpoint.recovery import RecoveryReport
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import Plan
@@ -198,7 +198,7 @@ def _has_unfinished(managed: ManagedRoot) -> bool:
     if store is None:
         return False
     with store:
-        return unfinished(store) is not None
+        return bool(store.unfinished())
 
 
 def _apply(

@@ -38,15 +38,6 @@ class RecoveryReport(NamedTuple):
     rollback: RollbackReport
 
 
-def unfinished(store: CheckpointStore | None) -> Checkpoint | None:
-    """The change that was cut short, or is under way right now; None when there is none.
-
-    For commands that only read: it needs no lock and writes nothing.
-    """
-    found = store.unfinished() if store is not None else ()
-    return found[0] if found else None
-
-
 def recover(
     access: WriteAccess, conflict: Conflict = Conflict.REFUSE
 ) -> tuple[RecoveryReport, ...]:

@@ -185,8 +185,8 @@ def _require_sense(changes: Sequence[FileChange], access: WriteAccess) -> None:
     if not access.lock.held or not changes or len(set(paths)) != len(paths):
         raise ValueError("a transaction needs the lock, and changes of different files")
     for change in changes:
-        if change.before == change.after:
-            raise ValueError(f"nothing changes in {change.path}")
+        if flaw := change.flaw():
+            raise ValueError(flaw)
 
 
 def _examine(root: Root, change: FileChange) -> _Examined:

@@ -16,7 +16,7 @@ from secboot.checkpoint.access import InterruptError, WriteAccess, write_access
 from secboot.checkpoint.files import Conflict
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Checkpoint, FileVersion, Record, SavedFile
-from secboot.checkpoint.recovery import recover, unfinished
+from secboot.checkpoint.recovery import recover
 from secboot.checkpoint.rollback import BootRecordOutcome, commands_by_hand
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import CheckpointStore
@@ -83,7 +83,7 @@ def test_a_change_that_is_done(access: WriteAccess, tree: Path, commits: list[ob
     assert BLS.found(tree) == BLS.after
     assert temporaries(tree) == []
     assert commits == []
-    assert unfinished(access.store) is None
+    assert access.store.unfinished() == ()
 
 
 def test_a_change_without_zipl(access: WriteAccess, tree: Path) -> None:
@@ -224,7 +224,7 @@ def test_an_interrupt_leads_to_an_orderly_rollback(
             change.done()
 
     assert BLS.found(tree) == BLS.before
-    assert unfinished(access.store) is None
+    assert access.store.unfinished() == ()
 
 
 def test_an_interrupt_after_the_end_is_too_late(access: WriteAccess, tree: Path) -> None:
@@ -299,8 +299,7 @@ def test_an_edit_of_the_new_file_is_not_overwritten(access: WriteAccess, tree: P
 
     assert SECOND in str(error)
     assert BLS.found(tree) == {**BLS.before, SECOND: "title Edited\n"}
-    found = unfinished(access.store)
-    assert found is not None
+    (found,) = access.store.unfinished()
     assert found.state is State.STUCK
     with pytest.raises(StuckError):
         recover(access)
@@ -320,7 +319,7 @@ def test_a_conflict_is_settled_by_its_user(
     recover(access, conflict)
 
     assert (tree / SECOND).read_text() == expected
-    assert unfinished(access.store) is None
+    assert access.store.unfinished() == ()
     assert temporaries(tree) == []
 
 
@@ -437,12 +436,11 @@ def test_recovery_says_what_it_found_and_did(tree: Path, state: State) -> None:
         store = CheckpointStore.existing(StateDirectory(root))
         assert store is not None
         with store:
-            found = unfinished(store)
+            (found,) = store.unfinished()
         with write_access(root, StateDirectory(root), commit=commit) as access:
             (report,) = recover(access)
             assert recover(access) == ()
 
-    assert found is not None
     assert found.state is state
     assert report.checkpoint.state is state
     assert report.rollback.changed_anything == (state is not State.PREPARED)
@@ -463,7 +461,7 @@ def test_an_edit_after_a_kill_before_any_file_was_replaced(tree: Path) -> None:
 
 def test_looking_for_what_is_unfinished_writes_nothing(tmp_path: Path) -> None:
     with Root(tmp_path) as root:
-        assert unfinished(CheckpointStore.existing(StateDirectory(root))) is None
+        assert CheckpointStore.existing(StateDirectory(root)) is None
 
     assert list(tmp_path.iterdir()) == []
 
@@ -559,4 +557,4 @@ def test_a_journal_that_can_not_be_written_does_not_keep_files_from_going_back(
     monkeypatch.undo()
     (report,) = recover(access)
     assert not report.rollback.files.restored
-    assert unfinished(access.store) is None
+    assert access.store.unfinished() == ()
