@@ -31,7 +31,7 @@ def cost(*words: str, status: int = 0) -> Cost:
 def test_ten_thousand_entries_take_ten_times_as_long_as_a_thousand(
     write: Callable[[Path, int], None], tmp_path: Path
 ) -> None:
-    costs: dict[str, list[Cost]] = {"plan": [], "apply": []}
+    costs: dict[str, list[Cost]] = {"plan": [], "apply": [], "status": []}
     for count in (FEW, MANY):
         tree = tmp_path / str(count)
         write(tree, count)
@@ -39,6 +39,7 @@ def test_ten_thousand_entries_take_ten_times_as_long_as_a_thousand(
         costs["plan"].append(cost("plan", *here))
         costs["apply"].append(cost("apply", *here, "--no-zipl"))
         cost("plan", *here, "--detailed-exitcode")
+        costs["status"].append(cost("status", *here))
 
     for few, many in costs.values():
         assert many.cpu < LINEAR * few.cpu
