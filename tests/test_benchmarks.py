@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from operator import attrgetter
-from pathlib import Path
 
 import pytest
 
-from benchmarks import structure, timed
+from benchmarks import timed
 from benchmarks.processes import Cost, Series
 from benchmarks.table import budgets
 
@@ -48,16 +47,3 @@ def test_a_budget_that_is_missed_is_called_so() -> None:
 
     assert "- MISSED: wall time of `apply` over grubby's, 3 BLS entries: 0.90, at most 0.7" in found
     assert "- MISSED: CPU seconds of `fleet`: 2.50, at most 2" in found
-
-
-def test_the_structure_of_a_package(tmp_path: Path) -> None:
-    (tmp_path / "room").mkdir()
-    (tmp_path / "__init__.py").touch()
-    (tmp_path / "room/module.py").write_text(
-        "if TYPE_CHECKING:\n    from a import (\n        b,\n    )\n\n\nclass C:\n    def f(self):\n        pass\n"
-    )
-
-    *_, room, whole = structure.table(structure.modules(tmp_path))
-
-    assert room == "| room | 1 | 9 | 9 / 9 | 4 | 44.4 | 1 | 1 | 2 / 2 / 2 |"
-    assert whole.startswith("| all | 2 | 9 | 9 / 9 |")
