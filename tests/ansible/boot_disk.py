@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.s390x.loop_disk import LoopDisk
-from tests.s390x.real_zipl import Cell
 from tests.s390x.testbed import TestBed
 
 SHARED = ("boot", "etc", "run")
@@ -77,7 +76,7 @@ def boot_disk(top: Path, version: str, bed: TestBed) -> Iterator[BootDisk]:
     with LoopDisk() as loop:
         (loop.mount / "boot").mkdir()
         (top / "boot").symlink_to(loop.mount / "boot")
-        cell = Cell(disk.cell, bed.zipl[version], bed.shell, loop, version)
+        cell = bed.cell(disk.cell, loop, version)
         cell.clear()
         for name in SHARED:
             (disk.cell / name).mkdir()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.s390x.guest import Guest
-from tests.s390x.guest_disk import ROOT, make_filesystem
+from tests.s390x.guest_disk import ROOT
 from tests.s390x.testbed import require_ipl
 
 pytestmark = pytest.mark.ipl
@@ -23,10 +23,7 @@ run machine uname -m
 
 
 def test_the_demo_runs_on_s390x(pyz: Path, tmp_path: Path) -> None:
-    bed = require_ipl()
-    nothing = tmp_path / "nothing.img"
-    make_filesystem(nothing, None, 16 * 1024 * 1024)
-    guest = Guest.create(bed, tmp_path, nothing)
+    guest = Guest.create(require_ipl(), tmp_path, None)
 
     result = guest.run(JOB, {"secboot.pyz": pyz.read_bytes()}, direct=f"{ROOT} ro")
 

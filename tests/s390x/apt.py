@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,6 +133,16 @@ class Suite:
         found = {name: self._stored(store, name) for name in packages}
         return {name: file for name, file in found.items() if file is not None}
 
+    def fetch(
+        self, packages: tuple[str, ...], attempts: int = 1, pause: float = 20
+    ) -> dict[str, Path]:
+        """Download packages; where the index that is there has not led to them, read it again."""
+        try:
+            return self.download(packages)
+        except AptError:
+            self.update(attempts, pause)
+            return self.download(packages)
+
     def has(self, packages: tuple[str, ...]) -> bool:
         """Tell whether all these packages were downloaded before."""
         store = self.directory / f"packages-{self.name}-{self.architecture}"
@@ -170,6 +182,17 @@ def unpack(file: Path, directory: Path) -> None:
         )
     if contents.returncode != 0:
         raise AptError(f"{file.name} cannot be unpacked")
+
+
+@contextmanager
+def replaced(target: Path) -> Iterator[Path]:
+    """Give an empty directory, and put it in the place of ``target`` when the context is left."""
+    work = target.with_name(f"work-{target.name}")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    yield work
+    shutil.rmtree(target, ignore_errors=True)
+    work.rename(target)
 
 
 def install_host_packages(programs: dict[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secboot.formats.bootmap import Bootmap
+from tests.s390x.boot_texts import bls_entry, menu, section, single_section
 from tests.s390x.real_zipl import Cell, kernel_stub
 from tests.s390x.zipl_output import Verdict
 
@@ -54,55 +55,23 @@ _LONG = " ".join(
     f"rd.zfcp=0.0.19{n:02x},0x500507630b1050{n:02x},0x4010400000000000" for n in range(60)
 )
 
-SECTION = """\
-[defaultboot]
-default=linux
-[linux]
-target=/boot
-image=/boot/vmlinuz
-ramdisk=/boot/initrd
-parameters="root=/dev/vda1 swiotlb=262144 mark=section"
-"""
+SECTION = single_section('"root=/dev/vda1 swiotlb=262144 mark=section"')
 
-MENU = f"""\
-[defaultboot]
-defaultmenu=menu
-[first]
-target=/boot
-image=/boot/vmlinuz
-ramdisk=/boot/initrd
-parameters="root=/dev/vda1 prot_virt=1 console=${{CONSOLE}}"
-[second]
-target=/boot
-image=/boot/vmlinuz
-parameters='root="a b" quiet {_LONG[:700]}'
-[silent]
-target=/boot
-image=/boot/vmlinuz
-ramdisk=/boot/initrd
-:menu
-target=/boot
-7=first
-3=second
-12=silent
-default=3
-prompt=0
-"""
-
-MANY = "[defaultboot]\ndefaultmenu=many\n"
-MANY += "".join(
-    f"[s{n}]\ntarget=/boot\nimage=/boot/vmlinuz\nparameters=mark={n} {'x' * (n * 31)}\n"
-    for n in range(1, 29)
+MENU = (
+    "[defaultboot]\ndefaultmenu=menu\n"
+    + section("first", '"root=/dev/vda1 prot_virt=1 console=${CONSOLE}"')
+    + section("second", f"'root=\"a b\" quiet {_LONG[:700]}'", ramdisk=False)
+    + section("silent", None)
+    + menu("menu", {7: "first", 3: "second", 12: "silent"}, default=3)
 )
-MANY += ":many\ntarget=/boot\n" + "".join(f"{n}=s{n}\n" for n in range(28, 0, -1))
-MANY += "default=17\nprompt=0\n"
+
+MANY = (
+    "[defaultboot]\ndefaultmenu=many\n"
+    + "".join(section(f"s{n}", f"mark={n} {'x' * (n * 31)}", ramdisk=False) for n in range(1, 29))
+    + menu("many", {n: f"s{n}" for n in range(28, 0, -1)}, default=17)
+)
 
 BLS_CONF = "[defaultboot]\ndefaultauto\ntarget=/boot\n"
-
-
-def _entry(title: str, version: str, options: str) -> bytes:
-    text = f"title {title}\nversion {version}\nlinux /boot/vmlinuz\ninitrd /boot/initrd\n"
-    return f"{text}options {options}\n".encode()
 
 
 _KERNEL = kernel_stub(4096) + bytes(range(1, 251)) * 400
@@ -118,11 +87,15 @@ SETUPS: Mapping[str, Mapping[str, bytes]] = {
     "many": {"etc/zipl.conf": MANY.encode()},
     "bls": {
         "etc/zipl.conf": BLS_CONF.encode(),
-        "boot/loader/entries/a.conf": _entry("Linux A", "5.14.0-1", "root=/dev/vda1 quiet"),
-        "boot/loader/entries/b.conf": _entry(
+        "boot/loader/entries/a.conf": bls_entry(
+            "Linux A", "5.14.0-1", "root=/dev/vda1 quiet"
+        ).encode(),
+        "boot/loader/entries/b.conf": bls_entry(
             "Linux B", "5.14.0-2", f"root=/dev/vda1 {_LONG[:800]}"
-        ),
-        "boot/loader/entries/c.conf": _entry("Linux C", "5.14.0-3", "root=/dev/vda1 ${SWIOTLB}"),
+        ).encode(),
+        "boot/loader/entries/c.conf": bls_entry(
+            "Linux C", "5.14.0-3", "root=/dev/vda1 ${SWIOTLB}"
+        ).encode(),
     },
 }
 

@@ -1,8 +1,11 @@
 """Where the test bed keeps what it downloaded and built, outside the checkout."""
 
+import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +18,16 @@ def cache_directory() -> Path:
         return Path(chosen).absolute()
     home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(home) / "secboot-s390x"
+
+
+@contextmanager
+def locked_cache() -> Iterator[Path]:
+    """Give the cache directory to one set-up at a time."""
+    cache = cache_directory()
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield cache
 
 
 def recipe_digest() -> str:

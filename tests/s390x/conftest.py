@@ -1,6 +1,7 @@
 """Fixtures of the s390x tests."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from tests.s390x.guest import Guest, make_program_disk
 from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.real_zipl import Cell
-from tests.s390x.scenarios import Scenario
+from tests.s390x.scenarios import Installed
 from tests.s390x.testbed import TestBed, require_ipl, require_oracle, zipl_versions
 from tests.workshop import Workshop
 
@@ -37,16 +38,9 @@ def guest(bed: TestBed, program_disk: Path, tmp_path: Path) -> Guest:
 
 
 @pytest.fixture(scope="session")
-def installed(bed: TestBed, program_disk: Path, workshop: Workshop) -> Callable[[Scenario], Path]:
-    """A function that gives the disk image of a scenario that can be IPLed; made once, copy it."""
-
-    def image(scenario: Scenario) -> Path:
-        def make(directory: Path) -> None:
-            scenario.install(Guest.create(bed, directory, program_disk))
-
-        return workshop.directory(f"installed-{scenario.name}", make) / "disk.img"
-
-    return image
+def installed(bed: TestBed, program_disk: Path, workshop: Workshop) -> Installed:
+    """Disks on which the guest's own zipl has run."""
+    return Installed(bed, program_disk, workshop)
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +51,18 @@ def loop_disk() -> Iterator[LoopDisk]:
         yield disk
 
 
+@pytest.fixture(scope="session")
+def cells(loop_disk: LoopDisk) -> Callable[[str, str], Cell]:
+    """A function that gives the cell of this name with this version of zipl, always the same one."""
+
+    @cache
+    def cell(name: str, version: str) -> Cell:
+        return require_oracle().cell(loop_disk.mount / f"{name}-{version}", loop_disk, version)
+
+    return cell
+
+
 @pytest.fixture(scope="session", params=zipl_versions())
-def cell(request: pytest.FixtureRequest, loop_disk: LoopDisk) -> Cell:
+def cell(request: pytest.FixtureRequest, cells: Callable[[str, str], Cell]) -> Cell:
     """A place to run each version of zipl that the test bed has."""
-    bed = require_oracle()
-    version: str = request.param
-    directory = loop_disk.mount / version
-    return Cell(directory, bed.zipl[version], bed.shell, loop_disk, version)
+    return cells("cell", request.param)

@@ -10,6 +10,8 @@ from tests.s390x.emulator import DirectKernel, Disk, IplResult, Machine, machine
 from tests.s390x.guest_disk import job_disk, make_filesystem
 from tests.s390x.testbed import TestBed
 
+_PROGRAM_SIZE = 16 * 1024 * 1024
+
 PRELUDE = """\
 export PYTHONDONTWRITEBYTECODE=1 COLUMNS=200 NO_COLOR=1
 secboot() { python3 /opt/secboot.pyz "$@"; }
@@ -36,9 +38,15 @@ class Guest:
 
     @classmethod
     def create(
-        cls, bed: TestBed, directory: Path, program: Path, disk: Path | None = None
+        cls, bed: TestBed, directory: Path, program: Path | None, disk: Path | None = None
     ) -> "Guest":
-        """Copy a disk, the installed base system unless another one is given."""
+        """Copy a disk, the installed base system unless another one is given.
+
+        Without a program disk there is an empty one.
+        """
+        if program is None:
+            program = directory / "nothing.img"
+            make_filesystem(program, None, _PROGRAM_SIZE)
         guest = cls(bed, directory, program)
         copy_disk(disk or bed.base_disk, guest.disk)
         return guest
@@ -107,5 +115,5 @@ def make_program_disk(image: Path, pyz: Path, work: Path) -> None:
     tree = work / "program"
     tree.mkdir()
     shutil.copyfile(pyz, tree / "secboot.pyz")
-    make_filesystem(image, tree, 16 * 1024 * 1024)
+    make_filesystem(image, tree, _PROGRAM_SIZE)
     shutil.rmtree(tree)

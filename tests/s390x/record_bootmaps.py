@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tests.s390x import bootmaps
 from tests.s390x.loop_disk import LoopDisk
-from tests.s390x.real_zipl import Cell
 from tests.s390x.testbed import require_oracle
 
 DATA = Path(__file__).parents[1] / "data" / "bootmaps"
@@ -20,8 +19,8 @@ def main() -> None:
     bed = require_oracle()
     said: dict[str, bootmaps.Reading] = {}
     with LoopDisk() as disk, bootmaps.base_device() as base:
-        for version, sysroot in bed.zipl.items():
-            cell = Cell(disk.mount / version, sysroot, bed.shell, disk, version)
+        for version in bed.zipl:
+            cell = bed.cell(disk.mount / version, disk, version)
             for kind in bootmaps.DISKS:
                 bootmaps.prepare(cell, base, bootmaps.DISKS[kind])
                 for setup in bootmaps.SETUPS:

@@ -1,32 +1,16 @@
 """Boot set-ups of the guest that secboot is to change, each with what the guest then boots."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from tests.s390x.boot_texts import bls_entry, menu, section
 from tests.s390x.guest import Guest
 from tests.s390x.guest_disk import ROOT
+from tests.s390x.testbed import TestBed
+from tests.workshop import Workshop
 
 SWIOTLB = "swiotlb=262144"
 """What the shipped profile "guest" asks for, as the kernel is to see it."""
-
-
-def _section(name: str, parameters: str) -> str:
-    return f"""\
-[{name}]
-target=/boot
-image=/boot/vmlinuz
-ramdisk=/boot/initrd
-parameters={parameters}
-"""
-
-
-def _entry(title: str, version: str, options: str) -> str:
-    return f"""\
-title {title}
-version {version}
-linux /boot/vmlinuz
-initrd /boot/initrd
-options {options}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +36,32 @@ class Scenario:
         assert result.status("zipl") == 0, result.output("zipl")
 
 
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Guests that IPL a scenario: its zipl runs once for all processes, and each guest gets a copy."""
+
+    bed: TestBed
+    program: Path
+    workshop: Workshop
+
+    def image(self, scenario: Scenario) -> Path:
+        """The disk of which the guests get copies."""
+
+        def make(directory: Path) -> None:
+            scenario.install(Guest.create(self.bed, directory, self.program))
+
+        return self.workshop.directory(f"installed-{scenario.name}", make) / "disk.img"
+
+    def guest(self, scenario: Scenario, directory: Path) -> Guest:
+        """A guest in this directory, on a disk of its own."""
+        return Guest.create(self.bed, directory, self.program, self.image(scenario))
+
+
 SECTION = Scenario(
     "section",
     {
         "etc/zipl.conf": "# by hand\n[defaultboot]\ndefault = linux\n"
-        + _section("linux", f"'{ROOT} quiet name=\"a b\" swiotlb=512M'  ")
+        + section("linux", f"'{ROOT} quiet name=\"a b\" swiotlb=512M'  ")
     },
     f'{ROOT} quiet name="a b" swiotlb=512M',
     f'{ROOT} quiet name="a b" {SWIOTLB}',
@@ -66,9 +71,9 @@ MENU = Scenario(
     "menu",
     {
         "etc/zipl.conf": "[defaultboot]\ndefaultmenu=menu\n"
-        + _section("first", f'"{ROOT} quiet mark=first"')
-        + _section("second", f'"{ROOT} quiet mark=second"')
-        + ":menu\ntarget=/boot\n1=first\n2=second\ndefault=1\nprompt=0\n"
+        + section("first", f'"{ROOT} quiet mark=first"')
+        + section("second", f'"{ROOT} quiet mark=second"')
+        + menu("menu", {1: "first", 2: "second"}, default=1)
     },
     f"{ROOT} quiet mark=second",
     f"{ROOT} quiet mark=second {SWIOTLB}",
@@ -79,8 +84,10 @@ BLS = Scenario(
     "bls",
     {
         "etc/zipl.conf": "[defaultboot]\ndefaultauto\nprompt=0\ntimeout=0\ntarget=/boot\n",
-        "boot/loader/entries/a-6.1.conf": _entry("Linux 6.1", "6.1.0-9", f"{ROOT} quiet mark=old"),
-        "boot/loader/entries/b-6.1.conf": _entry("Linux", "6.1.0-13", f"{ROOT} quiet mark=new"),
+        "boot/loader/entries/a-6.1.conf": bls_entry(
+            "Linux 6.1", "6.1.0-9", f"{ROOT} quiet mark=old"
+        ),
+        "boot/loader/entries/b-6.1.conf": bls_entry("Linux", "6.1.0-13", f"{ROOT} quiet mark=new"),
     },
     f"{ROOT} quiet mark=new",
     f"{ROOT} quiet mark=new {SWIOTLB}",

@@ -20,21 +20,15 @@ from secboot.machine.profile_files import read_profile
 from secboot.plan.planner import make_plan
 from secboot.system.programs import Completed, SystemRunner
 from secboot.system.root import Root
+from tests.s390x.boot_texts import bls_entry, single_section
 from tests.s390x.bootmaps import BLS_CONF, FILES
 from tests.s390x.real_zipl import Cell
 from tests.trees import snapshot
 
 pytestmark = pytest.mark.oracle
 
-ENTRY = "title A\nversion 1\nlinux /boot/vmlinuz\ninitrd /boot/initrd\noptions root=/dev/vda1 ro\n"
-WITH_VARIABLE = """\
-[defaultboot]
-default=linux
-[linux]
-target=/boot
-image=/boot/vmlinuz
-parameters="root=/dev/vda1 swiotlb=${SW}"
-"""
+ENTRY = bls_entry("A", "1", "root=/dev/vda1 ro")
+WITH_VARIABLE = single_section('"root=/dev/vda1 swiotlb=${SW}"', ramdisk=False)
 
 
 class Emulating(SystemRunner):

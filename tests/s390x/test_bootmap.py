@@ -1,9 +1,8 @@
 """secboot reads in the real zipl's bootmaps what zipl says it wrote."""
 
 import os
-import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from secboot.formats.bootmap import read_bootmap
 from tests.s390x import bootmaps
 from tests.s390x.bootmaps import DISKS, SETUPS
-from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.real_zipl import Cell
 from tests.s390x.testbed import require_oracle, zipl_versions
 
@@ -26,13 +24,9 @@ def base() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", params=zipl_versions())
-def own_cell(request: pytest.FixtureRequest, loop_disk: LoopDisk) -> Iterator[Cell]:
-    """A cell that may lie about its disk; a process that gets more tests later makes it again."""
-    bed = require_oracle()
-    version: str = request.param
-    directory = loop_disk.mount / f"bootmap-{version}"
-    yield Cell(directory, bed.zipl[version], bed.shell, loop_disk, version)
-    shutil.rmtree(directory)
+def own_cell(request: pytest.FixtureRequest, cells: Callable[[str, str], Cell]) -> Cell:
+    """A cell that may lie about its disk."""
+    return cells("bootmap", request.param)
 
 
 @pytest.mark.parametrize("disk", DISKS)

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.programs import require
+from tests.s390x.boot_texts import single_section
 from tests.s390x.emulator import IplResult
 from tests.s390x.guest import Guest
-from tests.s390x.guest_disk import ROOT, make_filesystem
+from tests.s390x.guest_disk import ROOT
 from tests.s390x.scenarios import SWIOTLB
 from tests.s390x.testbed import TestBed, require_ipl
 from tests.workshop import Workshop
@@ -26,16 +27,7 @@ pytestmark = [pytest.mark.ipl, pytest.mark.package]
 UNIT = "secboot-apply@guest.service"
 BEFORE = f"{ROOT} init=/lib/systemd/systemd quiet systemd.show_status=false"
 AFTER = f"{BEFORE} {SWIOTLB}"
-ZIPL_CONF = f"""\
-# by hand, für Gäste
-[defaultboot]
-default=linux
-[linux]
-target=/boot
-image=/boot/vmlinuz
-ramdisk=/boot/initrd
-parameters="{BEFORE}"
-"""
+ZIPL_CONF = "# by hand, für Gäste\n" + single_section(f'"{BEFORE}"')
 INSTALL = f"""\
 set -e
 tar -x -C / -f secboot.tar
@@ -167,12 +159,10 @@ def first_boot_disk(workshop: Workshop, deb: Path) -> Path:
     bed = require_ipl()
 
     def make(directory: Path) -> None:
-        nothing = directory / "nothing.img"
-        make_filesystem(nothing, None, 16 * 1024 * 1024)
         files = subprocess.run(
             ["dpkg-deb", "--fsys-tarfile", deb], capture_output=True, check=True
         ).stdout
-        guest = Guest.create(bed, directory, nothing, bed.systemd_disk)
+        guest = Guest.create(bed, directory, None, bed.systemd_disk)
         done = guest.run(INSTALL, {"secboot.tar": files, "zipl.conf": ZIPL_CONF}, direct=ROOT)
         assert done.marker("JOB") == "0", done.console
 
@@ -182,9 +172,7 @@ def first_boot_disk(workshop: Workshop, deb: Path) -> Path:
 @pytest.fixture
 def machine(bed: TestBed, first_boot_disk: Path, tmp_path: Path) -> Guest:
     """A machine with that disk, which was never up."""
-    return Guest.create(
-        bed, tmp_path, first_boot_disk / "nothing.img", first_boot_disk / "disk.img"
-    )
+    return Guest.create(bed, tmp_path, None, first_boot_disk / "disk.img")
 
 
 def test_a_profile_with_an_error_then_the_right_one(machine: Guest, tmp_path: Path) -> None:

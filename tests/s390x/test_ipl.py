@@ -7,76 +7,41 @@ import pytest
 from tests.s390x.guest import Guest
 from tests.s390x.guest_disk import ROOT
 from tests.s390x.loop_disk import LoopDisk
-from tests.s390x.real_zipl import Cell
-from tests.s390x.testbed import BASE_ZIPL, require_oracle
+from tests.s390x.scenarios import MENU, SECTION
+from tests.s390x.testbed import require_oracle
 
 pytestmark = pytest.mark.ipl
 
-SECTION = f"""\
-[defaultboot]
-default=linux
-[linux]
-target=/boot
-image=/boot/vmlinuz
-ramdisk=/boot/initrd
-parameters="{ROOT} rw quiet mark=section"
-"""
-
-MENU = f"""\
-[defaultboot]
-defaultmenu=menu
-[first]
-target=/boot
-image=/boot/vmlinuz
-ramdisk=/boot/initrd
-parameters="{ROOT} quiet mark=first"
-[second]
-target=/boot
-image=/boot/vmlinuz
-ramdisk=/boot/initrd
-parameters="{ROOT} quiet mark=second"
-:menu
-target=/boot
-1=first
-2=second
-default=1
-prompt=0
-"""
-
-INSTALL = "cp zipl.conf /etc/zipl.conf && run zipl zipl -V"
-
 
 def test_what_zipl_installed_inside_is_what_the_next_ipl_reads(guest: Guest) -> None:
-    installed = guest.run(INSTALL, {"zipl.conf": SECTION}, direct=ROOT)
-    assert installed.status("zipl") == 0, installed.output("zipl")
+    SECTION.install(guest)
 
     booted = guest.run("run conf cat /etc/zipl.conf")
 
-    assert booted.command_line == f"{ROOT} rw quiet mark=section"
-    assert booted.output("conf").rstrip() == SECTION.rstrip()
+    assert booted.command_line == SECTION.before
+    assert booted.output("conf").rstrip() == SECTION.files["etc/zipl.conf"].rstrip()
 
 
 def test_loadparm_chooses_a_menu_entry_and_the_default_boots_without(guest: Guest) -> None:
-    installed = guest.run(INSTALL, {"zipl.conf": MENU}, direct=ROOT)
-    assert installed.status("zipl") == 0, installed.output("zipl")
+    MENU.install(guest)
 
     by_default = guest.run("")
-    chosen = guest.run("", loadparm="2")
+    chosen = guest.run("", loadparm=MENU.loadparm)
 
     assert by_default.command_line == f"{ROOT} quiet mark=first"
-    assert chosen.command_line == f"{ROOT} quiet mark=second"
+    assert chosen.command_line == MENU.before == f"{ROOT} quiet mark=second"
 
 
 def test_an_edited_file_changes_nothing_until_zipl_runs(guest: Guest) -> None:
-    guest.run(INSTALL, {"zipl.conf": SECTION}, direct=ROOT)
+    SECTION.install(guest)
 
-    edited = guest.run("sed -i s/mark=section/mark=edited/ /etc/zipl.conf; run zipl zipl --dry-run")
+    edited = guest.run("sed -i s/quiet/edited/ /etc/zipl.conf; run zipl zipl --dry-run")
     after = guest.run("run zipl zipl")
     last = guest.run("")
 
     assert edited.status("zipl") == 0
-    assert after.command_line == f"{ROOT} rw quiet mark=section"
-    assert last.command_line == f"{ROOT} rw quiet mark=edited"
+    assert after.command_line == SECTION.before
+    assert last.command_line == SECTION.before.replace("quiet", "edited")
 
 
 @pytest.mark.oracle
@@ -84,11 +49,11 @@ def test_zipl_run_from_outside_on_the_image_makes_it_ipl(guest: Guest, tmp_path:
     bed = require_oracle()
 
     with LoopDisk(guest.disk) as disk:
-        cell = Cell(tmp_path / "cell", bed.zipl[BASE_ZIPL], bed.shell, disk)
-        (disk.mount / "etc/zipl.conf").write_text(SECTION)
+        cell = bed.cell(tmp_path / "cell", disk)
+        (disk.mount / "etc/zipl.conf").write_text(SECTION.files["etc/zipl.conf"])
         with cell.system(disk.mount):
             installed = cell.install()
     booted = guest.run("")
 
     assert installed.accepted, installed.output
-    assert booted.command_line == f"{ROOT} rw quiet mark=section"
+    assert booted.command_line == SECTION.before

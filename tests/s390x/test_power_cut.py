@@ -11,7 +11,6 @@ a disk with a volatile cache may lose them. Neither model tears a single block.
 import os
 import random
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,11 @@ import pytest
 from tests.s390x import tally
 from tests.s390x.emulator import IplResult
 from tests.s390x.guest import Guest
-from tests.s390x.scenarios import BLS, SECTION, Scenario
-from tests.s390x.testbed import TestBed
+from tests.s390x.scenarios import BLS, SECTION, Installed, Scenario
 from tests.s390x.write_log import WriteLog
 from tests.workshop import Workshop
 
 pytestmark = [pytest.mark.ipl, pytest.mark.fault]
-
-Installed = Callable[[Scenario], Path]
 
 CUTS = int(os.environ.get("SECBOOT_POWER_CUTS", "6"))
 """Moments per test and model; more of them for a long run."""
@@ -55,11 +51,11 @@ def assert_comes_up_and_is_put_in_order(guest: Guest, scenario: Scenario) -> Ipl
 
 
 @pytest.fixture(scope="session")
-def written(installed: Installed, bed: TestBed, program_disk: Path, workshop: Workshop) -> int:
+def written(installed: Installed, workshop: Workshop) -> int:
     """Bytes that the log of writes grows by during an undisturbed apply."""
 
     def measure(directory: Path) -> None:
-        guest = Guest.create(bed, directory, program_disk, installed(SECTION))
+        guest = installed.guest(SECTION, directory)
         log = directory / "writes.log"
         with guest.machine(APPLY, write_log=log) as running:
             assert running.wait_for(r"^@@BEGIN apply", 120)
@@ -75,14 +71,12 @@ def test_killed_in_the_middle_of_an_apply(
     number: int,
     written: int,
     installed: Installed,
-    bed: TestBed,
-    program_disk: Path,
     tmp_path: Path,
 ) -> None:
     scenario = (SECTION, BLS)[number % 2]
     share = (number + 0.5) / CUTS
     for _ in range(ATTEMPTS):
-        guest = Guest.create(bed, tmp_path, program_disk, installed(scenario))
+        guest = installed.guest(scenario, tmp_path)
         if killed_during_apply(guest, scenario, round(written * share)):
             break
         # The other scenario writes less, or the guest was faster than the eye on its log.
@@ -107,19 +101,17 @@ def killed_during_apply(guest: Guest, scenario: Scenario, written: int) -> bool:
 
 
 @pytest.fixture(scope="session")
-def recorded(
-    installed: Installed, bed: TestBed, program_disk: Path, workshop: Workshop
-) -> WriteLog:
+def recorded(installed: Installed, workshop: Workshop) -> WriteLog:
     """Every write and flush of one boot of SECTION's disk that applies the profile."""
 
     def record(directory: Path) -> None:
-        guest = Guest.create(bed, directory, program_disk, installed(SECTION))
+        guest = installed.guest(SECTION, directory)
         log = directory / "writes.log"
         result = guest.run(APPLY, write_log=log)
         assert result.status("apply") == 0, result.output("apply")
         recording = WriteLog.read(log)
         rebuilt = directory / "rebuilt.img"
-        recording.replay(installed(SECTION), rebuilt, len(recording.requests))
+        recording.replay(installed.image(SECTION), rebuilt, len(recording.requests))
         assert rebuilt.read_bytes() == guest.disk.read_bytes(), "the log is not the whole story"
 
     return WriteLog.read(workshop.directory("recorded", record) / "writes.log")
@@ -130,17 +122,15 @@ def test_replayed_up_to_one_write(
     number: int,
     recorded: WriteLog,
     installed: Installed,
-    bed: TestBed,
-    program_disk: Path,
     tmp_path: Path,
 ) -> None:
-    guest = Guest(bed, tmp_path, program_disk)
+    guest = Guest(installed.bed, tmp_path, installed.program)
     moments = recorded.write_positions()
     moment = moments[len(moments) * (number + 1) // (CUTS + 1)]
     pending = recorded.unflushed(moment)
     chance = random.Random(number)  # noqa: S311 - repeatable, not secret
     lost = ((), pending, [index for index in pending if chance.random() < 0.5])[number % 3]
-    recorded.replay(installed(SECTION), guest.disk, moment, set(lost))
+    recorded.replay(installed.image(SECTION), guest.disk, moment, set(lost))
 
     again = assert_comes_up_and_is_put_in_order(guest, SECTION)
 

@@ -4,39 +4,26 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.packaging.programs import CHECKOUT
-from tests.s390x.guest import Guest
 from tests.s390x.loop_disk import LoopDisk
-from tests.s390x.real_zipl import Cell
-from tests.s390x.scenarios import SCENARIOS, SECTION, Scenario
-from tests.s390x.testbed import BASE_ZIPL, TestBed, require_oracle
+from tests.s390x.scenarios import SCENARIOS, SECTION, Installed, Scenario
+from tests.s390x.testbed import require_oracle
 
 pytestmark = pytest.mark.ipl
-
-Installed = Callable[[Scenario], Path]
 
 
 def files_job(scenario: Scenario) -> str:
     return "".join(f"run {path} cat /{path}\n" for path in scenario.files)
 
 
-def guest_for(
-    scenario: Scenario, installed: Installed, bed: TestBed, program_disk: Path, tmp_path: Path
-) -> Guest:
-    return Guest.create(bed, tmp_path, program_disk, installed(scenario))
-
-
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_apply_inside_then_rollback_inside(
-    name: str, installed: Installed, bed: TestBed, program_disk: Path, tmp_path: Path
-) -> None:
+def test_apply_inside_then_rollback_inside(name: str, installed: Installed, tmp_path: Path) -> None:
     scenario = SCENARIOS[name]
-    guest = guest_for(scenario, installed, bed, program_disk, tmp_path)
+    guest = installed.guest(scenario, tmp_path)
     ipl = scenario.loadparm
 
     applied = guest.run("run apply secboot apply guest\n", loadparm=ipl)
@@ -79,11 +66,9 @@ def parameter_lines(shown: str) -> list[str]:
 
 
 @pytest.mark.oracle
-def test_apply_from_outside_on_the_mounted_image(
-    installed: Installed, bed: TestBed, program_disk: Path, tmp_path: Path
-) -> None:
+def test_apply_from_outside_on_the_mounted_image(installed: Installed, tmp_path: Path) -> None:
     require_oracle()
-    guest = guest_for(SECTION, installed, bed, program_disk, tmp_path)
+    guest = installed.guest(SECTION, tmp_path)
 
     with LoopDisk(guest.disk) as disk:
         command = [
@@ -98,7 +83,7 @@ def test_apply_from_outside_on_the_mounted_image(
         applied = subprocess.run(
             command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False
         )
-        cell = Cell(tmp_path / "cell", bed.zipl[BASE_ZIPL], bed.shell, disk, BASE_ZIPL)
+        cell = installed.bed.cell(tmp_path / "cell", disk)
         with cell.system(disk.mount):
             written = cell.install()
     booted = guest.run("run rollback secboot rollback\n" + files_job(SECTION))
@@ -113,10 +98,10 @@ def test_apply_from_outside_on_the_mounted_image(
 
 
 def test_what_the_kernel_would_misread_is_refused_and_nothing_changes(
-    installed: Installed, bed: TestBed, program_disk: Path, tmp_path: Path
+    installed: Installed, tmp_path: Path
 ) -> None:
     """``prot_virt: true`` looks right and does nothing; see test_prot_virt_truth."""
-    guest = guest_for(SECTION, installed, bed, program_disk, tmp_path)
+    guest = installed.guest(SECTION, tmp_path)
     profile = 'version: 1\nrole: host\nparameters:\n  prot_virt: "true"\n'
 
     refused = guest.run(

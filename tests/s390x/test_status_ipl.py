@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,10 @@ import pytest
 
 from tests.command import secboot
 from tests.s390x.emulator import IplResult
-from tests.s390x.guest import Guest
-from tests.s390x.scenarios import SECTION, SWIOTLB, Scenario
+from tests.s390x.scenarios import SECTION, SWIOTLB, Installed
 from tests.s390x.testbed import TestBed
 
 pytestmark = pytest.mark.ipl
-
-Installed = Callable[[Scenario], Path]
 
 STAGES = ("configured", "inherited", "installed", "running")
 STATUS = "run {} secboot status guest --output json\n"
@@ -47,9 +43,9 @@ def document(result: IplResult, name: str) -> dict[str, Any]:
 
 
 def test_each_step_brings_the_machine_one_stage_further(
-    installed: Installed, bed: TestBed, program_disk: Path, tmp_path: Path
+    installed: Installed, tmp_path: Path
 ) -> None:
-    guest = Guest.create(bed, tmp_path, program_disk, installed(SECTION))
+    guest = installed.guest(SECTION, tmp_path)
 
     first = guest.run(BEFORE_IPL)
     second = guest.run(AFTER_IPL)
@@ -67,10 +63,10 @@ def test_each_step_brings_the_machine_one_stage_further(
 
 
 def test_a_line_that_was_changed_on_the_way_to_the_kernel_is_told_apart(
-    installed: Installed, bed: TestBed, program_disk: Path, tmp_path: Path
+    installed: Installed, tmp_path: Path
 ) -> None:
     """The emulator offers no IPL PARM, so its own kernel loader plays the operator here."""
-    guest = Guest.create(bed, tmp_path, program_disk, installed(SECTION))
+    guest = installed.guest(SECTION, tmp_path)
 
     added = guest.run(STATUS.format("status"), direct=f"{SECTION.before} {SWIOTLB} added=1")
     replaced = guest.run(STATUS.format("status"), direct=SECTION.before.split()[0])

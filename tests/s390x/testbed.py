@@ -12,7 +12,8 @@ from typing import NoReturn
 import pytest
 
 from tests.s390x.cache import Bed, cache_directory
-from tests.s390x.loop_disk import loop_problem
+from tests.s390x.loop_disk import LoopDisk, loop_problem
+from tests.s390x.real_zipl import Cell
 
 BASE_ZIPL = "2.16.0"
 
@@ -46,6 +47,10 @@ class TestBed:
     def systemd_disk(self) -> Path:
         """The same with systemd, for an IPL with ``init=/lib/systemd/systemd``."""
         return self.guest / "systemd.img"
+
+    def cell(self, directory: Path, disk: LoopDisk, version: str = BASE_ZIPL) -> Cell:
+        """A place in a new directory to run this zipl on cases that lie on the disk."""
+        return Cell(directory, self.zipl[version], self.shell, disk, version)
 
 
 @cache
