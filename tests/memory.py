@@ -1,7 +1,7 @@
 """A machine's tree in memory, where rights count for whoever runs the tests.
 
 pyfakefs has neither openat2(2) nor ``O_PATH``, so a path of the tree is opened as it is written.
-What keeps a path inside its tree is tested with real files (tests/machine/test_root.py).
+What keeps a path inside its tree is tested with real files (tests/system/test_root.py).
 """
 
 from __future__ import annotations

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from secboot.cli.app import VERBS
 
 PACKAGE = Path(__file__).parent.parent / "secboot"
 
@@ -42,6 +45,12 @@ LAYERS = (
 PURE = ("formats", "kernel", "zipl", "lines", "ipl", "layout", "plan")
 EFFECTS = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "io", "fcntl"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
+DOCUMENTS = {path.stem.rpartition("-")[0] for path in PACKAGE.glob("report/schemas/*.json")}
+SAME_NAME = {
+    "prot_virt": "how the kernel reads it, and how a profile asks for it",
+    "swiotlb": "how the kernel reads it, and how a profile asks for it",
+}
+"""Names that two modules bear, and why that does not confuse."""
 
 
 def module_name(path: Path) -> str:
@@ -95,3 +104,29 @@ def test_no_modules_import_one_another() -> None:
 )
 def test_pure_layers_have_no_effects(path: Path) -> None:
     assert not {name.split(".")[0] for name in imported_modules(path)} & EFFECTS
+
+
+def test_a_name_says_which_module_is_meant() -> None:
+    """A module of ``cli`` is named after its verb, and one of ``report`` after its document."""
+    named = defaultdict(list)
+    for path in MODULES:
+        *rooms, name = path.relative_to(PACKAGE).with_suffix("").parts
+        is_role = (rooms == ["cli"] and name in VERBS) or (
+            rooms == ["report"] and name in DOCUMENTS
+        )
+        if not is_role:
+            named[name].append(module_name(path))
+    twice = {name: found for name, found in named.items() if len(found) > 1}
+    del twice["__init__"]
+
+    assert twice.keys() == SAME_NAME.keys(), twice
+
+
+def test_a_name_says_which_class_is_meant() -> None:
+    named = defaultdict(list)
+    for name, path in NAMES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                named[node.name].append(name)
+
+    assert {name: found for name, found in named.items() if len(found) > 1} == {}

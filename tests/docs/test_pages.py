@@ -23,6 +23,9 @@ PAGES = sorted([*(DOCS / "tutorial").glob("*.md"), *(DOCS / "how-to").glob("*.md
 ALL_PAGES = sorted([*DOCS.rglob("*.md"), *CHECKOUT.glob("*.md"), *CHECKOUT.glob("ansible/**/*.md")])
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXIT_CODE = re.compile(r"  # exit code (\d+)$")
+NAMED_FILE = re.compile(
+    r"(?<![/\w])((?:secboot|tests|benchmarks|packaging|hooks)/[\w./-]+\.(?:py|sh|md|txt|yaml|json))\b"
+)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -105,3 +108,17 @@ def test_every_format_has_a_place_in_the_recipes() -> None:
     text = (DOCS / "how-to/images.md").read_text()
 
     assert [form for form in ExportFormat if f"`{form}`" not in text] == []
+
+
+def test_the_files_that_are_named_are_there() -> None:
+    """In pages, comments and docstrings: a module that was moved leaves none of its old name."""
+    sources = [path for room in ("secboot", "benchmarks", "packaging", "tests") for path in
+               (CHECKOUT / room).rglob("*.[pm][yd]") if "data" not in path.parts]  # fmt: skip
+    missing = [
+        f"{identify(path)}: {name}"
+        for path in (*sources, *ALL_PAGES, CHECKOUT / "pyproject.toml", CHECKOUT / "mkdocs.yml")
+        for name in NAMED_FILE.findall(path.read_text())
+        if not (CHECKOUT / name).exists()
+    ]
+
+    assert missing == []
