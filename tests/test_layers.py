@@ -47,6 +47,7 @@ EFFECTS = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "io", 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 DOCUMENTS = {path.stem.rpartition("-")[0] for path in PACKAGE.glob("report/schemas/*.json")}
 SAME_NAME = {
+    "rollback": "of a checkpoint, and what a user's adds: the machine, zipl, the words",
     "prot_virt": "how the kernel reads it, and how a profile asks for it",
     "swiotlb": "how the kernel reads it, and how a profile asks for it",
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from secboot.apply.zipl import check_candidates
 from secboot.checkpoint.access import write_access
-from secboot.checkpoint.files import Conflict
+from secboot.checkpoint.changed_files import Conflict
 from secboot.checkpoint.recovery import RecoveryReport, recover
 from secboot.checkpoint.transaction import Transaction
 from secboot.invocation import PLAIN, Invocation

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from secboot import __version__
 from secboot.apply.change import ChangeSet, change_files
-from secboot.checkpoint.files import Conflict
+from secboot.checkpoint.changed_files import Conflict
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.rollback import changes_to_roll_back, latest_to_roll_back

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from secboot.checkpoint.files import Conflict, FileOutcomes, Places
+from secboot.checkpoint.changed_files import Conflict, FileOutcomes, Places
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.rollback import (
     BootRecordOutcome,

@@ -17,7 +17,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from secboot.checkpoint.files import Conflict, FileOutcomes, matches, put_back_files
+from secboot.checkpoint.changed_files import Conflict, FileOutcomes, matches, put_back_files
 from secboot.checkpoint.journal import Journal, State
 from secboot.checkpoint.record import Action
 from secboot.checkpoint.store import BEFORE
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from secboot.checkpoint.access import WriteAccess
-    from secboot.checkpoint.files import Places
+    from secboot.checkpoint.changed_files import Places
     from secboot.checkpoint.record import Checkpoint, FileVersion
     from secboot.checkpoint.store import CheckpointStore
     from secboot.system.root import Root

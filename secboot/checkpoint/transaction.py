@@ -19,7 +19,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.access import InterruptError
-from secboot.checkpoint.files import Place, Places
+from secboot.checkpoint.changed_files import Place, Places
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Audit, Checkpoint, FileVersion, Record, SavedFile
 from secboot.checkpoint.rollback import (

@@ -190,7 +190,7 @@ def _progress() -> Iterator[Progress]:
     if stream is None or os.environ.get("TERM", "") in _ONE_WAY or not stream.isatty():
         yield UNWATCHED
         return
-    from secboot.cli.progress import ProgressLine, Screen
+    from secboot.cli.progress_line import ProgressLine, Screen
 
     with ProgressLine(Screen(stream.fileno())) as line:
         yield line

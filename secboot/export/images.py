@@ -16,7 +16,7 @@ from secboot.finding import Finding, Severity
 from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config, quoted
 from secboot.profile.profile import Role
 from secboot.visible import visible
-from secboot.zipl.files import LEGACY_PARAMETER_LIMIT
+from secboot.zipl.file_facts import LEGACY_PARAMETER_LIMIT
 
 _ADJOINING_DASH = re.compile(r"-(?=-)")
 """Two dashes may not stand inside an XML comment."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.zipl.configuration import BootConfiguration
     from secboot.zipl.entry import BootEntry, EntryToInstall
-    from secboot.zipl.files import FileFacts
+    from secboot.zipl.file_facts import FileFacts
 
 
 class BootRecord(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import UsageError
 from secboot.layout import ostree, red_hat, suse
 from secboot.layout.layout import Layout, Tree, UnclearLayout
-from secboot.layout.zipl_conf import PLAIN, ROWS
+from secboot.layout.zipl_only import PLAIN, ROWS
 from secboot.machine.discovery import bls_names
 from secboot.visible import visible
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location
 from secboot.formats.kernel_cmdline import KernelInstallCmdline
 from secboot.layout.layout import LATER_KERNELS, Layout, NewKernel, Recognition, Tree, marks
-from secboot.layout.zipl_conf import DEBIAN
+from secboot.layout.zipl_only import DEBIAN
 from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores

@@ -1,6 +1,6 @@
 """Read the files that zipl reads, once each, and remember them with what they lead to.
 
-It is the lookup that zipl's reading asks (`secboot.zipl.files.FileLookup`), and it keeps every
+It is the lookup that zipl's reading asks (`secboot.zipl.file_facts.FileLookup`), and it keeps every
 text that was read, because a plan is only valid for exactly these.
 
 Of a kernel image it reads how long its command line may be, and whether it is sealed. Offsets are
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
-from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileFacts, PathKind
+from secboot.zipl.file_facts import LEGACY_PARAMETER_LIMIT, FileFacts, PathKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -21,7 +21,7 @@ from secboot.zipl.version import CURRENT, BlsOrder, ZiplVersion
 if TYPE_CHECKING:
     from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
-    from secboot.zipl.files import FileFacts
+    from secboot.zipl.file_facts import FileFacts
 
 ZIPL_CONF_PATHS = (
     "/run/zipl/zipl.conf",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from secboot.formats.bls_entry import BlsEntry
     from secboot.formats.zipl_conf import ZiplConf
-    from secboot.zipl.files import FileLookup
+    from secboot.zipl.file_facts import FileLookup
     from secboot.zipl.refusal import Findings
     from secboot.zipl.version import ZiplVersion
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
     from secboot.formats.bls_entry import BlsEntry
     from secboot.formats.zipl_line import ConfLine
-    from secboot.zipl.files import FileLookup
+    from secboot.zipl.file_facts import FileLookup
     from secboot.zipl.version import ZiplVersion
 
 

@@ -12,7 +12,7 @@ from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import join_parameters
 from secboot.named_tuple import NamedTuple
 from secboot.zipl import scan
-from secboot.zipl.files import LEGACY_PARAMETER_LIMIT, FileLookup
+from secboot.zipl.file_facts import LEGACY_PARAMETER_LIMIT, FileLookup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from secboot.formats.zipl_line import Keyword
 from secboot.named_tuple import NamedTuple
 from secboot.zipl import scan
 from secboot.zipl.entry import BootEntry, LoadedFile, check_addresses
-from secboot.zipl.files import FileLookup, PathKind
+from secboot.zipl.file_facts import FileLookup, PathKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

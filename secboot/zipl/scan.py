@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from secboot.formats.bls_entry import BlsEntry
     from secboot.formats.zipl_conf import ZiplConf
-    from secboot.zipl.files import FileLookup
+    from secboot.zipl.file_facts import FileLookup
 
 _SPACE = "[ \t\n\v\f\r]*"
 _INT_LINE = re.compile(f"{_SPACE}([+-]?[0-9]+){_SPACE}$")

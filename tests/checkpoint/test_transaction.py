@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from secboot.checkpoint.access import InterruptError, WriteAccess, write_access
-from secboot.checkpoint.files import Conflict
+from secboot.checkpoint.changed_files import Conflict
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Checkpoint, FileVersion, Record, SavedFile
 from secboot.checkpoint.recovery import recover

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from secboot.cli.progress import DELAY, ProgressLine, Screen, progress_text
+from secboot.cli.progress_line import DELAY, ProgressLine, Screen, progress_text
 from secboot.progress import Phase
 from tests.terminal import LIMIT, screen, terminal
 

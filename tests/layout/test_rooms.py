@@ -10,7 +10,7 @@ import pytest
 from secboot.layout.detect import LAYOUTS, NAMES
 
 PACKAGE = Path(__file__).parents[2] / "secboot"
-ROOMS = {"ostree", "suse", "red_hat", "zipl_conf"}
+ROOMS = {"ostree", "suse", "red_hat", "zipl_only"}
 OUTSIDE = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "layout")
 HELP_NAMES_THEM = {"cli/options.py"}
 """The help of ``--layout`` lists the names, which start-up has no time to look up."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from secboot.zipl.files import FileFacts, PathKind
+from secboot.zipl.file_facts import FileFacts, PathKind
 
 DIRECTORY = FileFacts(PathKind.DIRECTORY)
 KERNEL = FileFacts(PathKind.REGULAR, size=0x12000, max_parm_size=4096)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from secboot.finding import Severity
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.entry import BootEntry, Origin
-from secboot.zipl.files import FileFacts, PathKind
+from secboot.zipl.file_facts import FileFacts, PathKind
 from secboot.zipl.order import BlsFile, order_bls
 from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import ZiplVersion

@@ -15,7 +15,7 @@ import pytest
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
-from secboot.zipl.files import FileFacts, PathKind
+from secboot.zipl.file_facts import FileFacts, PathKind
 from secboot.zipl.order import BlsFile
 from secboot.zipl.version import ZiplVersion
 from tests.zipl.files import DIRECTORY, KERNEL, LEGACY_KERNEL, SMALL, AgreeableFiles, FakeFiles
