@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +15,7 @@ from secboot.codec import decode, encode, parse
 from secboot.codec import document as document_of
 from secboot.errors import Location, ParseError
 from secboot.named_tuple import NamedTuple
+from tests.damaged import Document, put
 
 
 class Colour(StrEnum):
@@ -117,43 +117,30 @@ def test_readers_allow_keys_that_they_do_not_know() -> None:
     assert decode(Location, {"path": "/f", "later": [1]}, "FILE") == Location("/f")
 
 
-Document = dict[str, Any]
-
-
-def _at(*steps: str | int, to: object) -> Callable[[Document], None]:
-    def change(document: Document) -> None:
-        node: Any = document
-        for step in steps[:-1]:
-            node = node[step]
-        node[steps[-1]] = to
-
-    return change
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_at("name", to=3), "name: is not a string, but 3"),
-        (_at("name", to=None), "name: is not a string, but null"),
-        (_at("name", to={}), "name: is not a string, but an object"),
-        (_at("name", to="\ud800"), "name: holds half of a surrogate pair"),
-        (_at("size", to=True), "size: is not a whole number, but true"),
-        (_at("size", to=1.0), "size: is not a whole number, but 1.0"),
+        (put("name", to=3), "name: is not a string, but 3"),
+        (put("name", to=None), "name: is not a string, but null"),
+        (put("name", to={}), "name: is not a string, but an object"),
+        (put("name", to="\ud800"), "name: holds half of a surrogate pair"),
+        (put("size", to=True), "size: is not a whole number, but true"),
+        (put("size", to=1.0), "size: is not a whole number, but 1.0"),
         (
-            _at("size", to=10**50),
+            put("size", to=10**50),
             f"size: is not a whole number, but 1{'0' * 39}...",
         ),
-        (_at("good", to=1), "good: is not true or false, but 1"),
-        (_at("mode", to=0o644), "mode: is not a string, but 420"),
-        (_at("parts", to={}), "parts: is not an array, but an object"),
-        (_at("parts", 0, to=[]), "parts[0]: is not an object, but an array"),
-        (_at("parts", 0, "data", to="x"), 'parts[0].data: is not base64, but "x"'),
-        (_at("parts", 0, "data", to="\u00e4"), 'parts[0].data: is not base64, but "\\u00e4"'),
-        (_at("parts", 0, "colour", to="re"), 'parts[0].colour: is not one of red, blue, but "re"'),
-        (_at("parts", 0, "data", to="AAAA"), "parts[0]: is two bytes or more"),
-        (_at("parts", 0, "place", to={}), "parts[0].place.path: is missing"),
-        (_at("words", to="w"), 'words: is not an object, but "w"'),
-        (_at("words", "w", 1, to=0), "words.w[1]: is not a string, but 0"),
+        (put("good", to=1), "good: is not true or false, but 1"),
+        (put("mode", to=0o644), "mode: is not a string, but 420"),
+        (put("parts", to={}), "parts: is not an array, but an object"),
+        (put("parts", 0, to=[]), "parts[0]: is not an object, but an array"),
+        (put("parts", 0, "data", to="x"), 'parts[0].data: is not base64, but "x"'),
+        (put("parts", 0, "data", to="\u00e4"), 'parts[0].data: is not base64, but "\\u00e4"'),
+        (put("parts", 0, "colour", to="re"), 'parts[0].colour: is not one of red, blue, but "re"'),
+        (put("parts", 0, "data", to="AAAA"), "parts[0]: is two bytes or more"),
+        (put("parts", 0, "place", to={}), "parts[0].place.path: is missing"),
+        (put("words", to="w"), 'words: is not an object, but "w"'),
+        (put("words", "w", 1, to=0), "words.w[1]: is not a string, but 0"),
         (lambda document: document.pop("parts"), "parts: is missing"),
     ],
 )

@@ -28,9 +28,9 @@ from secboot.report.style import PLAIN
 from secboot.system.files import FileAttributes, FileChange
 from secboot.system.root import Root
 from tests.command import secboot
+from tests.damaged import Document, put
 from tests.trees import make_sample_tree, snapshot
 
-Document = dict[str, Any]
 Path_ = tuple[str | int, ...]
 
 
@@ -57,16 +57,6 @@ def read(document: object) -> Plan:
 
 def test_a_saved_plan_is_read_back() -> None:
     assert read(sample()) == sample_plan()
-
-
-def put(*steps: str | int, to: object) -> Callable[[Document], None]:
-    def change(document: Document) -> None:
-        node: Any = document
-        for step in steps[:-1]:
-            node = node[step]
-        node[steps[-1]] = to
-
-    return change
 
 
 MUTATIONS: dict[str, Callable[[Document], None]] = {
