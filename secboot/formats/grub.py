@@ -11,10 +11,16 @@ the ``=``, means the same to all; whatever else assigns a variable is a problem 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, ParseError, RefusedError
 from secboot.formats.text import require_one_line, split_lines
 from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from secboot.formats.kernel_cmdline import CommandLine
 
 _STRICT = r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\$`\n]*)"[ \t]*(?:#[^\n]*)?\n?'
 _ANY = r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?="
@@ -67,6 +73,13 @@ class GrubDefault(NamedTuple):
                 )
             found = Assignment(number, strict[2], strict.start(2), strict.end(2))
         return found
+
+    def with_lines(self, lines: Mapping[str, CommandLine]) -> GrubDefault:
+        """Return the file with these parameters in the variables of these names (`set_value`)."""
+        document = self
+        for name, line in lines.items():
+            document = document.set_value(name, line.text)
+        return document
 
     def set_value(self, name: str, value: str) -> GrubDefault:
         """Return the file with another value of a variable that is assigned already.

@@ -35,7 +35,7 @@ from secboot.formats.text import split_lines
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 BLANKS = " \t\n\v\f\r"
 """What separates words: the kernel's ``isspace()`` below 0x80 (``lib/ctype.c``)."""
@@ -240,8 +240,8 @@ class KernelInstallCmdline(NamedTuple):
         """The line on which the parameters begin, from 1."""
         return self.before.count("\n") + 1
 
-    def with_parameters(self, line: CommandLine) -> KernelInstallCmdline:
-        """Return the file with other parameters.
+    def with_lines(self, lines: Mapping[str, CommandLine]) -> KernelInstallCmdline:
+        """Return the file with other parameters, which have no name of their own here.
 
         Raises RefusedError when a comment stands among them, since it can't be told from them.
         """
@@ -251,7 +251,7 @@ class KernelInstallCmdline(NamedTuple):
                 location=Location(self.path),
                 hint="move it to the top of the file, or remove it",
             )
-        return self._replace(parameters=line)
+        return self._replace(parameters=lines[""])
 
     @property
     def problems(self) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,11 @@ from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from secboot.finding import Finding
     from secboot.ipl.boot_record import BootRecord
-    from secboot.lines.stores import Store, Stores
+    from secboot.lines.stores import Stores
     from secboot.profile.profile import Profile
     from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
@@ -45,7 +46,7 @@ class NewKernel(NamedTuple):
     remedy: str | None = None
 
 
-class Layout:
+class Layout(ABC):
     """How boot parameters are managed on one kind of system.
 
     `sources` are the files to be read besides those that zipl looks for. `commit` are the programs
@@ -70,9 +71,9 @@ class Layout:
         if self.refusal is not None:
             raise RefusedError(self.refusal, hint=self.hint)
 
+    @abstractmethod
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """Tell what a kernel that is installed tomorrow gets, with the texts as planned."""
-        raise NotImplementedError
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
@@ -80,16 +81,10 @@ class Layout:
         """Bring what is no boot entry to the profile; to be called when the entries are settled."""
         return (later_kernels(profile, self.new_kernel(machine, stores), stores),)
 
-    def edited(self, machine: Machine, stores: Stores, texts: Mapping[Store, str]) -> str:
-        """Return the text of one of this layout's own files with other texts in its stores.
-
-        Only the bytes that must change do. Raises RefusedError where the file can't hold a text.
-        """
-        raise NotImplementedError
-
     def entry_note(self, entry: BootEntry, stores: Stores) -> str:
-        """Say of a generated entry what it is and where it comes from."""
-        raise NotImplementedError
+        """Say of a generated entry what it is and where it comes from; nothing of any other."""
+        del entry, stores
+        return ""
 
     def needs_commit(self, path: str) -> bool:
         """Whether a change of this file counts only when the layout's programs have run."""

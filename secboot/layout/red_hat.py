@@ -20,8 +20,6 @@ from secboot.machine.discovery import BLS_DIRECTORY, Machine, Sources
 from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from secboot.finding import Finding
     from secboot.profile.profile import Profile
 
@@ -98,11 +96,6 @@ class RedHat(Layout):
         if after.text != before.text:
             require_length(LATER_KERNELS, location, " ".join(after.text.split()))
         return (edited_store(profile, LATER_KERNELS, location, before, after),)
-
-    def edited(self, machine: Machine, stores: Stores, texts: Mapping[Store, str]) -> str:
-        """The words of /etc/kernel/cmdline."""
-        document = machine.held(KERNEL_CMDLINE, KernelInstallCmdline)
-        return document.with_parameters(stores.line(texts[_STORE])).render()
 
     def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:
         """What is wrong with /etc/kernel/cmdline, whether or not it has to change."""

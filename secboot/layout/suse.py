@@ -23,8 +23,6 @@ from secboot.machine.discovery import Machine, Sources
 from secboot.profile.profile import EntrySelection, Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from secboot.ipl.boot_record import BootRecord
     from secboot.zipl.entry import BootEntry
 
@@ -106,14 +104,6 @@ class Suse(Layout):
         default = _plan_variables(profile, machine, stores)
         template = _plan_template(profile, machine, stores)
         return (default,) if template is None else (default, template)
-
-    def edited(self, machine: Machine, stores: Stores, texts: Mapping[Store, str]) -> str:
-        """The variables of /etc/default/grub."""
-        del stores
-        document = machine.held(GRUB_DEFAULT, GrubDefault)
-        for store, text in texts.items():
-            document = document.set_value(store.section, text)
-        return document.render()
 
     def entry_note(self, entry: BootEntry, stores: Stores) -> str:
         """Which stage a section of /boot/zipl/config is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from secboot.errors import Location, RefusedError
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
@@ -19,6 +19,7 @@ from secboot.zipl.order import BlsFile
 from secboot.zipl.version import CURRENT, BlsOrder, ZiplVersion
 
 if TYPE_CHECKING:
+    from secboot.formats.kernel_cmdline import CommandLine
     from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
     from secboot.zipl.file_facts import FileFacts
@@ -43,6 +44,22 @@ _TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root 
 
 Parser = Callable[[str, str], object]
 """Makes a document of a text; its path is for messages."""
+
+
+@runtime_checkable
+class ParameterFile(Protocol):
+    """The document of a file that holds parameter lines, each under a name or as the only one."""
+
+    def with_lines(self, lines: Mapping[str, CommandLine]) -> ParameterFile:
+        """Return the file with other lines by name, the only one's is empty.
+
+        Only the bytes that must change do. Raises RefusedError where the file can't hold a line.
+        """
+        ...
+
+    def render(self) -> str:
+        """Return the text of the file."""
+        ...
 
 
 class Sources(NamedTuple):
@@ -106,6 +123,13 @@ class Machine(NamedTuple):
         found = self.document(path, kind)
         if found is None:
             raise LookupError(path)
+        return found
+
+    def parameter_file(self, path: str) -> ParameterFile:
+        """Return the document of a file that is there, since a line was read from it."""
+        found = self.documents[path]
+        if not isinstance(found, ParameterFile):
+            raise TypeError(path)
         return found
 
     def file(self, path: str) -> BootFile | None:

@@ -71,7 +71,7 @@ def make_plan(
     sealed = tuple(e for e, why in left.items() if why and why.status is EntryStatus.SEALED)
     rebuild = plan_rebuild(profile, machine, layout, stores, sealed, parmfile)
     steps = layout.steps(profile, machine, stores)
-    files = _file_changes(machine, layout, stores)
+    files = _file_changes(machine, stores)
     commands = layout.due(profile, machine, compare(machine), stores, tuple(f.path for f in files))
     refusal = layout.not_edited if steps else None
     if sealed and not (None in left.values() or files or commands or parmfile):
@@ -126,7 +126,7 @@ def _lines(
     return store_plans, plans
 
 
-def _file_changes(machine: Machine, layout: Layout, stores: Stores) -> tuple[FileChange, ...]:
+def _file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
     """Return the files with new content, in the order of the boot entries that they belong to.
 
     Only the bytes that must change do, in the documents that were read. Raises RefusedError where
@@ -148,7 +148,8 @@ def _file_changes(machine: Machine, layout: Layout, stores: Stores) -> tuple[Fil
             conf = machine.configuration.conf
             after = conf.with_values(Keyword.PARAMETERS, values).render()
         elif first.kind is StoreKind.LAYOUT_FILE:
-            after = layout.edited(machine, stores, texts)
+            lines = {store.section: stores.line(text) for store, text in texts.items()}
+            after = machine.parameter_file(path).with_lines(lines).render()
         found.append(_change(files[path], after))
     if stores.changed_variables:
         found.append(_change(files[ZIPLENV], _edited_environment(machine, stores)))

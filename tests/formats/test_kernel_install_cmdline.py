@@ -42,8 +42,8 @@ def test_where_the_parameters_are(text: str, before: str, words: str, after: str
 
 def test_a_comment_among_the_parameters_hinders_an_edit() -> None:
     with pytest.raises(RefusedError, match="comment"):
-        KernelInstallCmdline.parse("ro\n# between\nquiet\n").with_parameters(
-            CommandLine.parse("ro")
+        KernelInstallCmdline.parse("ro\n# between\nquiet\n").with_lines(
+            {"": CommandLine.parse("ro")}
         )
 
 
