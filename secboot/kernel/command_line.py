@@ -35,19 +35,27 @@ MULTI_VALUED_NAMES = frozenset(
     {
         # Documentation/admin-guide/kernel-parameters.txt: each occurrence adds one.
         "console", "earlycon", "earlyprintk", "hugepages", "hugepagesz", "memmap",
-        "initcall_blacklist", "module_blacklist", "dasd", "cio_ignore", "dyndbg",
+        "initcall_blacklist", "dasd", "cio_ignore", "dyndbg",
         # dracut.cmdline(7): "can be specified multiple times".
         "ip", "nameserver", "rd.route", "vlan", "bond", "bridge", "team", "ifname", "netroot",
         "rd.break", "rd.dasd", "rd.zfcp", "rd.znet", "rd.znet_ifname", "rd.luks.uuid",
         "rd.luks.name", "rd.luks.options", "rd.luks.key", "rd.lvm.lv", "rd.lvm.vg",
         "rd.md.uuid", "rd.dm.uuid", "rd.driver.blacklist", "rd.driver.pre", "rd.driver.post",
-        "rd.nvmf.discover", "rd.iscsi.param", "rd.zipl",
+        "rd.nvmf.discover", "rd.iscsi.param", "rd.zipl", "rd.cio_accept",
+        # s390-tools, zdev/dracut/95zdev/parse-zdev.sh: one after the other.
+        "rd.zdev",
+        # kmod, libkmod/libkmod-config.c: each adds to the list.
+        "modprobe.blacklist", "blacklist",
         # kernel-command-line(7) of systemd.
-        "luks.name", "luks.uuid", "luks.options", "systemd.mask", "systemd.wants",
+        "luks.name", "luks.uuid", "luks.options", "luks.key", "luks.data", "rd.luks.data",
+        "modules_load", "rd.modules_load", "systemd.mask", "systemd.wants",
         "systemd.setenv", "systemd.set_credential", "systemd.mount-extra",
     }
 )  # fmt: skip
-"""Names whose occurrences add up, so that none may be taken for a repetition of another."""
+"""Names whose occurrences add up, so that none may be taken for a repetition of another.
+
+module_blacklist= is none of them: of a charp ``core_param`` (kernel/module/main.c) the last counts.
+"""
 
 
 def canonical(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from secboot.zipl.version import ZiplVersion
 
 
+_RESCUE = re.compile(r"(?<![0-9.])0-rescue(?![A-Za-z])")
+"""dracut's version for what is no release: ``5.10-rescue`` and ``4.18.0-rescue`` are releases."""
 _BLOCK = 4096
 _LOWEST = 0x10000
 _LIMIT = 0x80000000
@@ -93,11 +96,17 @@ class BootEntry(NamedTuple):
 
     @property
     def is_rescue(self) -> bool:
-        """Whether this is a rescue entry: of dracut's naming, or a section called rescue."""
-        if self.bls is None:
-            return self.name.lower() == "rescue"
-        file_name = self.path.rpartition("/")[2]
-        return any("0-rescue" in (text or "") for text in (file_name, self.bls.version, self.name))
+        """Whether this is a rescue entry: called rescue, or of dracut's naming.
+
+        dracut's 51-dracut-rescue.install names kernel, version and file ``0-rescue-MACHINE_ID``; on
+        RHEL 7 grubby calls the section ``linux-0-rescue-MACHINE_ID``.
+        """
+        if self.name.lower() == "rescue":
+            return True
+        paths = (None if self.bls is None else self.path, self.image and self.image.path)
+        names = [(path or "").rpartition("/")[2] for path in paths]
+        version = None if self.bls is None else self.bls.version
+        return any(_RESCUE.search(text or "") for text in (self.name, version, *names))
 
     @property
     def parmline_length(self) -> int:

@@ -28,13 +28,20 @@ def test_occurrences_are_those_that_the_reader_of_the_parameter_takes(
 
 
 @pytest.mark.parametrize(
-    "name", ["console", "rd.znet", "systemd.mount-extra", "systemd.mount_extra"]
+    "name",
+    [
+        *("console", "rd.znet", "systemd.mount-extra", "systemd.mount_extra", "rd.zdev"),
+        *("rd.cio_accept", "modprobe.blacklist", "modules-load", "rd.modules_load", "luks.key"),
+        "rd.luks.data",
+    ],
 )
 def test_parameters_that_add_up(name: str) -> None:
     assert command_line.is_multi_valued(name)
 
 
-@pytest.mark.parametrize("name", ["root", "rd.znet_x", "swiotlb", "CONSOLE"])
+@pytest.mark.parametrize(
+    "name", ["root", "rd.znet_x", "swiotlb", "CONSOLE", "module_blacklist", "rd.modules-load"]
+)
 def test_parameters_that_do_not_or_are_not_known_to(name: str) -> None:
     assert not command_line.is_multi_valued(name)
 

@@ -334,7 +334,13 @@ def test_load_addresses_must_not_collide(files: str, message: str) -> None:
         ("m-0-rescue-1.conf", bls("A"), True),
         ("a.conf", bls("A", "0-rescue-12"), True),
         ("a.conf", bls("Linux (0-rescue-12)"), True),
+        ("linux-0-rescue-12.conf", bls("A"), True),
+        ("a.conf", bls("linux-0-rescue-12"), True),
+        ("a.conf", bls("Rescue"), True),
+        ("a.conf", bls("A").replace("/boot/vmlinuz", "/boot/vmlinuz-0-rescue-12"), True),
         ("rescue.conf", bls("A"), False),
+        ("m-4.18.0-rescue.conf", bls("A", "5.10-rescue"), False),
+        ("a.conf", bls("10-rescue-12"), False),
     ],
 )
 def test_a_rescue_entry_is_known_by_its_names(name: str, text: str, rescue: bool) -> None:
@@ -343,8 +349,24 @@ def test_a_rescue_entry_is_known_by_its_names(name: str, text: str, rescue: bool
     assert configuration.entries[0].is_rescue is rescue
 
 
-def test_a_section_called_rescue_is_a_rescue_entry() -> None:
-    assert read(f"{AUTO}{LINUX.replace('linux', 'Rescue')}").entries[0].is_rescue
+@pytest.mark.parametrize(
+    ("name", "rescue"),
+    [
+        ("Rescue", True),
+        ("linux-0-rescue-fedcba9876543210fedcba9876543210", True),
+        ("0-rescue", True),
+        ("3.10.0-rescue", False),
+        ("rescue-disk", False),
+    ],
+)
+def test_a_section_is_a_rescue_entry_by_its_name(name: str, rescue: bool) -> None:
+    assert read(f"{AUTO}{LINUX.replace('linux', name)}").entries[0].is_rescue is rescue
+
+
+def test_a_section_that_boots_the_rescue_kernel_is_a_rescue_entry() -> None:
+    conf = f"{AUTO}{LINUX.replace('/boot/vmlinuz', '/boot/vmlinuz-0-rescue-0123')}"
+
+    assert read(conf).entries[0].is_rescue
 
 
 @pytest.mark.parametrize(
