@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 NAME = "prot_virt"
 _UV = "/sys/firmware/uv"
-_FIRST_RELEASE = (5, 7)
+FIRST_RELEASE = (5, 7)
+"""Of upstream's kernel. Distributions have it earlier: see `RELEASES_NOTE`."""
+RELEASES_NOTE = "upstream since 5.7, in RHEL 8.6's 4.18 and SLES 15 SP2's 5.3, too"
+"""From which kernel on it can be had, for what tells of a kernel by its number alone."""
+_ALWAYS_SINCE = (6, 12)
+"""From here on no option of the build leaves the ultravisor's directory and this parameter out."""
 
 
 def truth(value: str | None) -> bool | None:
@@ -94,11 +99,17 @@ def _without_signs(running: RunningSystem) -> tuple[bool | None, str]:
         return False, "the machine has no ultravisor for this system (facility 158 is missing)"
     if not running.ultravisor.present and has is None:
         return None, f"there is no {_UV}, and the facilities are not known"
+    if not running.ultravisor.present and _is_since(running, _ALWAYS_SINCE):
+        return None, f"there is no {_UV}, which this kernel makes on such a machine: is /sys there?"
     if not running.ultravisor.present:
         return False, f"the kernel can't do it: it has no {_UV}"
     if running.messages.complete:
         return False, "the kernel's log says nothing of ultravisor storage"
     return None, f"this kernel has no {_UV}/prot_virt_host"
+
+
+def _is_since(running: RunningSystem, release: tuple[int, int]) -> bool:
+    return running.release is not None and running.release >= release
 
 
 def _obstacles(running: RunningSystem) -> Iterator[Finding]:
@@ -123,10 +134,13 @@ def _obstacles(running: RunningSystem) -> Iterator[Finding]:
         )
     if running.hardware.has_ultravisor is False and not running.hardware.under_hypervisor:
         yield _without_feature(running)
-    if running.release is not None and running.release < _FIRST_RELEASE:
+    # A number is all there is to go by only where the kernel shows nothing of the ultravisor.
+    shows_it = running.ultravisor.present or running.messages.failures
+    if running.release is not None and running.release < FIRST_RELEASE and not shows_it:
         major, minor = running.release
-        first = ".".join(map(str, _FIRST_RELEASE))
-        yield cause("old-kernel", f"kernel {major}.{minor} is older than {first}", "update it")
+        first = ".".join(map(str, FIRST_RELEASE))
+        message = f"kernel {major}.{minor} is older than {first}"
+        yield cause("old-kernel", message, f"use a kernel that can host: {RELEASES_NOTE}")
     for text in running.messages.failures[:1]:
         yield cause(
             "kernel-says",
@@ -151,11 +165,11 @@ def _silent_refusal(running: RunningSystem) -> Finding:
     if not enabling(CommandLine.parse(running.command_line or "")):
         return booted_without(f"{NAME}=1")
     if not running.ultravisor.present:
-        return cause(
-            "kernel-without-kvm",
-            "this kernel was built without it (CONFIG_KVM)",
-            "boot a kernel that can host guests",
-        )
+        message = "this kernel was built without it (CONFIG_KVM)"
+        if running.release is None:
+            message = f"this kernel is too old ({RELEASES_NOTE}), or was built without CONFIG_KVM"
+        return cause("kernel-without-kvm", message, "boot a kernel that can host guests")
+    # What the build left out would not have made the directory (until 6.12, CONFIG_KVM).
     return cause(
         "silent-refusal",
         "the kernel has the parameter and does not say why it leaves hosting off",

@@ -16,6 +16,8 @@ from secboot.kernel.command_line import Honoured, cause
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from secboot.finding import Finding
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
     from secboot.running.system import RunningSystem
@@ -29,7 +31,9 @@ SEGMENT_BLOCKS = 128
 DEFAULT_BLOCKS = 32768
 """``IO_TLB_DEFAULT_SIZE``: 64 MiB where no number is given."""
 LIMIT_BLOCKS = 1048576
-"""2 GiB. The buffer is one piece of memory below 2 GiB, so it must be smaller than this."""
+"""2 GiB. Up to 7.2 the buffer is one piece of memory below 2 GiB, so it must be smaller."""
+ANYWHERE_SINCE = (7, 3)
+"""From here on the buffer may lie anywhere and grows on demand (SWIOTLB_ANY, SWIOTLB_DYNAMIC)."""
 
 _UNSIGNED_LONG = 1 << 64
 _UNSIGNED_INT = 1 << 32
@@ -197,7 +201,7 @@ def bounce_buffer(running: RunningSystem, blocks: int, *, exactly: bool) -> Hono
             "the system does not run in Secure Execution mode; only there the kernel sets up"
             " bounce buffers"
         )
-        return Honoured(value=False, reason=reason, causes=(_why_no_buffer(running),))
+        return Honoured(value=False, reason=reason, causes=_why_no_secure_guest(running))
     held = _held_blocks(running)
     if held is None and running.messages.no_buffer:
         reason = "the kernel could not allocate the bounce buffer"
@@ -205,11 +209,17 @@ def bounce_buffer(running: RunningSystem, blocks: int, *, exactly: bool) -> Hono
     if held is None:
         return Honoured(None, "neither the kernel's log nor debugfs tells the bounce buffer's size")
     enough = held >= blocks
-    if exactly:
+    reason = f"the bounce buffer has {size_text(held)}"
+    if exactly and _grows(running):
+        reason += ", and grows on demand with this kernel"
+    elif exactly:
         # Kernels since 6.0 round the number up, so that what was asked for can be more.
         enough = blocks <= held <= rounded(blocks, Generation.SINCE_6_0)
-    reason = f"the bounce buffer has {size_text(held)}"
     return Honoured(enough, reason, () if enough else (_why_no_buffer(running),))
+
+
+def _grows(running: RunningSystem) -> bool:
+    return running.release is not None and running.release >= ANYWHERE_SINCE
 
 
 def _could_be_secure_guest(running: RunningSystem) -> bool:
@@ -226,31 +236,60 @@ def _held_blocks(running: RunningSystem) -> int | None:
 def _why_no_buffer(running: RunningSystem) -> Finding:
     if running.ultravisor.prot_virt_guest and running.messages.adjusted is not None:
         wanted, got = running.messages.adjusted
+        where = "" if _grows(running) else " below 2 GiB"
         return cause(
             "buffer-adjusted",
-            f"the kernel found no room for {wanted} blocks below 2 GiB and took {got}",
+            f"the kernel found no room for {wanted} blocks{where} and took {got}",
             "give the guest more memory, or ask for less",
         )
-    if running.ultravisor.prot_virt_guest:
-        return cause(
-            "booted-with-another",
-            "the guest was booted with another swiotlb=",
-            "rebuild its Secure Execution image with the right parmfile, and boot that",
-        )
+    if running.messages.no_buffer:
+        hint = "give the guest more memory, or ask for less"
+        return cause("buffer-not-allocated", "the kernel found no room for a bounce buffer", hint)
+    return cause(
+        "booted-with-another",
+        "the guest was booted with another swiotlb=",
+        "rebuild its Secure Execution image with the right parmfile, and boot that",
+    )
+
+
+def _why_no_secure_guest(running: RunningSystem) -> tuple[Finding, ...]:
     if running.hardware.in_lpar:
         message = "this is an LPAR, not a guest"
-        return cause("is-lpar", message, "apply the guest profile in the guest")
+        return (cause("is-lpar", message, "apply the guest profile in the guest"),)
     if running.hardware.under_zvm:
         message = "a z/VM guest can't run in Secure Execution mode"
-        return cause("is-zvm-guest", message, "use a KVM guest")
+        return (cause("is-zvm-guest", message, "use a KVM guest"),)
     if running.hardware.offers_unpack is False:
-        return cause(
-            "host-without-unpack",
-            "the host does not offer Secure Execution (facility 161 is missing)",
-            "apply the host profile on the host, and reboot it",
-        )
-    return cause(
-        "ordinary-kernel",
-        "the guest was started from an ordinary kernel",
-        "build a Secure Execution image with pvimg create --parmfile, and boot that",
+        return tuple(_why_no_unpack(running))
+    return (
+        cause(
+            "ordinary-kernel",
+            "the guest was started from an ordinary kernel",
+            "build a Secure Execution image with pvimg create --parmfile, and boot that",
+        ),
+    )
+
+
+def _why_no_unpack(running: RunningSystem) -> Iterator[Finding]:
+    """What can keep facility 161 from a KVM guest: the host, the CPU model, or libvirt."""
+    missing = "the host does not offer Secure Execution (facility 161 is missing)"
+    outer = " under ".join(running.hardware.hypervisors[1:])
+    if outer:
+        message = f"{missing}, and can't: it runs under {outer}, not in an LPAR"
+        yield cause("nested-host", message, "run the guest on a KVM host in an LPAR")
+        return
+    yield cause(
+        "host-without-unpack",
+        f"{missing}: it may run without prot_virt=1",
+        "apply the host profile on the host, and reboot it",
+    )
+    yield cause(
+        "cpu-model-without-unpack",
+        "or the guest's CPU model leaves the feature 'unpack' out",
+        "on the host, give the guest <cpu mode='host-model'/> in its domain XML: virsh edit GUEST",
+    )
+    yield cause(
+        "old-libvirt",
+        "or the host's libvirt is older than 6.5, which does not know that feature",
+        "on the host: virsh version",
     )

@@ -38,7 +38,7 @@ COMPOSED: dict[str, Composed] = {
         ), 9, 3)),
         (('entries', 16, 1), ('all', 16, 10)),
     ), 4, 1),
-    "cd556b58acbf0e3492fab2499ed2c756964bf0433fe4f85617353413c2f008d9": ((
+    "6343b859360ba8198a4428134de0fb09eae0759dacc8ead97755e4babf865a69": ((
         (('version', 4, 1), ('1', 4, 10)),
         (('extends', 5, 1), ('guest', 5, 10)),
         (('description', 6, 1), ('Guest in IBM Secure Execution mode with heavy I/O (bounce buffer of 1 GiB)', 6, 14)),

@@ -44,7 +44,7 @@ _EXAMPLE = "write a size like '512 MiB' or '262144 blocks'"
 SMALL_BLOCKS = 65536
 """128 MiB. Less has been seen to run full; IBM recommends 512 MiB for most guests."""
 LARGEST_POWER_OF_TWO = 524288
-"""1 GiB: above it, kernels since 6.0 round up to 2 GiB, which is more than they can place."""
+"""1 GiB: above it, kernels since 6.0 round up to 2 GiB, which is more than those up to 7.2 can place."""
 
 
 class Bound(StrEnum):
@@ -92,7 +92,7 @@ class SwiotlbSizeRequirement(Requirement):
         if self.blocks > LARGEST_POWER_OF_TWO:
             return self._warning(
                 "swiotlb-large",
-                f"kernels since 6.0 round {size} up to {newest}, can't place that below 2 GiB "
+                f"kernels from 6.0 to 7.2 round {size} up to {newest}, can't place that below 2 GiB "
                 "and fall back to 1 GiB",
                 "ask for 1 GiB at most",
             )
@@ -140,7 +140,7 @@ class SwiotlbSizeRequirement(Requirement):
                 met=False, reason="noforce leaves a Secure Execution guest without bounce buffer"
             )
         if reading.blocks >= swiotlb.LIMIT_BLOCKS:
-            return Judgement(met=False, reason=f"{said}; it must fit below 2 GiB")
+            return Judgement(met=False, reason=f"{said}; it must fit below 2 GiB up to kernel 7.2")
         if self._suffices(reading):
             return Judgement(met=True, reason=said)
         return Judgement(
@@ -193,7 +193,7 @@ def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None
     if swiotlb.rounded(blocks, Generation.BEFORE_6_0) >= swiotlb.LIMIT_BLOCKS:
         problems.error(
             "size-limit",
-            f"{scalar.text} is too much: the kernel places the buffer below 2 GiB, in one piece",
+            f"{scalar.text} is too much: kernels up to 7.2 place the buffer below 2 GiB, in one piece",
             scalar.location,
             "the largest size that every kernel can place is 1 GiB",
         )
@@ -271,8 +271,8 @@ RULES = ParameterRules(
     _make,
     "A size is a whole number with a unit: `KiB`, `MiB`, `GiB`, or `blocks` of 2 KiB, which is "
     "what the kernel counts (`512 MiB` and `262144 blocks` are the same). A number alone and units "
-    "like `MB` are refused. The buffer is placed below 2 GiB in one piece, so the size has to be "
-    "smaller than that; there are warnings for less than 128 MiB, and for what kernels since 6.0 "
+    "like `MB` are refused. Kernels up to 7.2 place the buffer below 2 GiB in one piece, so the size "
+    "has to be smaller than that; there are warnings for less than 128 MiB, and for what kernels since 6.0 "
     "round up. The last number on the line counts, and text behind it does not: `swiotlb=512M` "
     "are 512 blocks, 1 MiB. Where the line has to change, one `swiotlb=` remains, which keeps the "
     "areas and `force` that the kernel read there; `noforce`, which leaves a secure guest without "

@@ -98,6 +98,9 @@ def _running(running: RunningSystem, origin: LineOrigin | None, style: Style) ->
     ]
     yield f"{_label('', style)}{', '.join(features)}"
     yield f"{_label('', style)}{_indications(running)}"
+    hosting = ", ".join(_hosting(running))
+    if hosting:
+        yield f"{_label('', style)}{hosting}"
     yield style.faint(f"{' ' * _WIDTH}{INDICATIONS_NOTE}")
     if running.command_line is not None:
         yield f"{_label('Line', style)}{visible(running.command_line)}"
@@ -118,6 +121,19 @@ def _indications(running: RunningSystem) -> str:
         for name, value in flags
     ]
     return f"{ULTRAVISOR}: {', '.join(shown)}"
+
+
+def _hosting(running: RunningSystem) -> Iterator[str]:
+    """What hosting costs this system, and what it gets for that; nothing in a secure guest."""
+    ultravisor = running.ultravisor
+    if ultravisor.prot_virt_guest:
+        return
+    if running.messages.reserved_mib is not None:
+        yield f"{running.messages.reserved_mib} MiB of memory reserved for the ultravisor"
+    if ultravisor.max_guests:
+        yield f"at most {counted(ultravisor.max_guests, 'secure guest')} at a time"
+    if ultravisor.max_address:
+        yield f"their memory below {ultravisor.max_address:#x}"
 
 
 def _known(value: bool | None) -> str:

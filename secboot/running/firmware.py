@@ -34,12 +34,16 @@ class Ultravisor(NamedTuple):
     """`present` is whether the directory is there at all: it takes facility 158 and a kernel for it.
 
     The two indications are None where the kernel does not give them. `query` has the files below ``query/`` as they are, without the newline at the end.
+    `max_guests` is how many secure guests there can be at a time, `max_address` the highest address
+    that a page of one can have in this host's memory; None where that is not given.
     """
 
     present: bool
     prot_virt_host: bool | None = None
     prot_virt_guest: bool | None = None
     query: Mapping[str, str] = MappingProxyType({})
+    max_guests: int | None = None
+    max_address: int | None = None
 
 
 def read_ultravisor(root: Root) -> Ultravisor:
@@ -47,12 +51,16 @@ def read_ultravisor(root: Root) -> Ultravisor:
     if not root.exists(ULTRAVISOR):
         return Ultravisor(present=False)
     names = root.names_or_none(f"{ULTRAVISOR}/query") or ()
-    query = [(name, root.text_or_none(f"{ULTRAVISOR}/query/{name}")) for name in names]
+    read = [(name, root.text_or_none(f"{ULTRAVISOR}/query/{name}")) for name in names]
+    query = {visible(name): value for name, value in read if value is not None}
     return Ultravisor(
         present=True,
         prot_virt_host=_indication(root, "prot_virt_host"),
         prot_virt_guest=_indication(root, "prot_virt_guest"),
-        query={visible(name): value for name, value in query if value is not None},
+        query=query,
+        max_guests=_number(query.get("max_guests"), 10),
+        # "%lx" without a prefix, unlike the numbers of guests and CPUs (uv_query_max_guest_addr).
+        max_address=_number(query.get("max_address"), 16),
     )
 
 
@@ -61,23 +69,43 @@ def _indication(root: Root, name: str) -> bool | None:
     return {"1": True, "0": False}.get(text or "")
 
 
+def _number(text: str | None, base: int) -> int | None:
+    digits = _DIGITS[:base]
+    if not text or len(text) > _MAX_DIGITS or any(each not in digits for each in text):
+        return None
+    return int(text, base)
+
+
+_DIGITS = "0123456789abcdef"
+_MAX_DIGITS = 20
+"""Of a number with 64 bits."""
 REIPL = "/sys/firmware/reipl"
 IPL = "/sys/firmware/ipl"
 _BUS_ID = re.compile(r"/([0-9a-f]{1,2}\.[0-9a-f]\.[0-9a-f]{4})(?=/)")
 _MAX_DEPTH = 8
+_TYPE = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)
+_TEXT_FILES = {"ccw": "parm", "nss": "parm"}
+_ADDRESSES = {"fcp": ("wwpn", "lun"), "nvme": ("fid", "nsid"), "nss": ("name",)}
+_PADDING = "\0 \n"
+"""What the kernel takes from the end of such a text (scpdata_length in arch/s390/boot/ipl_parm.c)."""
 
 
 class IplSource(NamedTuple):
     """Where an IPL is from. `type` is ccw, eckd, fcp, nvme, nss; `device` a bus id or PCI function.
 
-    `loadparm` is the operator's choice (a menu number, a site), stripped; `parm` the text that is
-    added to the kernel's line, or replaces it with a leading ``=``, None where there is none.
+    `loadparm` is the operator's choice (a menu number, a site), without the blanks behind it;
+    `parm` the text that is added to the kernel's line, or replaces it with a leading ``=``, None
+    where there is none. `bootprog` is the number of the program, as text, where the machine itself
+    chooses it (all but ccw). `address` has what else chreipl(8) has to be told of the device, by
+    the files' names.
     """
 
     type: str
     device: str | None
     loadparm: str
     parm: str | None
+    bootprog: str = ""
+    address: Mapping[str, str] = MappingProxyType({})
 
 
 def read_ipl(root: Root) -> IplSource | None:
@@ -94,11 +122,21 @@ def _source(root: Root, kind_file: str, base_of: Callable[[str], str]) -> IplSou
     kind = root.text_or_none(kind_file)
     if kind is None:
         return None
+    if _TYPE.fullmatch(kind) is None:
+        return IplSource(kind, None, "", None)
     base = base_of(kind)
-    device = root.text_or_none(f"{base}/device") or root.text_or_none(f"{base}/fid")
-    parm = root.text_or_none(f"{base}/parm") or root.text_or_none(f"{base}/scp_data")
-    loadparm = root.text_or_none(f"{base}/loadparm") or ""
-    return IplSource(kind, device, loadparm.strip(), _without_padding(parm))
+
+    def read(name: str) -> str:
+        return (root.text_or_none(f"{base}/{name}") or "").rstrip(_PADDING)
+
+    return IplSource(
+        kind,
+        read("device") or read("fid") or None,
+        read("loadparm"),
+        read(_TEXT_FILES.get(kind, "scp_data")) or None,
+        read("bootprog"),
+        {name: value for name in _ADDRESSES.get(kind, ()) if (value := read(name))},
+    )
 
 
 def disk_devices(root: Root, path: str) -> tuple[str, ...]:
@@ -127,8 +165,3 @@ def _bus_ids(root: Root, link: str, depth: int) -> list[str]:
     # Below a channel subsystem the subchannel comes first, the device on it last.
     found = _BUS_ID.findall(f"{real}/")
     return found[-1:]
-
-
-def _without_padding(text: str | None) -> str | None:
-    stripped = (text or "").strip("\0 \n")
-    return stripped or None

@@ -32,13 +32,20 @@ SECURE_EXECUTION_MACHINES = {
     "9176": "z17 ME2",
 }
 """Machine types that can have the feature, with their names (setup_elf_platform)."""
+OLDER_MACHINES = frozenset(
+    {
+        *("9672", "2064", "2066", "2084", "2086", "2094", "2096", "2097", "2098", "2817", "2818"),
+        *("2827", "2828", "2964", "2965", "3906", "3907"),
+    }
+)
+"""Machine types before z15, from the 9672 to z14 ZR1. A type in neither table is a newer machine."""
 
 _FACILITIES = re.compile(r"^facilities\s*:(.*)$", re.MULTILINE)
 _MACHINE = re.compile(r"^processor \d+:.*\bmachine = ([0-9A-F]{4})", re.MULTILINE)
 _VENDOR = re.compile(r"^vendor_id\s*:\s*IBM/S390\s*$", re.MULTILINE)
 _LEVEL = re.compile(r"^VM(\d\d) Control Program:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
-_RELEASE = re.compile(r"(\d+)\.(\d+)")
+_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})(?![0-9])", re.ASCII)
 _TRUE = {"1", "Y", "y"}
 
 
@@ -120,8 +127,8 @@ class Hardware(NamedTuple):
 
     @property
     def is_too_old(self) -> bool:
-        """Whether the machine's type is known, and none that can have the feature."""
-        return self.machine_type not in {None, *SECURE_EXECUTION_MACHINES}
+        """Whether the machine's type is known for one that can't have the feature."""
+        return self.machine_type in OLDER_MACHINES
 
     def describe(self) -> str:
         """Say where the system runs: ``KVM under z/VM 6.4.0``, ``LPAR LP39``."""
@@ -155,7 +162,11 @@ class RunningSystem(NamedTuple):
 
     @property
     def release(self) -> tuple[int, int] | None:
-        """The kernel's major and minor number. A distribution's can have newer features."""
+        """The kernel's major and minor number; None for a release that is none.
+
+        A distribution's kernel can have features that came later: it is asked for the feature itself
+        first, and for its number only where nothing else tells.
+        """
         found = _RELEASE.match(self.kernel or "")
         return None if found is None else (int(found[1]), int(found[2]))
 

@@ -82,8 +82,10 @@ def notices(evidence: Evidence, running: RunningSystem) -> Iterable[Finding]:
     if running.kdump:
         message = "this is a kdump kernel: its parameter line is not the system's own"
         yield Finding("kdump", Severity.WARNING, message)
-    if role == "host" and running.kvm_hpage:
-        message = "kvm.hpage=1: Secure Execution guests can't be backed with huge pages"
+    if role == "host" and running.kvm_hpage and not _splits_huge_pages(running):
+        message = (
+            "kvm.hpage=1: before 7.0 the kernel can't back Secure Execution guests with huge pages"
+        )
         hint = "start such guests without huge page backing"
         yield Finding("huge-pages", Severity.WARNING, message, hint=hint)
     if running.messages.bounce_buffer_full:
@@ -93,6 +95,11 @@ def notices(evidence: Evidence, running: RunningSystem) -> Iterable[Finding]:
     disk = _another_disk(running) if evidence.record.bootmap is not None else None
     if disk is not None:
         yield disk
+
+
+def _splits_huge_pages(running: RunningSystem) -> bool:
+    """Whether KVM splits what huge pages back; hugetlbfs it refuses still."""
+    return running.release is not None and running.release >= (7, 0)
 
 
 def _wrong_role(role: str | None, running: RunningSystem) -> str | None:
@@ -127,10 +134,8 @@ def _causes(
     installed: Result, evidence: Evidence, running: RunningSystem, origin: LineOrigin | None
 ) -> Iterable[Finding]:
     """Why the running line lacks what is asked for, the likeliest cause first."""
-    if installed.verdict is not Verdict.MET:
-        message = "the boot record did not hold it either"
-        hint = next((cause.hint for cause in installed.causes), None)
-        yield Finding("not-installed", Severity.NOTE, message, hint=hint)
+    if installed.verdict in {Verdict.MISSING, Verdict.UNKNOWN}:
+        yield _not_installed(installed)
         return
     wrong_disk = _another_disk(running)
     if wrong_disk is not None:
@@ -144,6 +149,16 @@ def _causes(
     if origin is not None and origin.of_entry:
         hint = "choose the right entry at the next IPL (LOADPARM, chreipl -L)"
         yield Finding("another-entry", Severity.NOTE, origin.description, hint=hint)
+
+
+def _not_installed(installed: Result) -> Finding:
+    """Only a record that was read and lacks it is a cause; one that is not known is none."""
+    hint = next((cause.hint for cause in installed.causes), None)
+    if installed.verdict is Verdict.MISSING:
+        message = "the boot record did not hold it either"
+        return Finding("not-installed", Severity.NOTE, message, hint=hint)
+    message = f"it is not known whether the boot record holds it ({installed.reason})"
+    return Finding("installed-unknown", Severity.NOTE, message, hint=hint)
 
 
 def _known_lines(evidence: Evidence) -> Iterable[KnownLine]:

@@ -58,7 +58,7 @@ class Verdict(StrEnum):
 
 FOLLOW = BOOTED_OTHERWISE | {
     *("not-applied", "not-inherited", "zipl-due", "not-installed", "not-ipled"),
-    *("another-entry", "reipl-device", "record-unreadable"),
+    *("another-entry", "reipl-device", "record-unreadable", "installed-unknown"),
 }
 """The codes of causes that are gone once an earlier stage is reached; others lie in the machine."""
 

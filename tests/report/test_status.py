@@ -93,6 +93,15 @@ Boot entries
     )
 
 
+def test_the_text_says_what_hosting_costs_and_gives(tmp_path: Path) -> None:
+    text = status_text(running(tmp_path, "z16-lpar-se-capable", "host-on-6.12", "host"), PLAIN)
+
+    assert (
+        "           98 MiB of memory reserved for the ultravisor, at most 16384 secure guests at a"
+        " time, their memory below 0x3ffffffffff000\n"
+    ) in text
+
+
 def _layout_suffix(text: str) -> str:
     found = re.search(r"zipl\.conf sections(.*)", text)
     return "" if found is None else found[1]

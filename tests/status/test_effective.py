@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,48 @@ def test_a_line_without_the_parameter_is_the_cause(scene: Scene) -> None:
     assert effective(scene, "host") == ("missing", "the kernel was not booted with prot_virt=1")
 
 
+@pytest.mark.parametrize("release", ["4.18.0-372.9.1.el8.s390x", "5.3.18-24.52-default"])
+def test_a_kernel_that_shows_the_ultravisor_is_not_called_too_old(
+    scene: Scene, release: str
+) -> None:
+    add_system(
+        scene, "z16-lpar-se-capable", HOST_LINE, "host-capable-param-missing", release=release
+    )
+
+    assert effective(scene, "host") == (
+        "missing",
+        "the kernel has the parameter and does not say why it leaves hosting off",
+    )
+
+
+@pytest.mark.parametrize("release", ["next", "", "6", "5.x", "99999.1", "\u0665.\u0664"])
+def test_a_release_that_is_none_is_no_cause(scene: Scene, release: str) -> None:
+    add_system(scene, "z16-lpar-se-capable", HOST_LINE, release=release)
+
+    verdict, cause = effective(scene, "host")
+
+    assert verdict == "missing"
+    assert cause.startswith("this kernel is too old (upstream since 5.7, in RHEL 8.6's 4.18")
+
+
+def test_since_6_12_no_option_of_the_build_leaves_it_out(scene: Scene) -> None:
+    add_system(scene, "z16-lpar-se-capable", HOST_LINE, release="6.12.0-1-s390x")
+
+    verdict, reason = effective(scene, "host")
+
+    assert (verdict, "CONFIG_KVM" in reason) == ("unknown", False)
+    assert reason.endswith("is /sys there?")
+
+
+def test_a_machine_type_that_is_not_known_is_a_newer_one(scene: Scene) -> None:
+    add_system(scene, "z16-lpar-no-se-feature", HOST_LINE)
+    for old, cause in (("9999", "not enabled for this partition"), ("3906", "older than z15")):
+        path = scene.tree / "proc/cpuinfo"
+        path.write_text(re.sub(r"machine = ....", f"machine = {old}", path.read_text()))
+
+        assert cause in effective(scene, "host")[1]
+
+
 def test_an_old_kernel_is_named_as_the_cause(scene: Scene) -> None:
     add_system(scene, "z16-lpar-se-capable", HOST_LINE, release="5.4.0-100")
 
@@ -100,6 +143,49 @@ def test_bounce_buffer(scene: Scene, proc: str, uv: str | None, verdict: str, ca
     assert cause in found[1]
 
 
+def test_a_missing_facility_161_has_three_causes(scene: Scene) -> None:
+    add_system(scene, "z16-kvm-guest-unpack", "swiotlb=262144")
+    cpuinfo = scene.tree / "proc/cpuinfo"
+    cpuinfo.write_text(cpuinfo.read_text().replace(" 161", ""))
+
+    causes = only(scene.status("guest", log())).stages[Stage.EFFECTIVE].causes
+
+    assert [cause.code for cause in causes] == [
+        *("host-without-unpack", "cpu-model-without-unpack", "old-libvirt")
+    ]
+
+
+def test_a_host_that_is_itself_a_guest_is_the_one_cause(scene: Scene) -> None:
+    add_system(scene, "s390-nested-virt", "swiotlb=262144")
+
+    (cause,) = only(scene.status("guest", log())).stages[Stage.EFFECTIVE].causes
+
+    assert cause.code == "nested-host"
+    assert "it runs under z/VM 6.4.0" in cause.message
+
+
+@pytest.mark.parametrize(("release", "verdict"), [("7.2.1", "missing"), ("7.3.0", "met")])
+def test_a_buffer_that_grows_on_demand_can_have_more_than_exactly_that(
+    scene: Scene, release: str, verdict: str
+) -> None:
+    add_system(scene, "z16-se-guest", "swiotlb=262144", "guest", release=release)
+    scene.write("sys/kernel/debug/swiotlb/io_tlb_nslabs", "524288\n")
+    scene.write(
+        "etc/secboot/profiles/exact.yaml",
+        "version: 1\nrole: guest\nparameters: {swiotlb: 512 MiB}\n",
+    )
+
+    assert effective(scene, "exact")[0] == verdict
+
+
+def test_a_buffer_that_could_not_be_allocated(scene: Scene) -> None:
+    add_system(scene, "z16-se-guest", "swiotlb=262144", "guest")
+
+    found = effective(scene, "guest", "software IO TLB: Cannot allocate buffer")
+
+    assert found == ("missing", "the kernel found no room for a bounce buffer")
+
+
 def test_a_buffer_for_which_there_was_no_room(scene: Scene) -> None:
     add_system(scene, "z16-se-guest", "swiotlb=524288", "guest")
 
@@ -142,6 +228,28 @@ def test_an_indication_that_is_missing_is_not_zero(
     assert dict(found.query)["facilities"].count("\n") == 3
 
 
+def test_what_hosting_gives_is_read_as_the_kernel_writes_it(scene: Scene) -> None:
+    add_system(scene, "z16-lpar-se-capable", HOST_LINE, "host-on-6.12")
+
+    with Root(scene.tree) as root:
+        found = read_ultravisor(root)
+
+    assert (found.max_guests, found.max_address) == (16384, 0x3FFFFFFFFFF000)
+
+
+@pytest.mark.parametrize("text", ["", "many", "-1", "0x10", "1" * 40, "\udcff", "1\n2"])
+def test_numbers_of_the_ultravisor_that_are_none_are_not_known(scene: Scene, text: str) -> None:
+    add_system(scene, "z16-lpar-se-capable", HOST_LINE, "host-on-6.12")
+    for name in ("max_guests", "max_address"):
+        content = text.encode("utf-8", "surrogateescape")
+        scene.write(f"sys/firmware/uv/query/{name}", content)
+
+    with Root(scene.tree) as root:
+        found = read_ultravisor(root)
+
+    assert (found.max_guests, found.max_address) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("profile", "proc", "uv", "notice"),
     [
@@ -159,6 +267,16 @@ def test_the_wrong_role_is_told(
 
     assert len(messages) == 1
     assert messages[0].startswith(notice)
+
+
+@pytest.mark.parametrize(("release", "told"), [("6.12.0", 1), ("7.0.0", 0), ("none", 1)])
+def test_huge_pages_matter_before_7_0(scene: Scene, release: str, told: int) -> None:
+    add_system(scene, "z16-lpar-se-capable", HOST_LINE, "host-on-6.12", release=release)
+    scene.write("sys/module/kvm/parameters/hpage", "1\n")
+
+    codes = [n.code for n in scene.status("host", log()).notices]
+
+    assert codes.count("huge-pages") == told
 
 
 def test_notices_of_kdump_huge_pages_and_a_full_buffer(scene: Scene) -> None:

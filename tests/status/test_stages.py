@@ -101,6 +101,17 @@ def test_a_damaged_bootmap_is_unknown_and_its_age_the_fallback(
     assert {"boot-record-stale", "boot-record-unreadable"} == {n.code for n in younger.notices}
 
 
+def test_what_is_not_known_of_the_record_is_no_cause(scene: Scene) -> None:
+    scene.write("boot/bootmap", b"zIPL" * 1000)
+    add_system(scene, "z16-se-guest", "root=/dev/vda1 mark=section", "guest")
+
+    status = scene.status("guest", log())
+
+    assert verdicts(status)[2:4] == "?-"
+    assert "did not hold it" not in why(status, Stage.RUNNING)
+    assert why(status, Stage.RUNNING).startswith("it is not known whether the boot record holds it")
+
+
 def test_a_replaced_kernel_makes_the_record_stale(scene: Scene) -> None:
     scene.write("boot/vmlinuz", b"another kernel" * 9000)
 
