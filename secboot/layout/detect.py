@@ -26,16 +26,19 @@ NAMES = tuple(each.name for each in LAYOUTS)
 def detect_layout(root: Root, named: str | None = None) -> Layout:
     """Return the layout of the tree, or the one that the user `named`.
 
-    A layout that can't be told refuses to be edited, and says what was seen. Raises UsageError for
-    a name that is none.
+    What the files are decides, the name in os-release only where they are no sign of any layout:
+    an image of one distribution can boot in the way of another. A layout that can't be told
+    refuses to be edited, and says what was seen. Raises UsageError for a name that is none.
     """
-    tree = Tree(root, has_bls=bool(bls_names(root)))
+    tree = Tree(root, bls_names(root))
     if named is not None and named not in NAMES:
         raise UsageError(
             f"there is no layout {visible(named)!r}", hint=f"layouts are: {', '.join(NAMES)}"
         )
     evidence = {each.name: each.evidence(tree) for each in LAYOUTS}
-    found = {name: seen for name, seen in evidence.items() if seen}
+    names = {each.name: each.named(tree) for each in LAYOUTS}
+    marks = evidence if any(evidence.values()) else names
+    found = {name: (*evidence[name], *names[name]) for name, seen in marks.items() if seen}
     for each in [each for each in LAYOUTS if each.name in found]:
         for other in each.made_of:
             found.pop(other, None)
@@ -45,7 +48,7 @@ def detect_layout(root: Root, named: str | None = None) -> Layout:
     if name is None and tree.os_release.get("ID"):
         return _unknown(tree)
     recognised = next(each for each in LAYOUTS if each.name == (name or PLAIN.name))
-    return recognised.make(tree, evidence[recognised.name])
+    return recognised.make(tree, (*evidence[recognised.name], *names[recognised.name]))
 
 
 _HINT = f"if you know which it is, name it: --layout NAME (of {', '.join(NAMES)})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.lines.changes import Command, Step, StorePlan, StoreStatus
-from secboot.machine.discovery import NO_OTHERS, Machine
+from secboot.machine.discovery import BLS_DIRECTORY, NO_OTHERS, Machine
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 
@@ -126,9 +126,10 @@ class Layout(ABC):
 class Tree:
     """What a layout may ask of the tree that it is to recognise."""
 
-    def __init__(self, root: Root, *, has_bls: bool) -> None:
+    def __init__(self, root: Root, entries: tuple[str, ...]) -> None:
         self._root = root
-        self.has_bls = has_bls
+        self.entries = entries
+        """The names of the BLS entries."""
 
     def exists(self, path: str) -> bool:
         """Whether there is anything under the path; what can't be looked at is not there."""
@@ -136,6 +137,21 @@ class Tree:
             return self._root.exists(path)
         except FileError:
             return False
+
+    def link_target(self, path: str) -> str | None:
+        """What the symbolic link `path` says; None where there is none, or none to be seen."""
+        try:
+            return self._root.link_target(path)
+        except FileError:
+            return None
+
+    def entry_text(self, name: str) -> str:
+        """The text of a BLS entry; that of one that can't be read is empty."""
+        try:
+            data = self._root.read_bytes(f"{BLS_DIRECTORY}/{name}", _LIMIT)
+        except FileError:
+            return ""
+        return data.decode("utf-8", "surrogateescape")
 
     def is_like(self, *names: str) -> str | None:
         """Which of the names os-release gives as ID, or lists as ID_LIKE (os-release(5))."""
@@ -163,13 +179,15 @@ class Tree:
 class Recognition(NamedTuple):
     """How a layout is told from a tree.
 
-    `evidence` are its marks, as a person would check them; none, no layout. `make` gives the
-    layout as this tree has it. `made_of` are layouts whose marks are expected beside these.
+    `evidence` are its marks, as a person would check them. `named` is what os-release says of the
+    distribution: it tells the layout where no marks do, and never contradicts any. `make` gives
+    the layout as this tree has it. `made_of` are layouts whose marks are expected beside these.
     """
 
     name: str
     evidence: Callable[[Tree], tuple[str, ...]]
     make: Callable[[Tree, tuple[str, ...]], Layout]
+    named: Callable[[Tree], tuple[str, ...]] = lambda _: ()
     made_of: tuple[str, ...] = ()
 
 

@@ -7,13 +7,14 @@ nothing is edited, and the steps that do what a profile asks are written out.
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config
 from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
 from secboot.lines.changes import Step, StorePlan, meets, wanted_line
-from secboot.machine.discovery import Machine, Sources
+from secboot.machine.discovery import BLS_DIRECTORY, Machine, Sources
 
 if TYPE_CHECKING:
     from secboot.lines.stores import Stores
@@ -21,9 +22,45 @@ if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
 
 
+_DEPLOYMENT = re.compile(r"ostree-\d+(?:-.+)?\.conf", re.ASCII)
+"""ostree's names of entries (src/libostree/ostree-sysroot-deploy.c)."""
+_OPTION = re.compile(r"^options[ \t](?:[^\n]*[ \t])?((?:ostree|composefs)=)", re.MULTILINE)
+"""Which deployment is the root: of ostree, or of bootc without it."""
+_ENOUGH = 8
+_VARIANTS = frozenset({"coreos", "iot"})
+"""Variants of which there is no other form (os-release(5), VARIANT_ID)."""
+
+
 def evidence(tree: Tree) -> tuple[str, ...]:
-    """The repository, or what tells that the running system came from it."""
-    return marks(tree, "/ostree/repo", "/run/ostree-booted", "/sysroot/ostree")
+    """The repository, or what tells that a running system or the root of one comes from it.
+
+    A deployment's own root has no repository: /ostree is a link to /sysroot/ostree, where nothing
+    is mounted. Its boot entries tell, and what rpm-ostree or the image's makers write to os-release.
+    """
+    found = marks(tree, "/ostree/repo", "/run/ostree-booted", "/sysroot/ostree")
+    if "/ostree/repo" not in found and tree.link_target("/ostree") is not None:
+        found = ("/ostree", *found)
+    return (*found, *_entry_marks(tree)[:1], *_release_marks(tree)[:1])
+
+
+def _entry_marks(tree: Tree) -> tuple[str, ...]:
+    """The entry that ostree or bootc wrote, by its name or its options.
+
+    All entries of such a system are deployments, so a few tell.
+    """
+    named = [name for name in tree.entries if _DEPLOYMENT.fullmatch(name)]
+    if named:
+        return (f"{BLS_DIRECTORY}/{named[0]}",)
+    options = ((name, _OPTION.search(tree.entry_text(name))) for name in tree.entries[:_ENOUGH])
+    return tuple(f"{found[1]} in {BLS_DIRECTORY}/{name}" for name, found in options if found)
+
+
+def _release_marks(tree: Tree) -> tuple[str, ...]:
+    """What os-release says of the way a tree was made, which is more than its name."""
+    if "OSTREE_VERSION" in tree.os_release:
+        return (f"os-release: OSTREE_VERSION={tree.os_release['OSTREE_VERSION']}",)
+    variant = tree.os_release.get("VARIANT_ID")
+    return (f"os-release: VARIANT_ID={variant}",) if variant in _VARIANTS else ()
 
 
 class Ostree(Layout):
@@ -103,5 +140,7 @@ def _without(texts: list[str], others: list[str]) -> list[str]:
     return found
 
 
-RECOGNITION = Recognition(Ostree.name, evidence, lambda _, seen: Ostree(seen), ("bls", "rhel7"))
+RECOGNITION = Recognition(
+    Ostree.name, evidence, lambda _, seen: Ostree(seen), made_of=("bls", "rhel7")
+)
 """Its systems are made of Red Hat's."""

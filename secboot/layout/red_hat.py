@@ -40,8 +40,8 @@ def evidence(tree: Tree) -> tuple[str, ...]:
     Entries alone don't tell on Debian: zipl reads them there too, but somebody wrote them by
     hand, and a new kernel still takes its parameters from the sections of zipl.conf.
     """
-    by_hand = bool(DEBIAN.evidence(tree))
-    entries = (f"{BLS_DIRECTORY}/*.conf",) if tree.has_bls and not by_hand else ()
+    by_hand = bool(DEBIAN.evidence(tree) or DEBIAN.named(tree))
+    entries = (f"{BLS_DIRECTORY}/*.conf",) if tree.entries and not by_hand else ()
     return entries + marks(tree, PLUGIN)
 
 

@@ -45,10 +45,14 @@ _FIRST_STAGE = "initgrub"
 
 
 def evidence(tree: Tree) -> tuple[str, ...]:
-    """The template or the generated configuration, or the distribution's name."""
-    found = marks(tree, ZIPL_TEMPLATE, ZIPL_CONFIG)
+    """The template or the generated configuration."""
+    return marks(tree, ZIPL_TEMPLATE, ZIPL_CONFIG)
+
+
+def named(tree: Tree) -> tuple[str, ...]:
+    """The distribution's name."""
     name = tree.is_like(*_IDS)
-    return found if name is None else (*found, f"os-release: {name}")
+    return () if name is None else (f"os-release: {name}",)
 
 
 class Suse(Layout):
@@ -146,7 +150,7 @@ class Suse(Layout):
         return tuple(found)
 
 
-RECOGNITION = Recognition(Suse.name, evidence, Suse)
+RECOGNITION = Recognition(Suse.name, evidence, Suse, named)
 
 
 def _take_in(document: GrubDefault, stores: Stores) -> tuple[Store, ...]:

@@ -36,21 +36,26 @@ class Row(NamedTuple):
     remedy: str | None = None
 
     def evidence(self, tree: Tree) -> tuple[str, ...]:
-        """Programs and files that only this system has, or its name and release."""
-        found = tuple(path for places in self.paths for path in marks(tree, *places)[:1])
+        """Programs and files that only this system has."""
+        return tuple(path for places in self.paths for path in marks(tree, *places)[:1])
+
+    def named(self, tree: Tree) -> tuple[str, ...]:
+        """Its name and release."""
         name = tree.is_like(*(name for name, _ in self.ids))
         if name is None:
-            return found
+            return ()
         last, version = dict(self.ids)[name], tree.major_version
         if last is None:
-            return (*found, f"os-release: {name}")
+            return (f"os-release: {name}",)
         if version is None or version > last:
-            return found
-        return (*found, f"os-release: {name} {version}")
+            return ()
+        return (f"os-release: {name} {version}",)
 
     def recognition(self) -> Recognition:
         """Return how it is told from a tree."""
-        return Recognition(self.name, self.evidence, lambda _, seen: ZiplConfLayout(self, seen))
+        return Recognition(
+            self.name, self.evidence, lambda _, seen: ZiplConfLayout(self, seen), self.named
+        )
 
 
 DEBIAN = Row(

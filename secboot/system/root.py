@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+_NO_LINK = _ABSENT | {errno.EINVAL}
 _SMALL = 2**20
 """Bytes; more than any file of /proc and /sys that is read here."""
 _PRIVATE_PLACES = ("/run", "/tmp", "/var/tmp", "/boot")  # noqa: S108 - the directory made there is private
@@ -90,16 +91,29 @@ class Root:
     def stat(self, path: str) -> FileStat | None:
         """What `path` leads to, links followed; None when there is nothing."""
         with ErrorsAbout(self.shown(path)):
-            try:
-                found = self._open(path, os.O_PATH)
-            except OSError as error:
-                if error.errno in _ABSENT:
-                    return None
-                raise
+            found = self._open_or_none(path, os.O_PATH)
+            if found is None:
+                return None
             try:
                 return FileStat.of(os.fstat(found))
             finally:
                 os.close(found)
+
+    def link_target(self, path: str) -> str | None:
+        """What the symbolic link `path` says, which may lead anywhere; None where it is no link."""
+        parent, name = split(path)
+        with ErrorsAbout(self.shown(path)):
+            directory = self._open_or_none(parent, os.O_PATH | os.O_DIRECTORY)
+            if directory is None:
+                return None
+            try:
+                return decode(os.fsencode(os.readlink(os.fsdecode(encode(name)), dir_fd=directory)))
+            except OSError as error:
+                if error.errno in _NO_LINK:
+                    return None
+                raise
+            finally:
+                os.close(directory)
 
     def exists(self, path: str) -> bool:
         """Whether `path` leads to anything."""
@@ -239,6 +253,14 @@ class Root:
 
     def _open(self, path: str, flags: int) -> int:
         return self._resolver.open(_absolute(path), flags)
+
+    def _open_or_none(self, path: str, flags: int) -> int | None:
+        try:
+            return self._open(path, flags)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
 
     def _open_regular(self, path: str) -> int:
         shown = self.shown(path)

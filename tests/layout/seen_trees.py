@@ -16,6 +16,7 @@ REPOSITORY = "ostree/repo/config"
 BOOTED = "run/ostree-booted"
 SYSROOT = "sysroot/ostree/repo/config"
 ZIPL_CONF = "etc/zipl.conf"
+DEPLOYMENT = "boot/loader/entries/ostree-1.conf"
 
 ENTRIES = "/boot/loader/entries/*.conf"
 """How evidence names BLS entries."""
@@ -107,6 +108,30 @@ OSTREE = {
     "repository-alone": Tree("ostree", None, (REPOSITORY,), ("/ostree/repo",)),
     "with-new-kernel-pkg": Tree(
         "ostree", None, (REPOSITORY, NEW_KERNEL_PKG, BLS), ("/ostree/repo",)
+    ),
+    "coreos-by-its-entries": Tree(
+        "ostree", None, (DEPLOYMENT, PLUGIN, ZIPL_CONF), (f"/{DEPLOYMENT}",)
+    ),
+    "coreos-by-its-entries-with-os-names": Tree(
+        "ostree",
+        _release("fedora", "41") + "VARIANT_ID=coreos\nOSTREE_VERSION='41.20241122.1.0'\n",
+        ("boot/loader/entries/ostree-2-fedora-coreos.conf", PLUGIN),
+        (
+            "/boot/loader/entries/ostree-2-fedora-coreos.conf",
+            "os-release: OSTREE_VERSION=41.20241122.1.0",
+        ),
+    ),
+    "coreos-by-its-variant": Tree(
+        "ostree",
+        _release("rhel", "9.6", "fedora") + 'VARIANT_ID="coreos"\n',
+        (BLS, PLUGIN),
+        ("os-release: VARIANT_ID=coreos",),
+    ),
+    "no-deployment-by-its-name": Tree(
+        "bls",
+        _release("fedora", "41") + "VARIANT_ID=server\n",
+        ("boot/loader/entries/ostree-kernel.conf", "boot/loader/entries/my-ostree-1.conf"),
+        (ENTRIES,),
     ),
     "a-repository-of-flatpak-is-none": Tree(
         "bls", _release("fedora", "41"), (BLS, "var/lib/flatpak/repo/config"), (ENTRIES,)
@@ -227,9 +252,6 @@ CONTRADICTORY = {
     "entries-and-new-kernel-pkg": Tree(
         "contradictory", None, (BLS, NEW_KERNEL_PKG), (ENTRIES, f"/{NEW_KERNEL_PKG}")
     ),
-    "rhel-7-with-entries": Tree(
-        "contradictory", _release("rhel", "7.9", "fedora"), (BLS,), (ENTRIES,), "rhel 7"
-    ),
     "debian-with-suses-files": Tree(
         "contradictory",
         None,
@@ -254,20 +276,6 @@ CONTRADICTORY = {
     "ostree-and-suse": Tree(
         "contradictory", None, (BOOTED, TEMPLATE), ("/run/ostree-booted", f"/{TEMPLATE}")
     ),
-    "sles-16-with-entries": Tree(
-        # Marks are told in the order of the layouts: SUSE's, its name, then Red Hat's.
-        "contradictory",
-        _release("sles", "16.0", "suse opensuse"),
-        (BLS,),
-        ("os-release: sles", ENTRIES),
-    ),
-    "suse-with-red-hats-name": Tree(
-        "contradictory",
-        _release("centos", "7", "rhel fedora"),
-        (ZIPL_CONFIG,),
-        (f"/{ZIPL_CONFIG}",),
-        "centos 7",
-    ),
     "three-at-once": Tree(
         "contradictory",
         None,
@@ -276,7 +284,27 @@ CONTRADICTORY = {
     ),
 }
 
-TREES = RED_HAT | OSTREE | SUSE | DEBIAN | ALPINE | PLAIN | UNKNOWN | CONTRADICTORY
+NAMES_DO_NOT_COUNT = {
+    "rhel-7-with-entries": Tree("bls", _release("rhel", "7.9", "fedora"), (BLS,), (ENTRIES,)),
+    "opensuse-in-an-image-of-kiwi": Tree(
+        "bls", _release("opensuse-leap", "15.6", "suse opensuse"), (BLS, ZIPL_CONF), (ENTRIES,)
+    ),
+    "alpine-by-name-with-entries": Tree("bls", _release("alpine", "3.20.0"), (BLS,), (ENTRIES,)),
+    "suse-with-red-hats-name": Tree(
+        "suse", _release("centos", "7", "rhel fedora"), (ZIPL_CONFIG,), (f"/{ZIPL_CONFIG}",)
+    ),
+    "suses-name-with-zz-zipl": Tree(
+        "debian", _release("sles", "15.6"), (ZZ_ZIPL,), (f"/{ZZ_ZIPL}",)
+    ),
+    "debians-name-with-ostree": Tree(
+        "ostree", _release("debian", "13"), (REPOSITORY,), ("/ostree/repo",)
+    ),
+}
+"""What the files are decides; a distribution's name alone contradicts nothing."""
+
+TREES = (
+    NAMES_DO_NOT_COUNT | RED_HAT | OSTREE | SUSE | DEBIAN | ALPINE | PLAIN | UNKNOWN | CONTRADICTORY
+)
 
 MARKS = {
     BLS: "bls",
@@ -287,6 +315,7 @@ MARKS = {
     ALPINE_RELEASE: "alpine",
     TEMPLATE: "suse",
     ZIPL_CONFIG: "suse",
+    DEPLOYMENT: "ostree",
     REPOSITORY: "ostree",
     BOOTED: "ostree",
     SYSROOT: "ostree",

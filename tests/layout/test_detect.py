@@ -15,6 +15,7 @@ from secboot.layout.detect import NAMES, detect_layout
 from secboot.layout.layout import Layout
 from secboot.machine.discovery import discover
 from secboot.system.file_errors import FileError
+from secboot.system.files import FILE_LIMIT
 from secboot.system.root import Root
 from tests.layout.seen_trees import (
     BLS,
@@ -145,15 +146,66 @@ def test_a_mark_that_can_not_be_looked_at_does_not_count(name: str, memory: Fake
     """Then others tell the layout, or they contradict each other; nothing is guessed."""
     tree = TREES[name]
     make(memory, *tree.paths, os_release=tree.os_release)
-    for directory in ("/ostree", "/run", "/sysroot"):
-        if memory.exists(directory):
-            memory.chmod(directory, 0)
+    hidden = [name for name in ("/ostree", "/run", "/sysroot") if memory.exists(name)]
+    for directory in hidden:
+        memory.chmod(directory, 0)
 
     with user(SOMEBODY):
         found = detect()
 
-    assert not {*found.seen} & {*tree.seen}
-    assert found.name != "ostree"
+    left = [mark for mark in tree.seen if not mark.startswith(tuple(hidden))]
+    assert left == ([*found.seen] if found.name == "ostree" else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("title A\noptions rw ostree=/ostree/boot.1/os/0123/0 root=UUID=1\n", "ostree="),
+        ("options composefs=0123\n", "composefs="),
+        ("options rw xostree=1 a=ostree=1\n", None),
+        ("title A ostree=\nx-options ostree=/a\n", None),
+        ("# options ostree=/a\n", None),
+    ],
+)
+def test_a_deployment_is_known_by_the_options_of_its_entry(
+    text: str, mark: str | None, memory: FakeFilesystem
+) -> None:
+    make(memory, PLUGIN)
+    memory.create_file(f"/{BLS}", contents=text)
+
+    found = detect()
+
+    assert found.name == ("bls" if mark is None else "ostree")
+    if mark is not None:
+        assert found.seen == (f"{mark} in /{BLS}",)
+
+
+def test_the_root_of_a_deployment_has_a_link_in_the_place_of_its_repository(
+    memory: FakeFilesystem,
+) -> None:
+    make(memory, PLUGIN, BLS)
+    memory.create_symlink("/ostree", "sysroot/ostree")
+
+    assert (detect().name, detect().seen) == ("ostree", ("/ostree",))
+
+
+class CountingRoot(Root):
+    """Counts the files that are read."""
+
+    reads = 0
+
+    def read_bytes(self, path: str, limit: int = FILE_LIMIT) -> bytes:
+        self.reads += 1
+        return super().read_bytes(path, limit)
+
+
+def test_few_of_many_entries_are_read(memory: FakeFilesystem) -> None:
+    for number in range(500):
+        memory.create_file(f"/boot/loader/entries/{number}.conf", contents="options a\n")
+    with CountingRoot(Path("/")) as tree:
+        assert detect_layout(tree).name == "bls"
+
+    assert tree.reads < 20
 
 
 @pytest.mark.parametrize("directory", ["/boot", "/boot/loader", "/boot/loader/entries"])

@@ -267,6 +267,31 @@ def test_a_range_of_a_file(root: Root, tree: Path, offset: int, size: int, expec
     assert root.read_ranges("/file", [(offset, size), (0, 1)]) == (expected, b"0")
 
 
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/link", "/etc/zipl.conf"),
+        ("/etc/far", "../../../../secret"),
+        ("/directory/far", "../../../../secret"),
+        ("/dangling", "nowhere"),
+        ("/etc/zipl.conf", None),
+        ("/etc", None),
+        ("/missing", None),
+        ("/missing/link", None),
+        ("/etc/zipl.conf/link", None),
+    ],
+)
+def test_what_a_link_says_is_read_and_not_followed(
+    root: Root, tree: Path, path: str, target: str | None
+) -> None:
+    (tree / "link").symlink_to("/etc/zipl.conf")
+    (tree / "etc/far").symlink_to("../../../../secret")
+    (tree / "directory").symlink_to("etc")
+    (tree / "dangling").symlink_to("nowhere")
+
+    assert root.link_target(path) == target
+
+
 def test_stat_follows_links(root: Root, tree: Path) -> None:
     (tree / "etc/zipl.conf").chmod(0o640)
     (tree / "link").symlink_to("etc/zipl.conf")
