@@ -10,32 +10,13 @@ zipl/src/boot.c) it is known which part is the parameter line.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
 
 from secboot.errors import ParseError
-from secboot.formats.bootmap_layout import (
-    DiskMap,
-    LayoutError,
-    Placed,
-    ProgramBlocks,
-    first_block,
-    match_tables,
-    program_blocks,
-)
-from secboot.formats.bootmap_tables import (
-    BLOCK_SIZES,
-    MAGIC,
-    POINTER_SIZE,
-    BlockReader,
-    ComponentType,
-    DiskPointer,
-    PointerForm,
-)
+from secboot.formats.bootmap_layout import DiskMap, LayoutError, Placed, ProgramBlocks
+from secboot.formats.bootmap_sets import TableSet, find_sets, read_sets
+from secboot.formats.bootmap_tables import BLOCK_SIZES, BlockReader, ComponentType, PointerForm
 from secboot.formats.zipl_parameters import ZiplEnvironment
 from secboot.named_tuple import NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 STAGE3_PARAMETERS_ADDRESS = 0x9000
 """Where stage 3 finds its parameter block (STAGE3_PARAMS_ADDRESS, all releases with stage 3)."""
@@ -101,15 +82,19 @@ def read_bootmap(data: bytes, path: str = "bootmap") -> Bootmap:
     """Read a bootmap. Raises `BootmapError` unless there is exactly one way to read it.
 
     There are no checksums in a bootmap: a changed letter in a parameter line goes unnoticed here
-    as it would at IPL. Everything else has to fit together.
+    as it would at IPL. Everything else has to fit together, in every copy of the tables.
     """
+    try:
+        sets = find_sets(data)
+    except LayoutError as error:
+        raise BootmapError(f"{path} can't be read as a boot record: {error}") from error
     found: list[Bootmap] = []
-    reason = "no table of programs was found in it"
-    for size in BLOCK_SIZES:
+    reason = "its table of programs is damaged" if sets else "no table of programs was found in it"
+    for size in BLOCK_SIZES if sets else ():
         try:
-            found.append(_read_blocks(data, size))
+            found.append(_read_blocks(data, sets, size))
         except LayoutError as error:
-            # The wrong block sizes find no tables at all, the right one has something to say.
+            # Wrong block sizes fail early, the right one has something to say.
             reason = str(error) or reason
     if not found:
         raise BootmapError(f"{path} can't be read as a boot record: {reason}")
@@ -118,89 +103,16 @@ def read_bootmap(data: bytes, path: str = "bootmap") -> Bootmap:
     return found[0]
 
 
-def _read_blocks(data: bytes, block_size: int) -> Bootmap:
-    """Read the blocks of a size. LayoutError says why not, or nothing when it is not that size."""
-    passes = list(_passes(data, block_size))
-    if not passes:
-        raise LayoutError
-    readings = []
-    known = DiskMap()
-    floor = None
-    for tables, last in passes:
-        programs, known = _read_pass(data, block_size, tables, last, floor, known)
-        readings.append(programs)
-        floor = last + 1
-    if len(set(readings)) > 1:
-        raise LayoutError("its tables for different ways to IPL do not say the same")
-    return Bootmap(
-        readings[0], _environment(BlockReader(data, block_size, PointerForm.LINEAR)), block_size
-    )
-
-
-def _passes(data: bytes, block_size: int) -> Iterator[tuple[tuple[int, ...], int]]:
-    """The component tables up to each program table, and that table, as block numbers.
-
-    ECKD and FBA disks get two sets since 2.25, one for list-directed and one for CCW-type IPL.
-    """
-    tables: list[int] = []
-    for at in range(0, len(data), block_size):
-        start = data[at : at + 2 * POINTER_SIZE]
-        if len(start) < 2 * POINTER_SIZE or start[:4] != MAGIC:
-            continue
-        if start[4] > 1 or any(start[5:POINTER_SIZE]):
-            continue
-        if any(start[POINTER_SIZE:]):
-            yield tuple(tables), at // block_size
-            tables = []
-        else:
-            tables.append(at // block_size)
-    if tables:
-        raise LayoutError("it ends before its table of programs")
-
-
-def _read_pass(
-    data: bytes,
-    block_size: int,
-    tables: tuple[int, ...],
-    last: int,
-    floor: int | None,
-    known: DiskMap,
-) -> tuple[tuple[Program, ...], DiskMap]:
-    reasons = []
-    for form in PointerForm:
-        reader = BlockReader(data, block_size, form)
-        pointers = reader.program_table(last)
-        if pointers is None:
-            continue
-        try:
-            return _programs(reader, tables, pointers, floor, known)
-        except LayoutError as error:
-            reasons.append(error)
-    # A single block's pointer in the older ECKD form can pass for one in the newer.
-    raise reasons[0] if reasons else LayoutError("its table of programs is damaged")
-
-
-def _programs(
-    reader: BlockReader,
-    tables: tuple[int, ...],
-    pointers: tuple[DiskPointer | None, ...],
-    floor: int | None,
-    known: DiskMap,
-) -> tuple[tuple[Program, ...], DiskMap]:
-    start, gap = (first_block(reader), False) if floor is None else (floor, True)
-    found = []
-    for table in tables:
-        blocks, known = program_blocks(reader, table, start, known, gap=gap)
-        found.append(blocks)
-        start, gap = table + 1, False
-    wanted = frozenset(pointer.address for pointer in pointers if pointer is not None)
-    places = match_tables(tables, wanted, known)
-    numbers: dict[int, tuple[int, ...]] = {}
-    for number, pointer in enumerate(pointers):
-        if pointer is not None:
-            table = places[pointer.address]
-            numbers[table] = (*numbers.get(table, ()), number)
-    return tuple(_program(reader, each, numbers[each.table], known) for each in found), known
+def _read_blocks(data: bytes, sets: tuple[TableSet, ...], block_size: int) -> Bootmap:
+    """Read it for a first disk with this block size."""
+    readings = {
+        tuple(_program(each.reader, own, numbers, each.disk) for numbers, own in each.programs)
+        for each in read_sets(data, sets, block_size)
+    }
+    if len(readings) > 1:
+        raise LayoutError("its sets of tables do not say the same")
+    environment = _environment(BlockReader(data, block_size, PointerForm.LINEAR))
+    return Bootmap(readings.pop(), environment, block_size)
 
 
 def _program(

@@ -6,6 +6,9 @@ it lies in a file of its own, as kernel and ramdisk do), then its segment table,
 component table (add_ipl_program in zipl/src/bootmap.c). Read backwards from a component table,
 every block so finds its place, and with it its address on the disk. That every block must be
 accounted for, each with one address, is also what tells a damaged bootmap from a whole one.
+
+Data is written once. Further tables, for another way to IPL or another disk, point to it again,
+part by part; what no earlier program has as well comes before its own table as in the first set.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from secboot.formats.bootmap_tables import Address, successors
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from secboot.formats.bootmap_tables import BlockReader, Component, SegmentTable
+
+PartKey = tuple[int, int, int]
 
 _LIMIT = 64
 """More ways than this to read one program mean that the file is no bootmap."""
@@ -39,6 +44,36 @@ class Placed(NamedTuple):
     data_start: int | None
 
 
+class Region(NamedTuple):
+    """Where the data of a part was seen before: in the file from byte `start` on, None for elsewhere.
+
+    `blocks` and `block_size` are how the disk of that set counts it.
+    """
+
+    start: int | None
+    blocks: int
+    block_size: int
+
+    def block_of(self, table: SegmentTable, block_size: int) -> int | None:
+        """The block in which a set with this table and block size finds the same data.
+
+        Raises LayoutError when the table can't be one of that data. A signature behind a kernel
+        is left out by whole blocks, so sizes in blocks of two sizes can differ by one of each.
+        """
+        other = table.data_count * block_size
+        margin = 0 if block_size == self.block_size else block_size + self.block_size - 1
+        if abs(self.blocks * self.block_size - other) > margin:
+            raise LayoutError(_UNLIKE)
+        if self.start is None:
+            return None
+        if self.start % block_size:
+            raise LayoutError(_UNLIKE)
+        return self.start // block_size
+
+
+_UNLIKE = "its sets of tables do not say the same"
+
+
 class ProgramBlocks(NamedTuple):
     """The parts of one program; `table` is the block of its component table, `start` its first."""
 
@@ -48,15 +83,16 @@ class ProgramBlocks(NamedTuple):
 
 
 class DiskMap:
-    """The known addresses of a bootmap's blocks, in both directions."""
+    """The known addresses of a bootmap's blocks on one disk, in both directions."""
 
-    def __init__(self) -> None:
+    def __init__(self, block_size: int) -> None:
+        self.block_size = block_size
         self.addresses: dict[int, Address] = {}
         self.blocks: dict[Address, int] = {}
 
     def extended(self, program: ProgramBlocks) -> DiskMap | None:
         """The map with the blocks of a program, or None when they contradict it."""
-        result = DiskMap()
+        result = DiskMap(self.block_size)
         result.addresses |= self.addresses
         result.blocks |= self.blocks
         for block, address in _addresses(program):
@@ -66,33 +102,37 @@ class DiskMap:
         return result
 
 
-def first_block(reader: BlockReader) -> int:
-    """The first block of the first program: after the header (2.17 on) and the empty block.
+def empty_block(reader: BlockReader) -> int:
+    """The block that holes in files are read from: after the header, where there is one (2.17 on).
 
-    The empty block is what holes in files are read from (write_empty_block).
+    A bootmap for several disks has one for each (write_empty_block).
     """
-    empty = 1 if reader.has_header else 0
-    if any(reader.block(empty)):
-        raise LayoutError("the block that stands for holes in files is not empty")
-    return empty + 1
+    return 1 if reader.has_header else 0
 
 
 def program_blocks(
-    reader: BlockReader, table: int, floor: int, known: DiskMap, *, gap: bool
+    reader: BlockReader,
+    table: int,
+    starts: range,
+    known: DiskMap,
+    seen: Mapping[PartKey, Region] | None,
 ) -> tuple[ProgramBlocks, DiskMap]:
     """Find the blocks of the program whose component table is block `table`.
 
-    They begin at block `floor`, or with `gap` somewhere behind it. Raises LayoutError when there
-    is no way to lay them out, or more than one.
+    They begin at one of the blocks `starts`. `seen` are the parts that the program has in earlier
+    sets; None in the first one. Raises LayoutError when there is no way to lay them out, or more
+    than one.
     """
     components = reader.component_table(table)
     if components is None:
         raise LayoutError("a table of components is damaged")
+    regions = None if seen is None else tuple(map(seen.get, part_keys(components)))
     found = []
-    for number, (start, parts) in enumerate(_layouts(reader, components, table, floor)):
+    layouts = _layouts(reader, components, regions, table, starts.start)
+    for number, (start, parts) in enumerate(layouts):
         if number == _LIMIT:
             raise LayoutError("the parts of a program can't be told apart")
-        if start != floor and not gap:
+        if start not in starts:
             continue
         program = ProgramBlocks(table, start, parts)
         extended = known.extended(program)
@@ -105,8 +145,18 @@ def program_blocks(
     return found[0]
 
 
+def part_keys(components: tuple[Component, ...]) -> tuple[PartKey, ...]:
+    """What each part is known by in every set: its type and load address, and which one of those."""
+    kinds = [(component.type, component.load_address) for component in components]
+    return tuple((*kind, kinds[:number].count(kind)) for number, kind in enumerate(kinds))
+
+
 def _layouts(
-    reader: BlockReader, components: tuple[Component, ...], end: int, floor: int
+    reader: BlockReader,
+    components: tuple[Component, ...],
+    regions: tuple[Region | None, ...] | None,
+    end: int,
+    floor: int,
 ) -> Iterator[tuple[int, tuple[Placed, ...]]]:
     """Every way to lay out the components in the blocks before `end`, with its first block."""
     if not components:
@@ -115,14 +165,27 @@ def _layouts(
     table = reader.segment_table(end - 1, components[-1].segments) if end > floor else None
     if table is None:
         return
-    inside = table.start - table.data_count
-    for data_start in (inside, None):
-        start = table.start if data_start is None else _begin(reader, data_start)
+    last = None if regions is None else regions[-1:]
+    for start, data_start in _places(reader, table, last):
         if start < floor:
             continue
         placed = Placed(components[-1], table, data_start)
-        for first, before in _layouts(reader, components[:-1], start, floor):
+        left = None if regions is None else regions[:-1]
+        for first, before in _layouts(reader, components[:-1], left, start, floor):
             yield first, (*before, placed)
+
+
+def _places(
+    reader: BlockReader, table: SegmentTable, region: tuple[Region | None, ...] | None
+) -> Iterator[tuple[int, int | None]]:
+    """Where a part with this table can begin in the file, and where its data then is."""
+    if region is not None and region[0] is not None:
+        yield table.start, region[0].block_of(table, reader.block_size)
+        return
+    inside = table.start - table.data_count
+    yield _begin(reader, inside), inside
+    if region is None:
+        yield table.start, None
 
 
 def _begin(reader: BlockReader, data_start: int) -> int:

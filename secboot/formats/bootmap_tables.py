@@ -108,6 +108,16 @@ class Component(NamedTuple):
     load_address: int
 
 
+def load_addresses(table: bytes) -> frozenset[int]:
+    """All load addresses in a component table; they stand in one place whatever form pointers have."""
+    entries = (table[at : at + _ENTRY_SIZE] for at in range(_ENTRY_SIZE, len(table), _ENTRY_SIZE))
+    return frozenset(
+        int.from_bytes(entry[_TYPE_OFFSET + 1 :], "big")
+        for entry in entries
+        if entry[_TYPE_OFFSET : _TYPE_OFFSET + 1] == bytes([ComponentType.LOAD])
+    )
+
+
 class SegmentTable(NamedTuple):
     """The blocks of one part. `start` is the first block of the table itself, in the file.
 

@@ -13,11 +13,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from secboot.formats.bootmap import Bootmap, BootmapError, read_bootmap
-from secboot.formats.bootmap_tables import PointerForm, read_pointer, successors
+from secboot.formats.bootmap_sets import TableSet, find_sets
+from secboot.formats.bootmap_tables import POINTER_SIZE, PointerForm, read_pointer, successors
 
 DATA = Path(__file__).parents[1] / "data" / "bootmaps"
 NAMES = sorted(path.stem for path in DATA.glob("*.xz"))
 SMALL = [name for name in NAMES if "many" not in name]
+MIRRORED = {
+    "fba-scsi-512": 512,
+    "cdl-cdl-4096": 4096,
+    "cdl-scsi512-4096": 512,
+    "scsi-cdl-ldl-4096": 4096,
+}
+"""Records that were made for several disks, and the block size of the last of those."""
 
 
 @cache
@@ -88,6 +96,48 @@ def _program_tables(data: bytes) -> list[int]:
         for at in range(0, len(data), 512)
         if data[at : at + 16] == b"zIPL" + bytes(12) and any(data[at + 16 : at + 32])
     ]
+
+
+@pytest.mark.parametrize("disks", MIRRORED)
+def test_a_copy_for_another_disk_that_does_not_say_the_same_is_no_record(disks: str) -> None:
+    """Whichever disk an IPL takes: with two answers none is given."""
+    whole = bootmap(f"2.40.0-{disks}-menu")
+    *_, last = find_sets(whole)
+
+    for damage in (_other_default, _program_lost, _line_elsewhere):
+        damaged = bytearray(whole)
+        damage(damaged, last, MIRRORED[disks])
+        with pytest.raises(BootmapError):
+            read_bootmap(bytes(damaged))
+
+
+@pytest.mark.parametrize("disks", MIRRORED)
+def test_a_copy_that_is_missing_is_noticed(disks: str) -> None:
+    whole = bootmap(f"2.40.0-{disks}-bls")
+
+    for each in find_sets(whole)[:-1]:
+        with pytest.raises(BootmapError):
+            read_bootmap(whole[: each.programs + 512])
+
+
+def _other_default(data: bytearray, tables: TableSet, _: int) -> None:
+    default, seventh = tables.programs + POINTER_SIZE, tables.programs + 8 * POINTER_SIZE
+    pointer = data[seventh : seventh + POINTER_SIZE]
+    assert any(pointer)
+    assert pointer != data[default : default + POINTER_SIZE]
+    data[default : default + POINTER_SIZE] = pointer
+
+
+def _program_lost(data: bytearray, tables: TableSet, _: int) -> None:
+    data[tables.components[0]] ^= 1
+
+
+def _line_elsewhere(data: bytearray, tables: TableSet, block_size: int) -> None:
+    """The first program's line is read from another block. Three segment tables end its parts."""
+    pointer = tables.components[0] - 3 * block_size
+    length = data[pointer + 7 if any(data[pointer : pointer + 2]) else pointer + 11]
+    assert length == 0, "a line of one block"
+    data[pointer + (1 if any(data[pointer : pointer + 2]) else 7)] ^= 0x40
 
 
 @settings(deadline=None, max_examples=150)

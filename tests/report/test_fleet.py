@@ -29,6 +29,7 @@ from secboot.status.stages import Stage, Status, Verdict
 from tests.command import Said, secboot
 from tests.report.test_schemas import schema_of
 from tests.report.test_status import LINE, running
+from tests.s390x.testbed import unavailable
 from tests.status.scenes import add_system, log, make_scene
 from tests.trees import make_sample_tree
 
@@ -515,7 +516,7 @@ def test_a_browser_shows_the_page(
 ) -> None:
     browser = shutil.which("chromium")
     if browser is None:
-        pytest.skip("chromium is not installed")
+        unavailable("chromium is not installed; run packaging/setup")
     page = tmp_path / "page.html"
     secboot(capsys, "fleet", fleet, "--html", page)
 

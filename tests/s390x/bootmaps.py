@@ -9,7 +9,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +30,13 @@ class DiskKind:
     geometry: str = ""
     offset: int = 0
 
-    def helper(self, base: str) -> str:
-        """The script that answers zipl's questions (see `real_zipl.HELPER`)."""
+    def answers(self, base: str) -> str:
+        """What a helper script tells zipl of this disk (see `real_zipl.HELPER`)."""
         answers = [f"targetbase={base}", f"targettype={self.type}"]
-        answers += [f"targetgeometry={self.geometry}"] if self.geometry else []
+        # The nth answer of a name is about the nth disk, so each disk needs all of them.
+        answers += [f"targetgeometry={self.geometry or '0,0,0'}"]
         answers += [f"targetblocksize={self.block_size}", f"targetoffset={self.offset}"]
-        return "#!/bin/sh\n" + "".join(f"echo {answer}\n" for answer in answers)
+        return "".join(f"echo {answer}\n" for answer in answers)
 
 
 DISKS = {
@@ -46,6 +47,25 @@ DISKS = {
     "eckd-cdl-4096": DiskKind("CDL", 4096, "800,15,12", 24),
     "eckd-cdl-512": DiskKind("CDL", 512, "2000,15,49", 98),
 }
+
+MIRRORS = {
+    "scsi-scsi-512": (DISKS["scsi-512"], DiskKind("SCSI", 512, offset=8192)),
+    "five-scsi-4096": (DISKS["scsi-4096"],) * 5,
+    "fba-scsi-512": (DISKS["fba-512"], DISKS["scsi-512"]),
+    "cdl-cdl-4096": (DISKS["eckd-cdl-4096"], DiskKind("CDL", 4096, "1200,15,12", 241)),
+    "cdl-scsi512-4096": (DISKS["eckd-cdl-4096"], DISKS["scsi-512"]),
+    "scsi-cdl-ldl-4096": (
+        DISKS["scsi-4096"],
+        DISKS["eckd-cdl-4096"],
+        DISKS["eckd-ldl-4096"],
+    ),
+}
+"""Base disks of a mirrored file system, for a zipl that knows disks which differ (2.39 on).
+
+The blocks of the first must not be smaller than those of the others: zipl stops on an assertion.
+"""
+_MIRRORS_SINCE = (2, 39)
+MOST_DISKS = max(map(len, MIRRORS.values()))
 
 _VOLUME_LABEL = "VOL1VOL10X0100".encode("cp037").ljust(84, b"\x40")
 """zipl 2.40 looks for a label on a disk of the compatible layout (vtoc_read_volume_label)."""
@@ -101,8 +121,14 @@ SETUPS: Mapping[str, Mapping[str, bytes]] = {
 
 
 @contextlib.contextmanager
-def base_device() -> Iterator[str]:
-    """A loop device that stands for the disk that zipl writes the IPL record to."""
+def base_devices() -> Iterator[tuple[str, ...]]:
+    """Loop devices that stand for the disks that zipl writes the IPL record to."""
+    with contextlib.ExitStack() as stack:
+        yield tuple(stack.enter_context(_base_device()) for _ in range(MOST_DISKS))
+
+
+@contextlib.contextmanager
+def _base_device() -> Iterator[str]:
     with tempfile.NamedTemporaryFile(prefix="secboot-base-") as image:
         image.truncate(_BASE_SIZE)
         command = ["losetup", "--find", "--show", image.name]
@@ -114,18 +140,27 @@ def base_device() -> Iterator[str]:
             subprocess.run(["losetup", "--detach", device], check=True)
 
 
-def prepare(cell: Cell, base: str, kind: DiskKind) -> None:
-    """Tell the cell's zipl that its target is on a disk of this kind."""
-    node = cell.directory / base.lstrip("/")
-    if not node.exists():
-        os.mknod(node, 0o060600, Path(base).stat().st_rdev)
-    if kind.type == "CDL":
-        with Path(base).open("r+b") as device:
-            device.seek(_LABEL_BLOCK * kind.block_size)
-            device.write(_VOLUME_LABEL)
+def prepare(cell: Cell, bases: Sequence[str], *kinds: DiskKind) -> None:
+    """Tell the cell's zipl that its target is on a disk of this kind, or mirrored on several."""
+    disks = list(zip(bases, kinds, strict=False))
+    for base, kind in disks:
+        node = cell.directory / base.lstrip("/")
+        if not node.exists():
+            os.mknod(node, 0o060600, Path(base).stat().st_rdev)
+        if kind.type == "CDL":
+            with Path(base).open("r+b") as device:
+                device.seek(_LABEL_BLOCK * kind.block_size)
+                device.write(_VOLUME_LABEL)
     helper = cell.directory / "usr/lib/s390-tools/zipl_helper.loop"
-    helper.write_text(kind.helper(base))
+    helper.write_text("#!/bin/sh\n" + "".join(kind.answers(base) for base, kind in disks))
     helper.chmod(0o755)
+
+
+def targets(version: str) -> Mapping[str, tuple[DiskKind, ...]]:
+    """What this zipl can install on: a disk of each kind, and mirrors where it knows them."""
+    single = {name: (kind,) for name, kind in DISKS.items()}
+    release = tuple(map(int, version.split(".")))
+    return single | MIRRORS if release >= _MIRRORS_SINCE else single
 
 
 def install(cell: Cell, setup: str, *options: str) -> tuple[Verdict, bytes]:
@@ -140,9 +175,12 @@ Reading = list[tuple[int, bool, str]]
 """Each entry's menu number (0 without a menu), whether it is the default, and its line."""
 
 
-def said_by_zipl(verdict: Verdict) -> Reading:
-    """What zipl says it installed."""
-    return [(e.number or 0, e.default, e.parmline or "") for e in verdict.entries]
+def said_by_zipl(verdict: Verdict, disks: int = 1) -> Reading:
+    """What zipl says it installed; on several disks it says so for each, and the same of all."""
+    said = [(e.number or 0, e.default, e.parmline or "") for e in verdict.entries]
+    once = said[: len(said) // disks]
+    assert said == once * disks, verdict.output
+    return once
 
 
 def read_by_secboot(bootmap: Bootmap) -> Reading:

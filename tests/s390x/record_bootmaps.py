@@ -12,23 +12,23 @@ DATA = Path(__file__).parents[1] / "data" / "bootmaps"
 
 
 def main() -> None:
-    """Install every set-up with every zipl on every kind of disk; keep each bootmap, and what zipl said.
+    """Install every set-up with every zipl on every kind of disk, and on mirrors of them.
 
-    Of a set-up, every zipl says the same on every disk.
+    Each bootmap is kept, and what zipl said, which is the same for every zipl and disk.
     """
     bed = require_oracle()
     said: dict[str, bootmaps.Reading] = {}
-    with LoopDisk() as disk, bootmaps.base_device() as base:
+    with LoopDisk() as disk, bootmaps.base_devices() as bases:
         for version in bed.zipl:
             cell = bed.cell(disk.mount / version, disk, version)
-            for kind in bootmaps.DISKS:
-                bootmaps.prepare(cell, base, bootmaps.DISKS[kind])
+            for name, kinds in bootmaps.targets(version).items():
+                bootmaps.prepare(cell, bases, *kinds)
                 for setup in bootmaps.SETUPS:
-                    if setup != "many" or kind == "eckd-ldl-4096":
+                    if setup != "many" or name == "eckd-ldl-4096":
                         verdict, data = bootmaps.install(cell, setup)
-                        file = DATA / f"{version}-{kind}-{setup}.xz"
+                        file = DATA / f"{version}-{name}-{setup}.xz"
                         file.write_bytes(lzma.compress(data, preset=9))
-                        reading = bootmaps.said_by_zipl(verdict)
+                        reading = bootmaps.said_by_zipl(verdict, len(kinds))
                         assert said.setdefault(setup, reading) == reading, file.name
     for setup, reading in said.items():
         (DATA / f"{setup}.json").write_text(json.dumps(reading, indent=1) + "\n")

@@ -9,7 +9,7 @@ import pytest
 
 from secboot.formats.bootmap import read_bootmap
 from tests.s390x import bootmaps
-from tests.s390x.bootmaps import DISKS, SETUPS
+from tests.s390x.bootmaps import SETUPS
 from tests.s390x.real_zipl import Cell
 from tests.s390x.testbed import require_oracle, zipl_versions
 
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.oracle
 
 
 @pytest.fixture(scope="module")
-def base() -> Iterator[str]:
+def bases() -> Iterator[tuple[str, ...]]:
     require_oracle()
-    with bootmaps.base_device() as device:
-        yield device
+    with bootmaps.base_devices() as devices:
+        yield devices
 
 
 @pytest.fixture(scope="module", params=zipl_versions())
@@ -29,29 +29,35 @@ def own_cell(request: pytest.FixtureRequest, cells: Callable[[str, str], Cell]) 
     return cells("bootmap", request.param)
 
 
-@pytest.mark.parametrize("disk", DISKS)
 @pytest.mark.parametrize("setup", SETUPS)
-def test_the_record_says_what_zipl_said(own_cell: Cell, base: str, disk: str, setup: str) -> None:
-    bootmaps.prepare(own_cell, base, DISKS[disk])
+def test_the_record_says_what_zipl_said(own_cell: Cell, bases: tuple[str, ...], setup: str) -> None:
+    for name, kinds in bootmaps.targets(own_cell.version).items():
+        bootmaps.prepare(own_cell, bases, *kinds)
 
-    verdict, data = bootmaps.install(own_cell, setup)
+        verdict, data = bootmaps.install(own_cell, setup)
 
-    found = read_bootmap(data)
-    assert bootmaps.read_by_secboot(found) == bootmaps.said_by_zipl(verdict)
-    assert found.block_size == DISKS[disk].block_size
+        found = read_bootmap(data, name)
+        assert bootmaps.read_by_secboot(found) == bootmaps.said_by_zipl(verdict, len(kinds)), name
+        assert found.block_size == kinds[0].block_size
 
 
-def test_kernels_inside_the_bootmap_and_kernels_in_pieces(own_cell: Cell, base: str) -> None:
-    bootmaps.prepare(own_cell, base, DISKS["scsi-4096"])
-    inside, data = bootmaps.install(own_cell, "menu", "--add-files")
-    assert bootmaps.read_by_secboot(read_bootmap(data)) == bootmaps.said_by_zipl(inside)
+def test_kernels_inside_the_bootmap_and_kernels_in_pieces(
+    own_cell: Cell, bases: tuple[str, ...]
+) -> None:
+    targets = bootmaps.targets(own_cell.version)
+    for kinds in [targets[name] for name in ("scsi-4096", "cdl-scsi512-4096") if name in targets]:
+        bootmaps.prepare(own_cell, bases, *kinds)
+        inside, data = bootmaps.install(own_cell, "menu", "--add-files")
+        said = bootmaps.said_by_zipl(inside, len(kinds))
+        assert bootmaps.read_by_secboot(read_bootmap(data)) == said
 
-    own_cell.fill_with({**bootmaps.FILES, **SETUPS["menu"]})
-    _scatter(own_cell.directory / "boot" / "initrd")
-    verdict = own_cell.install()
+        own_cell.fill_with({**bootmaps.FILES, **SETUPS["menu"]})
+        _scatter(own_cell.directory / "boot" / "initrd")
+        verdict = own_cell.install()
 
-    found = read_bootmap((own_cell.directory / "boot/bootmap").read_bytes())
-    assert bootmaps.read_by_secboot(found) == bootmaps.said_by_zipl(verdict)
+        found = read_bootmap((own_cell.directory / "boot/bootmap").read_bytes())
+        said = bootmaps.said_by_zipl(verdict, len(kinds))
+        assert bootmaps.read_by_secboot(found) == said
 
 
 def _scatter(path: Path) -> None:

@@ -79,6 +79,16 @@ def test_removed_from_the_files_the_record_still_has_it(scene: Scene) -> None:
     assert "older line" in only(status).stages[Stage.INSTALLED].reason
 
 
+def test_a_record_for_the_disks_of_a_mirror_is_read(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "section", recorded="2.40.0-cdl-scsi512-4096")
+    scene.write("etc/os-release", DEBIAN)
+
+    status = scene.status("guest")
+
+    assert verdicts(status) == "+++.."
+    assert status.notices == ()
+
+
 def test_without_a_bootmap_nothing_is_installed(tmp_path: Path) -> None:
     status = make_scene(tmp_path, "section", recorded=None).status("guest")
 
