@@ -114,29 +114,31 @@ def run_deployment_command(
 ) -> ApplyResult | None:
     """Run the command of an ostree system that does what a profile asks; None if there is none.
 
-    It makes a new deployment and leaves the present one as it is, so that there is nothing to save
-    here: ``rpm-ostree rollback`` is the way back.
+    Where there are several, the next one is tried when one fails: a bootc can be too old for it. A
+    command makes a new deployment and leaves the present one as it is, so that there is nothing to
+    save here: ``rpm-ostree rollback`` or ``bootc rollback`` is the way back.
 
     `show` gets the plan before. Raises RefusedError for the tree of another machine, whose
     deployments are not managed from here, and when the command fails.
     """
     plan = make_plan(managed.discover())
-    argv = next((step.argv for step in plan.steps if step.argv), ())
-    if plan.refusal is None or not argv:
+    ways = [step.argv for step in plan.steps if step.argv]
+    if plan.refusal is None or not ways:
         return None
     if managed.zipl is None or managed.zipl.chroot is not None:
         raise RefusedError(
-            f"{argv[0]} manages the deployments of the running system only",
+            f"{ways[0][0]} manages the deployments of the running system only",
             hint="leave out --run-kargs to see what an image needs",
         )
     show(plan)
-    managed.progress.report(Phase.RUNNING, program=argv[0])
-    done = managed.zipl.runner.run(argv, timeout=managed.zipl.timeout)
-    if not done.succeeded:
-        raise RefusedError(
-            f"{argv[0]} failed: {words_of(done)}", hint="the deployments are as they were"
-        )
-    return ApplyResult(plan, None, ZiplRun(done.argv, done.duration, (argv[0],)), ())
+    failed = []
+    for argv in ways:
+        managed.progress.report(Phase.RUNNING, program=argv[0])
+        done = managed.zipl.runner.run(argv, timeout=managed.zipl.timeout)
+        if done.succeeded:
+            return ApplyResult(plan, None, ZiplRun(done.argv, done.duration, (argv[0],)), ())
+        failed.append(f"{argv[0]} failed: {words_of(done)}")
+    raise RefusedError("; ".join(failed), hint="the deployments are as they were")
 
 
 def active_profile(root: Root, state: StateDirectory) -> Profile | None:

@@ -51,7 +51,7 @@ def apply(
         bool,
         typer.Option(
             "--run-kargs",
-            help="On an ostree system, run the `rpm-ostree kargs` command that the plan shows.",
+            help="On an ostree system, run the command that the plan shows (rpm-ostree or bootc).",
         ),
     ] = False,
 ) -> int:

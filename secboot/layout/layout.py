@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secboot.finding import Finding
+    from secboot.invocation import Invocation
     from secboot.ipl.boot_record import BootRecord
     from secboot.lines.stores import Stores
     from secboot.profile.profile import Profile
@@ -116,6 +117,13 @@ class Layout(ABC):
         """Return what another program has to be told, where secboot edits nothing."""
         del profile, machine, stores
         return ()
+
+    def next_step(
+        self, profile: Profile, machine: Machine, stores: Stores, invocation: Invocation
+    ) -> str | None:
+        """Return what to type so that the files become what the profile asks; None for nothing."""
+        del profile, machine, stores
+        return invocation.for_profile("apply")
 
     def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:
         """Return what should be known of this layout's own files."""

@@ -68,7 +68,8 @@ class Sources(NamedTuple):
     `reads` are files that hold parameters, `derived` are generated from such, both by path with
     what makes a document of their text (None where the text is all); those that exist are read.
     `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
-    `generated` says that zipl's files are written by another program and not to be edited.
+    `generated` says that zipl's files are written by another program and not to be edited;
+    `otherwise` is the configuration that comes with such a system where it is in no file here.
     `order` is that in which this system's zipl sorts BLS entries.
     """
 
@@ -76,6 +77,7 @@ class Sources(NamedTuple):
     derived: Mapping[str, Parser] = MappingProxyType({})
     conf_path: str | None = None
     generated: bool = False
+    otherwise: ConfFile | None = None
     order: BlsOrder = BlsOrder.UPSTREAM
 
 
@@ -206,7 +208,7 @@ def _read_conf(
     if path is None:
         path = _find_conf(root, sources, environment, has_bls=has_bls)
     if sources.generated and not root.exists(path):
-        return ConfFile(path, "")
+        return sources.otherwise or ConfFile(path, "")
     conf = files.read(path)
     return ConfFile(conf.path, conf.text)
 

@@ -91,7 +91,7 @@ def _together(results: list[Result]) -> Result:
 
 
 def _inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> Result:
-    hint = new.remedy or evidence.invocation.for_profile("apply")
+    hint = new.remedy or _correction(evidence)
     cause = Finding("not-inherited", Severity.NOTE, "a new kernel would not get it", hint=hint)
     if new.obstacle is not None:
         return Result(Verdict.MISSING, new.obstacle, (cause,))
@@ -130,8 +130,15 @@ def _entry_results(evidence: Evidence) -> tuple[EntryResults, ...]:
 def _not_applied(evidence: Evidence) -> Finding:
     """Return the cause that the files do not say what the profile asks for."""
     message = "the boot entry was not changed yet"
-    hint = evidence.invocation.for_profile("apply")
-    return Finding("not-applied", Severity.NOTE, message, hint=hint)
+    return Finding("not-applied", Severity.NOTE, message, hint=_correction(evidence))
+
+
+def _correction(evidence: Evidence) -> str | None:
+    """Return what makes the files say what the profile asks for."""
+    machine, profile = evidence.machine, evidence.profile
+    if profile is None:
+        return None
+    return evidence.layout.next_step(profile, machine, stores_of(machine), evidence.invocation)
 
 
 def _zipl_due(evidence: Evidence) -> Finding:

@@ -36,12 +36,14 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def run(root: Path, directory: Path, body: str, *, chroot: str | None = None) -> ApplyResult | None:
+def run(
+    root: Path, directory: Path, body: str, *, chroot: str | None = None, more: str = "/usr/bin"
+) -> ApplyResult | None:
     directory.mkdir()
     program = directory / "rpm-ostree"
     program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{directory}/words"\n{body}\n')
     program.chmod(0o755)
-    zipl = Zipl(SystemRunner((str(directory), "/usr/bin", "/bin")), 20.0, chroot=chroot)
+    zipl = Zipl(SystemRunner((str(directory), more, "/usr/bin", "/bin")), 20.0, chroot=chroot)
     with Root(root) as tree:
         profile = read_profile("guest", tree)
 
@@ -71,6 +73,24 @@ def test_the_command_of_the_plan_is_run_and_no_file_is_touched(root: Path, tmp_p
 def test_a_failure_is_one(root: Path, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="rpm-ostree failed: error: Transaction in progress"):
         run(root, tmp_path / "bin", "echo 'error: Transaction in progress' >&2; exit 1")
+
+
+def test_the_next_way_is_tried_when_one_fails(root: Path, tmp_path: Path) -> None:
+    (root / "usr/bin").mkdir(parents=True, exist_ok=True)
+    for name in ("bootc", "rpm-ostree"):
+        (root / "usr/bin" / name).touch()
+    old = tmp_path / "old"
+    old.mkdir()
+    (old / "bootc").write_text("#!/bin/sh\necho unrecognized subcommand >&2\nexit 2\n")
+    (old / "bootc").chmod(0o755)
+
+    expected = "^bootc failed: unrecognized subcommand; rpm-ostree failed: too busy$"
+    with pytest.raises(RefusedError, match=expected):
+        run(root, tmp_path / "one", "echo too busy >&2; exit 1", more=str(old))
+    result = run(root, tmp_path / "two", "exit 0", more=str(old))
+
+    assert result is not None
+    assert (tmp_path / "two/words").read_text().splitlines() == KARGS
 
 
 def test_nothing_is_run_when_the_deployment_is_as_asked(root: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""ostree: the objects that a plan writes out are those that an export makes."""
+"""ostree and bootc: nothing is edited, and the steps that do it are those of the system's own programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from secboot.layout.detect import detect_layout
+from secboot.lines.changes import Step
+from secboot.lines.stores import stores_of
+from secboot.machine.discovery import discover
+from secboot.machine.profile_files import read_profile
+from secboot.system.root import Root
 from tests.command import secboot
+from tests.situations import make_situation
+from tests.trees import snapshot
 
 NAMES = {
     "guest": "guest",
@@ -18,17 +26,31 @@ NAMES = {
 """Profiles, and how Kubernetes lets the objects be named."""
 
 
-def make(root: Path) -> Path:
+def make(root: Path, *programs: str, options: str = "", source: str | None = None) -> Path:
+    noted = "" if source is None else f"x-options-source-secboot {source}\n"
     for path, text in {
         "ostree/repo/config": "",
         "etc/zipl.conf": "[defaultboot]\ndefaultauto\nprompt=0\ntimeout=0\n",
         "boot/loader/entries/ostree-1.conf": (
-            "title A\nversion 1\nlinux /boot/vmlinuz\noptions ostree=/ostree/boot.1/x\n"
+            "title A\nversion 1\nlinux /boot/vmlinuz\n"
+            f"options ostree=/ostree/boot.1/x {options}\n{noted}"
         ),
+        **{f"usr/bin/{program}": "" for program in programs},
     }.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     return root
+
+
+def steps_for(root: Path, profile: str, *, running: bool = True) -> tuple[Step, ...]:
+    with Root(root) as tree:
+        layout = detect_layout(tree)
+        machine = discover(tree, layout.sources, {} if running else None)
+        return layout.steps(read_profile(profile, tree), machine, stores_of(machine))
+
+
+def first_lines(root: Path, profile: str) -> list[str]:
+    return [step.lines[0] for step in steps_for(root, profile)]
 
 
 def uncommented(text: str) -> list[str]:
@@ -54,3 +76,97 @@ def test_a_plan_and_an_export_make_the_same_objects(
     (path,) = re.findall(r"/usr/lib/bootc/\S+\.toml", kargs)
     assert path == f"/usr/lib/bootc/kargs.d/50-secboot-{NAMES[name]}.toml"
     assert in_image["title"].endswith(path)
+
+
+BOOTC = "bootc loader-entries set-options-for-source --source secboot --options"
+KARGS = 'kargs = ["swiotlb=262144"]'
+CONFIG = "apiVersion: machineconfiguration.openshift.io/v1"
+
+
+@pytest.mark.parametrize(
+    ("programs", "steps"),
+    [
+        ((), ["rpm-ostree kargs --append-if-missing=swiotlb=262144", KARGS, CONFIG]),
+        (("rpm-ostree",), ["rpm-ostree kargs --append-if-missing=swiotlb=262144", KARGS, CONFIG]),
+        (("bootc",), [f"{BOOTC} swiotlb=262144", KARGS, CONFIG]),
+        (
+            ("bootc", "rpm-ostree"),
+            [
+                f"{BOOTC} swiotlb=262144",
+                KARGS,
+                "rpm-ostree kargs --append-if-missing=swiotlb=262144",
+                CONFIG,
+            ],
+        ),
+    ],
+)
+def test_the_ways_of_bootc_come_first_where_it_is_there(
+    programs: tuple[str, ...], steps: list[str], tmp_path: Path
+) -> None:
+    assert first_lines(make(tmp_path, *programs), "guest") == steps
+
+
+@pytest.mark.parametrize(
+    ("options", "source", "profile", "step"),
+    [
+        # What counts last wins, so that nothing has to be taken away.
+        ("swiotlb=512M", None, "guest", f"{BOOTC} swiotlb=262144"),
+        ("swiotlb=512M", "swiotlb=512M", "guest", f"{BOOTC} swiotlb=262144"),
+        ("a=1 swiotlb=512M b", "a=1 swiotlb=512M", "guest", f"{BOOTC} 'a=1 swiotlb=262144'"),
+        ('x="a b"', 'x="a b"', "guest", f"{BOOTC} 'x=\"a b\" swiotlb=262144'"),
+        ("prot_virt=1 quiet", "prot_virt=1 quiet", "host-off", f"{BOOTC} quiet"),
+    ],
+)
+def test_bootc_is_told_all_words_that_it_was_told_before(
+    options: str, source: str | None, profile: str, step: str, tmp_path: Path
+) -> None:
+    root = make(tmp_path, "bootc", options=options, source=source)
+
+    assert first_lines(root, profile)[0] == step
+
+
+def test_bootc_has_no_command_for_words_that_it_did_not_add(tmp_path: Path) -> None:
+    (step,) = steps_for(make(tmp_path, "bootc", options="prot_virt=1"), "host-off")
+
+    assert "kargs.d" in step.title
+    assert (step.lines, step.argv) == (("prot_virt=1",), ())
+
+
+def test_rpm_ostree_has_one_for_them(tmp_path: Path) -> None:
+    root = make(tmp_path, "bootc", "rpm-ostree", options="prot_virt=1")
+
+    assert first_lines(root, "host-off") == ["rpm-ostree kargs --delete=prot_virt=1"]
+
+
+@pytest.mark.parametrize("situation", ["ostree-deployment-root", "rhcos-sealed"])
+@pytest.mark.parametrize("profile", ["guest", "host"])
+def test_nobody_is_told_to_edit_entries_or_to_run_zipl(
+    situation: str, profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation(situation, tmp_path / "root")
+    before = snapshot(root)
+
+    plan = json.loads(secboot(capsys, "plan", profile, "--root", root, "-o", "json").out)
+    secboot(capsys, "apply", profile, "--root", root)
+    said = [
+        secboot(capsys, verb, profile, "--root", root, *more)
+        for verb in ("plan", "status", "verify")
+        for more in ((), ("-o", "json"))
+    ]
+
+    assert (plan["files"], plan["commands"]) == ([], [])
+    assert snapshot(root) == before
+    for each in said:
+        assert "run zipl" not in each.out
+        assert "run: zipl" not in each.out
+        assert "secboot apply" not in each.out
+
+
+def test_what_is_next_is_the_first_step_of_the_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root")
+
+    said = secboot(capsys, "verify", "guest", "--root", root, "--stage", "inherited")
+
+    assert f": secboot plan guest --root {root}" in said.out
