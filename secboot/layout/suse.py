@@ -12,17 +12,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from secboot.errors import Location, RefusedError
+from secboot.errors import Location, ParseError, RefusedError
 from secboot.finding import Finding, Severity
-from secboot.formats.grub import GrubCfg, GrubDefault
+from secboot.formats.grub_cfg import GrubCfg
+from secboot.formats.grub_default import GrubDefault
 from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
 from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
-from secboot.machine.discovery import Machine, Sources
+from secboot.machine.discovery import Machine, Sources, Unreadable
 from secboot.profile.profile import EntrySelection, Profile
 
 if TYPE_CHECKING:
+    from secboot.formats.grub_cfg import GrubMenu
+    from secboot.formats.grub_variables import Files
     from secboot.ipl.boot_record import BootRecord
     from secboot.zipl.entry import BootEntry
 
@@ -31,6 +34,10 @@ ZIPL_TEMPLATE = "/etc/default/zipl2grub.conf.in"
 SE_TEMPLATE = "/etc/default/se-parm.conf.in"
 ZIPL_CONFIG = "/boot/zipl/config"
 GRUB_CFG = "/boot/grub2/grub.cfg"
+GRUBENV = "/boot/grub2/grubenv"
+_MORE_OF_GRUB_CFG = ("/boot/grub2/custom.cfg", "/.snapshots/grub-snapshot.cfg")
+"""What grub.cfg goes on with where it is there (41_custom, 80_suse_btrfs_snapshot)."""
+_LOADPARM = "/sys/firmware/ipl/loadparm"
 _IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
 _ALL_ENTRIES = "All boot entries, and kernels installed later"
 _SEALED_IMAGES = "Sealed images that grub2-zipl-setup builds"
@@ -62,7 +69,10 @@ class Suse(Layout):
     description = "SUSE's two stages (zipl, then grub2-emu)"
     sources = Sources(
         reads={GRUB_DEFAULT: GrubDefault.parse, SE_TEMPLATE: None},
-        derived={GRUB_CFG: GrubCfg.parse},
+        derived={
+            GRUB_CFG: GrubCfg.parse,
+            **dict.fromkeys((GRUBENV, *_MORE_OF_GRUB_CFG), lambda text, _: text),
+        },
         conf_path=ZIPL_CONFIG,
         generated=True,
     )
@@ -90,14 +100,14 @@ class Suse(Layout):
         self.commit = (self._mkconfig, self._setup)
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
-        """All entries are generated, those of new kernels among them.
-
-        Raises ParseError where the file is not read alike by all of its readers.
-        """
+        """All entries are generated, those of new kernels among them."""
         document = machine.document(GRUB_DEFAULT, GrubDefault)
         if document is None:
             return NewKernel(f"there is no {GRUB_DEFAULT}")
-        _take_in(document, stores)
+        try:
+            _take_in(document, stores)
+        except ParseError as error:
+            return NewKernel(f"{error.location}: {error.message}")
         description = f"all entries are generated from {GRUB_DEFAULT}"
         return NewKernel(description, _joined(stores), _location(document))
 
@@ -154,10 +164,15 @@ RECOGNITION = Recognition(Suse.name, evidence, Suse, named)
 
 
 def _take_in(document: GrubDefault, stores: Stores) -> tuple[Store, ...]:
-    """Take the variables in, once; return those that are assigned."""
+    """Take the variables in, once; return those that are assigned.
+
+    Raises ParseError for one of which the value can't be told.
+    """
     for store in (_LINUX, _LINUX_DEFAULT):
         if store not in stores:
             assignment = document.get(store.section)
+            if assignment is not None and assignment.value is None and assignment.problem:
+                raise assignment.problem
             stores.add(store, None if assignment is None else assignment.value)
     return tuple(s for s in (_LINUX, _LINUX_DEFAULT) if stores.found(s) is not None)
 
@@ -232,10 +247,24 @@ def _filled(stores: Stores, template: Store, *, found: bool = False) -> str:
     return re.sub(_PLACEHOLDER, lambda match: values.get(match[1], ""), text(template) or "")
 
 
-def _stale_grub_cfg(profile: Profile, machine: Machine, stores: Stores) -> str | None:
+def grub_menu(machine: Machine) -> GrubMenu | None:
+    """Return the menu of grub.cfg, as it is without LOADPARM; None where it can't be read."""
     document = machine.document(GRUB_CFG, GrubCfg)
-    kernels = () if document is None else document.kernels
-    if not kernels or meets(profile, stores.line(kernels[0].parameters)):
+    if document is None:
+        return None
+    files: Files = {_LOADPARM: None}
+    for path in (GRUBENV, *_MORE_OF_GRUB_CFG):
+        if machine.document(path, Unreadable) is None:
+            files[path] = machine.document(path, str)
+    return document.menu(files)
+
+
+def _stale_grub_cfg(profile: Profile, machine: Machine, stores: Stores) -> str | None:
+    menu = grub_menu(machine)
+    default = None if menu is None else menu.default
+    if default is None or default.parameters is None:
+        return None
+    if meets(profile, stores.line(default.parameters)):
         return None
     return f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
 

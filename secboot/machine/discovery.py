@@ -62,6 +62,12 @@ class ParameterFile(Protocol):
         ...
 
 
+class Unreadable(NamedTuple):
+    """In the place of the document of a generated file that may not be read."""
+
+    reason: str
+
+
 class Sources(NamedTuple):
     """Which files a way to configure the boot has besides those that zipl looks for itself.
 
@@ -321,8 +327,8 @@ def _generated(root: Root, sources: Sources) -> dict[str, object]:
     for path, parse in sources.derived.items():
         try:
             found |= _documents(root, BootFiles(root), {path: parse})
-        except AccessError:
-            continue
+        except AccessError as error:
+            found[path] = Unreadable(error.message)
     return found
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secboot.errors import ParseError, RefusedError
-from secboot.formats.grub import GrubDefault
+from secboot.formats.grub_default import GrubDefault
 from tests.trees import SAMPLES
 
 NAME = "GRUB_CMDLINE_LINUX_DEFAULT"
@@ -53,13 +53,13 @@ def test_the_last_assignment_counts_and_a_comment_behind_it_stays() -> None:
         (f'{NAME}="a', 1),
         (f'{NAME}="a" b', 1),
         (f'{NAME}="$GRUB_X a"', 1),
-        (f'{NAME}="a \\"b\\""', 1),
+        (f'{NAME}="a \\\\"', 1),
         (f'{NAME}="`date`"', 1),
     ],
 )
 def test_what_its_programs_read_differently_is_refused(line: str, column: int) -> None:
     with pytest.raises(ParseError) as info:
-        GrubDefault.parse(f"# comment\n{line}\n").get(NAME)
+        GrubDefault.parse(f"# comment\n{line}\n").set_value(NAME, "a")
 
     assert str(info.value.location) == f"/etc/default/grub:2:{column}"
 
@@ -70,7 +70,7 @@ def test_comments_and_other_names_are_no_assignments() -> None:
     assert GrubDefault.parse(text).get(NAME) is None
 
 
-@pytest.mark.parametrize("value", ['a="b c"', "$x", "a\\b", "`a`", "a\nb"])
+@pytest.mark.parametrize("value", ["$x", "a\\b", "`a`", "a\nb"])
 def test_a_value_that_has_no_way_to_be_written_is_refused(value: str) -> None:
     with pytest.raises(RefusedError):
         GrubDefault.parse(f'{NAME}=""\n').set_value(NAME, value)
@@ -81,7 +81,41 @@ def test_a_variable_that_is_not_assigned_is_refused() -> None:
         GrubDefault.parse("").set_value(NAME, "a")
 
 
-value = st.text(st.sampled_from("ab= ,.!*#&;|<>()'/-_%~{}"), max_size=30)
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("''", ""),
+        ("", ""),
+        ("'a \"b\" $c'", 'a "b" $c'),
+        ("a=b,c", "a=b,c"),
+        ('"a\\\\b"', None),
+        ('"$a"', None),
+        ("a\\ b", None),
+        ("`a`", None),
+    ],
+)
+def test_other_ways_to_write_a_value_are_read_where_they_can_be(
+    written: str, value: str | None
+) -> None:
+    found = GrubDefault.parse(f"{NAME}={written} # why\n").get(NAME)
+
+    assert found is not None
+    assert found.value == value
+    assert found.problem is not None
+
+
+def test_what_update_bootloader_writes_is_read_and_kept() -> None:
+    document = GrubDefault.parse(f'{NAME}="quiet a=\\"b  c\\" d"\n')
+    found = document.get(NAME)
+    assert found is not None
+    assert found.value == 'quiet a="b  c" d'
+
+    after = document.set_value(NAME, f"{found.value} prot_virt=1")
+
+    assert after.render() == f'{NAME}="quiet a=\\"b  c\\" d prot_virt=1"\n'
+
+
+value = st.text(st.sampled_from("ab= \",.!*#&;|<>()'/-_%~{}"), max_size=30)
 
 
 @given(value=value)

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from secboot.demo import kernel_stub
-from secboot.formats.grub import GrubCfg
+from secboot.formats.grub_cfg import GrubCfg
 from tests.command import secboot
 from tests.layout.suse_programs import make_suse
 
+GRUB_FILES = ("/boot/grub2/grubenv", "/boot/grub2/custom.cfg")
 _RUN = """
 set -e
 mount --bind "$1/etc/default" /etc/default
@@ -58,8 +59,10 @@ def kernel_lines(root: Path) -> list[str]:
         env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL": "C"},
     )
     assert done.returncode == 0, done.stderr
-    lines = [kernel.parameters for kernel in GrubCfg.parse(done.stdout).kernels]
-    assert lines
+    menu = GrubCfg.parse(done.stdout).menu(dict.fromkeys(GRUB_FILES))
+    assert menu.default is not None, menu.unsure
+    lines = [entry.parameters or "" for entry in menu.walk() if entry.kernel is not None]
+    assert menu.default.parameters == lines[0]
     return sorted(lines, key=lambda line: "single" in line)
 
 

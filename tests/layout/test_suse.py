@@ -13,8 +13,8 @@ from secboot.apply.rollback import roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RefusedError, RolledBackError
-from secboot.formats.grub import GrubCfg
 from secboot.layout.detect import detect_layout
+from secboot.layout.suse import grub_menu
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
@@ -71,9 +71,12 @@ def calls(directory: Path) -> list[str]:
 
 def parameter_lines(root: Path) -> list[str]:
     with Root(root) as tree:
-        entries = discover(tree, detect_layout(tree).sources).configuration.entries
-    kernels = GrubCfg.parse((root / "boot/grub2/grub.cfg").read_text()).kernels
-    return [kernels[0].parameters, *(entry.parmline or "" for entry in entries)]
+        machine = discover(tree, detect_layout(tree).sources)
+    menu = grub_menu(machine)
+    assert menu is not None
+    assert menu.default is not None
+    entries = machine.configuration.entries
+    return [menu.default.parameters or "", *(entry.parmline or "" for entry in entries)]
 
 
 def test_both_stages_get_the_parameter(root: Path, tmp_path: Path) -> None:

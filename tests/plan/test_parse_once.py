@@ -12,7 +12,8 @@ import pytest
 
 from secboot.demo import write_sample
 from secboot.formats.bls_entry import BlsEntry
-from secboot.formats.grub import GrubCfg, GrubDefault
+from secboot.formats.grub_cfg import GrubCfg
+from secboot.formats.grub_default import GrubDefault
 from secboot.formats.kernel_cmdline import CommandLine, KernelInstallCmdline
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_parameters import ZiplenvFile

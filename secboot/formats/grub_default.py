@@ -1,11 +1,11 @@
-"""/etc/default/grub, and grub.cfg, which is generated from it and only ever read.
-
-The first is read here as SUSE's programs on s390x read it: assignments of one line each.
+"""/etc/default/grub as SUSE's programs on s390x read it: assignments of one line each.
 
 Three programs read it: grub2-mkconfig as shell text; zipl2grub (util/s390x/zipl2grub.pl.in) line
 by line with regular expressions, of which older releases know ``KEY="value"`` only; and
-update-bootloader likewise. So only ``KEY="value"`` on a line of its own, without blanks around
-the ``=``, means the same to all; whatever else assigns a variable is a problem here.
+update-bootloader (perl-Bootloader, include/library), which reads it as shell text and writes
+``KEY="value"`` with a backslash before each double quote. So only that form, on a line of its own
+and without blanks around the ``=``, is read and written here; whatever else assigns a variable is
+a problem of that variable.
 """
 
 from __future__ import annotations
@@ -22,19 +22,28 @@ if TYPE_CHECKING:
 
     from secboot.formats.kernel_cmdline import CommandLine
 
-_STRICT = r'([A-Za-z_][A-Za-z0-9_]*)="([^"\\$`\n]*)"[ \t]*(?:#[^\n]*)?\n?'
+_STRICT = r'([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\$`\n]|\\")*)"[ \t]*(?:#[^\n]*)?\n?'
 _ANY = r"[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*\+?="
-_LINUX = r"^[ \t]*linux(?:efi|16)?[ \t]+(\S+)(?:[ \t]+([^\n]*))?$"
-_UNSAFE = r'["\\$`]'
+_OTHER = re.compile(
+    r"""[ \t]*(?:export[ \t]+)?[A-Za-z_]\w*=(?:'([^'\n]*)'|([\w.,:/=@%+-]*))[ \t]*(?:\#[^\n]*)?\n?""",
+    re.ASCII,
+)
+"""Other ways to write a value that a shell reads without looking anything up."""
+_UNSAFE = r"[\\$`]"
 
 
 class Assignment(NamedTuple):
-    """One variable: its value is ``text[start:end]`` of the line `number`, counted from 1."""
+    """One variable: its value is what a shell reads from ``text[start:end]`` of the line `number`.
+
+    Lines are counted from 1. `problem` says what is wrong with the way it is written, which is then
+    not to be changed; `value` is None where it can't be told.
+    """
 
     number: int
-    value: str
-    start: int
-    end: int
+    value: str | None
+    start: int = 0
+    end: int = 0
+    problem: ParseError | None = None
 
 
 class GrubDefault(NamedTuple):
@@ -53,10 +62,7 @@ class GrubDefault(NamedTuple):
         return "".join(self.lines)
 
     def get(self, name: str) -> Assignment | None:
-        """Return the last assignment of a variable, which counts; None if there is none.
-
-        Raises ParseError for an assignment that not all programs read alike.
-        """
+        """Return the last assignment of a variable, which counts; None if there is none."""
         found = None
         for number, line in enumerate(self.lines, 1):
             loose = re.match(_ANY, line)
@@ -64,15 +70,22 @@ class GrubDefault(NamedTuple):
                 continue
             strict = re.fullmatch(_STRICT, line)
             if strict is None:
-                raise ParseError(
-                    f"this assignment of {name} is not read alike by grub2-mkconfig and by"
-                    " grub2-zipl-setup",
-                    location=Location(self.path, number, loose.start(1) + 1),
-                    hint=f'write it on one line as {name}="...", without blanks around =, and'
-                    " without $, \\ or ` in the value",
-                )
-            found = Assignment(number, strict[2], strict.start(2), strict.end(2))
+                value = None if "+=" in loose[0] else _other_value(line)
+                problem = self._problem(name, number, loose.start(1) + 1)
+                found = Assignment(number, value, problem=problem)
+            else:
+                value = strict[2].replace('\\"', '"')
+                found = Assignment(number, value, strict.start(2), strict.end(2))
         return found
+
+    def _problem(self, name: str, number: int, column: int) -> ParseError:
+        return ParseError(
+            f"this assignment of {name} is not read alike by grub2-mkconfig and by"
+            " grub2-zipl-setup",
+            location=Location(self.path, number, column),
+            hint=f'write it on one line as {name}="...", without blanks around =, and'
+            " without $, \\ or ` in the value",
+        )
 
     def with_lines(self, lines: Mapping[str, CommandLine]) -> GrubDefault:
         """Return the file with these parameters in the variables of these names (`set_value`)."""
@@ -84,7 +97,8 @@ class GrubDefault(NamedTuple):
     def set_value(self, name: str, value: str) -> GrubDefault:
         """Return the file with another value of a variable that is assigned already.
 
-        Raises RefusedError when it is not, or when there is no way to write the value.
+        Raises ParseError when it is written in a way that its readers do not read alike, and
+        RefusedError when it is not assigned or when there is no way to write the value.
         """
         old = self.get(name)
         if old is None:
@@ -93,42 +107,21 @@ class GrubDefault(NamedTuple):
                 location=Location(self.path),
                 hint=f'add the line {name}="" to the file',
             )
+        if old.problem is not None:
+            raise old.problem
         require_one_line(value, self.path)
         if re.search(_UNSAFE, value):
             raise RefusedError(
-                f"{name} can't hold this value: its programs disagree on quotes and on $, \\ and `",
+                f"{name} can't hold this value: its programs disagree on $, \\ and `",
                 location=Location(self.path, old.number),
             )
         line = self.lines[old.number - 1]
-        new = line[: old.start] + value + line[old.end :]
+        new = line[: old.start] + value.replace('"', '\\"') + line[old.end :]
         return GrubDefault(
             (*self.lines[: old.number - 1], new, *self.lines[old.number :]), self.path
         )
 
 
-class GrubKernel(NamedTuple):
-    """One ``linux`` command: its line in the file, from 1, the image, and the parameters."""
-
-    number: int
-    image: str
-    parameters: str
-
-
-class GrubCfg(NamedTuple):
-    """The kernels in the order of the file; the first is that of the first menu entry."""
-
-    kernels: tuple[GrubKernel, ...]
-
-    @classmethod
-    def parse(cls, text: str, _path: str = "grub.cfg") -> GrubCfg:
-        """Read any text; never raises."""
-        matches = (
-            (number, re.match(_LINUX, line)) for number, line in enumerate(text.split("\n"), 1)
-        )
-        return cls(
-            tuple(
-                GrubKernel(number, match[1], (match[2] or "").rstrip())
-                for number, match in matches
-                if match is not None
-            )
-        )
+def _other_value(line: str) -> str | None:
+    match = _OTHER.fullmatch(line)
+    return None if match is None else match[1] if match[1] is not None else match[2]

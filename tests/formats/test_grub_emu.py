@@ -1,0 +1,170 @@
+"""The real GRUB boots what secboot says that it boots: Debian's grub-emu on scripts and menus.
+
+It gets a function in the place of ``linux``, which its release lacks, that prints the words and
+ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from secboot.formats.grub_cfg import GrubCfg
+from tests.formats.grub_scripts import BLOCK, ENTRIES, FILES, HEADER, SUSE_HEADER
+from tests.s390x.apt import AptError, Suite, native_architecture, unpack
+from tests.s390x.cache import cache_directory
+from tests.s390x.recipe import BASE_SUITE
+from tests.s390x.testbed import unavailable
+from tests.workshop import Workshop
+
+PACKAGES = (
+    *("grub-emu", "libsdl1.2debian", "libcaca0", "libslang2", "libncursesw6", "libtinfo6"),
+    *("libx11-6", "libxext6", "libpulse0", "libdevmapper1.02.1"),
+)
+PRINTS = 'function linux { echo "<<<$@>>>"; halt; }\n'
+NAMES = ("a", "b", "Linux > 1", "id", "x y", "0", "it is")
+
+
+def _unpack_all(directory: Path) -> None:
+    suite = Suite(BASE_SUITE, native_architecture(), cache_directory())
+    for file in suite.fetch(PACKAGES).values():
+        unpack(file, directory)
+
+
+@pytest.fixture(scope="module")
+def grub_emu(workshop: Workshop) -> tuple[list[str], dict[str, str]]:
+    """The command that runs it, and its environment."""
+    script = shutil.which("script")
+    if script is None:
+        unavailable("script (Debian's package bsdutils) is not installed")
+    installed = shutil.which("grub-emu")
+    environment = {"TERM": "dumb", "PATH": os.defpath}
+    if installed is None:
+        try:
+            directory = workshop.directory("grub-emu", _unpack_all)
+        except (AptError, OSError) as error:
+            unavailable(f"grub-emu is not installed, and not to be had: {error}")
+        libraries = [
+            *directory.glob("usr/lib/*-linux-gnu"),
+            *directory.glob("usr/lib/*/pulseaudio"),
+        ]
+        environment["LD_LIBRARY_PATH"] = ":".join(map(str, libraries))
+        installed = str(directory / "usr/bin/grub-emu")
+        if subprocess.run([installed, "--version"], env=environment, check=False).returncode != 0:
+            unavailable("the grub-emu of Debian's package does not run here")
+    return [script, "-qec", f"{installed} -r host -d .", "/dev/null"], environment
+
+
+def booted(
+    emulator: tuple[list[str], dict[str, str]], directory: Path, text: str, kept: str = ""
+) -> str | None:
+    """What grub-emu gives the kernel; None where it starts none."""
+    directory.mkdir()
+    argv, environment = emulator
+    argv = [word.replace(" -d .", f" -d {directory}") for word in argv]
+    (directory / "grub.cfg").write_text(f"{PRINTS}{text}\nset timeout=0\n")
+    (directory / "grubenv").write_text((BLOCK + kept).ljust(1024, "#"))
+    done = subprocess.run(
+        argv,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    match = re.search(rb"<<<(.*?)>>>", re.sub(rb"[\r\n]|\x1b\[[0-9;]*[A-Za-z]", b"", done.stdout))
+    return None if match is None else match[1].decode()
+
+
+def told(text: str, kept: str = "") -> str | None:
+    """What secboot says: kernel and parameters."""
+    files = {**FILES, "/boot/grub2/grubenv": (BLOCK + kept).ljust(1024, "#")}
+    menu = GrubCfg.parse(text, "/boot/grub2/grub.cfg").menu(files)
+    assert menu.default is not None, menu.unsure
+    assert menu.default.unsure is None
+    return f"{menu.default.kernel} {menu.default.parameters}".strip()
+
+
+@pytest.mark.parametrize("header", [HEADER, SUSE_HEADER])
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "",
+        "saved_entry=1>2\n",
+        "saved_entry=gnulinux-advanced-1>gnulinux-21-1\n",
+        "saved_entry=2\nnext_entry=1>1\n",
+        "saved_entry=gone\n",
+        "saved_entry=gnulinux-advanced-1>gone\n",
+    ],
+)
+def test_mkconfigs_scripts(
+    header: str, kept: str, grub_emu: tuple[list[str], dict[str, str]], tmp_path: Path
+) -> None:
+    assert booted(grub_emu, tmp_path / "grub", header + ENTRIES, kept) == told(
+        header + ENTRIES, kept
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "linux /k  a\tb",
+        "linux /k a=\"b c\" 'd e' f\\ g",
+        r"linux /k a=\"b c\" \$d 'a\b' \\",
+        "set x='p  q'; linux /k 'a $x' \"$x\" $x ${x}y $none ${none}z",
+        "g '1 2' 3",
+        "if [ $grub_platform = xen ]; then linux /k a; else linux /k b; fi",
+        'if [ -z "$none" -a x$feature_menuentry_id = xy ]; then linux /k a; fi',
+        "if [ ! -n '' -o a = b ]; then linux /k a; else linux /k b; fi",
+        "if [ ]; then linux /k a; elif [ ! a = b ]; then linux /k c; fi",
+        'for i in a b; do set all="$all$i"; done; linux /k $all',
+        "linux /k a#b # c",
+        "linux /k a \\\n b",
+        "while true; do if true; then break; fi; linux /k b; done; linux /k a",
+        'until [ "$n" = xx ]; do n="x$n"; done; linux /k $n',
+        "load_nothing_like_this; linux /k a",
+        'n=1; unset n; linux /k "$n" b',
+        "if [ 10 -gt 9 -a 1 -eq 01 ]; then linux /k a; else linux /k b; fi",
+    ],
+)
+def test_words_and_statements(
+    body: str, grub_emu: tuple[list[str], dict[str, str]], tmp_path: Path
+) -> None:
+    text = f"function g {{ linux /k $1 $2 $3; }}\nmenuentry a {{\n{body}\n}}"
+
+    assert booted(grub_emu, tmp_path / "grub", text) == told(text)
+
+
+def entries(dice: random.Random, depth: int) -> Iterator[str]:
+    for number in range(dice.randint(1, 4)):
+        name = dice.choice(NAMES)
+        ident = f" --id '{dice.choice(NAMES)}'" if dice.random() < 0.5 else ""
+        if depth < 2 and dice.random() < 0.4:
+            yield f"submenu '{name}'{ident} {{\n{''.join(entries(dice, depth + 1))}}}\n"
+        else:
+            line = f"linux /k{depth} n={number} r={dice.randrange(10**6)}"
+            yield f"menuentry '{name}' --class a{ident} {{ {line}; }}\n"
+
+
+def wanted(dice: random.Random) -> str:
+    def one() -> str:
+        return dice.choice([str(dice.randrange(6)), dice.choice(NAMES).replace(">", ">>")])
+
+    return ">".join(one() for _ in range(dice.randint(1, 3)))
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_defaults_of_generated_menus(
+    seed: int, grub_emu: tuple[list[str], dict[str, str]], tmp_path: Path
+) -> None:
+    dice = random.Random(seed)  # noqa: S311 - a test that can be repeated
+    text = "".join(entries(dice, 0)) + f"set default='{wanted(dice)}'\n"
+
+    assert booted(grub_emu, tmp_path / "grub", text) == told(text), text
