@@ -19,11 +19,12 @@ from secboot.checkpoint.record import Action, Actor
 from secboot.checkpoint.rollback import BootRecordOutcome
 from secboot.errors import Location
 from secboot.finding import Finding
+from secboot.ipl.reboot import Reboot
 from secboot.layout.layout import NewKernel
 from secboot.plan.plan import Plan, ProfileReference
 from secboot.report.profile import ListedProfile
 from secboot.report.reported import ReportedMachine, Standing
-from secboot.running.firmware import Ultravisor
+from secboot.running.firmware import IplSource, Ultravisor
 from secboot.running.kernel_log import KernelMessages
 from secboot.running.system import Level, RunningSystem
 from secboot.status.checks import Check, Outcome
@@ -65,6 +66,12 @@ _ABOUT = {
     "EntryResults.parameters": "The parameter line as zipl would install it.",
     "EntryResults.recorded_parameters": "The line that the boot record holds for it.",
     "EntryResults.configured": "One result for each requirement, in order; none for an entry that is left out.",
+    "Reboot.asked": "How the settings choose, in words; empty where they don't.",
+    "Reboot.entry": "What is started; null where that is not known.",
+    "Reboot.recorded": "Its line without the text of the settings; null where that is not known.",
+    "Reboot.line": "The line that its kernel is given; null where that is not known.",
+    "Reboot.text": "What the kernel reads of the settings' text: with a leading '=' it replaces the line.",
+    "Reboot.why": "Why something is not known.",
     "Result.causes": "Likely causes of what is missing, the likeliest first.",
     "KernelMessages.complete": "Whether the kernel's log still holds its first message.",
     "Check.id": "Stable: STAGE.PARAMETER, or machine.CODE.",
@@ -125,6 +132,7 @@ _RECORD = {
         "The zIPL environment; a name that begins with a digit belongs to that site.",
     ),
 }
+_REBOOT = {"": Reboot, "source": (IplSource, "The re-IPL settings.")}
 _RUNNING = {
     "": RunningSystem,
     "hardware": None,
@@ -253,6 +261,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "accepted": bool,
             "unfinished_change": Finding | None,
             "boot_record": _RECORD,
+            "reboot": ((_REBOOT, None), "What a reboot does; null for any other tree."),
             "entries": [
                 {
                     "name": str,
@@ -291,6 +300,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "boot_record": _RECORD,
             "new_kernel": (NewKernel, "What a kernel gets that is installed tomorrow."),
             "running": ((_RUNNING, None), "null for a tree that is not the running system."),
+            "reboot": ((_REBOOT, None), "What a reboot does; null where the system does not tell."),
             "notices": [Finding],
         },
     ),

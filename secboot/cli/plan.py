@@ -73,10 +73,18 @@ def planner(
     from secboot.progress import Phase
 
     request = _parmfile_request(parmfile)
+    reboot = site.reboot_settings()
 
     def make(machine: Machine) -> Plan:
         site.progress.report(Phase.PLANNING)
-        return make_plan(profile, machine, site.layout, with_zipl=site.runs_zipl, parmfile=request)
+        return make_plan(
+            profile,
+            machine,
+            site.layout,
+            with_zipl=site.runs_zipl,
+            parmfile=request,
+            reboot=reboot,
+        )
 
     return make
 

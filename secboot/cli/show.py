@@ -21,10 +21,16 @@ def show(
     with Site(root, layout=layout, state_dir=state_dir, watched=watched) as site:
         machine = site.machine()
         left = site.unfinished_change()
+        settings = site.reboot_settings()
     record = compare(machine)
+    reboot = None
+    if settings is not None:
+        from secboot.ipl.reboot import at_reboot, startables
+
+        reboot = at_reboot(settings, tuple(startables(machine, record)))
     print_report(
         output,
-        lambda: show_document(machine, site.layout, record, left),
-        lambda style: show_text(machine, site.layout, record, site.invocation, left, style),
+        lambda: show_document(machine, site.layout, record, reboot, left),
+        lambda style: show_text(machine, site.layout, record, reboot, site.invocation, left, style),
     )
     return 0

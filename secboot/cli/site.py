@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.store import CheckpointStore
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
+    from secboot.running.system import RebootSettings
 
 _ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})
 """Values of TERM for terminals on which a line can't be rewritten (line-mode consoles of IBM Z)."""
@@ -101,6 +102,14 @@ class Site:
         from secboot.machine.discovery import discover
 
         return discover(self.root, self.layout.sources, self.environment, self.progress)
+
+    def reboot_settings(self) -> RebootSettings | None:
+        """Return what a reboot starts from; None where the root is not the running system."""
+        if not self.is_running_system:
+            return None
+        from secboot.running.system import read_reboot_settings
+
+        return read_reboot_settings(self.root)
 
     def managed_root(self) -> ManagedRoot:
         """Return what the flows that change something work on; nothing is written yet.

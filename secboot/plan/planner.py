@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from secboot.machine.boot_files import BootFile
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
+    from secboot.running.system import RebootSettings
     from secboot.zipl.entry import BootEntry
 
 ABOUT_OTHER_FILES = frozenset(
@@ -51,11 +52,13 @@ def make_plan(
     *,
     with_zipl: bool,
     parmfile: ParmfileRequest | None = None,
+    reboot: RebootSettings | None = None,
 ) -> Plan:
     """Return what it takes to bring every selected boot entry to what the profile requires.
 
     `with_zipl` says that zipl is going to run here, so what would make it fail is a refusal and
     not only a warning. `parmfile` is where the user wants the parmfile of a rebuilt sealed image.
+    `reboot` is what a reboot starts from, of the running system.
     Raises ParseError when zipl would refuse the boot files as they are, and RefusedError when the
     plan can't be made; both leave everything as it is.
     """
@@ -89,6 +92,7 @@ def make_plan(
             *layout.warnings(profile, machine),
             *(() if rebuild is None else rebuild.warnings),
             *_version_warnings(machine),
+            *_reboot_warnings(profile, machine, entry_plans, stores, reboot),
         ),
         inputs=tuple(
             InputFile(file.path, file.real_path, digest(file.data)) for file in machine.files
@@ -231,6 +235,20 @@ def _version_warnings(machine: Machine) -> tuple[Finding, ...]:
         f" {machine.zipl_version}"
     )
     return (Finding("zipl-version", Severity.WARNING, message),)
+
+
+def _reboot_warnings(
+    profile: Profile,
+    machine: Machine,
+    plans: tuple[EntryPlan, ...],
+    stores: Stores,
+    reboot: RebootSettings | None,
+) -> tuple[Finding, ...]:
+    if reboot is None:
+        return ()
+    from secboot.plan.reboot_warnings import reboot_warnings  # noqa: PLC0415 - of the running system alone
+
+    return reboot_warnings(profile, machine, plans, stores.environment, reboot)
 
 
 def _selection_warnings(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
     from secboot.invocation import Invocation
     from secboot.ipl.boot_record import BootRecord
+    from secboot.ipl.reboot import Reboot
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
     from secboot.report.style import Style
@@ -33,15 +34,19 @@ def show_text(
     machine: Machine,
     layout: Layout,
     record: BootRecord,
+    reboot: Reboot | None,
     invocation: Invocation,
     unfinished: Finding | None,
     style: Style,
 ) -> str:
     """Return every entry with its parameter line as zipl would install it.
 
-    `unfinished` is about a change that was cut short, if there is one.
+    `unfinished` is about a change that was cut short, if there is one; `reboot` what a reboot does,
+    where this is the running system.
     """
     lines = list(_heading(machine, layout, record, invocation, style))
+    if reboot is not None:
+        lines.append(f"{style.bold('Reboot')}   {reboot.describe()}")
     if unfinished is not None:
         lines.append(finding_text(unfinished, style))
     for entry in machine.configuration.entries:
@@ -50,7 +55,11 @@ def show_text(
 
 
 def show_document(
-    machine: Machine, layout: Layout, record: BootRecord, unfinished: Finding | None
+    machine: Machine,
+    layout: Layout,
+    record: BootRecord,
+    reboot: Reboot | None,
+    unfinished: Finding | None,
 ) -> dict[str, Any]:
     """Return the same as a JSON document."""
     from secboot.codec import encode
@@ -69,6 +78,7 @@ def show_document(
         "accepted": machine.configuration.accepted,
         "unfinished_change": encode(unfinished),
         "boot_record": record_document(record),
+        "reboot": encode(reboot),
         "entries": [_entry_document(machine, e) for e in machine.configuration.entries],
     }
 

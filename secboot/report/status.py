@@ -76,6 +76,8 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
         yield f"{_label('Record', style)}{visible(record.unreadable or '')}"
     if status.running is not None:
         yield from _running(status.running, status.origin, style)
+        if status.reboot is not None:
+            yield f"{_label('Reboot', style)}{status.reboot.describe()}"
     else:
         yield f"{_label('Running', style)}not applicable: this tree is not the running system"
 
@@ -217,6 +219,7 @@ def status_document(status: Status) -> Document:
         "boot_record": record_document(status.boot_record),
         "new_kernel": encode(status.new_kernel),
         "running": None if running is None else _running_document(running, status.origin),
+        "reboot": encode(status.reboot),
         "notices": encode(status.notices),
     }
 

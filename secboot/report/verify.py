@@ -15,6 +15,7 @@ from secboot.status.stages import Stage
 from secboot.visible import visible
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
     from secboot.report.style import Style
     from secboot.status.checks import Check
     from secboot.status.stages import Status
@@ -29,7 +30,7 @@ def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
     for check in checks:
         lines.append(_line(check, style))
         if check.outcome is not Outcome.PASS:
-            lines += [f"       {cause_text(cause, style)}" for cause in check.causes]
+            lines += [f"       {_cause(cause, check, style)}" for cause in check.causes]
     if last is Stage.EFFECTIVE:
         lines.append(style.faint(f"NOTE {INDICATIONS_NOTE}"))
     lines.append(style.bold(_verdict(checks, last)))
@@ -49,6 +50,13 @@ def verify_document(status: Status, checks: tuple[Check, ...], last: Stage) -> d
         "checks": encode(checks),
         "note": INDICATIONS_NOTE,
     }
+
+
+def _cause(cause: Finding, check: Check, style: Style) -> str:
+    """A notice is its own cause: what stands in the check's line is not said again."""
+    if cause.message == check.message and cause.hint:
+        return style.bold(visible(cause.hint))
+    return cause_text(cause, style)
 
 
 def _line(check: Check, style: Style) -> str:

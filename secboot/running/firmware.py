@@ -64,6 +64,11 @@ def read_ultravisor(root: Root) -> Ultravisor:
     )
 
 
+def is_secure_guest(root: Root) -> bool:
+    """Whether the running system indicates that it is a secure guest."""
+    return bool(_indication(root, "prot_virt_guest"))
+
+
 def _indication(root: Root, name: str) -> bool | None:
     text = root.text_or_none(f"{ULTRAVISOR}/{name}")
     return {"1": True, "0": False}.get(text or "")

@@ -46,6 +46,7 @@ _VENDOR = re.compile(r"^vendor_id\s*:\s*IBM/S390\s*$", re.MULTILINE)
 _LEVEL = re.compile(r"^VM(\d\d) Control Program:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})(?![0-9])", re.ASCII)
+_BOOT_TIME = re.compile(r"^btime (\d{1,11})$", re.MULTILINE | re.ASCII)
 _TRUE = {"1", "Y", "y"}
 
 
@@ -139,13 +140,21 @@ class Hardware(NamedTuple):
         return " under ".join("KVM" if n.startswith("KVM") else n for n in self.hypervisors)
 
 
+class RebootSettings(NamedTuple):
+    """What a reboot starts from. `secure_guest` is whether the system is a secure guest itself."""
+
+    source: firmware.IplSource
+    runs_in: Level = Level.UNKNOWN
+    secure_guest: bool = False
+
+
 class RunningSystem(NamedTuple):
     """What can be seen of the running system; None means that it could not be read.
 
     `command_line` is /proc/cmdline without its newline, `kernel` the kernel's release. `kdump`
     marks a kdump kernel. `kvm_hpage` is kvm's parameter ``hpage``. `bounce_buffer_blocks` is the
     size of the bounce buffer from debugfs, in blocks of 2 KiB. `boot_record_disks` are the devices
-    that hold the boot record.
+    that hold the boot record. `booted_at` is in seconds since 1970.
     """
 
     command_line: str | None
@@ -159,6 +168,15 @@ class RunningSystem(NamedTuple):
     ipl: firmware.IplSource | None
     reipl: firmware.IplSource | None
     boot_record_disks: tuple[str, ...]
+    booted_at: int | None = None
+
+    @property
+    def reboot_settings(self) -> RebootSettings | None:
+        """What a reboot starts from; None where the system does not tell."""
+        if self.reipl is None:
+            return None
+        secure_guest = bool(self.ultravisor.prot_virt_guest)
+        return RebootSettings(self.reipl, self.hardware.runs_in, secure_guest)
 
     @property
     def release(self) -> tuple[int, int] | None:
@@ -169,6 +187,15 @@ class RunningSystem(NamedTuple):
         """
         found = _RELEASE.match(self.kernel or "")
         return None if found is None else (int(found[1]), int(found[2]))
+
+
+def read_reboot_settings(root: Root) -> RebootSettings | None:
+    """Read what a reboot of the system starts from, and no more of it."""
+    source = firmware.read_reipl(root)
+    if source is None:
+        return None
+    hardware = Hardware.parse("", root.text_or_none("/proc/sysinfo") or "")
+    return RebootSettings(source, hardware.runs_in, firmware.is_secure_guest(root))
 
 
 def read_running(root: Root, messages: KernelMessages, boot_record: str | None) -> RunningSystem:
@@ -189,4 +216,10 @@ def read_running(root: Root, messages: KernelMessages, boot_record: str | None) 
         ipl=firmware.read_ipl(root),
         reipl=firmware.read_reipl(root),
         boot_record_disks=() if boot_record is None else firmware.disk_devices(root, boot_record),
+        booted_at=_booted_at(root),
     )
+
+
+def _booted_at(root: Root) -> int | None:
+    found = _BOOT_TIME.search(root.text_or_none("/proc/stat") or "")
+    return None if found is None else int(found[1])

@@ -14,6 +14,7 @@ from secboot.plan.boot_entries import reason_to_leave
 from secboot.plan.plan import ProfileReference
 from secboot.profile.requirement import Judgement
 from secboot.status import running_system
+from secboot.status.next_reboot import NextReboot, next_reboot
 from secboot.status.stages import (
     EntryResults,
     RequirementResults,
@@ -39,13 +40,14 @@ def assess(evidence: Evidence) -> Status:
     new_kernel = evidence.layout.new_kernel(machine, stores_of(machine))
     entries = _entry_results(evidence)
     origin = running_system.origin_of(evidence)
+    reboot = next_reboot(evidence)
     requirements = () if profile is None else profile.requirements
     return Status(
         root=machine.root,
         layout=evidence.layout.description,
         profile=None if profile is None else ProfileReference.of(profile),
         requirements=tuple(
-            _requirement(number, each, entries, new_kernel, evidence, origin)
+            _requirement(number, each, entries, new_kernel, evidence, origin, reboot)
             for number, each in enumerate(requirements)
         ),
         entries=entries,
@@ -53,7 +55,8 @@ def assess(evidence: Evidence) -> Status:
         new_kernel=new_kernel,
         running=evidence.running,
         origin=origin,
-        notices=tuple(_notices(evidence, entries)),
+        reboot=reboot.reboot,
+        notices=(*_notices(evidence, entries), *reboot.findings),
     )
 
 
@@ -64,14 +67,17 @@ def _requirement(
     new_kernel: NewKernel,
     evidence: Evidence,
     origin: LineOrigin | None,
+    reboot: NextReboot,
 ) -> RequirementResults:
     installed = _together([e.installed[number] for e in entries if e.installed])
     stages = {
         Stage.CONFIGURED: _together([e.configured[number] for e in entries if e.configured]),
         Stage.INHERITED: _inherited(requirement, new_kernel, evidence),
         Stage.INSTALLED: installed,
-        Stage.RUNNING: running_system.judge_running(requirement, installed, evidence, origin),
-        Stage.EFFECTIVE: running_system.judge_effective(requirement, evidence.running),
+        Stage.RUNNING: running_system.judge_running(
+            requirement, installed, evidence, origin, reboot
+        ),
+        Stage.EFFECTIVE: running_system.judge_effective(requirement, evidence.running, reboot),
     }
     return RequirementResults(requirement.name, requirement.describe(), stages)
 

@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import BLANKS, CommandLine
 from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
+from secboot.kernel.command_line import BOOTED_OTHERWISE
 from secboot.named_tuple import NamedTuple
 from secboot.status.stages import NOT_RUNNING, Evidence, LineOrigin, Result, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from secboot.profile.requirement import Requirement
     from secboot.running.firmware import IplSource
     from secboot.running.system import RunningSystem
+    from secboot.status.next_reboot import NextReboot
 
 _MENU_NUMBER = re.compile(r"(?:^|[ \t])BOOT_IMAGE=(\d+)(?=[ \t]|$)")
 
@@ -46,7 +48,11 @@ def origin_of(evidence: Evidence) -> LineOrigin | None:
 
 
 def judge_running(
-    requirement: Requirement, installed: Result, evidence: Evidence, origin: LineOrigin | None
+    requirement: Requirement,
+    installed: Result,
+    evidence: Evidence,
+    origin: LineOrigin | None,
+    reboot: NextReboot,
 ) -> Result:
     """Judge what the kernel was booted with."""
     running = evidence.running
@@ -57,11 +63,13 @@ def judge_running(
     judgement = requirement.judge(CommandLine.parse(running.command_line))
     if judgement.met:
         return Result(Verdict.MET, judgement.reason)
-    causes = tuple(_causes(installed, evidence, running, origin))
+    causes = tuple(_causes(requirement, installed, evidence, running, origin, reboot))
     return Result(Verdict.MISSING, judgement.reason, causes)
 
 
-def judge_effective(requirement: Requirement, running: RunningSystem | None) -> Result:
+def judge_effective(
+    requirement: Requirement, running: RunningSystem | None, reboot: NextReboot
+) -> Result:
     """Judge what the kernel made of it, by what the kernel shows of this parameter."""
     if running is None:
         return NOT_RUNNING
@@ -70,7 +78,19 @@ def judge_effective(requirement: Requirement, running: RunningSystem | None) -> 
         return Result(Verdict.NOT_APPLICABLE, "the kernel gives no sign of it")
     if found.value is None:
         return Result(Verdict.UNKNOWN, found.reason)
-    return Result(Verdict.MET if found.value else Verdict.MISSING, found.reason, found.causes)
+    if found.value:
+        return Result(Verdict.MET, found.reason)
+    return Result(Verdict.MISSING, found.reason, tuple(_useful(found.causes, requirement, reboot)))
+
+
+def _useful(
+    causes: Iterable[Finding], requirement: Requirement, reboot: NextReboot
+) -> Iterator[Finding]:
+    """The causes with steps that help: no reboot where that would start the same line again."""
+    kept = reboot.keeps_from(requirement)
+    for cause in causes:
+        is_useless = cause.code in BOOTED_OTHERWISE and kept
+        yield cause._replace(hint=kept[0].hint) if is_useless else cause
 
 
 def notices(evidence: Evidence, running: RunningSystem) -> Iterable[Finding]:
@@ -131,24 +151,49 @@ def _another_disk(running: RunningSystem) -> Finding | None:
 
 
 def _causes(
-    installed: Result, evidence: Evidence, running: RunningSystem, origin: LineOrigin | None
+    requirement: Requirement,
+    installed: Result,
+    evidence: Evidence,
+    running: RunningSystem,
+    origin: LineOrigin | None,
+    reboot: NextReboot,
 ) -> Iterable[Finding]:
-    """Why the running line lacks what is asked for, the likeliest cause first."""
+    """Why the running line lacks what is asked for, the likeliest cause first.
+
+    Where a reboot would start a line that lacks it again, there is no use in one.
+    """
     if installed.verdict in {Verdict.MISSING, Verdict.UNKNOWN}:
         yield _not_installed(installed)
+        return
+    kept = reboot.keeps_from(requirement)
+    if kept:
+        yield from kept
         return
     wrong_disk = _another_disk(running)
     if wrong_disk is not None:
         yield wrong_disk
-    yield Finding(
-        "not-ipled",
-        Severity.NOTE,
-        "the system has not been IPLed since zipl ran",
-        hint=f"reboot, then look again: {evidence.invocation.for_profile('status')}",
-    )
+    hint = f"reboot, then look again: {evidence.invocation.for_profile('status')}"
+    if origin is not None and origin.replaced:
+        yield Finding("line-replaced", Severity.NOTE, origin.description, hint=hint)
+        return
+    if not _ipled_since(evidence, running):
+        message = "the system has not been IPLed since zipl ran"
+        yield Finding("not-ipled", Severity.NOTE, message, hint=hint)
+    elif origin is not None and not origin.of_entry:
+        yield Finding("another-line", Severity.NOTE, origin.description, hint=hint)
     if origin is not None and origin.of_entry:
-        hint = "choose the right entry at the next IPL (LOADPARM, chreipl -L)"
+        if reboot.reboot is None:
+            hint = "choose the right entry at the next IPL (LOADPARM, chreipl -L)"
         yield Finding("another-entry", Severity.NOTE, origin.description, hint=hint)
+
+
+def _ipled_since(evidence: Evidence, running: RunningSystem) -> bool:
+    """Whether the system was surely IPLed after the record was written."""
+    file = evidence.machine.bootmap
+    written = None if file is None else file.modified
+    if written is None or running.booted_at is None:
+        return False
+    return running.booted_at > written // 10**9
 
 
 def _not_installed(installed: Result) -> Finding:
@@ -190,7 +235,8 @@ def explain(
     if ipl is not None and ipl.parm and ipl.parm.startswith("="):
         replaced = ipl.parm[1:].strip(BLANKS)
         if replaced.lower() == running.lower():
-            return LineOrigin("IPL PARM begins with '=' and replaced the whole line", of_entry=True)
+            message = "IPL PARM begins with '=' and replaced the whole line"
+            return LineOrigin(message, of_entry=True, replaced=True)
     best: tuple[KnownLine, str, str] | None = None
     for line in known:
         for text, how in _as_booted(line.text, environment):

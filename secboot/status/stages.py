@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from secboot.errors import Location
     from secboot.finding import Finding
     from secboot.ipl.boot_record import BootRecord
+    from secboot.ipl.reboot import Reboot
     from secboot.layout.layout import Layout, NewKernel
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import ProfileReference
@@ -58,7 +59,8 @@ class Verdict(StrEnum):
 
 FOLLOW = BOOTED_OTHERWISE | {
     *("not-applied", "not-inherited", "zipl-due", "not-installed", "not-ipled"),
-    *("another-entry", "reipl-device", "record-unreadable", "installed-unknown"),
+    *("another-entry", "another-line", "reipl-device", "record-unreadable", "installed-unknown"),
+    *("line-replaced", "reipl-text", "reipl-entry", "reipl-no-entry"),
 }
 """The codes of causes that are gone once an earlier stage is reached; others lie in the machine."""
 
@@ -122,10 +124,14 @@ class RequirementResults(NamedTuple):
 
 
 class LineOrigin(NamedTuple):
-    """How a line came about, as one sentence. `of_entry` is whether a known line is in it."""
+    """How a line came about, as one sentence. `of_entry` is whether a known line is in it.
+
+    `replaced` is whether IPL PARM or SCPDATA stood in its place.
+    """
 
     description: str
     of_entry: bool
+    replaced: bool = False
 
 
 class Status(NamedTuple):
@@ -144,4 +150,6 @@ class Status(NamedTuple):
     running: RunningSystem | None
     origin: LineOrigin | None
     """How the running line came about; None where there is none."""
+    reboot: Reboot | None
+    """What a reboot is going to do; None where the running system does not tell."""
     notices: tuple[Finding, ...]

@@ -1,0 +1,267 @@
+"""What a reboot adds: which program the re-IPL settings choose, and what they do to its line.
+
+A reboot starts from what /sys/firmware/reipl holds, which is what the last IPL had unless somebody
+changed it since. LOADPARM chooses where zipl's own loader or QEMU's runs (type ccw: menu_param in
+zipl/boot/menu.c, get_loadparm_index in pc-bios/s390-ccw/main.c), the boot program number where the
+machine's loader does (fcp, nvme, eckd: chreipl(8)). The kernel then adds IPL PARM or SCPDATA to
+its line, or takes it in place of the line where it begins with ``=``, but not in a secure guest
+(append_ipl_block_parm and setup_boot_command_line in arch/s390/boot/ipl_parm.c).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from secboot.named_tuple import NamedTuple
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from secboot.formats.zipl_parameters import ZiplEnvironment
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.machine.discovery import Machine
+    from secboot.running.firmware import IplSource
+    from secboot.running.system import RebootSettings
+    from secboot.zipl.entry import BootEntry
+
+_LIST_DIRECTED = frozenset({"fcp", "nvme", "eckd"})
+_NUMBER = re.compile(r"([0-9]+)(?: *S(?:S|[0-9]+)?)?", re.ASCII)
+_SITE = re.compile(r"[^S]*S([0-9])", re.ASCII)
+_SITE_OF_SUBCHANNEL = "SS"
+_GRUB = re.compile(r"[0-9]*[gG][0-9].*", re.ASCII)
+_LEADING_NUMBER = re.compile(r"[0-9]+", re.ASCII)
+_MAX_NUMBER = 62
+"""Of a menu (zipl.conf(5)); no record has a higher one."""
+
+
+class Startable(NamedTuple):
+    """One thing that the boot record can start.
+
+    `loadparm` is what chooses it: its number in the menu, or SUSE's ``1g2``; None without a menu.
+    `line` is its parameter line as the record holds it, None where that is not known, and
+    `environment` what ``${NAME}`` in it stands for. `sealed` is whether it is an IBM Secure
+    Execution image; `entry` is None where it is not known what it was made from.
+    """
+
+    title: str
+    line: str | None
+    is_default: bool = False
+    loadparm: str | None = None
+    entry: BootEntry | None = None
+    environment: ZiplEnvironment | None = None
+    sealed: bool = False
+
+
+def startables(machine: Machine, record: BootRecord) -> Iterator[Startable]:
+    """Return what the record can start, with the boot entries that have the same numbers."""
+    bootmap = record.bootmap
+    if bootmap is None:
+        return
+    entries = {(i.position or 0): i.entry for i in machine.configuration.to_install}
+    for program in bootmap.programs:
+        number = max(program.numbers)
+        entry = entries.get(number)
+        yield Startable(
+            title="" if entry is None else entry.name,
+            line=program.parmline,
+            is_default=program.is_default,
+            loadparm=str(number) if number else None,
+            entry=entry,
+            environment=bootmap.environment,
+            sealed=entry is not None and machine.is_sealed(entry),
+        )
+
+
+class Chooses(StrEnum):
+    """What the re-IPL settings choose of the boot record."""
+
+    DEFAULT = "default"
+    """What starts without them, too."""
+    ENTRY = "entry"
+    """Something else that the record has."""
+    NOTHING = "nothing"
+    """Something that the record does not have: the loader stops."""
+    MENU = "menu"
+    """The boot menu is shown, and waits for an answer."""
+    ELSEWHERE = "elsewhere"
+    """No disk is read: a named saved system is started."""
+    UNKNOWN = "unknown"
+
+
+class Reboot(NamedTuple):
+    """What a reboot is going to do.
+
+    `source` are the settings. `asked` is how they choose, in words (``LOADPARM 9``), empty where
+    they don't; `entry` is the name of what starts, `recorded` its line without the text of the
+    settings, and `line` what its kernel is given; None where that is not known. `text` is what the kernel makes of
+    the settings' text; empty where there is none, and where the kernel does not read it. `why` says
+    why something is not known.
+    """
+
+    source: IplSource
+    chooses: Chooses
+    asked: str = ""
+    entry: str | None = None
+    recorded: str | None = None
+    line: str | None = None
+    text: str = ""
+    why: str = ""
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the text takes the place of the whole line, whatever is started."""
+        return self.text.startswith("=")
+
+    @property
+    def text_name(self) -> str:
+        """What the text is called by those who set it."""
+        return "SCPDATA" if self.source.type in _LIST_DIRECTED else "IPL PARM"
+
+    def describe(self) -> str:
+        """Say it in one sentence: ``from ccw 0.0.0120, the default 'linux'``."""
+        device = visible(self.source.device or self.source.address.get("name", ""))
+        parts = [f"from {visible(self.source.type)} {device}".rstrip(), self._what()]
+        if self.replaces:
+            parts.append(f"{self.text_name} replaces the line: '{visible(self.text[1:])}'")
+        elif self.text:
+            parts.append(f"{self.text_name} adds '{visible(self.text)}'")
+        elif self.source.parm:
+            parts.append(f"{self.text_name} is not read: '{visible(self.source.parm)}'")
+        return ", ".join(parts)
+
+    def _what(self) -> str:
+        by = f" ({self.asked})" if self.asked else ""
+        name = "" if self.entry is None else f" '{visible(self.entry)}'"
+        match self.chooses:
+            case Chooses.DEFAULT:
+                return f"the default{name}{by}"
+            case Chooses.ENTRY:
+                return f"not the default but{name or ' another entry'}{by}"
+            case Chooses.NOTHING:
+                return f"an entry that the boot record does not have{by}"
+            case Chooses.MENU:
+                return f"whatever is chosen at the boot menu{by}"
+            case Chooses.ELSEWHERE:
+                return "a named saved system, and no disk"
+            case Chooses.UNKNOWN:
+                return f"it is not known what: {self.why}"
+
+
+def at_reboot(settings: RebootSettings, startables: Sequence[Startable]) -> Reboot:
+    """Tell what a reboot does with these settings, and with a record that can start this.
+
+    No `startables` stands for a record that is not known. What a secure guest is going to start is
+    taken for a secure guest, too, where that is not known.
+    """
+    source = settings.source
+    chooses, asked, start, why = _choice(source, startables)
+    if start is None and chooses is Chooses.DEFAULT:
+        start = next((each for each in startables if each.is_default), None)
+    sealed = settings.secure_guest if start is None or start.entry is None else start.sealed
+    text = "" if sealed else text_as_read(source)
+    recorded = None if start is None else start.line
+    if recorded is not None and start is not None and start.environment is not None:
+        recorded = _expanded(recorded, source.loadparm, start.environment)
+    line = _line(recorded, text)
+    name = None if start is None else start.title or None
+    return Reboot(source, chooses, asked, name, recorded, line, text, why)
+
+
+def text_as_read(source: IplSource) -> str:
+    """Return what the kernel makes of the text: all in capitals becomes small, a NUL byte ends it.
+
+    SCPDATA with a byte that is not ASCII counts for nothing (ipl_block_get_ascii_scpdata).
+    """
+    text = (source.parm or "").partition("\0")[0]
+    if source.type in _LIST_DIRECTED and not text.isascii():
+        return ""
+    return text if any("a" <= each <= "z" for each in text) else text.lower()
+
+
+def _line(recorded: str | None, text: str) -> str | None:
+    """Return the kernel's line with the text of the settings (append_ipl_block_parm)."""
+    if not text.isascii():  # what EBCDIC makes of it, nobody knows
+        return None
+    if text.startswith("="):
+        return text[1:]
+    if recorded is None or not text:
+        return recorded
+    return f"{recorded.strip()} {text}"
+
+
+_Choice = tuple[Chooses, str, Startable | None, str]
+
+
+def _choice(source: IplSource, startables: Sequence[Startable]) -> _Choice:
+    if source.type == "nss":
+        return Chooses.ELSEWHERE, "", None, ""
+    by_grub = any(_GRUB.fullmatch(each.loadparm or "") for each in startables)
+    if by_grub and _GRUB.fullmatch(source.loadparm):
+        return _of_grub(source.loadparm, startables)
+    if source.type in _LIST_DIRECTED:
+        return _by_number(source.bootprog, "boot program", startables)
+    if source.type == "ccw":
+        return _by_loadparm(source.loadparm, startables)
+    return Chooses.UNKNOWN, "", None, f"its type is '{visible(source.type)}'"
+
+
+def _by_loadparm(loadparm: str, startables: Sequence[Startable]) -> _Choice:
+    """As zipl's loader reads it, which is how QEMU's does, but for blanks at the start."""
+    asked = f"LOADPARM {visible(loadparm)}" if loadparm else ""
+    if loadparm.startswith("PROMPT"):
+        return Chooses.MENU, asked, None, ""
+    number = _LEADING_NUMBER.match(loadparm)
+    if number is not None and (_NUMBER.fullmatch(loadparm) or _GRUB.fullmatch(loadparm)):
+        return _by_number(number[0], "LOADPARM", startables)
+    if not loadparm or _site(loadparm) is not None or loadparm == _SITE_OF_SUBCHANNEL:
+        return Chooses.DEFAULT, asked, None, ""
+    return Chooses.UNKNOWN, asked, None, f"{asked} has none of the forms that are known"
+
+
+def _of_grub(loadparm: str, startables: Iterable[Startable]) -> _Choice:
+    """SUSE's: zipl's entry, and which one of its menu grub2-emu takes."""
+    asked = f"LOADPARM {visible(loadparm)}"
+    for each in startables:
+        if (each.loadparm or "").lower() == loadparm.lower():
+            return Chooses.DEFAULT if each.is_default else Chooses.ENTRY, asked, each, ""
+    return Chooses.UNKNOWN, asked, None, f"no entry is known for {asked}"
+
+
+def _by_number(text: str, what: str, startables: Sequence[Startable]) -> _Choice:
+    asked = f"{what} {visible(text)}" if text.strip("0") else ""
+    if not text.strip("0"):
+        return Chooses.DEFAULT, asked, None, ""
+    if _LEADING_NUMBER.fullmatch(text) is None:
+        return Chooses.UNKNOWN, asked, None, f"the {what} is {visible(text)!r}, which is no number"
+    digits = text.lstrip("0")
+    number = int(digits) if len(digits) <= 2 else _MAX_NUMBER + 1
+    if not startables and number <= _MAX_NUMBER:
+        return Chooses.UNKNOWN, asked, None, f"{asked}, and the boot record is not known"
+    same = [each for each in startables if _number(each) == number]
+    if not same:
+        return Chooses.NOTHING, asked, None, ""
+    start = next((each for each in same if each.is_default), same[0])
+    return Chooses.DEFAULT if start.is_default else Chooses.ENTRY, asked, start, ""
+
+
+def _number(startable: Startable) -> int:
+    """Its number in the record's menu, 0 without one."""
+    found = _LEADING_NUMBER.match(startable.loadparm or "")
+    return 0 if found is None else int(found[0])
+
+
+def _site(loadparm: str) -> str | None:
+    """The site of the zIPL environment: the digit behind the first S (zipl/boot/stage3.c)."""
+    found = _SITE.match(loadparm)
+    return None if found is None else found[1]
+
+
+def _expanded(line: str, loadparm: str, environment: ZiplEnvironment) -> str | None:
+    """The line with its variables replaced; None where the subchannel decides of which site."""
+    if _SITE_OF_SUBCHANNEL in loadparm:
+        lines = {environment.expand(line, site) for site in (None, *environment.sites)}
+        return lines.pop() if len(lines) == 1 else None
+    return environment.expand(line, _site(loadparm))

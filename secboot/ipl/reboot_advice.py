@@ -1,0 +1,188 @@
+"""What should be known of the re-IPL settings before a reboot, and what changes them.
+
+The commands are those of chreipl(8) (s390-tools, ipl_tools/cmd_chreipl.c), which clears LOADPARM,
+boot program and text unless it is told them: so a command that takes one away names the others.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from secboot.finding import Finding, Severity
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.ipl.reboot import Chooses
+from secboot.named_tuple import NamedTuple
+from secboot.running.system import Level
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from secboot.ipl.reboot import Reboot
+    from secboot.machine.discovery import Machine
+    from secboot.profile.requirement import Requirement
+    from secboot.running.firmware import IplSource
+    from secboot.zipl.version import ZiplVersion
+
+_ECKD_TEXT_SINCE = (2, 41)
+"""Before, chreipl writes no text for the type eckd, and takes the option without a word."""
+_OUTSIDE = {
+    Level.LPAR: "a LOAD at the HMC has its own LOADPARM and operating system specific parameters",
+    Level.ZVM: "an IPL by z/VM has its own: CP SET LOADDEV LOADPARM and SCPDATA, IPL ... PARM",
+    Level.KVM: "a start by libvirt has its own: loadparm= of <boot> in the domain XML",
+}
+"""Where a LOADPARM or a text comes from when the IPL is not one of the system's own reboots."""
+_CHOICES = {
+    Chooses.ENTRY: ("reipl-entry", Severity.WARNING),
+    Chooses.NOTHING: ("reipl-no-entry", Severity.ERROR),
+    Chooses.MENU: ("reipl-menu", Severity.WARNING),
+    Chooses.ELSEWHERE: ("reipl-elsewhere", Severity.WARNING),
+    Chooses.UNKNOWN: ("reipl-unknown", Severity.WARNING),
+}
+CODES = frozenset({"reipl-text", *(code for code, _ in _CHOICES.values())})
+"""Of all findings about what a reboot adds or chooses."""
+
+
+class Surroundings(NamedTuple):
+    """What the advice depends on: who runs the system, its s390-tools, and the record's directory.
+
+    `release` is None where it is not known.
+    """
+
+    runs_in: Level = Level.UNKNOWN
+    release: ZiplVersion | None = None
+    directory: str = "/boot"
+
+    @classmethod
+    def of(cls, machine: Machine, runs_in: Level) -> Surroundings:
+        """Return those of a machine."""
+        release = None if machine.zipl_version_is_assumed else machine.zipl_version
+        bootmap = machine.bootmap
+        directory = "/boot" if bootmap is None else bootmap.path.rpartition("/")[0]
+        return cls(runs_in, release, directory or "/")
+
+
+def reboot_findings(
+    reboot: Reboot, requirements: Sequence[Requirement], surroundings: Surroundings
+) -> tuple[Finding, ...]:
+    """Return what a reboot adds or chooses that would not be expected.
+
+    A text that is added counts where it has a word that a requirement is about, or changes what
+    becomes of it; one that replaces the line always does. An error is what keeps a reboot from
+    coming up, or from meeting a requirement that the recorded line meets.
+    """
+    found = [*_of_choice(reboot), *_of_text(reboot, requirements)]
+    if not found:
+        return ()
+    command = clearing_command(
+        reboot.source,
+        text=any(each.code == "reipl-text" for each in found),
+        choice=any(each.code != "reipl-text" for each in found),
+        surroundings=surroundings,
+    )
+    remarks = [] if command.startswith("chreipl") else ["chreipl writes this text since 2.41"]
+    remarks += [_OUTSIDE[surroundings.runs_in]] if surroundings.runs_in in _OUTSIDE else []
+    hint = f"{command}  # {'; '.join(remarks)}" if remarks else command
+    return tuple(each._replace(hint=hint) for each in found)
+
+
+def _of_choice(reboot: Reboot) -> Iterator[Finding]:
+    # Of what is no choice of an operator, such as a direct kernel boot, there is nothing to warn.
+    if reboot.chooses not in _CHOICES or (reboot.chooses is Chooses.UNKNOWN and not reboot.asked):
+        return
+    code, severity = _CHOICES[reboot.chooses]
+    by = reboot.asked
+    entry = "another entry" if reboot.entry is None else f"'{visible(reboot.entry)}'"
+    message = {
+        Chooses.ENTRY: f"a reboot starts {entry} ({by}), which is not the default",
+        Chooses.NOTHING: f"a reboot does not come up: the boot record has no entry for {by}",
+        Chooses.MENU: f"a reboot waits at the boot menu ({by})",
+        Chooses.ELSEWHERE: "a reboot starts a named saved system, and no boot entry",
+        Chooses.UNKNOWN: f"it is not known what a reboot starts: {reboot.why}",
+    }[reboot.chooses]
+    yield Finding(code, severity, message)
+
+
+def _of_text(reboot: Reboot, requirements: Sequence[Requirement]) -> Iterator[Finding]:
+    if not reboot.text:
+        return
+    concerned, severity = _judged(reboot, requirements)
+    text, name = visible(reboot.text), reboot.text_name
+    reasons = "".join(f"; {reason}" for reason in concerned)
+    if reboot.replaces:
+        message = (
+            f"{name} of the re-IPL settings begins with '=': a reboot takes '{text[1:]}' for the line"
+            f" of every boot entry{reasons}"
+        )
+        yield Finding("reipl-text", severity, message)
+    elif concerned:
+        message = f"a reboot adds '{text}' to the line ({name} of the re-IPL settings){reasons}"
+        yield Finding("reipl-text", severity, message)
+
+
+def _judged(reboot: Reboot, requirements: Sequence[Requirement]) -> tuple[list[str], Severity]:
+    """Why each requirement that the text touches is met with it, or is not."""
+    added = CommandLine.parse(reboot.text.removeprefix("="))
+    base = None if reboot.recorded is None else CommandLine.parse(reboot.recorded)
+    line = None if reboot.line is None else CommandLine.parse(reboot.line)
+    reasons, severity = [], Severity.WARNING
+    for requirement in requirements:
+        before = None if base is None else requirement.judge(base).met
+        after = None if line is None else requirement.judge(line)
+        changed = after is not None and before is not None and after.met is not before
+        if not changed and not requirement.occurrences(added):
+            continue
+        if after is None:
+            reasons.append(f"what that makes of {requirement.name} is not known")
+            continue
+        reasons.append(after.reason)
+        if not after.met and before is not False:
+            severity = Severity.ERROR
+    return reasons, severity
+
+
+def clearing_command(
+    source: IplSource, *, text: bool, choice: bool, surroundings: Surroundings
+) -> str:
+    """Return the command that takes the text, the choice, or both away and leaves all else."""
+    if source.type == "eckd" and (text or source.parm) and not _writes_text_of_eckd(surroundings):
+        return _writing_files(source, text=text, choice=choice)
+    options = []
+    if source.loadparm:
+        options += ["-L", "" if choice else source.loadparm]
+    if source.bootprog.strip("0"):
+        options += ["-b", "0" if choice else source.bootprog]
+    if source.parm:
+        options += ["-p", "" if text else source.parm]
+    return shlex.join(["chreipl", *_target(source, surroundings), *options])
+
+
+def _target(source: IplSource, surroundings: Surroundings) -> list[str]:
+    """How chreipl is told the device; by the record's directory where the settings don't tell."""
+    device, address = source.device, source.address
+    match source.type:
+        case "ccw" | "eckd" if device is not None:
+            return [source.type, "-d", device]
+        case "fcp" if device is not None and {"wwpn", "lun"} <= address.keys():
+            return ["fcp", "-d", device, "-w", address["wwpn"], "-l", address["lun"]]
+        case "nvme" if {"fid", "nsid"} <= address.keys():
+            return ["nvme", "-i", address["fid"], "-s", address["nsid"]]
+        case _:
+            return ["node", surroundings.directory]
+
+
+def _writes_text_of_eckd(surroundings: Surroundings) -> bool:
+    release = surroundings.release
+    return release is not None and release[:2] >= _ECKD_TEXT_SINCE
+
+
+def _writing_files(source: IplSource, *, text: bool, choice: bool) -> str:
+    """The same without chreipl: the files that it would write."""
+    directory = f"/sys/firmware/reipl/{source.type}"
+    written = [f"echo > {directory}/scp_data"] if text else []
+    if choice and source.loadparm:
+        written.append(f"echo > {directory}/loadparm")
+    if choice and source.bootprog.strip("0"):
+        written.append(f"echo 0 > {directory}/bootprog")
+    return " && ".join(written)

@@ -1,0 +1,57 @@
+"""What a reboot of this machine adds to a plan: its re-IPL settings count after an apply, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.finding import Severity
+from secboot.ipl.reboot import Startable, at_reboot
+from secboot.ipl.reboot_advice import Surroundings, reboot_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from secboot.finding import Finding
+    from secboot.formats.zipl_parameters import ZiplEnvironment
+    from secboot.machine.discovery import Machine
+    from secboot.plan.plan import EntryPlan
+    from secboot.profile.profile import Profile
+    from secboot.running.system import RebootSettings
+
+
+def reboot_warnings(
+    profile: Profile,
+    machine: Machine,
+    plans: Sequence[EntryPlan],
+    environment: ZiplEnvironment,
+    settings: RebootSettings,
+) -> tuple[Finding, ...]:
+    """Return what a reboot would add or choose, by what zipl is going to write.
+
+    They are warnings for a plan, however bad: it is no fault of what is planned.
+    """
+    reboot = at_reboot(settings, tuple(_startables(machine, plans, environment)))
+    surroundings = Surroundings.of(machine, settings.runs_in)
+    return tuple(
+        each._replace(severity=Severity.WARNING)
+        for each in reboot_findings(reboot, profile.requirements, surroundings)
+    )
+
+
+def _startables(
+    machine: Machine, plans: Sequence[EntryPlan], environment: ZiplEnvironment
+) -> Iterator[Startable]:
+    """What the boot record will hold once zipl has run."""
+    lines = {(plan.location.path, plan.location.line): plan.line_after for plan in plans}
+    for installed in machine.configuration.to_install:
+        entry = installed.entry
+        if not installed.skipped:
+            yield Startable(
+                title=entry.name,
+                line=lines.get((entry.path, entry.line)),
+                is_default=installed.is_default,
+                loadparm=None if installed.position is None else str(installed.position),
+                entry=entry,
+                environment=environment,
+                sealed=machine.is_sealed(entry),
+            )
