@@ -21,6 +21,7 @@ from secboot.errors import Location
 from secboot.finding import Finding
 from secboot.ipl.reboot import Reboot
 from secboot.layout.layout import NewKernel
+from secboot.machine.kernel_files import Link
 from secboot.plan.plan import Plan, ProfileReference
 from secboot.report.profile import ListedProfile
 from secboot.report.reported import ReportedMachine, Standing
@@ -49,6 +50,8 @@ _ABOUT = {
     "Location": "A place in a file, counted from 1.",
     "Finding": "Something that is wrong or worth knowing; its code is the stable name of the rule.",
     "Finding.hint": "What to do about it, as a command that can be typed as shown where there is one.",
+    "Link": "A symbolic link that a boot entry names: its text, and where it leads inside the tree.",
+    "Link.target": "null where it leads out of the tree or nowhere; `reason` says what is known.",
     "Plan.root": "The root that the plan was made for.",
     "Plan.refusal": "Why secboot can't make this machine what the profile asks; `steps` say how.",
     "Plan.stores": "Parameters that are in no boot entry, such as those of kernels installed later.",
@@ -275,7 +278,9 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
                     "kdump": bool,
                     "sealed": bool,
                     "image": str | None,
+                    "image_link": Link | None,
                     "ramdisk": str | None,
+                    "ramdisk_link": Link | None,
                     "parmfile": str | None,
                     "target": str | None,
                     "parameters": str | None,

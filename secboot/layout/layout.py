@@ -36,14 +36,15 @@ class NewKernel(NamedTuple):
     """What a kernel gets that is installed tomorrow, and in words from where.
 
     `line` is None where it is not known. `obstacle` says why such a kernel gets nothing that it
-    could start with, whatever the line says. `remedy` is what to do about a line that is missing
-    something, None where it is to apply the profile.
+    could start with, whatever the line says, and `doubt` why it is not known whether it does.
+    `remedy` is what to do about what is missing, None where it is to apply the profile.
     """
 
     description: str
     line: str | None = None
     location: Location | None = None
     obstacle: str | None = None
+    doubt: str | None = None
     remedy: str | None = None
 
 
@@ -215,10 +216,11 @@ def later_kernels(profile: Profile, new: NewKernel, stores: Stores) -> StorePlan
     note = new.description
     if failed:
         note += f"; that does not meet the profile: {failed[0].reason}"
+    elif new.doubt is not None:
+        note += f"; but {new.doubt}"
+    met = None if new.doubt is not None and not failed else not failed
     line = new.line
-    return StorePlan(
-        LATER_KERNELS, new.location, StoreStatus.NONE, note, not failed, (), line, line
-    )
+    return StorePlan(LATER_KERNELS, new.location, StoreStatus.NONE, note, met, (), line, line)
 
 
 class UnclearLayout(Layout):

@@ -8,9 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.layout.layout import NOT_KNOWN, Layout, NewKernel, Recognition, Tree, marks
+from secboot.layout.same_names import follows
 from secboot.named_tuple import NamedTuple
+from secboot.zipl.order import debian_version_key, rpm_version_key
 
 if TYPE_CHECKING:
+    from secboot.layout.same_names import ReleaseKey
     from secboot.lines.changes import StorePlan
     from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
@@ -25,7 +28,8 @@ class Row(NamedTuple):
     `paths` are its marks (of those that are one program in two places, the first counts), `ids`
     its names in os-release, each up to a release where that is not None. `inherits` says what a new
     kernel gets, if that is known (``{}`` stands for the default section), and `remedy` what helps
-    where it is not what it should be.
+    where it is not what it should be. `order` is how it compares the releases of kernels, `one_name`
+    whether a kernel's file has no release in its name.
     """
 
     name: str
@@ -34,6 +38,8 @@ class Row(NamedTuple):
     ids: tuple[tuple[str, int | None], ...] = ()
     inherits: str | None = _SAME
     remedy: str | None = None
+    order: ReleaseKey = rpm_version_key
+    one_name: bool = False
 
     def evidence(self, tree: Tree) -> tuple[str, ...]:
         """Programs and files that only this system has."""
@@ -63,6 +69,7 @@ DEBIAN = Row(
     "zipl.conf sections (Debian, Ubuntu)",
     paths=(("/etc/kernel/postinst.d/zz-zipl",), ("/etc/debian_version",)),
     ids=(("debian", None), ("ubuntu", None)),
+    order=debian_version_key,
 )
 """The installer writes zipl.conf once, with sections whose image is a symbolic link. The kernel
 package moves the links and runs zipl through zz-zipl, which does nothing without /etc/zipl.conf."""
@@ -72,6 +79,7 @@ ALPINE = Row(
     "zipl.conf sections (Alpine)",
     paths=(("/etc/alpine-release",),),
     ids=(("alpine", None),),
+    one_name=True,
 )
 """zipl.conf is written once by setup-disk (alpine-conf, dasd-functions.sh); the kernel has one
 fixed name."""
@@ -120,7 +128,19 @@ class ZiplConfLayout(Layout):
         default = machine.configuration.default
         named = "the default section" + ("" if default is None else f" '{default.name}'")
         description = self._row.inherits.format(named)
-        if default is None or machine.is_sealed(default):
+        if default is None:
             return NewKernel(description)
+        if machine.is_sealed(default):
+            image = "" if default.image is None else default.image.path
+            return NewKernel(
+                f"a new kernel is only booted when the sealed image {image} is rebuilt"
+            )
         line = stores.environment.expand(stores.entry_planned(default) or "")
-        return NewKernel(description, line, default.location, remedy=self._row.remedy)
+        found = NewKernel(description, line, default.location, remedy=self._row.remedy)
+        if self._row.inherits != _SAME:
+            return found
+        row = self._row
+        followed = follows(machine, default, row.order, one_name=row.one_name)
+        if followed.obstacle is not None:
+            return found._replace(obstacle=followed.obstacle, remedy=followed.remedy)
+        return found._replace(doubt=followed.doubt)

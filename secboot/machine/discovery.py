@@ -10,6 +10,7 @@ from secboot.errors import Location, RefusedError
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.installed_zipl import BootmapFile, installed_version, read_bootmap_file
+from secboot.machine.kernel_files import NO_KERNEL_FILES, KernelFiles, find_kernel_files
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase, Progress
 from secboot.system.file_errors import AccessError
@@ -98,7 +99,8 @@ class Machine(NamedTuple):
     layout's files and of /etc/ziplenv say; an unreadable file of those that other programs
     generate has none. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
     zipl wrote last. `sealed` are the paths of the IBM Secure Execution images among the kernels,
-    `host_keys` the host-key documents that lie where they are looked for.
+    `host_keys` the host-key documents that lie where they are looked for. `kernel_files` says where
+    the names of kernels and ramdisks lead.
     `running_line` is the line of the running kernel, None for any other tree.
     """
 
@@ -116,6 +118,7 @@ class Machine(NamedTuple):
     documents: Mapping[str, object] = MappingProxyType({})
     running_line: str | None = None
     host_keys: tuple[str, ...] = ()
+    kernel_files: KernelFiles = NO_KERNEL_FILES
 
     def is_sealed(self, entry: BootEntry) -> bool:
         """Tell whether the entry boots an IBM Secure Execution image, which ignores its line."""
@@ -198,6 +201,7 @@ def discover(
         documents=documents | _generated(root, sources),
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
         host_keys=_host_keys(root),
+        kernel_files=find_kernel_files(root, configuration),
     )
 
 

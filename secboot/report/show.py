@@ -130,12 +130,23 @@ def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
     yield f"{number}{style.bold(visible(entry.name))}{style.tags(tags)}"
     yield style.faint(f"    {visible(str(Location(entry.path, entry.line)))}")
     if entry.image is not None:
-        yield f"    image       {visible(entry.image.path)}"
+        yield f"    image       {_led(machine, entry.image.path)}"
+    if entry.ramdisk is not None and machine.kernel_files.link(entry.ramdisk.path) is not None:
+        yield f"    ramdisk     {_led(machine, entry.ramdisk.path)}"
     if entry.parmfile is not None:
         yield f"    parmfile    {visible(entry.parmfile.path)}"
     if entry.parmline is not None:
         label = "decoration" if sealed else "parameters"
         yield f"    {label}  {visible(entry.parmline)}"
+
+
+def _led(machine: Machine, path: str) -> str:
+    """A path, and behind an arrow where it leads if it is a link."""
+    link = machine.kernel_files.link(path)
+    if link is None:
+        return visible(path)
+    leads = f"{link.says}, {link.reason}" if link.target is None else link.target
+    return f"{visible(path)} -> {visible(leads)}"
 
 
 def _entry_document(machine: Machine, entry: BootEntry) -> dict[str, Any]:
@@ -153,7 +164,9 @@ def _entry_document(machine: Machine, entry: BootEntry) -> dict[str, Any]:
         "kdump": entry.kdump,
         "sealed": machine.is_sealed(entry),
         "image": None if entry.image is None else entry.image.path,
+        "image_link": encode(entry.image and machine.kernel_files.link(entry.image.path)),
         "ramdisk": None if entry.ramdisk is None else entry.ramdisk.path,
+        "ramdisk_link": encode(entry.ramdisk and machine.kernel_files.link(entry.ramdisk.path)),
         "parmfile": None if entry.parmfile is None else entry.parmfile.path,
         "target": entry.target,
         "parameters": entry.parmline,

@@ -105,9 +105,11 @@ def _inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> 
         return Result(Verdict.UNKNOWN, new.description)
     judgement = requirement.judge(CommandLine.parse(new.line))
     reason = f"{new.description}: {judgement.reason}"
-    if judgement.met:
-        return Result(Verdict.MET, reason)
-    return Result(Verdict.MISSING, reason, (cause,))
+    if not judgement.met:
+        return Result(Verdict.MISSING, reason, (cause,))
+    if new.doubt is not None:
+        return Result(Verdict.UNKNOWN, f"{reason}; but {new.doubt}")
+    return Result(Verdict.MET, reason)
 
 
 class _Entry(NamedTuple):

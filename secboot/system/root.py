@@ -185,6 +185,17 @@ class Root:
                 os.close(directory)
         return tuple(decode(name) for name in names)
 
+    def symbolic_links(self, path: str) -> dict[str, str]:
+        """The symbolic links in a directory by name, each with what it says."""
+        with ErrorsAbout(self.shown(path)):
+            directory = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                with os.scandir(directory) as names:
+                    links = [os.fsencode(each.name) for each in names if each.is_symlink()]
+                return {decode(n): decode(os.readlink(n, dir_fd=directory)) for n in links}
+            finally:
+                os.close(directory)
+
     def real_path(self, path: str) -> str:
         """The path inside the tree that `path` leads to, free of symbolic links and ``..``.
 

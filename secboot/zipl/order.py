@@ -1,4 +1,4 @@
-"""The order of BLS entries: zipl's own, and that of Red Hat's and Fedora's zipl.
+"""The order of BLS entries: zipl's own, and that of Red Hat's and Fedora's zipl; and of releases.
 
 zipl compares with glibc's strverscmp(3). Unlike a version comparison of a package manager that
 knows no ``~`` and no ``^``, and it takes digits after a leading zero for a fraction: ``1.01``
@@ -23,11 +23,17 @@ if TYPE_CHECKING:
     from secboot.zipl.version import ZiplVersion
 
 _PARTS = re.compile(r"[0-9]+")
+_RUNS = re.compile(r"([^0-9]*)([0-9]*)")
+_BEHIND_LETTERS = 0x110000
 _TOKEN = re.compile(r"~|\^|[A-Za-z]+|[0-9]+")
 _TILDE, _END, _CARET, _LETTERS, _DIGITS = range(5)
 
 Token = tuple[int, int, str]
 """What it is, in the order of rpm; for a number, how many digits count; and its text."""
+
+Run = tuple[tuple[int, ...], int, str]
+"""Characters that are no digits, each in the order of dpkg, and the number behind them likewise."""
+_END_OF_RUNS: Run = ((0,), 0, "")
 
 
 class BlsFile(NamedTuple):
@@ -136,6 +142,29 @@ def rpm_version_key(version: str) -> tuple[Token, ...]:
     ``^`` behind it and before all else. Other characters only separate.
     """
     return (*map(_token, _TOKEN.findall(version)), (_END, 0, ""))
+
+
+def debian_version_key(version: str) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """Return a sort key that orders versions as dpkg does (deb-version(7), "Sorting algorithm").
+
+    What stands behind the last hyphen is compared last. Digits count by their value; of other
+    characters a ``~`` sorts before the end of the text, letters behind that, and then the rest.
+    """
+    upstream, hyphen, revision = version.rpartition("-")
+    return (_debian_key(upstream if hyphen else version), _debian_key(revision if hyphen else ""))
+
+
+def _debian_key(text: str) -> tuple[Run, ...]:
+    runs = [_debian_run(*run) for run in _RUNS.findall(text)]
+    while runs and runs[-1] == _END_OF_RUNS:
+        runs.pop()
+    return (*runs, _END_OF_RUNS)
+
+
+def _debian_run(others: str, digits: str) -> Run:
+    order = (-1 if c == "~" else ord(c) + (0 if c.isalpha() else _BEHIND_LETTERS) for c in others)
+    number = digits.lstrip("0")
+    return (*order, 0), len(number), number
 
 
 def package_key(file_name: str) -> tuple[tuple[Token, ...], ...]:

@@ -58,6 +58,8 @@ class System:
             else:
                 target.write_text(text)
         add_images(root)
+        if self.install is moved_links:
+            self.install(root, "6.1.0-9", "")
         return root
 
 

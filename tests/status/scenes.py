@@ -47,6 +47,13 @@ class Scene:
         target.write_text(text.replace(old, new))
         os.utime(target, (_RECORDED + 100, _RECORDED + 100))
 
+    def link_kernels(self, release: str = "6.1.0-21-s390x") -> None:
+        """Put links in the place of kernel and ramdisk, as Debian's packages make and move them."""
+        for name in ("vmlinuz", "initrd"):
+            file = self.tree / "boot" / name
+            file.rename(file.with_name(f"{name}-{release}"))
+            file.symlink_to(f"{name}-{release}")
+
     def machine(self, *, running: bool = False) -> Machine:
         """Read the boot configuration, as that of the running system or of a tree."""
         with Root(self.tree) as root:

@@ -22,6 +22,7 @@ def why(status: Status, stage: Stage) -> str:
 def scene(tmp_path: Path) -> Scene:
     scene = make_scene(tmp_path, "section")
     scene.write("etc/os-release", DEBIAN)
+    scene.link_kernels()
     return scene
 
 
@@ -82,6 +83,7 @@ def test_removed_from_the_files_the_record_still_has_it(scene: Scene) -> None:
 def test_a_record_for_the_disks_of_a_mirror_is_read(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, "section", recorded="2.40.0-cdl-scsi512-4096")
     scene.write("etc/os-release", DEBIAN)
+    scene.link_kernels()
 
     status = scene.status("guest")
 

@@ -292,6 +292,20 @@ def test_what_a_link_says_is_read_and_not_followed(
     assert root.link_target(path) == target
 
 
+def test_the_links_of_a_directory(root: Root, tree: Path) -> None:
+    (tree / "etc/far").symlink_to("../../../../secret")
+    (tree / "etc/\udcff").symlink_to("/x\udcfe")
+    (tree / "etc/directory").mkdir()
+    (tree / "link").symlink_to("etc")
+
+    found = {"far": "../../../../secret", "\udcff": "/x\udcfe"}
+
+    assert root.symbolic_links("/etc") == found
+    assert root.symbolic_links("/link") == found
+    with pytest.raises(NotFoundError):
+        root.symbolic_links("/missing")
+
+
 def test_stat_follows_links(root: Root, tree: Path) -> None:
     (tree / "etc/zipl.conf").chmod(0o640)
     (tree / "link").symlink_to("etc/zipl.conf")

@@ -1,0 +1,115 @@
+"""Kernels and ramdisks as files: where the names in boot entries lead, and what lies beside them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from secboot.named_tuple import NamedTuple
+from secboot.system.file_errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from secboot.system.root import Root
+    from secboot.zipl.configuration import BootConfiguration
+
+_KERNEL = r"(?:vmlinu[xz]|[Ii]mage|bzImage|kernel|linux)-"
+_RAMDISK = r"(?:initrd\.img|initrd|initramfs)-"
+_RELEASE = r"(\d+\.\d+[0-9A-Za-z.+~^_-]*?)"
+_NAME = re.compile(rf"(?:{_KERNEL}|{_RAMDISK}){_RELEASE}(?:\.img)?", re.ASCII)
+_KERNEL_NAME = re.compile(rf"{_KERNEL}{_RELEASE}", re.ASCII)
+_LEFTOVER = re.compile(r"[.~](?:old|bak|orig|save|hmac|sig|gz|tmp|dpkg-\w+|rpm\w+)?$", re.ASCII)
+"""How the names of copies end that no package installs as a kernel."""
+
+
+class Link(NamedTuple):
+    """A symbolic link that a boot entry names.
+
+    `says` is its text, `target` the path inside the tree where it leads in the end. `target` is
+    None where that is not known, and `reason` says why.
+    """
+
+    says: str
+    target: str | None
+    reason: str = ""
+
+
+class KernelFiles(NamedTuple):
+    """What is known of the files that boot entries name, beside what is in them.
+
+    `links` are by the absolute path that an entry names. `kernels` are the paths of all kernels with a
+    release in their names that lie where an entry's kernel lies.
+    """
+
+    links: Mapping[str, Link]
+    kernels: tuple[str, ...] = ()
+
+    def link(self, path: str) -> Link | None:
+        """Return the link under a path as an entry names it; None where there is none."""
+        return self.links.get(_absolute(path))
+
+
+NO_KERNEL_FILES = KernelFiles({})
+
+
+def release_of(path: str) -> str | None:
+    """Return the release that the name of a kernel or ramdisk ends in; None if there is none.
+
+    Those of rescue kernels (``vmlinuz-0-rescue-ID``) and of copies (``.old``) are none.
+    """
+    name = path.rpartition("/")[2]
+    found = _NAME.fullmatch(name)
+    return None if found is None or _LEFTOVER.search(name) else found[1]
+
+
+def find_kernel_files(root: Root, configuration: BootConfiguration) -> KernelFiles:
+    """Look at the directories of the files that boot entries name, at each once."""
+    parts = [(entry.image, entry.ramdisk) for entry in configuration.entries]
+    images = {_absolute(image.path) for image, _ in parts if image is not None}
+    ramdisks = {_absolute(ramdisk.path) for _, ramdisk in parts if ramdisk is not None}
+    links: dict[str, Link] = {}
+    said: dict[str, Mapping[str, str]] = {}
+    for path in sorted(images | ramdisks):
+        directory, _, name = path.rpartition("/")
+        if directory not in said:
+            said[directory] = _links_in(root, directory or "/")
+        if name in said[directory]:
+            links[path] = _followed(root, path, said[directory][name])
+    places = {_place(links, path).rpartition("/")[0] for path in images}
+    return KernelFiles(links, tuple(_kernels(root, places)))
+
+
+def _absolute(path: str) -> str:
+    """Kiwi names images relative to the root of the tree, and runs zipl there."""
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _place(links: Mapping[str, Link], path: str) -> str:
+    link = links.get(path)
+    return path if link is None or link.target is None else link.target
+
+
+def _links_in(root: Root, directory: str) -> Mapping[str, str]:
+    try:
+        return root.symbolic_links(directory)
+    except FileError:
+        return {}
+
+
+def _followed(root: Root, path: str, says: str) -> Link:
+    try:
+        target = root.real_path(path)
+        if root.exists(target):
+            return Link(says, target)
+    except FileError as error:
+        return Link(says, None, error.message)
+    where = "this tree" if root.base != "/" else "this system"
+    return Link(says, None, f"which is not in {where}")
+
+
+def _kernels(root: Root, directories: set[str]) -> Iterator[str]:
+    for directory in sorted(directories):
+        for name in root.names_or_none(directory or "/") or ():
+            if _KERNEL_NAME.fullmatch(name) and not _LEFTOVER.search(name):
+                yield f"{directory}/{name}"

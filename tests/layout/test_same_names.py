@@ -1,0 +1,296 @@
+"""Sections whose names lead to the kernel that is installed next, and those that do not."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from time import process_time
+
+import pytest
+
+from secboot.demo import kernel_stub
+from secboot.zipl.order import debian_version_key
+from tests.command import secboot
+from tests.packaging.programs import require, run
+from tests.situations import make_situation
+from tests.trees import sealed_image
+
+DEBIAN = "ID=debian\n"
+ALPINE = "ID=alpine\n"
+OLD, NEW = "6.1.0-9-s390x", "6.1.0-10-s390x"
+CONF = """\
+[defaultboot]
+default=linux
+[linux]
+target=/boot
+image={image}
+ramdisk={ramdisk}
+parameters="root=/dev/dasda1 prot_virt=1"
+"""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A machine with one section; `links` are by name what they say."""
+
+    image: str = "/boot/vmlinuz"
+    ramdisk: str = "/boot/initrd.img"
+    kernels: tuple[str, ...] = (OLD,)
+    links: dict[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    os_release: str = DEBIAN
+
+    def make(self, root: Path) -> Path:
+        (root / "etc").mkdir(parents=True)
+        (root / "boot").mkdir()
+        (root / "etc/os-release").write_text(self.os_release)
+        (root / "etc/zipl.conf").write_text(CONF.format(image=self.image, ramdisk=self.ramdisk))
+        for release in self.kernels:
+            (root / f"boot/vmlinuz-{release}").write_bytes(kernel_stub(4096))
+            (root / f"boot/initrd.img-{release}").write_bytes(b"initrd")
+        for name in self.files:
+            (root / name).write_bytes(kernel_stub(4096))
+        for name, says in self.links.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).symlink_to(says)
+        return root
+
+
+def links(release: str, other: str | None = None) -> dict[str, str]:
+    return {
+        "boot/vmlinuz": f"vmlinuz-{release}",
+        "boot/initrd.img": f"initrd.img-{other or release}",
+    }
+
+
+# name, tree, verdict of the stage, words that its reason has
+CASES: dict[str, tuple[Tree, str, str]] = {
+    "links-to-the-only-kernel": (Tree(links=links(OLD)), "met", "through the same names"),
+    "links-to-the-newest": (Tree(kernels=(OLD, NEW), links=links(NEW)), "met", "same names"),
+    "absolute-links": (
+        Tree(
+            links={
+                "boot/vmlinuz": f"/boot/vmlinuz-{OLD}",
+                "boot/initrd.img": f"/boot/initrd.img-{OLD}",
+            }
+        ),
+        "met",
+        "same names",
+    ),
+    "links-from-the-root": (
+        Tree(
+            image="/vmlinuz",
+            ramdisk="/initrd.img",
+            links={"vmlinuz": f"boot/vmlinuz-{OLD}", "initrd.img": f"boot/initrd.img-{OLD}"},
+        ),
+        "met",
+        "same names",
+    ),
+    "links-to-an-old-kernel": (
+        Tree(kernels=(OLD, NEW), links=links(OLD)),
+        "missing",
+        f"still leads to /boot/vmlinuz-{OLD}, although kernel {NEW} is installed",
+    ),
+    "links-from-the-root-to-an-old-kernel": (
+        Tree(
+            image="/vmlinuz",
+            ramdisk="/initrd.img",
+            kernels=(OLD, NEW),
+            links={"vmlinuz": f"boot/vmlinuz-{OLD}", "initrd.img": f"boot/initrd.img-{OLD}"},
+        ),
+        "missing",
+        f"although kernel {NEW} is installed",
+    ),
+    "ten-is-more-than-nine": (
+        Tree(kernels=("5.4.0-90-generic", "5.4.0-1026-fips"), links=links("5.4.0-90-generic")),
+        "missing",
+        "although kernel 5.4.0-1026-fips is installed",
+    ),
+    "a-name-with-a-release": (
+        Tree(image=f"/boot/vmlinuz-{OLD}", ramdisk=f"/boot/initrd.img-{OLD}"),
+        "missing",
+        "zipl fails when the package of this one is removed",
+    ),
+    "a-ramdisk-with-a-release": (
+        Tree(ramdisk=f"/boot/initrd.img-{OLD}", links=links(OLD)),
+        "missing",
+        f"/boot/initrd.img-{OLD} is one kernel's own name",
+    ),
+    "a-ramdisk-of-another-kernel": (
+        Tree(kernels=(OLD, NEW), links=links(NEW, OLD)),
+        "missing",
+        "the ramdisk of another kernel",
+    ),
+    "no-link": (Tree(files=("boot/vmlinuz", "boot/initrd.img")), "unknown", "is no link"),
+    "no-file-yet": (Tree(kernels=()), "unknown", "/boot/vmlinuz is not there"),
+    "a-link-out-of-the-tree": (
+        Tree(links={"boot/vmlinuz": "../../../outside/vmlinuz-9.9", "boot/initrd.img": "x"}),
+        "unknown",
+        "leads to ../../../outside/vmlinuz-9.9, which is not in this tree",
+    ),
+    "a-link-to-itself": (
+        Tree(links={"boot/vmlinuz": "vmlinuz"}),
+        "unknown",
+        "the link /boot/vmlinuz leads to vmlinuz, too many symbolic links",
+    ),
+    "a-link-to-a-name-without-a-release": (
+        Tree(links={"boot/vmlinuz": "my-kernel"}, files=("boot/my-kernel",)),
+        "unknown",
+        "leads to /boot/my-kernel, whose name has no release",
+    ),
+    "copies-and-rescue-kernels-are-none": (
+        Tree(
+            links=links(OLD),
+            files=(
+                f"boot/vmlinuz-{NEW}.old",
+                f"boot/vmlinuz-{NEW}.dpkg-new",
+                f"boot/vmlinuz-{NEW}~",
+                "boot/vmlinuz-2024-backup",
+                "boot/vmlinuz-9",
+                "boot/vmlinuz-99-rescue",
+                "boot/vmlinuz-0-rescue-0123456789abcdef0123456789abcdef",
+                "boot/config-9.9.9",
+                "boot/System.map-9.9.9",
+            ),
+        ),
+        "met",
+        "same names",
+    ),
+    "alpine-has-one-name": (
+        Tree(
+            image="/boot/vmlinuz-lts",
+            ramdisk="/boot/initramfs-lts",
+            files=("boot/vmlinuz-lts", "boot/initramfs-lts"),
+            os_release=ALPINE,
+        ),
+        "met",
+        "same names",
+    ),
+    "alpine-with-a-release": (
+        Tree(image=f"/boot/vmlinuz-{OLD}", os_release=ALPINE),
+        "missing",
+        "one kernel's own name",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_new_kernel_is_booted_through_the_same_names_or_is_not(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, verdict, words = CASES[name]
+    root = tree.make(tmp_path / "root")
+
+    plan = json.loads(secboot(capsys, "plan", "host", "--root", root, "-o", "json").out)
+    status = json.loads(secboot(capsys, "status", "host", "--root", root, "-o", "json").out)
+
+    stage = status["requirements"][0]["stages"]["inherited"]
+    assert stage["verdict"] == verdict
+    assert words in stage["reason"]
+    (store,) = plan["stores"]
+    assert store["met"] == {"met": True, "missing": False, "unknown": None}[verdict]
+    assert words in store["note"]
+
+
+def test_an_image_that_names_one_kernel_is_not_inherited(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation("versioned-image", tmp_path / "root")
+    assert secboot(capsys, "apply", "host", "--root", root).code == 0
+
+    said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited")
+
+    assert said.code == 5
+    assert "not get it: name links in image= and ramdisk= that move to each new kernel" in said.out
+    assert (
+        "FAIL inherited.prot_virt: /boot/vmlinuz-4.4.0-22-generic is one kernel's own" in said.out
+    )
+
+
+def test_a_sealed_image_has_to_be_rebuilt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation("sealed-podvm", tmp_path / "root")
+
+    plan = secboot(capsys, "plan", "guest", "--root", root).out
+    verify = secboot(capsys, "verify", "guest", "--root", root, "--stage", "inherited").out
+
+    words = "a new kernel is only booted when the sealed image /boot-se/se.img is rebuilt"
+    assert words in plan
+    assert f"WARN inherited.swiotlb: {words}" in verify
+
+
+def test_a_link_to_a_sealed_image_is_one_to_be_rebuilt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Tree(links={"boot/vmlinuz": "secure"}).make(tmp_path / "root")
+    (root / "boot/secure").write_bytes(sealed_image())
+
+    assert (
+        "the sealed image /boot/vmlinuz is rebuilt"
+        in secboot(capsys, "plan", "host", "--root", root).out
+    )
+
+
+def test_show_says_where_links_lead(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = Tree(links=links(OLD) | {"boot/initrd.img": "../gone"})
+    root = tree.make(tmp_path / "root")
+
+    text = secboot(capsys, "show", "--root", root).out
+    (entry,) = json.loads(secboot(capsys, "show", "--root", root, "-o", "json").out)["entries"]
+
+    assert f"image       /boot/vmlinuz -> /boot/vmlinuz-{OLD}\n" in text
+    assert "ramdisk     /boot/initrd.img -> ../gone, which is not in this tree\n" in text
+    assert entry["image_link"] == {
+        "says": f"vmlinuz-{OLD}",
+        "target": f"/boot/vmlinuz-{OLD}",
+        "reason": "",
+    }
+    assert entry["ramdisk_link"]["target"] is None
+
+
+def test_ten_thousand_kernels_take_little_longer_than_a_thousand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Tree(kernels=(), links=links("6.1.9-1-s390x")).make(tmp_path / "root")
+    taken = []
+    made = 0
+    for count in (1_000, 10_000):
+        for number in range(made, count):
+            (root / f"boot/vmlinuz-6.1.{number}-1-s390x").touch()
+        made = count
+        start = process_time()
+        said = secboot(capsys, "plan", "host", "--root", root).out
+        taken.append(process_time() - start)
+        assert f"although kernel 6.1.{count - 1}-1-s390x is installed" in said
+
+    assert taken[1] < 1 + 20 * taken[0]
+
+
+ASCENDING = [
+    ["~rc1", "", "1", "a", "+"],
+    ["6.1.0-9-s390x", "6.1.0-10-s390x", "6.1.0-0.deb13.1-s390x".replace("6.1.0", "6.1.1")],
+    ["6.12~rc4-s390x", "6.12-rc4-s390x", "6.12.3-s390x", "6.12.38+deb13-s390x"],
+    ["5.4.0-90-generic", "5.4.0-1026-fips", "5.15.0-25-generic"],
+]
+
+
+@pytest.mark.parametrize("row", ASCENDING, ids=lambda row: row[-1])
+def test_releases_sort_as_dpkg_sorts_versions(row: list[str]) -> None:
+    keys = [debian_version_key(version) for version in row]
+
+    assert all(one < other for one, other in pairwise(keys))
+
+
+def test_releases_compare_as_the_dpkg_program_says() -> None:
+    dpkg = require("dpkg")
+    chosen = random.Random(20261125)  # noqa: S311 - cases for a test
+    parts = ["0", "1", "01", "10", "90", "a", "rc", "deb", ".", "~", "+", "-"]
+    for _ in range(300):
+        pair = ["1" + "".join(chosen.choices(parts, k=chosen.randrange(6))) + "1" for _ in range(2)]
+        one, other = map(debian_version_key, pair)
+        relation = "lt" if one < other else "gt" if one > other else "eq"
+        assert run(dpkg, "--compare-versions", pair[0], relation, pair[1]).returncode == 0, pair
