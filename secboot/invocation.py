@@ -34,6 +34,16 @@ class Invocation(NamedTuple):
         """Return the command `verb` for the profile; ``PROFILE`` stands where none was named."""
         return self.command(verb, self.profile or "PROFILE", *options)
 
+    def of_programs(self, programs: tuple[tuple[str, ...], ...]) -> str:
+        """Return what runs other programs, one after the other, on the machine that is examined."""
+        import shlex  # noqa: PLC0415 - for those who have something to say to their user
+
+        words = " && ".join(map(shlex.join, programs))
+        if self.root is None:
+            return words
+        inside = words if len(programs) == 1 else f"sh -c {shlex.quote(words)}"
+        return f"chroot {shlex.quote(self.root)} {inside}"
+
     def _options(self, verb: str) -> list[str]:
         typed = {"--root": self.root, "--state-dir": self.state_dir, "--layout": self.layout}
         left = _NOT_TAKEN.get(verb, set())

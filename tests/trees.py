@@ -125,6 +125,17 @@ def add_images(root: Path, command_line_size: int = 4096) -> None:
                 image.write_bytes(kernel_stub(command_line_size))
 
 
+def hide_boot_record(root: Path, modified: float | None = None) -> None:
+    """Give the tree a boot record that can't be looked into, as those find it who are not root.
+
+    `modified` is when it was written, in seconds since 1970, by default now.
+    """
+    record = root / "boot" / "bootmap"
+    record.mkdir()
+    if modified is not None:
+        os.utime(record, (modified, modified))
+
+
 def snapshot(root: Path) -> dict[str, tuple[int, bytes | str]]:
     """Return mode and content of everything in the tree but secboot's own state."""
     found: dict[str, tuple[int, bytes | str]] = {}

@@ -19,6 +19,7 @@ from secboot.checkpoint.record import Action, Actor
 from secboot.checkpoint.rollback import BootRecordOutcome
 from secboot.errors import Location
 from secboot.finding import Finding
+from secboot.ipl.boot_record import RecordState
 from secboot.ipl.reboot import Reboot
 from secboot.layout.layout import NewKernel
 from secboot.machine.kernel_files import Link
@@ -112,11 +113,16 @@ _PLAN = {
     ],
 }
 _RECORD = {
-    "path": str | None,
+    "path": str,
+    "state": RecordState,
     "unreadable": (str | None, "Why the content of the boot record is not known."),
     "stale": (str | None, "Why the next IPL does not use what the files say."),
     "differences": _WORDS,
     "younger_files": _WORDS,
+    "from_options": (
+        bool,
+        "Whether it was made from options of zipl, as image builders do: one program, no menu.",
+    ),
     "programs": (
         [
             {
@@ -136,6 +142,24 @@ _RECORD = {
     ),
 }
 _REBOOT = {"": Reboot, "source": (IplSource, "The re-IPL settings.")}
+_CHOICES = [
+    {
+        "title": (str, "Empty where it is not known."),
+        "loadparm": (str | None, "What LOADPARM has to say to start it; null without a menu."),
+        "default": bool,
+        "parameters": (
+            str | None,
+            "The line that the kernel is started with; null where that is not known.",
+        ),
+        "location": (Location, "Where the line is held."),
+        "entry": ((Location, None), "The boot entry that it was made from; null for none."),
+        "kernel": str | None,
+        "added": (str, "Words of the line that the boot entry does not have."),
+        "sealed": (bool, "Whether it is an IBM Secure Execution image, with its line inside."),
+        "orphaned": (bool, "Whether no boot entry has its kernel and its line."),
+        "unsure": (str | None, "Why something of this is not certain."),
+    }
+]
 _RUNNING = {
     "": RunningSystem,
     "hardware": None,
@@ -264,6 +288,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "accepted": bool,
             "unfinished_change": Finding | None,
             "boot_record": _RECORD,
+            "choices": (_CHOICES, "What the next IPL can start."),
             "reboot": ((_REBOOT, None), "What a reboot does; null for any other tree."),
             "entries": [
                 {
@@ -303,6 +328,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             ],
             "entries": [EntryResults],
             "boot_record": _RECORD,
+            "choices": (_CHOICES, "What the next IPL can start."),
             "new_kernel": (NewKernel, "What a kernel gets that is installed tomorrow."),
             "running": ((_RUNNING, None), "null for a tree that is not the running system."),
             "reboot": ((_REBOOT, None), "What a reboot does; null where the system does not tell."),

@@ -239,7 +239,9 @@ def _verify(managed: ManagedRoot, plan: Plan, again: Callable[[Machine], Plan] |
         and found.get((entry.location.path, entry.name)) != _line(entry.line_after)
     ]
     if not wrong and again is not None and machine.sources.generated and managed.zipl is not None:
-        wrong = [" ".join(command.argv) for command in again(machine).commands]
+        # Whether the boot record is right is for the programs to say, which have just succeeded.
+        files = machine._replace(bootmap=machine.bootmap.unread())
+        wrong = [" ".join(command.argv) for command in again(files).commands]
     if wrong:
         raise RefusedError(
             f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",

@@ -15,22 +15,25 @@ def show(
     from secboot.cli.printing import print_report
     from secboot.cli.site import Site
     from secboot.ipl.boot_record import compare
+    from secboot.lines.stores import stores_of
     from secboot.report.show import show_document, show_text
 
     watched = output == "text"
     with Site(root, layout=layout, state_dir=state_dir, watched=watched) as site:
-        machine = site.machine()
+        machine = site.machine(unconfigured=True)
         left = site.unfinished_change()
         settings = site.reboot_settings()
-    record = compare(machine)
+    next_ipl = site.layout.next_ipl(machine, compare(machine), stores_of(machine))
     reboot = None
     if settings is not None:
-        from secboot.ipl.reboot import at_reboot, startables
+        from secboot.ipl.reboot import at_reboot
 
-        reboot = at_reboot(settings, tuple(startables(machine, record)))
+        reboot = at_reboot(settings, next_ipl.choices)
     print_report(
         output,
-        lambda: show_document(machine, site.layout, record, reboot, left),
-        lambda style: show_text(machine, site.layout, record, reboot, site.invocation, left, style),
+        lambda: show_document(machine, site.layout, next_ipl, reboot, left),
+        lambda style: show_text(
+            machine, site.layout, next_ipl, reboot, site.invocation, left, style
+        ),
     )
     return 0

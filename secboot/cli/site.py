@@ -93,15 +93,21 @@ class Site:
         named = os.environ.get("ZIPLCONF")
         return {} if named is None else {"ZIPLCONF": str(Path(named).absolute())}
 
-    def machine(self) -> Machine:
-        """Read the boot configuration as it is now.
+    def machine(self, *, unconfigured: bool = False) -> Machine:
+        """Read the boot configuration as it is now; one without any for those that only judge.
 
         A verb that only looks does so once. The flows that change something read it through
         their managed root, as often as it takes to be sure: without the lock, under it, and afterwards.
         """
         from secboot.machine.discovery import discover
 
-        return discover(self.root, self.layout.sources, self.environment, self.progress)
+        return discover(
+            self.root,
+            self.layout.sources,
+            self.environment,
+            self.progress,
+            unconfigured=unconfigured,
+        )
 
     def reboot_settings(self) -> RebootSettings | None:
         """Return what a reboot starts from; None where the root is not the running system."""

@@ -87,6 +87,7 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
     """Read the machine and judge it."""
     from secboot.cli.site import Site
     from secboot.ipl.boot_record import compare
+    from secboot.lines.stores import stores_of
     from secboot.machine.profile_files import read_profile
     from secboot.progress import Phase
     from secboot.running.kernel_log import read_kernel_log
@@ -96,14 +97,14 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
 
     with Site(root, profile=reference, layout=layout, watched=watched) as site:
         profile = None if reference is None else read_profile(reference, site.root)
-        machine = site.machine()
-        record = compare(machine)
+        machine = site.machine(unconfigured=True)
+        next_ipl = site.layout.next_ipl(machine, compare(machine), stores_of(machine))
         running = None
         if site.is_running_system:
             messages = read_kernel_log(Path("/dev/kmsg"))
-            running = read_running(site.root, messages, record.path)
+            running = read_running(site.root, messages, next_ipl.record.path)
         site.progress.report(Phase.ASSESSING)
-        found = assess(Evidence(machine, site.layout, record, profile, running, site.invocation))
+        found = assess(Evidence(machine, site.layout, next_ipl, profile, running, site.invocation))
         left = site.unfinished_change()
     if left is None:
         return found

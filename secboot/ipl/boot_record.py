@@ -1,40 +1,77 @@
-"""The boot record: what zipl wrote last, and whether it still is what zipl would write now."""
+"""The boot record: what zipl wrote last, and whether it still is what zipl would write now.
+
+It holds no names. Its programs are told apart by what they are: the parameter line, and the sizes
+of kernel and ramdisk. A number alone says nothing after an entry was added or removed.
+"""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZIPLENV, variables_of
+from secboot.ipl.recorded_programs import (
+    Match,
+    Matching,
+    match_options,
+    match_programs,
+    other_files,
+)
 from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
-from secboot.zipl.scan import EntryKind
 
 if TYPE_CHECKING:
-    from secboot.formats.bootmap import Bootmap, Program
+    from collections.abc import Iterator
+
+    from secboot.formats.bootmap import Bootmap
     from secboot.machine.discovery import Machine
-    from secboot.zipl.configuration import BootConfiguration
     from secboot.zipl.entry import BootEntry, EntryToInstall
-    from secboot.zipl.file_facts import FileFacts
+
+
+class RecordState(StrEnum):
+    """How much is known of what the next IPL reads."""
+
+    READ = "read"
+    MISSING = "missing"
+    """There is none: zipl has not run, or somebody removed it."""
+    DAMAGED = "damaged"
+    """It is nothing that zipl would write."""
+    UNKNOWN = "unknown"
+    """It may not be read, or a zipl that is newer than this model wrote it."""
 
 
 class BootRecord(NamedTuple):
     """What zipl wrote last: the bootmap in the target directory.
 
-    `path` is None where there is none. `bootmap` is its content, or `unreadable` the reason why
-    that is not known, which is no sign that it is out of date. `differences` say, each as one
-    clause, in what it is not what zipl would write now. `younger_files` are boot files that
-    changed after it was written: all there is to go by where it can't be read.
+    `path` is where zipl would write it. `bootmap` is its content, or `unreadable` the reason why
+    that is not known. `differences` say, each as one clause, in what it is not what zipl would
+    write now. `younger_files` are boot files that changed after it was written: all there is to go
+    by where it may not be read.
+
+    `matches` are its programs with the boot entries that they were made from. `lacking` are the
+    entries that zipl would install and the record does not hold; of `indistinct` it holds some,
+    and can't tell which. `from_options` says that it was made from options of zipl(8) and not
+    from the configuration: one program, without a menu.
     """
 
-    path: str | None
+    path: str
+    state: RecordState = RecordState.MISSING
     bootmap: Bootmap | None = None
     unreadable: str | None = None
     differences: tuple[str, ...] = ()
     younger_files: tuple[str, ...] = ()
+    matches: tuple[Match, ...] = ()
+    lacking: tuple[BootEntry, ...] = ()
+    indistinct: tuple[BootEntry, ...] = ()
+    from_options: bool = False
 
     @property
     def stale(self) -> str | None:
         """Why the next IPL does not use what the files say, as one sentence; None if it does."""
+        if self.state is RecordState.MISSING:
+            return f"there is no {self.path}: zipl has not run here"
+        if self.state is RecordState.DAMAGED:
+            return self.unreadable
         if self.bootmap is not None:
             clauses = tuple(f"{self.path} {difference}" for difference in self.differences)
         else:
@@ -46,14 +83,21 @@ class BootRecord(NamedTuple):
         more = len(clauses) - 1
         return f"{clauses[0]} (and {more} more)" if more else clauses[0]
 
+    def match_of(self, entry: BootEntry) -> Match | None:
+        """What the record holds of an entry; the first where it has two numbers in the menu."""
+        return next(
+            (m for m in self.matches if m.entry is not None and m.entry.location == entry.location),
+            None,
+        )
+
 
 def compare(machine: Machine) -> BootRecord:
     """Compare what zipl wrote last with what it would write now."""
     file = machine.bootmap
-    if file is None:
-        return BootRecord(None)
+    if file.missing:
+        return BootRecord(file.path)
     if file.modified is None:
-        return BootRecord(file.path, unreadable=file.unreadable)
+        return BootRecord(file.path, RecordState.UNKNOWN, unreadable=file.unreadable)
     others = machine.sources.reads
     younger = tuple(
         each.path
@@ -61,38 +105,96 @@ def compare(machine: Machine) -> BootRecord:
         if each.modified > file.modified and each.path not in others
     )
     if file.content is None:
-        return BootRecord(file.path, unreadable=file.unreadable, younger_files=younger)
-    found = _differences(file.content, machine.configuration)
-    found += _environment_differences(file.content, machine)
-    found += _replaced_files(file.content, machine, file.modified)
-    return BootRecord(file.path, file.content, differences=tuple(found), younger_files=younger)
+        state = RecordState.DAMAGED if file.damaged else RecordState.UNKNOWN
+        if file.damaged and machine.zipl_version.is_newer_than_model:
+            state = RecordState.UNKNOWN
+        return BootRecord(file.path, state, unreadable=file.unreadable, younger_files=younger)
+    return _compare(
+        BootRecord(file.path, RecordState.READ, file.content, younger_files=younger),
+        file.content,
+        machine,
+        file.modified,
+    )
 
 
-def program_of(bootmap: Bootmap, installed: EntryToInstall) -> Program | None:
-    """What the record holds where zipl would install the entry now."""
-    return bootmap.numbered(installed.position or 0)
+def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: int) -> BootRecord:
+    """Match programs and entries; `written` is when the record was, in nanoseconds."""
+    expected = [each for each in machine.configuration.to_install if not each.skipped]
+    if not bootmap.is_menu and (len(expected) != 1 or expected[0].position is not None):
+        match = match_options(bootmap.default, machine)
+        return record._replace(
+            differences=_option_differences(match, machine), matches=(match,), from_options=True
+        )
+    found = match_programs(bootmap.programs, expected, machine.facts, written)
+    differences: tuple[str, ...] = ()
+    if expected:  # else zipl would refuse these files, and leave the record as it is
+        differences = (
+            *_differences(bootmap, expected, found, machine),
+            *_environment_differences(bootmap, machine),
+            *(f"was written before {path} was replaced" for path in found.younger),
+        )
+    return record._replace(
+        differences=tuple(dict.fromkeys(differences)),
+        matches=found.matches,
+        lacking=found.lacking,
+        indistinct=found.indistinct,
+    )
 
 
-def _differences(bootmap: Bootmap, configuration: BootConfiguration) -> list[str]:
+def _option_differences(match: Match, machine: Machine) -> tuple[str, ...]:
+    """In what a record made from options is not even that of an entry; what it adds is no reason."""
+    if match.entry is not None:
+        return () if match.added is not None else (_line(match.entry),)
+    if machine.configuration.entries:
+        return ("boots a kernel that no boot entry has",)
+    return ()
+
+
+def _line(entry: BootEntry) -> str:
+    return f"holds another parameter line for {_name(entry)}"
+
+
+def _differences(
+    bootmap: Bootmap, expected: list[EntryToInstall], found: Matching, machine: Machine
+) -> Iterator[str]:
     """In what the record is not what zipl would write from these files."""
-    installed = [each for each in configuration.to_install if not each.skipped]
-    if not installed:
-        # zipl would refuse these files, and leave the record as it is.
-        return []
-    if bootmap.is_menu != any(each.position is not None for each in installed):
-        return [f"{'is' if bootmap.is_menu else 'is not'} a menu of boot entries"]
-    found = []
-    for each in installed:
-        found += _entry_difference(bootmap, each)
-    numbers = {each.position or 0 for each in installed}
-    held = {max(program.numbers) for program in bootmap.programs}
-    found += [f"holds an entry {n} that the files do not have" for n in sorted(held - numbers)]
-    default = next((each for each in installed if each.is_default), None)
-    if default is not None and default.position is not None and not found:
-        program = program_of(bootmap, default)
-        if program is not None and not program.is_default:
-            found.append(f"does not boot {_name(default.entry)} by default")
-    return found
+    if bootmap.is_menu != any(each.position is not None for each in expected):
+        yield f"{'is' if bootmap.is_menu else 'is not'} a menu of boot entries"
+        return
+    yield from _lacking(found, machine)
+    for match in found.matches:
+        if match.entry is not None and not match.same_line:
+            yield _line(match.entry)
+    unknown = [match for match in found.matches if match.entry is None]
+    instead = {each.number for each in found.instead}
+    for match in unknown:
+        if match.number not in instead:
+            yield f"holds an entry {match.number} that the files do not have"
+    if not (found.lacking or found.indistinct or unknown):
+        yield from _order_differences(expected, found)
+
+
+def _lacking(found: Matching, machine: Machine) -> Iterator[str]:
+    """Which entries the record does not hold, and what it boots in their place."""
+    instead = {each.entry: each.program for each in found.instead}
+    for entry in found.lacking:
+        if entry in instead:
+            for how in other_files(entry, instead[entry], machine.facts):
+                yield f"boots {_name(entry)} {how}"
+        else:
+            yield f"does not hold {_name(entry)}"
+    if found.indistinct:
+        names = ", ".join(map(_name, found.indistinct))
+        yield f"does not hold all of these, and can't tell which: {names}"
+
+
+def _order_differences(expected: list[EntryToInstall], found: Matching) -> Iterator[str]:
+    """Other numbers, or another default, where the record holds just what the files say."""
+    for each, match in zip(expected, found.in_order, strict=True):
+        if each.is_default and not match.program.is_default:
+            yield f"does not boot {_name(each.entry)} by default"
+        elif each.position is not None and each.position not in match.program.numbers:
+            yield f"has {_name(each.entry)} as number {match.number}, not {each.position}"
 
 
 def _environment_differences(bootmap: Bootmap, machine: Machine) -> list[str]:
@@ -113,40 +215,6 @@ def _environment_differences(bootmap: Bootmap, machine: Machine) -> list[str]:
         for name in names
         if any(held.value(name, site) != environment.value(name, site) for site in sites)
     ]
-
-
-def _entry_difference(bootmap: Bootmap, installed: EntryToInstall) -> list[str]:
-    entry = installed.entry
-    program = program_of(bootmap, installed)
-    if program is None:
-        return [f"does not hold {_name(entry)}"]
-    if entry.kind is not EntryKind.IPL:
-        return []
-    if program.parmline != (entry.parmline or ""):
-        return [f"holds another parameter line for {_name(entry)}"]
-    if bool(program.ramdisk_size) != (entry.ramdisk is not None):
-        return [f"boots {_name(entry)} {'with' if program.ramdisk_size else 'without'} a ramdisk"]
-    return []
-
-
-def _replaced_files(bootmap: Bootmap, machine: Machine, written: int) -> list[str]:
-    """Kernels and ramdisks that are not those that zipl saw: an IPL reads the blocks of old ones."""
-    found: dict[str, None] = {}
-    for installed in machine.configuration.to_install:
-        program = None if installed.skipped else program_of(bootmap, installed)
-        if program is None or installed.entry.kind is not EntryKind.IPL:
-            continue
-        for file, size in (
-            (installed.entry.image, program.image_size),
-            (installed.entry.ramdisk, program.ramdisk_size),
-        ):
-            if file is not None and size and _is_another(machine.facts[file.path], size, written):
-                found[f"was written before {file.path} was replaced"] = None
-    return list(found)
-
-
-def _is_another(facts: FileFacts, size: int, written: int) -> bool:
-    return facts.readable and (facts.size != size or facts.modified > written)
 
 
 def _name(entry: BootEntry) -> str:

@@ -18,14 +18,12 @@ from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from secboot.formats.zipl_parameters import ZiplEnvironment
-    from secboot.ipl.boot_record import BootRecord
-    from secboot.machine.discovery import Machine
+    from secboot.ipl.next_ipl import Choice
     from secboot.running.firmware import IplSource
     from secboot.running.system import RebootSettings
-    from secboot.zipl.entry import BootEntry
 
 _LIST_DIRECTED = frozenset({"fcp", "nvme", "eckd"})
 _NUMBER = re.compile(r"([0-9]+)(?: *S(?:S|[0-9]+)?)?", re.ASCII)
@@ -35,44 +33,6 @@ _GRUB = re.compile(r"[0-9]*[gG][0-9].*", re.ASCII)
 _LEADING_NUMBER = re.compile(r"[0-9]+", re.ASCII)
 _MAX_NUMBER = 62
 """Of a menu (zipl.conf(5)); no record has a higher one."""
-
-
-class Startable(NamedTuple):
-    """One thing that the boot record can start.
-
-    `loadparm` is what chooses it: its number in the menu, or SUSE's ``1g2``; None without a menu.
-    `line` is its parameter line as the record holds it, None where that is not known, and
-    `environment` what ``${NAME}`` in it stands for. `sealed` is whether it is an IBM Secure
-    Execution image; `entry` is None where it is not known what it was made from.
-    """
-
-    title: str
-    line: str | None
-    is_default: bool = False
-    loadparm: str | None = None
-    entry: BootEntry | None = None
-    environment: ZiplEnvironment | None = None
-    sealed: bool = False
-
-
-def startables(machine: Machine, record: BootRecord) -> Iterator[Startable]:
-    """Return what the record can start, with the boot entries that have the same numbers."""
-    bootmap = record.bootmap
-    if bootmap is None:
-        return
-    entries = {(i.position or 0): i.entry for i in machine.configuration.to_install}
-    for program in bootmap.programs:
-        number = max(program.numbers)
-        entry = entries.get(number)
-        yield Startable(
-            title="" if entry is None else entry.name,
-            line=program.parmline,
-            is_default=program.is_default,
-            loadparm=str(number) if number else None,
-            entry=entry,
-            environment=bootmap.environment,
-            sealed=entry is not None and machine.is_sealed(entry),
-        )
 
 
 class Chooses(StrEnum):
@@ -89,6 +49,15 @@ class Chooses(StrEnum):
     ELSEWHERE = "elsewhere"
     """No disk is read: a named saved system is started."""
     UNKNOWN = "unknown"
+
+
+class _Chosen(NamedTuple):
+    """What is chosen, how that is asked for in words, which choice it is, and why it is not known."""
+
+    chooses: Chooses
+    asked: str = ""
+    choice: Choice | None = None
+    why: str = ""
 
 
 class Reboot(NamedTuple):
@@ -150,16 +119,16 @@ class Reboot(NamedTuple):
                 return f"it is not known what: {self.why}"
 
 
-def at_reboot(settings: RebootSettings, startables: Sequence[Startable]) -> Reboot:
+def at_reboot(settings: RebootSettings, choices: Sequence[Choice]) -> Reboot:
     """Tell what a reboot does with these settings, and with a record that can start this.
 
-    No `startables` stands for a record that is not known. What a secure guest is going to start is
+    No `choices` stands for a record that is not known. What a secure guest is going to start is
     taken for a secure guest, too, where that is not known.
     """
     source = settings.source
-    chooses, asked, start, why = _choice(source, startables)
+    chooses, asked, start, why = _chosen(source, choices)
     if start is None and chooses is Chooses.DEFAULT:
-        start = next((each for each in startables if each.is_default), None)
+        start = next((each for each in choices if each.is_default), None)
     sealed = settings.secure_guest if start is None or start.entry is None else start.sealed
     text = "" if sealed else text_as_read(source)
     recorded = None if start is None else start.line
@@ -192,64 +161,63 @@ def _line(recorded: str | None, text: str) -> str | None:
     return f"{recorded.strip()} {text}"
 
 
-_Choice = tuple[Chooses, str, Startable | None, str]
-
-
-def _choice(source: IplSource, startables: Sequence[Startable]) -> _Choice:
+def _chosen(source: IplSource, choices: Sequence[Choice]) -> _Chosen:
     if source.type == "nss":
-        return Chooses.ELSEWHERE, "", None, ""
-    by_grub = any(_GRUB.fullmatch(each.loadparm or "") for each in startables)
+        return _Chosen(Chooses.ELSEWHERE, "", None, "")
+    by_grub = any(_GRUB.fullmatch(each.loadparm or "") for each in choices)
     if by_grub and _GRUB.fullmatch(source.loadparm):
-        return _of_grub(source.loadparm, startables)
+        return _of_grub(source.loadparm, choices)
     if source.type in _LIST_DIRECTED:
-        return _by_number(source.bootprog, "boot program", startables)
+        return _by_number(source.bootprog, "boot program", choices)
     if source.type == "ccw":
-        return _by_loadparm(source.loadparm, startables)
-    return Chooses.UNKNOWN, "", None, f"its type is '{visible(source.type)}'"
+        return _by_loadparm(source.loadparm, choices)
+    return _Chosen(Chooses.UNKNOWN, "", None, f"its type is '{visible(source.type)}'")
 
 
-def _by_loadparm(loadparm: str, startables: Sequence[Startable]) -> _Choice:
+def _by_loadparm(loadparm: str, choices: Sequence[Choice]) -> _Chosen:
     """As zipl's loader reads it, which is how QEMU's does, but for blanks at the start."""
     asked = f"LOADPARM {visible(loadparm)}" if loadparm else ""
     if loadparm.startswith("PROMPT"):
-        return Chooses.MENU, asked, None, ""
+        return _Chosen(Chooses.MENU, asked, None, "")
     number = _LEADING_NUMBER.match(loadparm)
     if number is not None and (_NUMBER.fullmatch(loadparm) or _GRUB.fullmatch(loadparm)):
-        return _by_number(number[0], "LOADPARM", startables)
+        return _by_number(number[0], "LOADPARM", choices)
     if not loadparm or _site(loadparm) is not None or loadparm == _SITE_OF_SUBCHANNEL:
-        return Chooses.DEFAULT, asked, None, ""
-    return Chooses.UNKNOWN, asked, None, f"{asked} has none of the forms that are known"
+        return _Chosen(Chooses.DEFAULT, asked, None, "")
+    return _Chosen(Chooses.UNKNOWN, asked, None, f"{asked} has none of the forms that are known")
 
 
-def _of_grub(loadparm: str, startables: Iterable[Startable]) -> _Choice:
+def _of_grub(loadparm: str, choices: Iterable[Choice]) -> _Chosen:
     """SUSE's: zipl's entry, and which one of its menu grub2-emu takes."""
     asked = f"LOADPARM {visible(loadparm)}"
-    for each in startables:
+    for each in choices:
         if (each.loadparm or "").lower() == loadparm.lower():
-            return Chooses.DEFAULT if each.is_default else Chooses.ENTRY, asked, each, ""
-    return Chooses.UNKNOWN, asked, None, f"no entry is known for {asked}"
+            return _Chosen(Chooses.DEFAULT if each.is_default else Chooses.ENTRY, asked, each, "")
+    return _Chosen(Chooses.UNKNOWN, asked, None, f"no entry is known for {asked}")
 
 
-def _by_number(text: str, what: str, startables: Sequence[Startable]) -> _Choice:
+def _by_number(text: str, what: str, choices: Sequence[Choice]) -> _Chosen:
     asked = f"{what} {visible(text)}" if text.strip("0") else ""
     if not text.strip("0"):
-        return Chooses.DEFAULT, asked, None, ""
+        return _Chosen(Chooses.DEFAULT, asked, None, "")
     if _LEADING_NUMBER.fullmatch(text) is None:
-        return Chooses.UNKNOWN, asked, None, f"the {what} is {visible(text)!r}, which is no number"
+        return _Chosen(
+            Chooses.UNKNOWN, asked, None, f"the {what} is {visible(text)!r}, which is no number"
+        )
     digits = text.lstrip("0")
     number = int(digits) if len(digits) <= 2 else _MAX_NUMBER + 1
-    if not startables and number <= _MAX_NUMBER:
-        return Chooses.UNKNOWN, asked, None, f"{asked}, and the boot record is not known"
-    same = [each for each in startables if _number(each) == number]
+    if not choices and number <= _MAX_NUMBER:
+        return _Chosen(Chooses.UNKNOWN, asked, None, f"{asked}, and the boot record is not known")
+    same = [each for each in choices if _number(each) == number]
     if not same:
-        return Chooses.NOTHING, asked, None, ""
+        return _Chosen(Chooses.NOTHING, asked, None, "")
     start = next((each for each in same if each.is_default), same[0])
-    return Chooses.DEFAULT if start.is_default else Chooses.ENTRY, asked, start, ""
+    return _Chosen(Chooses.DEFAULT if start.is_default else Chooses.ENTRY, asked, start, "")
 
 
-def _number(startable: Startable) -> int:
+def _number(choice: Choice) -> int:
     """Its number in the record's menu, 0 without one."""
-    found = _LEADING_NUMBER.match(startable.loadparm or "")
+    found = _LEADING_NUMBER.match(choice.loadparm or "")
     return 0 if found is None else int(found[0])
 
 

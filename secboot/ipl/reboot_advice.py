@@ -58,9 +58,7 @@ class Surroundings(NamedTuple):
     def of(cls, machine: Machine, runs_in: Level) -> Surroundings:
         """Return those of a machine."""
         release = None if machine.zipl_version_is_assumed else machine.zipl_version
-        bootmap = machine.bootmap
-        directory = "/boot" if bootmap is None else bootmap.path.rpartition("/")[0]
-        return cls(runs_in, release, directory or "/")
+        return cls(runs_in, release, machine.bootmap.path.rpartition("/")[0] or "/")
 
 
 def reboot_findings(

@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
-from secboot.lines.changes import Command, Step, StorePlan, StoreStatus
+from secboot.ipl.next_ipl import next_ipl
+from secboot.lines.changes import Command, Step, StorePlan, StoreStatus, meets
 from secboot.machine.discovery import BLS_DIRECTORY, NO_OTHERS, Machine
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
     from secboot.invocation import Invocation
     from secboot.ipl.boot_record import BootRecord
+    from secboot.ipl.next_ipl import Choice, NextIpl
     from secboot.lines.stores import Stores
     from secboot.profile.profile import Profile
     from secboot.system.root import Root
@@ -77,6 +80,11 @@ class Layout(ABC):
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """Tell what a kernel that is installed tomorrow gets, with the texts as planned."""
 
+    def next_ipl(self, machine: Machine, record: BootRecord, stores: Stores) -> NextIpl:
+        """Return what the next IPL can start; the texts of `stores` are those that were found."""
+        del stores
+        return next_ipl(machine, record)
+
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
@@ -97,22 +105,23 @@ class Layout(ABC):
         self,
         profile: Profile,
         machine: Machine,
-        record: BootRecord,
+        found: NextIpl,
         stores: Stores,
         changed: tuple[str, ...],
     ) -> tuple[Command, ...]:
         """Return the programs that have to run: after a change of files, or since output is stale.
 
         The boot record that the next IPL reads is written by zipl alone (zipl(8)); it is stale
-        when it is not what zipl would write now, or where that can't be told, when a file that
-        zipl reads is younger (`secboot.ipl.boot_record`).
+        when there is none or a damaged one, when it is not what zipl would write now, or where that
+        can't be told, when a file that zipl reads is younger (`secboot.ipl.boot_record`).
         """
-        del profile, machine, stores
+        del machine
         if any(map(self.needs_commit, changed)):
             return self.commit
-        if record.stale is None:
+        reason = found.record.stale or _spoilt(profile, found, stores)
+        if reason is None:
             return ()
-        return tuple(Command(command.argv, record.stale) for command in self.commit)
+        return tuple(Command(command.argv, reason) for command in self.commit)
 
     def steps(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Step, ...]:
         """Return what another program has to be told, where secboot edits nothing."""
@@ -203,6 +212,25 @@ class Recognition(NamedTuple):
 def marks(tree: Tree, *paths: str) -> tuple[str, ...]:
     """Those of the paths that exist."""
     return tuple(path for path in paths if tree.exists(path))
+
+
+def _spoilt(profile: Profile, found: NextIpl, stores: Stores) -> str | None:
+    """Say which entry meets the profile, but for words that its record has beyond its line."""
+    for choice in found.choices:
+        if choice.entry is not None and choice.added and _is_spoilt(profile, choice, stores):
+            name = visible(choice.entry.name)
+            return f"{choice.location} has '{visible(choice.added)}' added to the line of '{name}'"
+    return None
+
+
+def _is_spoilt(profile: Profile, choice: Choice, stores: Stores) -> bool:
+    entry = choice.entry
+    if entry is None or not profile.entries.judge(
+        entry.name, is_default=entry.is_default, is_rescue=entry.is_rescue
+    ):
+        return False
+    by_files, at_ipl = stores.line(entry.parmline), stores.line(choice.line)
+    return meets(profile, by_files) and not meets(profile, at_ipl)
 
 
 def later_kernels(profile: Profile, new: NewKernel, stores: Stores) -> StorePlan:

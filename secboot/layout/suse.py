@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from secboot.formats.grub_cfg import GrubMenu
     from secboot.formats.grub_variables import Files
     from secboot.ipl.boot_record import BootRecord
+    from secboot.ipl.next_ipl import NextIpl
     from secboot.zipl.entry import BootEntry
 
 GRUB_DEFAULT = "/etc/default/grub"
@@ -132,7 +133,7 @@ class Suse(Layout):
         self,
         profile: Profile,
         machine: Machine,
-        record: BootRecord,
+        found: NextIpl,
         stores: Stores,
         changed: tuple[str, ...],
     ) -> tuple[Command, ...]:
@@ -141,7 +142,7 @@ class Suse(Layout):
             return self.commit
         reasons = (
             (self._mkconfig, _stale_grub_cfg(profile, machine, stores)),
-            (self._setup, _stale_zipl(profile, machine, record, stores)),
+            (self._setup, _stale_zipl(profile, machine, found.record, stores)),
         )
         return tuple(Command(one.argv, reason) for one, reason in reasons if reason is not None)
 

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 from secboot.errors import Location, RefusedError
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
-from secboot.machine.installed_zipl import BootmapFile, installed_version, read_bootmap_file
+from secboot.machine.installed_zipl import (
+    USUAL_TARGET,
+    BootmapFile,
+    installed_version,
+    read_bootmap_file,
+)
 from secboot.machine.kernel_files import NO_KERNEL_FILES, KernelFiles, find_kernel_files
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase, Progress
@@ -100,8 +105,9 @@ class Machine(NamedTuple):
     generate has none. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
     zipl wrote last. `sealed` are the paths of the IBM Secure Execution images among the kernels,
     `host_keys` the host-key documents that lie where they are looked for. `kernel_files` says where
-    the names of kernels and ramdisks lead.
-    `running_line` is the line of the running kernel, None for any other tree.
+    the names of kernels and ramdisks lead. `running_line` is the line of the running kernel, None
+    for any other tree. `configured` is whether there is a zipl configuration at all; without one
+    `conf_path` is where it would be.
     """
 
     root: str
@@ -113,12 +119,13 @@ class Machine(NamedTuple):
     parmfiles: Mapping[str, BootFile]
     sealed: frozenset[str]
     facts: Mapping[str, FileFacts]
-    bootmap: BootmapFile | None
+    bootmap: BootmapFile
     sources: Sources = NO_OTHERS
     documents: Mapping[str, object] = MappingProxyType({})
     running_line: str | None = None
     host_keys: tuple[str, ...] = ()
     kernel_files: KernelFiles = NO_KERNEL_FILES
+    configured: bool = True
 
     def is_sealed(self, entry: BootEntry) -> bool:
         """Tell whether the entry boots an IBM Secure Execution image, which ignores its line."""
@@ -154,6 +161,8 @@ def discover(
     environment: Mapping[str, str] | None = None,
     progress: Progress = UNWATCHED,
     phase: Phase = Phase.READING,
+    *,
+    unconfigured: bool = False,
 ) -> Machine:
     """Read the boot configuration of the machine in `root`.
 
@@ -161,12 +170,18 @@ def discover(
     any other tree, which must not inherit the ``ZIPLCONF`` of this machine or its running line.
     `sources` are those of the machine's layout. `phase` is what `progress` is told that this
     reading is. Raises RefusedError when there is no zipl configuration, and FileError for files
-    that can't be read.
+    that can't be read. With `unconfigured` a machine is taken without one too that has something
+    else to judge: a boot record, or a running system that is an IBM Z machine.
     """
     progress.report(phase)
     files = BootFiles(root)
     names = bls_names(root)
-    conf = _read_conf(root, files, sources, environment or {}, has_bls=bool(names))
+    try:
+        conf = _read_conf(root, files, sources, environment or {}, has_bls=bool(names))
+    except NoConfigurationError:
+        if not (unconfigured and _can_be_judged(root, environment)):
+            raise
+        conf = None
     bls = []
     for number, file in enumerate(files.read_directory(BLS_DIRECTORY, names), start=1):
         bls.append(file)
@@ -176,7 +191,7 @@ def discover(
     progress.report(Phase.INTERPRETING)
     ziplenv = _ziplenv(root, files)
     configuration = interpret(
-        conf,
+        conf or ConfFile(ZIPL_CONF_PATHS[1], ""),
         [BlsFile(file.path, file.text) for file in bls],
         files,
         version,
@@ -190,7 +205,7 @@ def discover(
         root=_shown(root),
         zipl_version=version,
         zipl_version_is_assumed=installed is None,
-        conf_path=conf.path,
+        conf_path=configuration.conf.path,
         configuration=configuration,
         files=files.files,
         parmfiles=parmfiles,
@@ -202,7 +217,19 @@ def discover(
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
         host_keys=_host_keys(root),
         kernel_files=find_kernel_files(root, configuration),
+        configured=conf is not None,
     )
+
+
+class NoConfigurationError(RefusedError):
+    """There is nothing that zipl would read."""
+
+
+def _can_be_judged(root: Root, environment: Mapping[str, str] | None) -> bool:
+    """Whether a machine without zipl configuration has a boot record, or runs on IBM Z."""
+    if root.stat(f"{USUAL_TARGET}/bootmap") is not None:
+        return True
+    return environment is not None and "IBM/S390" in (root.text_or_none("/proc/cpuinfo") or "")
 
 
 def _read_conf(
@@ -246,19 +273,19 @@ def _find_conf(
     raise _no_configuration(root, has_bls=has_bls)
 
 
-def _no_configuration(root: Root, *, has_bls: bool) -> RefusedError:
+def _no_configuration(root: Root, *, has_bls: bool) -> NoConfigurationError:
     shown = _shown(root)
     if has_bls:
-        return RefusedError(
+        return NoConfigurationError(
             f"{shown} has BLS entries but no zipl configuration: another boot loader's machine",
             hint="secboot only manages machines that boot with zipl (s390x)\n" + _TRY_DEMO,
         )
     if root.stat("/boot") is None and root.stat("/etc") is None:
-        return RefusedError(
+        return NoConfigurationError(
             f"{shown} is not the root of a Linux system: it has neither /etc nor /boot",
             hint="name the directory that holds the machine's files: --root DIR",
         )
-    return RefusedError(
+    return NoConfigurationError(
         f"there is no zipl configuration in {shown}",
         hint="zipl would look for " + ", ".join(ZIPL_CONF_PATHS[:3]) + "\n" + _TRY_DEMO,
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BOOTMAP_LIMIT = 128 * 2**20
 """Bytes. A bootmap has some 100 KiB, but with ``zipl --add-files`` it holds the kernels too."""
+USUAL_TARGET = "/boot"
 _RELEASE = rb"\0(\d{1,2})\.(\d{1,3})\.(\d{1,3})[-+][0-9A-Za-z][0-9A-Za-z._+~-]{0,60}\0"
 _PROGRAM_LIMIT = 16 * 2**20
 
@@ -44,35 +45,47 @@ def installed_version(root: Root) -> ZiplVersion | None:
 
 
 class BootmapFile(NamedTuple):
-    """A bootmap in zipl's target directory.
+    """The bootmap in zipl's target directory; `path` is where zipl would write it.
 
-    `content` is what it holds, or `unreadable` the reason why that is not known. `modified` is
-    when it was written, in nanoseconds since 1970; None where not even that can be seen.
+    `content` is what it holds, or `unreadable` the reason why that is not known; `damaged` says
+    that it was read, and is no boot record. `modified` is when it was written, in nanoseconds since
+    1970; None where not even that can be seen. `missing` says that there is none.
     """
 
     path: str
-    modified: int | None
+    modified: int | None = None
     content: Bootmap | None = None
     unreadable: str | None = None
+    damaged: bool = False
+
+    @property
+    def missing(self) -> bool:
+        """Whether there is no bootmap."""
+        return self.modified is None and self.unreadable is None
+
+    def unread(self) -> BootmapFile:
+        """Return the same as if nobody had looked at it."""
+        return BootmapFile(self.path, unreadable=f"{self.path} was not read")
 
 
-def read_bootmap_file(root: Root, configuration: BootConfiguration) -> BootmapFile | None:
-    """Find the bootmap where zipl would write it, and read it; None where there is none."""
-    for target in boot_targets(configuration):
-        path = f"{target.rstrip('/')}/bootmap"
+def read_bootmap_file(root: Root, configuration: BootConfiguration) -> BootmapFile:
+    """Find the bootmap where zipl would write it, and read it."""
+    paths = [f"{target.rstrip('/')}/bootmap" for target in boot_targets(configuration)]
+    for path in paths:
         try:
             status = root.stat(path)
         except FileError as error:
-            return BootmapFile(path, None, unreadable=error.message)
+            return BootmapFile(path, unreadable=error.message)
         if status is not None:
             return _read(root, path, status.modified)
-    return None
+    return BootmapFile(paths[0])
 
 
 def boot_targets(configuration: BootConfiguration) -> tuple[str, ...]:
     """The directories in which zipl would write the bootmap, the likeliest first.
 
     A menu's own target counts, not those of its sections; without a menu, the default section's.
+    Without any configuration it is where image builders let zipl write one.
     """
     section = configuration.conf.section(DEFAULTBOOT)
     menu = None if section is None else section.value(Keyword.DEFAULTMENU)
@@ -82,7 +95,8 @@ def boot_targets(configuration: BootConfiguration) -> tuple[str, ...]:
     if default is not None and default.menu_position is None:
         named = [default.target]
     named += [entry.target for entry in configuration.entries]
-    return tuple(dict.fromkeys(each for each in named if each and each.startswith("/")))
+    found = tuple(dict.fromkeys(each for each in named if each and each.startswith("/")))
+    return found or (USUAL_TARGET,)
 
 
 def _read(root: Root, path: str, modified: int) -> BootmapFile:
@@ -94,7 +108,8 @@ def _read(root: Root, path: str, modified: int) -> BootmapFile:
     except AccessError as error:
         reason = f"{path} can't be read: {error.message}; zipl makes it readable for root only"
         return BootmapFile(path, modified, unreadable=reason)
-    except (FileError, BootmapError) as error:
-        reason = error.message if isinstance(error, BootmapError) else f"{path}: {error.message}"
-        return BootmapFile(path, modified, unreadable=reason)
+    except FileError as error:
+        return BootmapFile(path, modified, unreadable=f"{path}: {error.message}")
+    except BootmapError as error:
+        return BootmapFile(path, modified, unreadable=error.message, damaged=True)
     return BootmapFile(path, modified, bootmap)

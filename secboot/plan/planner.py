@@ -17,10 +17,12 @@ from secboot.plan.plan import EntryPlan, EntryStatus, InputFile, Plan, ProfileRe
 from secboot.plan.sealed_image import REFUSAL as ONLY_SEALED
 from secboot.plan.sealed_image import ParmfileRequest, plan_rebuild
 from secboot.system.files import FileChange
+from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from secboot.ipl.next_ipl import NextIpl
     from secboot.layout.layout import Layout
     from secboot.lines.changes import StorePlan
     from secboot.machine.boot_files import BootFile
@@ -67,6 +69,7 @@ def make_plan(
         _require_accepted(machine, with_zipl=with_zipl)
         _require_entries(machine)
     stores = stores_of(machine)
+    next_ipl = layout.next_ipl(machine, compare(machine), stores)
     left = {
         entry: reason_to_leave(profile, machine, entry) for entry in machine.configuration.entries
     }
@@ -75,9 +78,9 @@ def make_plan(
     rebuild = plan_rebuild(profile, machine, layout, stores, sealed, parmfile)
     steps = layout.steps(profile, machine, stores)
     files = _file_changes(machine, stores)
-    commands = layout.due(profile, machine, compare(machine), stores, tuple(f.path for f in files))
+    commands = layout.due(profile, machine, next_ipl, stores, tuple(f.path for f in files))
     refusal = layout.not_edited if steps else None
-    if sealed and not (None in left.values() or files or commands or parmfile):
+    if sealed and not (None in left.values() or files or parmfile):
         refusal = ONLY_SEALED
     return Plan(
         profile=ProfileReference.of(profile),
@@ -93,6 +96,7 @@ def make_plan(
             *(() if rebuild is None else rebuild.warnings),
             *_version_warnings(machine),
             *_reboot_warnings(profile, machine, entry_plans, stores, reboot),
+            *(_lost_words(next_ipl) if commands else ()),
         ),
         inputs=tuple(
             InputFile(file.path, file.real_path, digest(file.data)) for file in machine.files
@@ -225,6 +229,17 @@ def _warnings(
         and plan.line_before != plan.line_after
     ]
     return tuple(found)
+
+
+def _lost_words(found: NextIpl) -> Iterator[Finding]:
+    """Tell what a run of zipl takes out of a boot record that was not made from the files."""
+    for choice in found.choices:
+        if found.record.from_options and choice.added:
+            message = (
+                f"{choice.location} was made from options of zipl, and its line has words that no"
+                f" boot file has; zipl writes it without them: {visible(choice.added)}"
+            )
+            yield Finding("record-loses-words", Severity.WARNING, message)
 
 
 def _version_warnings(machine: Machine) -> tuple[Finding, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.finding import Severity
-from secboot.ipl.reboot import Startable, at_reboot
+from secboot.ipl.next_ipl import Choice
+from secboot.ipl.reboot import at_reboot
 from secboot.ipl.reboot_advice import Surroundings, reboot_findings
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def reboot_warnings(
 
     They are warnings for a plan, however bad: it is no fault of what is planned.
     """
-    reboot = at_reboot(settings, tuple(_startables(machine, plans, environment)))
+    reboot = at_reboot(settings, tuple(_choices(machine, plans, environment)))
     surroundings = Surroundings.of(machine, settings.runs_in)
     return tuple(
         each._replace(severity=Severity.WARNING)
@@ -38,17 +39,18 @@ def reboot_warnings(
     )
 
 
-def _startables(
+def _choices(
     machine: Machine, plans: Sequence[EntryPlan], environment: ZiplEnvironment
-) -> Iterator[Startable]:
+) -> Iterator[Choice]:
     """What the boot record will hold once zipl has run."""
     lines = {(plan.location.path, plan.location.line): plan.line_after for plan in plans}
     for installed in machine.configuration.to_install:
         entry = installed.entry
         if not installed.skipped:
-            yield Startable(
+            yield Choice(
                 title=entry.name,
                 line=lines.get((entry.path, entry.line)),
+                location=entry.location,
                 is_default=installed.is_default,
                 loadparm=None if installed.position is None else str(installed.position),
                 entry=entry,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, ParseError
+from secboot.invocation import Invocation
 from secboot.lines.changes import ParameterAction, StoreStatus
 from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus, Plan
@@ -201,5 +202,7 @@ def _steps(plan: Plan, style: Style) -> Iterator[str]:
 
 
 def _commands(plan: Plan, style: Style) -> Iterator[str]:
+    invocation = Invocation(root=None if plan.root == "/" else plan.root)
     for command in plan.commands:
-        yield f"Then run {style.bold(' '.join(command.argv))}: {visible(command.reason)}."
+        words = invocation.of_programs((command.argv,))
+        yield f"Then run {style.bold(visible(words))}: {visible(command.reason)}."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.errors import Location
 from secboot.formats.zipl_line import Keyword
+from secboot.report.choices import choices_text, next_ipl_document, record_text
 from secboot.report.style import finding_text
 from secboot.visible import visible
 from secboot.zipl.scan import EntryKind
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from secboot.finding import Finding
     from secboot.invocation import Invocation
-    from secboot.ipl.boot_record import BootRecord
+    from secboot.ipl.next_ipl import NextIpl
     from secboot.ipl.reboot import Reboot
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
@@ -33,7 +34,7 @@ _ORDERS = {
 def show_text(
     machine: Machine,
     layout: Layout,
-    record: BootRecord,
+    next_ipl: NextIpl,
     reboot: Reboot | None,
     invocation: Invocation,
     unfinished: Finding | None,
@@ -44,26 +45,28 @@ def show_text(
     `unfinished` is about a change that was cut short, if there is one; `reboot` what a reboot does,
     where this is the running system.
     """
-    lines = list(_heading(machine, layout, record, invocation, style))
+    lines = list(_heading(machine, layout, next_ipl, invocation, style))
     if reboot is not None:
         lines.append(f"{style.bold('Reboot')}   {reboot.describe()}")
     if unfinished is not None:
         lines.append(finding_text(unfinished, style))
     for entry in machine.configuration.entries:
         lines += ["", *_entry(machine, entry, style)]
+    choices = tuple(choices_text(next_ipl, style))
+    if choices:
+        lines += ["", *choices]
     return "\n".join(lines) + "\n"
 
 
 def show_document(
     machine: Machine,
     layout: Layout,
-    record: BootRecord,
+    next_ipl: NextIpl,
     reboot: Reboot | None,
     unfinished: Finding | None,
 ) -> dict[str, Any]:
     """Return the same as a JSON document."""
     from secboot.codec import encode
-    from secboot.report.status import record_document
 
     return {
         "schema": SCHEMA,
@@ -77,36 +80,41 @@ def show_document(
         "secure": [{"section": name, "value": value} for name, value in _secure(machine)],
         "accepted": machine.configuration.accepted,
         "unfinished_change": encode(unfinished),
-        "boot_record": record_document(record),
+        **next_ipl_document(next_ipl),
         "reboot": encode(reboot),
         "entries": [_entry_document(machine, e) for e in machine.configuration.entries],
     }
 
 
 def _heading(
-    machine: Machine, layout: Layout, record: BootRecord, invocation: Invocation, style: Style
+    machine: Machine, layout: Layout, next_ipl: NextIpl, invocation: Invocation, style: Style
 ) -> Iterator[str]:
     assumed = " (assumed)" if machine.zipl_version_is_assumed else ""
     yield f"{style.bold('Machine')}  {visible(machine.root)}, {layout.description}"
     if layout.seen:
         seen = visible(", ".join(layout.seen))
         yield f"{style.bold('Layout')}   {layout.name} ({seen})"
-    yield (
-        f"{style.bold('zipl')}     {machine.zipl_version}{assumed} reads {visible(machine.conf_path)}"
-    )
+    reads = f"reads {visible(machine.conf_path)}" if machine.configured else "has no configuration"
+    yield f"{style.bold('zipl')}     {machine.zipl_version}{assumed} {reads}"
+    yield f"{style.bold('Record')}   {record_text(next_ipl.record, style)}"
     if len(machine.configuration.bls) > 1:
         yield f"{style.bold('Order')}    {_ORDERS[machine.zipl_version.order]}"
     for name, value in _secure(machine):
         # Secure Boot, which is another matter than Secure Execution; shown and never changed.
         yield f"{style.bold('secure')}   {visible(value)}, in [{visible(name)}] (Secure Boot)"
     count = len(machine.configuration.problems)
-    if count:
+    if count and machine.configured:
         what = "one problem" if count == 1 else f"{count} problems"
         see = visible(invocation.command("check"))
         yield style.red(f"zipl refuses this configuration: {what}, see `{see}`")
-    stale = record.stale
-    if stale is not None:
-        yield style.yellow(f"{visible(stale)}: the next IPL does not use these files yet; run zipl")
+    for command in _due(layout, next_ipl, invocation):
+        yield style.yellow(f"the next IPL does not use these files yet; run: {visible(command)}")
+
+
+def _due(layout: Layout, next_ipl: NextIpl, invocation: Invocation) -> Iterator[str]:
+    """What makes the next IPL use the files, if it does not and somebody is to do that by hand."""
+    if next_ipl.record.stale is not None and layout.commit:
+        yield invocation.of_programs(tuple(command.argv for command in layout.commit))
 
 
 def _secure(machine: Machine) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel import prot_virt, swiotlb
+from secboot.report.choices import next_ipl_document, record_text
 from secboot.report.style import cause_text, counted, finding_text
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.system import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
@@ -15,7 +16,6 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secboot.ipl.boot_record import BootRecord
     from secboot.report.style import Style
     from secboot.running.system import RunningSystem
     from secboot.status.stages import (
@@ -64,16 +64,7 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
     if status.profile is not None:
         yield f"{_label('Profile', style)}{visible(status.profile.name)} ({visible(status.profile.path)})"
     yield f"{_label('Machine', style)}{visible(status.root)}, {status.layout}"
-    record = status.boot_record
-    if record.path is None:
-        yield f"{_label('Record', style)}no bootmap: zipl has not run here"
-    elif record.bootmap is not None:
-        count = counted(len(record.bootmap.programs), "boot entry", "boot entries")
-        text = f"{visible(record.path)}, {count}"
-        current = "as the files say" if record.stale is None else style.yellow("out of date")
-        yield f"{_label('Record', style)}{text}, {current}"
-    else:
-        yield f"{_label('Record', style)}{visible(record.unreadable or '')}"
+    yield f"{_label('Record', style)}{record_text(status.next_ipl.record, style)}"
     if status.running is not None:
         yield from _running(status.running, status.origin, style)
         if status.reboot is not None:
@@ -163,7 +154,7 @@ def _entry(entry: EntryResults, status: Status, style: Style) -> Iterator[str]:
         yield style.faint(visible(entry.note))
     if status.profile is None:
         yield f"files   {_words(entry.parameters)}"
-        if status.boot_record.bootmap is not None:
+        if status.next_ipl.record.bootmap is not None:
             yield f"record  {_words(entry.recorded_parameters)}"
     for requirement, configured, installed in zip(
         status.requirements, entry.configured, entry.installed, strict=False
@@ -216,39 +207,11 @@ def status_document(status: Status) -> Document:
         "profile": encode(status.profile),
         "requirements": encode(status.requirements),
         "entries": encode(status.entries),
-        "boot_record": record_document(status.boot_record),
+        **next_ipl_document(status.next_ipl),
         "new_kernel": encode(status.new_kernel),
         "running": None if running is None else _running_document(running, status.origin),
         "reboot": encode(status.reboot),
         "notices": encode(status.notices),
-    }
-
-
-def record_document(record: BootRecord) -> Document:
-    """Return what zipl wrote last, as the documents of `status` and `show` have it."""
-    bootmap = record.bootmap
-    return {
-        "path": record.path,
-        "unreadable": record.unreadable,
-        "stale": record.stale,
-        "differences": list(record.differences),
-        "younger_files": list(record.younger_files),
-        "programs": None
-        if bootmap is None
-        else [
-            {
-                "numbers": list(program.numbers),
-                "default": program.is_default,
-                "parameters": program.parmline,
-                "image_size": program.image_size,
-                "ramdisk_size": program.ramdisk_size,
-                "kdump": program.kdump,
-            }
-            for program in bootmap.programs
-        ],
-        "environment": None
-        if bootmap is None or bootmap.environment is None
-        else dict(bootmap.environment.variables),
     }
 
 

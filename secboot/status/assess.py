@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
-from secboot.ipl.boot_record import program_of
+from secboot.ipl.boot_record import RecordState
+from secboot.ipl.next_ipl import Absence, findings
 from secboot.lines.stores import stores_of
-from secboot.named_tuple import NamedTuple
 from secboot.plan.boot_entries import reason_to_leave
 from secboot.plan.plan import ProfileReference
 from secboot.profile.requirement import Judgement
 from secboot.status import running_system
 from secboot.status.next_reboot import NextReboot, next_reboot
 from secboot.status.stages import (
+    NOT_CONFIGURED,
     EntryResults,
     RequirementResults,
     Result,
@@ -25,13 +26,12 @@ from secboot.status.stages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from secboot.formats.bootmap import Program
+    from secboot.ipl.next_ipl import EntryState
     from secboot.layout.layout import NewKernel
     from secboot.profile.requirement import Requirement
     from secboot.status.stages import Evidence, LineOrigin
-    from secboot.zipl.entry import BootEntry, EntryToInstall
 
 
 def assess(evidence: Evidence) -> Status:
@@ -51,7 +51,7 @@ def assess(evidence: Evidence) -> Status:
             for number, each in enumerate(requirements)
         ),
         entries=entries,
-        boot_record=evidence.record,
+        next_ipl=evidence.next_ipl,
         new_kernel=new_kernel,
         running=evidence.running,
         origin=origin,
@@ -70,9 +70,14 @@ def _requirement(
     reboot: NextReboot,
 ) -> RequirementResults:
     installed = _together([e.installed[number] for e in entries if e.installed])
+    configured = _together([e.configured[number] for e in entries if e.configured])
+    inherited = _inherited(requirement, new_kernel, evidence)
+    if not evidence.machine.configured:
+        configured = inherited = NOT_CONFIGURED
+        installed = installed if entries else NOT_CONFIGURED
     stages = {
-        Stage.CONFIGURED: _together([e.configured[number] for e in entries if e.configured]),
-        Stage.INHERITED: _inherited(requirement, new_kernel, evidence),
+        Stage.CONFIGURED: configured,
+        Stage.INHERITED: inherited,
         Stage.INSTALLED: installed,
         Stage.RUNNING: running_system.judge_running(
             requirement, installed, evidence, origin, reboot
@@ -112,27 +117,9 @@ def _inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> 
     return Result(Verdict.MET, reason)
 
 
-class _Entry(NamedTuple):
-    """An entry as it stands, as zipl would install it, and as the boot record holds it."""
-
-    written: BootEntry
-    to_install: EntryToInstall | None
-    recorded: Program | None
-
-
 def _entry_results(evidence: Evidence) -> tuple[EntryResults, ...]:
     """Judge every boot entry, in the order of the configuration."""
-    configuration, bootmap = evidence.machine.configuration, evidence.record.bootmap
-    # An entry that has two numbers in a menu is looked up under the first.
-    installed = {each.entry.location: each for each in reversed(configuration.to_install)}
-    results = []
-    for written in configuration.entries:
-        to_install = installed.get(written.location)
-        program = None
-        if bootmap is not None and to_install is not None and not to_install.skipped:
-            program = program_of(bootmap, to_install)
-        results.append(_results(evidence, _Entry(written, to_install, program)))
-    return tuple(results)
+    return tuple(_results(evidence, state) for state in evidence.next_ipl.entries)
 
 
 def _not_applied(evidence: Evidence) -> Finding:
@@ -157,82 +144,115 @@ def _zipl_due(evidence: Evidence) -> Finding:
 
 def _commit_command(evidence: Evidence) -> str | None:
     """Return what makes the next IPL use the files; None where nobody is to do that by hand."""
-    import shlex  # noqa: PLC0415 - for those who have something to say to their user
-
     commands = evidence.layout.commit
-    if not commands:
-        return None
-    words = " && ".join(shlex.join(command.argv) for command in commands)
-    root = evidence.invocation.root
-    if root is None:
-        return words
-    inside = words if len(commands) == 1 else f"sh -c {shlex.quote(words)}"
-    return f"chroot {shlex.quote(root)} {inside}"
+    programs = tuple(command.argv for command in commands)
+    return evidence.invocation.of_programs(programs) if commands else None
 
 
-def _results(evidence: Evidence, entry: _Entry) -> EntryResults:
-    written, profile = entry.written, evidence.profile
-    left = None if profile is None else reason_to_leave(profile, evidence.machine, written)
-    requirements = () if profile is None or left is not None else profile.requirements
+def _results(evidence: Evidence, state: EntryState) -> EntryResults:
+    note = _reason_to_leave(evidence, state)
+    profile = evidence.profile
+    requirements = () if profile is None or note else profile.requirements
     return EntryResults(
-        name=written.name,
-        location=written.location,
-        menu_position=written.menu_position,
-        default=written.is_default,
-        rescue=written.is_rescue,
-        note="" if left is None else left.note,
-        parameters=written.parmline,
-        recorded_parameters=None if entry.recorded is None else entry.recorded.parmline,
-        configured=tuple(_configured(each, evidence, entry.written) for each in requirements),
-        installed=tuple(_installed(each, evidence, entry) for each in requirements),
+        name=state.name,
+        location=state.location,
+        menu_position=state.number,
+        default=state.is_default,
+        rescue=state.is_rescue,
+        note=note,
+        parameters=state.configured,
+        recorded_parameters=None if state.choice is None else state.choice.line,
+        configured=tuple(_configured(each, evidence, state) for each in requirements),
+        installed=tuple(_installed(each, evidence, state) for each in requirements),
     )
 
 
-def _configured(requirement: Requirement, evidence: Evidence, entry: BootEntry) -> Result:
-    if entry.parmline is None and entry.parmfile is not None:
-        return Result(Verdict.UNKNOWN, "its parmfile can't be read")
-    judgement = _judge(requirement, entry.parmline, evidence.machine.configuration.environment)
+def _reason_to_leave(evidence: Evidence, state: EntryState) -> str:
+    """Why there is nothing to judge of an entry; empty where there is."""
+    if evidence.profile is None or state.note:
+        return state.note
+    if state.entry is not None:
+        left = reason_to_leave(evidence.profile, evidence.machine, state.entry)
+        return "" if left is None else left.note
+    why_not = evidence.profile.entries.why_not(
+        state.name, is_default=state.is_default, is_rescue=state.is_rescue
+    )
+    return why_not or ""
+
+
+def _configured(requirement: Requirement, evidence: Evidence, state: EntryState) -> Result:
+    if not evidence.machine.configured:
+        return NOT_CONFIGURED
+    if state.configured is None:
+        return Result(Verdict.UNKNOWN, "its parameter line can't be read")
+    environment = evidence.machine.configuration.environment
+    judgement = _judge(requirement, state.configured, environment)
     if judgement.met:
         return Result(Verdict.MET, judgement.reason)
     return Result(Verdict.MISSING, judgement.reason, (_not_applied(evidence),))
 
 
-def _installed(requirement: Requirement, evidence: Evidence, entry: _Entry) -> Result:
-    record = evidence.record
-    if record.path is None:
-        reason = "there is no bootmap: zipl has never run here"
-        return Result(Verdict.MISSING, reason, (_zipl_due(evidence),))
-    if record.bootmap is None:
-        return _by_times(requirement, evidence, entry.written)
-    if entry.recorded is None:
-        return _not_in_record(evidence, entry.to_install)
-    judgement = _judge(requirement, entry.recorded.parmline, record.bootmap.environment)
-    older = entry.recorded.parmline != (entry.written.parmline or "")
+_ABSENT: Mapping[Absence, tuple[Verdict, str]] = {
+    Absence.NO_RECORD: (Verdict.MISSING, "there is no boot record: zipl has not run here"),
+    Absence.DAMAGED_RECORD: (Verdict.MISSING, "the boot record is damaged"),
+    Absence.NOT_HELD: (Verdict.MISSING, "the boot record does not hold this entry"),
+    Absence.INDISTINCT: (
+        Verdict.UNKNOWN,
+        "the boot record holds some entries of this line and of kernels of this size, not all",
+    ),
+    Absence.NOT_CHOSEN: (
+        Verdict.NOT_APPLICABLE,
+        "zipl does not install this entry: it is neither the default nor in the menu",
+    ),
+    Absence.SKIPPED: (
+        Verdict.NOT_APPLICABLE,
+        "zipl leaves this optional entry out: a file of it is missing",
+    ),
+    Absence.OTHER_PROGRAM: (
+        Verdict.NOT_APPLICABLE,
+        "the boot record was made from options of zipl and holds another entry alone",
+    ),
+}
+
+
+def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) -> Result:
+    choice = state.choice
+    if choice is None:
+        absence = state.absence or Absence.UNKNOWN_RECORD
+        if absence is Absence.UNKNOWN_RECORD:
+            return _by_times(requirement, evidence, state)
+        verdict, reason = _ABSENT[absence]
+        due = verdict in {Verdict.MISSING, Verdict.UNKNOWN}
+        return Result(verdict, reason, (_zipl_due(evidence),) if due else ())
+    if choice.line is None:
+        return Result(Verdict.UNKNOWN, choice.unsure or "the line that it starts is not known")
+    judgement = _judge(requirement, choice.line, choice.environment)
+    configured = evidence.machine.configured
+    older = configured and choice.line != state.configured and not choice.added
     reason = f"{judgement.reason}; the boot record still has an older line" if older else ""
     if judgement.met:
         return Result(Verdict.MET, reason or judgement.reason)
-    cause = _zipl_due(evidence) if older else _not_applied(evidence)
+    if not configured:
+        return Result(Verdict.MISSING, judgement.reason, (_WRITTEN_BY_OTHERS,))
+    by_files = _judge(requirement, state.configured, evidence.machine.configuration.environment)
+    cause = _zipl_due(evidence) if by_files.met else _not_applied(evidence)
     return Result(Verdict.MISSING, reason or judgement.reason, (cause,))
 
 
-def _not_in_record(evidence: Evidence, to_install: EntryToInstall | None) -> Result:
-    """An entry that the record does not hold: zipl has to run, or would not install it either."""
-    if to_install is None:
-        reason = "zipl does not install this entry: it is neither the default nor in the menu"
-        return Result(Verdict.NOT_APPLICABLE, reason)
-    if to_install.skipped:
-        reason = "zipl leaves this optional entry out: a file of it is missing"
-        return Result(Verdict.NOT_APPLICABLE, reason)
-    reason = "the boot record does not hold this entry"
-    return Result(Verdict.MISSING, reason, (_zipl_due(evidence),))
+_WRITTEN_BY_OTHERS = Finding(
+    "record-from-options",
+    Severity.NOTE,
+    "the boot record was made from options of zipl, without a configuration: what made it has to"
+    " give this parameter to zipl (-P)",
+)
 
 
-def _by_times(requirement: Requirement, evidence: Evidence, entry: BootEntry) -> Result:
+def _by_times(requirement: Requirement, evidence: Evidence, state: EntryState) -> Result:
     """The fallback where the record can't be read: only times, and they prove nothing."""
-    record = evidence.record
+    record = evidence.next_ipl.record
     if record.younger_files:
         return Result(Verdict.MISSING, record.stale or "", (_zipl_due(evidence),))
-    met = _judge(requirement, entry.parmline, evidence.machine.configuration.environment).met
+    met = _judge(requirement, state.configured, evidence.machine.configuration.environment).met
     probably = "no boot file is younger than it, so it probably holds what they say"
     reason = f"{record.unreadable}; {probably}" if met else f"{record.unreadable}"
     cause = Finding(
@@ -260,20 +280,25 @@ def _judge(
 
 def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[Finding]:
     """What is no stage but should be known; an error stands in the way of every stage."""
-    record, problems = evidence.record, evidence.machine.configuration.problems
-    if problems:
+    record, problems = evidence.next_ipl.record, evidence.machine.configuration.problems
+    if not evidence.machine.configured:
+        yield Finding("no-configuration", Severity.NOTE, NOT_CONFIGURED.reason)
+    elif problems:
         message = f"zipl would refuse the boot files: {problems[0].message}"
         hint = evidence.invocation.command("check")
         yield Finding("zipl-refuses", Severity.ERROR, message, problems[0].location, hint)
-    if evidence.profile is not None and not any(entry.configured for entry in entries):
+    judged = any(entry.configured for entry in entries)
+    if evidence.machine.configured and evidence.profile is not None and not judged:
         notes = dict.fromkeys(entry.note for entry in entries if entry.note)
         yield Finding(
             "no-entry", Severity.ERROR, "; ".join(("no boot entry can be judged", *notes))
         )
-    if record.stale is not None:
-        due = _commit_command(evidence)
+    due = _commit_command(evidence)
+    if record.stale is not None and record.state is not RecordState.MISSING:
         yield Finding("boot-record-stale", Severity.WARNING, record.stale, hint=due)
-    if record.unreadable is not None:
+    for finding in findings(evidence.next_ipl):
+        yield finding._replace(hint=due) if finding.severity is Severity.ERROR else finding
+    if record.state is RecordState.UNKNOWN and record.unreadable is not None:
         yield Finding("boot-record-unreadable", Severity.WARNING, record.unreadable)
     if evidence.running is not None:
         yield from running_system.notices(evidence, evidence.running)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
+from secboot.ipl.next_ipl import OF_THE_RECORD
 from secboot.named_tuple import NamedTuple
 from secboot.status.stages import Result, Stage, Status, Verdict
 
@@ -41,13 +42,19 @@ _ENTRY_STAGES = (Stage.CONFIGURED, Stage.INSTALLED)
 def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
     """Every check up to and including the stage `last`, in the order of the stages.
 
-    A stage that is missing fails; one that is not known, and every notice, is a warning.
+    A stage that is missing fails, and so does a notice that is an error; one that is not known, and
+    every other notice, is a warning. What is only worth a note is no check, and what the next IPL
+    starts fails no check before the stage *installed*.
     """
     checks = [
         check for stage in Stage if stage.number <= last.number for check in _stage(status, stage)
     ]
     for notice in status.notices:
-        outcome = Outcome.FAIL if notice.severity is Severity.ERROR else Outcome.WARN
+        if notice.severity is Severity.NOTE:
+            continue
+        early = notice.code in OF_THE_RECORD and last.number < Stage.INSTALLED.number
+        fails = notice.severity is Severity.ERROR and not early
+        outcome = Outcome.FAIL if fails else Outcome.WARN
         causes = (notice,) if notice.hint else ()
         checks.append(Check(f"{OF_THE_MACHINE}{notice.code}", "", outcome, notice.message, causes))
     return tuple(checks)

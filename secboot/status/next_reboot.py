@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from secboot.finding import Severity
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.ipl.reboot import Chooses, Reboot, at_reboot, startables
+from secboot.ipl.reboot import Chooses, Reboot, at_reboot
 from secboot.ipl.reboot_advice import Surroundings, reboot_findings
 from secboot.named_tuple import NamedTuple
 
@@ -41,7 +41,7 @@ def next_reboot(evidence: Evidence) -> NextReboot:
     settings = None if evidence.running is None else evidence.running.reboot_settings
     if settings is None:
         return NextReboot()
-    reboot = at_reboot(settings, tuple(startables(evidence.machine, evidence.record)))
+    reboot = at_reboot(settings, evidence.next_ipl.choices)
     surroundings = Surroundings.of(evidence.machine, settings.runs_in)
     requirements = () if evidence.profile is None else evidence.profile.requirements
     return NextReboot(reboot, reboot_findings(reboot, requirements, surroundings))

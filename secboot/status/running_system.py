@@ -39,7 +39,7 @@ class KnownLine(NamedTuple):
 
 def origin_of(evidence: Evidence) -> LineOrigin | None:
     """Say where the running system's line comes from; None where it can't be read."""
-    running, bootmap = evidence.running, evidence.record.bootmap
+    running, bootmap = evidence.running, evidence.next_ipl.record.bootmap
     if running is None or running.command_line is None:
         return None
     environment = None if bootmap is None else bootmap.environment
@@ -112,7 +112,7 @@ def notices(evidence: Evidence, running: RunningSystem) -> Iterable[Finding]:
         message = f"the bounce buffer ran full: {running.messages.bounce_buffer_full[-1]}"
         hint = "ask for a larger swiotlb"
         yield Finding("bounce-buffer-full", Severity.WARNING, message, hint=hint)
-    disk = _another_disk(running) if evidence.record.bootmap is not None else None
+    disk = _another_disk(running) if evidence.next_ipl.record.bootmap is not None else None
     if disk is not None:
         yield disk
 
@@ -189,8 +189,7 @@ def _causes(
 
 def _ipled_since(evidence: Evidence, running: RunningSystem) -> bool:
     """Whether the system was surely IPLed after the record was written."""
-    file = evidence.machine.bootmap
-    written = None if file is None else file.modified
+    written = evidence.machine.bootmap.modified
     if written is None or running.booted_at is None:
         return False
     return running.booted_at > written // 10**9
@@ -208,7 +207,7 @@ def _not_installed(installed: Result) -> Finding:
 
 def _known_lines(evidence: Evidence) -> Iterable[KnownLine]:
     """The lines that the record holds, the default's first, then those that only the files hold."""
-    configuration, bootmap = evidence.machine.configuration, evidence.record.bootmap
+    configuration, bootmap = evidence.machine.configuration, evidence.next_ipl.record.bootmap
     programs = () if bootmap is None else bootmap.programs
     names = {(i.position or 0): i.entry.name for i in configuration.to_install}
     for program in sorted(programs, key=lambda each: not each.is_default):

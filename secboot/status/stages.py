@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from secboot.errors import Location
     from secboot.finding import Finding
-    from secboot.ipl.boot_record import BootRecord
+    from secboot.ipl.next_ipl import NextIpl
     from secboot.ipl.reboot import Reboot
     from secboot.layout.layout import Layout, NewKernel
     from secboot.machine.discovery import Machine
@@ -73,7 +73,7 @@ class Evidence(NamedTuple):
 
     machine: Machine
     layout: Layout
-    record: BootRecord
+    next_ipl: NextIpl
     profile: Profile | None
     running: RunningSystem | None
     invocation: Invocation = PLAIN
@@ -93,6 +93,9 @@ class Result(NamedTuple):
 
 NOT_RUNNING = Result(Verdict.NOT_APPLICABLE, "not the running system")
 """At the stages that only the running system can reach, for another tree."""
+
+NOT_CONFIGURED = Result(Verdict.NOT_APPLICABLE, "there is no zipl configuration")
+"""At the stages of boot files, for a machine whose kernel comes from somewhere else."""
 
 
 class EntryResults(NamedTuple):
@@ -145,7 +148,7 @@ class Status(NamedTuple):
     profile: ProfileReference | None
     requirements: tuple[RequirementResults, ...]
     entries: tuple[EntryResults, ...]
-    boot_record: BootRecord
+    next_ipl: NextIpl
     new_kernel: NewKernel
     running: RunningSystem | None
     origin: LineOrigin | None

@@ -46,7 +46,7 @@ def advise(
     findings: Findings,
 ) -> None:
     """Note every warning: of files, of entries, and of what becomes of them when installed."""
-    if version[:2] > NEWEST[:2]:
+    if version.is_newer_than_model:
         message = f"zipl {version} is newer than {NEWEST}, the newest that is known here"
         hint = "its rules can be others; is there a newer secboot?"
         findings.warn("newer-release", message, Location(conf.path), hint)

@@ -75,6 +75,11 @@ class ZiplVersion(NamedTuple):
         """
         return self.order is BlsOrder.UPSTREAM and self[:3] >= (2, 22)
 
+    @property
+    def is_newer_than_model(self) -> bool:
+        """Whether it is newer than the newest release that this model was compared with."""
+        return self[:2] > NEWEST[:2]
+
 
 CURRENT = ZiplVersion(2, 40)
 """The release to assume where the installed one is not known."""

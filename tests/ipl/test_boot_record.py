@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from secboot.ipl.boot_record import compare
+from secboot.ipl.boot_record import RecordState, compare
 from secboot.machine.discovery import discover
 from secboot.machine.installed_zipl import boot_targets
 from secboot.system.root import Root
@@ -28,7 +28,7 @@ def test_a_record_of_these_files_is_current(tmp_path: Path, setup: str, recorded
         ("quiet rd.zfcp", "loud rd.zfcp", "holds another parameter line for 'second'"),
         ("default=3", "default=7", "does not boot 'first' by default"),
         ("12=silent\n", "", "holds an entry 12 that the files do not have"),
-        ("7=first", "8=first", "does not hold 'first'"),
+        ("7=first", "8=first", "has 'first' as number 7, not 8"),
         ("defaultmenu=menu", "default=second", "is a menu of boot entries"),
         (
             "ramdisk=/boot/initrd\nparameters=",
@@ -67,7 +67,8 @@ def test_the_record_of_a_menu_is_in_the_menu_s_own_target(tmp_path: Path) -> Non
     assert targets == ("/boot/menu", "/boot")
 
 
-def test_no_bootmap_is_no_record(tmp_path: Path) -> None:
+def test_without_a_bootmap_zipl_is_due(tmp_path: Path) -> None:
     record = compare(make_scene(tmp_path, "section", recorded=None).machine())
 
-    assert (record.path, record.bootmap, record.stale) == (None, None, None)
+    assert (record.path, record.state) == ("/boot/bootmap", RecordState.MISSING)
+    assert record.stale == "there is no /boot/bootmap: zipl has not run here"

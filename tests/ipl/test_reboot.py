@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from secboot.errors import Location
 from secboot.finding import Severity
 from secboot.formats.zipl_parameters import ZiplEnvironment
-from secboot.ipl.reboot import Chooses, Reboot, Startable, at_reboot
+from secboot.ipl.next_ipl import Choice
+from secboot.ipl.reboot import Chooses, Reboot, at_reboot
 from secboot.ipl.reboot_advice import Surroundings, clearing_command, reboot_findings
 from secboot.profile.prot_virt import Hosting, ProtVirtRequirement
 from secboot.running.firmware import IplSource
@@ -17,15 +20,16 @@ from secboot.running.system import Level, RebootSettings
 from secboot.zipl.version import ZiplVersion
 
 LINE = "root=/dev/dasda1 prot_virt=1"
+choice = partial(Choice, location=Location("/boot/bootmap"))
 MENU = (
-    Startable("new", LINE, is_default=True, loadparm="1"),
-    Startable("old", "root=/dev/dasda1", loadparm="2"),
+    choice("new", LINE, is_default=True, loadparm="1"),
+    choice("old", "root=/dev/dasda1", loadparm="2"),
 )
-SINGLE = (Startable("linux", LINE, is_default=True),)
+SINGLE = (choice("linux", LINE, is_default=True),)
 GRUB = (
-    Startable("grub2", LINE, is_default=True, loadparm="1"),
-    Startable("recovery", "root=/dev/dasda1 single", loadparm="1g2"),
-    Startable("skip-grub2", "root=/dev/dasda1", loadparm="2"),
+    choice("grub2", LINE, is_default=True, loadparm="1"),
+    choice("recovery", "root=/dev/dasda1 single", loadparm="1g2"),
+    choice("skip-grub2", "root=/dev/dasda1", loadparm="2"),
 )
 HOST = ProtVirtRequirement("prot_virt", Location("host.yaml"), Hosting.ON)
 FCP = {"wwpn": "0x500507630a000001", "lun": "0x4000400000000000"}
@@ -36,13 +40,13 @@ def ccw(loadparm: str = "", parm: str | None = None) -> IplSource:
 
 
 def reboot(
-    source: IplSource, startables: tuple[Startable, ...] = MENU, *, secure_guest: bool = False
+    source: IplSource, choices: tuple[Choice, ...] = MENU, *, secure_guest: bool = False
 ) -> Reboot:
-    return at_reboot(RebootSettings(source, secure_guest=secure_guest), startables)
+    return at_reboot(RebootSettings(source, secure_guest=secure_guest), choices)
 
 
 @pytest.mark.parametrize(
-    ("startables", "loadparm", "chooses", "entry"),
+    ("choices", "loadparm", "chooses", "entry"),
     [
         (MENU, "", Chooses.DEFAULT, "new"),
         (MENU, "0", Chooses.DEFAULT, "new"),
@@ -76,9 +80,9 @@ def reboot(
     ],
 )
 def test_what_loadparm_chooses(
-    startables: tuple[Startable, ...], loadparm: str, chooses: Chooses, entry: str | None
+    choices: tuple[Choice, ...], loadparm: str, chooses: Chooses, entry: str | None
 ) -> None:
-    found = reboot(ccw(loadparm), startables)
+    found = reboot(ccw(loadparm), choices)
 
     assert (found.chooses, found.entry) == (chooses, entry)
 
@@ -146,7 +150,7 @@ def test_variables_are_those_of_the_site_that_loadparm_names(
     loadparm: str, line: str | None
 ) -> None:
     environment = ZiplEnvironment((("DISK", "/dev/a"), ("1DISK", "/dev/b")))
-    start = Startable("x", "root=${DISK}", is_default=True, environment=environment)
+    start = choice("x", "root=${DISK}", is_default=True, environment=environment)
 
     assert reboot(ccw(loadparm), (start,)).line == line
 

@@ -153,8 +153,9 @@ def test_status_and_plan_agree_on_what_a_new_kernel_gets(
         layout = detect_layout(tree)
         machine = discover(tree, layout.sources)
         profile = read_profile("host", tree)
+    next_ipl = layout.next_ipl(machine, compare(machine), stores_of(machine))
     inherited = (
-        assess(Evidence(machine, layout, compare(machine), profile, None))
+        assess(Evidence(machine, layout, next_ipl, profile, None))
         .requirements[0]
         .stages[Stage.INHERITED]
     )

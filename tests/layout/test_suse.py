@@ -52,7 +52,13 @@ def planner(root: Path, name: str = "host") -> Callable[[Machine], Plan]:
     with Root(root) as tree:
         profile = read_profile(name, tree)
         layout = detect_layout(tree)
-    return lambda machine: make_plan(profile, machine, layout, with_zipl=True)
+
+    def make(machine: Machine) -> Plan:
+        """Plan as if the boot record were right: no zipl writes one here."""
+        machine = machine._replace(bootmap=machine.bootmap.unread())
+        return make_plan(profile, machine, layout, with_zipl=True)
+
+    return make
 
 
 def plan(root: Path, name: str = "host") -> Plan:

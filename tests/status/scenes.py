@@ -12,6 +12,7 @@ from pathlib import Path
 from secboot.invocation import PLAIN, Invocation
 from secboot.ipl.boot_record import compare
 from secboot.layout.detect import detect_layout
+from secboot.lines.stores import stores_of
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
 from secboot.running.kernel_log import KernelMessages
@@ -23,7 +24,7 @@ from tests.s390x.bootmaps import FILES, SETUPS
 from tests.trees import SAMPLES
 
 BOOTMAPS = Path(__file__).parents[1] / "data" / "bootmaps"
-_RECORDED = 2_000_000_000
+RECORDED = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Scene:
         target = self.tree / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.utime(target, (_RECORDED - 100, _RECORDED - 100))
+        os.utime(target, (RECORDED - 100, RECORDED - 100))
 
     def replace(self, path: str, old: str, new: str) -> None:
         """Edit a file, after zipl has run."""
@@ -45,7 +46,7 @@ class Scene:
         text = target.read_text()
         assert old in text
         target.write_text(text.replace(old, new))
-        os.utime(target, (_RECORDED + 100, _RECORDED + 100))
+        os.utime(target, (RECORDED + 100, RECORDED + 100))
 
     def link_kernels(self, release: str = "6.1.0-21-s390x") -> None:
         """Put links in the place of kernel and ramdisk, as Debian's packages make and move them."""
@@ -76,7 +77,8 @@ class Scene:
         with Root(self.tree) as root:
             loaded = None if profile is None else read_profile(profile, root)
             layout = detect_layout(root)
-        return assess(Evidence(machine, layout, compare(machine), loaded, running, invocation))
+        next_ipl = layout.next_ipl(machine, compare(machine), stores_of(machine))
+        return assess(Evidence(machine, layout, next_ipl, loaded, running, invocation))
 
 
 def log(*lines: str, complete: bool = True) -> KernelMessages:
@@ -93,7 +95,7 @@ def make_scene(tree: Path, setup: str, recorded: str | None = "2.40.0-scsi-512")
     if recorded is not None:
         bootmap = tree / "boot/bootmap"
         bootmap.write_bytes(lzma.decompress((BOOTMAPS / f"{recorded}-{setup}.xz").read_bytes()))
-        os.utime(bootmap, (_RECORDED, _RECORDED))
+        os.utime(bootmap, (RECORDED, RECORDED))
     return scene
 
 

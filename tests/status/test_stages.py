@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from secboot.status.stages import Stage, Status
-from tests.status.scenes import Scene, add_system, log, make_scene, only, verdicts
+from tests.status.scenes import RECORDED, Scene, add_system, log, make_scene, only, verdicts
+from tests.trees import hide_boot_record
 
 LINE = "root=/dev/vda1 swiotlb=262144 mark=section"
 DEBIAN = 'ID=debian\nVERSION_ID="12"\n'
@@ -95,14 +96,30 @@ def test_without_a_bootmap_nothing_is_installed(tmp_path: Path) -> None:
     status = make_scene(tmp_path, "section", recorded=None).status("guest")
 
     assert only(status).stages[Stage.INSTALLED].verdict == "missing"
-    assert "zipl has never run" in only(status).stages[Stage.INSTALLED].reason
+    assert "zipl has not run" in only(status).stages[Stage.INSTALLED].reason
 
 
 @pytest.mark.parametrize("content", [b"", b"zIPL" * 1000])
-def test_a_damaged_bootmap_is_unknown_and_its_age_the_fallback(
-    scene: Scene, content: bytes
-) -> None:
+def test_with_a_damaged_bootmap_nothing_is_installed(scene: Scene, content: bytes) -> None:
     scene.write("boot/bootmap", content)
+
+    status = scene.status("guest")
+
+    assert verdicts(status) == "++-.."
+    assert why(status, Stage.INSTALLED).startswith("zipl has not run")
+    assert {"boot-record-stale"} == {n.code for n in status.notices}
+
+
+def test_a_record_of_a_newer_zipl_that_makes_no_sense_is_not_known(scene: Scene) -> None:
+    scene.write("boot/bootmap", b"zIPL" * 1000)
+    scene.write("usr/sbin/zipl", b"\x7fELF\0" + b"9.1.0-build-20300101" + b"\0")
+    (scene.tree / "usr/sbin/zipl").chmod(0o755)
+
+    assert verdicts(scene.status("guest")) == "++?.."
+
+
+def test_a_bootmap_that_may_not_be_read_is_unknown_and_its_age_the_fallback(scene: Scene) -> None:
+    _hide_record(scene)
     old = verdicts(scene.status("guest"))
     scene.replace("etc/zipl.conf", "mark=section", "mark=edited")
 
@@ -113,8 +130,13 @@ def test_a_damaged_bootmap_is_unknown_and_its_age_the_fallback(
     assert {"boot-record-stale", "boot-record-unreadable"} == {n.code for n in younger.notices}
 
 
+def _hide_record(scene: Scene) -> None:
+    (scene.tree / "boot/bootmap").unlink()
+    hide_boot_record(scene.tree, RECORDED)
+
+
 def test_what_is_not_known_of_the_record_is_no_cause(scene: Scene) -> None:
-    scene.write("boot/bootmap", b"zIPL" * 1000)
+    _hide_record(scene)
     add_system(scene, "z16-se-guest", "root=/dev/vda1 mark=section", "guest")
 
     status = scene.status("guest", log())
@@ -129,7 +151,9 @@ def test_a_replaced_kernel_makes_the_record_stale(scene: Scene) -> None:
 
     status = scene.status("guest")
 
-    assert status.boot_record.differences == ("was written before /boot/vmlinuz was replaced",)
+    assert status.next_ipl.record.differences == (
+        "boots 'linux' with another kernel than /boot/vmlinuz",
+    )
 
 
 def test_before_the_reboot_the_running_line_lacks_it(scene: Scene) -> None:

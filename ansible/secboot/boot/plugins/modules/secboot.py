@@ -211,12 +211,18 @@ def diff_of(plan):
     ]
 
 
+def would_install(module, secboot, plan):
+    """Whether an apply of the plan would run zipl, which is left for later outside of /."""
+    wanted = module.params["zipl"]
+    return bool(plan["commands"]) and (secboot.root == "/" if wanted is None else wanted)
+
+
 def applied(module, secboot):
     """Bring the machine to the profile; the result."""
     profile, stage = module.params["profile"], module.params["stage"]
     if module.check_mode:
         plan = secboot.plan(profile)
-        result = {"changed": plan["changes"]}
+        result = {"changed": bool(plan["files"]) or would_install(module, secboot, plan)}
     else:
         done = secboot.apply(profile)
         plan = done["plan"]
@@ -227,9 +233,9 @@ def applied(module, secboot):
     would_change = module.check_mode and result["changed"]
     # An IPL brings what is planned for the boot record: not what only later kernels get, and
     # nothing where zipl is left for later.
-    would_install = module.check_mode and plan["commands"] and module.params["zipl"] is not False
     result["reboot_required"] = secboot.root == "/" and (
-        bool(would_install) or secboot.waits_for_ipl(profile)
+        (module.check_mode and would_install(module, secboot, plan))
+        or secboot.waits_for_ipl(profile)
     )
     if stage and not would_change:
         require_stage(module, secboot, result)

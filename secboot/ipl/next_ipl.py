@@ -1,0 +1,216 @@
+"""What the next IPL can start, and with which parameter line.
+
+The boot record decides, not the files: `next_ipl` gives the choices of the record, each with the
+boot entry that it was made from, and the boot entries of the files, each with the choice that
+starts it, or why none does. A layout whose chain goes on behind the record has its own
+(`secboot.layout.layout.Layout.next_ipl`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location
+from secboot.finding import Finding, Severity
+from secboot.ipl.boot_record import RecordState
+from secboot.named_tuple import NamedTuple
+from secboot.visible import visible
+from secboot.zipl.scan import EntryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.formats.zipl_parameters import ZiplEnvironment
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.ipl.recorded_programs import Match
+    from secboot.machine.discovery import Machine
+    from secboot.zipl.entry import BootEntry, EntryToInstall
+
+
+class Choice(NamedTuple):
+    """One thing that the next IPL can start.
+
+    `loadparm` is what LOADPARM has to say to start it, None where nothing can be chosen. `line` is
+    the parameter line that the kernel is started with, before ``${NAME}`` is replaced from
+    `environment`; it is None where it is not known, as inside a Secure Execution image (`sealed`),
+    or where no kernel is started. `location` is where the line is held. `entry` is the boot entry
+    that this was made from, None where no file says so, and `kernel` the path of its image where
+    that is known. `added` are words that `line` has behind the line of the entry. `orphaned` marks
+    a program of the record whose kernel and line no boot entry has, any more or yet. `unsure` says
+    why something of this is not certain.
+    """
+
+    title: str
+    line: str | None
+    location: Location
+    is_default: bool = False
+    loadparm: str | None = None
+    entry: BootEntry | None = None
+    kernel: str | None = None
+    added: str = ""
+    environment: ZiplEnvironment | None = None
+    sealed: bool = False
+    orphaned: bool = False
+    unsure: str | None = None
+
+
+class Absence(StrEnum):
+    """Why the next IPL starts nothing that was made from a boot entry."""
+
+    NO_RECORD = "no-record"
+    DAMAGED_RECORD = "damaged-record"
+    UNKNOWN_RECORD = "unknown-record"
+    NOT_HELD = "not-in-record"
+    INDISTINCT = "indistinct"
+    """The record holds some of several alike, and can't tell which."""
+    NOT_CHOSEN = "not-installed"
+    """zipl does not install it: it is neither the default nor in the menu."""
+    SKIPPED = "skipped"
+    """It is optional, and a file of it is missing."""
+    OTHER_PROGRAM = "one-program"
+    """The record was made from options and boots one other thing."""
+
+
+class EntryState(NamedTuple):
+    """A boot entry as the files have it, and as the next IPL starts it.
+
+    `number` is its place in the boot menu by the files. `configured` is the line that the files
+    give it, before ``${NAME}`` is replaced; None where that is not known. `note` says why it is
+    not to be judged, where it is none that a profile is about. `entry` is None where it is no
+    entry of zipl's configuration. `choice` is what starts it, or else `absence` says why none.
+    """
+
+    name: str
+    location: Location
+    configured: str | None
+    choice: Choice | None
+    absence: Absence | None = None
+    number: int | None = None
+    is_default: bool = False
+    is_rescue: bool = False
+    entry: BootEntry | None = None
+    note: str = ""
+
+
+class NextIpl(NamedTuple):
+    """All of it. `choices` are in the order of their numbers, `entries` in that of the files."""
+
+    record: BootRecord
+    choices: tuple[Choice, ...] = ()
+    entries: tuple[EntryState, ...] = ()
+
+    @property
+    def default(self) -> Choice | None:
+        """What an IPL starts when nobody chooses; None where that is not known."""
+        return next((choice for choice in self.choices if choice.is_default), None)
+
+
+def next_ipl(machine: Machine, record: BootRecord) -> NextIpl:
+    """Return what the record holds, beside the boot entries of zipl's configuration."""
+    matches = sorted(record.matches, key=lambda match: match.number)
+    choices = tuple(_choice(machine, record, match) for match in matches)
+    made_from = {}
+    for choice in reversed(choices):
+        if choice.entry is not None:
+            made_from[choice.entry.location] = choice
+    if not machine.configured:
+        return NextIpl(record, choices, tuple(map(_unconfigured, choices)))
+    # An entry that has two numbers in a menu is looked up under the first.
+    to_install = {each.entry.location: each for each in reversed(machine.configuration.to_install)}
+    return NextIpl(
+        record,
+        choices,
+        tuple(
+            _state(entry, made_from.get(entry.location), to_install.get(entry.location), record)
+            for entry in machine.configuration.entries
+        ),
+    )
+
+
+def _choice(machine: Machine, record: BootRecord, match: Match) -> Choice:
+    entry, program = match.entry, match.program
+    sealed = entry is not None and machine.is_sealed(entry)
+    return Choice(
+        title="" if entry is None else entry.name,
+        line=None if sealed else program.parmline,
+        location=Location(record.path),
+        is_default=program.is_default,
+        loadparm=str(match.number) if match.number else None,
+        entry=entry,
+        kernel=None if entry is None or entry.image is None else entry.image.path,
+        added=match.added or "",
+        environment=None if record.bootmap is None else record.bootmap.environment,
+        sealed=sealed,
+        orphaned=entry is None and machine.configured,
+    )
+
+
+def _unconfigured(choice: Choice) -> EntryState:
+    """What a record boots that no configuration describes."""
+    name = f"number {choice.loadparm}" if choice.loadparm else "what the boot record holds"
+    return EntryState(name, choice.location, None, choice, is_default=choice.is_default)
+
+
+def _state(
+    entry: BootEntry, choice: Choice | None, to_install: EntryToInstall | None, record: BootRecord
+) -> EntryState:
+    unread = entry.parmline is None and entry.parmfile is not None
+    return EntryState(
+        name=entry.name,
+        location=entry.location,
+        configured=None if unread or entry.kind is not EntryKind.IPL else entry.parmline or "",
+        choice=choice,
+        absence=None if choice is not None else _absence(entry, to_install, record),
+        number=entry.menu_position,
+        is_default=entry.is_default,
+        is_rescue=entry.is_rescue,
+        entry=entry,
+    )
+
+
+def _absence(entry: BootEntry, to_install: EntryToInstall | None, record: BootRecord) -> Absence:
+    """Why nothing of the record was made from the entry."""
+    if record.state is not RecordState.READ:
+        return {
+            RecordState.MISSING: Absence.NO_RECORD,
+            RecordState.DAMAGED: Absence.DAMAGED_RECORD,
+        }.get(record.state, Absence.UNKNOWN_RECORD)
+    if to_install is None:
+        return Absence.NOT_CHOSEN
+    if to_install.skipped:
+        return Absence.SKIPPED
+    if entry.location in {each.location for each in record.indistinct}:
+        return Absence.INDISTINCT
+    known = any(match.entry is not None for match in record.matches)
+    return Absence.OTHER_PROGRAM if record.from_options and known else Absence.NOT_HELD
+
+
+OF_THE_RECORD = frozenset({"record-lacks-entry", "record-boots-other"})
+"""The codes of what is wrong with a record, as `findings` gives them."""
+
+
+def findings(found: NextIpl) -> Iterator[Finding]:
+    """What is wrong, or worth knowing, with what the record starts."""
+    record = found.record
+    if record.indistinct:
+        names = ", ".join(f"'{visible(entry.name)}'" for entry in record.indistinct)
+        message = f"{record.path} does not hold all of these, and can't tell which: {names}"
+        yield Finding("record-lacks-entry", Severity.ERROR, message)
+    for choice in found.choices:
+        if choice.orphaned:
+            which = f"number {choice.loadparm} of" if choice.loadparm else "what is in"
+            message = f"{which} {record.path} boots a kernel that no boot entry has"
+            yield Finding("record-boots-other", Severity.ERROR, message)
+    if record.from_options:
+        yield from map(_from_options, record.matches)
+
+
+def _from_options(match: Match) -> Finding:
+    message = "the boot record was made from options of zipl, not from the boot entries"
+    if match.entry is not None:
+        what = "kernel" if match.added is None else "line"
+        message += f"; its {what} is that of '{visible(match.entry.name)}'"
+    if match.added:
+        message += f", with '{visible(match.added)}' added"
+    return Finding("record-from-options", Severity.NOTE, message)

@@ -1,0 +1,118 @@
+"""What the next IPL starts: as text, and as the documents of `status` and `show` have it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from secboot.ipl.boot_record import RecordState
+from secboot.report.style import counted
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.ipl.next_ipl import Choice, NextIpl
+    from secboot.report.style import Style
+
+Document = dict[str, Any]
+
+
+def record_text(record: BootRecord, style: Style) -> str:
+    """Return one clause about the boot record."""
+    if record.state is RecordState.MISSING:
+        return f"no {visible(record.path)}: zipl has not run here"
+    if record.bootmap is None:
+        return visible(record.unreadable or "")
+    count = counted(len(record.bootmap.programs), "boot entry", "boot entries")
+    current = "as the files say" if record.stale is None else style.yellow("out of date")
+    if record.from_options and record.stale is None:
+        current = "made from options of zipl"
+    return f"{visible(record.path)}, {count}, {current}"
+
+
+def choices_text(found: NextIpl, style: Style) -> Iterator[str]:
+    """Yield the choices, each with its line, unless they are what the boot entries say anyway."""
+    if not found.choices or _as_the_files_say(found):
+        return
+    yield style.bold("What the next IPL can start")
+    for choice in found.choices:
+        yield from (f"  {line}" for line in _choice(choice, style))
+
+
+def _as_the_files_say(found: NextIpl) -> bool:
+    """Whether each choice is one of an entry that is shown, with its number and its line."""
+    if found.record.stale is not None or len(found.choices) > len(found.entries):
+        return False
+    of_entries = [state.choice for state in found.entries if state.entry is not None]
+    return all(choice in of_entries and not choice.added for choice in found.choices)
+
+
+def _choice(choice: Choice, style: Style) -> Iterator[str]:
+    number = f"{choice.loadparm}: " if choice.loadparm else ""
+    title = "a kernel that no boot entry has" if choice.orphaned else choice.title
+    tags = style.tags({"default": choice.is_default, "Secure Execution image": choice.sealed})
+    yield f"{number}{style.bold(visible(title or 'not known'))}{tags}"
+    if choice.kernel is not None:
+        yield f"  kernel      {visible(choice.kernel)}"
+    if choice.line is not None:
+        yield f"  parameters  {visible(choice.line)}"
+    if choice.added:
+        yield f"  of these    {visible(choice.added)}  (in the boot record only)"
+    if choice.unsure is not None:
+        yield style.yellow(f"  {visible(choice.unsure)}")
+
+
+def next_ipl_document(found: NextIpl) -> Document:
+    """Return the record and the choices, as the documents of `status` and `show` have them."""
+    return {
+        "boot_record": _record_document(found.record),
+        "choices": [_choice_document(choice) for choice in found.choices],
+    }
+
+
+def _choice_document(choice: Choice) -> Document:
+    from secboot.codec import encode
+
+    return {
+        "title": choice.title,
+        "loadparm": choice.loadparm,
+        "default": choice.is_default,
+        "parameters": choice.line,
+        "location": encode(choice.location),
+        "entry": None if choice.entry is None else encode(choice.entry.location),
+        "kernel": choice.kernel,
+        "added": choice.added,
+        "sealed": choice.sealed,
+        "orphaned": choice.orphaned,
+        "unsure": choice.unsure,
+    }
+
+
+def _record_document(record: BootRecord) -> Document:
+    bootmap = record.bootmap
+    return {
+        "path": record.path,
+        "state": record.state.value,
+        "unreadable": record.unreadable,
+        "stale": record.stale,
+        "differences": list(record.differences),
+        "younger_files": list(record.younger_files),
+        "from_options": record.from_options,
+        "programs": None
+        if bootmap is None
+        else [
+            {
+                "numbers": list(program.numbers),
+                "default": program.is_default,
+                "parameters": program.parmline,
+                "image_size": program.image_size,
+                "ramdisk_size": program.ramdisk_size,
+                "kdump": program.kdump,
+            }
+            for program in bootmap.programs
+        ],
+        "environment": None
+        if bootmap is None or bootmap.environment is None
+        else dict(bootmap.environment.variables),
+    }
