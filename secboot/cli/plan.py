@@ -73,7 +73,7 @@ def planner(
     from secboot.progress import Phase
 
     request = _parmfile_request(parmfile)
-    reboot = site.reboot_settings()
+    live = site.live_facts()
 
     def make(machine: Machine) -> Plan:
         site.progress.report(Phase.PLANNING)
@@ -83,7 +83,7 @@ def planner(
             site.layout,
             with_zipl=site.runs_zipl,
             parmfile=request,
-            reboot=reboot,
+            live=live,
         )
 
     return make

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.store import CheckpointStore
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
-    from secboot.running.system import RebootSettings
+    from secboot.running.system import LiveFacts, RebootSettings
 
 _ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})
 """Values of TERM for terminals on which a line can't be rewritten (line-mode consoles of IBM Z)."""
@@ -116,6 +116,14 @@ class Site:
         from secboot.running.system import read_reboot_settings
 
         return read_reboot_settings(self.root)
+
+    def live_facts(self) -> LiveFacts | None:
+        """Return what a plan has to know of the running system; None for any other root."""
+        if not self.is_running_system:
+            return None
+        from secboot.running.system import read_live_facts
+
+        return read_live_facts(self.root)
 
     def managed_root(self) -> ManagedRoot:
         """Return what the flows that change something work on; nothing is written yet.

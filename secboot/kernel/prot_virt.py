@@ -9,9 +9,11 @@ search. The same from 5.7 on; the default is off.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.kernel_release import release_number
 from secboot.kernel.command_line import Honoured, booted_with, booted_without, cause
 
 if TYPE_CHECKING:
@@ -27,8 +29,27 @@ FIRST_RELEASE = (5, 7)
 """Of upstream's kernel. Distributions have it earlier: see `RELEASES_NOTE`."""
 RELEASES_NOTE = "upstream since 5.7, in RHEL 8.6's 4.18 and SLES 15 SP2's 5.3, too"
 """From which kernel on it can be had, for what tells of a kernel by its number alone."""
+_RHEL_8 = re.compile(r"4\.18\.0-(\d{1,5})[0-9.]*\.el8", re.ASCII)
+_RHEL_8_6 = 372
+_SLES_15_SP2 = "5.3.18-"
 _ALWAYS_SINCE = (6, 12)
 """From here on no option of the build leaves the ultravisor's directory and this parameter out."""
+
+
+def unknown_to(release: str, boot_names: frozenset[str]) -> str | None:
+    """Say why a kernel of this release does not know the parameter, or may not; None if it does.
+
+    `boot_names` are the parameters in its boot code, empty where that can't be read.
+    """
+    number = release_number(release)
+    if number is None or number >= FIRST_RELEASE or NAME in boot_names:
+        return None
+    if boot_names:
+        return f"does not know {NAME}: its boot code has no such word ({RELEASES_NOTE})"
+    built = _RHEL_8.match(release)
+    if release.startswith(_SLES_15_SP2) or (built is not None and int(built[1]) >= _RHEL_8_6):
+        return None
+    return f"may not know {NAME} ({RELEASES_NOTE})"
 
 
 def truth(value: str | None) -> bool | None:

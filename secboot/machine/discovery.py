@@ -16,6 +16,7 @@ from secboot.machine.installed_zipl import (
     read_bootmap_file,
 )
 from secboot.machine.kernel_files import NO_KERNEL_FILES, KernelFiles, find_kernel_files
+from secboot.machine.old_kernels import OldKernel, old_kernels
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase, Progress
 from secboot.system.file_errors import AccessError
@@ -105,8 +106,8 @@ class Machine(NamedTuple):
     generate has none. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
     zipl wrote last. `sealed` are the paths of the IBM Secure Execution images among the kernels,
     `host_keys` the host-key documents that lie where they are looked for. `kernel_files` says where
-    the names of kernels and ramdisks lead. `running_line` is the line of the running kernel, None
-    for any other tree. `configured` is whether there is a zipl configuration at all; without one
+    the names of kernels and ramdisks lead, `old_kernels` which images may be too old for a
+    parameter. `running_line` is the line of the running kernel, None for any other tree. `configured` is whether there is a zipl configuration at all; without one
     `conf_path` is where it would be.
     """
 
@@ -126,6 +127,7 @@ class Machine(NamedTuple):
     host_keys: tuple[str, ...] = ()
     kernel_files: KernelFiles = NO_KERNEL_FILES
     configured: bool = True
+    old_kernels: Mapping[str, OldKernel] = MappingProxyType({})
 
     def is_sealed(self, entry: BootEntry) -> bool:
         """Tell whether the entry boots an IBM Secure Execution image, which ignores its line."""
@@ -198,6 +200,8 @@ def discover(
         ziplenv,
     )
     parmfiles = _parmfiles(files, configuration)
+    facts = _facts(files, configuration)
+    images = (each.image.path for each in configuration.entries if each.image is not None)
     documents = _documents(root, files, sources.reads)
     if ziplenv is not None:
         documents[ZIPLENV] = ziplenv
@@ -210,7 +214,7 @@ def discover(
         files=files.files,
         parmfiles=parmfiles,
         sealed=_sealed(files, configuration),
-        facts=_facts(files, configuration),
+        facts=facts,
         bootmap=read_bootmap_file(root, configuration),
         sources=sources,
         documents=documents | _generated(root, sources),
@@ -218,6 +222,7 @@ def discover(
         host_keys=_host_keys(root),
         kernel_files=find_kernel_files(root, configuration),
         configured=conf is not None,
+        old_kernels=old_kernels(root, images, facts),
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from secboot.machine.boot_files import BootFile
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
-    from secboot.running.system import RebootSettings
+    from secboot.running.system import LiveFacts
     from secboot.zipl.entry import BootEntry
 
 ABOUT_OTHER_FILES = frozenset(
@@ -45,6 +45,7 @@ ABOUT_OTHER_FILES = frozenset(
     )
 )
 """Problems that are not in the text: an image tree may get its kernel after its boot entries."""
+_SELECTED = frozenset({EntryStatus.CHANGE, EntryStatus.UNCHANGED, EntryStatus.GENERATED})
 
 
 def make_plan(
@@ -54,13 +55,13 @@ def make_plan(
     *,
     with_zipl: bool,
     parmfile: ParmfileRequest | None = None,
-    reboot: RebootSettings | None = None,
+    live: LiveFacts | None = None,
 ) -> Plan:
     """Return what it takes to bring every selected boot entry to what the profile requires.
 
     `with_zipl` says that zipl is going to run here, so what would make it fail is a refusal and
     not only a warning. `parmfile` is where the user wants the parmfile of a rebuilt sealed image.
-    `reboot` is what a reboot starts from, of the running system.
+    `live` is what is known of the running system, None for any other tree.
     Raises ParseError when zipl would refuse the boot files as they are, and RefusedError when the
     plan can't be made; both leave everything as it is.
     """
@@ -95,7 +96,8 @@ def make_plan(
             *layout.warnings(profile, machine),
             *(() if rebuild is None else rebuild.warnings),
             *_version_warnings(machine),
-            *_reboot_warnings(profile, machine, entry_plans, stores, reboot),
+            *_about_kernels(profile, machine, entry_plans, live),
+            *_about_reboot(profile, machine, entry_plans, stores, live),
             *(_lost_words(next_ipl) if commands else ()),
         ),
         inputs=tuple(
@@ -252,18 +254,29 @@ def _version_warnings(machine: Machine) -> tuple[Finding, ...]:
     return (Finding("zipl-version", Severity.WARNING, message),)
 
 
-def _reboot_warnings(
+def _about_kernels(
+    profile: Profile, machine: Machine, plans: tuple[EntryPlan, ...], live: LiveFacts | None
+) -> tuple[Finding, ...]:
+    if not machine.old_kernels:
+        return ()
+    from secboot.plan.kernel_warnings import kernel_warnings  # noqa: PLC0415 - for few machines
+
+    selected = [plan for plan in plans if plan.status in _SELECTED]
+    return kernel_warnings(profile, machine, selected, live)
+
+
+def _about_reboot(
     profile: Profile,
     machine: Machine,
     plans: tuple[EntryPlan, ...],
     stores: Stores,
-    reboot: RebootSettings | None,
+    live: LiveFacts | None,
 ) -> tuple[Finding, ...]:
-    if reboot is None:
+    if live is None or live.reboot is None:
         return ()
     from secboot.plan.reboot_warnings import reboot_warnings  # noqa: PLC0415 - of the running system alone
 
-    return reboot_warnings(profile, machine, plans, stores.environment, reboot)
+    return reboot_warnings(profile, machine, plans, stores.environment, live.reboot)
 
 
 def _selection_warnings(
@@ -278,8 +291,7 @@ def _selection_warnings(
         )
         for pattern in profile.entries.unmatched(names)
     ]
-    chosen = {EntryStatus.CHANGE, EntryStatus.UNCHANGED, EntryStatus.GENERATED}
-    if plans and not any(plan.status in chosen for plan in plans):
+    if plans and not any(plan.status in _SELECTED for plan in plans):
         message = "the profile selects no boot entry of this machine"
         found.append(Finding("no-entry", Severity.WARNING, message))
     return found

@@ -63,6 +63,12 @@ class ProtVirtRequirement(Requirement):
         """By prot_virt_host, or what else the kernel shows of hosting."""
         return prot_virt.hosting(running, wanted=self.hosting is Hosting.ON)
 
+    def unknown_to(self, release: str, boot_names: frozenset[str]) -> str | None:
+        """Only hosting takes a kernel that knows it: to one that does not, it is off."""
+        if self.hosting is not Hosting.ON:
+            return None
+        return prot_virt.unknown_to(release, boot_names)
+
     def _judge(self, line: CommandLine) -> Judgement:
         enabling = prot_virt.enabling(line)
         if self.hosting is Hosting.ON:

@@ -108,6 +108,14 @@ class Requirement(ABC):
         del running
         return None
 
+    def unknown_to(self, release: str, boot_names: frozenset[str]) -> str | None:
+        """Say that a kernel does not know what is required, as far as that is known; else None.
+
+        `boot_names` are the parameters that its boot code has, empty where that can't be read.
+        """
+        del release, boot_names
+        return None
+
     def warning(self) -> Finding | None:
         """What a person should know before this is asked of a machine, if anything."""
         return None

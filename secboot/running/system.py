@@ -11,6 +11,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.formats.kernel_release import release_number
 from secboot.named_tuple import NamedTuple
 from secboot.running import firmware
 
@@ -45,7 +46,7 @@ _MACHINE = re.compile(r"^processor \d+:.*\bmachine = ([0-9A-F]{4})", re.MULTILIN
 _VENDOR = re.compile(r"^vendor_id\s*:\s*IBM/S390\s*$", re.MULTILINE)
 _LEVEL = re.compile(r"^VM(\d\d) Control Program:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
-_RELEASE = re.compile(r"(\d{1,4})\.(\d{1,4})(?![0-9])", re.ASCII)
+_RELEASE = "/proc/sys/kernel/osrelease"
 _BOOT_TIME = re.compile(r"^btime (\d{1,11})$", re.MULTILINE | re.ASCII)
 _TRUE = {"1", "Y", "y"}
 
@@ -148,6 +149,16 @@ class RebootSettings(NamedTuple):
     secure_guest: bool = False
 
 
+class LiveFacts(NamedTuple):
+    """What a plan for the running system has to know of it.
+
+    `hosting_kernel` is the running kernel's release, where it shows that it knows of hosting.
+    """
+
+    reboot: RebootSettings | None = None
+    hosting_kernel: str | None = None
+
+
 class RunningSystem(NamedTuple):
     """What can be seen of the running system; None means that it could not be read.
 
@@ -185,8 +196,7 @@ class RunningSystem(NamedTuple):
         A distribution's kernel can have features that came later: it is asked for the feature itself
         first, and for its number only where nothing else tells.
         """
-        found = _RELEASE.match(self.kernel or "")
-        return None if found is None else (int(found[1]), int(found[2]))
+        return release_number(self.kernel or "")
 
 
 def read_reboot_settings(root: Root) -> RebootSettings | None:
@@ -198,13 +208,20 @@ def read_reboot_settings(root: Root) -> RebootSettings | None:
     return RebootSettings(source, hardware.runs_in, firmware.is_secure_guest(root))
 
 
+def read_live_facts(root: Root) -> LiveFacts:
+    """Read what a plan for the running system has to know of it."""
+    shows = root.exists(f"{firmware.ULTRAVISOR}/prot_virt_host")
+    release = root.text_or_none(_RELEASE) if shows else None
+    return LiveFacts(read_reboot_settings(root), release)
+
+
 def read_running(root: Root, messages: KernelMessages, boot_record: str | None) -> RunningSystem:
     """Read the system whose /proc and /sys are in the root; `boot_record` is a bootmap's path."""
     huge_pages = root.text_or_none("/sys/module/kvm/parameters/hpage")
     blocks = root.text_or_none("/sys/kernel/debug/swiotlb/io_tlb_nslabs") or ""
     return RunningSystem(
         command_line=root.text_or_none("/proc/cmdline"),
-        kernel=root.text_or_none("/proc/sys/kernel/osrelease"),
+        kernel=root.text_or_none(_RELEASE),
         hardware=Hardware.parse(
             root.text_or_none("/proc/cpuinfo") or "", root.text_or_none("/proc/sysinfo") or ""
         ),

@@ -11,7 +11,7 @@ from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.running.firmware import IplSource
-from secboot.running.system import Level, RebootSettings, read_reboot_settings
+from secboot.running.system import Level, LiveFacts, RebootSettings, read_reboot_settings
 from secboot.system.root import Root
 from tests.situations import make_situation
 from tests.status.scenes import Scene
@@ -25,7 +25,9 @@ def machine(tmp_path: Path) -> Scene:
 def plan(scene: Scene, settings: RebootSettings | None, profile: str = "host") -> Plan:
     with Root(scene.tree) as root:
         loaded, layout = read_profile(profile, root), detect_layout(root)
-    return make_plan(loaded, scene.machine(running=True), layout, with_zipl=True, reboot=settings)
+    return make_plan(
+        loaded, scene.machine(running=True), layout, with_zipl=True, live=LiveFacts(settings)
+    )
 
 
 def said(made: Plan) -> list[tuple[str, str]]:

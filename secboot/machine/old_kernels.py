@@ -1,0 +1,84 @@
+"""Kernels that may be too old for what is asked of them: what their images say of themselves.
+
+The release is that of the image's header, or else of its file name. Its boot code is not
+compressed, and holds the names of the parameters that it reads (arch/s390/boot/ipl_parm.c): that
+tells of distributions' kernels, which have some that upstream's of the same number don't.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.formats.kernel_release import release_in_name, release_number
+from secboot.kernel.command_line import BOOT_CODE_NAMES
+from secboot.named_tuple import NamedTuple
+from secboot.system.file_errors import FileError
+from secboot.zipl.file_facts import LEGACY_PARAMETER_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from secboot.system.root import Root
+    from secboot.zipl.file_facts import FileFacts
+
+NEWER = (5, 7)
+"""No kernel from here on is looked at: it has all that is asked of kernels."""
+_START = 0x10000
+_BOOT_CODE = 0x40000
+"""Bytes; that of kernel 6.1 has 0x9000, and those before have less."""
+_RELEASE_OFFSET = 0x10428
+"""``parmarea.kernel_version``: where in the image its release is (arch/s390/include/asm/setup.h)."""
+_RELEASE_SIZE = 64
+
+
+class OldKernel(NamedTuple):
+    """A kernel before `NEWER`, by its number.
+
+    `boot_names` are the parameters that its boot code reads; empty where the file is no image whose
+    boot code can be read.
+    """
+
+    release: str
+    boot_names: frozenset[str] = frozenset()
+
+
+def old_kernels(
+    root: Root, paths: Iterable[str], facts: Mapping[str, FileFacts]
+) -> dict[str, OldKernel]:
+    """Return those of the images that are old kernels, by path; none whose release is not known."""
+    found = {}
+    for path in dict.fromkeys(paths):
+        limit = facts[path].max_parm_size if path in facts else None
+        # One that says how long its line may be has that from 5.16.
+        if limit not in {None, LEGACY_PARAMETER_LIMIT}:
+            continue
+        # kiwi names images relative to the root of the tree, and runs zipl there.
+        kernel = _old_kernel(root, path if path.startswith("/") else f"/{path}")
+        if kernel is not None:
+            found[path] = kernel
+    return found
+
+
+def _old_kernel(root: Root, path: str) -> OldKernel | None:
+    try:
+        named = release_in_name(path) or release_in_name(root.real_path(path))
+        if named is not None and (release_number(named) or NEWER) >= NEWER:
+            return None
+        pointer, code = root.read_ranges(path, [(_RELEASE_OFFSET, 8), (_START, _BOOT_CODE)])
+    except (FileError, ValueError):
+        pointer, code = b"", b""
+        named = release_in_name(path)
+    release = _release(pointer, code) or named
+    if release is None or (release_number(release) or NEWER) >= NEWER:
+        return None
+    names = frozenset(name for name in BOOT_CODE_NAMES if f"\0{name}\0".encode() in code)
+    return OldKernel(release, names)
+
+
+def _release(pointer: bytes, code: bytes) -> str | None:
+    start = int.from_bytes(pointer, "big") - _START
+    if not 0 < start < len(code):
+        return None
+    word = code[start : start + _RELEASE_SIZE].partition(b"\0")[0].partition(b" ")[0]
+    text = word.decode("ascii", "replace")
+    return text if release_number(text) is not None and text.isprintable() else None
