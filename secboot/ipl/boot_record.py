@@ -165,7 +165,7 @@ def _differences(
     for match in found.matches:
         if match.entry is not None and not match.same_line:
             yield _line(match.entry)
-    unknown = [match for match in found.matches if match.entry is None]
+    unknown = [m for m in found.matches if m.entry is None and not m.candidates]
     instead = {each.number for each in found.instead}
     for match in unknown:
         if match.number not in instead:

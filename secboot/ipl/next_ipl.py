@@ -142,8 +142,14 @@ def _choice(machine: Machine, record: BootRecord, match: Match) -> Choice:
         added=match.added or "",
         environment=None if record.bootmap is None else record.bootmap.environment,
         sealed=sealed,
-        orphaned=entry is None and machine.configured,
+        orphaned=entry is None and not match.candidates and machine.configured,
+        unsure=_one_of(match.candidates) if match.candidates else None,
     )
+
+
+def _one_of(candidates: tuple[BootEntry, ...]) -> str:
+    names = ", ".join(f"'{visible(entry.name)}'" for entry in candidates)
+    return f"the boot record does not tell which of these it is: {names}"
 
 
 def _unconfigured(choice: Choice) -> EntryState:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Match(NamedTuple):
     """A program of the record with the boot entry that it was made from; None for no entry.
 
-    `same_line` is whether the entry still says what the record holds. `added` is what the
+    `candidates` are several entries alike, of which it is one. `same_line` is whether the entry still says what the record holds. `added` is what the
     record's line has beyond the entry's, behind it; None where it does not begin with that.
     """
 
@@ -35,6 +35,7 @@ class Match(NamedTuple):
     entry: BootEntry | None = None
     same_line: bool = False
     added: str | None = None
+    candidates: tuple[BootEntry, ...] = ()
 
     @property
     def number(self) -> int:
@@ -70,6 +71,7 @@ class _Pairs:
         self.facts = facts
         self.found: dict[int, Program] = {}
         self.indistinct: dict[int, None] = {}
+        self.candidates: dict[tuple[int, ...], tuple[BootEntry, ...]] = {}
 
     def left(self) -> list[int]:
         """The places of the entries that have no program yet."""
@@ -122,6 +124,7 @@ def _match_whole(pairs: _Pairs, written: int) -> None:
             pairs.indistinct.update(dict.fromkeys(members))
             for program in fitting:
                 pairs.free.remove(program)
+                pairs.candidates[program.numbers] = tuple(map(pairs.entry, members))
             continue
         for place, program in zip(members, fitting, strict=False):
             pairs.pair(place, program)
@@ -145,7 +148,11 @@ def _matching(pairs: _Pairs, programs: Sequence[Program], written: int) -> Match
     matches = []
     for program in programs:
         place = places.get(program.numbers)
-        matches.append(Match(program) if place is None else match(program, pairs.entry(place)))
+        if place is None:
+            candidates = pairs.candidates.get(program.numbers, ())
+            matches.append(Match(program, candidates=candidates))
+        else:
+            matches.append(match(program, pairs.entry(place)))
     younger: dict[str, None] = {}
     for place in pairs.found:
         younger |= dict.fromkeys(_younger(pairs.entry(place), pairs.facts, written))

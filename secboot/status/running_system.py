@@ -22,6 +22,7 @@ from secboot.status.stages import NOT_RUNNING, Evidence, LineOrigin, Result, Ver
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from secboot.ipl.next_ipl import Choice
     from secboot.profile.requirement import Requirement
     from secboot.running.firmware import IplSource
     from secboot.running.system import RunningSystem
@@ -206,18 +207,31 @@ def _not_installed(installed: Result) -> Finding:
 
 
 def _known_lines(evidence: Evidence) -> Iterable[KnownLine]:
-    """The lines that the record holds, the default's first, then those that only the files hold."""
-    configuration, bootmap = evidence.machine.configuration, evidence.next_ipl.record.bootmap
-    programs = () if bootmap is None else bootmap.programs
-    names = {(i.position or 0): i.entry.name for i in configuration.to_install}
-    for program in sorted(programs, key=lambda each: not each.is_default):
-        number = max(program.numbers)
-        name = f"'{names[number]}' " if number in names else ""
-        menu = f", menu number {number}" if number else ""
-        default = " (the default)" if program.is_default else ""
-        yield KnownLine(f"{name}in the boot record{menu}{default}", program.parmline or "")
-    for entry in configuration.entries:
-        yield KnownLine(f"'{entry.name}' as its file says", entry.parmline or "")
+    """The lines that the next IPL could start, then those that only the files hold.
+
+    Most entries of a machine have the same line, so that of the kernel that runs comes first, and
+    among equals the default.
+    """
+    release = None if evidence.running is None else evidence.running.kernel
+
+    def runs_not(choice: Choice) -> bool:
+        return release is None or not (choice.kernel or "").endswith(f"-{release}")
+
+    choices = [choice for choice in evidence.next_ipl.choices if choice.line is not None]
+    for choice in sorted(choices, key=lambda each: (runs_not(each), not each.is_default)):
+        yield KnownLine(_named(choice, evidence.next_ipl.record.path), choice.line or "")
+    for state in evidence.next_ipl.entries:
+        if state.configured is not None:
+            yield KnownLine(f"'{state.name}' as its file says", state.configured)
+
+
+def _named(choice: Choice, record: str) -> str:
+    name = f"'{choice.title}' " if choice.title else ""
+    in_record = choice.location.path == record
+    where = "the boot record" if in_record else choice.location.path
+    number = f", {'menu number' if in_record else 'LOADPARM'} {choice.loadparm}"
+    default = " (the default)" if choice.is_default else ""
+    return f"{name}in {where}{number if choice.loadparm else ''}{default}"
 
 
 def explain(

@@ -1,0 +1,246 @@
+"""Machines whose boot record is not what their files say: what the next IPL starts, and the verdicts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.command import Said, secboot
+from tests.situations import make_situation
+from tests.trees import hide_boot_record
+
+Fail = set[str]
+"""What fails: the id of a check, and behind a blank the kernel's release that its entry names."""
+
+
+def checks(said: Said, outcome: str = "FAIL") -> Fail:
+    """The checks with this outcome; an entry is told by the part of its title in parentheses."""
+    found = json.loads(said.out)["checks"]
+    return {
+        f"{check['id']} {check['subject'].partition('(')[2].partition(')')[0]}".rstrip()
+        for check in found
+        if check["outcome"] == outcome
+    }
+
+
+@pytest.fixture
+def root(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    return make_situation(request.param, tmp_path / "root")
+
+
+def verify(capsys: pytest.CaptureFixture[str], root: Path, profile: str = "guest") -> Said:
+    words = ("--stage", "installed", "--output", "json")
+    return secboot(capsys, "verify", profile, "--root", root, *words)
+
+
+def plan(capsys: pytest.CaptureFixture[str], root: Path, profile: str = "guest") -> Said:
+    return secboot(
+        capsys, "plan", profile, "--root", root, "--detailed-exitcode", "--output", "json"
+    )
+
+
+def choices(capsys: pytest.CaptureFixture[str], root: Path) -> list[dict[str, object]]:
+    found = json.loads(secboot(capsys, "show", "--root", root, "--output", "json").out)["choices"]
+    assert isinstance(found, list)
+    return found
+
+
+NEW = "5.14.0-503.11.1.el9_5.s390x"
+
+
+@pytest.mark.parametrize(
+    ("root", "failed"),
+    [
+        (
+            "kernel-replaced-not-zipled",
+            {f"installed.swiotlb {NEW}", "machine.record-boots-other"},
+        ),
+        (
+            "kernel-replaced-new-lacks",
+            {
+                f"configured.swiotlb {NEW}",
+                f"installed.swiotlb {NEW}",
+                "machine.record-boots-other",
+            },
+        ),
+        ("new-entry-not-in-record", {f"installed.swiotlb {NEW}"}),
+    ],
+    indirect=["root"],
+)
+def test_what_the_record_lacks_is_not_installed(
+    root: Path, failed: Fail, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = verify(capsys, root)
+
+    assert (said.code, checks(said)) == (5, failed)
+    planned = plan(capsys, root)
+    assert planned.code == 5
+    assert [command["argv"] for command in json.loads(planned.out)["commands"]] == [["zipl"]]
+
+
+@pytest.mark.parametrize("root", ["new-entry-not-in-record"], indirect=True)
+def test_what_lines_and_sizes_do_not_tell_apart_is_not_known(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All four have one line; with kernels of one size it can't be seen which one is missing."""
+    for what, old in (("vmlinuz", "5.14.0-427.13.1.el9_4.s390x"),) * 1:
+        _copy(root / f"boot/{what}-{old}", root / f"boot/{what}-{NEW}")
+    _copy(
+        root / "boot/initramfs-5.14.0-427.13.1.el9_4.s390x.img", root / f"boot/initramfs-{NEW}.img"
+    )
+
+    said = verify(capsys, root)
+
+    assert (said.code, checks(said)) == (5, {"machine.record-lacks-entry"})
+    assert len({c for c in checks(said, "WARN") if c.startswith("installed")}) == 4
+
+
+@pytest.mark.parametrize("root", ["new-entry-not-in-record"], indirect=True)
+def test_of_those_alike_the_younger_one_is_missing(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (f"vmlinuz-{NEW}", f"initramfs-{NEW}.img"):
+        file = root / "boot" / name
+        _copy(root / "boot" / name.replace(NEW, "5.14.0-427.13.1.el9_4.s390x"), file)
+        os.utime(file, (1_800_000_000, 1_800_000_000))
+
+    assert checks(verify(capsys, root)) == {f"installed.swiotlb {NEW}"}
+
+
+@pytest.mark.parametrize("root", ["new-entry-not-in-record"], indirect=True)
+def test_a_removed_kernel_is_still_booted(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = "5.14.0-362.8.1.el9_3.s390x"
+    for path in root.rglob(f"*{gone}*"):
+        path.unlink()
+    _copy(root / "boot/vmlinuz-5.14.0-427.13.1.el9_4.s390x", root / f"boot/vmlinuz-{NEW}", b"more")
+
+    said = verify(capsys, root)
+
+    assert checks(said) == {f"installed.swiotlb {NEW}", "machine.record-boots-other"}
+    assert [choice["orphaned"] for choice in choices(capsys, root)].count(True) == 1
+
+
+def _copy(source: Path, target: Path, more: bytes = b"") -> None:
+    target.write_bytes(source.read_bytes() + more)
+    shutil.copystat(source, target)
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"zIPL" * 1000], ids=["missing", "empty", "damaged"]
+)
+@pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
+def test_without_a_whole_record_zipl_is_due_until_it_has_run(
+    root: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = root / "boot/bootmap"
+    secboot(capsys, "apply", "host", "--root", root)
+    record.unlink()
+    if content is not None:
+        record.write_bytes(content)
+
+    for _ in range(2):
+        planned = plan(capsys, root, "host")
+        assert (planned.code, json.loads(planned.out)["files"]) == (5, [])
+        applied = secboot(capsys, "apply", "host", "--root", root)
+        assert applied.code == 0
+        assert "zipl is pending" in applied.out + applied.err
+    said = verify(capsys, root, "host")
+    assert said.code == 5
+    assert {name.partition(" ")[0] for name in checks(said)} == {"installed.prot_virt"}
+    # An image build ends before zipl has run: that is no fault of it.
+    assert secboot(capsys, "verify", "host", "--root", root).code == 0
+
+
+@pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
+def test_a_record_that_may_not_be_read_is_not_known(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secboot(capsys, "apply", "host", "--root", root)
+    (root / "boot/bootmap").unlink()
+    hide_boot_record(root)
+
+    said = verify(capsys, root, "host")
+
+    assert (said.code, checks(said)) == (0, set())
+    assert plan(capsys, root, "host").code == 0
+
+
+@pytest.mark.parametrize("root", ["record-from-options-osbuild"], indirect=True)
+def test_a_record_with_an_entry_s_line_and_no_menu_is_right(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = verify(capsys, root)
+
+    assert (said.code, checks(said), checks(said, "WARN")) == (0, set(), set())
+    assert plan(capsys, root).code == 0
+    (choice,) = choices(capsys, root)
+    assert (choice["default"], choice["loadparm"], choice["added"]) == (True, None, "")
+
+
+@pytest.mark.parametrize("root", ["record-from-options-coreos"], indirect=True)
+def test_words_that_only_the_record_has_are_shown(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = verify(capsys, root, "host")
+
+    assert (said.code, checks(said)) == (0, set())
+    (choice,) = choices(capsys, root)
+    assert choice["added"] == "ignition.firstboot"
+    for words in (("status", "host"), ("show",), ("plan", "host")):
+        shown = secboot(capsys, *words, "--root", root)
+        assert "run: zipl" not in shown.out + shown.err
+        assert "Then run" not in shown.out
+
+
+@pytest.mark.parametrize("root", ["record-from-options-osbuild"], indirect=True)
+def test_what_a_run_of_zipl_takes_away_is_said_before(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = next(root.glob("boot/loader/entries/*.conf"))
+    entry.write_text(entry.read_text().replace(" swiotlb=262144", ""))
+    os.utime(entry, (1_700_000_000, 1_700_000_000))
+
+    warnings = json.loads(plan(capsys, root).out)["warnings"]
+
+    assert "record-loses-words" in {warning["code"] for warning in warnings}
+    assert checks(verify(capsys, root)) == {"configured.swiotlb 5.14.0-427.13.1.el9_4.s390x"}
+
+
+@pytest.mark.parametrize("root", ["record-from-options-osbuild"], indirect=True)
+def test_a_word_that_the_record_alone_has_can_spoil_it(
+    root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """By its file the entry meets the profile: only another run of zipl makes the record do so."""
+    entry = next(root.glob("boot/loader/entries/*.conf"))
+    entry.write_text(entry.read_text().replace(" net.ifnames=0 swiotlb=262144", ""))
+    os.utime(entry, (1_700_000_000, 1_700_000_000))
+    profile = tmp_path / "p.yaml"
+    profile.write_text("version: 1\nrole: guest\nparameters: {net.ifnames: {absent: true}}\n")
+
+    said = verify(capsys, root, str(profile))
+
+    failed = {name for name in checks(said) if name.startswith("installed")}
+    assert failed == {"installed.net.ifnames 5.14.0-427.13.1.el9_4.s390x"}
+    commands = json.loads(plan(capsys, root, str(profile)).out)["commands"]
+    assert [command["argv"] for command in commands] == [["zipl"]]
+
+
+@pytest.mark.parametrize("root", ["no-configuration"], indirect=True)
+def test_a_record_without_configuration_is_judged_alone(
+    root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    met = tmp_path / "p.yaml"
+    met.write_text("version: 1\nrole: guest\nparameters: {selinux: 0}\n")
+
+    assert checks(verify(capsys, root)) == {"installed.swiotlb"}
+    assert verify(capsys, root, str(met)).code == 0
+    (choice,) = choices(capsys, root)
+    assert (choice["default"], choice["orphaned"]) == (True, False)
+    for verb in ("plan", "apply"):
+        refused = secboot(capsys, verb, "guest", "--root", root)
+        assert refused.code == 1
+        assert "there is no zipl configuration" in refused.err
