@@ -45,6 +45,7 @@ def status(tmp_path: Path) -> Status:
     """A guest in which everything is right."""
     scene = make_scene(tmp_path / "right", "section")
     scene.write("etc/os-release", "ID=debian\n")
+    scene.link_kernels()
     add_system(scene, "z16-se-guest", LINE, "guest")
     return scene.status("guest", log("software IO TLB: mapped [mem 0] (512MB)"))
 
@@ -395,6 +396,9 @@ def fleet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     folder.mkdir()
     root = make_sample_tree("ubuntu-curtin", tmp_path / "ubuntu-curtin")
     (root / "etc/os-release").write_text("ID=ubuntu\n")
+    for link in ("vmlinuz", "initrd.img"):  # as Ubuntu's packages make them
+        (root / "boot" / link).rename(root / "boot" / f"{link}-5.4.0-26-generic")
+        (root / "boot" / link).symlink_to(f"{link}-5.4.0-26-generic")
     make_sample_tree("rhel9", tmp_path / "rhel9")
     for name in ("rhel9", "ubuntu-curtin"):
         words = ("status", "guest", "--root", tmp_path / name, "--output", "json")

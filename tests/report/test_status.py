@@ -63,6 +63,7 @@ def test_ibm_s_note_stands_where_the_indications_are_shown(
 def test_the_text_of_a_guest_that_is_right(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, "section")
     scene.write("etc/os-release", "ID=debian\n")
+    scene.link_kernels()
     add_system(scene, "z16-se-guest", LINE, "guest")
 
     text = status_text(scene.status("guest", log("software IO TLB: mapped [mem 0] (512MB)")), PLAIN)
@@ -124,6 +125,7 @@ def test_metrics_are_in_the_text_exposition_format(tmp_path: Path) -> None:
 def scene(tmp_path: Path) -> Scene:
     scene = make_scene(tmp_path / "root", "section")
     scene.write("etc/os-release", "ID=debian\n")
+    scene.link_kernels()
     return scene
 
 
