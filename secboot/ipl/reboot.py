@@ -91,6 +91,8 @@ class Reboot(NamedTuple):
 
     def describe(self) -> str:
         """Say it in one sentence: ``from ccw 0.0.0120, the default 'linux'``."""
+        if self.source.type == "unknown":
+            return "not known: the kernel was not IPLed from a device"
         device = visible(self.source.device or self.source.address.get("name", ""))
         parts = [f"from {visible(self.source.type)} {device}".rstrip(), self._what()]
         if self.replaces:

@@ -40,7 +40,7 @@ _CHOICES = {
     Chooses.ELSEWHERE: ("reipl-elsewhere", Severity.WARNING),
     Chooses.UNKNOWN: ("reipl-unknown", Severity.WARNING),
 }
-CODES = frozenset({"reipl-text", *(code for code, _ in _CHOICES.values())})
+OF_THE_REBOOT = frozenset({"reipl-text", *(code for code, _ in _CHOICES.values())})
 """Of all findings about what a reboot adds or chooses."""
 
 

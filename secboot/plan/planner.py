@@ -97,7 +97,7 @@ def make_plan(
             *(() if rebuild is None else rebuild.warnings),
             *_version_warnings(machine),
             *_about_kernels(profile, machine, entry_plans, live),
-            *_about_reboot(profile, machine, entry_plans, stores, live),
+            *_about_reboot(profile, machine, entry_plans, stores, next_ipl, live),
             *(_lost_words(next_ipl) if commands else ()),
         ),
         inputs=tuple(
@@ -270,13 +270,14 @@ def _about_reboot(
     machine: Machine,
     plans: tuple[EntryPlan, ...],
     stores: Stores,
+    next_ipl: NextIpl,
     live: LiveFacts | None,
 ) -> tuple[Finding, ...]:
     if live is None or live.reboot is None:
         return ()
     from secboot.plan.reboot_warnings import reboot_warnings  # noqa: PLC0415 - of the running system alone
 
-    return reboot_warnings(profile, machine, plans, stores.environment, live.reboot)
+    return reboot_warnings(profile, machine, plans, stores.environment, next_ipl, live.reboot)
 
 
 def _selection_warnings(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from secboot.finding import Finding
     from secboot.formats.zipl_parameters import ZiplEnvironment
+    from secboot.ipl.next_ipl import NextIpl
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import EntryPlan
     from secboot.profile.profile import Profile
@@ -25,13 +26,20 @@ def reboot_warnings(
     machine: Machine,
     plans: Sequence[EntryPlan],
     environment: ZiplEnvironment,
+    next_ipl: NextIpl,
     settings: RebootSettings,
 ) -> tuple[Finding, ...]:
     """Return what a reboot would add or choose, by what zipl is going to write.
 
+    Where another program writes zipl's files, too, and perhaps a menu of its own behind them, only
+    what is there now can be chosen from; its lines are not known before that has run.
+
     They are warnings for a plan, however bad: it is no fault of what is planned.
     """
-    reboot = at_reboot(settings, tuple(_choices(machine, plans, environment)))
+    choices = tuple(_choices(machine, plans, environment))
+    if machine.sources.generated:
+        choices = tuple(choice._replace(line=None) for choice in next_ipl.choices)
+    reboot = at_reboot(settings, choices)
     surroundings = Surroundings.of(machine, settings.runs_in)
     return tuple(
         each._replace(severity=Severity.WARNING)

@@ -140,6 +140,8 @@ class _Notice(NamedTuple):
     def judgement(self) -> _Judgement:
         fails = self.code in _NOTICES_THAT_FAIL or self.severity is Severity.ERROR
         verdict = Verdict.MISSING if fails else Verdict.UNKNOWN
+        if self.severity is Severity.NOTE:
+            verdict = Verdict.MET
         return _of_machine(self.code, verdict, self.message, self.hint or self.next_step)
 
 

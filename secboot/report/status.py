@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.ipl.boot_record import RecordState
 from secboot.kernel import prot_virt, swiotlb
 from secboot.report.choices import next_ipl_document, record_text
 from secboot.report.style import cause_text, counted, finding_text
@@ -42,7 +43,8 @@ def status_text(status: Status, style: Style) -> str:
     lines = [*_heading(status, style)]
     for requirement in status.requirements:
         lines += ["", *_requirement(requirement, style)]
-    lines += ["", *_entries(status, style)]
+    if status.entries:
+        lines += ["", *_entries(status, style)]
     if status.notices:
         lines += ["", *(finding_text(notice, style) for notice in status.notices)]
     steps = tuple(_next_steps(status, style))
@@ -64,13 +66,21 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
     if status.profile is not None:
         yield f"{_label('Profile', style)}{visible(status.profile.name)} ({visible(status.profile.path)})"
     yield f"{_label('Machine', style)}{visible(status.root)}, {status.layout}"
-    yield f"{_label('Record', style)}{record_text(status.next_ipl.record, style)}"
+    yield f"{_label('Record', style)}{_record(status, style)}"
     if status.running is not None:
         yield from _running(status.running, status.origin, style)
         if status.reboot is not None:
             yield f"{_label('Reboot', style)}{status.reboot.describe()}"
     else:
         yield f"{_label('Running', style)}not applicable: this tree is not the running system"
+
+
+def _record(status: Status, style: Style) -> str:
+    record = status.next_ipl.record
+    unconfigured = any(notice.code == "no-configuration" for notice in status.notices)
+    if unconfigured and record.state is RecordState.MISSING:
+        return "does not apply: there is no zipl configuration"
+    return record_text(record, style)
 
 
 def _running(running: RunningSystem, origin: LineOrigin | None, style: Style) -> Iterator[str]:

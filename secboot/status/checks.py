@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
 from secboot.ipl.next_ipl import OF_THE_RECORD
+from secboot.ipl.reboot_advice import OF_THE_REBOOT
 from secboot.named_tuple import NamedTuple
 from secboot.status.stages import Result, Stage, Status, Verdict
 
@@ -44,7 +45,7 @@ def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
 
     A stage that is missing fails, and so does a notice that is an error; one that is not known, and
     every other notice, is a warning. What is only worth a note is no check, and what the next IPL
-    starts fails no check before the stage *installed*.
+    or reboot starts fails no check before the stage *installed*.
     """
     checks = [
         check for stage in Stage if stage.number <= last.number for check in _stage(status, stage)
@@ -52,7 +53,9 @@ def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
     for notice in status.notices:
         if notice.severity is Severity.NOTE:
             continue
-        early = notice.code in OF_THE_RECORD and last.number < Stage.INSTALLED.number
+        early = (
+            notice.code in OF_THE_RECORD | OF_THE_REBOOT and last.number < Stage.INSTALLED.number
+        )
         fails = notice.severity is Severity.ERROR and not early
         outcome = Outcome.FAIL if fails else Outcome.WARN
         causes = (notice,) if notice.hint else ()

@@ -18,6 +18,11 @@ from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.kernel.command_line import BOOTED_OTHERWISE
 from secboot.named_tuple import NamedTuple
 from secboot.status.stages import NOT_RUNNING, Evidence, LineOrigin, Result, Verdict
+from secboot.status.without_entries import (
+    cause_without_entries,
+    has_no_entries,
+    origin_without_entries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,6 +48,8 @@ def origin_of(evidence: Evidence) -> LineOrigin | None:
     running, bootmap = evidence.running, evidence.next_ipl.record.bootmap
     if running is None or running.command_line is None:
         return None
+    if has_no_entries(evidence, running):
+        return origin_without_entries(running)
     environment = None if bootmap is None else bootmap.environment
     known = tuple(_known_lines(evidence))
     return explain(running.command_line, known, environment, running.ipl)
@@ -163,6 +170,9 @@ def _causes(
 
     Where a reboot would start a line that lacks it again, there is no use in one.
     """
+    if has_no_entries(evidence, running):
+        yield cause_without_entries(running)
+        return
     if installed.verdict in {Verdict.MISSING, Verdict.UNKNOWN}:
         yield _not_installed(installed)
         return

@@ -60,7 +60,14 @@ class Verdict(StrEnum):
 FOLLOW = BOOTED_OTHERWISE | {
     *("not-applied", "not-inherited", "zipl-due", "not-installed", "not-ipled"),
     *("another-entry", "another-line", "reipl-device", "record-unreadable", "installed-unknown"),
-    *("line-replaced", "reipl-text", "reipl-entry", "reipl-no-entry"),
+    *(
+        "line-from-outside",
+        "sealed-line",
+        "line-replaced",
+        "reipl-text",
+        "reipl-entry",
+        "reipl-no-entry",
+    ),
 }
 """The codes of causes that are gone once an earlier stage is reached; others lie in the machine."""
 

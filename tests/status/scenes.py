@@ -58,7 +58,9 @@ class Scene:
     def machine(self, *, running: bool = False) -> Machine:
         """Read the boot configuration, as that of the running system or of a tree."""
         with Root(self.tree) as root:
-            return discover(root, detect_layout(root).sources, {} if running else None)
+            environment: dict[str, str] | None = {} if running else None
+            sources = detect_layout(root).sources
+            return discover(root, sources, environment, unconfigured=True)
 
     def running(self, messages: KernelMessages) -> RunningSystem:
         """Take the tree for the running system."""

@@ -1,0 +1,53 @@
+"""A running system whose line comes from no boot entry that is known here.
+
+A Secure Execution image has its line inside. A KVM guest can be started without an IPL: QEMU loads
+the kernel itself (``-kernel``, libvirt's <kernel> and <cmdline>), and the kernel gets no IPL
+parameter block (QEMU, hw/s390x/ipl.c), so that /sys/firmware/ipl/ipl_type is ``unknown``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.finding import Finding, Severity
+from secboot.running.system import Level
+from secboot.status.stages import Evidence, LineOrigin
+
+if TYPE_CHECKING:
+    from secboot.running.system import RunningSystem
+
+_SEALED = "a Secure Execution image has its parameter line inside"
+_DIRECT = "the kernel was not IPLed: the hypervisor loaded it, and gave it this line"
+
+
+def has_no_entries(evidence: Evidence, running: RunningSystem) -> bool:
+    """Whether the boot files can't be where the running line comes from."""
+    if running.ultravisor.prot_virt_guest and evidence.machine.sealed:
+        return True
+    return not evidence.machine.configured and not evidence.next_ipl.choices
+
+
+def origin_without_entries(running: RunningSystem) -> LineOrigin:
+    """Say where such a line comes from, as far as that is known."""
+    if running.ultravisor.prot_virt_guest:
+        return LineOrigin(_SEALED, of_entry=False)
+    if _was_loaded_by_hypervisor(running):
+        return LineOrigin(_DIRECT, of_entry=False)
+    return LineOrigin("there is no boot entry that it could come from", of_entry=False)
+
+
+def cause_without_entries(running: RunningSystem) -> Finding:
+    """Say what to do about a word that such a line lacks."""
+    if running.ultravisor.prot_virt_guest:
+        hint = "rebuild the image with the right parmfile (pvimg create --parmfile), and boot that"
+        return Finding("sealed-line", Severity.NOTE, _SEALED, hint=hint)
+    if _was_loaded_by_hypervisor(running):
+        hint = "on the host, put it into <cmdline> of the domain XML (virsh edit GUEST), or -append"
+        return Finding("line-from-outside", Severity.NOTE, _DIRECT, hint=hint)
+    message = "the line comes from what started the system: no boot entry of it is known here"
+    return Finding("line-from-outside", Severity.NOTE, message)
+
+
+def _was_loaded_by_hypervisor(running: RunningSystem) -> bool:
+    no_ipl = running.ipl is not None and running.ipl.type == "unknown"
+    return no_ipl and running.hardware.runs_in is Level.KVM
