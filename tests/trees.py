@@ -66,6 +66,15 @@ SAMPLE_TREES: dict[str, dict[str, str]] = {
 _IMAGE = re.compile(rb"^\s*(?:image|linux|ramdisk|initrd)\s*=?\s*[\"']?([^\s,\"']+)", re.MULTILINE)
 
 
+def link_kernels(root: Path, release: str) -> None:
+    """Put links in the place of kernel and ramdisk, as Debian's packages make and move them."""
+    for name in ("vmlinuz", "initrd", "initrd.img"):
+        file = root / "boot" / name
+        if file.exists():
+            file.rename(file.with_name(f"{name}-{release}"))
+            file.symlink_to(f"{name}-{release}")
+
+
 def plain_kernel(size: int, command_line_size: int) -> bytes:
     """An s390x kernel image of `size` bytes, as far as boot programs look at one."""
     stub = kernel_stub(command_line_size)

@@ -135,9 +135,9 @@ class Layout(ABC):
         del profile, machine, stores
         return invocation.for_profile("apply")
 
-    def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:
+    def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
         """Return what should be known of this layout's own files."""
-        del profile, machine
+        del profile, machine, stores
         return ()
 
 

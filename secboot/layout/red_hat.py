@@ -7,20 +7,32 @@ releases leave out ``BOOT_IMAGE=``, too). 91-zipl.install then runs zipl.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
+from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import KernelInstallCmdline
-from secboot.layout.layout import LATER_KERNELS, Layout, NewKernel, Recognition, Tree, marks
+from secboot.kernel.command_line import is_multi_valued
+from secboot.layout.layout import (
+    LATER_KERNELS,
+    NOT_KNOWN,
+    Layout,
+    NewKernel,
+    Recognition,
+    Tree,
+    marks,
+)
 from secboot.layout.zipl_only import DEBIAN
 from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.machine.discovery import BLS_DIRECTORY, Machine, Sources
+from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
-    from secboot.finding import Finding
+    from secboot.formats.kernel_cmdline import CommandLine, Parameter
     from secboot.profile.profile import Profile
 
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
@@ -58,8 +70,11 @@ class RedHat(Layout):
         BLS entries are written elsewhere, too, by kiwi for instance, and read by upstream's zipl.
         """
         super().__init__(seen)
-        if tree.exists(PLUGIN) or tree.is_like("rhel", "fedora", "centos"):
+        theirs = tree.exists(PLUGIN) or tree.is_like("rhel", "fedora", "centos") is not None
+        if theirs:
             self.sources = self.sources._replace(order=BlsOrder.RED_HAT)
+        self._writes_entries = theirs or not tree.os_release.get("ID")
+        """Whether a new kernel gets its entry from their plug-in: not in kiwi's images of SUSE."""
 
     def needs_commit(self, path: str) -> bool:
         """What only the installation of a later kernel reads needs no program to run."""
@@ -67,6 +82,8 @@ class RedHat(Layout):
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """The file, or without words in it the line of whatever system installs the kernel."""
+        if not self._writes_entries:
+            return NewKernel(NOT_KNOWN)
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None or not document.render().split():
             return _running_line(machine, stores, "missing" if document is None else "empty")
@@ -75,7 +92,8 @@ class RedHat(Layout):
             where = Location(KERNEL_CMDLINE)
             return NewKernel(description, location=where, obstacle=_COMMENTS)
         words = stores.text(_STORE) if _STORE in stores else document.words
-        return NewKernel(description, words, _location(document))
+        doubt = _doubt(machine, stores, words, KERNEL_CMDLINE)
+        return NewKernel(description, words, _location(document), doubt=doubt)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
@@ -95,13 +113,69 @@ class RedHat(Layout):
         after = stores.line(line.joined())
         if after.text != before.text:
             require_length(LATER_KERNELS, location, " ".join(after.text.split()))
-        return (edited_store(profile, LATER_KERNELS, location, before, after),)
+        plan = edited_store(profile, LATER_KERNELS, location, before, after)
+        if not self._writes_entries or _doubt(machine, stores, after.text, KERNEL_CMDLINE):
+            plan = plan._replace(met=None)
+        return (plan,)
 
-    def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:
+    def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
         """What is wrong with /etc/kernel/cmdline, whether or not it has to change."""
         del profile
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
-        return () if document is None else document.problems
+        if document is None:
+            return ()
+        doubt = _doubt(machine, stores, document.words, KERNEL_CMDLINE)
+        if doubt is None or not document.words or not self._writes_entries:
+            return document.problems
+        hint = "add these words to the file, unless later kernels are to do without them"
+        lacks = Finding("kernel-cmdline-lacks", Severity.WARNING, doubt, _location(document), hint)
+        return (lacks, *document.problems)
+
+
+_FINDS_ROOT = re.compile(
+    r"root|rootflags|rootfstype|netroot|ip|ifname|nameserver|vlan|bond|bridge|team|dasd|luks\..+"
+    r"|rd[._](?:dasd|zfcp|znet|zdev|cio_accept|lvm|luks|md|dm|iscsi|nvmf|neednet)(?:[._].+)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""Parameters that find the root file system, or the disks and networks that it is on
+(dracut.cmdline(7), s390-tools' 95zdev; ``rd_DASD`` and its like are RHEL 6's)."""
+
+
+def _doubt(machine: Machine, stores: Stores, words: str | None, where: str) -> str | None:
+    """Say which words a new kernel would miss of those that all boot entries have."""
+    lacking = _lacking(machine, stores, stores.line(words))
+    if not lacking:
+        return None
+    listed = " ".join(lacking)
+    return f"{where} lacks {listed}, which every boot entry has to find its root file system"
+
+
+def _lacking(machine: Machine, stores: Stores, line: CommandLine) -> tuple[str, ...]:
+    """Those words of the kind that finds the root; one that adds to others counts by itself."""
+    installed = [
+        entry
+        for entry in machine.configuration.entries
+        if entry.kind is EntryKind.IPL and not entry.kdump and not machine.is_sealed(entry)
+        if entry.parmline is not None or entry.parmfile is None
+    ]
+    normal = [entry for entry in installed if not entry.is_rescue] or installed
+    lines = {entry.parmline for entry in normal}
+    held = [{_identity(each) for each in stores.line(text).parameters} for text in lines]
+    common = set.intersection(*held) if held else set()
+    missing = common - {_identity(parameter) for parameter in line.parameters}
+    first = stores.line(normal[0].parmline) if normal else line
+    found = (each for each in first.parameters if _identity(each) in missing)
+    return tuple(each.text for each in found if _finds_root(each))
+
+
+def _identity(parameter: Parameter) -> str:
+    return parameter.text if is_multi_valued(parameter.name) else parameter.name
+
+
+def _finds_root(parameter: Parameter) -> bool:
+    """Without a value, or with one that does not switch it off (``rd.lvm=0``)."""
+    off = parameter.value in {"0", "no"}
+    return _FINDS_ROOT.fullmatch(parameter.name) is not None and not off
 
 
 def _location(document: KernelInstallCmdline) -> Location:
@@ -119,7 +193,8 @@ def _running_line(machine: Machine, stores: Stores, what: str) -> NewKernel:
     line = stores.line(machine.running_line)
     kept = line.remove(*(each for each in line.parameters if each.name in _NOT_INHERITED))
     remedy = f"reboot into the corrected entry, or write {KERNEL_CMDLINE}"
-    return NewKernel(description, kept.text, remedy=remedy)
+    doubt = _doubt(machine, stores, kept.text, "that line")
+    return NewKernel(description, kept.text, doubt=doubt, remedy=remedy)
 
 
 RECOGNITION = Recognition(RedHat.name, evidence, RedHat)

@@ -146,8 +146,9 @@ class Suse(Layout):
         )
         return tuple(Command(one.argv, reason) for one, reason in reasons if reason is not None)
 
-    def warnings(self, profile: Profile, machine: Machine) -> tuple[Finding, ...]:
+    def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
         """What a profile asks that one file for all entries can't give."""
+        del stores
         found = []
         if profile.entries != EntrySelection(rescue=profile.entries.rescue):
             message = (

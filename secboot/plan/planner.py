@@ -93,7 +93,7 @@ def make_plan(
         commands=commands,
         warnings=(
             *_warnings(profile, machine, entry_plans, with_zipl=with_zipl),
-            *layout.warnings(profile, machine),
+            *layout.warnings(profile, machine, stores),
             *(() if rebuild is None else rebuild.warnings),
             *_version_warnings(machine),
             *_about_kernels(profile, machine, entry_plans, live),

@@ -24,6 +24,13 @@ RHEL7 = 'NAME="Red Hat Enterprise Linux Server"\nID="rhel"\nVERSION_ID="7.9"\n'
 UBUNTU = 'NAME="Ubuntu"\nID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\n'
 DEBIAN = 'NAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n'
 ALPINE = 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.20.0\n'
+RHEL8_DISKS = " ".join(
+    re.findall(
+        r"rd\.(?:zfcp|znet)=\S+",
+        (SAMPLES / "rhel8" / f"{MACHINE_ID}-4.18.0-147.el8.s390x.conf").read_text(),
+    )
+)
+"""The words of the entries that find the disks."""
 RHEL7_ZIPL_CONF = """\
 [defaultboot]
 defaultauto
@@ -126,7 +133,11 @@ SYSTEMS = {
     "rhel7": System(
         "rhel7", {"etc/os-release": RHEL7, "etc/zipl.conf": RHEL7_ZIPL_CONF}, new_kernel_pkg
     ),
-    "rhel8": System("bls", _tree("rhel8", RHEL8, etc__kernel__cmdline="root=/dev/a ro\n"), red_hat),
+    "rhel8": System(
+        "bls",
+        _tree("rhel8", RHEL8, etc__kernel__cmdline=f"root=/dev/a ro {RHEL8_DISKS}\n"),
+        red_hat,
+    ),
     "rhel9": System("bls", _tree("rhel9", RHEL9), red_hat),
     "rhel9-without-cmdline": System(
         "bls",

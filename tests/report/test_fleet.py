@@ -31,7 +31,7 @@ from tests.report.test_schemas import schema_of
 from tests.report.test_status import LINE, running
 from tests.s390x.testbed import unavailable
 from tests.status.scenes import add_system, log, make_scene
-from tests.trees import make_sample_tree
+from tests.trees import link_kernels, make_sample_tree
 
 Document = dict[str, Any]
 
@@ -396,9 +396,7 @@ def fleet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     folder.mkdir()
     root = make_sample_tree("ubuntu-curtin", tmp_path / "ubuntu-curtin")
     (root / "etc/os-release").write_text("ID=ubuntu\n")
-    for link in ("vmlinuz", "initrd.img"):  # as Ubuntu's packages make them
-        (root / "boot" / link).rename(root / "boot" / f"{link}-5.4.0-26-generic")
-        (root / "boot" / link).symlink_to(f"{link}-5.4.0-26-generic")
+    link_kernels(root, "6.8.0-31-generic")
     make_sample_tree("rhel9", tmp_path / "rhel9")
     for name in ("rhel9", "ubuntu-curtin"):
         words = ("status", "guest", "--root", tmp_path / name, "--output", "json")

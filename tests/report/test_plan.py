@@ -170,9 +170,9 @@ SPECIAL: dict[object, st.SearchStrategy[Any]] = {
         st.integers(0, 0o7777),
         st.integers(0, 9),
         st.integers(0, 9),
-        st.dictionaries(text, st.binary(max_size=2), max_size=2).map(
-            lambda xattrs: tuple(sorted(xattrs.items()))
-        ),
+        st.dictionaries(
+            text.filter(lambda name: "\0" not in name), st.binary(max_size=2), max_size=2
+        ).map(lambda xattrs: tuple(sorted(xattrs.items()))),
     ),
     Command: st.builds(Command, st.lists(text, min_size=1, max_size=2).map(tuple), text),
 }

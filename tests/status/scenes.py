@@ -21,7 +21,7 @@ from secboot.status.assess import assess
 from secboot.status.stages import Evidence, RequirementResults, Stage, Status
 from secboot.system.root import Root
 from tests.s390x.bootmaps import FILES, SETUPS
-from tests.trees import SAMPLES
+from tests.trees import SAMPLES, link_kernels
 
 BOOTMAPS = Path(__file__).parents[1] / "data" / "bootmaps"
 RECORDED = 2_000_000_000
@@ -49,11 +49,8 @@ class Scene:
         os.utime(target, (RECORDED + 100, RECORDED + 100))
 
     def link_kernels(self, release: str = "6.1.0-21-s390x") -> None:
-        """Put links in the place of kernel and ramdisk, as Debian's packages make and move them."""
-        for name in ("vmlinuz", "initrd"):
-            file = self.tree / "boot" / name
-            file.rename(file.with_name(f"{name}-{release}"))
-            file.symlink_to(f"{name}-{release}")
+        """Put links in the place of kernel and ramdisk."""
+        link_kernels(self.tree, release)
 
     def machine(self, *, running: bool = False) -> Machine:
         """Read the boot configuration, as that of the running system or of a tree."""

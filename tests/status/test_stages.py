@@ -168,7 +168,8 @@ def test_before_the_reboot_the_running_line_lacks_it(scene: Scene) -> None:
 def test_on_red_hat_a_new_kernel_takes_the_file_or_the_running_line(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, "bls")
     scene.write("etc/os-release", 'ID="rhel"\nVERSION_ID="9.4"\n')
-    add_system(scene, "z16-se-guest", "swiotlb=262144 BOOT_IMAGE=2 initrd=x", "guest")
+    line = "root=/dev/vda1 swiotlb=262144"
+    add_system(scene, "z16-se-guest", f"{line} BOOT_IMAGE=2 initrd=x", "guest")
     nobody = scene.status("guest")
     by_running = scene.status("guest", log())
     scene.write("etc/kernel/cmdline", "root=/dev/vda1\n")
@@ -176,7 +177,7 @@ def test_on_red_hat_a_new_kernel_takes_the_file_or_the_running_line(tmp_path: Pa
 
     inherited = [only(s).stages[Stage.INHERITED].verdict for s in (nobody, by_running, by_file)]
     assert inherited == ["unknown", "met", "missing"]
-    assert by_running.new_kernel.line == "swiotlb=262144"
+    assert by_running.new_kernel.line == line
 
 
 def test_other_distributions_are_not_known(tmp_path: Path) -> None:

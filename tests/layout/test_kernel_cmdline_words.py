@@ -1,0 +1,118 @@
+"""Words that find the root file system: a new kernel misses them where /etc/kernel/cmdline does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command import secboot
+from tests.situations import make_situation
+
+RHEL = 'ID="rhel"\nVERSION_ID="9.4"\n'
+PROFILE = "version: 1\nparameters: {audit: '1'}\n"
+LVM = "root=/dev/mapper/r rd.dasd=0.0.0120 rd.lvm.lv=r/root"
+
+# words of the file, options of the entries, words missed
+CASES = [
+    (LVM, [LVM], ""),
+    ("quiet", [LVM], LVM),
+    ("quiet", [LVM, f"{LVM} debug", LVM], LVM),
+    # What only some entries have is no word of the machine's.
+    ("quiet", [LVM, "root=/dev/b"], "root=/dev/b"),
+    ("quiet", [LVM, "quiet"], ""),
+    # Another value of one that counts once is a decision, of one that adds up it is another disk.
+    (LVM.replace("/dev/mapper/r", "UUID=1"), [LVM], ""),
+    (LVM.replace("0120", "0200"), [LVM], "rd.dasd=0.0.0120"),
+    ("root=1 rd.zfcp=0.0.1 rd.zfcp=0.0.2", ["root=1 rd.zfcp=0.0.1 rd.zfcp=0.0.2"], ""),
+    ("root=1 rd.zfcp=0.0.1", ["root=1 rd.zfcp=0.0.1 rd.zfcp=0.0.2"], "rd.zfcp=0.0.2"),
+    ("root=1", ["root=1 rd.zdev=dasd,0.0.1 rd.znet=qeth,1"], "rd.zdev=dasd,0.0.1 rd.znet=qeth,1"),
+    ("root=1", ["root=1 rd.luks.uuid=1 luks.name=1=r rootflags=subvol=a"],
+     "rd.luks.uuid=1 luks.name=1=r rootflags=subvol=a"),
+    # Words of another kind, and those that switch something off.
+    ("root=1", ["root=1 crashkernel=1G rd.shell=0 rd.lvm=0 rd.md=no rhgb quiet rd.break"], ""),
+]  # fmt: skip
+
+
+def make(root: Path, words: str | None, options: list[str]) -> Path:
+    entries = root / "boot/loader/entries"
+    entries.mkdir(parents=True)
+    (root / "etc/kernel").mkdir(parents=True)
+    (root / "etc/os-release").write_text(RHEL)
+    (root / "etc/zipl.conf").write_text("[defaultboot]\ndefaultauto\ntarget=/boot\n")
+    (root / "audit.yaml").write_text(PROFILE)
+    if words is not None:
+        (root / "etc/kernel/cmdline").write_text(f"audit=1 {words}\n")
+    for number, line in enumerate(options):
+        (entries / f"m-5.{number}.conf").write_text(
+            f"title {number}\nlinux /boot/vmlinuz-5.{number}\noptions audit=1 {line}\n"
+        )
+    return root
+
+
+def read(capsys: pytest.CaptureFixture[str], verb: str, root: Path) -> dict[str, Any]:
+    said = secboot(capsys, verb, root / "audit.yaml", "--root", root, "-o", "json")
+    document = json.loads(said.out)
+    assert isinstance(document, dict)
+    return document
+
+
+@pytest.mark.parametrize(("words", "options", "missed"), CASES)
+def test_words_that_every_entry_has_and_the_file_lacks(
+    words: str, options: list[str], missed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root", words, options)
+
+    plan, status = read(capsys, "plan", root), read(capsys, "status", root)
+
+    found = [w["message"] for w in plan["warnings"] if w["code"] == "kernel-cmdline-lacks"]
+    stage = status["requirements"][0]["stages"]["inherited"]
+    (store,) = plan["stores"]
+    if not missed:
+        assert (found, stage["verdict"], store["met"]) == ([], "met", True)
+        return
+    assert len(found) == 1
+    assert f"/etc/kernel/cmdline lacks {missed}, which" in found[0]
+    assert (stage["verdict"], store["met"]) == ("unknown", None)
+    assert f"lacks {missed}, which" in stage["reason"]
+
+
+def test_the_rescue_entry_does_not_count_while_there_are_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root", "quiet", [LVM])
+    rescue = root / "boot/loader/entries/m-0-rescue.conf"
+    rescue.write_text("title rescue\nlinux /boot/vmlinuz-0-rescue\noptions audit=1\n")
+
+    plan = read(capsys, "plan", root)
+
+    assert "kernel-cmdline-lacks" in {warning["code"] for warning in plan["warnings"]}
+
+
+def test_a_file_without_the_root_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation("kernel-cmdline-without-root", tmp_path / "root")
+
+    said = secboot(capsys, "verify", "p", "--root", root, "--stage", "inherited")
+
+    words = "root=/dev/mapper/rhel-root rd.dasd=0.0.0120 rd.lvm.lv=rhel/root"
+    assert said.code == 0
+    assert "PASS inherited" not in said.out
+    assert f"/etc/kernel/cmdline lacks {words}, which every boot entry has" in said.out
+
+
+def test_an_image_of_another_distribution_promises_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of Red Hat's writes entries in kiwi's image of openSUSE."""
+    root = make_situation("kiwi-zipl-suse", tmp_path / "root")
+    assert secboot(capsys, "apply", "guest", "--root", root).code == 0
+
+    said = secboot(capsys, "verify", "guest", "--root", root, "--stage", "inherited")
+
+    assert "WARN inherited.swiotlb: it is not known how this distribution" in said.out
+    options = next((root / "boot/loader/entries").iterdir()).read_text()
+    assert "options root=UUID=abc rw swiotlb=262144\n" in options
