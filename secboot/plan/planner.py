@@ -9,6 +9,7 @@ from secboot.errors import ParseError, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
+from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
 from secboot.lines.fulfil import fulfil_line, require_fits
 from secboot.lines.stores import Store, StoreKind, Stores, stores_of
@@ -192,10 +193,15 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
         hint="\n".join(
             [
                 *([] if first.hint is None else [first.hint]),
-                "nothing was changed; `secboot check` lists every problem",
+                f"nothing was changed; `{_check(machine)}` lists every problem",
             ]
         ),
     )
+
+
+def _check(machine: Machine) -> str:
+    root = None if machine.root == "/" else machine.root
+    return Invocation(root=root).command("check")
 
 
 def _require_entries(machine: Machine) -> None:
