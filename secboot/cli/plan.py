@@ -73,7 +73,6 @@ def planner(
     from secboot.progress import Phase
 
     request = _parmfile_request(parmfile)
-    live = site.live_facts()
 
     def make(machine: Machine) -> Plan:
         site.progress.report(Phase.PLANNING)
@@ -83,7 +82,7 @@ def planner(
             site.layout,
             with_zipl=site.runs_zipl,
             parmfile=request,
-            live=live,
+            live=site.live_facts(machine.bootmap.path),
         )
 
     return make

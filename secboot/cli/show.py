@@ -22,7 +22,7 @@ def show(
     with Site(root, layout=layout, state_dir=state_dir, watched=watched) as site:
         machine = site.machine(unconfigured=True)
         left = site.unfinished_change()
-        settings = site.reboot_settings()
+        settings = site.reboot_settings(machine.bootmap.path)
     next_ipl = site.layout.next_ipl(machine, compare(machine), stores_of(machine))
     reboot = None
     if settings is not None:

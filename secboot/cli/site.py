@@ -109,21 +109,21 @@ class Site:
             unconfigured=unconfigured,
         )
 
-    def reboot_settings(self) -> RebootSettings | None:
+    def reboot_settings(self, boot_record: str) -> RebootSettings | None:
         """Return what a reboot starts from; None where the root is not the running system."""
         if not self.is_running_system:
             return None
         from secboot.running.system import read_reboot_settings
 
-        return read_reboot_settings(self.root)
+        return read_reboot_settings(self.root, boot_record)
 
-    def live_facts(self) -> LiveFacts | None:
+    def live_facts(self, boot_record: str) -> LiveFacts | None:
         """Return what a plan has to know of the running system; None for any other root."""
         if not self.is_running_system:
             return None
         from secboot.running.system import read_live_facts
 
-        return read_live_facts(self.root)
+        return read_live_facts(self.root, boot_record)
 
     def managed_root(self) -> ManagedRoot:
         """Return what the flows that change something work on; nothing is written yet.

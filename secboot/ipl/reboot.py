@@ -124,10 +124,10 @@ class Reboot(NamedTuple):
 def at_reboot(settings: RebootSettings, choices: Sequence[Choice]) -> Reboot:
     """Tell what a reboot does with these settings, and with a record that can start this.
 
-    No `choices` stands for a record that is not known. What a secure guest is going to start is
+    No `choices` stands for a record that is not known, and another disk has one that is not. What a secure guest is going to start is
     taken for a secure guest, too, where that is not known.
     """
-    source = settings.source
+    source, choices = settings.source, () if settings.elsewhere else choices
     chooses, asked, start, why = _chosen(source, choices)
     if start is None and chooses is Chooses.DEFAULT:
         start = next((each for each in choices if each.is_default), None)

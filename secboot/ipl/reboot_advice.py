@@ -6,7 +6,6 @@ boot program and text unless it is told them: so a command that takes one away n
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
@@ -144,6 +143,8 @@ def clearing_command(
     source: IplSource, *, text: bool, choice: bool, surroundings: Surroundings
 ) -> str:
     """Return the command that takes the text, the choice, or both away and leaves all else."""
+    import shlex  # noqa: PLC0415 - for those who have something to say to their user
+
     if source.type == "eckd" and (text or source.parm) and not _writes_text_of_eckd(surroundings):
         return _writing_files(source, text=text, choice=choice)
     options = []

@@ -18,7 +18,7 @@ from secboot.system.file_errors import FileError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from secboot.system.root import Root
 
@@ -142,6 +142,11 @@ def _source(root: Root, kind_file: str, base_of: Callable[[str], str]) -> IplSou
         read("bootprog"),
         {name: value for name in _ADDRESSES.get(kind, ()) if (value := read(name))},
     )
+
+
+def is_elsewhere(source: IplSource, disks: Collection[str]) -> bool:
+    """Whether an IPL from there is from none of the disks, as far as both are known."""
+    return source.device is not None and bool(disks) and source.device not in disks
 
 
 def disk_devices(root: Root, path: str) -> tuple[str, ...]:

@@ -142,11 +142,15 @@ class Hardware(NamedTuple):
 
 
 class RebootSettings(NamedTuple):
-    """What a reboot starts from. `secure_guest` is whether the system is a secure guest itself."""
+    """What a reboot starts from. `secure_guest` is whether the system is a secure guest itself.
+
+    `elsewhere` says that the boot record is on other disks.
+    """
 
     source: firmware.IplSource
     runs_in: Level = Level.UNKNOWN
     secure_guest: bool = False
+    elsewhere: bool = False
 
 
 class LiveFacts(NamedTuple):
@@ -186,8 +190,12 @@ class RunningSystem(NamedTuple):
         """What a reboot starts from; None where the system does not tell."""
         if self.reipl is None:
             return None
-        secure_guest = bool(self.ultravisor.prot_virt_guest)
-        return RebootSettings(self.reipl, self.hardware.runs_in, secure_guest)
+        return RebootSettings(
+            self.reipl,
+            self.hardware.runs_in,
+            bool(self.ultravisor.prot_virt_guest),
+            firmware.is_elsewhere(self.reipl, self.boot_record_disks),
+        )
 
     @property
     def release(self) -> tuple[int, int] | None:
@@ -199,20 +207,21 @@ class RunningSystem(NamedTuple):
         return release_number(self.kernel or "")
 
 
-def read_reboot_settings(root: Root) -> RebootSettings | None:
-    """Read what a reboot of the system starts from, and no more of it."""
+def read_reboot_settings(root: Root, boot_record: str) -> RebootSettings | None:
+    """Read what a reboot of the system starts from, and no more of it; of a bootmap by its path."""
     source = firmware.read_reipl(root)
     if source is None:
         return None
     hardware = Hardware.parse("", root.text_or_none("/proc/sysinfo") or "")
-    return RebootSettings(source, hardware.runs_in, firmware.is_secure_guest(root))
+    elsewhere = firmware.is_elsewhere(source, firmware.disk_devices(root, boot_record))
+    return RebootSettings(source, hardware.runs_in, firmware.is_secure_guest(root), elsewhere)
 
 
-def read_live_facts(root: Root) -> LiveFacts:
+def read_live_facts(root: Root, boot_record: str) -> LiveFacts:
     """Read what a plan for the running system has to know of it."""
     shows = root.exists(f"{firmware.ULTRAVISOR}/prot_virt_host")
     release = root.text_or_none(_RELEASE) if shows else None
-    return LiveFacts(read_reboot_settings(root), release)
+    return LiveFacts(read_reboot_settings(root, boot_record), release)
 
 
 def read_running(root: Root, messages: KernelMessages, boot_record: str | None) -> RunningSystem:

@@ -17,6 +17,7 @@ from secboot.formats.kernel_cmdline import BLANKS, CommandLine
 from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.kernel.command_line import BOOTED_OTHERWISE
 from secboot.named_tuple import NamedTuple
+from secboot.running.firmware import is_elsewhere
 from secboot.status.stages import NOT_RUNNING, Evidence, LineOrigin, Result, Verdict
 from secboot.status.without_entries import (
     cause_without_entries,
@@ -120,7 +121,9 @@ def notices(evidence: Evidence, running: RunningSystem) -> Iterable[Finding]:
         message = f"the bounce buffer ran full: {running.messages.bounce_buffer_full[-1]}"
         hint = "ask for a larger swiotlb"
         yield Finding("bounce-buffer-full", Severity.WARNING, message, hint=hint)
-    disk = _another_disk(running) if evidence.next_ipl.record.bootmap is not None else None
+    disk = None
+    if evidence.next_ipl.record.bootmap is not None:
+        disk = _another_disk(evidence, running)
     if disk is not None:
         yield disk
 
@@ -142,19 +145,20 @@ def _wrong_role(role: str | None, running: RunningSystem) -> str | None:
     return None
 
 
-def _another_disk(running: RunningSystem) -> Finding | None:
+def _another_disk(evidence: Evidence, running: RunningSystem) -> Finding | None:
     """Tell of a re-IPL device that is not the disk on which the boot record was written."""
     reipl = running.reipl
-    if reipl is None or reipl.device is None or not running.boot_record_disks:
+    if reipl is None or not is_elsewhere(reipl, running.boot_record_disks):
         return None
-    if reipl.device in running.boot_record_disks:
-        return None
+    import shlex  # noqa: PLC0415 - for those who have something to say to their user
+
     disks = " ".join(running.boot_record_disks)
+    directory = evidence.machine.bootmap.path.rpartition("/")[0]
     return Finding(
         "reipl-device",
         Severity.WARNING,
         f"a reboot IPLs from {reipl.device}, but the boot record is on {disks}",
-        hint=f"chreipl {running.boot_record_disks[0]}",
+        hint=shlex.join(["chreipl", "node", directory or "/"]),
     )
 
 
@@ -180,7 +184,7 @@ def _causes(
     if kept:
         yield from kept
         return
-    wrong_disk = _another_disk(running)
+    wrong_disk = _another_disk(evidence, running)
     if wrong_disk is not None:
         yield wrong_disk
     hint = f"reboot, then look again: {evidence.invocation.for_profile('status')}"

@@ -134,6 +134,13 @@ def test_the_line_as_the_kernel_makes_it(kind: str, text: str | None, line: str 
     assert reboot(IplSource(kind, "0.0.0120", "", text)).line == line
 
 
+def test_the_record_of_another_disk_is_not_known() -> None:
+    for source, chooses in ((ccw("9"), Chooses.UNKNOWN), (ccw(), Chooses.DEFAULT)):
+        found = at_reboot(RebootSettings(source, elsewhere=True), MENU)
+
+        assert (found.chooses, found.entry, found.line) == (chooses, None, None)
+
+
 def test_a_secure_guest_reads_no_text() -> None:
     found = reboot(ccw(parm="=root=/dev/b"), SINGLE, secure_guest=True)
 

@@ -75,7 +75,7 @@ def test_the_settings_of_the_running_system_are_read(machine: Scene) -> None:
     machine.write("sys/firmware/reipl/eckd/scp_data", "=a")
     machine.write("sys/firmware/uv/prot_virt_guest", "1\n")
     with Root(machine.tree) as root:
-        found = read_reboot_settings(root)
+        found = read_reboot_settings(root, "/boot/bootmap")
 
     assert found == RebootSettings(
         IplSource("eckd", "0.0.0120", "", "=a"), Level.LPAR, secure_guest=True

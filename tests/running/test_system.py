@@ -9,7 +9,7 @@ import pytest
 
 from secboot.running.firmware import disk_devices, read_ipl, read_reipl
 from secboot.running.kernel_log import NO_MESSAGES, read_kernel_log
-from secboot.running.system import read_running
+from secboot.running.system import read_reboot_settings, read_running
 from secboot.system.root import Root
 
 
@@ -72,6 +72,23 @@ def test_a_logical_volume_is_on_all_its_disks(tmp_path: Path) -> None:
         (slaves / name).symlink_to(f"/{real}")
     with write(tmp_path, {"boot/bootmap": ""}) as root:
         assert disk_devices(root, "/boot/bootmap") == ("0.0.0120", "0.0.0121")
+
+
+@pytest.mark.parametrize(("device", "elsewhere"), [("0.0.0120", False), ("0.0.0121", True)])
+def test_a_reboot_from_another_disk_is_told(tmp_path: Path, device: str, elsewhere: bool) -> None:
+    disk(tmp_path, "sys/dev/block", "sys/devices/css0/0.0.0004/0.0.0120/block/dasda/dasda1")
+    files = {
+        "boot/bootmap": "",
+        "sys/firmware/reipl/reipl_type": "ccw\n",
+        "sys/firmware/reipl/ccw/device": f"{device}\n",
+    }
+    with write(tmp_path, files) as root:
+        alone = read_reboot_settings(root, "/boot/bootmap")
+        whole = read_running(root, NO_MESSAGES, "/boot/bootmap").reboot_settings
+
+    assert alone == whole
+    assert alone is not None
+    assert alone.elsewhere is elsewhere
 
 
 def test_what_is_not_there_is_not_known(tmp_path: Path) -> None:
