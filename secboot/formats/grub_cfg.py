@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from secboot.errors import ParseError
 from secboot.formats.grub_run import Loaded, Run
-from secboot.formats.grub_script import parse_script
+from secboot.formats.grub_script import SimpleCommand, parse_script
 from secboot.formats.grub_variables import Unknown
 from secboot.named_tuple import NamedTuple
 
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
 _WITH_VALUE = frozenset({"--class", "--users", "--hotkey", "--source", "--id"})
 _NUMBER = re.compile(r"[ \t]*(0[xX][0-9a-fA-F]+|\d+)", re.ASCII)
 """GRUB 2.06 takes the whole for a number that begins with one (grub_strtoul), others do not."""
-_DEEPEST = 10
+_PART = re.compile(r"^### (?:BEGIN (/\S+)|END /\S+) ###$", re.MULTILINE)
 
 
 class MenuEntry(NamedTuple):
-    """A line of the menu, in the line `number` of grub.cfg; `place` is where it stands, from 0 on.
+    """A line of the menu, in the line `number` of a file; `place` is where it stands, from 0 on.
+
+    `script` is that of /etc/grub.d which wrote it into grub.cfg, as grub2-mkconfig notes there;
+    None where nothing says so.
 
     `kernel`, `parameters` (those of the kernel, as it gets them) and `ramdisk` are what the entry
     starts; None where it starts nothing, or where that is not known, as `unsure` then says.
@@ -33,6 +38,7 @@ class MenuEntry(NamedTuple):
     entry may not be in the menu at all, or another one in its place.
     """
 
+    path: str
     number: int
     title: str
     place: tuple[int, ...]
@@ -43,6 +49,7 @@ class MenuEntry(NamedTuple):
     linux_number: int | None = None
     unsure: str | None = None
     doubt: str | None = None
+    script: str | None = None
     children: tuple[MenuEntry, ...] | None = None
 
 
@@ -63,19 +70,25 @@ class GrubMenu(NamedTuple):
 
 
 class GrubCfg(NamedTuple):
-    """The script as it was read; `problem` says why it could not be."""
+    """The script as it was read; `problem` says why it could not be.
+
+    `scripts` are those that wrote it, each with the line in which its part begins; an empty one
+    stands for what is between two parts.
+    """
 
     path: str
     statements: tuple[Statement, ...]
     problem: ParseError | None = None
+    scripts: tuple[tuple[int, str], ...] = ()
 
     @classmethod
     def parse(cls, text: str, path: str = "grub.cfg") -> GrubCfg:
         """Read any text; never raises."""
         try:
-            return cls(path, tuple(parse_script(text, path)))
+            statements = tuple(parse_script(text, path))
         except ParseError as error:
             return cls(path, (), error)
+        return cls(path, statements, None, tuple(_parts(text)))
 
     def menu(self, files: Files) -> GrubMenu:
         """Return the menu that GRUB makes of it, with what is known of other files."""
@@ -83,10 +96,45 @@ class GrubCfg(NamedTuple):
             return GrubMenu((), None, f"{self.problem.location}: {self.problem.message}")
         run = Run(files, self.path)
         run.run(self.statements)
-        entries = _entries(run, ())
+        entries = tuple(self._told(entry) for entry in _entries(run, ()))
         wanted = run.variable("default")
         default, unsure = _default(entries, "" if wanted is None else wanted)
         return GrubMenu(entries, default, unsure, run.variable("boot_once") == "true")
+
+    def _told(self, entry: MenuEntry) -> MenuEntry:
+        """Return the entry with the script that wrote it."""
+        number = bisect_right(self.scripts, entry.number, key=itemgetter(0)) - 1
+        script = self.scripts[number][1] if entry.path == self.path and number >= 0 else ""
+        children = entry.children and tuple(self._told(each) for each in entry.children)
+        return entry._replace(script=script or None, children=children)
+
+
+def parameters_in_script(text: str) -> str | None:
+    """Return what the kernel gets of parameters that stand behind ``linux`` in a script.
+
+    grub2-emu takes the words apart and puts them together with one blank (grub-core/loader/emu
+    /linux.c), so that quotes are lost. None where they would not be one command, or have
+    variables in them.
+    """
+    try:
+        statements = tuple(parse_script(f"linux / {text}", ""))
+    except ParseError:
+        return None
+    if len(statements) != 1 or not isinstance(statements[0], SimpleCommand):
+        return None
+    words = statements[0].words
+    if statements[0].block is not None or any(part.is_variable for word in words for part in word):
+        return None
+    return " ".join("".join(part.text for part in word) for word in words[2:])
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """Return where the parts of grub.cfg begin, and the script that each is from."""
+    number, position = 1, 0
+    for match in _PART.finditer(text):
+        number += text.count("\n", position, match.start())
+        position = match.start()
+        yield number, match[1] or ""
 
 
 def _entries(run: Run, place: tuple[int, ...]) -> tuple[MenuEntry, ...]:
@@ -95,10 +143,8 @@ def _entries(run: Run, place: tuple[int, ...]) -> tuple[MenuEntry, ...]:
 
 def _entry(run: Run, item: Item, place: tuple[int, ...]) -> MenuEntry:
     title, ident, doubt = _named(item)
-    inside = run.inside(submenu=item.is_submenu)
-    if len(place) <= _DEEPEST:
-        inside.run(item.body)
-    entry = MenuEntry(item.number, title, place, ident, doubt=doubt)
+    inside = run.inside(item)
+    entry = MenuEntry(item.path, item.number, title, place, ident, doubt=doubt)
     if item.is_submenu:
         return entry._replace(children=_entries(inside, place))
     return _started(entry, inside)

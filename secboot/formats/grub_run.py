@@ -44,8 +44,9 @@ _DEEPEST = 40
 
 
 class Item(NamedTuple):
-    """One line of a menu, in the line `number` of the file; `doubt` says why it may not be there."""
+    """One line of a menu, in the line `number` of a file; `doubt` says why it may not be there."""
 
+    path: str
     number: int
     arguments: tuple[Value, ...]
     body: tuple[Statement, ...]
@@ -88,10 +89,12 @@ class Run:
         self._rounds = [0] if rounds is None else rounds
         self._depth = 0
 
-    def inside(self, *, submenu: bool) -> Run:
-        """Return a run for the body of an entry; a submenu sees exported variables alone."""
-        variables = self._variables.inside(exported_alone=submenu)
-        return Run(self.files, self.path, variables, dict(self._functions), self._rounds)
+    def inside(self, item: Item) -> Run:
+        """Run the body of an entry; a submenu sees exported variables alone."""
+        variables = self._variables.inside(exported_alone=item.is_submenu)
+        run = Run(self.files, item.path, variables, dict(self._functions), self._rounds)
+        run.run(item.body)
+        return run
 
     def variable(self, name: str) -> Value | None:
         """Return a variable's value; None where it has none."""
@@ -284,6 +287,7 @@ class Run:
         if path not in self.files:
             self._lose(f"{self.path}:{command.number} goes on with a file that was not read")
             return None
+        outer, self.path = self.path, path
         self._depth += 1
         try:
             self._count()
@@ -293,6 +297,7 @@ class Run:
             return None
         finally:
             self._depth -= 1
+            self.path = outer
 
     def _add(
         self, command: SimpleCommand, name: str, arguments: tuple[Value, ...], doubt: str | None
@@ -300,13 +305,13 @@ class Run:
         if doubt is None and (command.block is None or name == "hiddenentry"):
             doubt = f"what '{name}' in {self.path}:{command.number} adds is not known"
         body = command.block or ()
-        self.menu.append(Item(command.number, arguments, body, name == "submenu", doubt))
+        self.menu.append(Item(self.path, command.number, arguments, body, name == "submenu", doubt))
 
     def _lose(self, reason: str) -> None:
         """Something could have changed everything."""
         self._variables.lose(reason)
         self.kernel = Unknown(reason)
-        self.menu.append(Item(0, (), (), is_submenu=False, doubt=reason))
+        self.menu.append(Item(self.path, 0, (), (), is_submenu=False, doubt=reason))
 
     def _doubt(self, statements: Iterable[Statement], reason: str) -> None:
         """Take in what may have been run: whatever it sets is not known."""

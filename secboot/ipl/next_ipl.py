@@ -79,6 +79,9 @@ class EntryState(NamedTuple):
     give it, before ``${NAME}`` is replaced; None where that is not known. `note` says why it is
     not to be judged, where it is none that a profile is about. `entry` is None where it is no
     entry of zipl's configuration. `choice` is what starts it, or else `absence` says why none.
+    `generated` is the line that a generated file has for it, behind the record, None where there
+    is none such. `programs` make the next IPL start it as the files say; empty for those of the
+    layout.
     """
 
     name: str
@@ -91,6 +94,8 @@ class EntryState(NamedTuple):
     is_rescue: bool = False
     entry: BootEntry | None = None
     note: str = ""
+    generated: str | None = None
+    programs: tuple[tuple[str, ...], ...] = ()
 
 
 class NextIpl(NamedTuple):

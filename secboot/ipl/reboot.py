@@ -18,7 +18,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from secboot.formats.zipl_parameters import ZiplEnvironment
     from secboot.ipl.next_ipl import Choice
@@ -189,11 +189,14 @@ def _by_loadparm(loadparm: str, choices: Sequence[Choice]) -> _Chosen:
     return _Chosen(Chooses.UNKNOWN, asked, None, f"{asked} has none of the forms that are known")
 
 
-def _of_grub(loadparm: str, choices: Iterable[Choice]) -> _Chosen:
+def _of_grub(loadparm: str, choices: Sequence[Choice]) -> _Chosen:
     """SUSE's: zipl's entry, and which one of its menu grub2-emu takes."""
     asked = f"LOADPARM {visible(loadparm)}"
+    number, _, place = loadparm.lower().partition("g")
+    default = next((_number(each) for each in choices if each.is_default), 0)
+    wanted = f"{number.lstrip('0') or default}g{place}"
     for each in choices:
-        if (each.loadparm or "").lower() == loadparm.lower():
+        if each.loadparm == wanted:
             return _Chosen(Chooses.DEFAULT if each.is_default else Chooses.ENTRY, asked, each, "")
     return _Chosen(Chooses.UNKNOWN, asked, None, f"no entry is known for {asked}")
 

@@ -76,6 +76,11 @@ class Layout(ABC):
         if self.refusal is not None:
             raise RefusedError(self.refusal, hint=self.hint)
 
+    @property
+    def records(self) -> tuple[Command, ...]:
+        """Those of `commit` that write the boot record."""
+        return self.commit
+
     @abstractmethod
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """Tell what a kernel that is installed tomorrow gets, with the texts as planned."""
@@ -122,6 +127,16 @@ class Layout(ABC):
         if reason is None:
             return ()
         return tuple(Command(command.argv, reason) for command in self.commit)
+
+    def outdated(
+        self, profile: Profile, machine: Machine, found: NextIpl, stores: Stores
+    ) -> tuple[Command, ...]:
+        """Return what writes those generated files anew that do not hold what the profile asks.
+
+        Besides the boot record, which tells that itself.
+        """
+        del profile, machine, found, stores
+        return ()
 
     def steps(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Step, ...]:
         """Return what another program has to be told, where secboot edits nothing."""

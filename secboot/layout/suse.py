@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, ParseError, RefusedError
 from secboot.finding import Finding, Severity
-from secboot.formats.grub_cfg import GrubCfg
 from secboot.formats.grub_default import GrubDefault
 from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
+from secboot.layout.suse_files import (
+    FIRST_STAGE,
+    GRUB_CFG,
+    GRUB_DEFAULT,
+    GRUBENV,
+    MORE_OF_GRUB_CFG,
+    SE_TEMPLATE,
+    ZIPL_CONFIG,
+    ZIPL_TEMPLATE,
+)
 from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
@@ -24,21 +33,11 @@ from secboot.machine.discovery import Machine, Sources, Unreadable
 from secboot.profile.profile import EntrySelection, Profile
 
 if TYPE_CHECKING:
-    from secboot.formats.grub_cfg import GrubMenu
-    from secboot.formats.grub_variables import Files
+    from secboot.formats.grub_cfg import GrubCfg
     from secboot.ipl.boot_record import BootRecord
-    from secboot.ipl.next_ipl import NextIpl
+    from secboot.ipl.next_ipl import EntryState, NextIpl
     from secboot.zipl.entry import BootEntry
 
-GRUB_DEFAULT = "/etc/default/grub"
-ZIPL_TEMPLATE = "/etc/default/zipl2grub.conf.in"
-SE_TEMPLATE = "/etc/default/se-parm.conf.in"
-ZIPL_CONFIG = "/boot/zipl/config"
-GRUB_CFG = "/boot/grub2/grub.cfg"
-GRUBENV = "/boot/grub2/grubenv"
-_MORE_OF_GRUB_CFG = ("/boot/grub2/custom.cfg", "/.snapshots/grub-snapshot.cfg")
-"""What grub.cfg goes on with where it is there (41_custom, 80_suse_btrfs_snapshot)."""
-_LOADPARM = "/sys/firmware/ipl/loadparm"
 _IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
 _ALL_ENTRIES = "All boot entries, and kernels installed later"
 _SEALED_IMAGES = "Sealed images that grub2-zipl-setup builds"
@@ -47,9 +46,15 @@ _LINUX, _LINUX_DEFAULT = (
     for name in ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 )
 """The variables that make a parameter line, in this order."""
+_ZIPL_REFUSES = (
+    "grub2-zipl-setup writes a value with \\\" into zipl's configuration as it stands, which zipl"
+    " refuses where the template has it in quotes"
+)
+_QUOTES_ARE_LOST = (
+    "grub2-emu hands the kernel words without their quotes, so that a value with blanks does not"
+    " arrive as one"
+)
 _PLACEHOLDER = r"@([^@\s]+)@"
-_FIRST_STAGE = "initgrub"
-"""The parameter with which the first system starts grub2-emu (dracut module 99grub2)."""
 
 
 def evidence(tree: Tree) -> tuple[str, ...]:
@@ -58,9 +63,17 @@ def evidence(tree: Tree) -> tuple[str, ...]:
 
 
 def named(tree: Tree) -> tuple[str, ...]:
-    """The distribution's name."""
+    """The distribution's name; up to SLES 11 there were no two stages."""
     name = tree.is_like(*_IDS)
+    if name in {"sles", "sled"} and (tree.major_version or 12) < 12:
+        return ()
     return () if name is None else (f"os-release: {name}",)
+
+
+def _grub_cfg(text: str, path: str) -> GrubCfg:
+    from secboot.formats.grub_cfg import GrubCfg  # noqa: PLC0415 - for this distribution alone
+
+    return GrubCfg.parse(text, path)
 
 
 class Suse(Layout):
@@ -71,8 +84,8 @@ class Suse(Layout):
     sources = Sources(
         reads={GRUB_DEFAULT: GrubDefault.parse, SE_TEMPLATE: None},
         derived={
-            GRUB_CFG: GrubCfg.parse,
-            **dict.fromkeys((GRUBENV, *_MORE_OF_GRUB_CFG), lambda text, _: text),
+            GRUB_CFG: _grub_cfg,
+            **dict.fromkeys((GRUBENV, *MORE_OF_GRUB_CFG), lambda text, _: text),
         },
         conf_path=ZIPL_CONFIG,
         generated=True,
@@ -100,6 +113,11 @@ class Suse(Layout):
         )
         self.commit = (self._mkconfig, self._setup)
 
+    @property
+    def records(self) -> tuple[Command, ...]:
+        """The one that runs zipl."""
+        return (self._setup,)
+
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """All entries are generated, those of new kernels among them."""
         document = machine.document(GRUB_DEFAULT, GrubDefault)
@@ -110,7 +128,15 @@ class Suse(Layout):
         except ParseError as error:
             return NewKernel(f"{error.location}: {error.message}")
         description = f"all entries are generated from {GRUB_DEFAULT}"
-        return NewKernel(description, _joined(stores), _location(document))
+        return NewKernel(description, _as_started(_joined(stores)), _location(document))
+
+    def next_ipl(self, machine: Machine, record: BootRecord, stores: Stores) -> NextIpl:
+        """Return what zipl's sections start, and behind the first stage the menu of grub.cfg."""
+        from secboot.layout.suse_chain import FromVariables, Programs, chain  # noqa: PLC0415 - ditto
+
+        variables = FromVariables(*_given(machine, stores))
+        programs = Programs(self._mkconfig.argv, self._setup.argv)
+        return chain(machine, record, stores, variables, programs)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
@@ -124,7 +150,7 @@ class Suse(Layout):
         """Which stage a section of /boot/zipl/config is."""
         stage = (
             f"the first stage, whose grub2-emu starts the real kernel with the line from {GRUB_CFG}"
-            if stores.line(entry.parmline).named(_FIRST_STAGE)
+            if stores.line(entry.parmline).named(FIRST_STAGE)
             else "boots the system in one stage, without grub2-emu"
         )
         return f"{stage}; generated from {GRUB_DEFAULT}"
@@ -140,11 +166,26 @@ class Suse(Layout):
         """Both programs after a change, else those whose output is stale."""
         if changed:
             return self.commit
-        reasons = (
-            (self._mkconfig, _stale_grub_cfg(profile, machine, stores)),
-            (self._setup, _stale_zipl(profile, machine, found.record, stores)),
+        setup = Command(self._setup.argv, found.record.stale or "")
+        stale = self.outdated(profile, machine, found, stores)
+        if found.record.stale is None or setup.argv in {each.argv for each in stale}:
+            return stale
+        return (*stale, setup)
+
+    def outdated(
+        self, profile: Profile, machine: Machine, found: NextIpl, stores: Stores
+    ) -> tuple[Command, ...]:
+        """Those of the two generated files that do not hold what the profile asks."""
+        stale = []
+        if any(_is_stale(profile, state, stores) for state in found.entries):
+            stale.append((self._mkconfig, GRUB_CFG))
+        lines = [entry.parmline for entry in machine.configuration.entries if entry.image]
+        if any(not meets(profile, stores.line(line)) for line in lines if line is not None):
+            stale.append((self._setup, machine.conf_path))
+        return tuple(
+            Command(one.argv, f"{path} does not hold what {GRUB_DEFAULT} says")
+            for one, path in stale
         )
-        return tuple(Command(one.argv, reason) for one, reason in reasons if reason is not None)
 
     def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
         """What a profile asks that one file for all entries can't give."""
@@ -156,7 +197,7 @@ class Suse(Layout):
                 " for all of them"
             )
             found.append(Finding("all-entries", Severity.WARNING, message))
-        if machine.document(GRUB_CFG, GrubCfg) is None:
+        if isinstance(machine.documents.get(GRUB_CFG, Unreadable("")), Unreadable):
             message = f"{GRUB_CFG} is missing or can't be read, so it is not known what it holds"
             found.append(Finding("grub-cfg", Severity.WARNING, message))
         return tuple(found)
@@ -215,7 +256,14 @@ def _plan_variables(profile: Profile, machine: Machine, stores: Stores) -> Store
         )
     if assigned:
         fulfil_line(stores, line, profile.requirements)
-    return edited_store(profile, _ALL_ENTRIES, location, before, stores.line(line.joined()))
+    after = stores.line(line.joined())
+    plan = edited_store(profile, _ALL_ENTRIES, location, before, after)
+    started = _as_started(after.text)
+    notes = [_ZIPL_REFUSES] if '"' in after.text else []
+    met = started is not None and meets(profile, stores.line(started))
+    if not met:
+        notes.append(_QUOTES_ARE_LOST)
+    return plan._replace(note="; ".join(notes), met=met)
 
 
 def _plan_template(profile: Profile, machine: Machine, stores: Stores) -> StorePlan | None:
@@ -249,32 +297,36 @@ def _filled(stores: Stores, template: Store, *, found: bool = False) -> str:
     return re.sub(_PLACEHOLDER, lambda match: values.get(match[1], ""), text(template) or "")
 
 
-def grub_menu(machine: Machine) -> GrubMenu | None:
-    """Return the menu of grub.cfg, as it is without LOADPARM; None where it can't be read."""
-    document = machine.document(GRUB_CFG, GrubCfg)
+def _is_stale(profile: Profile, state: EntryState, stores: Stores) -> bool:
+    """Whether grub.cfg starts an entry with a line that lacks what the variables give it."""
+    if state.generated is None or state.note:
+        return False
+    selected = profile.entries.judge(
+        state.name, is_default=state.is_default, is_rescue=state.is_rescue
+    )
+    return selected and not meets(profile, stores.line(state.generated))
+
+
+def _given(machine: Machine, stores: Stores) -> tuple[str | None, str | None]:
+    """What the variables give normal entries, and those for recovery; None where not known."""
+    document = machine.document(GRUB_DEFAULT, GrubDefault)
     if document is None:
-        return None
-    files: Files = {_LOADPARM: None}
-    for path in (GRUBENV, *_MORE_OF_GRUB_CFG):
-        if machine.document(path, Unreadable) is None:
-            files[path] = machine.document(path, str)
-    return document.menu(files)
+        return None, None
+    try:
+        _take_in(document, stores)
+    except ParseError:
+        return None, None
+    found = [stores.found(store) for store in (_LINUX, _LINUX_DEFAULT)]
+    recovery = document.get("GRUB_CMDLINE_LINUX_RECOVERY")
+    text = "single" if recovery is None else recovery.value
+    return (
+        " ".join(text for text in found if text is not None),
+        None if text is None else f"{found[0] or ''} {text or 'single'}",
+    )
 
 
-def _stale_grub_cfg(profile: Profile, machine: Machine, stores: Stores) -> str | None:
-    menu = grub_menu(machine)
-    default = None if menu is None else menu.default
-    if default is None or default.parameters is None:
-        return None
-    if meets(profile, stores.line(default.parameters)):
-        return None
-    return f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
+def _as_started(text: str) -> str | None:
+    """What the kernel gets of parameters in grub.cfg."""
+    from secboot.formats.grub_cfg import parameters_in_script  # noqa: PLC0415 - ditto
 
-
-def _stale_zipl(
-    profile: Profile, machine: Machine, record: BootRecord, stores: Stores
-) -> str | None:
-    lines = [entry.parmline or "" for entry in machine.configuration.entries if entry.image]
-    if not all(meets(profile, stores.line(line)) for line in lines):
-        return f"{machine.conf_path} does not hold what {GRUB_DEFAULT} says"
-    return record.stale
+    return parameters_in_script(text)

@@ -98,9 +98,11 @@ where it is missing)."""
 PLAIN = Row(
     "zipl.conf",
     "zipl.conf sections",
+    ids=(("sles", 11), ("sled", 11)),
     inherits=None,
 )
-"""A zipl.conf of no distribution in particular, which is what is left when none is named."""
+"""A zipl.conf of no distribution in particular, which is what is left when none is named. SLES 11
+has one, too; its perl-Bootloader adds sections for new kernels, by rules of its own."""
 
 ROWS = (RHEL7, DEBIAN, ALPINE, PLAIN)
 

@@ -9,6 +9,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.ipl.boot_record import RecordState
 from secboot.ipl.next_ipl import Absence, findings
+from secboot.lines.changes import meets
 from secboot.lines.stores import stores_of
 from secboot.plan.boot_entries import reason_to_leave
 from secboot.plan.plan import ProfileReference
@@ -136,17 +137,17 @@ def _correction(evidence: Evidence) -> str | None:
     return evidence.layout.next_step(profile, machine, stores_of(machine), evidence.invocation)
 
 
-def _zipl_due(evidence: Evidence) -> Finding:
-    """Return the cause that the boot record does not say what the files say."""
-    message = "zipl has not run since the boot files changed"
-    return Finding("zipl-due", Severity.NOTE, message, hint=_commit_command(evidence))
+def _due(evidence: Evidence, state: EntryState) -> Finding:
+    """Return the cause that the next IPL does not start an entry as the files say."""
+    programs = state.programs or tuple(each.argv for each in evidence.layout.records)
+    program = programs[0][0] if state.programs else "zipl"
+    message = f"{program} has not run since the boot files changed"
+    return Finding("zipl-due", Severity.NOTE, message, hint=_typed(evidence, programs))
 
 
-def _commit_command(evidence: Evidence) -> str | None:
-    """Return what makes the next IPL use the files; None where nobody is to do that by hand."""
-    commands = evidence.layout.commit
-    programs = tuple(command.argv for command in commands)
-    return evidence.invocation.of_programs(programs) if commands else None
+def _typed(evidence: Evidence, programs: tuple[tuple[str, ...], ...]) -> str | None:
+    """Return programs as they have to be typed; None where nobody is to do that by hand."""
+    return evidence.invocation.of_programs(programs) if programs else None
 
 
 def _results(evidence: Evidence, state: EntryState) -> EntryResults:
@@ -223,19 +224,21 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
             return _by_times(requirement, evidence, state)
         verdict, reason = _ABSENT[absence]
         due = verdict in {Verdict.MISSING, Verdict.UNKNOWN}
-        return Result(verdict, reason, (_zipl_due(evidence),) if due else ())
+        return Result(verdict, reason, (_due(evidence, state),) if due else ())
     if choice.line is None:
         return Result(Verdict.UNKNOWN, choice.unsure or "the line that it starts is not known")
     judgement = _judge(requirement, choice.line, choice.environment)
     configured = evidence.machine.configured
     older = configured and choice.line != state.configured and not choice.added
-    reason = f"{judgement.reason}; the boot record still has an older line" if older else ""
+    path = choice.location.path
+    holder = "the boot record" if path == evidence.next_ipl.record.path else path
+    reason = f"{judgement.reason}; {holder} still has an older line" if older else ""
     if judgement.met:
         return Result(Verdict.MET, reason or judgement.reason)
     if not configured:
         return Result(Verdict.MISSING, judgement.reason, (_WRITTEN_BY_OTHERS,))
     by_files = _judge(requirement, state.configured, evidence.machine.configuration.environment)
-    cause = _zipl_due(evidence) if by_files.met else _not_applied(evidence)
+    cause = _due(evidence, state) if by_files.met else _not_applied(evidence)
     return Result(Verdict.MISSING, reason or judgement.reason, (cause,))
 
 
@@ -251,7 +254,7 @@ def _by_times(requirement: Requirement, evidence: Evidence, state: EntryState) -
     """The fallback where the record can't be read: only times, and they prove nothing."""
     record = evidence.next_ipl.record
     if record.younger_files:
-        return Result(Verdict.MISSING, record.stale or "", (_zipl_due(evidence),))
+        return Result(Verdict.MISSING, record.stale or "", (_due(evidence, state),))
     met = _judge(requirement, state.configured, evidence.machine.configuration.environment).met
     probably = "no boot file is younger than it, so it probably holds what they say"
     reason = f"{record.unreadable}; {probably}" if met else f"{record.unreadable}"
@@ -293,12 +296,25 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
         yield Finding(
             "no-entry", Severity.ERROR, "; ".join(("no boot entry can be judged", *notes))
         )
-    due = _commit_command(evidence)
+    due = _typed(evidence, tuple(each.argv for each in evidence.layout.records))
     if record.stale is not None and record.state is not RecordState.MISSING:
         yield Finding("boot-record-stale", Severity.WARNING, record.stale, hint=due)
     for finding in findings(evidence.next_ipl):
         yield finding._replace(hint=due) if finding.severity is Severity.ERROR else finding
+    yield from _outdated(evidence)
     if record.state is RecordState.UNKNOWN and record.unreadable is not None:
         yield Finding("boot-record-unreadable", Severity.WARNING, record.unreadable)
     if evidence.running is not None:
         yield from running_system.notices(evidence, evidence.running)
+
+
+def _outdated(evidence: Evidence) -> Iterable[Finding]:
+    """Generated files that lack what the profile asks, where what they are made from has it."""
+    profile, machine = evidence.profile, evidence.machine
+    stores = stores_of(machine)
+    new = evidence.layout.new_kernel(machine, stores)
+    if profile is None or new.line is None or not meets(profile, stores.line(new.line)):
+        return
+    for command in evidence.layout.outdated(profile, machine, evidence.next_ipl, stores):
+        hint = _typed(evidence, (command.argv,))
+        yield Finding("generated-file-stale", Severity.WARNING, command.reason, hint=hint)

@@ -223,6 +223,7 @@ ALPINE = {
 }
 
 PLAIN = {
+    "sles-11.4": Tree("zipl.conf", _release("sles", "11.4"), (ZIPL_CONF,), (), "sles 11"),
     "nothing-but-zipl.conf": Tree("zipl.conf", None, (ZIPL_CONF,)),
     "empty": Tree("zipl.conf", None),
     "os-release-without-a-name": Tree("zipl.conf", 'PRETTY_NAME="Linux"\n', (ZIPL_CONF,)),

@@ -14,7 +14,7 @@ from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import RefusedError, RolledBackError
 from secboot.layout.detect import detect_layout
-from secboot.layout.suse import grub_menu
+from secboot.layout.suse_chain import grub_menu
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
@@ -79,7 +79,6 @@ def parameter_lines(root: Path) -> list[str]:
     with Root(root) as tree:
         machine = discover(tree, detect_layout(tree).sources)
     menu = grub_menu(machine)
-    assert menu is not None
     assert menu.default is not None
     entries = machine.configuration.entries
     return [menu.default.parameters or "", *(entry.parmline or "" for entry in entries)]

@@ -1,0 +1,259 @@
+"""What SUSE's two stages start: zipl's sections, and behind the first stage the menu of grub.cfg.
+
+A section with ``initgrub`` in its line boots a system whose initrd runs grub2-emu (dracut module
+99grub2), and that starts the kernel of a menu entry. Which one LOADPARM tells: zipl reads the
+number before the ``g``, and grub.cfg (00_header on s390x) takes what stands behind it for its
+default, counted from 0, with a ``.`` where a submenu begins: ``1g2``, ``1g1.0``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location
+from secboot.formats.grub_cfg import GrubCfg, GrubMenu, MenuEntry, parameters_in_script
+from secboot.ipl.next_ipl import Absence, Choice, EntryState, NextIpl, next_ipl
+from secboot.layout.suse_files import FIRST_STAGE, GRUB_CFG, GRUB_DEFAULT, GRUBENV, MORE_OF_GRUB_CFG
+from secboot.machine.discovery import Unreadable
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from secboot.formats.grub_variables import Files
+    from secboot.ipl.boot_record import BootRecord
+    from secboot.lines.stores import Stores
+    from secboot.machine.discovery import Machine
+    from secboot.zipl.entry import BootEntry
+
+_LOADPARM = "/sys/firmware/ipl/loadparm"
+_LONGEST_LOADPARM = 8
+_LINUX_SCRIPT = "/etc/grub.d/10_linux"
+_RECOVERY = re.compile(r"-recovery(?:-|$)|\(recovery mode\)")
+_OWN = re.compile(r"(?:root|rootflags|conmode)=\S*")
+"""What a line begins with that comes from elsewhere."""
+
+
+class FromVariables(NamedTuple):
+    """What /etc/default/grub gives normal entries and those for recovery; None if not known."""
+
+    normal: str | None
+    recovery: str | None
+
+
+class Programs(NamedTuple):
+    """What generates grub.cfg, and what zipl's configuration and the boot record."""
+
+    mkconfig: tuple[str, ...]
+    setup: tuple[str, ...]
+
+
+def grub_menu(machine: Machine) -> GrubMenu:
+    """Return the menu of grub.cfg, as it is without LOADPARM."""
+    document = machine.document(GRUB_CFG, GrubCfg)
+    if document is None:
+        unreadable = machine.document(GRUB_CFG, Unreadable)
+        reason = f"there is no {GRUB_CFG}" if unreadable is None else unreadable.reason
+        return GrubMenu((), None, reason)
+    files: Files = {_LOADPARM: None}
+    for path in (GRUBENV, *MORE_OF_GRUB_CFG):
+        if machine.document(path, Unreadable) is None:
+            files[path] = machine.document(path, str)
+    return document.menu(files)
+
+
+def is_first_stage(machine: Machine, entry: BootEntry, stores: Stores) -> bool:
+    """Whether a section of zipl's starts grub2-emu; so does a sealed image of grub2-zipl-setup."""
+    return machine.is_sealed(entry) or bool(stores.line(entry.parmline).named(FIRST_STAGE))
+
+
+def is_generated(machine: Machine, entry: MenuEntry) -> bool:
+    """Whether a menu entry was written from the variables of /etc/default/grub."""
+    document = machine.document(GRUB_CFG, GrubCfg)
+    if entry.path != GRUB_CFG or document is None:
+        return False
+    return entry.script == _LINUX_SCRIPT or not document.scripts
+
+
+def is_recovery(entry: MenuEntry, variables: FromVariables) -> bool:
+    """Whether it is an entry for repairs: by its id or its title, or since it has such a line."""
+    if _RECOVERY.search(entry.id or entry.title) is not None:
+        return True
+    line, recovery = entry.parameters, variables.recovery
+    return line is not None and recovery is not None and _with(line, recovery) == line
+
+
+def chain(
+    machine: Machine,
+    record: BootRecord,
+    stores: Stores,
+    variables: FromVariables,
+    programs: Programs,
+) -> NextIpl:
+    """Return what the record starts, and what grub.cfg's menu entries start behind it."""
+    base = next_ipl(machine, record)
+    menu = grub_menu(machine)
+    choices: list[Choice] = []
+    behind: dict[tuple[int, ...], Choice] = {}
+    for choice in base.choices:
+        if _starts_grub(machine, choice, stores):
+            for place, each in _behind(choice, menu):
+                choices.append(each)
+                if place not in behind or each.is_default:
+                    behind[place] = each
+        else:
+            choices.append(choice)
+    entries = _menu_entries(machine, menu, behind, variables, base)
+    sections = (_section(machine, state, stores, variables, programs) for state in base.entries)
+    started = tuple(
+        each if each.choice is None else each._replace(programs=(programs.mkconfig,))
+        for each in entries
+    )
+    return base._replace(choices=tuple(choices), entries=(*started, *sections))
+
+
+def _starts_grub(machine: Machine, choice: Choice, stores: Stores) -> bool:
+    if choice.entry is not None and machine.is_sealed(choice.entry):
+        return True
+    return bool(stores.line(choice.line).named(FIRST_STAGE))
+
+
+def _behind(first: Choice, menu: GrubMenu) -> Iterator[tuple[tuple[int, ...], Choice]]:
+    """The choices that grub2-emu has when `first` is what zipl starts."""
+    name = f" ({first.title})" if first.title and not first.is_default else ""
+    if menu.default is None:
+        yield (), _unknown(first, menu)
+    entries = list(menu.walk())
+    if not first.is_default:
+        # What LOADPARM starts that says nothing of GRUB's menu comes first.
+        entries.sort(key=lambda each: each != menu.default)
+    for entry in entries:
+        chosen = entry == menu.default
+        yield (
+            entry.place,
+            Choice(
+                title=entry.title + name,
+                line=entry.parameters,
+                location=_location(entry),
+                is_default=first.is_default and chosen,
+                loadparm=_loadparm(first.loadparm, entry.place),
+                kernel=entry.kernel,
+                unsure=entry.doubt or entry.unsure,
+            ),
+        )
+
+
+def _unknown(first: Choice, menu: GrubMenu) -> Choice:
+    """What starts by default, where that is not known."""
+    return Choice(
+        title="",
+        line=None,
+        location=Location(GRUB_CFG),
+        is_default=first.is_default,
+        loadparm=first.loadparm,
+        unsure=f"what {GRUB_CFG} starts by default is not known: {menu.unsure}",
+    )
+
+
+def _location(entry: MenuEntry) -> Location:
+    return Location(entry.path, entry.linux_number or entry.number or None)
+
+
+def _loadparm(first: str | None, place: tuple[int, ...]) -> str | None:
+    """What LOADPARM has to say; None where it has no room for that."""
+    text = f"{first or 0}g{'.'.join(map(str, place))}"
+    return text if len(text) <= _LONGEST_LOADPARM else None
+
+
+def _menu_entries(
+    machine: Machine,
+    menu: GrubMenu,
+    behind: dict[tuple[int, ...], Choice],
+    variables: FromVariables,
+    base: NextIpl,
+) -> Iterator[EntryState]:
+    default_section = next((each for each in base.entries if each.is_default), None)
+    absence = None if behind or default_section is None else _absence(base.entries)
+    by_default = default_section is not None and not _is_other(default_section)
+    if menu.default is None:
+        unknown = f"the default of {GRUB_CFG}"
+        yield EntryState(
+            unknown,
+            Location(GRUB_CFG),
+            variables.normal,
+            behind.get(()),
+            absence,
+            is_default=True,
+        )
+    for entry in menu.walk():
+        if entry.kernel is None and entry.unsure is None:
+            continue
+        chosen = entry == menu.default
+        yield EntryState(
+            name=entry.title,
+            location=_location(entry),
+            configured=_configured(machine, entry, variables),
+            choice=behind.get(entry.place),
+            absence=absence,
+            is_default=chosen and by_default,
+            is_rescue=is_recovery(entry, variables),
+            note=_note(machine, entry, variables, chosen=chosen),
+            generated=entry.parameters if is_generated(machine, entry) else None,
+        )
+
+
+def _is_other(state: EntryState) -> bool:
+    return state.entry is not None and FIRST_STAGE not in (state.entry.parmline or FIRST_STAGE)
+
+
+def _absence(states: Iterable[EntryState]) -> Absence | None:
+    """Why no first stage is started."""
+    return next((state.absence for state in states if state.absence is not None), Absence.NOT_HELD)
+
+
+def _configured(machine: Machine, entry: MenuEntry, variables: FromVariables) -> str | None:
+    """Return the line that the variables give the entry, or its own where it is not from them."""
+    if not is_generated(machine, entry):
+        return entry.parameters
+    wanted = variables.recovery if is_recovery(entry, variables) else variables.normal
+    got = None if wanted is None else parameters_in_script(wanted)
+    return None if got is None else _with(entry.parameters or "", got)
+
+
+def _with(line: str, got: str) -> str:
+    """Return a generated line with what the variables give now; as it is where that is in it."""
+    words = line.split()
+    own = 0
+    while own < len(words) and _OWN.fullmatch(words[own]):
+        own += 1
+    wanted = [*words[:own], *got.split()]
+    return line if words == wanted else " ".join([*words[:own], got])
+
+
+def _note(machine: Machine, entry: MenuEntry, variables: FromVariables, *, chosen: bool) -> str:
+    if chosen:
+        return ""
+    if not is_generated(machine, entry):
+        return f"from {entry.script or entry.path}, not from {GRUB_DEFAULT}: change it there"
+    if is_recovery(entry, variables):
+        return "a recovery entry, which does not get GRUB_CMDLINE_LINUX_DEFAULT"
+    return ""
+
+
+def _section(
+    machine: Machine,
+    state: EntryState,
+    stores: Stores,
+    variables: FromVariables,
+    programs: Programs,
+) -> EntryState:
+    """A section of zipl's: the first stage is not judged, since its line is not the kernel's."""
+    state = state._replace(programs=(programs.setup,))
+    if state.entry is None or not is_first_stage(machine, state.entry, stores):
+        if state.configured is None or variables.normal is None:
+            return state
+        filled = variables.normal.replace('"', '\\"')
+        return state._replace(configured=_with(state.configured, filled))
+    note = f"the first stage, whose grub2-emu starts the kernel with the line from {GRUB_CFG}"
+    return state._replace(note=note, is_default=False)

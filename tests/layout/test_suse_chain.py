@@ -1,0 +1,359 @@
+"""What SUSE's two stages start, and how far a requirement has got on the way there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from secboot.formats.grub_cfg import GrubCfg
+from secboot.invocation import Invocation
+from secboot.ipl.boot_record import compare
+from secboot.ipl.next_ipl import NextIpl
+from secboot.ipl.reboot import Chooses, at_reboot
+from secboot.layout.detect import detect_layout
+from secboot.lines.stores import stores_of
+from secboot.machine.discovery import Machine, discover
+from secboot.running.firmware import IplSource
+from secboot.running.system import RebootSettings
+from secboot.status.stages import EntryResults, Stage, Status, Verdict
+from secboot.system.root import Root
+from tests.command import secboot
+from tests.situations import SITUATIONS, make_situation
+from tests.status.scenes import Scene, log, only, verdicts
+
+GRUB_CFG = "boot/grub2/grub.cfg"
+NORMAL, SKIP = "SLES 15-SP6", "skip-grub2"
+BLOCK = "# GRUB Environment Block\n"
+NOBODY = 65534
+
+
+@pytest.fixture
+def healthy(tmp_path: Path) -> Path:
+    return make_situation("suse-healthy", tmp_path / "root")
+
+
+def status(root: Path, profile: str = "host", *, live: bool = False) -> Status:
+    invocation = Invocation(root=None if live else "/mnt/tree", profile=profile)
+    return Scene(root).status(profile, log() if live else None, invocation)
+
+
+def judged(found: Status) -> dict[str, str]:
+    """For each entry that is judged: whether it is configured and installed."""
+    marks = {Verdict.MET: "+", Verdict.MISSING: "-", Verdict.UNKNOWN: "?"}
+
+    def of(entry: EntryResults) -> str:
+        return "".join(marks[each.verdict] for each in (*entry.configured, *entry.installed))
+
+    return {entry.name: of(entry) for entry in found.entries if entry.configured}
+
+
+def hints(found: Status) -> list[str | None]:
+    return [notice.hint for notice in found.notices]
+
+
+def machine_of(root: Path) -> Machine:
+    with Root(root) as tree:
+        return discover(tree, detect_layout(tree).sources)
+
+
+def next_ipl(root: Path, machine: Machine | None = None) -> NextIpl:
+    machine = machine or machine_of(root)
+    with Root(root) as tree:
+        layout = detect_layout(tree)
+    return layout.next_ipl(machine, compare(machine), stores_of(machine))
+
+
+def edit(root: Path, path: str, *changes: tuple[str, str]) -> None:
+    """Change a file, without making it younger than the boot record."""
+    file = root / path
+    text, before = file.read_text(), file.stat()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    os.utime(file, (before.st_mtime, before.st_mtime))
+
+
+def test_what_reached_all_places_is_met_everywhere(healthy: Path) -> None:
+    found = status(healthy, live=True)
+
+    assert verdicts(found) == "+++++"
+    assert judged(found) == {NORMAL: "++", SKIP: "++"}
+    assert found.notices == ()
+
+
+def test_the_line_of_the_running_system_is_that_of_the_default_menu_entry(healthy: Path) -> None:
+    found = status(healthy, live=True)
+
+    assert found.origin is not None
+    assert found.origin.description == (
+        "it is the line of 'SLES 15-SP6' in /boot/grub2/grub.cfg, LOADPARM 1g0 (the default)"
+    )
+
+
+def test_an_entry_chosen_in_the_menu_of_grub_is_named(healthy: Path) -> None:
+    line = "root=UUID=c3f2a1d4-2f37-4a2b-9f6e-7a5b1d1f0c11 single"
+    (healthy / "proc/cmdline").write_text(f"{line}\n")
+
+    found = status(healthy, live=True)
+
+    assert found.origin is not None
+    assert "(recovery mode)' in /boot/grub2/grub.cfg, LOADPARM 1g1.0" in found.origin.description
+
+
+def test_zipls_section_that_skips_grub_is_named(healthy: Path) -> None:
+    entry = next(each for each in next_ipl(healthy).choices if each.title == SKIP)
+    (healthy / "proc/cmdline").write_text(f"{entry.line}\n")
+
+    found = status(healthy, live=True)
+
+    assert found.origin is not None
+    assert "'skip-grub2' in the boot record, menu number 2" in found.origin.description
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_stale_grub_cfg_is_not_installed(live: bool, tmp_path: Path) -> None:
+    root = make_situation("suse-stale-grub-cfg", tmp_path / "root")
+
+    found = status(root, live=live)
+
+    assert verdicts(found) == ("++---" if live else "++-..")
+    assert judged(found) == {NORMAL: "+-", SKIP: "++"}
+    chroot = "" if live else "chroot /mnt/tree "
+    command = f"{chroot}grub2-mkconfig -o /boot/grub2/grub.cfg"
+    assert [cause.hint for cause in only(found).stages[Stage.INSTALLED].causes] == [command]
+    assert hints(found) == [command]
+    assert "reboot" not in " ".join(c.hint or "" for c in only(found).stages[Stage.RUNNING].causes)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_stale_first_stage_leaves_the_default_installed(live: bool, tmp_path: Path) -> None:
+    root = make_situation("suse-stale-zipl-config", tmp_path / "root")
+
+    found = status(root, live=live)
+
+    assert verdicts(found) == ("++-++" if live else "++-..")
+    assert judged(found) == {NORMAL: "++", SKIP: "+-"}
+    assert hints(found) == ["grub2-zipl-setup" if live else "chroot /mnt/tree grub2-zipl-setup"]
+    assert only(found).stages[Stage.INSTALLED].causes[0].code == "zipl-due"
+
+
+def test_a_boot_record_that_is_out_of_date_is_renewed_by_suses_own_program(healthy: Path) -> None:
+    older = SITUATIONS / "suse-stale-zipl-config/boot/zipl/bootmap"
+    shutil.copy2(older, healthy / "boot/zipl/bootmap")
+    os.utime(healthy / "boot/zipl/bootmap", (1_700_000_100, 1_700_000_100))
+
+    found = status(healthy)
+
+    assert judged(found) == {NORMAL: "++", SKIP: "+-"}
+    assert set(hints(found)) == {"chroot /mnt/tree grub2-zipl-setup"}
+
+
+def test_without_a_boot_record_nothing_is_installed(healthy: Path) -> None:
+    (healthy / "boot/zipl/bootmap").unlink()
+
+    assert judged(status(healthy)) == {NORMAL: "+-", SKIP: "+-"}
+    assert next_ipl(healthy).choices == ()
+
+
+def test_the_choices_are_menu_entries_behind_each_first_stage(healthy: Path) -> None:
+    found = next_ipl(healthy)
+    assert [(each.loadparm, each.is_default) for each in found.choices] == [
+        ("1g0", True),
+        ("1g1.0", False),
+        ("2", False),
+        ("3g0", False),
+        ("3g1.0", False),
+    ]
+    assert found.default is not None
+    assert found.default.kernel == "/boot/image-6.4.0-150600.23-default"
+    assert str(found.default.location) == "/boot/grub2/grub.cfg:7"
+
+
+@pytest.mark.parametrize(
+    ("kept", "default"),
+    [
+        ("saved_entry=1>0\n", "(recovery mode)"),
+        ("saved_entry=SLES 15-SP6\n", NORMAL),
+        ("saved_entry=0\nnext_entry=1>0\n", "(recovery mode)"),
+    ],
+)
+def test_the_default_is_that_of_grubenv(kept: str, default: str, healthy: Path) -> None:
+    """The recovery entry is judged where it starts by default: its line lacks the parameter."""
+    header = (
+        "if [ -s $prefix/grubenv ]; then load_env; fi\n"
+        'if [ "$next_entry" ]; then set default="$next_entry"; else default="$saved_entry"; fi\n'
+    )
+    edit(healthy, GRUB_CFG, ("### BEGIN", f"{header}### BEGIN"))
+    (healthy / "boot/grub2/grubenv").write_text(BLOCK + kept)
+
+    found = next_ipl(healthy).default
+
+    assert found is not None
+    assert default in found.title
+    recovery = next(
+        name for name in (each.name for each in status(healthy).entries) if "rec" in name
+    )
+    assert judged(status(healthy)).get(recovery) == (None if default == NORMAL else "--")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("source /boot/other.cfg\n", "goes on with a file that was not read"),
+        ("if sleep 1; then set default=1; fi\n", "a condition in /boot/grub2/grub.cfg:1"),
+        ("menuentry 'cut off' {\n", "the file is cut off"),
+    ],
+)
+def test_what_grub_cfg_starts_can_be_unknown(text: str, why: str, healthy: Path) -> None:
+    file = healthy / GRUB_CFG
+    file.write_text(text + file.read_text())
+
+    found = status(healthy)
+
+    result = only(found).stages[Stage.INSTALLED]
+    assert result.verdict is Verdict.UNKNOWN
+    assert why in result.reason
+    assert [entry.name for entry in found.entries if entry.default] == [
+        "the default of /boot/grub2/grub.cfg"
+    ]
+
+
+def test_a_missing_grub_cfg_is_no_proof_of_anything(healthy: Path) -> None:
+    (healthy / GRUB_CFG).unlink()
+
+    assert only(status(healthy)).stages[Stage.INSTALLED].verdict is Verdict.UNKNOWN
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def test_a_grub_cfg_that_may_not_be_read_is_not_known_and_no_cause_is_made_up(
+    healthy: Path,
+) -> None:
+    (healthy / GRUB_CFG).chmod(0o600)
+    if os.geteuid() != 0:
+        (healthy / GRUB_CFG).chmod(0)
+    with Root(healthy) as tree:
+        layout = detect_layout(tree)
+        with nobody():
+            machine = discover(tree, layout.sources)
+
+    found = next_ipl(healthy, machine)
+
+    assert machine.document("/boot/grub2/grub.cfg", GrubCfg) is None
+    assert found.default is not None
+    assert found.default.line is None
+    assert "permission" in (found.default.unsure or "").lower()
+
+
+def test_entries_that_others_wrote_are_shown_and_not_judged(healthy: Path) -> None:
+    own = "### BEGIN /etc/grub.d/40_custom ###\nmenuentry own { linux /boot/own a b; }\n"
+    (healthy / GRUB_CFG).write_text((healthy / GRUB_CFG).read_text() + own)
+    found = status(healthy)
+
+    notes = {entry.name: entry.note for entry in found.entries}
+    assert notes["own"] == "from /etc/grub.d/40_custom, not from /etc/default/grub: change it there"
+    assert judged(found) == {NORMAL: "++", SKIP: "++"}
+
+    edit(
+        healthy, GRUB_CFG, ("### BEGIN /etc/grub.d/10", "set default=own\n### BEGIN /etc/grub.d/10")
+    )
+
+    assert judged(status(healthy)) == {"own": "--", NORMAL: "++", SKIP: "++"}
+
+
+def test_a_profile_for_the_default_is_for_the_menu_entry(healthy: Path) -> None:
+    profiles = healthy / "etc/secboot/profiles"
+    profiles.mkdir(parents=True)
+    (profiles / "one.yaml").write_text("version: 1\nextends: host\nentries: default\n")
+
+    assert judged(status(healthy, "one")) == {NORMAL: "++"}
+
+
+@pytest.mark.parametrize(
+    ("loadparm", "chooses", "title"),
+    [
+        ("", Chooses.DEFAULT, NORMAL),
+        ("1", Chooses.DEFAULT, NORMAL),
+        ("1g0", Chooses.DEFAULT, NORMAL),
+        ("0g1.0", Chooses.ENTRY, "recovery"),
+        ("1g1.0", Chooses.ENTRY, "recovery"),
+        ("1G1.0", Chooses.ENTRY, "recovery"),
+        ("2", Chooses.ENTRY, SKIP),
+        ("3", Chooses.ENTRY, f"{NORMAL} (grub2-mem1G)"),
+        ("7", Chooses.NOTHING, ""),
+        ("1g9", Chooses.UNKNOWN, ""),
+    ],
+)
+def test_loadparm_chooses_zipls_entry_and_grubs(
+    loadparm: str, chooses: Chooses, title: str, healthy: Path
+) -> None:
+    settings = RebootSettings(IplSource("ccw", "0.0.0200", loadparm, None))
+
+    found = at_reboot(settings, next_ipl(healthy).choices)
+
+    assert found.chooses is chooses
+    assert title in (found.entry or "")
+
+
+def test_a_value_with_quotes_is_managed_and_what_becomes_of_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation("suse-quoted-value", tmp_path / "root")
+    before = (root / "etc/default/grub").read_text()
+
+    applied = secboot(capsys, "apply", "host", "--root", root)
+
+    assert applied.code == 0, applied.err
+    assert (root / "etc/default/grub").read_text() == before.replace(
+        'nosimplefb=1"', 'nosimplefb=1 prot_virt=1"'
+    )
+    assert "refuses" in applied.out
+
+    asked = secboot(capsys, "apply", "p", "--root", root)
+
+    assert asked.code == 0, asked.err
+    assert r"foo=\"bar  zap\"" in (root / "etc/default/grub").read_text()
+    assert "without their quotes" in asked.out
+    found = only(status(root, "host")).stages[Stage.INHERITED]
+    assert found.verdict is Verdict.MET
+
+
+def test_a_value_that_its_readers_do_not_read_alike_is_shown_and_not_changed(
+    healthy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(
+        healthy,
+        "etc/default/grub",
+        ('GRUB_CMDLINE_LINUX=""', "GRUB_CMDLINE_LINUX='a \"b c\"'"),
+    )
+    unchanged = secboot(capsys, "plan", "host", "--root", healthy)
+    assert unchanged.code == 0, unchanged.err
+
+    profile = tmp_path / "audit.yaml"
+    profile.write_text('version: 1\nparameters:\n  audit: "1"\n')
+    other = secboot(capsys, "plan", profile, "--root", healthy)
+    assert other.code == 0, other.err
+    assert "prot_virt=1 audit=1" in other.out
+
+    edit(healthy, "etc/default/grub", (' prot_virt=1"', '"'), ("'a", "'prot_virt=0"))
+    refused = secboot(capsys, "plan", "host", "--root", healthy)
+    assert refused.code == 2
+    assert "not read alike" in refused.err
