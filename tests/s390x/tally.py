@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+_KINDS = ("compared", "applies", "changed")
 COUNTS: Counter[str] = Counter()
 """Counted in this process since the last report; `reporting` moves it into the test reports."""
 
@@ -17,6 +18,11 @@ def applied(version: str, entries: int) -> None:
     """Note one apply after which this zipl showed so many entries as the plan had said."""
     COUNTS[f"applies {version}"] += 1
     COUNTS[f"entries {version}"] += entries
+
+
+def changed(version: str) -> None:
+    """Note one machine on which this zipl ran, and whose choices were right after changes."""
+    COUNTS[f"changed {version}"] += 1
 
 
 def disagreed() -> None:
@@ -45,8 +51,9 @@ def sentence(counts: Counter[str]) -> str:
         f"zipl {version}: {counts[f'compared {version}']} configurations compared"
         f" ({counts[f'accepted {version}']} of them accepted),"
         f" {counts[f'applies {version}']} applies"
-        f" ({counts[f'entries {version}']} entries as planned)"
-        for version in sorted(_each("compared ", counts) | _each("applies ", counts))
+        f" ({counts[f'entries {version}']} entries as planned),"
+        f" {counts[f'changed {version}']} machines changed after it ran"
+        for version in sorted(set().union(*(_each(f"{kind} ", counts) for kind in _KINDS)))
     ]
     if parts:
         parts.append(f"{counts['disagreements']} disagreements")
