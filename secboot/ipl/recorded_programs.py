@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
+from secboot.zipl.file_facts import PathKind
 from secboot.zipl.scan import EntryKind
 
 if TYPE_CHECKING:
@@ -225,11 +226,13 @@ def _size(file: LoadedFile | None, facts: Facts) -> int | None:
 
 
 def _same_kernel(entry: BootEntry, program: Program, facts: Facts) -> bool:
-    """Whether the sizes of the files are those that zipl noted."""
+    """Whether the sizes of the files are those that zipl noted; none is that of a file that is gone."""
     if (entry.kind is EntryKind.IPL) is (program.parmline is None):
         return False
     if entry.kind is not EntryKind.IPL:
         return True
+    if any(_is_gone(file, facts) for file in (entry.image, entry.ramdisk) if file is not None):
+        return False
     image, ramdisk = _sizes(entry, facts)
     if bool(program.ramdisk_size) != (entry.ramdisk is not None):
         return False
@@ -237,6 +240,11 @@ def _same_kernel(entry: BootEntry, program: Program, facts: Facts) -> bool:
         None,
         program.ramdisk_size or 0,
     }
+
+
+def _is_gone(file: LoadedFile, facts: Facts) -> bool:
+    found = facts.get(file.path)
+    return found is not None and found.kind is PathKind.MISSING
 
 
 def other_files(entry: BootEntry, program: Program, facts: Facts) -> tuple[str, ...]:
@@ -249,6 +257,8 @@ def other_files(entry: BootEntry, program: Program, facts: Facts) -> tuple[str, 
         if file is None or not held:
             if bool(held) != (file is not None):
                 found.append(f"{'with' if held else 'without'} a {what}")
+        elif _is_gone(file, facts):
+            found.append(f"with a {what} that is gone, {file.path}")
         elif _size(file, facts) not in {None, held}:
             found.append(f"with another {what} than {file.path}")
     return tuple(found)

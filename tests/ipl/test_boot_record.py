@@ -48,6 +48,18 @@ def test_every_difference_is_named(tmp_path: Path, old: str, new: str, differenc
     assert record.stale.startswith(f"/boot/bootmap {difference}")
 
 
+@pytest.mark.parametrize(("gone", "what"), [("boot/vmlinuz", "kernel"), ("boot/initrd", "ramdisk")])
+def test_a_file_that_is_gone_is_not_what_an_ipl_finds(tmp_path: Path, gone: str, what: str) -> None:
+    """The record points to blocks that may belong to something else by now."""
+    scene = make_scene(tmp_path, "section")
+    (tmp_path / gone).unlink()
+
+    record = compare(scene.machine())
+
+    assert record.differences[0] == f"boots 'linux' with a {what} that is gone, /{gone}"
+    assert [entry.name for entry in record.lacking] == ["linux"]
+
+
 def test_a_younger_file_alone_does_not_make_a_record_stale(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, "section")
     scene.replace("etc/zipl.conf", "[defaultboot]", "# a comment\n[defaultboot]")

@@ -20,7 +20,7 @@ _LINES: Final = (
     "root=/dev/vda1 quiet",
     "root=/dev/vda1 quiet swiotlb=262144",
     "root=/dev/vda1 quiet  swiotlb=262144",
-    "root=/dev/vda1 prot_virt=1 name=a\"b",
+    'root=/dev/vda1 prot_virt=1 name=a"b',
     "root=/dev/vda1 ${SWIOTLB}",
     " ".join(f"rd.zfcp=0.0.19{n:02x},0x500507630b1050{n:02x}" for n in range(12)),
     "",

@@ -15,7 +15,7 @@ APPLY_ROUNDS = 4
 APPLY_EXAMPLES = int(os.environ.get("SECBOOT_APPLY_EXAMPLES", "50"))
 """Configurations per round and zipl version that are changed."""
 BOOT_ROUNDS = 2
-BOOT_EXAMPLES = int(os.environ.get("SECBOOT_BOOT_EXAMPLES", "100"))
+BOOT_EXAMPLES = int(os.environ.get("SECBOOT_BOOT_EXAMPLES", "60"))
 """Machines per round and zipl version on which zipl runs, and whose files are changed after it."""
 SEED = int(os.environ.get("SECBOOT_ORACLE_SEED", "0"))
 """Another seed looks at other configurations; the same one at the same, so CI is repeatable."""

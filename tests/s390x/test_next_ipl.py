@@ -77,7 +77,11 @@ def test_a_kernel_update_without_zipl_and_a_loadparm_that_stays(
     )
     third = guest.run(verify("after") + show("third"), files, loadparm="3")
 
-    updated, applied, chosen = said(first, "updated"), said(second, "applied"), said(second, "chosen")
+    updated, applied, chosen = (
+        said(first, "updated"),
+        said(second, "applied"),
+        said(second, "chosen"),
+    )
     assert verified(first, "before", "after") == {"before": 0, "after": 5}
     assert "Linux 6.2" in first.output("after")
     assert lines(updated) == [("1", NEW), ("2", OLD)]
@@ -92,7 +96,9 @@ def test_a_kernel_update_without_zipl_and_a_loadparm_that_stays(
 
     assert verified(third, "after") == {"after": 0}
     assert "LOADPARM 3" in third.output("after")
-    assert said(third, "third")["reboot"]["line"] == OLD, "an IPL's LOADPARM is that of a reboot, too"
+    assert said(third, "third")["reboot"]["line"] == OLD, (
+        "an IPL's LOADPARM is that of a reboot, too"
+    )
 
 
 def test_a_record_made_from_options_a_text_for_the_next_ipl_and_no_record_at_all(
