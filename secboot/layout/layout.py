@@ -90,6 +90,11 @@ class Layout(ABC):
         del stores
         return next_ipl(machine, record)
 
+    def zipl_reads_files(self, machine: Machine) -> bool:
+        """Whether the next boot record is made from the files that were found."""
+        del machine
+        return True
+
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:

@@ -13,7 +13,10 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from secboot.errors import Location
 from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config
+from secboot.ipl.boot_record import BootRecord, RecordState
+from secboot.ipl.next_ipl import Absence, Choice, EntryState, NextIpl
 from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
 from secboot.lines.changes import Step, StorePlan, meets, wanted_line
 from secboot.machine.discovery import BLS_DIRECTORY, ZIPL_CONF_PATHS, Machine, Sources
@@ -96,6 +99,27 @@ class Ostree(Layout):
         line = None if default is None else default.parmline
         return NewKernel(description, line)
 
+    def next_ipl(self, machine: Machine, record: BootRecord, stores: Stores) -> NextIpl:
+        """In a secure guest, the image that ostree made of its newest deployment.
+
+        ostree mounts the partition that holds it only while it writes there, and makes the entries
+        those of the new deployment when that has succeeded.
+        """
+        if not _seals(machine):
+            return super().next_ipl(machine, record, stores)
+        entries = machine.configuration.entries
+        newest = machine.configuration.default or next(iter(entries), None)
+        choice = None if newest is None else _sealed_choice(newest)
+        return NextIpl(
+            BootRecord(_SEALED_RECORD, RecordState.UNKNOWN, unreadable=_NOT_MOUNTED),
+            () if choice is None else (choice,),
+            tuple(_state(entry, choice if entry is newest else None) for entry in entries),
+        )
+
+    def zipl_reads_files(self, machine: Machine) -> bool:
+        """In a secure guest zipl is given the sealed image alone."""
+        return not _seals(machine)
+
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
@@ -148,6 +172,45 @@ class Ostree(Layout):
         commands = (step.lines[0] for step in steps if step.argv)
         in_plan = invocation.for_profile("plan")
         return in_plan if machine.running_line is None else next(commands, in_plan)
+
+
+_SEALED_IMAGE, _SEALED_RECORD = "/sysroot/se/sdboot", "/sysroot/se/bootmap"
+_NOT_MOUNTED = (
+    f"ostree seals the options of the newest deployment into {_SEALED_IMAGE} and records that; the"
+    " partition is not mounted, so that the entry is all there is to see"
+)
+
+
+def _seals(machine: Machine) -> bool:
+    """Whether ostree seals here: in a secure guest, or by the host keys in a tree without a record."""
+    return machine.secure_guest or (bool(machine.host_keys) and machine.bootmap.missing)
+
+
+def _state(entry: BootEntry, choice: Choice | None) -> EntryState:
+    return EntryState(
+        name=entry.name,
+        location=entry.location,
+        configured=entry.parmline or "",
+        choice=choice,
+        absence=Absence.OTHER_PROGRAM if choice is None else None,
+        number=entry.menu_position,
+        is_default=choice is not None,
+        is_rescue=entry.is_rescue,
+        entry=entry,
+    )
+
+
+def _sealed_choice(entry: BootEntry) -> Choice:
+    return Choice(
+        title=entry.name,
+        line=entry.parmline or "",
+        location=Location(_SEALED_IMAGE),
+        is_default=True,
+        entry=entry,
+        kernel=_SEALED_IMAGE,
+        sealed=True,
+        unsure=_NOT_MOUNTED,
+    )
 
 
 _ELSEWHERE = "on the machine, once it runs"

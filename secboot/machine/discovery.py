@@ -107,8 +107,9 @@ class Machine(NamedTuple):
     zipl wrote last. `sealed` are the paths of the IBM Secure Execution images among the kernels,
     `host_keys` the host-key documents that lie where they are looked for. `kernel_files` says where
     the names of kernels and ramdisks lead, `old_kernels` which images may be too old for a
-    parameter. `running_line` is the line of the running kernel, None for any other tree. `configured` is whether there is a zipl configuration at all; without one
-    `conf_path` is where it would be.
+    parameter. `running_line` is the line of the running kernel, None for any other tree.
+    `secure_guest` is whether that is in Secure Execution mode. `configured` is whether there is a
+    zipl configuration at all; without one `conf_path` is where it would be.
     """
 
     root: str
@@ -126,6 +127,7 @@ class Machine(NamedTuple):
     running_line: str | None = None
     host_keys: tuple[str, ...] = ()
     kernel_files: KernelFiles = NO_KERNEL_FILES
+    secure_guest: bool = False
     configured: bool = True
     old_kernels: Mapping[str, OldKernel] = MappingProxyType({})
 
@@ -221,6 +223,7 @@ def discover(
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
         host_keys=_host_keys(root),
         kernel_files=find_kernel_files(root, configuration),
+        secure_guest=environment is not None and _is_secure_guest(root),
         configured=conf is not None,
         old_kernels=old_kernels(root, images, facts),
     )
@@ -366,6 +369,12 @@ def _generated(root: Root, sources: Sources) -> dict[str, object]:
         except AccessError as error:
             found[path] = Unreadable(error.message)
     return found
+
+
+def _is_secure_guest(root: Root) -> bool:
+    from secboot.running.firmware import is_secure_guest  # noqa: PLC0415 - a tree needs no such room
+
+    return is_secure_guest(root)
 
 
 def _host_keys(root: Root) -> tuple[str, ...]:

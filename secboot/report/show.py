@@ -103,7 +103,7 @@ def _heading(
         # Secure Boot, which is another matter than Secure Execution; shown and never changed.
         yield f"{style.bold('secure')}   {visible(value)}, in [{visible(name)}] (Secure Boot)"
     count = len(machine.configuration.problems)
-    if count and machine.configured:
+    if count and machine.configured and layout.zipl_reads_files(machine):
         what = "one problem" if count == 1 else f"{count} problems"
         see = visible(invocation.command("check"))
         yield style.red(f"zipl refuses this configuration: {what}, see `{see}`")

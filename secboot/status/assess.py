@@ -286,7 +286,7 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
     record, problems = evidence.next_ipl.record, evidence.machine.configuration.problems
     if not evidence.machine.configured:
         yield Finding("no-configuration", Severity.NOTE, NOT_CONFIGURED.reason)
-    elif problems:
+    elif problems and evidence.layout.zipl_reads_files(evidence.machine):
         message = f"zipl would refuse the boot files: {problems[0].message}"
         hint = evidence.invocation.command("check")
         yield Finding("zipl-refuses", Severity.ERROR, message, problems[0].location, hint)

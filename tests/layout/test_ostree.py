@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from secboot.invocation import Invocation
 from secboot.layout.detect import detect_layout
 from secboot.lines.changes import Step
 from secboot.lines.stores import stores_of
@@ -16,6 +17,7 @@ from secboot.machine.profile_files import read_profile
 from secboot.system.root import Root
 from tests.command import secboot
 from tests.situations import make_situation
+from tests.status.scenes import Scene, add_system, log, only, verdicts
 from tests.trees import snapshot
 
 NAMES = {
@@ -170,3 +172,59 @@ def test_what_is_next_is_the_first_step_of_the_plan(
     said = secboot(capsys, "verify", "guest", "--root", root, "--stage", "inherited")
 
     assert f": secboot plan guest --root {root}" in said.out
+
+
+SEALED_LINE = "ostree=/ostree/boot.1/rhcos/x/0 root=UUID=1 swiotlb=262144"
+
+
+@pytest.fixture
+def secure_guest(tmp_path: Path) -> Scene:
+    scene = Scene(make_situation("rhcos-sealed", tmp_path / "root"))
+    add_system(scene, "z16-se-guest", SEALED_LINE, "guest")
+    return scene
+
+
+def test_in_a_secure_guest_the_options_of_the_newest_deployment_are_in_the_image(
+    secure_guest: Scene,
+) -> None:
+    older = "title older\nversion 0\nlinux /boot/vmlinuz\noptions ostree=/ostree/boot.0/x\n"
+    secure_guest.write("boot/loader/entries/ostree-0.conf", older)
+    mapped = log("software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)")
+
+    status = secure_guest.status("guest", mapped)
+
+    newest, last = status.entries
+    assert [r.verdict for r in (*newest.configured, *newest.installed)] == ["met", "met"]
+    assert last.installed[0].verdict == "not-applicable"
+    assert verdicts(status)[1:] == "++++"
+    assert status.next_ipl.default is not None
+    assert status.next_ipl.default.line == SEALED_LINE
+    assert status.next_ipl.default.sealed
+    assert status.origin is not None
+    assert "in /sysroot/se/sdboot" in status.origin.description
+    assert {notice.code for notice in status.notices} == {"boot-record-unreadable"}
+
+
+def test_in_a_secure_guest_nobody_is_told_to_run_zipl(secure_guest: Scene) -> None:
+    (secure_guest.tree / "usr/bin").mkdir(parents=True)
+    (secure_guest.tree / "usr/bin/rpm-ostree").touch()
+
+    status = secure_guest.status("guest-large", log(), Invocation("guest-large"))
+
+    stages = only(status).stages.values()
+    hints = [cause.hint or "" for result in stages for cause in result.causes]
+    hints += [notice.hint or "" for notice in status.notices]
+    assert any(hint.startswith("rpm-ostree kargs --delete=swiotlb=262144 ") for hint in hints)
+    assert not [hint for hint in hints if "zipl" in hint or "secboot apply" in hint]
+
+
+def test_a_tree_with_host_keys_and_without_a_record_is_that_of_a_secure_guest(
+    tmp_path: Path,
+) -> None:
+    root = make_situation("rhcos-sealed", tmp_path / "root")
+    assert verdicts(Scene(root).status("guest")) == "++-.."
+
+    (root / "etc/se-hostkeys").mkdir()
+    (root / "etc/se-hostkeys/ibm-z-hostkey-1.crt").touch()
+
+    assert verdicts(Scene(root).status("guest")) == "+++.."
