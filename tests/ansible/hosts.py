@@ -91,6 +91,10 @@ def make_tree(top: Path) -> None:
     subprocess.run(
         ["cp", "-a", "--no-clobber", "/etc/.", top / "etc"], check=True, capture_output=True
     )
+    # The demo's machine is no Debian, where a new kernel gets no BLS entry.
+    for name in ("debian_version", "os-release"):
+        (top / "etc" / name).unlink(missing_ok=True)
+    (top / "etc/os-release").write_text("ID=demo\n")
     for directory in (*OWN, "usr/local/bin", "usr/local/sbin", "run/sshd"):
         (top / directory).mkdir(parents=True, exist_ok=True)
     (top / "root").chmod(0o700)
