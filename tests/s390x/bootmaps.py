@@ -64,7 +64,7 @@ MIRRORS = {
 
 The blocks of the first must not be smaller than those of the others: zipl stops on an assertion.
 """
-_MIRRORS_SINCE = (2, 39)
+MIRRORS_SINCE = (2, 39)
 MOST_DISKS = max(map(len, MIRRORS.values()))
 
 _VOLUME_LABEL = "VOL1VOL10X0100".encode("cp037").ljust(84, b"\x40")
@@ -131,13 +131,20 @@ def base_devices() -> Iterator[tuple[str, ...]]:
 def _base_device() -> Iterator[str]:
     with tempfile.NamedTemporaryFile(prefix="secboot-base-") as image:
         image.truncate(_BASE_SIZE)
-        command = ["losetup", "--find", "--show", image.name]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        device = done.stdout.strip()
-        try:
+        with loop_device(Path(image.name)) as device:
             yield device
-        finally:
-            subprocess.run(["losetup", "--detach", device], check=True)
+
+
+@contextlib.contextmanager
+def loop_device(image: Path) -> Iterator[str]:
+    """A loop device for an image."""
+    command = ["losetup", "--find", "--show", os.fspath(image)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    device = done.stdout.strip()
+    try:
+        yield device
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
 
 
 def prepare(cell: Cell, bases: Sequence[str], *kinds: DiskKind) -> None:
@@ -156,11 +163,15 @@ def prepare(cell: Cell, bases: Sequence[str], *kinds: DiskKind) -> None:
     helper.chmod(0o755)
 
 
+def release(version: str) -> tuple[int, ...]:
+    """A zipl's version, to compare."""
+    return tuple(map(int, version.split(".")))
+
+
 def targets(version: str) -> Mapping[str, tuple[DiskKind, ...]]:
     """What this zipl can install on: a disk of each kind, and mirrors where it knows them."""
     single = {name: (kind,) for name, kind in DISKS.items()}
-    release = tuple(map(int, version.split(".")))
-    return single | MIRRORS if release >= _MIRRORS_SINCE else single
+    return single | MIRRORS if release(version) >= MIRRORS_SINCE else single
 
 
 def install(cell: Cell, setup: str, *options: str) -> tuple[Verdict, bytes]:

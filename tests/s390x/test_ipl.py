@@ -1,14 +1,21 @@
 """A small s390x system IPLs from its disk what the real zipl wrote there."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from secboot.formats.bootmap import read_bootmap
+from tests.s390x import bootmaps
+from tests.s390x.boot_texts import single_section
+from tests.s390x.bootmaps import DiskKind
+from tests.s390x.emulator import Disk, boot
 from tests.s390x.guest import Guest
-from tests.s390x.guest_disk import ROOT
+from tests.s390x.guest_disk import ROOT, make_filesystem
 from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.scenarios import MENU, SECTION
-from tests.s390x.testbed import require_oracle
+from tests.s390x.testbed import require_oracle, unavailable
 
 pytestmark = pytest.mark.ipl
 
@@ -57,3 +64,45 @@ def test_zipl_run_from_outside_on_the_image_makes_it_ipl(guest: Guest, tmp_path:
 
     assert installed.accepted, installed.output
     assert booted.command_line == SECTION.before
+
+
+@pytest.mark.oracle
+def test_each_disk_of_a_mirror_starts_what_the_record_says(tmp_path: Path) -> None:
+    """Two disks with the same blocks, from other places on; zipl knows such since 2.39."""
+    bed = require_oracle()
+    version = max(bed.zipl, key=bootmaps.release)
+    if bootmaps.release(version) < bootmaps.MIRRORS_SINCE:
+        unavailable(f"zipl {version} writes no records for disks that differ")
+    first, second = tmp_path / "first.img", tmp_path / "second.img"
+    make_filesystem(first, None, 128 * 2**20)
+    second.touch()
+    os.truncate(second, _OFFSET * 512 + first.stat().st_size)
+    line = "quiet mark=mirror"
+
+    with LoopDisk(first) as disk, bootmaps.loop_device(second) as other:
+        cell = bed.cell(disk.mount / "cell", disk, version)
+        kinds = (DiskKind("SCSI", 512), DiskKind("SCSI", 512, offset=_OFFSET))
+        bootmaps.prepare(cell, (disk.device, other), *kinds)
+        cell.fill_with(
+            {
+                "boot/vmlinuz": bed.kernel.read_bytes(),
+                "boot/initrd": bed.initramfs.read_bytes(),
+                "etc/zipl.conf": single_section(line).encode(),
+            }
+        )
+        written = cell.install()
+        record = read_bootmap((cell.directory / "boot/bootmap").read_bytes())
+    with first.open("rb") as source, second.open("r+b") as target:
+        # All but the block in which each disk has its own boot record.
+        source.seek(512)
+        target.seek((_OFFSET + 1) * 512)
+        shutil.copyfileobj(source, target)
+
+    assert written.accepted, written.output
+    assert record.default.parmline == line
+    assert boot([Disk(first)]).command_line == line
+    assert boot([Disk(second)]).command_line == line
+
+
+_OFFSET = 20_480
+"""Where the file system begins on the second disk, in blocks of 512 bytes."""
