@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from secboot.checkpoint.rollback import BootRecordOutcome
 from secboot.plan.plan import EntryStatus
 from secboot.report.plan import plan_document
-from secboot.report.style import counted
+from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from secboot.apply.rollback import RollbackResult
     from secboot.apply.zipl import ZiplRun
     from secboot.checkpoint.recovery import RecoveryReport
+    from secboot.finding import Finding
     from secboot.invocation import Invocation
+    from secboot.plan.plan import Plan
     from secboot.report.style import Style
 
 APPLY_SCHEMA = "secboot/apply/1"
@@ -34,7 +36,9 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
         )
     lines += _commit(result, invocation, style)
     if not lines:
+        # Then the plan was not shown, and what keeps a reboot from what it says may stand in it.
         lines.append("Nothing to do: the machine is as the profile asks.")
+        lines += [finding_text(each, style) for each in _of_the_reboot(result.plan)]
     sealed = result.plan.with_status(EntryStatus.SEALED)
     if sealed:
         names = ", ".join(f"'{visible(entry.name)}'" for entry in sealed)
@@ -43,6 +47,14 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
             + f" ({visible(invocation.for_profile('plan'))} shows how)."
         )
     return "\n".join(lines) + "\n"
+
+
+def _of_the_reboot(plan: Plan) -> list[Finding]:
+    if not plan.warnings:
+        return []
+    from secboot.ipl.reboot_advice import OF_THE_REBOOT
+
+    return [each for each in plan.warnings if each.code in OF_THE_REBOOT]
 
 
 def apply_document(result: ApplyResult) -> dict[str, Any]:
