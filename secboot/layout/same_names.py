@@ -8,6 +8,7 @@ kernel for ever, and zipl fails when its package is removed.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from secboot.machine.kernel_files import release_of
@@ -97,10 +98,15 @@ def _newest(machine: Machine, path: str, order: ReleaseKey) -> Followed:
     """Compare what a link leads to with the kernels that lie beside that."""
     target = _target(machine, path)
     release, directory = release_of(target), target.rpartition("/")[0]
+    if release is None:
+        return _FOLLOWED
     beside = (each for each in machine.kernel_files.kernels if each.rpartition("/")[0] == directory)
-    releases = [each for each in map(release_of, beside) if each is not None]
-    newest = max(releases, key=order, default=None)
-    if release is None or newest is None or order(newest) <= order(release):
+    releases = (each for each in map(release_of, beside) if each is not None)
+    copy = re.compile(rf"{re.escape(release)}[.~_][A-Za-z].*")  # as in vmlinuz-6.1.0-9.signed
+    newest = max(
+        (each for each in releases if not copy.fullmatch(each)), key=order, default=release
+    )
+    if order(newest) <= order(release):
         return _FOLLOWED
     return Followed(
         f"the link {path} still leads to {target}, although kernel {newest} is installed: it was"

@@ -145,6 +145,7 @@ CASES: dict[str, tuple[Tree, str, str]] = {
         Tree(
             links=links(OLD),
             files=(
+                f"boot/vmlinuz-{OLD}.efi.signed",
                 f"boot/vmlinuz-{NEW}.old",
                 f"boot/vmlinuz-{NEW}.dpkg-new",
                 f"boot/vmlinuz-{NEW}~",
