@@ -269,9 +269,8 @@ def _plan_variables(profile: Profile, machine: Machine, stores: Stores) -> Store
 def _plan_template(profile: Profile, machine: Machine, stores: Stores) -> StorePlan | None:
     """Bring the template of a sealed image's parmfile to the profile; None where there is none.
 
-    To be called after the variables, since the template names them as ``@NAME@``. That it is
-    filled as the one of zipl2grub is, is an assumption: only the headline of SUSE's patch says how
-    it is read.
+    To be called after the variables, since the template names them as ``@NAME@``
+    (grub2-s390x-secure-execution-support.patch: ``root=@GRUB_DEVICE@ ... initgrub quiet ...``).
     """
     file = machine.file(SE_TEMPLATE)
     if file is None:

@@ -12,6 +12,7 @@ from secboot.plan.plan import EntryPlan, EntryStatus
 from secboot.zipl.scan import EntryKind
 
 if TYPE_CHECKING:
+    from secboot.ipl.next_ipl import EntryState
     from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
@@ -66,14 +67,45 @@ def edited_entry(
 
 
 def generated_entry(
-    profile: Profile, stores: Stores, entry: BootEntry, left: LeftAlone | None, note: str
+    profile: Profile, stores: Stores, state: EntryState, left: LeftAlone | None, note: str
 ) -> EntryPlan:
     """Return what is asked of an entry that another program writes, and how it is to become."""
+    entry = state.entry
+    if entry is None:
+        return generated_line(profile, stores, state)
+    line = entry.parmline
     if left is not None:
-        return _plan(entry, left.status, left.note, (), entry.parmline, entry.parmline)
-    before = stores.line(entry.parmline)
-    changes = parameter_changes(profile.requirements, before, wanted_line(profile, before, stores))
-    return _plan(entry, EntryStatus.GENERATED, note, changes, entry.parmline, None)
+        plan = _plan(entry, left.status, left.note, (), line, line)
+    else:
+        plan = _plan(entry, EntryStatus.GENERATED, note, _wanted(profile, stores, line), line, None)
+    return plan._replace(default=state.is_default)
+
+
+def generated_line(profile: Profile, stores: Stores, state: EntryState) -> EntryPlan:
+    """Return what is asked of an entry that is behind zipl's, in the menu of another loader."""
+    why_not = state.note or profile.entries.why_not(
+        state.name, is_default=state.is_default, is_rescue=state.is_rescue
+    )
+    line = state.generated
+    if line is None and not why_not:
+        why_not = "it is written by something else, and not changed"
+    return EntryPlan(
+        name=state.name,
+        location=state.location,
+        kind=EntryKind.IPL.value,
+        status=EntryStatus.NOT_SELECTED if why_not else EntryStatus.GENERATED,
+        note=why_not or "",
+        default=state.is_default,
+        rescue=state.is_rescue,
+        parameters=() if why_not or line is None else _wanted(profile, stores, line),
+        line_before=line,
+        line_after=None,
+    )
+
+
+def _wanted(profile: Profile, stores: Stores, line: str | None) -> tuple[ParameterChange, ...]:
+    before = stores.line(line)
+    return parameter_changes(profile.requirements, before, wanted_line(profile, before, stores))
 
 
 def _plan(

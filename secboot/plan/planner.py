@@ -13,7 +13,13 @@ from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
 from secboot.lines.fulfil import fulfil_line, require_fits
 from secboot.lines.stores import Store, StoreKind, Stores, stores_of
-from secboot.plan.boot_entries import LeftAlone, edited_entry, generated_entry, reason_to_leave
+from secboot.plan.boot_entries import (
+    LeftAlone,
+    edited_entry,
+    generated_entry,
+    generated_line,
+    reason_to_leave,
+)
 from secboot.plan.plan import EntryPlan, EntryStatus, InputFile, Plan, ProfileReference
 from secboot.plan.sealed_image import REFUSAL as ONLY_SEALED
 from secboot.plan.sealed_image import ParmfileRequest, plan_rebuild
@@ -75,7 +81,7 @@ def make_plan(
     left = {
         entry: reason_to_leave(profile, machine, entry) for entry in machine.configuration.entries
     }
-    store_plans, entry_plans = _lines(profile, machine, layout, stores, left)
+    store_plans, entry_plans = _lines(profile, machine, layout, stores, next_ipl, left)
     sealed = tuple(e for e, why in left.items() if why and why.status is EntryStatus.SEALED)
     rebuild = plan_rebuild(profile, machine, layout, stores, sealed, parmfile)
     steps = layout.steps(profile, machine, stores)
@@ -116,14 +122,20 @@ def _lines(
     machine: Machine,
     layout: Layout,
     stores: Stores,
+    next_ipl: NextIpl,
     left: Mapping[BootEntry, LeftAlone | None],
 ) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
     """Bring the stores to what the profile requires; return what that makes of them and of entries."""
     if machine.sources.generated:
         store_plans = layout.plan_stores(profile, machine, stores)
         return store_plans, tuple(
-            generated_entry(profile, stores, entry, why, layout.entry_note(entry, stores))
-            for entry, why in left.items()
+            generated_line(profile, stores, state)
+            if state.entry is None
+            else generated_entry(
+                profile, stores, state, left[state.entry], layout.entry_note(state.entry, stores)
+            )
+            for state in next_ipl.entries
+            if state.entry is not None or state.location.line is not None
         )
     chosen = [entry for entry, why in left.items() if why is None]
     # What a shared parmfile has to hold is settled first: others of its entries may then be met.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -263,7 +265,9 @@ def test_a_grub_cfg_that_may_not_be_read_is_not_known_and_no_cause_is_made_up(
     assert "permission" in (found.default.unsure or "").lower()
 
 
-def test_entries_that_others_wrote_are_shown_and_not_judged(healthy: Path) -> None:
+def test_entries_that_others_wrote_are_shown_and_not_judged(
+    healthy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     own = "### BEGIN /etc/grub.d/40_custom ###\nmenuentry own { linux /boot/own a b; }\n"
     (healthy / GRUB_CFG).write_text((healthy / GRUB_CFG).read_text() + own)
     found = status(healthy)
@@ -277,6 +281,8 @@ def test_entries_that_others_wrote_are_shown_and_not_judged(healthy: Path) -> No
     )
 
     assert judged(status(healthy)) == {"own": "--", NORMAL: "++", SKIP: "++"}
+    planned = secboot(capsys, "plan", "host", "--root", healthy)
+    assert "it is written by something else, and not changed" in planned.out
 
 
 def test_a_profile_for_the_default_is_for_the_menu_entry(healthy: Path) -> None:
@@ -357,3 +363,30 @@ def test_a_value_that_its_readers_do_not_read_alike_is_shown_and_not_changed(
     refused = secboot(capsys, "plan", "host", "--root", healthy)
     assert refused.code == 2
     assert "not read alike" in refused.err
+
+
+def test_a_plan_names_the_menu_entries_that_are_generated(
+    healthy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = secboot(capsys, "plan", "host", "--root", healthy, "--output", "json")
+
+    entries = {each["name"]: each for each in json.loads(planned.out)["entries"]}
+    assert entries[NORMAL]["status"] == "generated"
+    assert entries[NORMAL]["default"] is True
+    assert entries["grub2"]["default"] is False
+    assert [each["status"] for each in entries.values()].count("not-selected") == 1
+
+
+@pytest.mark.parametrize("count", [10_000])
+def test_ten_thousand_menu_entries_are_no_matter(count: int, healthy: Path) -> None:
+    def seconds(number: int) -> float:
+        entry = "menuentry 'n{0}' --id gnulinux-{0}-1 {{ linux /boot/image-{0} root=1 a; }}\n"
+        (healthy / GRUB_CFG).write_text("".join(entry.format(n) for n in range(number)))
+        machine = machine_of(healthy)
+        begin = time.process_time()
+        found = next_ipl(healthy, machine)
+        assert len(found.entries) == number + 3
+        assert len(found.choices) == 2 * number + 1
+        return time.process_time() - begin
+
+    assert seconds(count) < 20 * seconds(count // 10) + 1
