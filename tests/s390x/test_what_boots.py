@@ -18,7 +18,12 @@ from secboot.ipl.next_ipl import EntryState, NextIpl, next_ipl
 from secboot.machine.discovery import discover
 from secboot.system.root import Root
 from tests.s390x import tally
-from tests.s390x.changed_machines import BootFiles, Content, changed_machines
+from tests.s390x.changed_machines import (
+    BootFiles,
+    Content,
+    changed_machines,
+    machines,
+)
 from tests.s390x.generated import BOOT_EXAMPLES, BOOT_ROUNDS, SEED, limited_to, machine_of
 from tests.s390x.oracle import MACHINE
 from tests.s390x.real_zipl import Cell
@@ -172,6 +177,44 @@ def test_what_boots_is_what_was_installed(cell: Cell, number: int) -> None:
     check()
 
     assert min(outcomes.values()) > BOOT_EXAMPLES // 20, outcomes
+
+
+def test_a_record_made_from_options_is_one_choice(cell: Cell) -> None:
+    """As image builders make it, with the line of an entry, a longer one, or another."""
+    added = 0
+
+    @seed(SEED)
+    @limited_to(BOOT_EXAMPLES)
+    @given(machines(), st.data())
+    def check(files: BootFiles, data: st.DataObject) -> None:
+        nonlocal added
+        model = data.draw(st.sampled_from(files.entries))
+        line = (model.line or "") + data.draw(st.sampled_from(("", " ignition.firstboot", "x y")))
+        cell.fill_with(files.texts())
+        options = ["-t", "/boot", "-i", f"/{model.kernel}", "-P", line]
+        options += ["-r", f"/{model.ramdisk}"] if model.ramdisk else []
+        verdict = cell.install(*options)
+        assert verdict.accepted, verdict.output
+        installed = {
+            0: Installed(
+                line, content(files, model.kernel), content(files, model.ramdisk), default=True
+            )
+        }
+        with Root(cell.directory) as root:
+            machine = discover(root)
+        found = next_ipl(machine, compare(machine))
+        check_choices(found, installed)
+        check_entries(found, files, installed)
+        if len(files.entries) > 1 and files.style != "section":
+            assert found.record.from_options
+            assert found.choices[0].entry is not None
+            if found.choices[0].added:
+                added += 1
+                assert line.endswith(found.choices[0].added)
+
+    check()
+
+    assert added > BOOT_EXAMPLES // 20
 
 
 @pytest.mark.parametrize("number", range(BOOT_ROUNDS))
