@@ -143,6 +143,9 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
 
 def _option_differences(match: Match, machine: Machine) -> tuple[str, ...]:
     """In what a record made from options is not even that of an entry; what it adds is no reason."""
+    default = machine.configuration.default
+    if match.entry is not None and default is not None and match.entry.location != default.location:
+        return (f"does not hold {_name(default)}",)
     if match.entry is not None:
         return () if match.added is not None else (_line(match.entry),)
     if machine.configuration.entries:

@@ -194,10 +194,11 @@ def _absence(entry: BootEntry, to_install: EntryToInstall | None, record: BootRe
     if entry.location in {each.location for each in record.indistinct}:
         return Absence.INDISTINCT
     known = any(match.entry is not None for match in record.matches)
-    return Absence.OTHER_PROGRAM if record.from_options and known else Absence.NOT_HELD
+    other = record.from_options and known and not entry.is_default
+    return Absence.OTHER_PROGRAM if other else Absence.NOT_HELD
 
 
-OF_THE_RECORD = frozenset({"record-lacks-entry", "record-boots-other"})
+OF_THE_RECORD = frozenset({"record-lacks-entry", "record-boots-other", "record-default"})
 """The codes of what is wrong with a record, as `findings` gives them."""
 
 
@@ -213,8 +214,24 @@ def findings(found: NextIpl) -> Iterator[Finding]:
             which = f"number {choice.loadparm} of" if choice.loadparm else "what is in"
             message = f"{which} {record.path} boots a kernel that no boot entry has"
             yield Finding("record-boots-other", Severity.ERROR, message)
+    yield from _other_default(found)
     if record.from_options:
         yield from map(_from_options, record.matches)
+
+
+def _other_default(found: NextIpl) -> Iterator[Finding]:
+    """Tell of a record that starts another entry when nobody chooses than the files say."""
+    by_files = next((each for each in found.entries if each.is_default and each.entry), None)
+    starts = found.default
+    if by_files is None or starts is None or starts.entry is None or by_files.choice == starts:
+        return
+    if by_files.absence is Absence.INDISTINCT:
+        return
+    message = (
+        f"the next IPL starts '{visible(starts.title)}' by default,"
+        f" not '{visible(by_files.name)}' as the boot files say"
+    )
+    yield Finding("record-default", Severity.ERROR, message)
 
 
 def _from_options(match: Match) -> Finding:

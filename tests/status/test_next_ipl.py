@@ -57,7 +57,7 @@ NEW = "5.14.0-503.11.1.el9_5.s390x"
     [
         (
             "kernel-replaced-not-zipled",
-            {f"installed.swiotlb {NEW}", "machine.record-boots-other"},
+            {f"installed.swiotlb {NEW}", "machine.record-boots-other", "machine.record-default"},
         ),
         (
             "kernel-replaced-new-lacks",
@@ -65,9 +65,10 @@ NEW = "5.14.0-503.11.1.el9_5.s390x"
                 f"configured.swiotlb {NEW}",
                 f"installed.swiotlb {NEW}",
                 "machine.record-boots-other",
+                "machine.record-default",
             },
         ),
-        ("new-entry-not-in-record", {f"installed.swiotlb {NEW}"}),
+        ("new-entry-not-in-record", {f"installed.swiotlb {NEW}", "machine.record-default"}),
     ],
     indirect=["root"],
 )
@@ -108,7 +109,7 @@ def test_of_those_alike_the_younger_one_is_missing(
         _copy(root / "boot" / name.replace(NEW, "5.14.0-427.13.1.el9_4.s390x"), file)
         os.utime(file, (1_800_000_000, 1_800_000_000))
 
-    assert checks(verify(capsys, root)) == {f"installed.swiotlb {NEW}"}
+    assert checks(verify(capsys, root)) == {f"installed.swiotlb {NEW}", "machine.record-default"}
 
 
 @pytest.mark.parametrize("root", ["new-entry-not-in-record"], indirect=True)
@@ -120,7 +121,9 @@ def test_a_removed_kernel_is_still_booted(root: Path, capsys: pytest.CaptureFixt
 
     said = verify(capsys, root)
 
-    assert checks(said) == {f"installed.swiotlb {NEW}", "machine.record-boots-other"}
+    assert checks(said) == {
+        *(f"installed.swiotlb {NEW}", "machine.record-boots-other", "machine.record-default")
+    }
     assert [choice["orphaned"] for choice in choices(capsys, root)].count(True) == 1
 
 
@@ -179,6 +182,28 @@ def test_a_record_with_an_entry_s_line_and_no_menu_is_right(
     assert plan(capsys, root).code == 0
     (choice,) = choices(capsys, root)
     assert (choice["default"], choice["loadparm"], choice["added"]) == (True, None, "")
+
+
+@pytest.mark.parametrize("root", ["record-from-options-osbuild"], indirect=True)
+def test_the_next_kernel_is_not_in_a_record_of_the_last_one(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first kernel update of such an image, and nobody has run zipl."""
+    old = "5.14.0-427.13.1.el9_4.s390x"
+    (entry,) = root.glob("boot/loader/entries/*.conf")
+    new = entry.with_name(entry.name.replace(old, NEW))
+    new.write_text(entry.read_text().replace(old, NEW))
+    for name in ("vmlinuz-{}", "initramfs-{}.img"):
+        file = root / "boot" / name.format(NEW)
+        _copy(root / "boot" / name.format(old), file, b"more")
+
+    said = verify(capsys, root)
+
+    assert (said.code, checks(said)) == (
+        5,
+        {f"installed.swiotlb {NEW}", "machine.record-default"},
+    )
+    assert plan(capsys, root).code == 5
 
 
 @pytest.mark.parametrize("root", ["record-from-options-coreos"], indirect=True)
