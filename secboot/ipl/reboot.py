@@ -168,7 +168,7 @@ def _chosen(source: IplSource, choices: Sequence[Choice]) -> _Chosen:
         return _Chosen(Chooses.ELSEWHERE, "", None, "")
     by_grub = any(_GRUB.fullmatch(each.loadparm or "") for each in choices)
     if by_grub and _GRUB.fullmatch(source.loadparm):
-        return _of_grub(source.loadparm, choices)
+        return _of_grub(source, choices)
     if source.type in _LIST_DIRECTED:
         return _by_number(source.bootprog, "boot program", choices)
     if source.type == "ccw":
@@ -189,10 +189,12 @@ def _by_loadparm(loadparm: str, choices: Sequence[Choice]) -> _Chosen:
     return _Chosen(Chooses.UNKNOWN, asked, None, f"{asked} has none of the forms that are known")
 
 
-def _of_grub(loadparm: str, choices: Sequence[Choice]) -> _Chosen:
+def _of_grub(source: IplSource, choices: Sequence[Choice]) -> _Chosen:
     """SUSE's: zipl's entry, and which one of its menu grub2-emu takes."""
-    asked = f"LOADPARM {visible(loadparm)}"
-    number, _, place = loadparm.lower().partition("g")
+    asked = f"LOADPARM {visible(source.loadparm)}"
+    number, _, place = source.loadparm.lower().partition("g")
+    if source.type in _LIST_DIRECTED:
+        number = source.bootprog
     default = next((_number(each) for each in choices if each.is_default), 0)
     wanted = f"{number.lstrip('0') or default}g{place}"
     for each in choices:

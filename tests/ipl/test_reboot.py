@@ -107,6 +107,12 @@ def test_where_the_machine_loads_the_boot_program_chooses_and_not_loadparm(
     assert (found.chooses, found.entry) == (chooses, entry)
 
 
+def test_on_suse_loadparm_chooses_behind_the_boot_program() -> None:
+    found = reboot(IplSource("fcp", "0.0.1700", "g2", None, "1"), GRUB)
+
+    assert (found.chooses, found.entry) == (Chooses.ENTRY, "recovery")
+
+
 @pytest.mark.parametrize(
     ("kind", "chooses"), [("nss", Chooses.ELSEWHERE), ("unknown", Chooses.UNKNOWN)]
 )
