@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.formats.grub_cfg import GrubCfg, GrubMenu, MenuEntry, parameters_in_script
+from secboot.ipl.boot_record import RecordState
 from secboot.ipl.next_ipl import Absence, Choice, EntryState, NextIpl, next_ipl
 from secboot.layout.suse_files import FIRST_STAGE, GRUB_CFG, GRUB_DEFAULT, GRUBENV, MORE_OF_GRUB_CFG
 from secboot.machine.discovery import Unreadable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from secboot.formats.grub_variables import Files
     from secboot.ipl.boot_record import BootRecord
@@ -31,8 +32,16 @@ _LOADPARM = "/sys/firmware/ipl/loadparm"
 _LONGEST_LOADPARM = 8
 _LINUX_SCRIPT = "/etc/grub.d/10_linux"
 _RECOVERY = re.compile(r"-recovery(?:-|$)|\(recovery mode\)")
-_OWN = re.compile(r"(?:root|rootflags|conmode)=\S*")
+_OWN = re.compile(r"(?:root|rootflags|conmode)=\S*|ro|rw")
 """What a line begins with that comes from elsewhere."""
+
+
+_ABSENT = {
+    RecordState.MISSING: Absence.NO_RECORD,
+    RecordState.DAMAGED: Absence.DAMAGED_RECORD,
+    RecordState.UNKNOWN: Absence.UNKNOWN_RECORD,
+}
+"""Why no first stage is started, by the state of the record."""
 
 
 class FromVariables(NamedTuple):
@@ -106,14 +115,16 @@ def chain(
             choices.append(choice)
     entries = _menu_entries(machine, menu, behind, variables, base)
     sections = (_section(machine, state, stores, variables, programs) for state in base.entries)
-    started = tuple(
-        each if each.choice is None else each._replace(programs=(programs.mkconfig,))
-        for each in entries
-    )
-    return base._replace(choices=tuple(choices), entries=(*started, *sections))
+    by_mkconfig = behind or record.state is RecordState.UNKNOWN
+    renewed = (programs.mkconfig if by_mkconfig else programs.setup,)
+    states = tuple(each._replace(programs=renewed) for each in entries)
+    return base._replace(choices=tuple(choices), entries=(*states, *sections))
 
 
 def _starts_grub(machine: Machine, choice: Choice, stores: Stores) -> bool:
+    """Whether a program of the record does; one whose kernel was replaced may start nothing."""
+    if choice.orphaned:
+        return False
     if choice.entry is not None and machine.is_sealed(choice.entry):
         return True
     return bool(stores.line(choice.line).named(FIRST_STAGE))
@@ -174,8 +185,8 @@ def _menu_entries(
     base: NextIpl,
 ) -> Iterator[EntryState]:
     default_section = next((each for each in base.entries if each.is_default), None)
-    absence = None if behind or default_section is None else _absence(base.entries)
-    by_default = default_section is not None and not _is_other(default_section)
+    absence = None if behind else _ABSENT.get(base.record.state, Absence.NOT_HELD)
+    by_default = default_section is None or not _is_other(default_section)
     if menu.default is None:
         unknown = f"the default of {GRUB_CFG}"
         yield EntryState(
@@ -207,11 +218,6 @@ def _is_other(state: EntryState) -> bool:
     return state.entry is not None and FIRST_STAGE not in (state.entry.parmline or FIRST_STAGE)
 
 
-def _absence(states: Iterable[EntryState]) -> Absence | None:
-    """Why no first stage is started."""
-    return next((state.absence for state in states if state.absence is not None), Absence.NOT_HELD)
-
-
 def _configured(machine: Machine, entry: MenuEntry, variables: FromVariables) -> str | None:
     """Return the line that the variables give the entry, or its own where it is not from them."""
     if not is_generated(machine, entry):
@@ -223,12 +229,13 @@ def _configured(machine: Machine, entry: MenuEntry, variables: FromVariables) ->
 
 def _with(line: str, got: str) -> str:
     """Return a generated line with what the variables give now; as it is where that is in it."""
-    words = line.split()
+    words, given = line.split(), got.split()
     own = 0
     while own < len(words) and _OWN.fullmatch(words[own]):
         own += 1
-    wanted = [*words[:own], *got.split()]
-    return line if words == wanted else " ".join([*words[:own], got])
+    if any(words == [*words[:n], *given] for n in range(own + 1)):
+        return line
+    return " ".join([*words[:own], got])
 
 
 def _note(machine: Machine, entry: MenuEntry, variables: FromVariables, *, chosen: bool) -> str:

@@ -113,8 +113,8 @@ def _heading(
 
 def _due(layout: Layout, next_ipl: NextIpl, invocation: Invocation) -> Iterator[str]:
     """What makes the next IPL use the files, if it does not and somebody is to do that by hand."""
-    if next_ipl.record.stale is not None and layout.commit:
-        yield invocation.of_programs(tuple(command.argv for command in layout.commit))
+    if next_ipl.record.stale is not None and layout.records:
+        yield invocation.of_programs(tuple(command.argv for command in layout.records))
 
 
 def _secure(machine: Machine) -> tuple[tuple[str, str], ...]:

@@ -221,7 +221,7 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
     if choice is None:
         absence = state.absence or Absence.UNKNOWN_RECORD
         if absence is Absence.UNKNOWN_RECORD:
-            return _by_times(requirement, evidence, state)
+            return _stale(requirement, evidence, state) or _by_times(requirement, evidence, state)
         verdict, reason = _ABSENT[absence]
         due = verdict in {Verdict.MISSING, Verdict.UNKNOWN}
         return Result(verdict, reason, (_due(evidence, state),) if due else ())
@@ -229,7 +229,7 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
         return Result(Verdict.UNKNOWN, choice.unsure or "the line that it starts is not known")
     judgement = _judge(requirement, choice.line, choice.environment)
     configured = evidence.machine.configured
-    older = configured and choice.line != state.configured and not choice.added
+    older = configured and state.configured not in {None, choice.line} and not choice.added
     path = choice.location.path
     holder = "the boot record" if path == evidence.next_ipl.record.path else path
     reason = f"{judgement.reason}; {holder} still has an older line" if older else ""
@@ -248,6 +248,17 @@ _WRITTEN_BY_OTHERS = Finding(
     "the boot record was made from options of zipl, without a configuration: what made it has to"
     " give this parameter to zipl (-P)",
 )
+
+
+def _stale(requirement: Requirement, evidence: Evidence, state: EntryState) -> Result | None:
+    """What a generated file behind the record lacks is lacking, whatever the record holds."""
+    if state.generated is None:
+        return None
+    judgement = requirement.judge(CommandLine.parse(state.generated))
+    if judgement.met:
+        return None
+    reason = f"{judgement.reason}: {state.location.path}"
+    return Result(Verdict.MISSING, reason, (_due(evidence, state),))
 
 
 def _by_times(requirement: Requirement, evidence: Evidence, state: EntryState) -> Result:

@@ -16,6 +16,11 @@ import pytest
 
 from secboot.demo import kernel_stub
 from secboot.formats.grub_cfg import GrubCfg
+from secboot.ipl.boot_record import compare
+from secboot.layout.detect import detect_layout
+from secboot.lines.stores import stores_of
+from secboot.machine.discovery import discover
+from secboot.system.root import Root
 from tests.command import secboot
 from tests.layout.suse_programs import make_suse
 
@@ -49,8 +54,8 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def kernel_lines(root: Path) -> list[str]:
-    """The parameters of each entry that grub-mkconfig generates, recovery entries last."""
+def generated(root: Path) -> str:
+    """The grub.cfg that grub-mkconfig makes of the machine."""
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", _RUN, "sh", str(root)],
         capture_output=True,
@@ -59,7 +64,12 @@ def kernel_lines(root: Path) -> list[str]:
         env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin", "LC_ALL": "C"},
     )
     assert done.returncode == 0, done.stderr
-    menu = GrubCfg.parse(done.stdout).menu(dict.fromkeys(GRUB_FILES))
+    return done.stdout
+
+
+def kernel_lines(root: Path) -> list[str]:
+    """The parameters of each entry that grub-mkconfig generates, recovery entries last."""
+    menu = GrubCfg.parse(generated(root)).menu(dict.fromkeys(GRUB_FILES))
     assert menu.default is not None, menu.unsure
     lines = [entry.parameters or "" for entry in menu.walk() if entry.kernel is not None]
     assert menu.default.parameters == lines[0]
@@ -88,3 +98,20 @@ def test_what_is_written_arrives_in_every_normal_entry_and_nothing_else_changes(
     undone = secboot(capsys, "rollback", "--root", root)
     assert undone.code == 0, undone.err
     assert kernel_lines(root) == before
+
+
+def test_what_the_variables_give_an_entry_is_what_mkconfig_writes(root: Path) -> None:
+    (root / "boot/grub2/grub.cfg").write_text(generated(root))
+    with Root(root) as tree:
+        layout = detect_layout(tree)
+        machine = discover(tree, layout.sources)
+
+    entries = layout.next_ipl(machine, compare(machine), stores_of(machine)).entries
+    menu = [each for each in entries if each.generated is not None]
+
+    assert len(menu) >= 5
+    assert [each.configured for each in menu] == [each.generated for each in menu]
+    assert [each.is_rescue for each in menu] == [
+        "single" in (each.generated or "") for each in menu
+    ]
+    assert [each.is_default for each in menu] == [True, *[False] * (len(menu) - 1)]

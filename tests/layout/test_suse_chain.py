@@ -390,3 +390,39 @@ def test_ten_thousand_menu_entries_are_no_matter(count: int, healthy: Path) -> N
         return time.process_time() - begin
 
     assert seconds(count) < 20 * seconds(count // 10) + 1
+
+
+def test_a_first_stage_whose_kernel_was_replaced_starts_nothing_for_sure(healthy: Path) -> None:
+    image = healthy / "boot/zipl/image"
+    image.write_bytes(image.read_bytes() + bytes(4096))
+    os.utime(image, (1_700_000_000, 1_700_000_000))
+
+    found = status(healthy)
+
+    assert judged(found) == {NORMAL: "+-", SKIP: "+-"}
+    assert set(hints(found)) == {"chroot /mnt/tree grub2-zipl-setup"}
+    assert "record-boots-other" in {notice.code for notice in found.notices}
+
+
+@pytest.mark.parametrize(("tree", "installed"), [("healthy", "?"), ("stale-grub-cfg", "-")])
+def test_what_grub_cfg_lacks_is_known_without_the_record(
+    tree: str, installed: str, tmp_path: Path
+) -> None:
+    root = make_situation(f"suse-{tree}", tmp_path / "root")
+    (root / "boot/zipl/bootmap").unlink()
+    (root / "boot/zipl/bootmap").mkdir()
+    os.utime(root / "boot/zipl/bootmap", (1_700_000_100, 1_700_000_100))
+
+    assert judged(status(root)) == {NORMAL: f"+{installed}", SKIP: "+?"}
+
+
+@pytest.mark.parametrize("lacking", ["boot/zipl/config", "boot/zipl/bootmap", GRUB_CFG])
+def test_an_image_that_is_being_built_lacks_something(lacking: str, healthy: Path) -> None:
+    for path in {"boot/zipl/bootmap", lacking}:
+        (healthy / path).unlink()
+
+    found = only(status(healthy)).stages
+
+    assert found[Stage.INSTALLED].verdict is Verdict.MISSING
+    assert "zipl has not run here" in found[Stage.INSTALLED].reason
+    assert found[Stage.INHERITED].verdict is Verdict.MET
