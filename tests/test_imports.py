@@ -124,3 +124,10 @@ def test_what_takes_no_profile_takes_nothing_that_reads_or_plans_one(
 
     assert others(found) == TYPER
     assert not found & COSTLY
+
+
+def test_the_status_of_a_tree_takes_nothing_about_a_reboot(machine: str) -> None:
+    found = modules("status", "guest", "--root", machine)
+
+    assert not {name for name in found if name.startswith("secboot.ipl.reboot")}
+    assert others(found) == TYPER

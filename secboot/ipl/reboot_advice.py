@@ -40,7 +40,7 @@ _CHOICES = {
     Chooses.UNKNOWN: ("reipl-unknown", Severity.WARNING),
 }
 OF_THE_REBOOT = frozenset({"reipl-text", *(code for code, _ in _CHOICES.values())})
-"""Of all findings about what a reboot adds or chooses."""
+"""The codes of all findings about what a reboot adds or chooses."""
 
 
 class Surroundings(NamedTuple):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
 from secboot.ipl.next_ipl import OF_THE_RECORD
-from secboot.ipl.reboot_advice import OF_THE_REBOOT
 from secboot.named_tuple import NamedTuple
 from secboot.status.stages import Result, Stage, Status, Verdict
 
@@ -53,9 +52,8 @@ def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
     for notice in status.notices:
         if notice.severity is Severity.NOTE:
             continue
-        early = (
-            notice.code in OF_THE_RECORD | OF_THE_REBOOT and last.number < Stage.INSTALLED.number
-        )
+        of_next_start = notice.code in OF_THE_RECORD or notice.code.startswith(OF_THE_REBOOT)
+        early = of_next_start and last.number < Stage.INSTALLED.number
         fails = notice.severity is Severity.ERROR and not early
         outcome = Outcome.FAIL if fails else Outcome.WARN
         causes = (notice,) if notice.hint else ()
@@ -63,6 +61,8 @@ def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
     return tuple(checks)
 
 
+OF_THE_REBOOT = "reipl-"
+"""What the code of a finding about the re-IPL settings begins with."""
 OF_THE_MACHINE = "machine."
 """What the id of a check begins with that belongs to no stage."""
 

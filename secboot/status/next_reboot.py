@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING
 
 from secboot.finding import Severity
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.ipl.reboot import Chooses, Reboot, at_reboot
-from secboot.ipl.reboot_advice import Surroundings, reboot_findings
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
+    from secboot.ipl.reboot import Reboot
     from secboot.profile.requirement import Requirement
     from secboot.status.stages import Evidence
 
 
 class NextReboot(NamedTuple):
-    """What a reboot does, and what should be known of it; None and nothing for another tree."""
+    """What a reboot does, and what should be known of it; None and nothing for another tree.
+
+    `comes_up` is whether it starts anything at all, as far as that is known.
+    """
 
     reboot: Reboot | None = None
     findings: tuple[Finding, ...] = ()
+    comes_up: bool = True
 
     def keeps_from(self, requirement: Requirement) -> tuple[Finding, ...]:
         """Return why a reboot would not start a kernel with a line that meets the requirement.
@@ -31,7 +34,7 @@ class NextReboot(NamedTuple):
             return ()
         line = self.reboot.line
         fails = line is not None and not requirement.judge(CommandLine.parse(line)).met
-        if not fails and self.reboot.chooses is not Chooses.NOTHING:
+        if not fails and self.comes_up:
             return ()
         return tuple(each._replace(severity=Severity.NOTE) for each in self.findings)
 
@@ -41,7 +44,12 @@ def next_reboot(evidence: Evidence) -> NextReboot:
     settings = None if evidence.running is None else evidence.running.reboot_settings
     if settings is None:
         return NextReboot()
+    # Another tree than the running system has no such settings, and no need of these.
+    from secboot.ipl.reboot import Chooses, at_reboot  # noqa: PLC0415
+    from secboot.ipl.reboot_advice import Surroundings, reboot_findings  # noqa: PLC0415
+
     reboot = at_reboot(settings, evidence.next_ipl.choices)
     surroundings = Surroundings.of(evidence.machine, settings.runs_in)
     requirements = () if evidence.profile is None else evidence.profile.requirements
-    return NextReboot(reboot, reboot_findings(reboot, requirements, surroundings))
+    found = reboot_findings(reboot, requirements, surroundings)
+    return NextReboot(reboot, found, reboot.chooses is not Chooses.NOTHING)
