@@ -31,6 +31,8 @@ _SITE = re.compile(r"[^S]*S([0-9])", re.ASCII)
 _SITE_OF_SUBCHANNEL = "SS"
 _GRUB = re.compile(r"[0-9]*[gG][0-9].*", re.ASCII)
 _LEADING_NUMBER = re.compile(r"[0-9]+", re.ASCII)
+_NO_RE_IPLS = frozenset({"ipl", "dump", "stop", "vmcmd"})
+"""Actions of chshut(8) that use other settings, or start nothing."""
 _MAX_NUMBER = 62
 """Of a menu (zipl.conf(5)); no record has a higher one."""
 
@@ -48,6 +50,8 @@ class Chooses(StrEnum):
     """The boot menu is shown, and waits for an answer."""
     ELSEWHERE = "elsewhere"
     """No disk is read: a named saved system is started."""
+    OTHER = "other"
+    """A reboot does something else than a re-IPL."""
     UNKNOWN = "unknown"
 
 
@@ -93,6 +97,8 @@ class Reboot(NamedTuple):
         """Say it in one sentence: ``from ccw 0.0.0120, the default 'linux'``."""
         if self.source.type == "unknown":
             return "not known: the kernel was not IPLed from a device"
+        if self.chooses is Chooses.OTHER:
+            return f"no re-IPL: {self.why}"
         device = visible(self.source.device or self.source.address.get("name", ""))
         parts = [f"from {visible(self.source.type)} {device}".rstrip(), self._what()]
         if self.replaces:
@@ -117,16 +123,19 @@ class Reboot(NamedTuple):
                 return f"whatever is chosen at the boot menu{by}"
             case Chooses.ELSEWHERE:
                 return "a named saved system, and no disk"
-            case Chooses.UNKNOWN:
+            case Chooses.OTHER | Chooses.UNKNOWN:
                 return f"it is not known what: {self.why}"
 
 
 def at_reboot(settings: RebootSettings, choices: Sequence[Choice]) -> Reboot:
     """Tell what a reboot does with these settings, and with a record that can start this.
 
-    No `choices` stands for a record that is not known, and another disk has one that is not. What a secure guest is going to start is
-    taken for a secure guest, too, where that is not known.
+    No `choices` stands for a record that is not known, and another disk has one that is not. What a
+    secure guest is going to start is taken for a secure guest, too, where that is not known.
     """
+    if settings.on_reboot in _NO_RE_IPLS:
+        why = f"shutdown_actions/on_reboot is '{settings.on_reboot}'"
+        return Reboot(settings.source, Chooses.OTHER, why=why)
     source, choices = settings.source, () if settings.elsewhere else choices
     chooses, asked, start, why = _chosen(source, choices)
     if start is None and chooses is Chooses.DEFAULT:

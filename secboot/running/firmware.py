@@ -86,6 +86,7 @@ _MAX_DIGITS = 20
 """Of a number with 64 bits."""
 REIPL = "/sys/firmware/reipl"
 IPL = "/sys/firmware/ipl"
+ON_REBOOT = "/sys/firmware/shutdown_actions/on_reboot"
 _BUS_ID = re.compile(r"/([0-9a-f]{1,2}\.[0-9a-f]\.[0-9a-f]{4})(?=/)")
 _MAX_DEPTH = 8
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)

@@ -144,13 +144,15 @@ class Hardware(NamedTuple):
 class RebootSettings(NamedTuple):
     """What a reboot starts from. `secure_guest` is whether the system is a secure guest itself.
 
-    `elsewhere` says that the boot record is on other disks.
+    `elsewhere` says that the boot record is on other disks. `on_reboot` is what a reboot does, None
+    where that is not known (chshut(8)).
     """
 
     source: firmware.IplSource
     runs_in: Level = Level.UNKNOWN
     secure_guest: bool = False
     elsewhere: bool = False
+    on_reboot: str | None = None
 
 
 class LiveFacts(NamedTuple):
@@ -170,6 +172,7 @@ class RunningSystem(NamedTuple):
     marks a kdump kernel. `kvm_hpage` is kvm's parameter ``hpage``. `bounce_buffer_blocks` is the
     size of the bounce buffer from debugfs, in blocks of 2 KiB. `boot_record_disks` are the devices
     that hold the boot record. `booted_at` is in seconds since 1970.
+    `on_reboot` is what a reboot does: ``reipl`` unless somebody changed that.
     """
 
     command_line: str | None
@@ -184,6 +187,7 @@ class RunningSystem(NamedTuple):
     reipl: firmware.IplSource | None
     boot_record_disks: tuple[str, ...]
     booted_at: int | None = None
+    on_reboot: str | None = None
 
     @property
     def reboot_settings(self) -> RebootSettings | None:
@@ -195,6 +199,7 @@ class RunningSystem(NamedTuple):
             self.hardware.runs_in,
             bool(self.ultravisor.prot_virt_guest),
             firmware.is_elsewhere(self.reipl, self.boot_record_disks),
+            self.on_reboot,
         )
 
     @property
@@ -214,7 +219,13 @@ def read_reboot_settings(root: Root, boot_record: str) -> RebootSettings | None:
         return None
     hardware = Hardware.parse("", root.text_or_none("/proc/sysinfo") or "")
     elsewhere = firmware.is_elsewhere(source, firmware.disk_devices(root, boot_record))
-    return RebootSettings(source, hardware.runs_in, firmware.is_secure_guest(root), elsewhere)
+    return RebootSettings(
+        source,
+        hardware.runs_in,
+        firmware.is_secure_guest(root),
+        elsewhere,
+        root.text_or_none(firmware.ON_REBOOT),
+    )
 
 
 def read_live_facts(root: Root, boot_record: str) -> LiveFacts:
@@ -243,6 +254,7 @@ def read_running(root: Root, messages: KernelMessages, boot_record: str | None) 
         reipl=firmware.read_reipl(root),
         boot_record_disks=() if boot_record is None else firmware.disk_devices(root, boot_record),
         booted_at=_booted_at(root),
+        on_reboot=root.text_or_none(firmware.ON_REBOOT),
     )
 
 

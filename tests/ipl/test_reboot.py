@@ -147,6 +147,24 @@ def test_the_record_of_another_disk_is_not_known() -> None:
         assert (found.chooses, found.entry, found.line) == (chooses, None, None)
 
 
+@pytest.mark.parametrize(
+    ("on_reboot", "chooses"),
+    [
+        *((None, Chooses.NOTHING), ("reipl", Chooses.NOTHING), ("dump_reipl", Chooses.NOTHING)),
+        *(("stop", Chooses.OTHER), ("vmcmd", Chooses.OTHER)),
+        # What is none of chshut's actions says nothing.
+        *(("", Chooses.NOTHING), ("\udcff", Chooses.NOTHING)),
+    ],
+)
+def test_a_reboot_that_is_no_re_ipl_has_no_use_for_the_settings(
+    on_reboot: str | None, chooses: Chooses
+) -> None:
+    found = at_reboot(RebootSettings(ccw("9", "=a"), on_reboot=on_reboot), MENU)
+
+    assert found.chooses is chooses
+    assert bool(reboot_findings(found, (HOST,), Surroundings())) is (chooses is Chooses.NOTHING)
+
+
 def test_a_secure_guest_reads_no_text() -> None:
     found = reboot(ccw(parm="=root=/dev/b"), SINGLE, secure_guest=True)
 
