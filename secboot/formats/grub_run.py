@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _COULD_DO_ANYTHING = frozenset(
     {
-        *("configfile", "normal", "eval", "blscfg", "lua", "shift", "setparams"),
+        *("configfile", "normal", "eval", "blscfg", "lua", "shift", "setparams", "time"),
         *("legacy_configfile", "legacy_source", "syslinux_configfile", "syslinux_source"),
         *("extract_entries_configfile", "extract_entries_source"),
         *("extract_legacy_entries_configfile", "extract_legacy_entries_source"),
@@ -217,6 +217,9 @@ class Run:
 
     def _command(self, command: SimpleCommand) -> bool | None:
         name, *arguments = self._variables.expand(command.words) or ["true"]
+        if name == "!":
+            held = self._command(command._replace(words=command.words[1:]))
+            return None if held is None else not held
         if isinstance(name, Unknown):
             return self._unknown(command, name)
         if name in {"[", "test"}:
@@ -339,22 +342,31 @@ class Run:
 
     def _doubt_command(self, command: SimpleCommand, reason: str) -> None:
         name, *arguments = self._variables.expand(command.words) or [""]
+        if name == "!":
+            self._doubt_command(command._replace(words=command.words[1:]), reason)
+            return
         if isinstance(name, Unknown):
             name = name.head if _is_assignment(name.head) else "eval"
         if name in {"set", "unset", "export"} or _is_assignment(name):
             for each in [name] if _is_assignment(name) else arguments:
                 text = each.head if isinstance(each, Unknown) else each
                 self._variables.set(text.partition("=")[0], Unknown(reason))
-        elif name in _MENU:
-            self._add(command, name, tuple(arguments), reason)
         elif name in {*_KERNEL, *_RAMDISK}:
             self.kernel = Unknown(reason)
         elif name in _LEAVING:
             raise _LeftError(name, reason)
-        elif name in self._functions:
-            self._doubt_function(name, reason)
         elif name in {"source", ".", *_COULD_DO_ANYTHING}:
             self._lose(reason)
+        else:
+            self._doubt_other(command, name, arguments, reason)
+
+    def _doubt_other(
+        self, command: SimpleCommand, name: str, arguments: list[Value], reason: str
+    ) -> None:
+        if name in _MENU:
+            self._add(command, name, tuple(arguments), reason)
+        elif name in self._functions:
+            self._doubt_function(name, reason)
         elif name == "load_env":
             self._variables.lose_kept(reason)
         else:

@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 _VARIABLE = r"\$(?:\{(\w+|[?#*@])\}|([A-Za-z_]\w*|\d+|[?#*@]))"
 _PART = re.compile(
-    r"""(?P<plain>[^\\'"$ \t\n;|&<>]+)|'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^\\"])*)"|"""
+    r"""(?P<plain>[^\\'"$ \t\n;|&<>{}]+)|'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^\\"])*)"|"""
     rf"\\(?P<escape>.)|{_VARIABLE}|(?P<dollar>\$)",
     re.DOTALL | re.ASCII,
 )
 _IN_QUOTES = re.compile(rf"{_VARIABLE}|\\(?P<escape>[\\\"$`])|(?P<plain>[^\\$]+|[\\$])", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _SKIPPED = re.compile(r"(?:[ \t]|\\\n)+")
-_DELIMITER = re.compile(r";+|[ \t\n]*\n")
+_DELIMITER = re.compile(r"[;{}]|[ \t\n]*\n")
+_RESERVED = frozenset({"in", "case", "esac", "select", "[[", "]]", "{", ";"})
+"""Words that no command begins with, and that are no variables; some have no meaning yet."""
 _CLOSING = frozenset({"then", "elif", "else", "fi", "do", "done", "}"})
 DEEPEST = 50
 """Levels of nesting that are read; a file that somebody meant has a few."""
@@ -86,7 +89,7 @@ Statement = SimpleCommand | If | Loop | For | Function
 
 
 class _Token(NamedTuple):
-    """A word, or with `word` None what ends a command. `keyword` is its text where it is bare."""
+    """A word, or with `word` None a delimiter. `keyword` is its text, empty at the end of a line."""
 
     number: int
     word: Word | None
@@ -116,7 +119,7 @@ def _tokens(text: str, path: str) -> Iterator[_Token]:
             end = text.find("\n", position)
             position = len(text) if end < 0 else end
         elif (delimiter := _DELIMITER.match(text, position)) is not None:
-            yield _Token(number, None)
+            yield _Token(number, None, delimiter[0].strip())
             number += delimiter[0].count("\n")
             position = delimiter.end()
         elif position < len(text):
@@ -178,15 +181,14 @@ class _Reader:
 
     def skip(self) -> None:
         """Pass over ends of lines."""
-        while not self.at_end and self._tokens[self._position].word is None:
+        while not self.at_end and not self._peek():
             self._position += 1
 
     def end_of_command(self) -> None:
         """Pass over what has to stand between two statements."""
-        if self.at_end:
-            return
-        if self._tokens[self._position].word is not None:
+        if not self.at_end and self._peek() not in {"", ";"}:
             raise self._problem("a new line or a ';' is missing")
+        self._position += 1
         self.skip()
 
     def statement(self) -> Statement:
@@ -202,7 +204,7 @@ class _Reader:
                 return self._for()
             case "function" if not self._depth:
                 return self._function()
-            case keyword if keyword in _CLOSING or keyword == "{":
+            case keyword if keyword in _CLOSING or keyword in _RESERVED:
                 raise self._problem(f"'{keyword}' has nothing to belong to")
             case "function":
                 raise self._problem("a function is defined within something else")
@@ -233,8 +235,10 @@ class _Reader:
             if self.at_end:
                 raise self._problem("the file is cut off")
             found.append(self.statement())
-            if self._peek() not in ends:
+            if self._peek() != "}" or "}" not in ends:
                 self.end_of_command()
+        if not found:
+            raise self._problem(f"there is no command before '{self._peek()}'")
         self._position += 1
         self._depth -= 1
         return tuple(found)
@@ -253,11 +257,15 @@ class _Reader:
     def _for(self) -> For:
         self._position += 1
         variable = self._next().keyword
+        if _NAME.fullmatch(variable) is None or variable in _CLOSING or variable in _RESERVED:
+            raise self._problem(f"'{variable}' is no variable")
         if self._next().keyword != "in":
             raise self._problem("'in' is missing")
         words = []
         while (token := self._next()).word is not None:
             words.append(token.word)
+        if token.keyword not in {"", ";"}:
+            raise self._problem(f"'{token.keyword}' has nothing to belong to")
         self.skip()
         if self._next().keyword != "do":
             raise self._problem("'do' is missing")
@@ -275,10 +283,9 @@ class _Reader:
         first = self._next()
         words = [] if first.word is None else [first.word]
         while not self.at_end and (token := self._tokens[self._position]).word is not None:
-            if token.keyword == "}":
-                break
             self._position += 1
-            if token.keyword == "{":
-                return SimpleCommand(first.number, tuple(words), self._block("}"))
             words.append(token.word)
+        if self._peek() == "{":
+            self._position += 1
+            return SimpleCommand(first.number, tuple(words), self._block("}"))
         return SimpleCommand(first.number, tuple(words))

@@ -133,6 +133,8 @@ def test_what_comes_behind_the_default_can_be_unknown() -> None:
         ('until [ "$n" = 1 ]; do set n=1; done; linux /k $n', "1"),
         ("while true; do if true; then break; fi; done; linux /k a", "a"),
         ("f; linux /k a", "a"),
+        ("if ! false; then linux /k a; fi", "a"),
+        ("if ! sleep 1; then linux /k a; fi", "? a condition in"),
         ("if sleep 1; then set y=1; fi; linux /k $y", "? a condition in"),
         ("if sleep 1; then linux /k 1; fi", "? a condition in"),
         ("linux /k ${unknown_to_all}a", "a"),

@@ -18,6 +18,7 @@ import pytest
 
 from secboot.formats.grub_cfg import GrubCfg
 from tests.formats.grub_scripts import BLOCK, ENTRIES, FILES, HEADER, SUSE_HEADER
+from tests.packaging.programs import require
 from tests.s390x.apt import AptError, Suite, native_architecture, unpack
 from tests.s390x.cache import cache_directory
 from tests.s390x.recipe import BASE_SUITE
@@ -123,6 +124,7 @@ def test_mkconfigs_scripts(
         "if [ $grub_platform = xen ]; then linux /k a; else linux /k b; fi",
         'if [ -z "$none" -a x$feature_menuentry_id = xy ]; then linux /k a; fi',
         "if [ ! -n '' -o a = b ]; then linux /k a; else linux /k b; fi",
+        "if ! false; then linux /k a; else linux /k b; fi",
         "if [ ]; then linux /k a; elif [ ! a = b ]; then linux /k c; fi",
         'for i in a b; do set all="$all$i"; done; linux /k $all',
         "linux /k a#b # c",
@@ -140,6 +142,46 @@ def test_words_and_statements(
     text = f"function g {{ linux /k $1 $2 $3; }}\nmenuentry a {{\n{body}\n}}"
 
     assert booted(grub_emu, tmp_path / "grub", text) == told(text)
+
+
+SCRIPT_WORDS = (
+    *("if", "then", "else", "elif", "fi", "while", "do", "done", "for", "in", "until", "!"),
+    *("menuentry", "'a'", '"q"', "a=$a", "true", "echo", "f", "function f", "[", "]", "${x}"),
+    *("{", "}", ";", "\n", ";;", "a{", "}b", "{a", "#x", "'", '"', "|", "&&", "<", "case", "esac"),
+)
+
+
+def statement(dice: random.Random, depth: int = 0) -> str:
+    def inner() -> str:
+        return statement(dice, depth + 1)
+
+    forms = (
+        lambda: dice.choice(["true", "echo a", "a=1", "set b=$a", "[ a = b ]", "! f x"]),
+        lambda: f"if {inner()}; then {inner()}; else {inner()}; fi",
+        lambda: f"menuentry 'x' {{ {inner()}\n }}",
+        lambda: f"while {inner()}; do {inner()}; done",
+        lambda: f"for i in a b; do {inner()}; done",
+        lambda: f"{inner()}{dice.choice([chr(10), '; '])}{inner()}",
+    )
+    return forms[0]() if depth > 3 else dice.choice(forms)()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_no_script_for_grub_is_none_here(seed: int) -> None:
+    """What grub-script-check refuses is refused; what only GRUB accepts gives "not known"."""
+    program = require("grub-script-check")
+    dice = random.Random(seed)  # noqa: S311 - a test that can be repeated
+    accepted = 0
+    for _ in range(100):
+        words = statement(dice).split(" ")
+        for _ in range(dice.randint(0, 2)):
+            words[dice.randrange(len(words))] = dice.choice(SCRIPT_WORDS)
+        text = "true\n" + " ".join(words) + "\n"
+        done = subprocess.run([program], input=text, capture_output=True, text=True, check=False)
+        problem = GrubCfg.parse(text).problem
+        assert done.returncode == 0 or problem is not None, text
+        accepted += problem is None
+    assert accepted > 20
 
 
 def entries(dice: random.Random, depth: int) -> Iterator[str]:
