@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from secboot.running.system import RebootSettings
 
 _LIST_DIRECTED = frozenset({"fcp", "nvme", "eckd"})
-_NUMBER = re.compile(r"([0-9]+)(?: *S(?:S|[0-9]+)?)?", re.ASCII)
+_NUMBER = re.compile(r"([0-9]+)(?: *(S(?:S|[0-9]+)?))?", re.ASCII)
 _SITE = re.compile(r"[^S]*S([0-9])", re.ASCII)
 _SITE_OF_SUBCHANNEL = "SS"
 _GRUB = re.compile(r"[0-9]*[gG][0-9].*", re.ASCII)
@@ -229,6 +229,17 @@ def _by_number(text: str, what: str, choices: Sequence[Choice]) -> _Chosen:
         return _Chosen(Chooses.NOTHING, asked, None, "")
     start = next((each for each in same if each.is_default), same[0])
     return _Chosen(Chooses.DEFAULT if start.is_default else Chooses.ENTRY, asked, start, "")
+
+
+def chosen_by_loadparm(source: IplSource) -> bool:
+    """Whether LOADPARM chooses what starts, and not the number of the boot program."""
+    return source.type not in _LIST_DIRECTED or _GRUB.fullmatch(source.loadparm) is not None
+
+
+def site_alone(loadparm: str) -> str:
+    """Return LOADPARM without its number: what it says of a site of the zIPL environment."""
+    found = _NUMBER.fullmatch(loadparm)
+    return "" if found is None else (found[2] or "")
 
 
 def _number(choice: Choice) -> int:

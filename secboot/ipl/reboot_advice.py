@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.ipl.reboot import Chooses
+from secboot.ipl.reboot import Chooses, chosen_by_loadparm, site_alone
 from secboot.named_tuple import NamedTuple
 from secboot.running.system import Level
 from secboot.visible import visible
@@ -67,9 +67,9 @@ def reboot_findings(
 
     A text that is added counts where it has a word that a requirement is about, or changes what
     becomes of it; one that replaces the line always does. An error is what keeps a reboot from
-    coming up, or from meeting a requirement that the recorded line meets.
+    coming up, or from meeting a requirement.
     """
-    found = [*_of_choice(reboot), *_of_text(reboot, requirements)]
+    found = [*_of_choice(reboot, requirements), *_of_text(reboot, requirements)]
     if not found:
         return ()
     command = clearing_command(
@@ -84,7 +84,7 @@ def reboot_findings(
     return tuple(each._replace(hint=hint) for each in found)
 
 
-def _of_choice(reboot: Reboot) -> Iterator[Finding]:
+def _of_choice(reboot: Reboot, requirements: Sequence[Requirement]) -> Iterator[Finding]:
     # Of what is no choice of an operator, such as a direct kernel boot, there is nothing to warn.
     if reboot.chooses not in _CHOICES or (reboot.chooses is Chooses.UNKNOWN and not reboot.asked):
         return
@@ -98,6 +98,11 @@ def _of_choice(reboot: Reboot) -> Iterator[Finding]:
         Chooses.ELSEWHERE: "a reboot starts a named saved system, and no boot entry",
         Chooses.UNKNOWN: f"it is not known what a reboot starts: {reboot.why}",
     }[reboot.chooses]
+    if reboot.chooses is Chooses.ENTRY and reboot.recorded is not None:
+        line = CommandLine.parse(reboot.recorded)
+        unmet = [each for each in (r.judge(line) for r in requirements) if not each.met]
+        message += "".join(f"; {each.reason}" for each in unmet)
+        severity = Severity.ERROR if unmet else severity
     yield Finding(code, severity, message)
 
 
@@ -147,11 +152,13 @@ def clearing_command(
 
     if source.type == "eckd" and (text or source.parm) and not _writes_text_of_eckd(surroundings):
         return _writing_files(source, text=text, choice=choice)
+    by_loadparm = chosen_by_loadparm(source)
     options = []
     if source.loadparm:
-        options += ["-L", "" if choice else source.loadparm]
+        kept = site_alone(source.loadparm) if choice and by_loadparm else source.loadparm
+        options += ["-L", kept]
     if source.bootprog.strip("0"):
-        options += ["-b", "0" if choice else source.bootprog]
+        options += ["-b", "0" if choice and not by_loadparm else source.bootprog]
     if source.parm:
         options += ["-p", "" if text else source.parm]
     return shlex.join(["chreipl", *_target(source, surroundings), *options])
@@ -180,8 +187,8 @@ def _writing_files(source: IplSource, *, text: bool, choice: bool) -> str:
     """The same without chreipl: the files that it would write."""
     directory = f"/sys/firmware/reipl/{source.type}"
     written = [f"echo > {directory}/scp_data"] if text else []
-    if choice and source.loadparm:
-        written.append(f"echo > {directory}/loadparm")
-    if choice and source.bootprog.strip("0"):
+    if choice and chosen_by_loadparm(source):
+        written.append(f"echo {site_alone(source.loadparm)}".rstrip() + f" > {directory}/loadparm")
+    elif choice:
         written.append(f"echo 0 > {directory}/bootprog")
     return " && ".join(written)

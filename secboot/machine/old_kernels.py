@@ -7,6 +7,7 @@ tells of distributions' kernels, which have some that upstream's of the same num
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_release import release_in_name, release_number
@@ -71,8 +72,11 @@ def _old_kernel(root: Root, path: str) -> OldKernel | None:
     release = _release(pointer, code) or named
     if release is None or (release_number(release) or NEWER) >= NEWER:
         return None
-    names = frozenset(name for name in BOOT_CODE_NAMES if f"\0{name}\0".encode() in code)
-    return OldKernel(release, names)
+    return OldKernel(release, frozenset(name for name in BOOT_CODE_NAMES if _holds(code, name)))
+
+
+def _holds(code: bytes, name: str) -> bool:
+    return re.search(rb"(?<![a-z_])" + name.encode() + rb"\0", code) is not None
 
 
 def _release(pointer: bytes, code: bytes) -> str | None:

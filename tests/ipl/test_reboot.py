@@ -195,11 +195,11 @@ def test_variables_are_those_of_the_site_that_loadparm_names(
         (ccw(parm="prot_virt=0"), ["reipl-text"], Severity.WARNING),
         (ccw(parm="=root=/dev/a prot_virt=1"), ["reipl-text"], Severity.WARNING),
         (ccw(parm="=root=/dev/a"), ["reipl-text"], Severity.ERROR),
-        (ccw("2"), ["reipl-entry"], Severity.WARNING),
+        (ccw("2"), ["reipl-entry"], Severity.ERROR),
         (ccw("9"), ["reipl-no-entry"], Severity.ERROR),
         (ccw("PROMPT"), ["reipl-menu"], Severity.WARNING),
         (ccw("N"), ["reipl-unknown"], Severity.WARNING),
-        (ccw("2", "=a"), ["reipl-entry", "reipl-text"], Severity.WARNING),
+        (ccw("2", "=a"), ["reipl-entry", "reipl-text"], Severity.ERROR),
         (IplSource("nss", None, "", None), ["reipl-elsewhere"], Severity.WARNING),
         (IplSource("unknown", None, "", None), [], None),
     ],
@@ -211,6 +211,14 @@ def test_what_is_said_before_a_reboot(
 
     assert [each.code for each in found] == codes
     assert (found[0].severity if found else None) is severity
+
+
+def test_another_entry_that_meets_the_profile_is_a_warning() -> None:
+    choices = (MENU[0], MENU[1]._replace(line=LINE))
+
+    (found,) = reboot_findings(reboot(ccw("2"), choices), (HOST,), Surroundings())
+
+    assert (found.code, found.severity) == ("reipl-entry", Severity.WARNING)
 
 
 def test_a_text_that_is_not_about_the_profile_is_only_shown() -> None:
@@ -236,6 +244,17 @@ def test_a_text_that_is_not_about_the_profile_is_only_shown() -> None:
             IplSource("fcp", "0.0.1700", "", None, "2"),
             *(False, True, None),
             "chreipl node /boot/zipl -b 0",
+        ),
+        (ccw("2S1"), False, True, None, "chreipl ccw -d 0.0.0120 -L S1"),
+        (
+            IplSource("fcp", "0.0.1700", "S1", None, "2"),
+            *(False, True, None),
+            "chreipl node /boot/zipl -L S1 -b 0",
+        ),
+        (
+            IplSource("fcp", "0.0.1700", "1g2", None, "2"),
+            *(False, True, None),
+            "chreipl node /boot/zipl -L '' -b 2",
         ),
         (
             IplSource("nvme", "0x13", "", "=a", "0", {"fid": "0x13", "nsid": "1"}),

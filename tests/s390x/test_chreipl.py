@@ -71,7 +71,7 @@ def run(cell: Cell, command: str) -> dict[str, str]:
         (
             IplSource("fcp", "0.0.1700", "1g2", "quiet", "2", FCP),
             *(False, True),
-            {"fcp/scp_data": "quiet\n", "fcp/bootprog": "0\n", "fcp/loadparm": "\n"},
+            {"fcp/scp_data": "quiet\n", "fcp/bootprog": "2\n", "fcp/loadparm": "\n"},
         ),
     ],
 )
