@@ -88,11 +88,6 @@ class Reboot(NamedTuple):
         """Whether the text takes the place of the whole line, whatever is started."""
         return self.text.startswith("=")
 
-    @property
-    def text_name(self) -> str:
-        """What the text is called by those who set it."""
-        return "SCPDATA" if self.source.type in _LIST_DIRECTED else "IPL PARM"
-
     def describe(self) -> str:
         """Say it in one sentence: ``from ccw 0.0.0120, the default 'linux'``."""
         if self.source.type == "unknown":
@@ -102,11 +97,11 @@ class Reboot(NamedTuple):
         device = visible(self.source.device or self.source.address.get("name", ""))
         parts = [f"from {visible(self.source.type)} {device}".rstrip(), self._what()]
         if self.replaces:
-            parts.append(f"{self.text_name} replaces the line: '{visible(self.text[1:])}'")
+            parts.append(f"{self.source.text_name} replaces the line: '{visible(self.text[1:])}'")
         elif self.text:
-            parts.append(f"{self.text_name} adds '{visible(self.text)}'")
+            parts.append(f"{self.source.text_name} adds '{visible(self.text)}'")
         elif self.source.parm:
-            parts.append(f"{self.text_name} is not read: '{visible(self.source.parm)}'")
+            parts.append(f"{self.source.text_name} is not read: '{visible(self.source.parm)}'")
         return ", ".join(parts)
 
     def _what(self) -> str:

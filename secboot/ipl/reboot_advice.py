@@ -110,7 +110,7 @@ def _of_text(reboot: Reboot, requirements: Sequence[Requirement]) -> Iterator[Fi
     if not reboot.text:
         return
     concerned, severity = _judged(reboot, requirements)
-    text, name = visible(reboot.text), reboot.text_name
+    text, name = visible(reboot.text), reboot.source.text_name
     reasons = "".join(f"; {reason}" for reason in concerned)
     if reboot.replaces:
         message = (

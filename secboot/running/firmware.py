@@ -113,6 +113,11 @@ class IplSource(NamedTuple):
     bootprog: str = ""
     address: Mapping[str, str] = MappingProxyType({})
 
+    @property
+    def text_name(self) -> str:
+        """What `parm` is called by those who set it."""
+        return "IPL PARM" if self.type in _TEXT_FILES else "SCPDATA"
+
 
 def read_ipl(root: Root) -> IplSource | None:
     """How the running system was IPLed; None where it does not tell."""

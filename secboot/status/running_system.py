@@ -262,7 +262,7 @@ def explain(
     if ipl is not None and ipl.parm and ipl.parm.startswith("="):
         replaced = ipl.parm[1:].strip(BLANKS)
         if replaced.lower() == running.lower():
-            message = "IPL PARM begins with '=' and replaced the whole line"
+            message = f"{ipl.text_name} begins with '=' and replaced the whole line"
             return LineOrigin(message, of_entry=True, replaced=True)
     best: tuple[KnownLine, str, str] | None = None
     for line in known:
@@ -316,8 +316,8 @@ def _added(rest: str, ipl: IplSource | None) -> list[str]:
         rest = rest[: menu.start()] + rest[menu.end() :]
     rest = rest.strip(BLANKS)
     parm = None if ipl is None or ipl.parm is None else ipl.parm.strip(BLANKS)
-    if parm and rest.lower().endswith(parm.lower()):
-        parts.append(f"IPL PARM added '{rest[-len(parm) :]}'")
+    if ipl is not None and parm and rest.lower().endswith(parm.lower()):
+        parts.append(f"{ipl.text_name} added '{rest[-len(parm) :]}'")
         rest = rest[: -len(parm)].strip(BLANKS)
     if rest:
         parts.append(f"'{rest}' was added at IPL (at the boot menu, or as IPL PARM)")

@@ -57,6 +57,14 @@ def test_layers(running: str, parm: str | None, said: str) -> None:
     assert explain(running, BOTH, ipl=ipl(parm)).description == said
 
 
+def test_the_text_has_the_name_that_its_device_gives_it() -> None:
+    source = IplSource("fcp", "0.0.1700", "", "=single")
+
+    assert explain("single", BOTH, ipl=source).description == (
+        "SCPDATA begins with '=' and replaced the whole line"
+    )
+
+
 def test_a_line_of_no_entry() -> None:
     said = explain("init=/bin/sh", BOTH)
 
