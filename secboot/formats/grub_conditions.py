@@ -25,6 +25,7 @@ _NUMBERS: Mapping[str, Callable[[int, int], bool]] = {
     "-gt": lambda a, b: a > b,
     "-ge": lambda a, b: a >= b,
 }
+_TIMES = frozenset({"-nt", "-ot"})
 _TEXTS: Mapping[str, Callable[[str, str], bool]] = {
     "=": lambda a, b: a == b,
     "==": lambda a, b: a == b,
@@ -42,29 +43,27 @@ def path_of(value: str) -> str:
 
 
 def evaluate(arguments: Sequence[Value], files: Files) -> bool | None:
-    """Judge what stands between the brackets."""
+    """Judge what stands between the brackets, in the order in which GRUB looks at it.
+
+    What stands side by side has to hold together, with ``-a`` or without; nothing at all holds.
+    """
     left = list(arguments)
-    if not left:
-        return True
-    result = _either(left, files)
-    return None if left else result
-
-
-def _either(left: list[Value], files: Files) -> bool | None:
-    result = _both(left, files)
-    while left and left[0] == "-o":
-        del left[0]
-        other = _both(left, files)
-        result = _or(result, other)
-    return result
-
-
-def _both(left: list[Value], files: Files) -> bool | None:
-    result = _one(left, files)
-    while left and left[0] == "-a":
-        del left[0]
-        result = _not(_or(_not(result), _not(_one(left, files))))
-    return result
+    any_before: bool | None = False
+    all_so_far: bool | None = True
+    inverted = False
+    while left:
+        word = left[0]
+        if not isinstance(word, Unknown) and not _takes_two(left) and word in {"!", "-a", "-o"}:
+            del left[0]
+            if word == "!":
+                inverted = not inverted
+            elif word == "-o":
+                any_before, all_so_far = _or(any_before, all_so_far), True
+            continue
+        held = _next(left, files)
+        all_so_far = _not(_or(_not(all_so_far), _not(_not(held) if inverted else held)))
+        inverted = False
+    return _or(any_before, all_so_far)
 
 
 def _or(one: bool | None, other: bool | None) -> bool | None:
@@ -77,23 +76,26 @@ def _not(one: bool | None) -> bool | None:
     return None if one is None else not one
 
 
-def _one(left: list[Value], files: Files) -> bool | None:
-    if not left:
-        return False
+def _takes_two(left: list[Value]) -> bool:
+    """Whether the first word is compared with another, whatever it is itself."""
+    return len(left) > 2 and (left[1] in _TEXTS or left[1] in _NUMBERS or left[1] in _TIMES)
+
+
+def _next(left: list[Value], files: Files) -> bool | None:
+    """Judge what comes next, and take it off."""
+    if _takes_two(left):
+        one, operator, other = left[:3]
+        del left[:3]
+        return _compared(one, str(operator), other)
     first = left.pop(0)
-    if first == "!":
-        return _not(_one(left, files))
-    if first == "(":
-        inner = _either(left, files)
-        return inner if left and left.pop(0) == ")" else None
-    if left and isinstance(left[0], str) and (left[0] in _TEXTS or left[0] in _NUMBERS):
-        operator = left[0]
-        other = left[1] if len(left) > 1 else ""
-        del left[:2]
-        return _compared(first, operator, other)
-    if first in {"-n", "-z", "-f", "-e", "-s", "-d"} and left:
+    if left and first in {"-n", "-z", "-f", "-e", "-s", "-d"}:
         return _of_one(str(first), left.pop(0), files)
-    return bool(first) if isinstance(first, str) else (True if first.head else None)
+    if first in {"(", ")"}:
+        left.clear()
+        return None
+    if isinstance(first, Unknown):
+        return True if first.head.isalnum() else None
+    return bool(first)
 
 
 def _compared(one: Value, operator: str, other: Value) -> bool | None:
@@ -101,7 +103,7 @@ def _compared(one: Value, operator: str, other: Value) -> bool | None:
         return None
     if operator in _TEXTS:
         return _TEXTS[operator](one, other)
-    if not one.isdecimal() or not other.isdecimal():
+    if operator in _TIMES or not one.isdecimal() or not other.isdecimal():
         return None
     return _NUMBERS[operator](int(one), int(other))
 

@@ -143,12 +143,10 @@ class Variables:
             if isinstance(value, Unknown):
                 texts[-1] = _joined(texts[-1], value)
             elif part.is_variable and not part.quoted:
-                pieces = value.split(" ")
-                for number, piece in enumerate(pieces):
-                    if number and texts[-1] is not None:
+                for number, piece in enumerate(value.split()):
+                    if number:
                         texts.append(None)
-                    if piece:
-                        texts[-1] = _joined(texts[-1], piece)
+                    texts[-1] = _joined(texts[-1], piece)
             elif value or part.quoted:
                 texts[-1] = _joined(texts[-1], value)
         return [each for each in texts if each is not None]

@@ -121,6 +121,7 @@ def test_mkconfigs_scripts(
         r"linux /k a=\"b c\" \$d 'a\b' \\",
         "set x='p  q'; linux /k 'a $x' \"$x\" $x ${x}y $none ${none}z",
         "g '1 2' 3",
+        "set x='a '; set y=' b '; set z=' '; linux /k ${x}1 2$y ${y}3 4${z}5 $z 6",
         "if [ $grub_platform = xen ]; then linux /k a; else linux /k b; fi",
         'if [ -z "$none" -a x$feature_menuentry_id = xy ]; then linux /k a; fi',
         "if [ ! -n '' -o a = b ]; then linux /k a; else linux /k b; fi",
@@ -182,6 +183,72 @@ def test_what_is_no_script_for_grub_is_none_here(seed: int) -> None:
         assert done.returncode == 0 or problem is not None, text
         accepted += problem is None
     assert accepted > 20
+
+
+VALUES = (
+    *("x", "1", "2", "0", "10", "$a", "$b", "${c}y", '"$a $b"', "'$a'", '""', "'p  q'", "$d"),
+    *("\\$a", "x\\ y", '"a\\"b"', "$none", "${none}"),
+)
+
+
+def values(dice: random.Random) -> str:
+    return " ".join(dice.choice(VALUES) for _ in range(dice.randint(1, 4)))
+
+
+def condition(dice: random.Random, depth: int = 0) -> str:
+    if depth < 2 and dice.random() < 0.3:
+        joined = dice.choice(["-a", "-o", ""])
+        return f"{condition(dice, depth + 1)} {joined} {condition(dice, depth + 1)}"
+    one, other = dice.choice(VALUES), dice.choice(VALUES)
+    forms = (
+        f"! {one}",
+        f"{one} {dice.choice(['=', '!=', '=='])} {other}",
+        f"10 {dice.choice(['-eq', '-lt', '-ge'])} {dice.randrange(12)}",
+        f"{dice.choice(['-n', '-z'])} {one}",
+        one,
+    )
+    return dice.choice(forms)
+
+
+def effect(dice: random.Random, call: str, depth: int = 0) -> str:
+    """A statement that changes variables, or calls a function."""
+
+    def inner() -> str:
+        return effect(dice, call, depth + 1)
+
+    name = dice.choice("abcd")
+    leave = dice.choice(["break", "continue"])
+    forms = (
+        lambda: f"set {name}={dice.choice(VALUES)}",
+        lambda: f"{name}={dice.choice(VALUES)}",
+        lambda: f"unset {name}",
+        lambda: f"{call} {values(dice)}",
+        lambda: f"if [ {condition(dice)} ]; then {inner()}; else {inner()}; fi",
+        lambda: f"if ! [ {condition(dice)} ]; then {inner()}; fi",
+        lambda: (
+            f"for {name} in {values(dice)}; do {inner()}; if [ ${name} ]; then {leave}; fi; done"
+        ),
+        lambda: f"while true; do {inner()}; break; done",
+        lambda: f"{inner()}\n{inner()}",
+    )
+    return dice.choice(forms[: 4 if depth > 2 else None])()
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_generated_scripts(
+    seed: int, grub_emu: tuple[list[str], dict[str, str]], tmp_path: Path
+) -> None:
+    dice = random.Random(seed)  # noqa: S311 - a test that can be repeated
+    body = effect(dice, "true")
+    text = f'function f {{\nset a="$a$1"\n{body}\nset b=$2\n}}\nexport a\n'
+    text += "".join(f"{effect(dice, 'f')}\n" for _ in range(5))
+    text += (
+        f'menuentry one {{ {effect(dice, "f")}\nlinux /k a=$a b=${{b}} "$c" $d {values(dice)}; }}\n'
+    )
+    text += "submenu two { menuentry three { linux /k $a $b $c $d; } }\n"
+    text += dice.choice(["", "set default=1\n"])
+
+    assert (booted(grub_emu, tmp_path / "grub", text) or "").strip() == told(text), text
 
 
 def entries(dice: random.Random, depth: int) -> Iterator[str]:
