@@ -103,6 +103,7 @@ class Variables:
                 self._exported.add(name)
             elif command == "unset":
                 self._values.pop(name, None)
+                self._exported.discard(name)
                 if self._unset is not None:
                     self._values[name] = ""
             elif command == "set" and sign:
