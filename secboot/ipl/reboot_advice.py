@@ -133,13 +133,14 @@ def _judged(reboot: Reboot, requirements: Sequence[Requirement]) -> tuple[list[s
         before = None if base is None else requirement.judge(base).met
         after = None if line is None else requirement.judge(line)
         changed = after is not None and before is not None and after.met is not before
-        if not changed and not requirement.occurrences(added):
+        lacks = reboot.replaces and after is not None and not after.met
+        if not (changed or lacks or requirement.occurrences(added)):
             continue
         if after is None:
             reasons.append(f"what that makes of {requirement.name} is not known")
             continue
         reasons.append(after.reason)
-        if not after.met and before is not False:
+        if lacks or (not after.met and before is not False):
             severity = Severity.ERROR
     return reasons, severity
 

@@ -213,6 +213,15 @@ def test_what_is_said_before_a_reboot(
     assert (found[0].severity if found else None) is severity
 
 
+def test_a_line_that_takes_the_place_of_one_that_is_not_known_is_judged() -> None:
+    settings = RebootSettings(ccw(parm="=root=/dev/a"), elsewhere=True)
+
+    (found,) = reboot_findings(at_reboot(settings, MENU), (HOST,), Surroundings())
+
+    assert (found.code, found.severity) == ("reipl-text", Severity.ERROR)
+    assert found.message.endswith("; prot_virt is not given, and off by default")
+
+
 def test_another_entry_that_meets_the_profile_is_a_warning() -> None:
     choices = (MENU[0], MENU[1]._replace(line=LINE))
 
