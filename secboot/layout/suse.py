@@ -88,6 +88,7 @@ class Suse(Layout):
             **dict.fromkeys((GRUBENV, *MORE_OF_GRUB_CFG), lambda text, _: text),
         },
         conf_path=ZIPL_CONFIG,
+        kernels=("/boot",),
         generated=True,
     )
 

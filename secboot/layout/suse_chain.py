@@ -17,6 +17,7 @@ from secboot.ipl.boot_record import RecordState
 from secboot.ipl.next_ipl import Absence, Choice, EntryState, NextIpl, next_ipl
 from secboot.layout.suse_files import FIRST_STAGE, GRUB_CFG, GRUB_DEFAULT, GRUBENV, MORE_OF_GRUB_CFG
 from secboot.machine.discovery import Unreadable
+from secboot.machine.kernel_files import release_of
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -85,6 +86,18 @@ def is_generated(machine: Machine, entry: MenuEntry) -> bool:
     return entry.script == _LINUX_SCRIPT or not document.scripts
 
 
+def gone_kernels(machine: Machine, menu: GrubMenu) -> frozenset[str]:
+    """Return the kernels of entries that were removed: they lie not with the others that are there."""
+    there = frozenset(machine.kernel_files.kernels)
+    directories = {path.rpartition("/")[0] for path in there}
+    named = {entry.kernel for entry in menu.walk() if entry.kernel is not None}
+    return frozenset(
+        path
+        for path in named - there
+        if release_of(path) is not None and path.rpartition("/")[0] in directories
+    )
+
+
 def is_recovery(entry: MenuEntry, variables: FromVariables) -> bool:
     """Whether it is an entry for repairs: by its id or its title, or since it has such a line."""
     if _RECOVERY.search(entry.id or entry.title) is not None:
@@ -103,17 +116,18 @@ def chain(
     """Return what the record starts, and what grub.cfg's menu entries start behind it."""
     base = next_ipl(machine, record)
     menu = grub_menu(machine)
+    gone = gone_kernels(machine, menu)
     choices: list[Choice] = []
     behind: dict[tuple[int, ...], Choice] = {}
     for choice in base.choices:
         if _starts_grub(machine, choice, stores):
-            for place, each in _behind(choice, menu):
+            for place, each in _behind(choice, menu, gone):
                 choices.append(each)
                 if place not in behind or each.is_default:
                     behind[place] = each
         else:
             choices.append(choice)
-    entries = _menu_entries(machine, menu, behind, variables, base)
+    entries = _menu_entries(machine, menu, behind, variables, base, gone)
     sections = (_section(machine, state, stores, variables, programs) for state in base.entries)
     by_mkconfig = behind or record.state is RecordState.UNKNOWN
     renewed = (programs.mkconfig if by_mkconfig else programs.setup,)
@@ -130,7 +144,9 @@ def _starts_grub(machine: Machine, choice: Choice, stores: Stores) -> bool:
     return bool(stores.line(choice.line).named(FIRST_STAGE))
 
 
-def _behind(first: Choice, menu: GrubMenu) -> Iterator[tuple[tuple[int, ...], Choice]]:
+def _behind(
+    first: Choice, menu: GrubMenu, gone: frozenset[str]
+) -> Iterator[tuple[tuple[int, ...], Choice]]:
     """The choices that grub2-emu has when `first` is what zipl starts."""
     name = f" ({first.title})" if first.title and not first.is_default else ""
     if menu.default is None:
@@ -150,7 +166,9 @@ def _behind(first: Choice, menu: GrubMenu) -> Iterator[tuple[tuple[int, ...], Ch
                 is_default=first.is_default and chosen,
                 loadparm=_loadparm(first.loadparm, entry.place),
                 kernel=entry.kernel,
-                unsure=entry.doubt or entry.unsure,
+                unsure=entry.doubt
+                or entry.unsure
+                or (f"{entry.kernel} is not there" if entry.kernel in gone else None),
             ),
         )
 
@@ -183,6 +201,7 @@ def _menu_entries(
     behind: dict[tuple[int, ...], Choice],
     variables: FromVariables,
     base: NextIpl,
+    gone: frozenset[str],
 ) -> Iterator[EntryState]:
     default_section = next((each for each in base.entries if each.is_default), None)
     absence = None if behind else _ABSENT.get(base.record.state, Absence.NOT_HELD)
@@ -201,12 +220,13 @@ def _menu_entries(
         if entry.kernel is None and entry.unsure is None:
             continue
         chosen = entry == menu.default
+        is_gone = absence is None and entry.kernel in gone
         yield EntryState(
             name=entry.title,
             location=_location(entry),
             configured=_configured(machine, entry, variables),
-            choice=behind.get(entry.place),
-            absence=absence,
+            choice=None if is_gone else behind.get(entry.place),
+            absence=Absence.KERNEL_GONE if is_gone else absence,
             is_default=chosen and by_default,
             is_rescue=is_recovery(entry, variables),
             note=_note(machine, entry, variables, chosen=chosen),

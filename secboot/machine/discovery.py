@@ -83,7 +83,8 @@ class Sources(NamedTuple):
     `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
     `generated` says that zipl's files are written by another program and not to be edited;
     `otherwise` is the configuration that comes with such a system where it is in no file here.
-    `order` is that in which this system's zipl sorts BLS entries.
+    `order` is that in which this system's zipl sorts BLS entries. `kernels` are directories with
+    kernels that something else than zipl starts.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})
@@ -92,6 +93,7 @@ class Sources(NamedTuple):
     generated: bool = False
     otherwise: ConfFile | None = None
     order: BlsOrder = BlsOrder.UPSTREAM
+    kernels: tuple[str, ...] = ()
 
 
 NO_OTHERS = Sources()
@@ -222,7 +224,7 @@ def discover(
         documents=documents | _generated(root, sources),
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
         host_keys=_host_keys(root),
-        kernel_files=find_kernel_files(root, configuration),
+        kernel_files=find_kernel_files(root, configuration, sources.kernels),
         secure_guest=environment is not None and _is_secure_guest(root),
         configured=conf is not None,
         old_kernels=old_kernels(root, images, facts),

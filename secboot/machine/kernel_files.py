@@ -39,7 +39,7 @@ class KernelFiles(NamedTuple):
     """What is known of the files that boot entries name, beside what is in them.
 
     `links` are by the absolute path that an entry names. `kernels` are the paths of all kernels with a
-    release in their names that lie where an entry's kernel lies.
+    release in their names that lie where an entry's kernel lies, or where the layout looks for them.
     """
 
     links: Mapping[str, Link]
@@ -63,8 +63,10 @@ def release_of(path: str) -> str | None:
     return None if found is None or _LEFTOVER.search(name) else found[1]
 
 
-def find_kernel_files(root: Root, configuration: BootConfiguration) -> KernelFiles:
-    """Look at the directories of the files that boot entries name, at each once."""
+def find_kernel_files(
+    root: Root, configuration: BootConfiguration, others: tuple[str, ...] = ()
+) -> KernelFiles:
+    """Look at the directories of the files that boot entries name, at each once, and at `others`."""
     parts = [(entry.image, entry.ramdisk) for entry in configuration.entries]
     images = {_absolute(image.path) for image, _ in parts if image is not None}
     ramdisks = {_absolute(ramdisk.path) for _, ramdisk in parts if ramdisk is not None}
@@ -77,7 +79,7 @@ def find_kernel_files(root: Root, configuration: BootConfiguration) -> KernelFil
         if name in said[directory]:
             links[path] = _followed(root, path, said[directory][name])
     places = {_place(links, path).rpartition("/")[0] for path in images}
-    return KernelFiles(links, tuple(_kernels(root, places)))
+    return KernelFiles(links, tuple(_kernels(root, places.union(others))))
 
 
 def _absolute(path: str) -> str:

@@ -166,14 +166,14 @@ def test_ten_thousand_entries_are_read_in_linear_time() -> None:
             f"menuentry 'Linux {n}' --id i{n} {{\n\tload_video\n\tlinux /k root=1 a b c n={n}\n}}\n"
             for n in range(count)
         )
-        begin = time.perf_counter()
+        begin = time.process_time()
         found = list(menu(text).walk())
         assert len(found) == count
         assert found[-1].parameters == f"root=1 a b c n={count - 1}"
-        return time.perf_counter() - begin
+        return time.process_time() - begin
 
     seconds(100)
-    assert seconds(10_000) < 15 * seconds(1_000) + 1
+    assert seconds(10_000) < 20 * seconds(1_000) + 1
 
 
 WORDS = (

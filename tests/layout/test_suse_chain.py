@@ -426,3 +426,28 @@ def test_an_image_that_is_being_built_lacks_something(lacking: str, healthy: Pat
     assert found[Stage.INSTALLED].verdict is Verdict.MISSING
     assert "zipl has not run here" in found[Stage.INSTALLED].reason
     assert found[Stage.INHERITED].verdict is Verdict.MET
+
+
+def test_a_kernel_that_was_removed_is_not_started(healthy: Path) -> None:
+    """grub2-emu reads the file itself; without any kernel it is only a tree that lacks them."""
+    edit(
+        healthy,
+        GRUB_CFG,
+        ("image-6.4.0-150600.23-default root", "image-6.4.0-150600.21-default root"),
+    )
+
+    found = status(healthy)
+
+    assert judged(found) == {NORMAL: "+-", SKIP: "++"}
+    installed = only(found).stages[Stage.INSTALLED]
+    assert installed.reason.startswith("its kernel is not there")
+    assert [cause.hint for cause in installed.causes] == [
+        "chroot /mnt/tree grub2-mkconfig -o /boot/grub2/grub.cfg"
+    ]
+    default = next_ipl(healthy).default
+    assert default is not None
+    assert default.unsure == "/boot/image-6.4.0-150600.21-default is not there"
+
+    (healthy / "boot/image-6.4.0-150600.23-default").unlink()
+
+    assert judged(status(healthy)) == {NORMAL: "++", SKIP: "++"}
