@@ -134,9 +134,9 @@ def test_a_record_made_from_options_a_text_for_the_next_ipl_and_no_record_at_all
     assert lines(written) == [(None, FROM_OPTIONS)]
     assert written["reboot"]["line"] == FROM_OPTIONS == second.command_line
 
-    assert verified(second, "before", "with-text") == {"before": 0, "with-text": 0}
+    assert verified(second, "before", "with-text") == {"before": 0, "with-text": 5}
     assert (
-        f"WARN machine.reipl-text: SCPDATA of the re-IPL settings begins with '=': a reboot takes '{INSTEAD}'"
+        f"FAIL machine.reipl-text: SCPDATA of the re-IPL settings begins with '=': a reboot takes '{INSTEAD}'"
         in second.output("with-text")
     )
     assert (text["reboot"]["line"], text["reboot"]["source"]["type"]) == (INSTEAD, "fcp")
