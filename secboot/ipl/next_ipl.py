@@ -68,6 +68,8 @@ class Absence(StrEnum):
     """zipl does not install it: it is neither the default nor in the menu."""
     SKIPPED = "skipped"
     """It is optional, and a file of it is missing."""
+    NO_MENU = "no-menu"
+    """The file that says what is to be started behind the record is not there."""
     KERNEL_GONE = "kernel-gone"
     """Its kernel is not there, and what starts it reads the file itself."""
     OTHER_PROGRAM = "one-program"

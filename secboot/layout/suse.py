@@ -33,6 +33,8 @@ from secboot.machine.discovery import Machine, Sources, Unreadable
 from secboot.profile.profile import EntrySelection, Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from secboot.formats.grub_cfg import GrubCfg
     from secboot.ipl.boot_record import BootRecord
     from secboot.ipl.next_ipl import EntryState, NextIpl
@@ -178,15 +180,16 @@ class Suse(Layout):
     ) -> tuple[Command, ...]:
         """Those of the two generated files that do not hold what the profile asks."""
         stale = []
-        if any(_is_stale(profile, state, stores) for state in found.entries):
-            stale.append((self._mkconfig, GRUB_CFG))
-        lines = [entry.parmline for entry in machine.configuration.entries if entry.image]
-        if any(not meets(profile, stores.line(line)) for line in lines if line is not None):
-            stale.append((self._setup, machine.conf_path))
-        return tuple(
-            Command(one.argv, f"{path} does not hold what {GRUB_DEFAULT} says")
-            for one, path in stale
-        )
+        if GRUB_CFG not in machine.documents:
+            stale.append(Command(self._mkconfig.argv, f"there is no {GRUB_CFG}"))
+        elif any(_is_stale(profile, state, stores) for state in found.entries):
+            reason = f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
+            stale.append(Command(self._mkconfig.argv, reason))
+        given = _given(machine, stores)[0]
+        if any(_lacks(profile, entry, given, stores) for entry in _sections(machine)):
+            reason = f"{machine.conf_path} does not hold what {GRUB_DEFAULT} says"
+            stale.append(Command(self._setup.argv, reason))
+        return tuple(stale)
 
     def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
         """What a profile asks that one file for all entries can't give."""
@@ -198,8 +201,9 @@ class Suse(Layout):
                 " for all of them"
             )
             found.append(Finding("all-entries", Severity.WARNING, message))
-        if isinstance(machine.documents.get(GRUB_CFG, Unreadable("")), Unreadable):
-            message = f"{GRUB_CFG} is missing or can't be read, so it is not known what it holds"
+        unreadable = machine.document(GRUB_CFG, Unreadable)
+        if unreadable is not None:
+            message = f"it is not known what {GRUB_CFG} holds: {unreadable.reason}"
             found.append(Finding("grub-cfg", Severity.WARNING, message))
         return tuple(found)
 
@@ -295,6 +299,26 @@ def _filled(stores: Stores, template: Store, *, found: bool = False) -> str:
     text = stores.found if found else stores.text
     values = {store.section: text(store) or "" for store in (_LINUX, _LINUX_DEFAULT)}
     return re.sub(_PLACEHOLDER, lambda match: values.get(match[1], ""), text(template) or "")
+
+
+def _sections(machine: Machine) -> Iterator[BootEntry]:
+    """Those of zipl's sections that have a line of their own."""
+    for entry in machine.configuration.entries:
+        if entry.image is not None and not machine.is_sealed(entry):
+            yield entry
+
+
+def _lacks(profile: Profile, entry: BootEntry, given: str | None, stores: Stores) -> bool:
+    """Whether a section lacks what the variables give it.
+
+    The template has words of its own for the first stage, so that is not judged by the profile.
+    """
+    line = stores.line(entry.parmline)
+    if not line.named(FIRST_STAGE):
+        return not meets(profile, line)
+    words = (given or "").replace('"', '\\"').split()
+    held = line.text.split()
+    return any(word not in held for word in words if not word.startswith("conmode="))
 
 
 def _is_stale(profile: Profile, state: EntryState, stores: Stores) -> bool:

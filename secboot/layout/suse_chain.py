@@ -207,14 +207,14 @@ def _menu_entries(
     absence = None if behind else _ABSENT.get(base.record.state, Absence.NOT_HELD)
     by_default = default_section is None or not _is_other(default_section)
     if menu.default is None:
-        unknown = f"the default of {GRUB_CFG}"
+        missing = absence is None and GRUB_CFG not in machine.documents
         yield EntryState(
-            unknown,
+            f"the default of {GRUB_CFG}",
             Location(GRUB_CFG),
             variables.normal,
-            behind.get(()),
-            absence,
-            is_default=True,
+            None if missing else behind.get(()),
+            Absence.NO_MENU if missing else absence,
+            is_default=by_default,
         )
     for entry in menu.walk():
         if entry.kernel is None and entry.unsure is None:

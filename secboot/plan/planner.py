@@ -246,7 +246,7 @@ def _warnings(
         )
         for plan in plans
         if plan.status not in {EntryStatus.CHANGE, EntryStatus.GENERATED}
-        and plan.line_before != plan.line_after
+        and plan.line_after not in {None, plan.line_before}
     ]
     return tuple(found)
 

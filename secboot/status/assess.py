@@ -197,6 +197,7 @@ _ABSENT: Mapping[Absence, tuple[Verdict, str]] = {
     Absence.NO_RECORD: (Verdict.MISSING, "there is no boot record: zipl has not run here"),
     Absence.DAMAGED_RECORD: (Verdict.MISSING, "the boot record is damaged"),
     Absence.NOT_HELD: (Verdict.MISSING, "the boot record does not hold this entry"),
+    Absence.NO_MENU: (Verdict.MISSING, "the file that says what starts is not there"),
     Absence.KERNEL_GONE: (Verdict.MISSING, "its kernel is not there"),
     Absence.INDISTINCT: (
         Verdict.UNKNOWN,

@@ -226,10 +226,29 @@ def test_what_grub_cfg_starts_can_be_unknown(text: str, why: str, healthy: Path)
     ]
 
 
-def test_a_missing_grub_cfg_is_no_proof_of_anything(healthy: Path) -> None:
+def test_without_grub_cfg_the_first_stage_has_nothing_to_start(
+    healthy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (healthy / GRUB_CFG).unlink()
 
-    assert only(status(healthy)).stages[Stage.INSTALLED].verdict is Verdict.UNKNOWN
+    found = status(healthy)
+
+    assert judged(found) == {"the default of /boot/grub2/grub.cfg": "+-", SKIP: "++"}
+    assert set(hints(found)) == {"chroot /mnt/tree grub2-mkconfig -o /boot/grub2/grub.cfg"}
+    planned = secboot(capsys, "plan", "host", "--root", healthy, "--detailed-exitcode")
+    assert planned.code == 5
+    assert "grub2-mkconfig -o /boot/grub2/grub.cfg: there is no" in planned.out
+
+
+def test_words_of_the_template_do_not_make_the_first_stage_stale(
+    healthy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = tmp_path / "quiet.yaml"
+    profile.write_text("version: 1\nparameters:\n  quiet: {absent: true}\n")
+
+    planned = secboot(capsys, "plan", profile, "--root", healthy, "--detailed-exitcode")
+
+    assert planned.code == 0, planned.out
 
 
 @contextmanager
@@ -372,6 +391,7 @@ def test_a_plan_names_the_menu_entries_that_are_generated(
 
     entries = {each["name"]: each for each in json.loads(planned.out)["entries"]}
     assert entries[NORMAL]["status"] == "generated"
+    assert {each["code"] for each in json.loads(planned.out)["warnings"]} == {"zipl-version"}
     assert entries[NORMAL]["default"] is True
     assert entries["grub2"]["default"] is False
     assert [each["status"] for each in entries.values()].count("not-selected") == 1
