@@ -20,7 +20,7 @@ from secboot.formats.grub_cfg import GrubCfg
 from tests.formats.grub_scripts import BLOCK, ENTRIES, FILES, HEADER, SUSE_HEADER
 from tests.packaging.programs import require
 from tests.s390x.apt import AptError, Suite, native_architecture, unpack
-from tests.s390x.cache import cache_directory
+from tests.s390x.cache import locked_cache
 from tests.s390x.recipe import BASE_SUITE
 from tests.s390x.testbed import unavailable
 from tests.workshop import Workshop
@@ -34,8 +34,9 @@ NAMES = ("a", "b", "Linux > 1", "id", "x y", "0", "it is")
 
 
 def _unpack_all(directory: Path) -> None:
-    suite = Suite(BASE_SUITE, native_architecture(), cache_directory())
-    for file in suite.fetch(PACKAGES).values():
+    with locked_cache() as cache:
+        files = Suite(BASE_SUITE, native_architecture(), cache).fetch(PACKAGES)
+    for file in files.values():
         unpack(file, directory)
 
 
