@@ -166,11 +166,19 @@ def _behind(
                 is_default=first.is_default and chosen,
                 loadparm=_loadparm(first.loadparm, entry.place),
                 kernel=entry.kernel,
-                unsure=entry.doubt
-                or entry.unsure
-                or (f"{entry.kernel} is not there" if entry.kernel in gone else None),
+                unsure=_unsure(entry, gone, once=chosen and menu.once),
             ),
         )
+
+
+def _unsure(entry: MenuEntry, gone: frozenset[str], *, once: bool) -> str | None:
+    """What should be known of an entry before somebody relies on it."""
+    found = entry.doubt or entry.unsure
+    if found is None and entry.kernel in gone:
+        return f"{entry.kernel} is not there"
+    if found is None and once:
+        return f"the default of the next boot only, by {GRUBENV} (grub2-once)"
+    return found
 
 
 def _unknown(first: Choice, menu: GrubMenu) -> Choice:

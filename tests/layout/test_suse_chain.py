@@ -189,7 +189,7 @@ def test_the_default_is_that_of_grubenv(kept: str, default: str, healthy: Path) 
     """The recovery entry is judged where it starts by default: its line lacks the parameter."""
     header = (
         "if [ -s $prefix/grubenv ]; then load_env; fi\n"
-        'if [ "$next_entry" ]; then set default="$next_entry"; else default="$saved_entry"; fi\n'
+        'if [ "$next_entry" ]; then set default="$next_entry"; boot_once=true; else default="$saved_entry"; fi\n'
     )
     edit(healthy, GRUB_CFG, ("### BEGIN", f"{header}### BEGIN"))
     (healthy / "boot/grub2/grubenv").write_text(BLOCK + kept)
@@ -198,6 +198,7 @@ def test_the_default_is_that_of_grubenv(kept: str, default: str, healthy: Path) 
 
     assert found is not None
     assert default in found.title
+    assert ("grub2-once" in (found.unsure or "")) == ("next_entry" in kept)
     recovery = next(
         name for name in (each.name for each in status(healthy).entries) if "rec" in name
     )
