@@ -150,7 +150,9 @@ class Ostree(Layout):
         if self._bootc:
             own = _own_words(default, stores)
             kept = [*_without(own, removed), *added]
-            if kept and meets(profile, stores.line(" ".join([*_without(old, own), *kept]))):
+            if (own or kept) and meets(
+                profile, stores.line(" ".join([*_without(old, own), *kept]))
+            ):
                 steps.append(_loader_entries(here, kept))
             elif not self._rpm_ostree:
                 steps.append(Step(_REMOVE_FROM_IMAGE, tuple(removed)))
@@ -234,8 +236,8 @@ def _own_words(entry: BootEntry | None, stores: Stores) -> list[str]:
 
 def _loader_entries(here: str, words: list[str]) -> Step:
     """The command says all words of the source (bootc-loader-entries-set-options-for-source(8))."""
-    program = ("bootc", "loader-entries", "set-options-for-source")
-    argv = (*program, "--source", _SOURCE, "--options", " ".join(words))
+    options = ("--options", " ".join(words)) if words else ()
+    argv = ("bootc", "loader-entries", "set-options-for-source", "--source", _SOURCE, *options)
     return Step(f"{here}, with bootc 1.15.2 and ostree 2026.1 or newer", (shlex.join(argv),), argv)
 
 

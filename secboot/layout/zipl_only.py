@@ -27,9 +27,8 @@ class Row(NamedTuple):
 
     `paths` are its marks (of those that are one program in two places, the first counts), `ids`
     its names in os-release, each up to a release where that is not None. `inherits` says what a new
-    kernel gets, if that is known (``{}`` stands for the default section), and `remedy` what helps
-    where it is not what it should be. `order` is how it compares the releases of kernels, `one_name`
-    whether a kernel's file has no release in its name.
+    kernel gets, if that is known (``{}`` stands for the default section). `order` is how it
+    compares the releases of kernels, `one_name` whether a kernel's file has no release in its name.
     """
 
     name: str
@@ -37,7 +36,6 @@ class Row(NamedTuple):
     paths: tuple[tuple[str, ...], ...] = ()
     ids: tuple[tuple[str, int | None], ...] = ()
     inherits: str | None = _SAME
-    remedy: str | None = None
     order: ReleaseKey = rpm_version_key
     one_name: bool = False
 
@@ -90,7 +88,6 @@ RHEL7 = Row(
     paths=(("/sbin/new-kernel-pkg", "/usr/sbin/new-kernel-pkg"),),
     ids=(("rhel", 7), ("centos", 7), ("fedora", 29)),
     inherits="a new kernel gets a copy of {} (new-kernel-pkg, grubby)",
-    remedy="correct the default section",
 )
 """RHEL 8 has no new-kernel-pkg on s390x (20-zipl-kernel.install asks for it and writes BLS entries
 where it is missing)."""
@@ -138,7 +135,7 @@ class ZiplConfLayout(Layout):
                 f"a new kernel is only booted when the sealed image {image} is rebuilt"
             )
         line = stores.environment.expand(stores.entry_planned(default) or "")
-        found = NewKernel(description, line, default.location, remedy=self._row.remedy)
+        found = NewKernel(description, line, default.location)
         if self._row.inherits != _SAME:
             return found
         row = self._row

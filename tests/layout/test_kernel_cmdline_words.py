@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from secboot.status.stages import Stage
 from tests.command import secboot
 from tests.situations import make_situation
+from tests.status.scenes import Scene, add_system, log, only
 
 RHEL = 'ID="rhel"\nVERSION_ID="9.4"\n'
 PROFILE = "version: 1\nparameters: {audit: '1'}\n"
@@ -89,6 +91,29 @@ def test_the_rescue_entry_does_not_count_while_there_are_others(
     plan = read(capsys, "plan", root)
 
     assert "kernel-cmdline-lacks" in {warning["code"] for warning in plan["warnings"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "running", "verdict"),
+    [
+        (None, f"audit=1 {LVM} BOOT_IMAGE=0", "met"),
+        (None, "audit=1 rd.break BOOT_IMAGE=0", "unknown"),
+        (None, LVM, "missing"),
+        (LVM, "audit=1", "met"),
+    ],
+)
+def test_the_running_line_counts_where_there_is_no_file(
+    words: str | None, running: str, verdict: str, tmp_path: Path
+) -> None:
+    """A rescue system that was started from another disk has other words."""
+    scene = Scene(make(tmp_path / "root", words, [LVM]))
+    add_system(scene, "z16-se-guest", running)
+
+    status = scene.status(str(scene.tree / "audit.yaml"), log())
+
+    stage = only(status).stages[Stage.INHERITED]
+    assert stage.verdict == verdict
+    assert ("that line lacks" in stage.reason) == (verdict == "unknown")
 
 
 def test_a_file_without_the_root_is_warned_of(

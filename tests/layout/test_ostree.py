@@ -117,6 +117,7 @@ def test_the_ways_of_bootc_come_first_where_it_is_there(
         ("a=1 swiotlb=512M b", "a=1 swiotlb=512M", "guest", f"{BOOTC} 'a=1 swiotlb=262144'"),
         ('x="a b"', 'x="a b"', "guest", f"{BOOTC} 'x=\"a b\" swiotlb=262144'"),
         ("prot_virt=1 quiet", "prot_virt=1 quiet", "host-off", f"{BOOTC} quiet"),
+        ("prot_virt=1", "prot_virt=1", "host-off", BOOTC.removesuffix(" --options")),
     ],
 )
 def test_bootc_is_told_all_words_that_it_was_told_before(
