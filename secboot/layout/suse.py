@@ -65,9 +65,15 @@ def evidence(tree: Tree) -> tuple[str, ...]:
 
 
 def named(tree: Tree) -> tuple[str, ...]:
-    """The distribution's name; up to SLES 11 there were no two stages."""
+    """The distribution's name; up to SLES 11 there were no two stages.
+
+    Later releases have no /etc/zipl.conf: where it stands in the place of grub's files, as in an
+    image that somebody else made, it is not the distribution that boots.
+    """
     name = tree.is_like(*_IDS)
     if name in {"sles", "sled"} and (tree.major_version or 12) < 12:
+        return ()
+    if tree.exists("/etc/zipl.conf") and not tree.exists(GRUB_DEFAULT):
         return ()
     return () if name is None else (f"os-release: {name}",)
 

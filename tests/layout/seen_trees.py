@@ -234,6 +234,13 @@ PLAIN = {
 
 UNKNOWN = {
     "gentoo": Tree("unknown", _release("gentoo", "2.15"), (ZIPL_CONF,), (), "gentoo 2.15"),
+    "opensuse-with-sections-and-without-grub": Tree(
+        "unknown",
+        _release("opensuse-leap", "15.6", "suse opensuse"),
+        (ZIPL_CONF,),
+        (),
+        "opensuse-leap 15.6",
+    ),
     "without-a-version": Tree("unknown", "ID=nixos\n", (ZIPL_CONF,), (), "nixos"),
     "rhel-9-without-boot": Tree(
         "unknown", _release("rhel", "9.4", "fedora"), (ZIPL_CONF,), (), "rhel 9.4"
