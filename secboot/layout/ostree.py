@@ -14,6 +14,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
+from secboot.finding import Finding, Severity
 from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config
 from secboot.ipl.boot_record import BootRecord, RecordState
 from secboot.ipl.next_ipl import Absence, Choice, EntryState, NextIpl
@@ -90,6 +91,7 @@ class Ostree(Layout):
         super().__init__(seen)
         self._bootc = tree.exists("/usr/bin/bootc")
         self._rpm_ostree = tree.exists("/usr/bin/rpm-ostree") or not self._bootc
+        self._staged = tree.exists(_STAGED)
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """Ostree keeps its own list; the default entry shows it."""
@@ -97,7 +99,8 @@ class Ostree(Layout):
         default = machine.configuration.default
         description = "a new deployment takes over the parameters of the default"
         line = None if default is None else default.parmline
-        return NewKernel(description, line)
+        doubt = _IS_STAGED if self._staged else None
+        return NewKernel(description, line, doubt=doubt)
 
     def next_ipl(self, machine: Machine, record: BootRecord, stores: Stores) -> NextIpl:
         """In a secure guest, the image that ostree made of its newest deployment.
@@ -161,6 +164,11 @@ class Ostree(Layout):
         steps += [*image, *rpm_ostree] if self._bootc else [*rpm_ostree, *image]
         return (*steps, *([_machine_config(profile, added)] if added else []))
 
+    def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
+        """What the next boot starts, if that is decided already and can't be seen."""
+        del profile, machine, stores
+        return (Finding("staged", Severity.WARNING, _IS_STAGED),) if self._staged else ()
+
     def next_step(
         self, profile: Profile, machine: Machine, stores: Stores, invocation: Invocation
     ) -> str | None:
@@ -215,6 +223,12 @@ def _sealed_choice(entry: BootEntry) -> Choice:
     )
 
 
+_STAGED = "/run/ostree/staged-deployment"
+"""What ostree makes entries of when the system goes down (ostree-finalize-staged.service)."""
+_IS_STAGED = (
+    "a deployment is staged, for example by an upgrade or by one of these steps: a reboot starts it,"
+    f" with parameters that are in no boot entry yet ({_STAGED})"
+)
 _ELSEWHERE = "on the machine, once it runs"
 _REMOVE_FROM_IMAGE = (
     "in the image, whose kargs.d files must not have these words (bootc takes away only what it"

@@ -14,6 +14,7 @@ from secboot.lines.changes import Step
 from secboot.lines.stores import stores_of
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
+from secboot.status.stages import Stage
 from secboot.system.root import Root
 from tests.command import secboot
 from tests.situations import make_situation
@@ -229,3 +230,26 @@ def test_a_tree_with_host_keys_and_without_a_record_is_that_of_a_secure_guest(
     (root / "etc/se-hostkeys/ibm-z-hostkey-1.crt").touch()
 
     assert verdicts(Scene(root).status("guest")) == "+++.."
+
+
+def test_a_staged_deployment_is_what_comes_next(tmp_path: Path) -> None:
+    """Its parameters are in no file that is a boot entry, so that nothing is promised for it."""
+    scene = Scene(make_situation("rhcos-sealed", tmp_path / "root"))
+    before = verdicts(scene.status("guest"))
+    scene.write("run/ostree/staged-deployment", b"\0")
+
+    status = scene.status("guest")
+
+    assert (before[1], verdicts(status)[1]) == ("+", "?")
+    assert "a deployment is staged" in only(status).stages[Stage.INHERITED].reason
+
+
+def test_the_plan_warns_of_a_staged_deployment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root")
+    assert "a deployment is staged" not in secboot(capsys, "plan", "guest", "--root", root).out
+    (root / "run/ostree").mkdir(parents=True)
+    (root / "run/ostree/staged-deployment").touch()
+
+    assert "warning: a deployment is staged" in secboot(capsys, "plan", "guest", "--root", root).out
