@@ -173,7 +173,8 @@ def test_ten_thousand_entries_are_read_in_linear_time() -> None:
         return time.process_time() - begin
 
     seconds(100)
-    assert seconds(10_000) < 20 * seconds(1_000) + 1
+    # Quadratic would be a hundredfold every time; a busy machine is slow once in a while.
+    assert any(seconds(10_000) < 20 * seconds(1_000) + 1 for _ in range(3))
 
 
 WORDS = (

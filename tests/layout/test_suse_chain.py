@@ -410,7 +410,8 @@ def test_ten_thousand_menu_entries_are_no_matter(count: int, healthy: Path) -> N
         assert len(found.choices) == 2 * number + 1
         return time.process_time() - begin
 
-    assert seconds(count) < 20 * seconds(count // 10) + 1
+    # Quadratic would be a hundredfold every time; a busy machine is slow once in a while.
+    assert any(seconds(count) < 20 * seconds(count // 10) + 1 for _ in range(3))
 
 
 def test_a_first_stage_whose_kernel_was_replaced_starts_nothing_for_sure(healthy: Path) -> None:
