@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class Match(NamedTuple):
     """A program of the record with the boot entry that it was made from; None for no entry.
 
-    `candidates` are several entries alike, of which it is one. `same_line` is whether the entry still says what the record holds. `added` is what the
-    record's line has beyond the entry's, behind it; None where it does not begin with that.
+    `candidates` are several entries alike, of which it is one. `same_line` is whether the entry
+    still says what the record holds. `added` is what the record's line has beyond the entry's,
+    behind it; None where it does not begin with that.
     """
 
     program: Program
@@ -76,7 +77,8 @@ class _Pairs:
 
     def left(self) -> list[int]:
         """The places of the entries that have no program yet."""
-        return [n for n in range(len(self.expected)) if n not in self.found | self.indistinct]
+        taken = self.found.keys() | self.indistinct.keys()
+        return [n for n in range(len(self.expected)) if n not in taken]
 
     def entry(self, place: int) -> BootEntry:
         return self.expected[place].entry

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from secboot.ipl.next_ipl import EntryState
     from secboot.layout.layout import NewKernel
+    from secboot.lines.stores import Stores
     from secboot.profile.requirement import Requirement
     from secboot.status.stages import Evidence, LineOrigin
 
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 def assess(evidence: Evidence) -> Status:
     """Judge all stages."""
     machine, profile = evidence.machine, evidence.profile
-    new_kernel = evidence.layout.new_kernel(machine, stores_of(machine))
+    stores = stores_of(machine)
+    evidence = evidence._replace(correction=_correction(evidence, stores))
+    new_kernel = evidence.layout.new_kernel(machine, stores)
     entries = _entry_results(evidence)
     origin = running_system.origin_of(evidence)
     reboot = next_reboot(evidence)
@@ -57,7 +60,11 @@ def assess(evidence: Evidence) -> Status:
         running=evidence.running,
         origin=origin,
         reboot=reboot.reboot,
-        notices=(*_notices(evidence, entries), *reboot.findings),
+        notices=(
+            *_notices(evidence, entries),
+            *_outdated(evidence, stores, new_kernel),
+            *reboot.findings,
+        ),
     )
 
 
@@ -103,7 +110,7 @@ def _together(results: list[Result]) -> Result:
 
 
 def _inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> Result:
-    hint = new.remedy or _correction(evidence)
+    hint = new.remedy or evidence.correction
     cause = Finding("not-inherited", Severity.NOTE, "a new kernel would not get it", hint=hint)
     if new.obstacle is not None:
         return Result(Verdict.MISSING, new.obstacle, (cause,))
@@ -126,15 +133,16 @@ def _entry_results(evidence: Evidence) -> tuple[EntryResults, ...]:
 def _not_applied(evidence: Evidence) -> Finding:
     """Return the cause that the files do not say what the profile asks for."""
     message = "the boot entry was not changed yet"
-    return Finding("not-applied", Severity.NOTE, message, hint=_correction(evidence))
+    return Finding("not-applied", Severity.NOTE, message, hint=evidence.correction)
 
 
-def _correction(evidence: Evidence) -> str | None:
+def _correction(evidence: Evidence, stores: Stores) -> str | None:
     """Return what makes the files say what the profile asks for."""
-    machine, profile = evidence.machine, evidence.profile
-    if profile is None:
+    if evidence.profile is None:
         return None
-    return evidence.layout.next_step(profile, machine, stores_of(machine), evidence.invocation)
+    return evidence.layout.next_step(
+        evidence.profile, evidence.machine, stores, evidence.invocation
+    )
 
 
 def _due(evidence: Evidence, state: EntryState) -> Finding:
@@ -314,18 +322,15 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
         yield Finding("boot-record-stale", Severity.WARNING, record.stale, hint=due)
     for finding in findings(evidence.next_ipl):
         yield finding._replace(hint=due) if finding.severity is Severity.ERROR else finding
-    yield from _outdated(evidence)
     if record.state is RecordState.UNKNOWN and record.unreadable is not None:
         yield Finding("boot-record-unreadable", Severity.WARNING, record.unreadable)
     if evidence.running is not None:
         yield from running_system.notices(evidence, evidence.running)
 
 
-def _outdated(evidence: Evidence) -> Iterable[Finding]:
+def _outdated(evidence: Evidence, stores: Stores, new: NewKernel) -> Iterable[Finding]:
     """Generated files that lack what the profile asks, where what they are made from has it."""
     profile, machine = evidence.profile, evidence.machine
-    stores = stores_of(machine)
-    new = evidence.layout.new_kernel(machine, stores)
     if profile is None or new.line is None or not meets(profile, stores.line(new.line)):
         return
     for command in evidence.layout.outdated(profile, machine, evidence.next_ipl, stores):

@@ -75,7 +75,9 @@ FOLLOW = BOOTED_OTHERWISE | {
 class Evidence(NamedTuple):
     """What the stages are judged by. `running` is None for a tree that is not the running system.
 
-    `invocation` is how secboot was called, for the commands that are to be typed next.
+    `invocation` is how secboot was called, for the commands that are to be typed next. `correction`
+    is the one that makes the files say what the profile asks; `secboot.status.assess` finds it once
+    for all entries.
     """
 
     machine: Machine
@@ -84,6 +86,7 @@ class Evidence(NamedTuple):
     profile: Profile | None
     running: RunningSystem | None
     invocation: Invocation = PLAIN
+    correction: str | None = None
 
 
 class Result(NamedTuple):

@@ -31,12 +31,13 @@ def cost(*words: str, status: int = 0) -> Cost:
 def test_ten_thousand_entries_take_ten_times_as_long_as_a_thousand(
     write: Callable[[Path, int], None], tmp_path: Path
 ) -> None:
-    costs: dict[str, list[Cost]] = {"plan": [], "apply": [], "status": []}
+    costs: dict[str, list[Cost]] = {"plan": [], "unmet": [], "apply": [], "status": []}
     for count in (FEW, MANY):
         tree = tmp_path / str(count)
         write(tree, count)
         here = ("guest", "--root", str(tree))
         costs["plan"].append(cost("plan", *here))
+        costs["unmet"].append(cost("status", *here))
         costs["apply"].append(cost("apply", *here, "--no-zipl"))
         costs["status"].append(cost("status", *here))
 
