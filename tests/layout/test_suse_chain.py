@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,13 +23,13 @@ from secboot.running.system import RebootSettings
 from secboot.status.stages import EntryResults, Stage, Status, Verdict
 from secboot.system.root import Root
 from tests.command import secboot
+from tests.rights import as_nobody
 from tests.situations import SITUATIONS, make_situation
 from tests.status.scenes import Scene, log, only, verdicts
 
 GRUB_CFG = "boot/grub2/grub.cfg"
 NORMAL, SKIP = "SLES 15-SP6", "skip-grub2"
 BLOCK = "# GRUB Environment Block\n"
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -252,20 +250,6 @@ def test_words_of_the_template_do_not_make_the_first_stage_stale(
     assert planned.code == 0, planned.out
 
 
-@contextmanager
-def nobody() -> Iterator[None]:
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-
-
 def test_a_grub_cfg_that_may_not_be_read_is_not_known_and_no_cause_is_made_up(
     healthy: Path,
 ) -> None:
@@ -274,7 +258,7 @@ def test_a_grub_cfg_that_may_not_be_read_is_not_known_and_no_cause_is_made_up(
         (healthy / GRUB_CFG).chmod(0)
     with Root(healthy) as tree:
         layout = detect_layout(tree)
-        with nobody():
+        with as_nobody():
             machine = discover(tree, layout.sources)
 
     found = next_ipl(healthy, machine)

@@ -6,7 +6,6 @@ import socket
 import stat
 import time
 from collections import Counter
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +26,13 @@ from secboot.system.file_errors import (
 from secboot.system.files import FILE_LIMIT
 from secboot.system.root import Root
 from secboot.system.syscalls import UnavailableError
+from tests.rights import as_nobody
 from tests.system.editing import remove, replace, write_new
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SECRET = b"outside\n"
-NOBODY = 65534
 
 
 def names(directory: Path) -> list[str]:
@@ -481,21 +480,6 @@ def test_the_parent_of_a_real_path_is_opened_without_following_links(
         root.open_directory("/link")
     with pytest.raises(FileError):
         root.read_direct("/link/zipl.conf")
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Without root's rights, which the tests may have."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 @pytest.mark.parametrize(
