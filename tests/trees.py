@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from secboot.demo import kernel_stub
+from secboot.machine.installed_zipl import BOOTMAP_LIMIT
 
 SAMPLES = Path(__file__).parent / "data" / "samples"
 
@@ -134,13 +135,14 @@ def add_images(root: Path, command_line_size: int = 4096) -> None:
                 image.write_bytes(kernel_stub(command_line_size))
 
 
-def hide_boot_record(root: Path, modified: float | None = None) -> None:
-    """Give the tree a boot record that can't be looked into, as those find it who are not root.
+def hide_boot_record(root: Path, modified: float | None = None, target: str = "boot") -> None:
+    """Give the tree a boot record that is not read, as those find it who are not root.
 
-    `modified` is when it was written, in seconds since 1970, by default now.
+    `modified` is when it was written, in seconds since 1970, by default now. `target` is zipl's.
     """
-    record = root / "boot" / "bootmap"
-    record.mkdir()
+    record = root / target / "bootmap"
+    with record.open("wb") as file:
+        file.truncate(BOOTMAP_LIMIT + 1)
     if modified is not None:
         os.utime(record, (modified, modified))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.named_tuple import NamedTuple
-from secboot.system.file_errors import AccessError, FileError
+from secboot.system.file_errors import AccessError, FileError, WrongKindError
 from secboot.system.programs import find_program
 from secboot.zipl.version import ZiplVersion
 
@@ -108,6 +108,8 @@ def _read(root: Root, path: str, modified: int) -> BootmapFile:
     except AccessError as error:
         reason = f"{path} can't be read: {error.message}; zipl makes it readable for root only"
         return BootmapFile(path, modified, unreadable=reason)
+    except WrongKindError as error:
+        return BootmapFile(path, modified, unreadable=f"{path}: {error.message}", damaged=True)
     except FileError as error:
         return BootmapFile(path, modified, unreadable=f"{path}: {error.message}")
     except BootmapError as error:

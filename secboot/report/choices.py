@@ -33,6 +33,10 @@ def record_text(record: BootRecord, style: Style) -> str:
 
 def choices_text(found: NextIpl, style: Style) -> Iterator[str]:
     """Yield the choices, each with its line, unless they are what the boot entries say anyway."""
+    unreadable = found.record.unreadable
+    if not found.choices and unreadable is not None:
+        yield style.bold("What the next IPL can start")
+        yield style.yellow(f"  not known: {visible(unreadable)}")
     if not found.choices or _as_the_files_say(found):
         return
     yield style.bold("What the next IPL can start")

@@ -149,7 +149,12 @@ def _due(evidence: Evidence, state: EntryState) -> Finding:
     """Return the cause that the next IPL does not start an entry as the files say."""
     programs = state.programs or tuple(each.argv for each in evidence.layout.records)
     program = programs[0][0] if state.programs else "zipl"
-    message = f"{program} has not run since the boot files changed"
+    if not programs:
+        message = "what manages this system writes the boot record: nobody runs zipl by hand"
+    elif state.absence in {Absence.NO_RECORD, Absence.DAMAGED_RECORD}:
+        message = f"{program} has to write the boot record"
+    else:
+        message = f"{program} has not run since the boot files changed"
     return Finding("zipl-due", Severity.NOTE, message, hint=_typed(evidence, programs))
 
 
@@ -203,7 +208,10 @@ def _configured(requirement: Requirement, evidence: Evidence, state: EntryState)
 
 _ABSENT: Mapping[Absence, tuple[Verdict, str]] = {
     Absence.NO_RECORD: (Verdict.MISSING, "there is no boot record: zipl has not run here"),
-    Absence.DAMAGED_RECORD: (Verdict.MISSING, "the boot record is damaged"),
+    Absence.DAMAGED_RECORD: (
+        Verdict.MISSING,
+        "the boot record is damaged: what it starts is not known",
+    ),
     Absence.NOT_HELD: (Verdict.MISSING, "the boot record does not hold this entry"),
     Absence.NO_MENU: (Verdict.MISSING, "the file that says what starts is not there"),
     Absence.KERNEL_GONE: (Verdict.MISSING, "its kernel is not there"),

@@ -211,10 +211,10 @@ def _ipled_since(evidence: Evidence, running: RunningSystem) -> bool:
 
 
 def _not_installed(installed: Result) -> Finding:
-    """Only a record that was read and lacks it is a cause; one that is not known is none."""
+    """Only what is known to lack it is a cause; a record that can't be read is none."""
     hint = next((cause.hint for cause in installed.causes), None)
     if installed.verdict is Verdict.MISSING:
-        message = "the boot record did not hold it either"
+        message = f"it is not installed either ({installed.reason})"
         return Finding("not-installed", Severity.NOTE, message, hint=hint)
     message = f"it is not known whether the boot record holds it ({installed.reason})"
     return Finding("installed-unknown", Severity.NOTE, message, hint=hint)

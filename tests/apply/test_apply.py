@@ -104,7 +104,7 @@ def test_an_ipl_is_asked_for_when_the_boot_record_is_new(
     make_site: Callable[[str], Site], root: Path
 ) -> None:
     """Not while zipl is pending, but when it has run, and not where all is as it was."""
-    site = make_site(f'[ -n "$dry" ] || mkdir -p {root}/boot/bootmap')
+    site = make_site(f'[ -n "$dry" ] || truncate -s 200M {root}/boot/bootmap')
 
     asked = [
         apply_document(each.apply())["reboot_required"] for each in (Site(root, None), site, site)

@@ -26,6 +26,7 @@ from tests.command import secboot
 from tests.rights import as_nobody
 from tests.situations import SITUATIONS, make_situation
 from tests.status.scenes import Scene, log, only, verdicts
+from tests.trees import hide_boot_record
 
 GRUB_CFG = "boot/grub2/grub.cfg"
 NORMAL, SKIP = "SLES 15-SP6", "skip-grub2"
@@ -416,8 +417,7 @@ def test_what_grub_cfg_lacks_is_known_without_the_record(
 ) -> None:
     root = make_situation(f"suse-{tree}", tmp_path / "root")
     (root / "boot/zipl/bootmap").unlink()
-    (root / "boot/zipl/bootmap").mkdir()
-    os.utime(root / "boot/zipl/bootmap", (1_700_000_100, 1_700_000_100))
+    hide_boot_record(root, 1_700_000_100, "boot/zipl")
 
     assert judged(status(root)) == {NORMAL: f"+{installed}", SKIP: "+?"}
 

@@ -132,18 +132,13 @@ def _copy(source: Path, target: Path, more: bytes = b"") -> None:
     shutil.copystat(source, target)
 
 
-@pytest.mark.parametrize(
-    "content", [None, b"", b"zIPL" * 1000], ids=["missing", "empty", "damaged"]
-)
+@pytest.mark.parametrize("what", ["missing", "empty", "damaged", "cut off", "directory"])
 @pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
 def test_without_a_whole_record_zipl_is_due_until_it_has_run(
-    root: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+    root: Path, what: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record = root / "boot/bootmap"
     secboot(capsys, "apply", "host", "--root", root)
-    record.unlink()
-    if content is not None:
-        record.write_bytes(content)
+    _spoil(root / "boot/bootmap", what)
 
     for _ in range(2):
         planned = plan(capsys, root, "host")
@@ -154,8 +149,22 @@ def test_without_a_whole_record_zipl_is_due_until_it_has_run(
     said = verify(capsys, root, "host")
     assert said.code == 5
     assert {name.partition(" ")[0] for name in checks(said)} == {"installed.prot_virt"}
+    assert "has not run since" not in said.out
+    shown = secboot(capsys, "show", "--root", root).out
+    unread = "What the next IPL can start\n  not known: /boot/bootmap" in shown
+    assert unread is (what != "missing")
     # An image build ends before zipl has run: that is no fault of it.
     assert secboot(capsys, "verify", "host", "--root", root).code == 0
+
+
+def _spoil(record: Path, what: str) -> None:
+    whole = record.read_bytes()
+    record.unlink()
+    if what == "directory":
+        record.mkdir()
+    elif what != "missing":
+        content = {"empty": b"", "damaged": b"zIPL" * 1000, "cut off": whole[:5000]}[what]
+        record.write_bytes(content)
 
 
 @pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)

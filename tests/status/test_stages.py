@@ -106,7 +106,7 @@ def test_with_a_damaged_bootmap_nothing_is_installed(scene: Scene, content: byte
     status = scene.status("guest")
 
     assert verdicts(status) == "++-.."
-    assert why(status, Stage.INSTALLED).startswith("zipl has not run")
+    assert why(status, Stage.INSTALLED) == "zipl has to write the boot record"
     assert {"boot-record-stale"} == {n.code for n in status.notices}
 
 
@@ -216,3 +216,19 @@ def test_a_value_from_the_zipl_environment_counts_as_the_kernel_gets_it(tmp_path
 
     assert verdicts(as_recorded)[0::2] == "++."
     assert verdicts(edited)[0::2] == "-+."
+
+
+@pytest.mark.parametrize("content", [None, b"zIPL" * 1000], ids=["missing", "damaged"])
+def test_a_record_that_holds_nothing_has_not_lacked_anything(
+    scene: Scene, content: bytes | None
+) -> None:
+    """The system came up with a record that is gone: what it held is not known any more."""
+    add_system(scene, "z16-se-guest", "root=/dev/vda1 mark=section", "guest")
+    (scene.tree / "boot/bootmap").unlink()
+    if content is not None:
+        scene.write("boot/bootmap", content)
+
+    status = scene.status("guest", log())
+
+    assert why(status, Stage.RUNNING).startswith("it is not installed either (")
+    assert "hold it either" not in why(status, Stage.RUNNING)
