@@ -203,6 +203,16 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "warnings": [_PROBLEM],
         },
     ),
+    "check-domain/1": (
+        "Whether a guest's libvirt domain is fit for IBM Secure Execution",
+        {
+            "file": (str, "The file as named; `<stdin>` for standard input."),
+            "domain": (str, "The guest's name."),
+            "launch_security": (str | None, "The type that the domain asks for."),
+            "fit": (bool | None, "null where a warning says what is not known."),
+            "findings": [Finding],
+        },
+    ),
     "fleet/2": (
         "The stages of many machines, problems first",
         {

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 VERBS = (
     *("plan", "apply", "status", "verify", "fleet", "rollback", "keep", "history", "show"),
-    *("check", "profile", "export", "demo"),
+    *("check", "check-domain", "profile", "export", "demo"),
 )
-"""In the order of ``secboot --help``. A verb is the function of its name in the module of its name
-(verify is in that of status); a group is such a module's `app`."""
+"""In the order of ``secboot --help``. A verb is the function of its name in the module of its name,
+with _ for - (verify is in that of status); a group is such a module's `app`."""
 COMPLETION = "_SECBOOT_COMPLETE"
 """Set by a shell that asks for completions (Typer names it after the program)."""
 
@@ -47,11 +47,12 @@ def application(words: Sequence[str]) -> typer.Typer:
     named = next((word for word in words if not word.startswith("-")), None)
     needed = (named,) if named in VERBS and COMPLETION not in os.environ else VERBS
     for verb in needed:
-        module = import_module(f"secboot.cli.{'status' if verb == 'verify' else verb}")
+        name = verb.replace("-", "_")
+        module = import_module(f"secboot.cli.{'status' if verb == 'verify' else name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb)
         else:
-            app.command(verb)(getattr(module, verb))
+            app.command(verb)(getattr(module, name))
     return app
 
 

@@ -70,7 +70,15 @@ def test_members_are_sorted_plain_and_pure_python(pyz: Path) -> None:
             assert code[8:16] == importlib.util.source_hash(archive.read(name))
     assert not [name for name in names if name.endswith((".so", ".pyd"))]
     assert not [name for name in names if name.startswith(("rich/", "pygments/"))]
-    assert {"typer", "ruamel", "shellingham", "secboot"} < {name.split("/")[0] for name in names}
+    assert {"defusedxml", "typer", "ruamel", "shellingham", "secboot"} < {
+        name.split("/")[0] for name in names
+    }
+
+
+def test_it_reads_xml(pyz: Path) -> None:
+    domain = CHECKOUT / "tests/data/domains/launch-security.xml"
+
+    assert run(pyz, "check-domain", domain).stdout.startswith("secure1 is fit")
 
 
 def test_compiled_code_is_refused(tmp_path: Path) -> None:
@@ -110,7 +118,7 @@ def test_it_holds_all_modules_profiles_schemas_and_licences(pyz: Path) -> None:
 
     assert wanted <= names
     licensed = {name.split("/")[1].rsplit("-", 1)[0] for name in names if name[:9] == "licenses/"}
-    assert licensed == {"annotated-doc", "ruamel.yaml", "shellingham", "typer"}
+    assert licensed == {"annotated-doc", "defusedxml", "ruamel.yaml", "shellingham", "typer"}
 
 
 def test_it_is_small(pyz: Path) -> None:

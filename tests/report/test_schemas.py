@@ -55,4 +55,5 @@ def test_schemas_are_strict(path: Path) -> None:
 
     Draft202012Validator.check_schema(schema)
     assert schema["additionalProperties"] is False
-    assert schema["properties"]["schema"]["const"] == f"secboot/{path.stem.replace('-', '/')}"
+    name, _, number = path.stem.rpartition("-")
+    assert schema["properties"]["schema"]["const"] == f"secboot/{name}/{number}"

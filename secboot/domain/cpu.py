@@ -1,0 +1,107 @@
+"""Whether a domain's machine type and CPU model can have facility 161 (``unpack``).
+
+Without it the guest can't ask the ultravisor to unpack its image (diagnose 308, subcodes 8 to 10).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from secboot.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.formats.domain_xml import Element
+
+_HOST_MODES = frozenset({"host-model", "host-passthrough", "maximum"})
+_MACHINE = re.compile(r"s390-ccw-virtio(?:-(?:rhel)?(\d+)\.(\d+)(?:\.\d+)?|-([a-z].*))?")
+_UBUNTU = {
+    "xenial": (2, 5), "yakkety": (2, 6), "zesty": (2, 8), "artful": (2, 10), "bionic": (2, 11),
+    "cosmic": (2, 12), "disco": (3, 1), "eoan": (4, 0),
+}  # fmt: skip
+"""QEMU's releases behind Ubuntu's names of machine types; what is not here is newer."""
+_RHEL_7 = (2, 9)
+"""At least; RHEL 7 has names of its own, and none of its releases hosts secure guests."""
+_CPU_MODELS_SINCE = (2, 8)
+"""Before, a machine has no CPU models, and so no `unpack` (hw/s390x/s390-virtio-ccw.c,
+cpu_model_allowed)."""
+_SECURE_SINCE = (4, 2)
+"""The oldest QEMU that hosts secure guests, with patches of Ubuntu 20.04, SLES 15 SP2 and RHEL 8.2;
+upstream since 5.1."""
+_GENERATION = re.compile(r"gen(\d+)[ab](?:-base)?")
+_FIRST_GENERATION = 15
+"""z15. `unpack` is in no model by default, but can be added from it on (gen-features.c)."""
+_REQUIRE = "<feature policy='require' name='unpack'/>"
+_HOST_MODEL = "<cpu mode='host-model'/>"
+
+
+def judge_machine(domain: Element) -> Iterator[Finding]:
+    """Yield what is wrong with the machine type; libvirt's default is QEMU's newest, which can."""
+    element = domain.find("os", "type")
+    if element is None or not element.get("machine"):
+        return
+    machine = element.get("machine")
+    hint = f"write: {element.written(machine='s390-ccw-virtio')}"
+    match = _MACHINE.fullmatch(machine)
+    if match is None:
+        message = f"machine type '{machine}' is not one for secure guests"
+        yield Finding("domain.machine-type", Severity.ERROR, message, element.location, hint)
+        return
+    release = _qemu_release(machine, match)
+    if release is not None and release < _CPU_MODELS_SINCE:
+        message = f"machine type '{machine}' has no CPU models, and so no facility 'unpack'"
+        yield Finding("domain.machine-type", Severity.ERROR, message, element.location, hint)
+    elif release is not None and release < _SECURE_SINCE:
+        message = (
+            f"machine type '{machine}' is older than every QEMU that hosts secure guests;"
+            " whether it works with a newer one is not known"
+        )
+        yield Finding("domain.machine-type", Severity.WARNING, message, element.location, hint)
+
+
+def judge_cpu(domain: Element) -> Iterator[Finding]:
+    """Yield why the guest's CPU model lacks ``unpack``.
+
+    Without a model, KVM gives the guest that of the host, which has it where the host can.
+    """
+    cpu = domain.find("cpu")
+    if cpu is None:
+        return
+    features = [each for each in cpu.every("feature") if each.get("name") == "unpack"]
+    for each in features:
+        if each.get("policy") in {"disable", "forbid"}:
+            message = "the CPU model leaves 'unpack' out, without which no image can be unpacked"
+            yield _cpu_finding(each, message, f"take this out, or write: {_REQUIRE}")
+            return
+    model = cpu.find("model")
+    mode = cpu.get("mode") or "custom"
+    if mode in _HOST_MODES or model is None or not model.text:
+        return
+    generation = _GENERATION.fullmatch(model.text)
+    if generation is None or int(generation[1]) < _FIRST_GENERATION:
+        message = (
+            f"the CPU model '{model.text}' can't have 'unpack': it takes gen15a (z15) or later"
+        )
+        yield _cpu_finding(cpu, message, f"write: {_HOST_MODEL}")
+    elif not any(each.get("policy") in {"require", "force"} for each in features):
+        message = f"the CPU model '{model.text}' has no 'unpack' by itself"
+        hint = f"write in <cpu>: {_REQUIRE}\nor instead of it: {_HOST_MODEL}"
+        yield _cpu_finding(cpu, message, hint)
+
+
+def _cpu_finding(element: Element, message: str, hint: str) -> Finding:
+    return Finding("domain.cpu-model", Severity.ERROR, message, element.location, hint)
+
+
+def _qemu_release(machine: str, match: re.Match[str]) -> tuple[int, int] | None:
+    """Return the release of QEMU that a machine type is of; None where it is the newest, or new."""
+    major, minor, name = match.groups()
+    if name is not None:
+        return _UBUNTU.get(name)
+    if major is None:
+        return None
+    if "-rhel" in machine:
+        return _RHEL_7 if int(major) < 8 else None
+    return int(major), int(minor)

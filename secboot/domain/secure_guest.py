@@ -1,0 +1,269 @@
+"""Whether a libvirt domain is fit for a guest in Secure Execution mode, and what to write.
+
+The rules are those of libvirt's docs/kbase/s390_protected_virt.rst and QEMU's
+docs/system/s390x/protvirt.rst; where more is said than there, a comment names the source. What a
+domain can't show is not judged: the host, the releases of libvirt and QEMU, and the guest's image.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.domain.cpu import judge_cpu, judge_machine
+from secboot.domain.virtio import device_title, needs_shared_memory, virtio_devices
+from secboot.errors import Location, ParseError
+from secboot.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.domain.virtio import VirtioDevice
+    from secboot.formats.domain_xml import Element
+
+LAUNCH_SECURITY = "<launchSecurity type='s390-pv'/>"
+SHARED_MEMORY = "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"
+_QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
+_NO_PASSTHROUGH = frozenset({"vfio-ccw", "vfio-pci"})
+
+
+def require_kvm_guest(domain: Element) -> None:
+    """Raise ParseError for a domain that no rule of this module is about: not KVM, not s390x."""
+    kind = domain.get("type")
+    if kind != "kvm":
+        raise ParseError(
+            f"a domain of type '{kind}' can't run in Secure Execution mode: only KVM guests can",
+            location=domain.location,
+            hint="for a KVM guest write: <domain type='kvm'>",
+        )
+    named = domain.find("os", "type")
+    if named is not None and named.get("arch") not in {"", "s390x"}:
+        raise ParseError(
+            f"this is a guest of architecture {named.get('arch')}: IBM Secure Execution is for s390x",
+            location=named.location,
+        )
+
+
+def judge_domain(domain: Element) -> tuple[Finding, ...]:
+    """Return what keeps the guest out of Secure Execution mode, or may, in the order of the text.
+
+    Raises ParseError as `require_kvm_guest` does.
+    """
+    require_kvm_guest(domain)
+    found = [
+        *_architecture(domain),
+        *_launch_security(domain),
+        *judge_machine(domain),
+        *judge_cpu(domain),
+        *_memory(domain),
+        *_balloon(domain),
+        *_passthrough(domain),
+        *_beyond_virtio(domain),
+        *_qemu_arguments(domain),
+        *_direct_boot(domain),
+    ]
+    return tuple(sorted(found, key=lambda each: _order(each.location)))
+
+
+def launch_security(domain: Element) -> str:
+    """Return the type of launch security that the domain asks for; empty for none."""
+    element = domain.find("launchSecurity")
+    return "" if element is None else element.get("type")
+
+
+def finding(
+    rule: str, severity: Severity, element: Element, message: str, hint: str | None = None
+) -> Finding:
+    """Return what is to be said of an element."""
+    return Finding(f"domain.{rule}", severity, message, element.location, hint)
+
+
+def _order(location: Location | None) -> tuple[int, int]:
+    return (0, 0) if location is None else (location.line or 0, location.column or 0)
+
+
+def _architecture(domain: Element) -> Iterator[Finding]:
+    named = domain.find("os", "type")
+    where = named or domain
+    if not where.get("arch") and not where.get("machine").startswith("s390"):
+        message = "the architecture is not given: libvirt takes that of the host"
+        hint = "write in <os>: <type arch='s390x'>hvm</type>"
+        yield finding("architecture", Severity.NOTE, where, message, hint)
+
+
+def _launch_security(domain: Element) -> Iterator[Finding]:
+    element = domain.find("launchSecurity")
+    devices = tuple(virtio_devices(domain))
+    if element is not None and element.get("type") == "s390-pv":
+        yield from (_iommu_off(each) for each in devices if each.iommu == "off")
+        return
+    if element is not None:
+        yield finding(
+            "launch-security-type",
+            Severity.ERROR,
+            element,
+            f"launch security of type '{element.get('type')}' is not IBM Secure Execution",
+            f"write: {LAUNCH_SECURITY}",
+        )
+    lacking = [each for each in devices if each.iommu != "on"]
+    if element is None:
+        yield _no_launch_security(domain, bool(lacking))
+    yield from map(_no_iommu, lacking)
+
+
+def _no_launch_security(domain: Element, needed: bool) -> Finding:
+    if not needed:
+        message = "every virtio device has iommu='on'; since libvirt 7.6, one element does for all"
+        hint = f"with libvirt 7.6 or later, prefer in <domain>: {LAUNCH_SECURITY}"
+        return finding("no-launch-security", Severity.NOTE, domain, message, hint)
+    return finding(
+        "no-launch-security",
+        Severity.ERROR,
+        domain,
+        "there is no launchSecurity, and not every virtio device has iommu='on'",
+        f"with libvirt 7.6 or later, write in <domain>: {LAUNCH_SECURITY}\n"
+        "with an older libvirt, set iommu='on' for each device that is named here",
+    )
+
+
+def _no_iommu(device: VirtioDevice) -> Finding:
+    what = f"{device.title} does not use the bounce buffer, all of the guest that its host can read"
+    if device.added:
+        what = f"libvirt adds {device.title} for this, without iommu='on'"
+    if not device.has_options:
+        hint = f"libvirt can't set iommu='on' for it: write {LAUNCH_SECURITY} in <domain>"
+        return finding("no-iommu", Severity.ERROR, device.element, what, hint)
+    inside = "<devices>" if device.added else f"<{device.element.name}>"
+    hint = f"without launchSecurity, write in {inside}: {device.written()}"
+    return finding("no-iommu", Severity.ERROR, device.element, what, hint)
+
+
+def _iommu_off(device: VirtioDevice) -> Finding:
+    # A property that is given wins over the default that confidential-guest-support sets.
+    message = f"{device.title} has iommu='off', which overrides launchSecurity"
+    hint = f"take iommu='off' out, or write: {device.written()}"
+    return finding("iommu-off", Severity.ERROR, device.element, message, hint)
+
+
+def _memory(domain: Element) -> Iterator[Finding]:
+    backing = domain.find("memoryBacking", "hugepages")
+    if backing is not None:
+        yield finding(
+            "hugepages",
+            Severity.ERROR,
+            backing,
+            "the guest's memory is backed by huge pages of the host, which Secure Execution refuses",
+            "take <hugepages> out of <memoryBacking>; the guest itself can still use huge pages",
+        )
+    devices = domain.find("devices")
+    for device in () if devices is None else devices.every("memory"):
+        if device.get("model") == "virtio-mem":
+            # s390_machine_protect() disables discarding RAM, which virtio-mem requires.
+            yield finding(
+                "virtio-mem",
+                Severity.ERROR,
+                device,
+                "QEMU can't switch a guest with virtio-mem to Secure Execution mode",
+                "take it out, and give the guest all its memory in <memory>",
+            )
+    if devices is not None and not _shares_memory(domain):
+        yield from map(_private_memory, filter(needs_shared_memory, devices.children))
+
+
+def _shares_memory(domain: Element) -> bool:
+    access = domain.find("memoryBacking", "access")
+    numa = domain.find("cpu", "numa")
+    cells = () if numa is None else numa.every("cell")
+    return (access is not None and access.get("mode") == "shared") or (
+        bool(cells) and all(each.get("memAccess") == "shared" for each in cells)
+    )
+
+
+def _private_memory(element: Element) -> Finding:
+    message = f"{device_title(element)} works on shared memory, and this guest's is private"
+    hint = f"write in <domain>, without huge pages: {SHARED_MEMORY}"
+    return finding("private-memory", Severity.ERROR, element, message, hint)
+
+
+def _balloon(domain: Element) -> Iterator[Finding]:
+    """Every guest that doesn't say ``none`` has one, of libvirt; launchSecurity changes nothing."""
+    devices = domain.find("devices")
+    balloon = None if devices is None else devices.find("memballoon")
+    if balloon is not None and balloon.get("model") == "none":
+        return
+    where = balloon or devices or domain
+    message = "ballooning does not work in Secure Execution mode: QEMU blocks it"
+    if balloon is None:
+        message = f"libvirt adds a balloon where none is switched off; {message}"
+    hint = f"write in <devices>{'' if balloon is None else ' instead'}: <memballoon model='none'/>"
+    yield finding("balloon", Severity.ERROR, where, message, hint)
+
+
+def _passthrough(domain: Element) -> Iterator[Finding]:
+    devices = domain.find("devices")
+    for device in () if devices is None else devices.children:
+        model = device.get("model")
+        if device.name == "hostdev" and device.get("type") == "mdev" and model == "vfio-ap":
+            yield finding(
+                "crypto-passthrough",
+                Severity.NOTE,
+                device,
+                "crypto adapters reach a secure guest only where host, firmware and guest support it",
+                "in the guest, `lszcrypt` shows whether they can be bound",
+            )
+        elif (
+            (device.name == "interface" and device.get("type") == "hostdev")
+            or (device.name == "hostdev" and device.get("type") == "pci")
+            or (device.name == "hostdev" and model in _NO_PASSTHROUGH)
+        ):
+            yield finding(
+                "passthrough",
+                Severity.ERROR,
+                device,
+                f"{device_title(device)} is passed through, which Secure Execution does not support",
+                "take it out, and use a virtio device",
+            )
+
+
+def _beyond_virtio(domain: Element) -> Iterator[Finding]:
+    """What is neither virtio nor s390x's own: QEMU emulates a PCI device, which reads its memory."""
+    devices = domain.find("devices")
+    virtio = {each.element.location for each in virtio_devices(domain)}
+    for device in () if devices is None else devices.children:
+        address = device.find("address")
+        if device.location in virtio or device.name in {"hostdev", "interface", "memballoon"}:
+            continue
+        if address is not None and address.get("type") == "pci":
+            yield finding(
+                "not-virtio",
+                Severity.WARNING,
+                device,
+                f"{device_title(device)} is an emulated PCI device: secure guests do I/O by virtio",
+                "take it out, or use a virtio model",
+            )
+
+
+def _qemu_arguments(domain: Element) -> Iterator[Finding]:
+    for name in ("commandline", "override"):
+        for element in domain.every(f"{_QEMU}{name}"):
+            yield finding(
+                "qemu-arguments",
+                Severity.WARNING,
+                element,
+                f"<qemu:{name}> changes QEMU's arguments: what it makes of the guest is not known",
+                "use elements of libvirt, or look at it yourself",
+            )
+
+
+def _direct_boot(domain: Element) -> Iterator[Finding]:
+    """``-kernel`` with a Secure Execution image: QEMU's ``-initrd`` and ``-append`` do nothing."""
+    system = domain.find("os")
+    for name in ("initrd", "cmdline"):
+        element = None if system is None else system.find(name)
+        if element is not None and system is not None and system.find("kernel") is not None:
+            yield finding(
+                "direct-boot",
+                Severity.NOTE,
+                element,
+                f"<{name}> has no effect when <kernel> is a Secure Execution image",
+                "it holds its own: build the image with it",
+            )
