@@ -69,7 +69,7 @@ class BootRecord(NamedTuple):
     def stale(self) -> str | None:
         """Why the next IPL does not use what the files say, as one sentence; None if it does."""
         if self.state is RecordState.MISSING:
-            return f"there is no {self.path}: zipl has not run here"
+            return f"there is no {self.path}: zipl has not run here, or it was removed"
         if self.state is RecordState.DAMAGED:
             return self.unreadable
         if self.bootmap is not None:

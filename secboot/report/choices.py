@@ -21,7 +21,7 @@ Document = dict[str, Any]
 def record_text(record: BootRecord, style: Style) -> str:
     """Return one clause about the boot record."""
     if record.state is RecordState.MISSING:
-        return f"no {visible(record.path)}: zipl has not run here"
+        return f"no {visible(record.path)}: zipl has not run here, or it was removed"
     if record.bootmap is None:
         return visible(record.unreadable or "")
     count = counted(len(record.bootmap.programs), "boot entry", "boot entries")

@@ -207,7 +207,10 @@ def _configured(requirement: Requirement, evidence: Evidence, state: EntryState)
 
 
 _ABSENT: Mapping[Absence, tuple[Verdict, str]] = {
-    Absence.NO_RECORD: (Verdict.MISSING, "there is no boot record: zipl has not run here"),
+    Absence.NO_RECORD: (
+        Verdict.MISSING,
+        "there is no boot record: zipl has not run here, or it was removed",
+    ),
     Absence.DAMAGED_RECORD: (
         Verdict.MISSING,
         "the boot record is damaged: what it starts is not known",

@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,19 @@ run() { # NAME COMMAND...: its output and status, between markers
     echo
     echo "@@END $run_name $run_status"
 }
+reipl() { # a reboot, with what /sys/firmware/reipl holds
+    echo 1 > /sys/firmware/reipl/ccw/clear
+    sync
+    python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0x1234567)'
+    exit 1
+}
 """
-"""What every job's shell has: `secboot`, and `run` to report a command to the test."""
+"""What every job's shell has: `secboot`, `run` to report a command to the test, and `reipl`."""
+
+_BOOTS = """boots=$(cat /var/boots 2> /dev/null || echo 0)
+boots=$((boots + 1))
+echo $boots > /var/boots
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class Guest:
         direct: str | None = None,
         loadparm: str = "",
         write_log: Path | None = None,
+        reipls: bool = False,
     ) -> Machine:
         """A machine that boots and runs ``script`` with its shell, ``files`` beside it.
 
@@ -81,7 +93,7 @@ class Guest:
             Disk(self.program, read_only=True),
             Disk(job, read_only=True),
         ]
-        return machine(disks, kernel, loadparm)
+        return machine(disks, kernel, loadparm, reipls=reipls)
 
     def run(
         self,
@@ -97,6 +109,18 @@ class Guest:
         with self.machine(
             script, files, direct=direct, loadparm=loadparm, write_log=write_log
         ) as running:
+            return running.result(limit)
+
+    def reipl(
+        self, scripts: Sequence[str], files: Mapping[str, bytes | str], *, limit: float = 240
+    ) -> IplResult:
+        """Boot, run the first script, re-IPL, and so on; power off after the last one."""
+        cases = "".join(
+            f"{number})\n{script}{'reipl' if number < len(scripts) else ':'} ;;\n"
+            for number, script in enumerate(scripts, start=1)
+        )
+        script = f"{_BOOTS}case $boots in\n{cases}esac\n"
+        with self.machine(script, files, reipls=True) as running:
             return running.result(limit)
 
 

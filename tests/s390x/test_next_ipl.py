@@ -146,3 +146,48 @@ def test_a_record_made_from_options_a_text_for_the_next_ipl_and_no_record_at_all
     assert lines(applied) == [("1", NEW), ("2", OLD)]
     assert applied["reboot"]["line"] == NEW == third.command_line
     assert verified(third, "after") == {"after": 0}
+
+
+def test_a_loadparm_left_in_reipl_and_a_removed_bootmap(
+    installed: Installed, tmp_path: Path
+) -> None:
+    """By re-IPLs of the running system: nothing is handed over but what the guest left itself."""
+    guest = installed.guest(BLS, tmp_path)
+    default = f"version: 1\nrole: guest\nparameters:\n  root: {ROOT.removeprefix('root=')}\n  mark: new\nentries: default\n"
+    result = guest.reipl(
+        [
+            verify("before")
+            + "echo 2 > /sys/firmware/reipl/ccw/loadparm\n"
+            + verify("chosen")
+            + show("second"),
+            verify("still")
+            + "run default secboot verify ./default.yaml --stage installed\n"
+            + "rm /boot/bootmap\necho > /sys/firmware/reipl/ccw/loadparm\n"
+            + verify("removed")
+            + show("removed-record"),
+            verify("without")
+            + show("without-record")
+            + "run apply secboot apply ./site.yaml\n"
+            + verify("written")
+            + show("record"),
+            verify("last"),
+        ],
+        {"site.yaml": PROFILE, "default.yaml": default},
+    )
+
+    # Nothing has written over the blocks of the removed file, so the third IPL starts them still.
+    assert result.command_lines == [NEW, OLD, NEW, NEW]
+    assert verified(result, "before", "chosen", "still") == {"before": 0, "chosen": 0, "still": 0}
+    assert said(result, "second")["reboot"]["line"] == OLD
+    assert "WARN machine.reipl-entry" in result.output("chosen")
+    assert "WARN machine.reipl-entry" in result.output("still")
+    assert verified(result, "default") == {"default": 5}
+    assert "FAIL machine.reipl-entry: a reboot starts 'Linux 6.1' (LOADPARM 2)" in result.output(
+        "default"
+    )
+    assert verified(result, "removed", "without") == {"removed": 5, "without": 5}
+    for name in ("removed-record", "without-record"):
+        shown = said(result, name)
+        assert (shown["choices"], shown["reboot"]["line"]) == ([], None), "not known, and said so"
+    assert verified(result, "apply", "written", "last") == {"apply": 0, "written": 0, "last": 0}
+    assert said(result, "record")["reboot"]["line"] == NEW
