@@ -74,6 +74,14 @@ def link_kernels(root: Path, release: str) -> None:
         if file.exists():
             file.rename(file.with_name(f"{name}-{release}"))
             file.symlink_to(f"{name}-{release}")
+    add_debian_hook(root)
+
+
+def add_debian_hook(root: Path) -> None:
+    """Add the hook of Debian's s390-tools that runs zipl for a new kernel."""
+    hook = root / "etc/kernel/postinst.d/zz-zipl"
+    hook.parent.mkdir(parents=True, exist_ok=True)
+    hook.touch()
 
 
 def plain_kernel(size: int, command_line_size: int) -> bytes:

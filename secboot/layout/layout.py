@@ -40,7 +40,8 @@ class NewKernel(NamedTuple):
 
     `line` is None where it is not known. `obstacle` says why such a kernel gets nothing that it
     could start with, whatever the line says, and `doubt` why it is not known whether it does.
-    `remedy` is what to do about what is missing, None where it is to apply the profile.
+    `remedy` is what to do about what is missing, None where it is to apply the profile. `repairs`
+    are programs that do it, to be run on the machine one after the other.
     """
 
     description: str
@@ -49,6 +50,7 @@ class NewKernel(NamedTuple):
     obstacle: str | None = None
     doubt: str | None = None
     remedy: str | None = None
+    repairs: tuple[tuple[str, ...], ...] = ()
 
 
 class Layout(ABC):

@@ -29,6 +29,7 @@ class Row(NamedTuple):
     its names in os-release, each up to a release where that is not None. `inherits` says what a new
     kernel gets, if that is known (``{}`` stands for the default section). `order` is how it
     compares the releases of kernels, `one_name` whether a kernel's file has no release in its name.
+    `hooks` are what runs zipl for a new kernel, none where packages do that unasked.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Row(NamedTuple):
     inherits: str | None = _SAME
     order: ReleaseKey = rpm_version_key
     one_name: bool = False
+    hooks: tuple[str, ...] = ()
 
     def evidence(self, tree: Tree) -> tuple[str, ...]:
         """Programs and files that only this system has."""
@@ -58,7 +60,10 @@ class Row(NamedTuple):
     def recognition(self) -> Recognition:
         """Return how it is told from a tree."""
         return Recognition(
-            self.name, self.evidence, lambda _, seen: ZiplConfLayout(self, seen), self.named
+            self.name,
+            self.evidence,
+            lambda tree, seen: ZiplConfLayout(self, tree, seen),
+            self.named,
         )
 
 
@@ -68,6 +73,7 @@ DEBIAN = Row(
     paths=(("/etc/kernel/postinst.d/zz-zipl",), ("/etc/debian_version",)),
     ids=(("debian", None), ("ubuntu", None)),
     order=debian_version_key,
+    hooks=("/etc/kernel/postinst.d/zz-zipl", "/usr/share/kernel/postinst.d/zz-zipl"),
 )
 """The installer writes zipl.conf once, with sections whose image is a symbolic link. The kernel
 package moves the links and runs zipl through zz-zipl, which does nothing without /etc/zipl.conf."""
@@ -80,7 +86,7 @@ ALPINE = Row(
     one_name=True,
 )
 """zipl.conf is written once by setup-disk (alpine-conf, dasd-functions.sh); the kernel has one
-fixed name."""
+fixed name. s390-tools' package has a trigger on /boot that runs zipl (aports, s390-tools.trigger)."""
 
 RHEL7 = Row(
     "rhel7",
@@ -107,10 +113,11 @@ ROWS = (RHEL7, DEBIAN, ALPINE, PLAIN)
 class ZiplConfLayout(Layout):
     """The sections of zipl.conf are edited, zipl commits them."""
 
-    def __init__(self, row: Row, seen: tuple[str, ...]) -> None:
+    def __init__(self, row: Row, tree: Tree, seen: tuple[str, ...]) -> None:
         super().__init__(seen)
         self.name, self.description = row.name, row.description
         self._row = row
+        self._lacks_hook = bool(row.hooks) and not marks(tree, *row.hooks)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
@@ -141,5 +148,10 @@ class ZiplConfLayout(Layout):
         row = self._row
         followed = follows(machine, default, row.order, one_name=row.one_name)
         if followed.obstacle is not None:
-            return found._replace(obstacle=followed.obstacle, remedy=followed.remedy)
-        return found._replace(doubt=followed.doubt)
+            return found._replace(
+                obstacle=followed.obstacle, remedy=followed.remedy, repairs=followed.repairs
+            )
+        lacking = (
+            f"{row.hooks[0]}, which runs zipl for it, is not there" if self._lacks_hook else None
+        )
+        return found._replace(doubt=followed.doubt or lacking)

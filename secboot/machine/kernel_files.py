@@ -9,7 +9,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from secboot.system.root import Root
     from secboot.zipl.configuration import BootConfiguration
@@ -19,6 +19,7 @@ _RAMDISK = r"(?:initrd\.img|initrd|initramfs)-"
 _RELEASE = r"(\d+\.\d+[0-9A-Za-z.+~^_-]*?)"
 _NAME = re.compile(rf"(?:{_KERNEL}|{_RAMDISK}){_RELEASE}(?:\.img)?", re.ASCII)
 _KERNEL_NAME = re.compile(rf"{_KERNEL}{_RELEASE}", re.ASCII)
+_RAMDISK_NAME = re.compile(rf"{_RAMDISK}{_RELEASE}(?:\.img)?", re.ASCII)
 _LEFTOVER = re.compile(r"[.~](?:old|bak|orig|save|hmac|sig|gz|tmp|dpkg-\w+|rpm\w+)?$", re.ASCII)
 """How the names of copies end that no package installs as a kernel."""
 
@@ -39,11 +40,13 @@ class KernelFiles(NamedTuple):
     """What is known of the files that boot entries name, beside what is in them.
 
     `links` are by the absolute path that an entry names. `kernels` are the paths of all kernels with a
-    release in their names that lie where an entry's kernel lies, or where the layout looks for them.
+    release in their names that lie where an entry's kernel lies, or where the layout looks for them;
+    `ramdisks` are those that lie beside them.
     """
 
     links: Mapping[str, Link]
     kernels: tuple[str, ...] = ()
+    ramdisks: tuple[str, ...] = ()
 
     def link(self, path: str) -> Link | None:
         """Return the link under a path as an entry names it; None where there is none."""
@@ -79,7 +82,10 @@ def find_kernel_files(
         if name in said[directory]:
             links[path] = _followed(root, path, said[directory][name])
     places = {_place(links, path).rpartition("/")[0] for path in images}
-    return KernelFiles(links, tuple(_kernels(root, places.union(others))))
+    beside = tuple(_names_beside(root, places.union(others)))
+    return KernelFiles(
+        links, tuple(_called(_KERNEL_NAME, beside)), tuple(_called(_RAMDISK_NAME, beside))
+    )
 
 
 def _absolute(path: str) -> str:
@@ -110,8 +116,13 @@ def _followed(root: Root, path: str, says: str) -> Link:
     return Link(says, None, f"which is not in {where}")
 
 
-def _kernels(root: Root, directories: set[str]) -> Iterator[str]:
+def _names_beside(root: Root, directories: set[str]) -> Iterator[tuple[str, str]]:
     for directory in sorted(directories):
         for name in root.names_or_none(directory or "/") or ():
-            if _KERNEL_NAME.fullmatch(name) and not _LEFTOVER.search(name):
-                yield f"{directory}/{name}"
+            yield directory, name
+
+
+def _called(pattern: re.Pattern[str], files: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for directory, name in files:
+        if pattern.fullmatch(name) and not _LEFTOVER.search(name):
+            yield f"{directory}/{name}"

@@ -110,7 +110,7 @@ def _together(results: list[Result]) -> Result:
 
 
 def _inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> Result:
-    hint = new.remedy or evidence.correction
+    hint = _typed(evidence, new.repairs) or new.remedy or evidence.correction
     cause = Finding("not-inherited", Severity.NOTE, "a new kernel would not get it", hint=hint)
     if new.obstacle is not None:
         return Result(Verdict.MISSING, new.obstacle, (cause,))

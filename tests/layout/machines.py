@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secboot.demo import kernel_stub
-from tests.trees import MACHINE_ID, SAMPLE_TREES, SAMPLES, add_images
+from tests.trees import MACHINE_ID, SAMPLE_TREES, SAMPLES, add_debian_hook, add_images
 
 Install = Callable[[Path, str, str], None]
 
@@ -67,6 +67,7 @@ class System:
         add_images(root)
         if self.install is moved_links:
             self.install(root, "6.1.0-9", "")
+            add_debian_hook(root)
         return root
 
 

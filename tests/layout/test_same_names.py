@@ -16,7 +16,7 @@ from secboot.zipl.order import debian_version_key
 from tests.command import secboot
 from tests.packaging.programs import require, run
 from tests.situations import make_situation
-from tests.trees import sealed_image
+from tests.trees import add_debian_hook, sealed_image
 
 DEBIAN = "ID=debian\n"
 ALPINE = "ID=alpine\n"
@@ -42,11 +42,14 @@ class Tree:
     links: dict[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     os_release: str = DEBIAN
+    hook: bool = True
 
     def make(self, root: Path) -> Path:
         (root / "etc").mkdir(parents=True)
         (root / "boot").mkdir()
         (root / "etc/os-release").write_text(self.os_release)
+        if self.hook and self.os_release == DEBIAN:
+            add_debian_hook(root)
         (root / "etc/zipl.conf").write_text(CONF.format(image=self.image, ramdisk=self.ramdisk))
         for release in self.kernels:
             (root / f"boot/vmlinuz-{release}").write_bytes(kernel_stub(4096))
@@ -160,6 +163,16 @@ CASES: dict[str, tuple[Tree, str, str]] = {
         "met",
         "same names",
     ),
+    "nothing-that-runs-zipl": (
+        Tree(links=links(OLD), hook=False),
+        "unknown",
+        "but /etc/kernel/postinst.d/zz-zipl, which runs zipl for it, is not there",
+    ),
+    "nothing-that-runs-zipl-for-an-old-kernel": (
+        Tree(kernels=(OLD, NEW), links=links(OLD), hook=False),
+        "missing",
+        f"although kernel {NEW} is installed",
+    ),
     "alpine-has-one-name": (
         Tree(
             image="/boot/vmlinuz-lts",
@@ -194,6 +207,83 @@ def test_a_new_kernel_is_booted_through_the_same_names_or_is_not(
     (store,) = plan["stores"]
     assert store["met"] == {"met": True, "missing": False, "unknown": None}[verdict]
     assert words in store["note"]
+
+
+# name, tree, what moves the links of the section
+MOVES: dict[str, tuple[Tree, tuple[str, ...]]] = {
+    "both-links": (
+        Tree(kernels=(OLD, NEW), links=links(OLD)),
+        (
+            f"ln -sfn vmlinuz-{NEW} /boot/vmlinuz",
+            f"ln -sfn initrd.img-{NEW} /boot/initrd.img",
+            "zipl",
+        ),
+    ),
+    "links-from-the-root": (
+        Tree(
+            image="/vmlinuz",
+            ramdisk="/initrd.img",
+            kernels=(OLD, NEW),
+            links={"vmlinuz": f"boot/vmlinuz-{OLD}", "initrd.img": f"boot/initrd.img-{OLD}"},
+        ),
+        (
+            f"ln -sfn boot/vmlinuz-{NEW} /vmlinuz",
+            f"ln -sfn boot/initrd.img-{NEW} /initrd.img",
+            "zipl",
+        ),
+    ),
+    "the-ramdisk-alone": (
+        Tree(kernels=(OLD, NEW), links=links(NEW, OLD)),
+        (f"ln -sfn initrd.img-{NEW} /boot/initrd.img", "zipl"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_link_is_moved_by_what_can_be_typed(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, programs = MOVES[name]
+    root = tree.make(tmp_path / "root")
+
+    said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited")
+
+    typed = " && ".join(programs)
+    assert f"a new kernel would not get it: chroot {root} sh -c '{typed}'" in said.out
+    for words in map(str.split, programs[:-1]):
+        run("ln", "-sfn", words[2], f"{root}{words[3]}")
+    said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited")
+    assert "PASS inherited.prot_virt" in said.out
+
+
+@pytest.mark.parametrize("gone", [f"initrd.img-{NEW}", f"vmlinuz-{NEW}.old"])
+def test_no_link_is_moved_to_what_is_not_there(
+    gone: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Tree(kernels=(OLD, NEW), links=links(OLD)).make(tmp_path / "root")
+    (root / f"boot/vmlinuz-{NEW}.old").touch()
+    (root / "boot" / gone).unlink()
+
+    said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited").out
+
+    assert ("ln -sfn" in said) is gone.startswith("vmlinuz")
+    assert ("let /boot/vmlinuz and its ramdisk lead to kernel" in said) is ("initrd" in gone)
+
+
+def test_a_bls_entry_has_no_image_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = Tree().make(tmp_path / "root")
+    (root / "etc/zipl.conf").write_text("[defaultboot]\ndefaultauto\ntarget=/boot\n")
+    entry = "boot/loader/entries/by-hand.conf"
+    (root / entry).parent.mkdir(parents=True)
+    (root / entry).write_text(
+        f"title by hand\nlinux /boot/vmlinuz-{OLD}\ninitrd /boot/initrd.img-{OLD}\n"
+        "options root=/dev/dasda1 prot_virt=1\n"
+    )
+
+    said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited").out
+
+    assert f"name links in the lines linux and initrd of /{entry} that move to each" in said
+    assert "image=" not in said
 
 
 def test_an_image_that_names_one_kernel_is_not_inherited(
