@@ -27,6 +27,8 @@ class ExitCode(IntEnum):
     """Failed, and the way back failed too."""
     DIFFERENCE = 5
     """There is a difference (``plan --detailed-exitcode``, ``verify``, ``fleet``, ``check``)."""
+    UNREPORTED = 6
+    """The machine was changed as asked, but the report about it could not be written."""
     BUG = 70
     """A bug in secboot."""
     INTERRUPTED = 130
@@ -89,6 +91,12 @@ class RolledBackError(SecbootError):
     """A change failed half-way and was undone: the machine is as before."""
 
     exit_code = ExitCode.ROLLED_BACK
+
+
+class UnreportedError(SecbootError):
+    """The change was made and stands, but its report could not be written."""
+
+    exit_code = ExitCode.UNREPORTED
 
 
 class StuckError(SecbootError):

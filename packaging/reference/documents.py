@@ -24,8 +24,10 @@ from secboot.ipl.reboot import Reboot
 from secboot.layout.layout import NewKernel
 from secboot.machine.kernel_files import Link
 from secboot.plan.plan import Plan, ProfileReference
+from secboot.profile.profile import ProfileText
 from secboot.report.profile import ListedProfile
 from secboot.report.reported import ReportedMachine, Standing
+from secboot.report.saved_plan import MadeFrom
 from secboot.running.firmware import IplSource, Ultravisor
 from secboot.running.kernel_log import KernelMessages
 from secboot.running.system import Level, RunningSystem
@@ -325,6 +327,19 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
                     ),
                 }
             ],
+        },
+    ),
+    "saved-plan/1": (
+        "A plan that `plan --out` saved; `apply FILE` follows it while it is still the same",
+        {
+            **_PLAN,
+            "made_from": (
+                {
+                    "": MadeFrom,
+                    "profile": ([ProfileText], "Its own text first, then what it extends."),
+                },
+                "The profile; everything else is only compared with the plan that is made then.",
+            ),
         },
     ),
     "status/2": (

@@ -33,7 +33,7 @@ command that can be typed as shown, with the profile's name and the root in it.
 | `secboot/profiles/2` | `problem` is `problems`, a list of findings |
 
 The others have new keys at most. `secboot fleet` reads the documents of 0.1.0, too; a plan that
-0.1.0 saved has to be made again if it has warnings.
+0.1.0 saved has to be made again: a file of `plan --out` has a form of its own, `secboot/saved-plan/1`.
 """
 _GENERATED = "This page is made by `packaging/generate` from what secboot itself goes by.\n"
 

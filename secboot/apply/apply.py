@@ -11,7 +11,6 @@ from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.rollback import latest_to_roll_back
 from secboot.checkpoint.store import CheckpointStore
-from secboot.digest import digest
 from secboot.errors import Location, RefusedError, UsageError
 from secboot.machine.profile_files import read_profile
 from secboot.named_tuple import NamedTuple
@@ -60,35 +59,35 @@ class ApplyResult(NamedTuple):
 def apply_plan(
     managed: ManagedRoot,
     make_plan: Callable[[Machine], Plan],
-    saved: Plan | None = None,
-    show: Callable[[Plan], None] = lambda _: None,
+    agree: Callable[[Plan], None] = lambda _: None,
+    begin: Callable[[Plan], None] = lambda _: None,
 ) -> ApplyResult:
-    """Apply what `make_plan` asks for on this machine, or a plan that was `saved` before.
+    """Apply what `make_plan` asks for on this machine.
 
     The plan is made once without the lock, so that a machine which is as it should be is not
-    written to at all, and anew under the lock. A saved plan is refused when anything that it was
-    made from is different by now. `show` gets the plan that is about to be followed.
+    written to at all, and again under the lock. `agree` raises where a plan is not the one that was
+    agreed to; `begin` gets the plan that is about to be followed, and whatever it raises stops that.
     """
     make_plan = _remembering(make_plan)
-    first = saved if saved is not None else make_plan(managed.discover())
+    first = make_plan(managed.discover())
+    unfinished = _has_unfinished(managed)
+    if not unfinished:
+        # Else the machine is between two states, and the plan may be another one afterwards.
+        agree(first)
     first.require_applicable()
     due = first.files or (first.commands and managed.zipl is not None)
-    if not due and not _has_unfinished(managed):
-        if saved is not None:
-            require_unchanged(saved, managed.discover())
+    if not due and not unfinished:
         return ApplyResult(first, None, None, ())
     if managed.zipl is not None:
         managed.zipl.require_available(managed.root)
     with managed.write_access() as access:
         recovered = managed.recover(access)
         machine = managed.discover(Phase.READING_AGAIN)
-        if saved is not None:
-            require_unchanged(saved, machine)
-        plan = saved if saved is not None else make_plan(machine)
+        plan = make_plan(machine)
+        agree(plan)
         plan.require_applicable()
-        show(plan)
-        again = make_plan if saved is None else None
-        done = _apply(managed, access, machine, plan, again)
+        begin(plan)
+        done = _apply(managed, access, machine, plan, make_plan)
         return ApplyResult(plan, done.checkpoint, done.zipl, recovered)
 
 
@@ -110,7 +109,10 @@ def _remembering(make_plan: Callable[[Machine], Plan]) -> Callable[[Machine], Pl
 
 
 def run_deployment_command(
-    managed: ManagedRoot, make_plan: Callable[[Machine], Plan], show: Callable[[Plan], None]
+    managed: ManagedRoot,
+    make_plan: Callable[[Machine], Plan],
+    agree: Callable[[Plan], None] = lambda _: None,
+    begin: Callable[[Plan], None] = lambda _: None,
 ) -> ApplyResult | None:
     """Run the command of an ostree system that does what a profile asks; None if there is none.
 
@@ -118,10 +120,11 @@ def run_deployment_command(
     command makes a new deployment and leaves the present one as it is, so that there is nothing to
     save here: ``rpm-ostree rollback`` or ``bootc rollback`` is the way back.
 
-    `show` gets the plan before. Raises RefusedError for the tree of another machine, whose
-    deployments are not managed from here, and when the command fails.
+    `agree` and `begin` are as for `apply_plan`. Raises RefusedError for the tree of another machine,
+    whose deployments are not managed from here, and when the command fails.
     """
     plan = make_plan(managed.discover())
+    agree(plan)
     ways = [step.argv for step in plan.steps if step.argv]
     if plan.refusal is None or not ways:
         return None
@@ -130,7 +133,7 @@ def run_deployment_command(
             f"{ways[0][0]} manages the deployments of the running system only",
             hint="leave out --run-kargs to see what an image needs",
         )
-    show(plan)
+    begin(plan)
     failed = []
     for argv in ways:
         managed.progress.report(Phase.RUNNING, program=argv[0])
@@ -177,24 +180,6 @@ def active_profile(root: Root, state: StateDirectory) -> Profile | None:
     return profile
 
 
-def require_unchanged(plan: Plan, machine: Machine) -> None:
-    """Raise RefusedError when the files are not those that the plan was made from.
-
-    A boot entry that came or went since counts too: the plan knows nothing of it.
-    """
-    planned = {file.path: file.digest for file in plan.inputs}
-    found = {file.path: digest(file.data) for file in machine.files}
-    if planned == found:
-        return
-    changed = sorted(
-        path for path in planned.keys() | found.keys() if planned.get(path) != found.get(path)
-    )
-    raise RefusedError(
-        f"changed since the plan was made: {', '.join(changed)}",
-        hint="nothing was written; make a new plan",
-    )
-
-
 def _has_unfinished(managed: ManagedRoot) -> bool:
     store = CheckpointStore.existing(managed.state)
     if store is None:
@@ -208,7 +193,7 @@ def _apply(
     access: WriteAccess,
     machine: Machine,
     plan: Plan,
-    again: Callable[[Machine], Plan] | None,
+    again: Callable[[Machine], Plan],
 ) -> Changed:
     due = {command.argv for command in plan.commands}
     if not plan.files:
@@ -225,7 +210,7 @@ def _apply(
     return change_files(managed, access, change_set)
 
 
-def _verify(managed: ManagedRoot, plan: Plan, again: Callable[[Machine], Plan] | None) -> None:
+def _verify(managed: ManagedRoot, plan: Plan, again: Callable[[Machine], Plan]) -> None:
     """Read everything again and compare each entry's line with what was planned.
 
     Entries that another program generates are judged by planning `again`, if that has run.
@@ -238,7 +223,7 @@ def _verify(managed: ManagedRoot, plan: Plan, again: Callable[[Machine], Plan] |
         if entry.status is not EntryStatus.GENERATED
         and found.get((entry.location.path, entry.name)) != _line(entry.line_after)
     ]
-    if not wrong and again is not None and machine.sources.generated and managed.zipl is not None:
+    if not wrong and machine.sources.generated and managed.zipl is not None:
         # Whether the boot record is right is for the programs to say, which have just succeeded.
         files = machine._replace(bootmap=machine.bootmap.unread())
         wrong = [" ".join(command.argv) for command in again(files).commands]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from io import StringIO
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ import typer
 from secboot import __version__
 from secboot.cli.printing import print_error, print_message
 from secboot.errors import ExitCode, SecbootError
-from secboot.visible import visible
+from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -127,9 +128,12 @@ def _run(words: Sequence[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except Exception as error:
-        # Typer's own usage errors know how to show themselves and which code they mean.
+        # Typer's own usage errors know how to show themselves and which code they mean; they repeat
+        # the words of the command line as they are.
         if hasattr(error, "show") and hasattr(error, "exit_code"):
-            error.show()
+            shown = StringIO()
+            error.show(file=shown)
+            print_message(visible_lines(shown.getvalue().removesuffix("\n")))
             return int(error.exit_code)
         raise
     return int(result or 0)

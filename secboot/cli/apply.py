@@ -10,11 +10,9 @@ import typer
 from secboot.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from secboot.cli.site import Site
-    from secboot.machine.discovery import Machine
     from secboot.plan.plan import Plan
+    from secboot.report.saved_plan import SavedPlan
 
 PLAN_SUFFIXES = (".json", ".plan")
 
@@ -60,68 +58,101 @@ def apply(
     zipl checks the new boot files before they count, and writes the boot record afterwards. If
     anything fails, everything is put back. `secboot rollback` undoes a change.
     """
-    from secboot.apply.apply import apply_plan, run_deployment_command
-    from secboot.cli import plan as planning
-    from secboot.cli.printing import print_report, print_text
+    from secboot.cli.plan import print_plan, with_unfinished_change
     from secboot.cli.site import Site
-    from secboot.report.outcome import apply_document, apply_text
 
-    saved = _load_plan(Path(profile)) if profile.endswith(PLAN_SUFFIXES) else None
+    saved = _saved_plan(profile) if profile.endswith(PLAN_SUFFIXES) else None
     site = Site(
         root,
-        profile=profile if saved is None else saved.profile.name,
+        profile=profile if saved is None else saved.made_from.reference,
         layout=layout,
         state_dir=state_dir,
         zipl=zipl,
         zipl_timeout=zipl_timeout,
         watched=output == "text",
     )
-    if dry_run:
-        with site:
-            plan = saved or planning.made_plan(site, profile, parmfile)
-        planning.print_plan(plan, output, diffs=diff is not False)
-        return 0
-
-    def shown(plan: Plan) -> None:
-        if output == "text":
-            with site.progress.hidden():
-                planning.print_plan(plan, output, diffs=bool(diff))
-
     with site:
-        managed = site.managed_root()
-        make = _planner(site, profile, saved, parmfile)
-        deployed = run_deployment_command(managed, make, shown) if run_kargs else None
-        result = deployed or apply_plan(managed, make, saved, shown)
-    if parmfile is not None:
-        planning.save_parmfile(result.plan, parmfile)
-    print_report(
-        output,
-        lambda: apply_document(result),
-        lambda style: apply_text(result, site.invocation, style),
-    )
-    if deployed is not None and output == "text":
-        print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
+        asked = _Asked(site, profile, saved, parmfile)
+        if dry_run:
+            plan = asked.plan(site.machine())
+            asked.agree(plan)
+            print_plan(with_unfinished_change(site, plan), output, diffs=diff is not False)
+            return 0
+        _change(asked, output, diffs=bool(diff), run_kargs=run_kargs)
     return 0
 
 
-def _planner(
-    site: Site, profile: str, saved: Plan | None, parmfile: Path | None
-) -> Callable[[Machine], Plan]:
-    from secboot.cli.plan import planner
-    from secboot.machine.profile_files import read_profile
+class _Asked:
+    """What is to be applied: a profile, or what was promised in a `saved` plan."""
 
-    if saved is not None:
-        return lambda _: saved
-    return planner(site, read_profile(profile, site.root), parmfile)
+    def __init__(
+        self, site: Site, reference: str, saved: SavedPlan | None, parmfile: Path | None
+    ) -> None:
+        from secboot.cli.plan import planner
+        from secboot.machine.profile_files import read_profile, reread_profile
+
+        self.site = site
+        self.parmfile = parmfile
+        self._saved = saved
+        self._again = site.invocation.for_profile("plan", "--out", reference)
+        if saved is None:
+            profile = read_profile(reference, site.root)
+        else:
+            profile = reread_profile(
+                saved.made_from.reference, saved.made_from.profile[0].text, site.root
+            )
+            saved.require_same_profile(profile, self._again)
+        self.plan = planner(site, profile, parmfile)
+
+    def agree(self, plan: Plan) -> None:
+        """Raise RefusedError where the plan is not what was promised."""
+        if self._saved is not None:
+            self._saved.require_same(plan, self._again)
 
 
-def _load_plan(path: Path) -> Plan:
-    """Read a plan that `secboot plan --out` wrote."""
-    from secboot.cli.printing import file_error
-    from secboot.report.plan import read_plan
+def _change(asked: _Asked, output: options.Format, *, diffs: bool, run_kargs: bool) -> None:
+    """Follow the plan, then report. All that can fail of the report is tried before."""
+    from contextlib import ExitStack
 
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise file_error(path, f"the plan can't be read: {error.strerror}") from error
-    return read_plan(text, str(path))
+    from secboot.apply.apply import apply_plan, run_deployment_command
+    from secboot.cli.plan import parmfile_at, parmfile_content, print_plan
+    from secboot.cli.printing import print_report, print_text, reporting, require_output
+    from secboot.report.outcome import apply_document, apply_text, done_text
+
+    site = asked.site
+    require_output()
+    with ExitStack() as open_files:
+        path = asked.parmfile
+        file = None if path is None else open_files.enter_context(parmfile_at(path))
+
+        def begin(plan: Plan) -> None:
+            if file is not None and path is not None:
+                file.prepare(parmfile_content(plan, path))
+            if output == "text":
+                with site.progress.hidden():
+                    print_plan(plan, output, diffs=diffs)
+
+        managed = site.managed_root()
+        deployed = None
+        if run_kargs:
+            deployed = run_deployment_command(managed, asked.plan, asked.agree, begin)
+        result = deployed or apply_plan(managed, asked.plan, asked.agree, begin)
+        history = site.invocation.command("history")
+        with site.progress.hidden(), reporting(done_text(result), history):
+            if file is not None and path is not None:
+                file.commit(parmfile_content(result.plan, path))
+            print_report(
+                output,
+                lambda: apply_document(result),
+                lambda style: apply_text(result, site.invocation, style),
+            )
+            if deployed is not None and output == "text":
+                print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
+
+
+def _saved_plan(path: str) -> SavedPlan:
+    from secboot.report.saved_plan import LIMIT, read_saved_plan
+    from secboot.system.trusted import read_trusted
+    from secboot.visible import visible
+
+    return read_saved_plan(read_trusted(path, LIMIT), visible(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,6 @@ from secboot.export.names import ExportFormat
 if TYPE_CHECKING:
     from secboot.export.request import ProfileSource
     from secboot.profile.profile import Profile
-    from secboot.system.root import Root
 
 
 def export(
@@ -64,7 +62,7 @@ def export(
                 f"{found.name!r} can't be the name of a profile on another machine",
                 hint="give the file a name of letters, digits, '.', '_' and '-'",
             )
-        sources = _sources(found, profile, tree)
+        sources = _sources(found, profile)
     exported = writer.write(ExportRequest(found, sources, line or ""))
     print_text(exported.text)
     for finding in (*exported.notes, *found.warnings):
@@ -72,22 +70,18 @@ def export(
     return 0
 
 
-def _sources(profile: Profile, reference: str, tree: Root) -> tuple[ProfileSource, ...]:
+def _sources(profile: Profile, reference: str) -> tuple[ProfileSource, ...]:
     """Return the files of the profile that do not come with secboot, for where they are needed."""
     from secboot.errors import RefusedError
     from secboot.export.request import ProfileSource
-    from secboot.machine.profile_files import RootProfileFiles
     from secboot.profile.search import SEARCH_PATH, SHIPPED, SUFFIX, shipped_path
 
     shipped = {shipped_path(name) for name in SHIPPED}
-    files = RootProfileFiles(tree)
     sources: dict[str, str] = {}
-    for path in profile.chain:
+    for _, path, text in profile.sources:
         if path in shipped:
             continue
-        named = path == reference
-        target = f"{SEARCH_PATH[0]}/{profile.name}{SUFFIX}" if named else path
-        text = Path(path).read_text(encoding="utf-8") if named else files.read_text(path) or ""
+        target = f"{SEARCH_PATH[0]}/{profile.name}{SUFFIX}" if path == reference else path
         if target in sources:
             raise RefusedError(
                 f"the profile and one that it extends would both be {target} on a machine",

@@ -48,6 +48,7 @@ def fleet(
     Problems come first. Exits with 5 when a machine misses a stage or its document can't be read,
     with 2 when none can be read.
     """
+    from secboot.cli.output_file import OutputFile
     from secboot.cli.printing import print_report
     from secboot.errors import ExitCode
     from secboot.report.fleet import fleet_document, fleet_page, fleet_text, in_order
@@ -57,7 +58,8 @@ def fleet(
     last = Stage(stage)
     machines = in_order(_machines(files, last))
     if html is not None:
-        _save_page(fleet_page(machines, last), html)
+        with OutputFile(html, "the page", 0o644) as page:
+            page.commit(fleet_page(machines, last).encode())
     print_report(
         output,
         lambda: fleet_document(machines, last),
@@ -110,33 +112,3 @@ def _names(paths: Sequence[Path]) -> dict[Path, str]:
         path: name if uses[name] == 1 else str(path).removesuffix(_SUFFIX)
         for path, name in short.items()
     }
-
-
-def _save_page(text: str, path: Path) -> None:
-    """Write a page to a file of the user, readable by everyone; the old page stays until then.
-
-    A link stays one: what it points to is replaced.
-    """
-    import os
-    import tempfile
-
-    from secboot.cli.printing import file_error
-
-    target = Path(os.path.realpath(path))
-    try:
-        if target.exists() and not target.is_file():
-            raise file_error(path, "this is no file")
-        with tempfile.NamedTemporaryFile(
-            dir=target.parent, prefix=f".{target.name}.", delete=False
-        ) as stream:
-            try:
-                stream.write(text.encode())
-                stream.flush()
-                os.fchmod(stream.fileno(), 0o644)
-                os.fsync(stream.fileno())
-                Path(stream.name).replace(target)
-            except BaseException:
-                Path(stream.name).unlink()
-                raise
-    except OSError as error:
-        raise file_error(path, f"the page can't be written: {error.strerror}") from error

@@ -20,20 +20,22 @@ def keep(
     """
     from secboot.apply.apply import active_profile, apply_plan
     from secboot.cli.plan import planner
-    from secboot.cli.printing import print_text, style
+    from secboot.cli.printing import print_text, reporting, require_output, style
     from secboot.cli.site import Site
-    from secboot.report.outcome import apply_text
+    from secboot.report.outcome import apply_text, done_text
 
     with Site(
         root, layout=layout, state_dir=state_dir, zipl=zipl, zipl_timeout=zipl_timeout
     ) as site:
+        require_output()
         managed = site.managed_root()
         profile = active_profile(site.root, site.state)
         result = None if profile is None else apply_plan(managed, planner(site, profile))
     if profile is None or result is None:
         print_text("No profile is in force: nothing was applied here.\n")
     else:
-        print_text(f"Profile in force: {profile.name}.\n")
         invocation = site.invocation._replace(profile=profile.name)
-        print_text(apply_text(result, invocation, style()))
+        with reporting(done_text(result), invocation.command("history")):
+            print_text(f"Profile in force: {profile.name}.\n")
+            print_text(apply_text(result, invocation, style()))
     return 0

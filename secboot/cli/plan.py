@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from secboot.cli import options
+from secboot.cli.output_file import OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from secboot.plan.sealed_image import ParmfileRequest
     from secboot.profile.profile import Profile
     from secboot.report.style import Style
+
+_PARMFILE_LIMIT = 2**20
+"""Bytes. A parameter line has some thousands."""
+_HEAD = 80
+"""Bytes at the start of a saved plan that hold its schema."""
 
 
 def plan(
@@ -47,6 +53,7 @@ def plan(
     """Show what would change, and why; write nothing."""
     from secboot.cli.site import Site
     from secboot.errors import ExitCode
+    from secboot.machine.profile_files import read_profile
 
     with Site(
         root,
@@ -56,12 +63,15 @@ def plan(
         zipl=zipl,
         watched=output == "text",
     ) as site:
-        made = made_plan(site, profile, parmfile)
-    print_plan(made, output, diffs=diff)
+        read = read_profile(profile, site.root)
+        made = planner(site, read, parmfile)(site.machine())
+        shown = with_unfinished_change(site, made)
+    print_plan(shown, output, diffs=diff)
     if out is not None:
-        _save_plan(made, out)
+        _save_plan(profile, read, made, out)
     if parmfile is not None:
-        save_parmfile(made, parmfile)
+        with parmfile_at(parmfile) as file:
+            file.commit(parmfile_content(made, parmfile))
     return ExitCode.DIFFERENCE if detailed_exitcode and made.differs else ExitCode.OK
 
 
@@ -88,11 +98,11 @@ def planner(
     return make
 
 
-def made_plan(site: Site, profile: str, parmfile: Path | None) -> Plan:
-    """Return the plan for the machine as it is, with a warning about an unfinished change."""
-    from secboot.machine.profile_files import read_profile
+def with_unfinished_change(site: Site, plan: Plan) -> Plan:
+    """Return the plan with a warning about a change that is unfinished, if there is one.
 
-    plan = planner(site, read_profile(profile, site.root), parmfile)(site.machine())
+    It is about the checkpoints, and no part of what the plan promises.
+    """
     left = site.unfinished_change()
     if left is None:
         return plan
@@ -116,24 +126,13 @@ def print_plan(plan: Plan, output: options.Format, *, diffs: bool) -> None:
     print_report(output, document, text)
 
 
-def _parmfile_request(path: Path | None) -> ParmfileRequest | None:
-    """Return what is asked with --parmfile; the file may exist, and is read then."""
-    if path is None:
-        return None
-    from secboot.cli.printing import file_error
-    from secboot.plan.sealed_image import ParmfileRequest
-
-    text = None
-    try:
-        if path.exists():
-            text = path.read_bytes().decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise file_error(path, f"the parmfile can't be read: {error.strerror}") from error
-    return ParmfileRequest(str(path), text)
+def parmfile_at(path: Path) -> OutputFile:
+    """Return the file of the user that gets the parmfile of a rebuilt sealed image."""
+    return OutputFile(path, "the parmfile", 0o600, keeps=True)
 
 
-def save_parmfile(plan: Plan, path: Path) -> None:
-    """Write the parmfile of a rebuilt sealed image to a file of the user, readable by its owner."""
+def parmfile_content(plan: Plan, path: Path) -> bytes:
+    """Return what the parmfile has to hold. Raises RefusedError where no image is sealed."""
     from secboot.cli.printing import file_error
 
     if plan.parmfile is None:
@@ -142,23 +141,33 @@ def save_parmfile(plan: Plan, path: Path) -> None:
             "none of the boot entries that the profile selects boots a sealed image, so there is"
             " no parmfile to write",
         )
-    try:
-        path.touch(mode=0o600)
-        path.write_bytes(plan.parmfile.encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise file_error(path, f"the parmfile can't be written: {error.strerror}") from error
+    return plan.parmfile.encode("utf-8", "surrogateescape")
 
 
-def _save_plan(plan: Plan, path: Path) -> None:
+def _parmfile_request(path: Path | None) -> ParmfileRequest | None:
+    """Return what is asked with --parmfile; the file may exist, and is read then."""
+    if path is None:
+        return None
+    from secboot.cli.printing import file_error
+    from secboot.plan.sealed_image import ParmfileRequest
+
+    found = parmfile_at(path).read(_PARMFILE_LIMIT + 1)
+    if found is not None and len(found) > _PARMFILE_LIMIT:
+        raise file_error(path, f"more than {_PARMFILE_LIMIT // 2**20} MiB: this is not a parmfile")
+    text = None if found is None else found.decode("utf-8", "surrogateescape")
+    return ParmfileRequest(str(path), text)
+
+
+def _save_plan(reference: str, profile: Profile, plan: Plan, path: Path) -> None:
     """Write a plan to a file of the user, readable by its owner: it holds boot files."""
     import json
 
     from secboot.cli.printing import file_error
-    from secboot.report.plan import plan_document
+    from secboot.report.saved_plan import saved_plan_document
 
-    text = json.dumps(plan_document(plan), indent=2) + "\n"
-    try:
-        path.touch(mode=0o600)
-        path.write_text(text)
-    except OSError as error:
-        raise file_error(path, f"the plan can't be saved: {error.strerror}") from error
+    with OutputFile(path, "the plan", 0o600) as file:
+        old = file.read(_HEAD)
+        if old and b'"secboot/' not in old:
+            raise file_error(path, "this file is not a saved plan, and stays as it is")
+        text = json.dumps(saved_plan_document(reference, profile, plan), indent=2)
+        file.commit(f"{text}\n".encode())

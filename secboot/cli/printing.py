@@ -1,25 +1,96 @@
-"""Writing reports to standard output, and errors to standard error."""
+"""Writing reports to standard output, and errors to standard error.
+
+Either may be closed, full, or a pipe that nobody reads any more. The exit code is about the machine:
+a command that only looks fails then (code 1), one that has changed something says so (code 6).
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from secboot.cli.options import Format
-from secboot.errors import Location, RefusedError, SecbootError
+from secboot.errors import Location, RefusedError, SecbootError, UnreportedError
 from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from secboot.report.style import Style
 
 
+class OutputError(RefusedError):
+    """Standard output can't be written to."""
+
+
 def print_text(text: str) -> None:
-    """Write text that ends with its newline."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Write text that ends with its newline.
+
+    Raises OutputError, and BrokenPipeError where the reader has gone: nobody is left to tell.
+    """
+    # The stream is None when it is closed.
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        _let_go_of_output()
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OutputError(f"standard output can't be written to: {error.strerror}") from error
+
+
+def require_output() -> None:
+    """Raise OutputError where it can be known that nothing can be printed: before a change."""
+    import fcntl
+    import select
+
+    if sys.stdout is None:
+        raise OutputError("standard output is closed", hint="nothing was changed")
+    try:
+        file = sys.stdout.fileno()
+        mode = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
+    except (OSError, ValueError):
+        # It is no file: what calls secboot as a library has its own.
+        return
+    poll = select.poll()
+    poll.register(file, select.POLLOUT)
+    gone = any(state & (select.POLLERR | select.POLLNVAL) for _, state in poll.poll(0))
+    if gone or mode == os.O_RDONLY:
+        what = (
+            "nobody reads standard output" if gone else "standard output is open for reading only"
+        )
+        raise OutputError(what, hint="nothing was changed")
+
+
+@contextmanager
+def reporting(done: str, hint: str) -> Iterator[None]:
+    """A context for the report of a command that has `done` something, which stands; "" for nothing.
+
+    Raises UnreportedError, with `hint`, where something was done and the report fails for any reason.
+    """
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        if not done:
+            raise
+        why = error.message if isinstance(error, SecbootError) else str(error)
+        why = why or type(error).__name__
+        raise UnreportedError(
+            f"{done}, but this could not be reported: {why}", hint=hint
+        ) from error
+
+
+def _let_go_of_output() -> None:
+    """Keep Python from trying again, and failing, when the process ends."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -47,8 +118,10 @@ def print_error(error: SecbootError) -> None:
 
 
 def print_message(text: str) -> None:
-    """Write lines to standard error; the text has to be safe to show."""
-    print(text, file=sys.stderr)  # noqa: T201 - the command line talks to people
+    """Write lines to standard error, if it can be written to; the text has to be safe to show."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line talks to people
 
 
 def file_error(path: Path, message: str) -> RefusedError:

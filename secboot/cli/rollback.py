@@ -34,10 +34,10 @@ def rollback(
 ) -> int:
     """Put back the boot files of before an apply, and run zipl."""
     from secboot.apply.rollback import roll_back
-    from secboot.cli.printing import print_report
+    from secboot.cli.printing import print_report, reporting, require_output
     from secboot.cli.site import Site
     from secboot.errors import UsageError
-    from secboot.report.outcome import rollback_document, rollback_text
+    from secboot.report.outcome import done_text, rollback_document, rollback_text
 
     if force and keep:
         raise UsageError("--force and --keep exclude each other")
@@ -49,10 +49,12 @@ def rollback(
         zipl_timeout=zipl_timeout,
         watched=output == "text",
     ) as site:
+        require_output()
         result = roll_back(site.managed_root(), checkpoint, force=force, keep=keep)
-    print_report(
-        output,
-        lambda: rollback_document(result),
-        lambda style: rollback_text(result, site.invocation, style),
-    )
+    with reporting(done_text(result), site.invocation.command("history")):
+        print_report(
+            output,
+            lambda: rollback_document(result),
+            lambda style: rollback_text(result, site.invocation, style),
+        )
     return 0

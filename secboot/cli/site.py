@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.cli.options import HERE
+from secboot.cli.printing import print_message
 from secboot.errors import RefusedError
 from secboot.finding import Finding, Severity
 from secboot.invocation import Invocation
@@ -199,7 +200,7 @@ class Site:
 
     def _notice(self, sentence: str) -> None:
         with self.progress.hidden():
-            print(f"secboot: {sentence}", file=sys.stderr)  # noqa: T201 - the command line talks to people
+            print_message(f"secboot: {sentence}")
 
 
 @contextmanager

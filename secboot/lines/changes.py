@@ -68,10 +68,6 @@ class Command(NamedTuple):
     argv: tuple[str, ...]
     reason: str
 
-    def flaw(self) -> str:
-        """Say what no plan of ours has, but one that somebody changed."""
-        return "" if self.argv else "names no program"
-
 
 class Step(NamedTuple):
     """What somebody else has to do, since secboot does not: lines to be run, or to be written.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, UsageError
 from secboot.profile.load import load_profile, parse_profile
-from secboot.profile.search import SUFFIX, ProfileText
+from secboot.profile.profile import ProfileText
+from secboot.profile.search import SUFFIX
 from secboot.system.file_errors import NotFoundError
 from secboot.visible import visible
 
@@ -47,12 +48,31 @@ def read_profile(reference: str, root: Root) -> Profile:
     extends is looked up by name. Raises UsageError and ProfileError.
     """
     files = RootProfileFiles(root)
-    if "/" not in reference and not reference.endswith(SUFFIX):
+    if not _is_path(reference):
         return load_profile(reference, files)
-    return parse_profile(_read_path(reference), files)
+    return parse_profile(ProfileText(_name(reference), reference, _read_path(reference)), files)
 
 
-def _read_path(reference: str) -> ProfileText:
+def reread_profile(reference: str, text: str, root: Root) -> Profile:
+    """Read a profile again that had this text when it was read.
+
+    A name leads to what the machine has now. No path is followed: what it led to is the text.
+    """
+    files = RootProfileFiles(root)
+    if not _is_path(reference):
+        return load_profile(reference, files)
+    return parse_profile(ProfileText(_name(reference), reference, text), files)
+
+
+def _is_path(reference: str) -> bool:
+    return "/" in reference or reference.endswith(SUFFIX)
+
+
+def _name(path: str) -> str:
+    return Path(path).name.removesuffix(SUFFIX)
+
+
+def _read_path(reference: str) -> str:
     path = Path(reference)
     try:
         if not path.is_file():
@@ -73,6 +93,4 @@ def _read_path(reference: str) -> ProfileText:
             f"the file is larger than {PROFILE_LIMIT} bytes: not a profile",
             location=Location(visible(reference)),
         )
-    return ProfileText(
-        path.name.removesuffix(SUFFIX), reference, data.decode("utf-8", "surrogateescape")
-    )
+    return data.decode("utf-8", "surrogateescape")

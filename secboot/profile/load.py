@@ -12,8 +12,8 @@ from secboot.profile import fields
 from secboot.profile.composed import COMPOSED
 from secboot.profile.nodes import Mapping, Node, Problems, Scalar
 from secboot.profile.parameters import read_parameters
-from secboot.profile.profile import EntryScope, EntrySelection, Profile, Role
-from secboot.profile.search import ProfileFiles, ProfileText, find_by_name, find_profile
+from secboot.profile.profile import EntryScope, EntrySelection, Profile, ProfileText, Role
+from secboot.profile.search import ProfileFiles, find_by_name, find_profile
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
@@ -65,7 +65,7 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
         entries=next((layer.entries for layer in layers if layer.entries), EntrySelection()),
         path=source.path,
         digest=_digest(sources),
-        chain=tuple(each.path for each in sources),
+        sources=tuple(sources),
         warnings=_warnings(requirements),
     )
 

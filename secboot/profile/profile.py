@@ -77,12 +77,20 @@ class Role(StrEnum):
     GUEST = "guest"
 
 
+class ProfileText(NamedTuple):
+    """A profile that was found: its name, its path as messages show it, and its text."""
+
+    name: str
+    path: str
+    text: str
+
+
 class Profile(NamedTuple):
     """A profile as read, with all that it extends.
 
-    `path` is where its text is, or `secboot.profile.search.shipped_path`. `chain` has the
-    paths of all texts it is made of, its own first, then what that extends; `digest` is a
-    SHA-256 in hexadecimal over these texts. `warnings` are for a person to see before use.
+    `path` is where its text is, or `secboot.profile.search.shipped_path`. `sources` are all texts
+    that it is made of, its own first, then what that extends; `digest` is a SHA-256 in hexadecimal
+    over these texts. `warnings` are for a person to see before use.
     """
 
     name: str
@@ -93,5 +101,10 @@ class Profile(NamedTuple):
     entries: EntrySelection
     path: str
     digest: str
-    chain: tuple[str, ...]
+    sources: tuple[ProfileText, ...]
     warnings: tuple[Finding, ...]
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The paths of its texts."""
+        return tuple(source.path for source in self.sources)

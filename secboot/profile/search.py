@@ -16,6 +16,7 @@ import secboot
 from secboot.errors import RefusedError, UsageError
 from secboot.named_tuple import NamedTuple
 from secboot.profile.fields import PROFILE_NAME_PATTERN, closest
+from secboot.profile.profile import ProfileText
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -38,14 +39,6 @@ class ProfileFiles(Protocol):
 
     def list_names(self, directory: str) -> tuple[str, ...]:
         """The names in a directory; none if there is no such directory."""
-
-
-class ProfileText(NamedTuple):
-    """A profile that was found: its name, its path as messages show it, and its text."""
-
-    name: str
-    path: str
-    text: str
 
 
 def find_profile(reference: str, files: ProfileFiles) -> ProfileText:

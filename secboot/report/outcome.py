@@ -57,6 +57,20 @@ def _of_the_reboot(plan: Plan) -> list[Finding]:
     return [each for each in plan.warnings if each.code in OF_THE_REBOOT]
 
 
+def done_text(result: ApplyResult | RollbackResult) -> str:
+    """Return in one clause how a command left the machine; empty where it changed nothing."""
+    done = []
+    if result.checkpoint is not None:
+        done.append(f"the files were changed (checkpoint {result.checkpoint})")
+    elif result.recovered:
+        done.append("an unfinished change was rolled back")
+    if result.zipl is not None:
+        done.append("the boot record was written")
+    elif done and result.zipl_pending:
+        done.append("zipl is pending")
+    return " and ".join(done)
+
+
 def apply_document(result: ApplyResult) -> dict[str, Any]:
     """Return an apply's result with its plan as a JSON document."""
     return {

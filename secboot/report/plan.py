@@ -1,18 +1,15 @@
 """A plan: as text what changes in each boot entry and why, as JSON all of it (``secboot/plan/1``).
 
-The document holds all that the text has, and the new content of each file, so that a saved plan
-can be applied later on the machine that it was made for.
+The document holds all that the text has, and the new content of each file.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.errors import Location, ParseError
 from secboot.invocation import Invocation
 from secboot.lines.changes import ParameterAction, StoreStatus
-from secboot.named_tuple import NamedTuple
-from secboot.plan.plan import EntryStatus, Plan
+from secboot.plan.plan import EntryStatus
 from secboot.report.diff import unified_diff
 from secboot.report.style import counted, finding_text
 from secboot.visible import visible
@@ -21,11 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from secboot.lines.changes import ParameterChange, StorePlan
-    from secboot.plan.plan import EntryPlan
+    from secboot.plan.plan import EntryPlan, Plan
     from secboot.report.style import Style
 
 SCHEMA = "secboot/plan/1"
-_AGAIN = "make it again with: secboot plan PROFILE --out FILE"
 
 _MARKS = {
     EntryStatus.CHANGE: "~",
@@ -80,35 +76,6 @@ def plan_document(plan: Plan) -> dict[str, object]:
         for change in plan.files
     ]
     return {**document(SCHEMA, plan, changes=not plan.is_empty), "files": files}
-
-
-def read_plan(text: bytes, path: str) -> Plan:
-    """Return the plan that was saved in a file; ParseError names `path` and the value in it."""
-    from secboot.codec import decode, parse_document
-
-    try:
-        document = parse_document(text, path, SCHEMA)
-        plan = decode(Plan, document, path)
-        digests = decode(_Digests, document, path).files
-    except ParseError as error:
-        what = f"this is not a saved plan, or a damaged one: {error.message}"
-        raise ParseError(what, location=error.location, hint=_AGAIN) from None
-    for number, (change, stated) in enumerate(zip(plan.files, digests, strict=True)):
-        if stated != (change.digest_before, change.digest_after):
-            what = f"files[{number}]: the content for {change.path} does not have its digest"
-            raise ParseError(what, location=Location(path), hint=_AGAIN)
-    return plan
-
-
-class _FileDigests(NamedTuple):
-    digest_before: str | None
-    digest_after: str | None
-
-
-class _Digests(NamedTuple):
-    """What a document says of the files besides what the plan holds."""
-
-    files: tuple[_FileDigests, ...]
 
 
 def summary(plan: Plan, style: Style) -> str:

@@ -126,57 +126,6 @@ def test_dry_run_plan_show_and_check_write_nothing(
     }
 
 
-def test_a_saved_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = make_sample_tree("rhel8", tmp_path / "root")
-    saved = tmp_path / "guest.plan"
-    assert secboot(capsys, "plan", "guest", "--root", root, "--out", saved).code == 0
-    assert saved.stat().st_mode & 0o077 == 0
-
-    assert secboot(capsys, "apply", saved, "--root", root).code == 0
-
-    again = secboot(capsys, "apply", saved, "--root", root)
-    assert again.code == 1
-    assert "changed since the plan was made" in again.err
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{}", "a document without a schema, not of secboot/plan/1"),
-        ("[1", "x.plan:1:3: this is not a saved plan"),
-        ('{"schema": "secboot/plan/0"}', "a document of secboot/plan/0, not of secboot/plan/1"),
-        ('{"schema": "secboot/plan/1"}', "profile: is missing"),
-        ('{"schema": "secboot/plan/1", "profile": {"x": 1}}', "is missing"),
-    ],
-)
-def test_a_saved_plan_that_is_none(
-    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    saved = tmp_path / "x.plan"
-    saved.write_text(text)
-
-    said = secboot(capsys, "apply", saved, "--root", tmp_path)
-
-    assert said.code == 2
-    assert message in said.err
-
-
-def test_a_tampered_plan_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = make_sample_tree("ubuntu-curtin", tmp_path / "root")
-    saved = tmp_path / "x.plan"
-    secboot(capsys, "plan", "guest", "--root", root, "--out", saved)
-    text = saved.read_text()
-    start = text.index('"after": "') + 12
-    saved.write_text(text[:start] + ("B" if text[start] == "A" else "A") + text[start + 1 :])
-    before = snapshot(root)
-
-    said = secboot(capsys, "apply", saved, "--root", root)
-
-    assert said.code == 2
-    assert "does not have its digest" in said.err
-    assert snapshot(root) == before
-
-
 def test_no_such_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = secboot(capsys, "plan", "host", "--root", tmp_path / "none")
 

@@ -11,8 +11,7 @@ from secboot.export.request import ExportRequest, ProfileSource
 from secboot.formats.kernel_cmdline import parameter_text
 from secboot.profile.generic import ExactRequirement
 from secboot.profile.load import load_profile, parse_profile
-from secboot.profile.profile import EntrySelection, Profile
-from secboot.profile.search import ProfileText
+from secboot.profile.profile import EntrySelection, Profile, ProfileText
 
 SITE = """\
 version: 1

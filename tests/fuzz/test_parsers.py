@@ -25,8 +25,8 @@ from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import parmfile_line
 from secboot.kernel import prot_virt, swiotlb
 from secboot.profile.load import parse_profile
-from secboot.profile.search import ProfileText
-from secboot.report.plan import read_plan
+from secboot.profile.profile import ProfileText
+from secboot.report.saved_plan import read_saved_plan
 from tests.command import secboot
 from tests.fuzz.mutation import corpus, mutated, sample_bytes
 from tests.trees import make_sample_tree
@@ -96,17 +96,21 @@ def read_record(data: bytes) -> None:
     parse_journal(data, "1")
 
 
-def read_saved_plan(data: bytes) -> None:
-    read_plan(data, "x.plan")
+def read_saved(data: bytes) -> None:
+    read_saved_plan(data, "x.plan")
 
 
+SAVED_PLAN = (
+    b'{"schema": "secboot/saved-plan/1", "made_from": {"secboot": "1", "reference": "x", "profile": '
+    b'[{"name": "x", "path": "x", "text": "x"}]}, "files": [{}]}'
+)
 TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "zipl.conf": (read_conf, CONFS),
     "bls": (read_entry, ENTRIES),
     "cmdline": (read_line, LINES),
     "profile": (read_profile, PROFILES),
     "record": (read_record, (b'{"schema": "secboot/checkpoint/1", "checkpoint": "1"}',)),
-    "plan": (read_saved_plan, (b'{"schema": "secboot/plan/1", "entries": [], "files": [{}]}',)),
+    "plan": (read_saved, (SAVED_PLAN,)),
 }
 
 

@@ -36,8 +36,10 @@ def test_a_saved_plan_does_what_the_plan_said(
     root = make(name, tmp_path / "root")
     saved = tmp_path / "saved.json"
     said = secboot(capsys, "plan", profile, "--root", root, "--out", saved, "-o", "json")
-    plan = json.loads(said.out)
-    Draft202012Validator(schema_of(plan)).validate(plan)
+    plan, kept = json.loads(said.out), json.loads(saved.read_text())
+    for each in (plan, kept):
+        Draft202012Validator(schema_of(each)).validate(each)
+    assert {**kept, "schema": plan["schema"]} == {**plan, "made_from": kept["made_from"]}
     before = snapshot(root)
 
     applied = secboot(capsys, "apply", saved, "--root", root, "--output", "json")

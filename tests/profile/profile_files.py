@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from secboot.profile.load import load_profile, parse_profile
-from secboot.profile.profile import Profile
-from secboot.profile.search import ProfileText
+from secboot.profile.profile import Profile, ProfileText
 
 
 @dataclass

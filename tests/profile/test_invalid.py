@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from secboot.finding import Finding
 from secboot.profile.load import SIZE_LIMIT, parse_profile
 from secboot.profile.nodes import ProfileError
-from secboot.profile.search import ProfileText
+from secboot.profile.profile import ProfileText
 from tests.profile.profile_files import MemoryFiles, parse
 from tests.profile.test_load import WHOLE
 

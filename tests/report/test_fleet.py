@@ -505,7 +505,7 @@ def test_the_page_is_for_everyone_and_replaced_as_a_whole(
 def test_a_page_that_can_not_be_written_is_an_error(
     fleet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for place in (tmp_path / "no/page.html", tmp_path, Path("/dev/null")):
+    for place in (tmp_path / "no/page.html", tmp_path, Path("/dev/full")):
         said = secboot(capsys, "fleet", fleet, "--html", place)
 
         assert said.code == 1

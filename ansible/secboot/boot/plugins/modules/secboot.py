@@ -124,6 +124,7 @@ MEANINGS = {
     2: "secboot was called wrongly, or the profile or a boot file can't be read as such",
     3: "the change failed half-way and was rolled back: the machine is as before",
     4: "the change failed, and the way back failed too: the machine needs a person now",
+    6: "the machine was changed as asked, but the report about it could not be written",
     70: "a bug in secboot",
     130: "secboot was interrupted",
 }
