@@ -13,6 +13,8 @@ from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZIPLENV, variables_o
 from secboot.ipl.recorded_programs import (
     Match,
     Matching,
+    boots_kernel_of,
+    match_entry,
     match_options,
     match_programs,
     other_files,
@@ -21,9 +23,9 @@ from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from secboot.formats.bootmap import Bootmap
+    from secboot.formats.bootmap import Bootmap, Program
     from secboot.machine.discovery import Machine
     from secboot.zipl.entry import BootEntry, EntryToInstall
 
@@ -50,8 +52,9 @@ class BootRecord(NamedTuple):
 
     `matches` are its programs with the boot entries that they were made from. `lacking` are the
     entries that zipl would install and the record does not hold; of `indistinct` it holds some,
-    and can't tell which. `from_options` says that it was made from options of zipl(8) and not
-    from the configuration: one program, without a menu.
+    and can't tell which. `instead` are programs without a partner that boot the kernel of an entry
+    with another ramdisk than it has. `from_options` says that it was made from options of zipl(8)
+    and not from the configuration: one program, without a menu.
     """
 
     path: str
@@ -63,6 +66,7 @@ class BootRecord(NamedTuple):
     matches: tuple[Match, ...] = ()
     lacking: tuple[BootEntry, ...] = ()
     indistinct: tuple[BootEntry, ...] = ()
+    instead: tuple[Match, ...] = ()
     from_options: bool = False
 
     @property
@@ -82,13 +86,6 @@ class BootRecord(NamedTuple):
             return None
         more = len(clauses) - 1
         return f"{clauses[0]} (and {more} more)" if more else clauses[0]
-
-    def match_of(self, entry: BootEntry) -> Match | None:
-        """What the record holds of an entry; the first where it has two numbers in the menu."""
-        return next(
-            (m for m in self.matches if m.entry is not None and m.entry.location == entry.location),
-            None,
-        )
 
 
 def compare(machine: Machine) -> BootRecord:
@@ -122,8 +119,12 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
     expected = [each for each in machine.configuration.to_install if not each.skipped]
     if not bootmap.is_menu and (len(expected) != 1 or expected[0].position is not None):
         match = match_options(bootmap.default, machine)
+        instead = () if match.entry is not None else _of_kernel(bootmap.default, machine, written)
         return record._replace(
-            differences=_option_differences(match, machine), matches=(match,), from_options=True
+            differences=_option_differences(match, instead, machine),
+            matches=(match,),
+            instead=instead,
+            from_options=True,
         )
     found = match_programs(bootmap.programs, expected, machine.facts, written)
     differences: tuple[str, ...] = ()
@@ -138,16 +139,42 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
         matches=found.matches,
         lacking=found.lacking,
         indistinct=found.indistinct,
+        instead=tuple(
+            each
+            for each in found.instead
+            if each.entry is not None
+            and boots_kernel_of(each.entry, each.program, machine.facts, written)
+        ),
     )
 
 
-def _option_differences(match: Match, machine: Machine) -> tuple[str, ...]:
+def _of_kernel(program: Program, machine: Machine, written: int) -> tuple[Match, ...]:
+    """The default, or else the first entry, whose kernel a program boots with another ramdisk."""
+    entries = [
+        each
+        for each in machine.configuration.entries
+        if boots_kernel_of(each, program, machine.facts, written)
+    ]
+    entries.sort(key=lambda each: not each.is_default)
+    return tuple(match_entry(program, each) for each in entries[:1])
+
+
+def _option_differences(
+    match: Match, instead: tuple[Match, ...], machine: Machine
+) -> tuple[str, ...]:
     """In what a record made from options is not even that of an entry; what it adds is no reason."""
     default = machine.configuration.default
     if match.entry is not None and default is not None and match.entry.location != default.location:
         return (f"does not hold {_name(default)}",)
     if match.entry is not None:
         return () if match.added is not None else (_line(match.entry),)
+    if instead:
+        return tuple(
+            f"boots {_name(each.entry)} {how}"
+            for each in instead
+            if each.entry is not None
+            for how in other_files(each.entry, each.program, machine.facts)
+        )
     if machine.configuration.entries:
         return ("boots a kernel that no boot entry has",)
     return ()
@@ -173,8 +200,16 @@ def _differences(
     for match in unknown:
         if match.number not in instead:
             yield f"holds an entry {match.number} that the files do not have"
-    if not (found.lacking or found.indistinct or unknown):
+    surplus = [match for match in found.matches if match.surplus]
+    if surplus:
+        yield f"holds an entry that the files do not have, one of {numbers_of(surplus)}"
+    if not (found.lacking or found.indistinct or unknown or surplus):
         yield from _order_differences(expected, found)
+
+
+def numbers_of(matches: Sequence[Match]) -> str:
+    """Say which places programs have in the menu."""
+    return "the numbers " + ", ".join(str(number) for number in sorted(m.number for m in matches))
 
 
 def _lacking(found: Matching, machine: Machine) -> Iterator[str]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.finding import Finding, Severity
-from secboot.ipl.boot_record import RecordState
+from secboot.ipl.boot_record import RecordState, numbers_of
+from secboot.ipl.recorded_programs import other_files
 from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 from secboot.zipl.scan import EntryKind
@@ -36,9 +37,10 @@ class Choice(NamedTuple):
     `environment`; it is None where it is not known, as inside a Secure Execution image (`sealed`),
     or where no kernel is started. `location` is where the line is held. `entry` is the boot entry
     that this was made from, None where no file says so, and `kernel` the path of its image where
-    that is known. `added` are words that `line` has behind the line of the entry. `orphaned` marks
-    a program of the record whose kernel and line no boot entry has, any more or yet. `unsure` says
-    why something of this is not certain.
+    that is known. `added` are words that `line` has beyond the line of the entry. `orphaned` marks
+    a program of the record that no boot entry describes, any more or yet; where that is only for
+    its ramdisk, `title` names the entry with its kernel. `unsure` says why something of this is not
+    certain, and `one_of` are the entries of which it is one, as far as that is known.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Choice(NamedTuple):
     sealed: bool = False
     orphaned: bool = False
     unsure: str | None = None
+    one_of: tuple[BootEntry, ...] = ()
 
 
 class Absence(StrEnum):
@@ -62,6 +65,8 @@ class Absence(StrEnum):
     DAMAGED_RECORD = "damaged-record"
     UNKNOWN_RECORD = "unknown-record"
     NOT_HELD = "not-in-record"
+    OTHER_RAMDISK = "other-ramdisk"
+    """The record starts its kernel with another ramdisk than it has now."""
     INDISTINCT = "indistinct"
     """The record holds some of several alike, and can't tell which."""
     NOT_CHOSEN = "not-installed"
@@ -120,9 +125,10 @@ def next_ipl(machine: Machine, record: BootRecord) -> NextIpl:
     matches = sorted(record.matches, key=lambda match: match.number)
     choices = tuple(_choice(machine, record, match) for match in matches)
     made_from = {}
-    for choice in reversed(choices):
-        if choice.entry is not None:
-            made_from[choice.entry.location] = choice
+    for match, choice in reversed(list(zip(matches, choices, strict=True))):
+        held = match.candidates if match.surplus else () if match.entry is None else (match.entry,)
+        for entry in held:
+            made_from[entry.location] = choice
     if not machine.configured:
         return NextIpl(record, choices, tuple(map(_unconfigured, choices)))
     # An entry that has two numbers in a menu is looked up under the first.
@@ -139,9 +145,16 @@ def next_ipl(machine: Machine, record: BootRecord) -> NextIpl:
 
 def _choice(machine: Machine, record: BootRecord, match: Match) -> Choice:
     entry, program = match.entry, match.program
-    sealed = entry is not None and machine.is_sealed(entry)
+    one_of = match.candidates if entry is None else (entry,)
+    sealed = any(map(machine.is_sealed, one_of))
+    kernel = entry or next(
+        (each.entry for each in record.instead if each.program.numbers == program.numbers), None
+    )
+    unsure = _one_of(match) if match.candidates else None
+    if entry is None and kernel is not None:
+        unsure = ", ".join(other_files(kernel, program, machine.facts))
     return Choice(
-        title="" if entry is None else entry.name,
+        title="" if kernel is None else kernel.name,
         line=None if sealed else program.parmline,
         location=Location(record.path),
         is_default=program.is_default,
@@ -152,13 +165,18 @@ def _choice(machine: Machine, record: BootRecord, match: Match) -> Choice:
         environment=None if record.bootmap is None else record.bootmap.environment,
         sealed=sealed,
         orphaned=entry is None and not match.candidates and machine.configured,
-        unsure=_one_of(match.candidates) if match.candidates else None,
+        unsure=unsure,
+        one_of=match.candidates,
     )
 
 
-def _one_of(candidates: tuple[BootEntry, ...]) -> str:
-    names = ", ".join(f"'{visible(entry.name)}'" for entry in candidates)
-    return f"the boot record does not tell which of these it is: {names}"
+def _one_of(match: Match) -> str:
+    gone = ", or one that the boot files do not have" if match.surplus else ""
+    return f"the boot record does not tell which of these it is: {_names(match.candidates)}{gone}"
+
+
+def _names(entries: tuple[BootEntry, ...]) -> str:
+    return ", ".join(f"'{visible(entry.name)}'" for entry in entries)
 
 
 def _unconfigured(choice: Choice) -> EntryState:
@@ -197,6 +215,8 @@ def _absence(entry: BootEntry, to_install: EntryToInstall | None, record: BootRe
         return Absence.SKIPPED
     if entry.location in {each.location for each in record.indistinct}:
         return Absence.INDISTINCT
+    if any(each.entry == entry for each in record.instead):
+        return Absence.OTHER_RAMDISK
     known = any(match.entry is not None for match in record.matches)
     other = record.from_options and known and not entry.is_default
     return Absence.OTHER_PROGRAM if other else Absence.NOT_HELD
@@ -210,14 +230,21 @@ def findings(found: NextIpl) -> Iterator[Finding]:
     """What is wrong, or worth knowing, with what the record starts."""
     record = found.record
     if record.indistinct:
-        names = ", ".join(f"'{visible(entry.name)}'" for entry in record.indistinct)
+        names = _names(record.indistinct)
         message = f"{record.path} does not hold all of these, and can't tell which: {names}"
         yield Finding("record-lacks-entry", Severity.ERROR, message)
     for choice in found.choices:
         if choice.orphaned:
             which = f"number {choice.loadparm} of" if choice.loadparm else "what is in"
-            message = f"{which} {record.path} boots a kernel that no boot entry has"
+            what = "a kernel that no boot entry has"
+            if choice.title:
+                what = f"'{visible(choice.title)}' {choice.unsure}"
+            message = f"{which} {record.path} boots {what}"
             yield Finding("record-boots-other", Severity.ERROR, message)
+    surplus = [match for match in record.matches if match.surplus]
+    if surplus:
+        message = f"{numbers_of(surplus)} of {record.path} boots a kernel that no boot entry has"
+        yield Finding("record-boots-other", Severity.ERROR, f"one of {message}")
     yield from _other_default(found)
     if record.from_options:
         yield from map(_from_options, record.matches)
@@ -225,14 +252,17 @@ def findings(found: NextIpl) -> Iterator[Finding]:
 
 def _other_default(found: NextIpl) -> Iterator[Finding]:
     """Tell of a record that starts another entry when nobody chooses than the files say."""
-    by_files = next((each for each in found.entries if each.is_default and each.entry), None)
+    by_files = next((each for each in found.entries if each.is_default), None)
     starts = found.default
-    if by_files is None or starts is None or starts.entry is None or by_files.choice == starts:
+    if by_files is None or starts is None or starts.orphaned or by_files.choice == starts:
         return
-    if by_files.absence is Absence.INDISTINCT:
+    if by_files.absence is Absence.KERNEL_GONE or by_files.entry in starts.one_of:
+        return
+    what = f"'{visible(starts.title)}'" if starts.title else f"one of {_names(starts.one_of)}"
+    if not (starts.title or starts.one_of):
         return
     message = (
-        f"the next IPL starts '{visible(starts.title)}' by default,"
+        f"the next IPL starts {what} by default,"
         f" not '{visible(by_files.name)}' as the boot files say"
     )
     yield Finding("record-default", Severity.ERROR, message)

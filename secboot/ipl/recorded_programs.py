@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 class Match(NamedTuple):
     """A program of the record with the boot entry that it was made from; None for no entry.
 
-    `candidates` are several entries alike, of which it is one. `same_line` is whether the entry
-    still says what the record holds. `added` is what the record's line has beyond the entry's,
-    behind it; None where it does not begin with that.
+    `candidates` are entries alike, of which it is one; with `surplus` it can also be one that is no
+    longer among the files, since the record has more programs like that than the files have
+    entries. `same_line` is whether the entry
+    still says what the record holds. `added` are the words that the record's line has beyond the
+    entry's, wherever they stand; None where it has not all of the entry's in their order.
     """
 
     program: Program
@@ -38,6 +40,7 @@ class Match(NamedTuple):
     same_line: bool = False
     added: str | None = None
     candidates: tuple[BootEntry, ...] = ()
+    surplus: bool = False
 
     @property
     def number(self) -> int:
@@ -50,8 +53,8 @@ class Matching(NamedTuple):
 
     `in_order` are the matches of the entries to install, where every one has one. `younger` are
     kernels and ramdisks of matched entries that changed after the record was written. `instead`
-    has entries that are lacking, each with the program that has its number and its line, and
-    boots other files.
+    has entries that are lacking, each with the program that has its line, and its kernel or at
+    least its number, and boots other files.
     """
 
     matches: tuple[Match, ...]
@@ -73,11 +76,13 @@ class _Pairs:
         self.facts = facts
         self.found: dict[int, Program] = {}
         self.indistinct: dict[int, None] = {}
+        self.held: dict[int, None] = {}
+        """Those of which it is not known which program they are."""
         self.candidates: dict[tuple[int, ...], tuple[BootEntry, ...]] = {}
 
     def left(self) -> list[int]:
         """The places of the entries that have no program yet."""
-        taken = self.found.keys() | self.indistinct.keys()
+        taken = self.found.keys() | self.indistinct.keys() | self.held.keys()
         return [n for n in range(len(self.expected)) if n not in taken]
 
     def entry(self, place: int) -> BootEntry:
@@ -86,6 +91,12 @@ class _Pairs:
     def pair(self, place: int, program: Program) -> None:
         self.free.remove(program)
         self.found[place] = program
+
+    def leave_open(self, places: list[int], programs: list[Program]) -> None:
+        """Keep in mind that each of the programs can be any of the entries."""
+        for program in programs:
+            self.free.remove(program)
+            self.candidates[program.numbers] = tuple(map(self.entry, places))
 
 
 def match_programs(
@@ -106,7 +117,7 @@ def _match_whole(pairs: _Pairs, written: int) -> None:
     """Match those of one line and one kernel, in their order.
 
     Of more such entries than programs, those with younger files are what was added since. If that
-    does not tell, nothing does.
+    does not tell, nothing does, and neither where some of the programs have no entry any more.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
     for place in pairs.left():
@@ -125,9 +136,11 @@ def _match_whole(pairs: _Pairs, written: int) -> None:
             members = [p for p in members if not _younger(pairs.entry(p), pairs.facts, written)]
         if fitting and len(members) > len(fitting):
             pairs.indistinct.update(dict.fromkeys(members))
-            for program in fitting:
-                pairs.free.remove(program)
-                pairs.candidates[program.numbers] = tuple(map(pairs.entry, members))
+            pairs.leave_open(members, fitting)
+            continue
+        if None not in key and 0 < len(members) < len(fitting):
+            pairs.held.update(dict.fromkeys(members))
+            pairs.leave_open(members, fitting)
             continue
         for place, program in zip(members, fitting, strict=False):
             pairs.pair(place, program)
@@ -153,25 +166,27 @@ def _matching(pairs: _Pairs, programs: Sequence[Program], written: int) -> Match
         place = places.get(program.numbers)
         if place is None:
             candidates = pairs.candidates.get(program.numbers, ())
-            matches.append(Match(program, candidates=candidates))
+            surplus = any(pairs.entry(each) in candidates for each in pairs.held)
+            matches.append(Match(program, candidates=candidates, surplus=surplus))
         else:
-            matches.append(match(program, pairs.entry(place)))
+            matches.append(match_entry(program, pairs.entry(place)))
     younger: dict[str, None] = {}
-    for place in pairs.found:
+    for place in (*pairs.found, *pairs.held):
         younger |= dict.fromkeys(_younger(pairs.entry(place), pairs.facts, written))
-    left = pairs.left()
-    at_their_place = ((place, _same_place(pairs, place)) for place in left)
     return Matching(
         tuple(matches),
-        tuple(match(pairs.found[n], pairs.entry(n)) for n in sorted(pairs.found)),
-        tuple(pairs.entry(place) for place in left),
+        tuple(match_entry(pairs.found[n], pairs.entry(n)) for n in sorted(pairs.found)),
+        tuple(map(pairs.entry, pairs.left())),
         tuple(pairs.entry(place) for place in pairs.indistinct),
         tuple(younger),
-        tuple(match(p, pairs.entry(place)) for place, p in at_their_place if p is not None),
+        tuple(
+            match_entry(p, pairs.entry(place))
+            for place, p in sorted(_instead(pairs, written).items())
+        ),
     )
 
 
-def match(program: Program, entry: BootEntry) -> Match:
+def match_entry(program: Program, entry: BootEntry) -> Match:
     """Compare the line of a program with that of its entry."""
     return Match(program, entry, _same_line(entry, program), _added(entry, program))
 
@@ -192,13 +207,39 @@ def match_options(program: Program, machine: Machine) -> Match:
     entries.sort(
         key=lambda e: (_added(e, program) is None, not _same_line(e, program), not e.is_default)
     )
-    return match(program, entries[0])
+    return match_entry(program, entries[0])
 
 
-def _same_place(pairs: _Pairs, place: int) -> Program | None:
-    """The program of an entry's number and line, which boots a file that is no longer there."""
-    number, entry = pairs.expected[place].position or 0, pairs.entry(place)
-    return next((p for p in pairs.free if number in p.numbers and _same_line(entry, p)), None)
+def _instead(pairs: _Pairs, written: int) -> dict[int, Program]:
+    """The programs that have the line of an entry, and boot other files, by the entry's place.
+
+    First those with its kernel, as after its ramdisk was made anew, then those with its number.
+    """
+
+    def has_kernel(place: int, program: Program) -> bool:
+        return boots_kernel_of(pairs.entry(place), program, pairs.facts, written)
+
+    def has_number(place: int, program: Program) -> bool:
+        return (pairs.expected[place].position or 0) in program.numbers
+
+    found: dict[int, Program] = {}
+    free = list(pairs.free)
+    for is_that in (has_kernel, has_number):
+        for place in [each for each in pairs.left() if each not in found]:
+            alike = [p for p in free if _same_line(pairs.entry(place), p) and is_that(place, p)]
+            if alike:
+                alike.sort(key=lambda program: not has_number(place, program))
+                found[place] = alike[0]
+                free.remove(alike[0])
+    return found
+
+
+def boots_kernel_of(entry: BootEntry, program: Program, facts: Facts, written: int) -> bool:
+    """Whether a program boots the kernel of an entry, by its size, whatever the ramdisk is."""
+    if entry.image is None or entry.kind is not EntryKind.IPL or program.parmline is None:
+        return False
+    size = _size(entry.image, facts)
+    return bool(size) and size == program.image_size and facts[entry.image.path].modified <= written
 
 
 def _same_line(entry: BootEntry, program: Program) -> bool:
@@ -210,8 +251,14 @@ def _same_line(entry: BootEntry, program: Program) -> bool:
 
 
 def _added(entry: BootEntry, program: Program) -> str | None:
-    line, held = (entry.parmline or "").split(), (program.parmline or "").split()
-    return " ".join(held[len(line) :]) if held[: len(line)] == line else None
+    wanted = (entry.parmline or "").split()[::-1]
+    added = []
+    for word in (program.parmline or "").split():
+        if wanted and word == wanted[-1]:
+            wanted.pop()
+        else:
+            added.append(word)
+    return None if wanted else " ".join(added)
 
 
 def _sizes(entry: BootEntry, facts: Facts) -> tuple[int | None, int | None]:

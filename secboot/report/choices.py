@@ -54,7 +54,7 @@ def _as_the_files_say(found: NextIpl) -> bool:
 
 def _choice(choice: Choice, style: Style) -> Iterator[str]:
     number = f"{choice.loadparm}: " if choice.loadparm else ""
-    title = "a kernel that no boot entry has" if choice.orphaned else choice.title
+    title = choice.title or ("a kernel that no boot entry has" if choice.orphaned else "")
     tags = style.tags({"default": choice.is_default, "Secure Execution image": choice.sealed})
     yield f"{number}{style.bold(visible(title or 'not known'))}{tags}"
     if choice.kernel is not None:

@@ -216,6 +216,10 @@ _ABSENT: Mapping[Absence, tuple[Verdict, str]] = {
         "the boot record is damaged: what it starts is not known",
     ),
     Absence.NOT_HELD: (Verdict.MISSING, "the boot record does not hold this entry"),
+    Absence.OTHER_RAMDISK: (
+        Verdict.MISSING,
+        "the boot record starts its kernel with another ramdisk",
+    ),
     Absence.NO_MENU: (Verdict.MISSING, "the file that says what starts is not there"),
     Absence.KERNEL_GONE: (Verdict.MISSING, "its kernel is not there"),
     Absence.INDISTINCT: (
@@ -250,7 +254,8 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
         return Result(Verdict.UNKNOWN, choice.unsure or "the line that it starts is not known")
     judgement = _judge(requirement, choice.line, choice.environment)
     configured = evidence.machine.configured
-    older = configured and state.configured not in {None, choice.line} and not choice.added
+    longer = evidence.next_ipl.record.from_options and choice.added
+    older = configured and state.configured not in {None, choice.line} and not longer
     path = choice.location.path
     holder = "the boot record" if path == evidence.next_ipl.record.path else path
     reason = f"{judgement.reason}; {holder} still has an older line" if older else ""

@@ -117,7 +117,7 @@ def check_entries(found: NextIpl, after: BootFiles, installed: Programs) -> None
         recorded = [(each.line, each.kernel, each.ramdisk) for each in installed.values()]
         if (state.configured, kernel, ramdisk) not in recorded:
             assert told(state, found), state
-        if state.choice is not None and not told(state, found):
+        if state.choice is not None and state.choice.entry is not None and not told(state, found):
             program = installed[int(state.choice.loadparm or 0)]
             assert (program.line, program.kernel, program.ramdisk) == (
                 state.configured,

@@ -112,6 +112,9 @@ def test_of_those_alike_the_younger_one_is_missing(
     assert checks(verify(capsys, root)) == {f"installed.swiotlb {NEW}", "machine.record-default"}
 
 
+RECORD = "/boot/bootmap"
+
+
 @pytest.mark.parametrize("root", ["new-entry-not-in-record"], indirect=True)
 def test_a_removed_kernel_is_still_booted(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     gone = "5.14.0-362.8.1.el9_3.s390x"
@@ -124,7 +127,12 @@ def test_a_removed_kernel_is_still_booted(root: Path, capsys: pytest.CaptureFixt
     assert checks(said) == {
         *(f"installed.swiotlb {NEW}", "machine.record-boots-other", "machine.record-default")
     }
-    assert [choice["orphaned"] for choice in choices(capsys, root)].count(True) == 1
+    # Its kernel has the size of the others', and its ramdisk, too: each number can be it.
+    assert f"one of the numbers 1, 2, 3 of {RECORD} boots a kernel" in said.out
+    found = choices(capsys, root)
+    assert ["or one that the boot files do not have" in str(c["unsure"]) for c in found] == [
+        True
+    ] * 3
 
 
 def _copy(source: Path, target: Path, more: bytes = b"") -> None:
@@ -278,3 +286,90 @@ def test_a_record_without_configuration_is_judged_alone(
         refused = secboot(capsys, verb, "guest", "--root", root)
         assert refused.code == 1
         assert "there is no zipl configuration" in refused.err
+
+
+def _grow(file: Path, modified: int = 1_700_000_000) -> None:
+    file.write_bytes(file.read_bytes() + b"more")
+    os.utime(file, (modified, modified))
+
+
+GA, UPDATE = "4.18.0-553.el8_10.s390x", "4.18.0-553.22.1.el8_10.s390x"
+
+
+@pytest.mark.parametrize("modified", [1_700_000_000, 1_800_000_000], ids=["old", "young"])
+@pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
+def test_a_ramdisk_that_was_made_anew_is_what_the_record_lacks(
+    root: Path, modified: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after `dracut -f`: the kernel is that of the entry, so it is named."""
+    ramdisk = f"/boot/initramfs-{UPDATE}.img"
+    _grow(root / ramdisk.lstrip("/"), modified)
+
+    said = verify(capsys, root, "host")
+
+    failed = {name for name in checks(said) if not name.startswith("configured")}
+    assert f"installed.prot_virt {UPDATE}" in failed
+    assert "machine.record-boots-other" in failed
+    assert "machine.record-default" not in failed
+    assert f"with another ramdisk than {ramdisk}" in said.out
+    assert "a kernel that no boot entry has" not in said.out
+    found = choices(capsys, root)
+    assert [UPDATE in str(choice["title"]) for choice in found] == [True, False, False]
+    assert [choice["unsure"] for choice in found] == [
+        *(f"with another ramdisk than {ramdisk}", None, None)
+    ]
+
+
+@pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
+def test_a_new_entry_is_not_taken_for_the_one_whose_number_it_took(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Number 1 by the files is the new kernel; that of the record is the last one's."""
+    new = UPDATE.replace("553.22.1", "553.30.1")
+    (entry,) = root.glob(f"boot/loader/entries/*-{UPDATE}.conf")
+    entry.with_name(entry.name.replace(UPDATE, new)).write_text(
+        entry.read_text().replace(UPDATE, new)
+    )
+    for name in (f"boot/vmlinuz-{UPDATE}", f"boot/initramfs-{UPDATE}.img"):
+        _copy(root / name, root / name.replace(UPDATE, new), b"a newer build")
+    _grow(root / f"boot/initramfs-{UPDATE}.img")
+
+    said = verify(capsys, root, "host")
+
+    assert f"with another ramdisk than /boot/initramfs-{UPDATE}.img" in said.out
+    assert "with another kernel" not in said.out
+    failed = {name for name in checks(said) if not name.startswith("configured")}
+    assert failed >= {f"installed.prot_virt {new}", f"installed.prot_virt {UPDATE}"}
+    assert "machine.record-boots-other" in failed
+
+
+@pytest.mark.parametrize("root", ["record-from-options-osbuild"], indirect=True)
+def test_a_record_made_from_options_can_have_another_ramdisk(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (ramdisk,) = root.glob("boot/initramfs-*.img")
+    _grow(ramdisk)
+
+    said = verify(capsys, root)
+
+    assert checks(said) == {
+        *("installed.swiotlb 5.14.0-427.13.1.el9_4.s390x", "machine.record-boots-other")
+    }
+    assert f"with another ramdisk than /boot/{ramdisk.name}" in said.out
+    assert plan(capsys, root).code == 5
+
+
+@pytest.mark.parametrize("root", ["record-from-options-coreos"], indirect=True)
+def test_words_that_only_the_record_has_can_stand_anywhere(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = next(root.glob("boot/loader/entries/*.conf"))
+    words = "ignition.platform.id=metal zfcp.allow_lun_scan=0"
+    entry.write_text(entry.read_text().replace(f"{words} ", "", 1))
+    os.utime(entry, (1_700_000_000, 1_700_000_000))
+
+    said = verify(capsys, root, "host")
+
+    assert (said.code, checks(said), checks(said, "WARN")) == (0, set(), set())
+    (choice,) = choices(capsys, root)
+    assert choice["added"] == f"{words} ignition.firstboot"
