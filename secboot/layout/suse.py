@@ -184,12 +184,17 @@ class Suse(Layout):
     def outdated(
         self, profile: Profile, machine: Machine, found: NextIpl, stores: Stores
     ) -> tuple[Command, ...]:
-        """Those of the two generated files that do not hold what the profile asks."""
+        """Those of the two generated files that do not hold what the profile asks.
+
+        And those that start nothing, whatever they hold.
+        """
+        from secboot.layout.suse_chain import useless_menu  # noqa: PLC0415 - ditto
+
         stale = []
-        if GRUB_CFG not in machine.documents:
-            stale.append(Command(self._mkconfig.argv, f"there is no {GRUB_CFG}"))
-        elif any(_is_stale(profile, state, stores) for state in found.entries):
+        reason = useless_menu(machine, found)
+        if reason is None and any(_is_stale(profile, state, stores) for state in found.entries):
             reason = f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
+        if reason is not None:
             stale.append(Command(self._mkconfig.argv, reason))
         given = _given(machine, stores)[0]
         if any(_lacks(profile, entry, given, stores) for entry in _sections(machine)):

@@ -98,6 +98,23 @@ def gone_kernels(machine: Machine, menu: GrubMenu) -> frozenset[str]:
     )
 
 
+def useless_menu(machine: Machine, found: NextIpl) -> str | None:
+    """Say why grub.cfg starts nothing by the files that are there; None where it does."""
+    if GRUB_CFG not in machine.documents:
+        return f"there is no {GRUB_CFG}"
+    document = machine.document(GRUB_CFG, GrubCfg)
+    if document is None:
+        return None
+    if document.problem is not None:
+        return f"GRUB can't read {document.problem.location}: {document.problem.message}"
+    if not document.statements:
+        return f"{GRUB_CFG} is empty"
+    for state in found.entries:
+        if state.absence is Absence.KERNEL_GONE and not state.note:
+            return f"{GRUB_CFG} starts a kernel that is not there"
+    return None
+
+
 def is_recovery(entry: MenuEntry, variables: FromVariables) -> bool:
     """Whether it is an entry for repairs: by its id or its title, or since it has such a line."""
     if _RECOVERY.search(entry.id or entry.title) is not None:

@@ -28,6 +28,8 @@ def record_text(record: BootRecord, style: Style) -> str:
     current = "as the files say" if record.stale is None else style.yellow("out of date")
     if record.from_options and record.stale is None:
         current = "made from options of zipl"
+    elif record.stale is None and all(match.entry is None for match in record.matches):
+        current = style.yellow("no boot entry to compare with")
     return f"{visible(record.path)}, {count}, {current}"
 
 

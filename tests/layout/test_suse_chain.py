@@ -434,7 +434,44 @@ def test_an_image_that_is_being_built_lacks_something(lacking: str, healthy: Pat
     assert found[Stage.INHERITED].verdict is Verdict.MET
 
 
-def test_a_kernel_that_was_removed_is_not_started(healthy: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "/boot/grub2/grub.cfg is empty"),
+        ("menuentry 'cut off' {\n", "GRUB can't read /boot/grub2/grub.cfg"),
+        ("<binary>\n", "GRUB can't read /boot/grub2/grub.cfg"),
+    ],
+)
+def test_a_grub_cfg_that_starts_nothing_is_to_be_generated(
+    text: str, why: str, healthy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a full disk leaves it: what starts is not known, and what to do is."""
+    (healthy / GRUB_CFG).write_text(text)
+
+    planned = secboot(capsys, "plan", "host", "--root", healthy, "--detailed-exitcode")
+    found = status(healthy)
+
+    assert planned.code == 5
+    assert why in planned.out
+    assert only(found).stages[Stage.INSTALLED].verdict is Verdict.UNKNOWN
+    stale = next(each for each in found.notices if each.code == "generated-file-stale")
+    assert stale.hint == "chroot /mnt/tree grub2-mkconfig -o /boot/grub2/grub.cfg"
+
+
+def test_another_default_of_zipls_menu_than_the_record_has_is_told(healthy: Path) -> None:
+    edit(healthy, "boot/zipl/config", ("    default = 1", "    default = 2"))
+
+    found = {notice.code: notice for notice in status(healthy).notices}
+
+    assert found["record-default"].message == (
+        f"the next IPL starts '{NORMAL}' by default, not '{SKIP}' as the boot files say"
+    )
+    assert found["record-default"].hint == "chroot /mnt/tree grub2-zipl-setup"
+
+
+def test_a_kernel_that_was_removed_is_not_started(
+    healthy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """grub2-emu reads the file itself; without any kernel it is only a tree that lacks them."""
     edit(
         healthy,
@@ -453,6 +490,9 @@ def test_a_kernel_that_was_removed_is_not_started(healthy: Path) -> None:
     default = next_ipl(healthy).default
     assert default is not None
     assert default.unsure == "/boot/image-6.4.0-150600.21-default is not there"
+    planned = secboot(capsys, "plan", "host", "--root", healthy, "--detailed-exitcode")
+    assert planned.code == 5
+    assert "grub2-mkconfig -o /boot/grub2/grub.cfg: /boot/grub2/grub.cfg starts" in planned.out
 
     (healthy / "boot/image-6.4.0-150600.23-default").unlink()
 

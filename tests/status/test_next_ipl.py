@@ -373,3 +373,16 @@ def test_words_that_only_the_record_has_can_stand_anywhere(
     assert (said.code, checks(said), checks(said, "WARN")) == (0, set(), set())
     (choice,) = choices(capsys, root)
     assert choice["added"] == f"{words} ignition.firstboot"
+
+
+@pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
+def test_a_record_is_not_as_the_files_say_where_they_say_nothing(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for entry in root.glob("boot/loader/entries/*.conf"):
+        entry.unlink()
+
+    shown = secboot(capsys, "show", "--root", root).out
+
+    assert "/boot/bootmap, 3 boot entries, no boot entry to compare with" in shown
+    assert checks(verify(capsys, root, "host")) >= {"machine.record-boots-other"}
