@@ -23,8 +23,8 @@ _MODULE = '''\
 
 from __future__ import annotations
 
-Composed = tuple["str | tuple[tuple[Composed, Composed], ...]", int, int]
-"""A scalar without quotes or a mapping's pairs; then its line and column."""
+Composed = tuple["str | list[Composed] | tuple[tuple[Composed, Composed], ...]", int, int]
+"""A scalar without quotes, a list or a mapping's pairs; then its line and column."""
 
 # fmt: off
 COMPOSED: dict[str, Composed] = {{
@@ -53,9 +53,12 @@ def _read(text: str) -> Node:
 
 def _source(node: Node, depth: int = 1) -> str:
     line, column = node.location.line, node.location.column
-    if isinstance(node, Sequence) or (isinstance(node, Scalar) and not node.plain):
-        raise ValueError(f"line {line}: a shipped profile has no lists and no quotes")
+    if isinstance(node, Sequence):
+        items = ", ".join(_source(each, depth) for each in node.items)
+        return f"([{items}], {line}, {column})"
     if isinstance(node, Scalar):
+        if not node.plain:
+            raise ValueError(f"line {line}: a shipped profile has no quotes")
         return f"({node.text!r}, {line}, {column})"
     margin = "    " * depth
     pairs = [f"({_source(key)}, {_source(value, depth + 1)})" for key, value in node.items]

@@ -14,6 +14,8 @@ from secboot.errors import RefusedError
 from secboot.export.request import Exported, ExportRequest
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config, quoted
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.kernel.image_line import unfit
 from secboot.profile.profile import Role
 from secboot.visible import visible
 from secboot.zipl.file_facts import LEGACY_PARAMETER_LIMIT
@@ -167,7 +169,7 @@ def pvimg(request: ExportRequest) -> Exported:
                 " with --line, root= for instance",
             )
         )
-    return Exported(text, tuple(notes))
+    return Exported(text, (*notes, *unfit(CommandLine.parse(line))))
 
 
 def _note(code: str, message: str) -> Finding:
@@ -179,7 +181,11 @@ def pvics(request: ExportRequest) -> Exported:
     _require_guest(request)
     words = request.words_to_add("pvics")
     head = request.head("Add this to the configuration of pvics.", *request.losses())
-    return Exported(f"{head}convert:\n  sel-kernel-parameter: {quoted(' '.join(words))}\n")
+    added = " ".join(words)
+    # The rest of the line is in the guest that pvics converts, so what is missing here may be there.
+    opening = [e for e in unfit(CommandLine.parse(added)) if e.severity is Severity.WARNING]
+    text = f"{head}convert:\n  sel-kernel-parameter: {quoted(added)}\n"
+    return Exported(text, tuple(opening))
 
 
 def _require_guest(request: ExportRequest) -> None:

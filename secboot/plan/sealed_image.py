@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.finding import Finding, Severity
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.kernel.image_line import unfit
 from secboot.lines.changes import Step
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.named_tuple import NamedTuple
+from secboot.profile.profile import Role
 from secboot.zipl.scan import EntryKind
 
 if TYPE_CHECKING:
@@ -66,8 +69,11 @@ def plan_rebuild(
     fulfil_line(stores, line, profile.requirements)
     text = stores.text(store) or ""
     stores.drop(store)
+    place = sealed[0].location if request is None else Location(path)
+    found = () if profile.role is Role.HOST else unfit(CommandLine.parse(text))
+    opening = (each._replace(location=place) for each in found)
     steps = tuple(_step(machine, layout, entry, plain, path) for entry in sealed)
-    return Rebuild(text if text.endswith("\n") else f"{text}\n", steps, warnings)
+    return Rebuild(text if text.endswith("\n") else f"{text}\n", steps, (*warnings, *opening))
 
 
 def _base(

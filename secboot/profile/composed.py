@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-Composed = tuple["str | tuple[tuple[Composed, Composed], ...]", int, int]
-"""A scalar without quotes or a mapping's pairs; then its line and column."""
+Composed = tuple["str | list[Composed] | tuple[tuple[Composed, Composed], ...]", int, int]
+"""A scalar without quotes, a list or a mapping's pairs; then its line and column."""
 
 # fmt: off
 COMPOSED: dict[str, Composed] = {
@@ -48,6 +48,24 @@ COMPOSED: dict[str, Composed] = {
             ), 10, 5)),
         ), 9, 3)),
     ), 4, 1),
+    "a8552c83ae87579f89bb65f3e59893323baa3d57521e4677e364db04a2934083": ((
+        (('version', 5, 1), ('1', 5, 10)),
+        (('extends', 6, 1), ('guest', 6, 10)),
+        (('description', 7, 1), ('Guest in IBM Secure Execution mode, for the line of its image (no shell on the console)', 7, 14)),
+        (('parameters', 9, 1), ((
+            (('panic', 12, 3), ('0', 12, 10)),
+            (('rd.shell', 14, 3), ('0', 14, 13)),
+            (('quiet', 16, 3), ((
+                (('present', 16, 11), ('true', 16, 20)),
+            ), 16, 10)),
+            (('console', 18, 3), ((
+                (('includes', 18, 13), ([('ttysclp0', 18, 24)], 18, 23)),
+            ), 18, 12)),
+            (('blacklist', 20, 3), ((
+                (('includes', 20, 15), ([('virtio_rng', 20, 26)], 20, 25)),
+            ), 20, 14)),
+        ), 12, 3)),
+    ), 5, 1),
     "58305fc59c0cf3e831d58ac8496bdf83a4c4f100d9f8e85964862af9b8785012": ((
         (('version', 3, 1), ('1', 3, 10)),
         (('description', 4, 1), ('Guest without IBM Secure Execution (undoes guest)', 4, 14)),

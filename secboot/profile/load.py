@@ -10,7 +10,7 @@ from secboot.errors import Location
 from secboot.kernel.command_line import canonical
 from secboot.profile import fields
 from secboot.profile.composed import COMPOSED
-from secboot.profile.nodes import Mapping, Node, Problems, Scalar
+from secboot.profile.nodes import Mapping, Node, Problems, Scalar, Sequence
 from secboot.profile.parameters import read_parameters
 from secboot.profile.profile import EntryScope, EntrySelection, Profile, ProfileText, Role
 from secboot.profile.search import ProfileFiles, find_by_name, find_profile
@@ -148,6 +148,8 @@ def _placed(composed: Composed, path: str) -> Node:
     location = Location(path, line, column)
     if isinstance(content, str):
         return Scalar(content, plain=True, location=location)
+    if isinstance(content, list):
+        return Sequence(tuple(_placed(each, path) for each in content), location)
     pairs = [(_placed(key, path), _placed(value, path)) for key, value in content]
     return Mapping(tuple((key, value) for key, value in pairs if isinstance(key, Scalar)), location)
 

@@ -21,7 +21,7 @@ from secboot.profile.profile import ProfileText
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-SHIPPED = ("host", "host-off", "guest", "guest-large", "guest-off")
+SHIPPED = ("host", "host-off", "guest", "guest-large", "guest-secure", "guest-off")
 """Their names, in the order in which they are listed."""
 SEARCH_PATH = ("/etc/secboot/profiles", "/usr/share/secboot/profiles")
 """Directories, both inside the root; a name in an earlier one hides the same in a later one."""

@@ -29,7 +29,7 @@ from secboot.system.root import Root
 from tests.strategies import Setup, setups
 from tests.trees import snapshot
 
-PROFILES = ("host", "guest", "guest-large", "host-off", "guest-off")
+PROFILES = ("host", "guest", "guest-large", "guest-secure", "host-off", "guest-off")
 STUB = kernel_stub(4096)
 
 examples = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

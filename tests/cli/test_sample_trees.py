@@ -10,10 +10,15 @@ import pytest
 from tests.command import secboot
 from tests.trees import SAMPLE_TREES, make_sample_tree, snapshot
 
-WANTED = {"host": "prot_virt=1", "guest": "swiotlb=262144", "guest-large": "swiotlb=524288"}
+WANTED = {
+    "host": "prot_virt=1",
+    "guest": "swiotlb=262144",
+    "guest-large": "swiotlb=524288",
+    "guest-secure": "rd.shell=0",
+}
 
 
-@pytest.mark.parametrize("profile", ["host", "guest", "guest-large", "host-off", "guest-off"])
+@pytest.mark.parametrize("profile", [*WANTED, "host-off", "guest-off"])
 @pytest.mark.parametrize("name", SAMPLE_TREES)
 def test_plan_apply_and_rollback(
     name: str, profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

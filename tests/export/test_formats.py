@@ -245,9 +245,23 @@ def test_an_empty_line_is_refused(form: ExportFormat) -> None:
         text_of(form, shipped("guest-off"))
 
 
+def codes(request: ExportRequest, form: ExportFormat = ExportFormat.PVIMG) -> list[str]:
+    return [each.code for each in WRITERS[form].write(request).notes]
+
+
+def test_what_would_open_a_secure_guest_is_said_of_the_line_of_its_image() -> None:
+    assert codes(shipped("guest", "root=/dev/vda1 rd.break")) == [
+        *("image-line.rd-break", "image-line.root", "image-line.shell-by-default"),
+    ]
+    assert codes(shipped("guest-secure", "root=/dev/mapper/root")) == []
+    # pvics adds to a line that it has: what is missing here may be there.
+    assert codes(shipped("guest"), ExportFormat.PVICS) == []
+
+
 def test_pvimg_says_that_its_line_is_whole_and_bounded() -> None:
-    assert WRITERS[ExportFormat.PVIMG].write(shipped("guest")).notes
-    assert not WRITERS[ExportFormat.PVIMG].write(shipped("guest", "root=/dev/vda1")).notes
+    sound = "root=/dev/mapper/root rd.shell=0"
+    assert "export.whole-line" in codes(shipped("guest"))
+    assert codes(shipped("guest", sound)) == []
     longest = "x" * (4095 - len(" swiotlb=262144\n"))
     assert len(text_of(ExportFormat.PVIMG, shipped("guest", longest))) == 4095
     with pytest.raises(RefusedError, match="4096 bytes with its newline"):
@@ -257,8 +271,8 @@ def test_pvimg_says_that_its_line_is_whole_and_bounded() -> None:
 def test_pvimg_says_what_kernels_before_5_16_do_not_take() -> None:
     longest = "x" * (895 - len(" swiotlb=262144\n"))
 
-    assert not WRITERS[ExportFormat.PVIMG].write(shipped("guest", longest)).notes
-    (note,) = WRITERS[ExportFormat.PVIMG].write(shipped("guest", longest + "x")).notes
+    assert "export.parmfile-size" not in codes(shipped("guest", longest))
+    note, *_ = WRITERS[ExportFormat.PVIMG].write(shipped("guest", longest + "x")).notes
     assert note.message.startswith("the parmfile has 896 bytes: kernels before 5.16 take 895")
 
 

@@ -57,7 +57,7 @@ environments = st.dictionaries(
 @given(
     words=st.lists(st.sampled_from(WORDS), max_size=4),
     environment=environments,
-    name=st.sampled_from(["host", "guest", "guest-large", "host-off", "guest-off"]),
+    name=st.sampled_from(["host", "guest", "guest-large", "guest-secure", "host-off", "guest-off"]),
 )
 @settings(deadline=None, max_examples=300)
 def test_every_site_meets_the_profile_or_it_is_refused(

@@ -60,6 +60,7 @@ def test_available_profiles_come_in_search_order_and_tell_what_is_hidden() -> No
         ("host-off", "<shipped>/host-off.yaml", False),
         ("guest", "<shipped>/guest.yaml", True),
         ("guest-large", "<shipped>/guest-large.yaml", False),
+        ("guest-secure", "<shipped>/guest-secure.yaml", False),
         ("guest-off", "<shipped>/guest-off.yaml", False),
     ]
 

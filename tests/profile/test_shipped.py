@@ -16,6 +16,7 @@ from tests.profile.profile_files import load
 
 PROJECT = Path(__file__).parent.parent.parent
 FOLDER = PROJECT / "profiles"
+SHUT = "panic=0 rd.shell=0 quiet console=ttysclp0 blacklist=virtio_rng"
 
 
 def apply(profile: Profile, text: str) -> str:
@@ -45,6 +46,10 @@ def test_every_shipped_profile_reads_without_warning_and_explains_itself(name: s
         ("host", "root=/dev/dasda1 prot_virt=1"),
         ("guest", "root=/dev/dasda1 swiotlb=262144"),
         ("guest-large", "root=/dev/dasda1 swiotlb=524288"),
+        (
+            "guest-secure",
+            f"root=/dev/dasda1 swiotlb=262144 {SHUT}",
+        ),
         ("host-off", "root=/dev/dasda1"),
         ("guest-off", "root=/dev/dasda1"),
     ],
