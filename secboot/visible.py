@@ -30,6 +30,17 @@ def visible_lines(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
 
 
+def shell_word(text: str) -> str:
+    """`text` as one word of a shell, for a command that is shown to be typed."""
+    if text.isprintable():
+        import shlex  # noqa: PLC0415 - for those who have something to say to their user
+
+        return shlex.quote(text)
+    # $'...' of bash, ksh and POSIX.1-2024.
+    data = text.encode("utf-8", "surrogateescape")
+    return "$'" + "".join(f"\\{byte:03o}" for byte in data) + "'"
+
+
 def _escape(character: str) -> str:
     if ord(character) in _SURROGATE_ESCAPED:
         return f"\\x{ord(character) - 0xDC00:02x}"

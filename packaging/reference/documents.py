@@ -254,7 +254,12 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
                     ],
                     "journal": [{"state": str, "at": _MOMENT, "*": object}],
                 }
-            ]
+            ],
+            "limit": (
+                int | None,
+                "How many changes that stand are kept; null where a limit is set that can't be read.",
+            ),
+            "warnings": [Finding],
         },
     ),
     "plan/1": ("A plan: what would change in a machine's boot files", _PLAN),

@@ -9,8 +9,8 @@ from secboot.apply.change import Changed, ChangeSet, ManagedRoot, change_files
 from secboot.apply.zipl import ZiplRun, words_of
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
-from secboot.checkpoint.rollback import latest_to_roll_back
 from secboot.checkpoint.store import CheckpointStore
+from secboot.checkpoint.undo import newest_apply
 from secboot.errors import Location, RefusedError, UsageError
 from secboot.machine.profile_files import read_profile
 from secboot.named_tuple import NamedTuple
@@ -70,7 +70,7 @@ def apply_plan(
     """
     make_plan = _remembering(make_plan)
     first = make_plan(managed.discover())
-    unfinished = _has_unfinished(managed)
+    unfinished = managed.has_remains()
     if not unfinished:
         # Else the machine is between two states, and the plan may be another one afterwards.
         agree(first)
@@ -161,7 +161,12 @@ def active_profile(root: Root, state: StateDirectory) -> Profile | None:
     if store is None:
         return None
     with store:
-        applied = latest_to_roll_back(store)
+        applied, doubts = newest_apply(store)
+    if doubts:
+        raise RefusedError(
+            f"it is not known which profile is active: {doubts[0].finding.message}",
+            hint=f"name the profile in {root.shown(DECLARED)}, or apply it again",
+        )
     if applied is None or applied.record.audit.profile is None:
         return None
     name, digest = applied.record.audit.profile, applied.record.audit.profile_digest
@@ -180,12 +185,6 @@ def active_profile(root: Root, state: StateDirectory) -> Profile | None:
     return profile
 
 
-def _has_unfinished(managed: ManagedRoot) -> bool:
-    store = CheckpointStore.existing(managed.state)
-    if store is None:
-        return False
-    with store:
-        return bool(store.unfinished())
 
 
 def _apply(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from secboot.apply.boot_paths import BootPaths
 from secboot.apply.zipl import check_candidates
 from secboot.checkpoint.access import write_access
 from secboot.checkpoint.changed_files import Conflict
-from secboot.checkpoint.recovery import RecoveryReport, recover
+from secboot.checkpoint.recovery import (
+    RecoveryReport,
+    leaves_remains,
+    not_acted_upon,
+    recover,
+)
+from secboot.checkpoint.retention import kept
+from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import Transaction
 from secboot.invocation import PLAIN, Invocation
 from secboot.machine.discovery import discover
@@ -15,13 +24,13 @@ from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator, Mapping
 
     from secboot.apply.zipl import Zipl, ZiplRun
     from secboot.checkpoint.access import Commit, WriteAccess
     from secboot.checkpoint.record import Audit, Checkpoint
     from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.finding import Finding
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
     from secboot.progress import Progress
@@ -62,23 +71,50 @@ class ManagedRoot(NamedTuple):
         return discover(self.root, self.layout.sources, self.environment, self.progress, phase)
 
     def recover(
-        self, access: WriteAccess, conflict: Conflict = Conflict.REFUSE
+        self, access: WriteAccess, conflict: Conflict = Conflict.KEEP
     ) -> tuple[RecoveryReport, ...]:
         """Roll back what is unfinished (`recover`), and log it."""
         recovered = recover(access, conflict)
         for report in recovered:
             self.log(access.store.get(report.checkpoint.id))
+        damage = not_acted_upon(access)
+        if damage is not None:
+            self.warn(damage.finding, "so whether its change was finished is not known")
         return recovered
 
-    def write_access(self) -> AbstractContextManager[WriteAccess]:
+    def has_remains(self) -> bool:
+        """Whether a change was cut short, or left temporary files (`leaves_remains`)."""
+        store = CheckpointStore.existing(self.state)
+        if store is None:
+            return False
+        with store:
+            return leaves_remains(store, self.root)
+
+    @contextmanager
+    def write_access(self) -> Iterator[WriteAccess]:
         """Take the lock and what else it takes to change files (`write_access`)."""
-        return write_access(
+        paths = BootPaths(self.root, self.layout.sources, self.environment)
+        limit, problem = kept(self.root)
+        if problem is not None:
+            self.warn(problem)
+        with write_access(
             self.root,
             self.state,
             commit=self.commit,
+            keep=limit,
             notice=self.notice,
             progress=self.progress,
-        )
+        ) as access:
+            yield access._replace(
+                by_hand=self.invocation.of_programs(tuple(c.argv for c in self.layout.commit)),
+                invocation=self.invocation,
+                is_ours=paths.holds,
+            )
+
+    def warn(self, finding: Finding, more: str = "") -> None:
+        """Give the user a warning while the work goes on."""
+        where = "" if finding.location is None else f"{finding.location}: "
+        self.notice("\n  ".join(filter(None, [f"{where}warning: {finding.message}", more])))
 
 
 class Changed(NamedTuple):

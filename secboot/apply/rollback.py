@@ -9,8 +9,9 @@ from secboot.apply.change import ChangeSet, change_files
 from secboot.checkpoint.changed_files import Conflict
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
-from secboot.checkpoint.rollback import changes_to_roll_back, latest_to_roll_back
+from secboot.checkpoint.rollback import way_back
 from secboot.checkpoint.store import CheckpointStore
+from secboot.checkpoint.undo import newest_apply
 from secboot.errors import RefusedError, SecbootError
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
@@ -65,14 +66,14 @@ def roll_back(
     store.close()
     if managed.zipl is not None:
         managed.zipl.require_available(managed.root)
-    conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else Conflict.REFUSE
+    conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else None
     with managed.write_access() as access:
-        recovered = managed.recover(access, conflict)
+        recovered = managed.recover(access, conflict or Conflict.KEEP)
         if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
             return RollbackResult(None, (), None, None, recovered)
         found = _choose(managed, access.store, checkpoint)
         managed.progress.report(Phase.READING)
-        changes = changes_to_roll_back(access.store, access.root, found, force=force)
+        changes = way_back(access, found, conflict).changes
         if not changes:
             return RollbackResult(found.id, (), None, None, recovered)
         change_set = ChangeSet(
@@ -98,7 +99,16 @@ def roll_back(
 def _choose(managed: ManagedRoot, store: CheckpointStore, checkpoint: str | None) -> Checkpoint:
     if checkpoint is not None:
         return store.get(checkpoint)
-    found = latest_to_roll_back(store)
+    found, doubts = newest_apply(store)
+    if doubts:
+        command = managed.invocation.command
+        hints = [f"see what was done: {command('history')}"]
+        if found is not None:
+            hints.append(f"to undo the newest that can be read: {command('rollback', found.id)}")
+        raise RefusedError(
+            f"it is not known which apply is the newest: {doubts[0].finding.message}",
+            hint="\n".join(hints),
+        )
     if found is None:
         raise _nothing(managed)
     return found

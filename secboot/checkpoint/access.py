@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from secboot import codec
 from secboot.checkpoint.journal import now
+from secboot.checkpoint.retention import KEEP
 from secboot.checkpoint.store import CheckpointStore
 from secboot.errors import ExitCode, ParseError, RefusedError, SecbootError
+from secboot.invocation import PLAIN, Invocation
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED
 from secboot.system.directory import OpenDirectory, temporary_name
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
+    from secboot.checkpoint.record import Checkpoint, SavedFile
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.progress import Progress
     from secboot.system.root import Root
@@ -47,9 +50,6 @@ Commit = Callable[[tuple[int, ...]], Mapping[str, object]]
 It is given the open files that zipl has to inherit (`Runner.run`), returns what the journal should
 remember as JSON values, and raises `SecbootError` when zipl fails.
 """
-
-KEEP = 20
-"""Finished checkpoints that are kept unless the caller says otherwise."""
 
 _LOCK = "lock"
 _OWNER = "lock.owner"
@@ -62,8 +62,10 @@ _HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class WriteAccess(NamedTuple):
     """The right to change files of a root, held by one process at a time.
 
-    Without `commit` a rollback leaves the boot record alone, and says so. `keep` counts finished
-    checkpoints. `interrupts` holds back SIGINT, SIGTERM and SIGHUP as long as the access lasts;
+    Without `commit` a rollback leaves the boot record alone, and says so; `by_hand` is the command
+    that writes it, for a person to type. `keep` counts changes that stand (`retention.prune`).
+    `is_ours` tells of a saved file whether it is one that secboot changes here: what a record says
+    besides is not acted upon. `invocation` is how the user named all this. `interrupts` holds back SIGINT, SIGTERM and SIGHUP as long as the access lasts;
     one that came too late to stop anything is `pending` there. `progress` is told how far a change,
     or its rollback, has come.
     """
@@ -73,8 +75,11 @@ class WriteAccess(NamedTuple):
     lock: Lock
     interrupts: HeldInterrupts
     commit: Commit | None = None
-    keep: int = KEEP
+    keep: int | None = KEEP
     progress: Progress = UNWATCHED
+    by_hand: str | None = None
+    invocation: Invocation = PLAIN
+    is_ours: Callable[[CheckpointStore, Checkpoint, SavedFile], bool] = lambda *_: True
 
 
 @contextmanager
@@ -83,14 +88,14 @@ def write_access(
     directory: StateDirectory,
     *,
     commit: Commit | None = None,
-    keep: int = KEEP,
+    keep: int | None = KEEP,
     notice: Callable[[str], None] | None = None,
     progress: Progress = UNWATCHED,
 ) -> Iterator[WriteAccess]:
     """Take the lock of a root; it is released at the end of the context.
 
     The state directory is made if there is none. `notice` is given a sentence for the user when
-    an interrupt has to wait. Raises `LockedError`, and `FileError` when the state directory can't
+    an interrupt has to wait. For what else a `WriteAccess` holds see there. Raises `LockedError`, and `FileError` when the state directory can't
     be made or used.
     """
     with ExitStack() as held:

@@ -9,7 +9,8 @@ the old one        anything                    nothing is to be done
 the new one        the displaced file          that one is put back by a rename
 the new one        not there                   the saved bytes are written and put back
 something else     still the new bytes         it was never replaced: not ours to touch
-something else     anything else               somebody changed the new file: a conflict
+something else     anything else               somebody changed the new file: it is left
+not there          anything                    somebody removed it: it stays away
 =================  ==========================  =======================================
 
 The displaced file may differ from the saved one, if somebody changed it at the last instant
@@ -21,12 +22,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
-from secboot.system.file_errors import ChangedError, FileError
+from secboot.system.file_errors import ChangedError, FileError, NotFoundError, WrongKindError
 from secboot.system.root import split
 
 if TYPE_CHECKING:
@@ -50,23 +51,41 @@ class Place(NamedTuple):
         """The file as it is now; None when there is none."""
         return self.directory.read(self.name)
 
-    def discard_temporaries(self) -> None:
-        """Remove the temporary files of the change; what can't be removed stays."""
+    def discard_temporaries(self) -> bool:
+        """Remove the temporary files of the change; say whether none is left."""
+        left = False
         for name in (self.file.prepared, self.file.restored):
-            with suppress(FileError):
+            try:
                 self.directory.discard(name)
+            except FileError:
+                left = True
+        return not left
 
 
 class Places:
-    """The files of a change, their directories held open and each opened once."""
+    """The files of a change, their directories held open and each opened once.
 
-    def __init__(self, root: Root, files: Sequence[SavedFile]) -> None:
+    `gone` are the files whose directory is not there any more, where `missing_allowed`; else that
+    is a FileError.
+    """
+
+    def __init__(
+        self, root: Root, files: Sequence[SavedFile], *, missing_allowed: bool = False
+    ) -> None:
         self._directories: dict[str, OpenDirectory] = {}
+        found, gone = [], []
         try:
-            self.all = tuple(self._place(root, file) for file in files)
+            for file in files:
+                try:
+                    found.append(self._place(root, file))
+                except NotFoundError:
+                    if not missing_allowed:
+                        raise
+                    gone.append(file.path)
         except BaseException:
             self.close()
             raise
+        self.all, self.gone = tuple(found), tuple(gone)
 
     def _place(self, root: Root, file: SavedFile) -> Place:
         parent, name = split(file.path)
@@ -112,12 +131,17 @@ def matches(found: FileContent | None, version: FileVersion | None) -> bool:
 class Conflict(StrEnum):
     """What to do with a file that somebody changed after secboot had."""
 
-    REFUSE = "refuse"
-    """Leave it, and say that the change can't be rolled back."""
     KEEP = "keep"
-    """Leave it, and count the change as rolled back."""
+    """Leave it."""
     OVERWRITE = "overwrite"
     """Put the old file in its place."""
+
+
+class FailedFile(NamedTuple):
+    """A file that could not be put back, and why."""
+
+    path: str
+    error: FileError
 
 
 class FileOutcomes(NamedTuple):
@@ -129,60 +153,93 @@ class FileOutcomes(NamedTuple):
     """There was none before, so it was removed."""
     untouched: tuple[str, ...] = ()
     """Not, or no longer, the new file: nothing was to be done."""
-    conflicts: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     """Changed by somebody since, and left alone."""
+    gone: tuple[str, ...] = ()
+    """Removed by somebody since, perhaps with its directory; it stays away."""
+    failed: tuple[FailedFile, ...] = ()
+    """Still the new file, since it can't be put back."""
+
+    @property
+    def remaining(self) -> tuple[str, ...]:
+        """The files that exist and are not as they were before."""
+        return (*self.left, *(each.path for each in self.failed))
 
 
 class _Outcome(StrEnum):
     RESTORED = "restored"
     REMOVED = "removed"
     UNTOUCHED = "untouched"
-    CONFLICT = "conflict"
+    LEFT = "left"
+    GONE = "gone"
 
 
 def put_back_files(
     places: Places,
-    saved: Callable[[int], bytes],
-    conflict: Conflict = Conflict.REFUSE,
+    saved: Callable[[SavedFile], bytes],
+    conflict: Conflict = Conflict.KEEP,
     progress: Progress = UNWATCHED,
 ) -> FileOutcomes:
     """Put back every file of a change, on the disk when this returns.
 
-    `saved` gives the old bytes of the file with that index. All files are tried, even when one
-    fails; then the first failure is raised (`FileError`).
+    `saved` gives the old bytes of a file. All files are tried, whatever happens to others. Raises
+    `FileError` when a directory can't be brought to the disk.
     """
-    outcomes: dict[str, _Outcome] = {}
-    failure: FileError | None = None
-    for index, place in reversed(tuple(enumerate(places.all))):
+    outcomes = dict.fromkeys(places.gone, _Outcome.GONE)
+    failed = []
+    for number, place in enumerate(reversed(places.all), start=1):
         try:
-            outcomes[place.file.path] = _roll_back(place, partial(saved, index), conflict)
-        except FileError as error:
-            failure = failure or error
-        progress.report(Phase.RESTORING, len(places.all) - index, len(places.all))
+            outcomes[place.file.path] = _roll_back(place, saved, conflict)
+        except (FileError, DamagedCheckpointError) as error:
+            failed.append(FailedFile(place.file.path, _about(place, error)))
+        progress.report(Phase.RESTORING, number, len(places.all))
     places.sync()
-    if failure is not None:
-        raise failure
+
+    def those(outcome: _Outcome) -> tuple[str, ...]:
+        return tuple(path for path, found in reversed(outcomes.items()) if found is outcome)
+
     return FileOutcomes(
-        *(
-            tuple(path for path, found in reversed(outcomes.items()) if found is outcome)
-            for outcome in _Outcome
-        )
+        restored=those(_Outcome.RESTORED),
+        removed=those(_Outcome.REMOVED),
+        untouched=those(_Outcome.UNTOUCHED),
+        left=those(_Outcome.LEFT),
+        gone=those(_Outcome.GONE),
+        failed=tuple(reversed(failed)),
     )
 
 
-def _roll_back(place: Place, saved: Callable[[], bytes], conflict: Conflict) -> _Outcome:
-    current = place.read()
-    if matches(current, place.file.before):
-        return _Outcome.UNTOUCHED
-    if not matches(current, place.file.after):
-        if _was_never_replaced(place):
-            return _Outcome.UNTOUCHED
-        if conflict is not Conflict.OVERWRITE:
-            return _Outcome.CONFLICT
+def _about(place: Place, error: FileError | DamagedCheckpointError) -> FileError:
+    if isinstance(error, FileError):
+        return error
+    shown = place.directory.shown(place.name)
+    return FileError(f"its old content can't be had: {error}", path=shown, hint=error.hint)
+
+
+def _roll_back(place: Place, saved: Callable[[SavedFile], bytes], conflict: Conflict) -> _Outcome:
+    try:
+        current = place.read()
+    except WrongKindError:
+        return _Outcome.LEFT
+    settled = _settled(place, current, conflict)
+    if settled is not None:
+        return settled
     try:
         return _put_back(place, current, saved)
     except ChangedError:
-        return _Outcome.CONFLICT
+        return _Outcome.LEFT
+
+
+def _settled(place: Place, current: FileContent | None, conflict: Conflict) -> _Outcome | None:
+    """What becomes of a file that is not to be put back; None for one that is."""
+    if matches(current, place.file.before):
+        return _Outcome.UNTOUCHED
+    if matches(current, place.file.after):
+        return None
+    if current is None:
+        return _Outcome.GONE
+    if _was_never_replaced(place):
+        return _Outcome.UNTOUCHED
+    return None if conflict is Conflict.OVERWRITE else _Outcome.LEFT
 
 
 def _was_never_replaced(place: Place) -> bool:
@@ -191,7 +248,9 @@ def _was_never_replaced(place: Place) -> bool:
     return matches(place.directory.read(place.file.prepared), place.file.after)
 
 
-def _put_back(place: Place, current: FileContent | None, saved: Callable[[], bytes]) -> _Outcome:
+def _put_back(
+    place: Place, current: FileContent | None, saved: Callable[[SavedFile], bytes]
+) -> _Outcome:
     displaced = place.directory.read(place.file.prepared)
     if displaced is not None and not matches(displaced, place.file.after):
         place.directory.put(place.name, place.file.prepared, current)
@@ -203,7 +262,7 @@ def _put_back(place: Place, current: FileContent | None, saved: Callable[[], byt
         return _Outcome.REMOVED
     place.directory.discard(place.file.restored)
     place.directory.write_temporary(
-        place.file.restored, saved(), place.file.before.attributes, shown_as=place.name
+        place.file.restored, saved(place.file), place.file.before.attributes, shown_as=place.name
     )
     place.directory.put(place.name, place.file.restored, current)
     return _Outcome.RESTORED

@@ -1,28 +1,36 @@
 """How far a change has come: a file of one line for each step, on disk before the step is taken.
 
-A line is a check sum, a blank, and a JSON object. Only whole lines count: what a crash left
-of the last one is ignored. The check sum covers the checkpoint's id, so that a block of an older
-journal, which a crash may leave in a file's place on some file systems, is not taken for a line.
+A line is a check sum, a blank, and a JSON object; the last line is a checksum over all of them. For
+each step the file is replaced as a whole, so that no crash leaves a part of it: what does not match
+is damage, and says nothing (`secboot.checkpoint.checksum`).
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import os
+import re
 import time
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from secboot import codec
+from secboot.checkpoint.checksum import DamagedCheckpointError, checked, with_checksum
 from secboot.digest import digest
+from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_LIMIT = 1 << 20
+    from secboot.system.directory import OpenDirectory
+
+JOURNAL = "journal"
+NEXT_JOURNAL = "journal.new"
+"""The next journal until it takes the place of the present one; a crash may leave it."""
+_WHOLE = b"whole "
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+"""A moment in UTC as RFC 3339 has it, to the second (`now`)."""
 
 
 class State(StrEnum):
@@ -47,6 +55,19 @@ class State(StrEnum):
         return self in {State.DONE, State.ROLLED_BACK}
 
 
+_BACK = frozenset({State.ROLLING_BACK, State.ROLLED_BACK, State.STUCK})
+_NEXT: Mapping[State, frozenset[State]] = {
+    State.PREPARED: _BACK | {State.WRITING},
+    State.WRITING: _BACK | {State.COMMITTING, State.DONE},
+    State.COMMITTING: _BACK | {State.DONE},
+    State.ROLLING_BACK: _BACK,
+    State.STUCK: _BACK,
+    State.DONE: frozenset(),
+    State.ROLLED_BACK: frozenset(),
+}
+"""What can follow on a state. On a full disk a rollback goes on without writing down each step."""
+
+
 class JournalEntry(NamedTuple):
     """One step: the state that begins, when (RFC 3339, UTC), and what else is worth knowing."""
 
@@ -57,6 +78,37 @@ class JournalEntry(NamedTuple):
     def to_document(self) -> dict[str, object]:
         """Return one object: the facts stand beside the state and the time."""
         return {"state": self.state, "at": self.at, **self.facts}
+
+    def flaw(self) -> str:
+        """Say what no entry of ours has."""
+        if not MOMENT.fullmatch(self.at):
+            return "has no moment in UTC"
+        for name, value in self.facts.items():
+            if name not in _FACTS or not _is_fact(name, value):
+                return f"has a fact that is not known: {name}"
+        return ""
+
+
+_FACTS: Mapping[str, tuple[type, ...]] = {
+    "reason": (str,),
+    "boot_record": (str,),
+    "left": (list,),
+    "zipl": (str, dict),
+    "status": (int,),
+}
+_OF_A_RUN: Mapping[str, tuple[type, ...]] = {
+    "argv": (list,),
+    "status": (int,),
+    "seconds": (int, float),
+    "before": (list,),
+}
+"""What is remembered of zipl's run."""
+
+
+def _is_fact(name: str, value: object) -> bool:
+    if name == "zipl" and isinstance(value, dict):
+        return all(isinstance(value[key], _OF_A_RUN.get(key, ())) for key in value)
+    return isinstance(value, _FACTS[name])
 
 
 class _Head(NamedTuple):
@@ -76,20 +128,30 @@ def state_of(entries: Sequence[JournalEntry]) -> State:
     return entries[-1].state if entries else State.PREPARED
 
 
-def parse_journal(data: bytes, checkpoint: str) -> tuple[tuple[JournalEntry, ...], int]:
-    """The entries of a journal, and how many bytes of it hold them; the rest is torn.
+def parse_journal(data: bytes, checkpoint: str) -> tuple[JournalEntry, ...]:
+    """The entries of a journal; `DamagedCheckpointError` for what is not as it was written."""
+    inner = checked(data, checkpoint, _WHOLE, b"\n")
+    if inner is None:
+        raise DamagedCheckpointError("it has no checksum")
+    entries, rest = _entries(inner, checkpoint)
+    return _possible(entries, rest)
 
-    Raises ParseError for a whole line that is no entry: another version of secboot wrote it.
+
+def parse_first_journal(data: bytes, checkpoint: str) -> tuple[JournalEntry, ...]:
+    """The entries of a journal as secboot 0.1.0 wrote it: line after line, none over the whole.
+
+    A crash may have left the last line torn: the first part of one, perhaps with NULs after it. It
+    does not count. Raises `DamagedCheckpointError` for all else.
     """
-    entries = []
-    valid = 0
-    for line in data.splitlines(keepends=True):
-        entry = _parse_line(line, checkpoint)
-        if entry is None:
-            break
-        entries.append(entry)
-        valid += len(line)
-    return tuple(entries), valid
+    entries, rest = _entries(data, checkpoint)
+    torn = rest.rstrip(b"\0")
+    return _possible(entries, b"" if _is_torn(torn, checkpoint) else rest)
+
+
+def format_journal(entries: Sequence[JournalEntry], checkpoint: str) -> bytes:
+    """The journal with these entries; `parse_journal` reads it."""
+    lines = b"".join(format_line(entry, checkpoint) for entry in entries)
+    return with_checksum(lines, checkpoint, _WHOLE, b"\n")
 
 
 def format_line(entry: JournalEntry, checkpoint: str) -> bytes:
@@ -98,12 +160,48 @@ def format_line(entry: JournalEntry, checkpoint: str) -> bytes:
     return f"{_check_sum(text, checkpoint)} {text}\n".encode("ascii")
 
 
+def _entries(data: bytes, checkpoint: str) -> tuple[list[JournalEntry], bytes]:
+    """The entries of the lines that are whole, and the bytes from the first that is not on."""
+    entries: list[JournalEntry] = []
+    at = 0
+    for line in data.splitlines(keepends=True):
+        entry = _parse_line(line, checkpoint)
+        if entry is None:
+            break
+        entries.append(entry)
+        at += len(line)
+    return entries, data[at:]
+
+
+def _possible(entries: list[JournalEntry], rest: bytes) -> tuple[JournalEntry, ...]:
+    """Return the entries, if they are those of a change, and nothing else is there."""
+    if rest:
+        raise DamagedCheckpointError(f"line {len(entries) + 1} is damaged")
+    before = State.PREPARED
+    for number, entry in enumerate(entries, start=1):
+        if entry.state not in _NEXT[before]:
+            raise DamagedCheckpointError(f"line {number}: {before} was never {entry.state} next")
+        if reason := entry.flaw():
+            raise DamagedCheckpointError(f"line {number} {reason}")
+        before = entry.state
+    return tuple(entries)
+
+
+def _is_torn(rest: bytes, checkpoint: str) -> bool:
+    """Whether bytes can be the first part of a line: one with all of its text lacks the newline."""
+    complete = _parse_line(rest[:-1] + b"\n", checkpoint) or _parse_line(rest + b"\n", checkpoint)
+    return not any(byte in rest for byte in b"\n\0") and complete is None
+
+
 def _parse_line(line: bytes, checkpoint: str) -> JournalEntry | None:
     check_sum, _, text = line.decode("ascii", "replace").partition(" ")
     if not text.endswith("\n") or check_sum != _check_sum(text[:-1], checkpoint):
         return None
-    found = codec.parse(text, "journal")
-    head = codec.decode(_Head, found, "journal")
+    try:
+        found = codec.parse(text, "journal")
+        head = codec.decode(_Head, found, "journal")
+    except ParseError as error:
+        raise DamagedCheckpointError(f"another secboot wrote it: {error.message}") from error
     facts = found if isinstance(found, dict) else {}
     return JournalEntry(*head, {key: facts[key] for key in facts if key not in _Head._fields})
 
@@ -113,15 +211,16 @@ def _check_sum(text: str, checkpoint: str) -> str:
 
 
 class Journal:
-    """The journal of one checkpoint, open for writing. `file` is taken over.
+    """The journal of one checkpoint, open for writing in its `directory`, which is taken over.
 
-    Every method raises OSError.
+    Every method raises FileError.
     """
 
-    def __init__(self, file: int, checkpoint: str) -> None:
-        self._file = file
+    def __init__(
+        self, directory: OpenDirectory, checkpoint: str, entries: Sequence[JournalEntry]
+    ) -> None:
+        self._directory = directory
         self._checkpoint = checkpoint
-        entries, self._length = parse_journal(os.pread(file, _LIMIT, 0), checkpoint)
         self.entries = list(entries)
 
     @property
@@ -136,15 +235,10 @@ class Journal:
 
     def append(self, state: State, facts: Mapping[str, object] | None = None) -> None:
         """Begin `state`; on disk when this returns."""
-        entry = JournalEntry(state, now(), facts or {})
-        line = format_line(entry, self._checkpoint)
-        # At the end of the last whole line: what a failed attempt left there does not count.
-        if os.pwrite(self._file, line, self._length) != len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fdatasync(self._file)
-        self._length += len(line)
-        self.entries.append(entry)
+        entries = [*self.entries, JournalEntry(state, now(), facts or {})]
+        self._directory.replace(JOURNAL, format_journal(entries, self._checkpoint), NEXT_JOURNAL)
+        self.entries = entries
 
     def close(self) -> None:
-        """Let the file go."""
-        os.close(self._file)
+        """Let the directory go."""
+        self._directory.close()

@@ -1,31 +1,40 @@
 """What a checkpoint remembers: who did what, and each file as it was and as it was made.
 
-The record is one JSON document, ``secboot/checkpoint/1``, written before the first file changes.
-What happens afterwards is in the journal (`secboot.checkpoint.journal`).
+The record is one JSON document, ``secboot/checkpoint/2``, written before the first file changes. Its
+last key is its checksum. What happens afterwards is in the journal (`secboot.checkpoint.journal`).
+
+What is read back is checked against what `to_json` can have written: a record decides which files are
+put back and which are removed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot import codec
-from secboot.checkpoint.journal import JournalEntry, State, state_of
-from secboot.errors import ParseError, RefusedError
+from secboot.checkpoint.checksum import DamagedCheckpointError, checked, with_checksum
+from secboot.checkpoint.journal import MOMENT, JournalEntry, State, state_of
+from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
-from secboot.system.files import FileAttributes
+from secboot.system.files import FILE_LIMIT, FileAttributes
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEMA = "secboot/checkpoint/1"
+SCHEMA = "secboot/checkpoint/2"
+FIRST_SCHEMA = "secboot/checkpoint/1"
+"""That of secboot 0.1.0, whose records and journals have no checksum over the whole."""
 
-
-class DamagedCheckpointError(RefusedError):
-    """A checkpoint's record can't be read as one."""
+_MARK = b',\n  "checksum": "'
+_END = b'"\n}\n'
+_ID = re.compile("[1-9][0-9]{0,8}", re.ASCII)
+_DIGEST = re.compile("[0-9a-f]{64}", re.ASCII)
+_TEMPORARY = re.compile(r"\.secboot-[0-9a-f]{16}\.tmp", re.ASCII)
 
 
 class Action(StrEnum):
@@ -69,6 +78,18 @@ class Audit(NamedTuple):
     zipl: str | None = None
     undoes: str | None = None
 
+    def flaw(self) -> str:
+        """Say what no record of ours has."""
+        if not MOMENT.fullmatch(self.started):
+            return "has no moment in UTC"
+        if (self.action is Action.ROLLBACK) != (self.undoes is not None):
+            return f"is {self.action} and undoes {self.undoes!r}"
+        if self.undoes is not None and not is_id(self.undoes):
+            return f"undoes {self.undoes!r}, which is not a checkpoint"
+        if self.profile_digest is not None and not _DIGEST.fullmatch(self.profile_digest):
+            return "has a digest of no profile"
+        return ""
+
 
 class FileVersion(NamedTuple):
     """A file at one time: SHA-256 digest and size of its bytes, and its attributes."""
@@ -76,6 +97,12 @@ class FileVersion(NamedTuple):
     digest: str
     size: int
     attributes: FileAttributes
+
+    def flaw(self) -> str:
+        """Say what the version of no file has."""
+        if not _DIGEST.fullmatch(self.digest) or self.size not in range(FILE_LIMIT + 1):
+            return "has no digest and size of a file"
+        return ""
 
 
 class SavedFile(NamedTuple):
@@ -95,12 +122,28 @@ class SavedFile(NamedTuple):
 
     def flaw(self) -> str:
         """Say what no record of ours has: only our temporary files are removed on its word."""
-        if not self.path.startswith("/"):
-            return f"{self.path!r} is not a path in the root"
+        for path in (self.path, self.named):
+            if not _is_plain(path):
+                return f"{path!r} is not a path in the root"
         for name in (self.prepared, self.restored):
-            if "/" in name or not (name.startswith(".secboot-") and name.endswith(".tmp")):
+            if not _TEMPORARY.fullmatch(name):
                 return f"{name!r} is not the name of a temporary file"
+        if _TEMPORARY.fullmatch(self.path.rpartition("/")[2]):
+            return f"{self.path!r} is a temporary file"
+        if (self.before and self.before.digest) == (self.after and self.after.digest):
+            return f"{self.path!r} does not change"
         return ""
+
+
+def _is_plain(path: str) -> bool:
+    """Whether a path leads down from the root, step by step."""
+    names = path.split("/")
+    return (
+        "\0" not in path
+        and names[0] == ""
+        and len(names) > 1
+        and not {"", ".", ".."} & set(names[1:])
+    )
 
 
 class Record(NamedTuple):
@@ -116,19 +159,48 @@ class Record(NamedTuple):
         document = codec.document(SCHEMA, self._replace(files=()))
         head = json.dumps(document, indent=2).removesuffix("[]\n}")
         files = ",\n".join(f"    {json.dumps(codec.encode(file))}" for file in self.files)
-        return f"{head}[\n{files}\n  ]\n}}\n".encode("ascii")
+        text = f"{head}[\n{files}\n  ]".encode("ascii")
+        return with_checksum(text, self.checkpoint, _MARK, _END)
 
     @classmethod
-    def from_json(cls, data: bytes) -> Record:
-        """Read what `to_json` wrote; `DamagedCheckpointError` for anything else."""
-        where = "record"
+    def from_json(cls, data: bytes, checkpoint: str) -> Record:
+        """Read the record of `checkpoint`, as `to_json` or secboot 0.1.0 wrote it.
+
+        Raises DamagedCheckpointError for anything else.
+        """
+        schema = FIRST_SCHEMA if checked(data, checkpoint, _MARK, _END) is None else SCHEMA
         try:
-            return codec.decode(cls, codec.parse_document(data, where, SCHEMA), where)
+            record = codec.decode(cls, codec.parse_document(data, "record", schema), "record")
         except ParseError as error:
             raise DamagedCheckpointError(
-                f"the record of the checkpoint is damaged, or another version of secboot wrote it:"
-                f" {error.message}"
+                f"it is damaged, or another version of secboot wrote it: {error.message}"
             ) from error
+        if record.checkpoint != checkpoint:
+            raise DamagedCheckpointError("it is that of another checkpoint")
+        return record
+
+    def flaw(self) -> str:
+        """Say what no record of ours has."""
+        undoes = self.audit.undoes
+        if not is_id(self.checkpoint) or (undoes and int(undoes) >= int(self.checkpoint)):
+            return "has a number that no checkpoint has"
+        if not self.files:
+            return "changes no file"
+        names = [name for file in self.files for name in (file.prepared, file.restored)]
+        paths = {file.path for file in self.files}
+        if len(paths) < len(self.files) or len(set(names)) < len(names):
+            return "names a file twice"
+        return ""
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be the id of a checkpoint: a number from 1 on, as it is written."""
+    return _ID.fullmatch(text) is not None
+
+
+def is_first(data: bytes) -> bool:
+    """Whether a record that could be read is one of secboot 0.1.0."""
+    return _MARK not in data
 
 
 class Checkpoint(NamedTuple):

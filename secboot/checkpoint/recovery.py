@@ -9,22 +9,28 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from secboot.checkpoint.by_hand import stuck
 from secboot.checkpoint.changed_files import Conflict, FileOutcomes, Places
-from secboot.checkpoint.journal import State
+from secboot.checkpoint.checksum import DamagedCheckpointError
+from secboot.checkpoint.journal import JOURNAL, State
+from secboot.checkpoint.record import Checkpoint
+from secboot.checkpoint.retention import prune
 from secboot.checkpoint.rollback import (
     BootRecordOutcome,
     RollbackReport,
     UnfinishedChange,
     discard,
+    require_ours,
     roll_back_change,
-    stuck,
 )
+from secboot.checkpoint.store import Damage
+from secboot.errors import SecbootError
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
+from secboot.system.root import split
 
 if TYPE_CHECKING:
     from secboot.checkpoint.access import WriteAccess
-    from secboot.checkpoint.record import Checkpoint
     from secboot.checkpoint.store import CheckpointStore
     from secboot.system.root import Root
 
@@ -38,38 +44,82 @@ class RecoveryReport(NamedTuple):
     rollback: RollbackReport
 
 
-def recover(
-    access: WriteAccess, conflict: Conflict = Conflict.REFUSE
-) -> tuple[RecoveryReport, ...]:
-    """Roll back whatever is unfinished, and remove what else a crash left; the newest first.
+def recover(access: WriteAccess, conflict: Conflict = Conflict.KEEP) -> tuple[RecoveryReport, ...]:
+    """Roll back what is unfinished, and remove what else a crash left.
 
     Every writing command calls this first. An interrupt waits until a change has been rolled
-    back, then `InterruptError` is raised. Raises `StuckError` when one can't be rolled back, and
-    `FileError` when it was, but the journal can't be told: the next run will look again.
+    back, then `InterruptError` is raised. Raises `StuckError` when it can't be rolled back,
+    `FileError` when it was, but the journal can't be told: the next run will look again. A
+    checkpoint that is damaged, or holds files that are not secboot's, is not acted upon.
     """
     if not access.lock.held:
         raise ValueError("recovery needs the lock")
     reports = []
     access.store.sweep()
-    _tidy_last(access.store, access.root)
-    for checkpoint in access.store.unfinished():
-        access.interrupts.safe_point()
-        reports.append(RecoveryReport(checkpoint, _recover(access, checkpoint, conflict)))
+    newest = access.store.newest()
+    if isinstance(newest, Checkpoint) and _is_ours(access, newest):
+        if newest.state.finished:
+            _tidy(access, newest)
+        else:
+            access.interrupts.safe_point()
+            reports.append(RecoveryReport(newest, _recover(access, newest, conflict)))
+            with suppress(SecbootError):
+                prune(access.store, access.keep)
     access.interrupts.safe_point()
     return tuple(reports)
 
 
-def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) -> RollbackReport:
-    change = UnfinishedChange(access, checkpoint, access.store.open_journal(checkpoint.id))
+def not_acted_upon(access: WriteAccess) -> Damage | None:
+    """Return the newest checkpoint if it can't be told whether its change was finished."""
+    newest = access.store.newest()
+    if isinstance(newest, Checkpoint):
+        try:
+            require_ours(access, newest)
+        except DamagedCheckpointError as error:
+            return None if newest.state.finished else Damage.of(newest.id, error)
+        return None
+    return newest
+
+
+def leaves_remains(store: CheckpointStore, root: Root) -> bool:
+    """Whether there is something for `recover` to do: a change to end, or temporary files.
+
+    A kill at the very end of a change leaves the latter.
+    """
+    newest = store.newest()
+    if store.remains():
+        return True
+    if not isinstance(newest, Checkpoint):
+        return False
+    if not newest.state.finished or store.has_next_journal(newest.id):
+        return True
+    names = {name for file in newest.record.files for name in (file.prepared, file.restored)}
+    directories = {split(file.path)[0] for file in newest.record.files}
+    return any(names & set(root.names_or_none(directory) or ()) for directory in directories)
+
+
+def _is_ours(access: WriteAccess, checkpoint: Checkpoint) -> bool:
     try:
-        with Places(access.root, checkpoint.record.files) as places:
+        require_ours(access, checkpoint)
+    except DamagedCheckpointError:
+        return False
+    return True
+
+
+def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) -> RollbackReport:
+    try:
+        change = UnfinishedChange(access, checkpoint, access.store.open_journal(checkpoint))
+    except FileError as error:
+        raise stuck(access, checkpoint, error) from error
+    try:
+        with Places(access.root, checkpoint.record.files, missing_allowed=True) as places:
             if change.journal.state is State.PREPARED:
                 discard(change, places, _REASON)
                 report = RollbackReport(FileOutcomes(), BootRecordOutcome.UNTOUCHED)
             else:
                 report = roll_back_change(change, places, _REASON, conflict)
     except FileError as error:
-        raise stuck(checkpoint, error) from error
+        raise stuck(access, checkpoint, error) from error
     else:
         _require_noted(change)
         return report
@@ -81,15 +131,16 @@ def _require_noted(change: UnfinishedChange) -> None:
     if not change.journal.state.finished:
         raise FileError(
             "the change was rolled back, but this can't be written down",
-            path=f"{change.checkpoint.shown}/journal",
+            path=f"{change.checkpoint.shown}/{JOURNAL}",
             hint="the files are as before; make room or repair the disk, then run secboot again",
         )
 
 
-def _tidy_last(store: CheckpointStore, root: Root) -> None:
-    """Remove the temporary files of the newest change if it is done: a kill may have left them."""
-    for number in store.ids()[-1:]:
-        checkpoint = store.get(number)
-        if checkpoint.state.finished:
-            with suppress(FileError), Places(root, checkpoint.record.files) as places:
-                places.discard_temporaries()
+def _tidy(access: WriteAccess, checkpoint: Checkpoint) -> None:
+    """Remove the temporary files of a change that is over: a kill may have left them."""
+    access.store.discard_next_journal(checkpoint.id)
+    with (
+        suppress(FileError),
+        Places(access.root, checkpoint.record.files, missing_allowed=True) as places,
+    ):
+        places.discard_temporaries()

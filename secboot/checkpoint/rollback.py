@@ -5,34 +5,38 @@ then the boot record, then the journal says so.
 
 A finished change is rolled back by the user, ``secboot rollback [ID]``. That is a change like any
 other, with a checkpoint of its own, whose new files are the old ones of the checkpoint that is
-rolled back (`changes_to_roll_back`). What decides is the content: every file must still be what
+rolled back (`way_back`). What decides is the content: every file must still be what
 that change made of it. So an older change can be rolled back only when the later ones did not touch
 its files or were rolled back before, or by force.
 """
 
 from __future__ import annotations
 
-import shlex
 from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.checkpoint.by_hand import stuck
 from secboot.checkpoint.changed_files import Conflict, FileOutcomes, matches, put_back_files
+from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import Journal, State
-from secboot.checkpoint.record import Action
+from secboot.checkpoint.record import Checkpoint
 from secboot.checkpoint.store import BEFORE
-from secboot.errors import RefusedError, SecbootError, StuckError
+from secboot.checkpoint.undo import standing
+from secboot.errors import Location, RefusedError, SecbootError
 from secboot.named_tuple import NamedTuple
+from secboot.system.file_errors import FileError, NotFoundError
 from secboot.system.files import FileChange
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from secboot.checkpoint.access import WriteAccess
     from secboot.checkpoint.changed_files import Places
-    from secboot.checkpoint.record import Checkpoint, FileVersion
+    from secboot.checkpoint.record import SavedFile
     from secboot.checkpoint.store import CheckpointStore
+    from secboot.system.files import FileContent
     from secboot.system.root import Root
 
 
@@ -67,7 +71,7 @@ class RollbackReport(NamedTuple):
         return bool(
             self.files.restored
             or self.files.removed
-            or self.files.conflicts
+            or self.files.remaining
             or self.boot_record is not BootRecordOutcome.UNTOUCHED
         )
 
@@ -79,40 +83,68 @@ class UnfinishedChange(NamedTuple):
     checkpoint: Checkpoint
     journal: Journal
 
-    def saved(self, index: int) -> bytes:
-        """The bytes of file `index` before the change."""
-        return self.access.store.before(self.checkpoint, index)
+    def saved(self, file: SavedFile) -> bytes:
+        """The bytes of a file before the change."""
+        return self.access.store.before(self.checkpoint, file)
 
 
 def roll_back_change(
-    change: UnfinishedChange, places: Places, reason: str, conflict: Conflict = Conflict.REFUSE
+    change: UnfinishedChange,
+    places: Places,
+    reason: str,
+    conflict: Conflict = Conflict.KEEP,
 ) -> RollbackReport:
     """Put back all files; run zipl again if it may have run. `reason` goes to the journal.
 
-    Raises `StuckError`, which says how to go on by hand, when something can't be put back.
+    What somebody changed or removed since is left so, and reported. Raises `StuckError`, which says
+    how to go on by hand, when a file can't be put back or zipl fails; everything else is as before
+    then. A change that was stuck before ends all the same, with what it can't put back reported: no
+    single file keeps all later changes from being made.
     """
+    was_stuck = change.journal.state is State.STUCK
     # A rollback does not depend on the journal: on a full disk it does without.
     _note(change.journal, State.ROLLING_BACK, {"reason": reason})
     try:
         files = put_back_files(places, change.saved, conflict, change.access.progress)
-        if files.conflicts and conflict is Conflict.REFUSE:
-            raise _conflict(change, files)
-        with suppress(SecbootError):
+        if was_stuck or not files.failed:
             # Before zipl: if it fails for good, nothing of ours is left lying beside the files.
             places.discard_temporaries()
         boot_record, facts = _write_boot_record(change)
+        if files.failed and not was_stuck:
+            raise files.failed[0].error
     except SecbootError as error:
         _note(change.journal, State.STUCK, {"reason": str(error)})
-        if isinstance(error, StuckError):
-            raise
-        raise stuck(change.checkpoint, error) from error
-    places.discard_temporaries()
+        raise stuck(change.access, change.checkpoint, error) from error
+    told: dict[str, object] = {"reason": reason, "boot_record": boot_record, "zipl": facts}
     _note(
         change.journal,
         State.ROLLED_BACK,
-        {"reason": reason, "boot_record": boot_record, "zipl": facts},
+        told | ({"left": list(files.remaining)} if files.remaining else {}),
     )
     return RollbackReport(files, boot_record)
+
+
+def state_after(report: RollbackReport, checkpoint: Checkpoint) -> Iterator[str]:
+    """Say in sentences in which state a change that was rolled back has left the machine."""
+    files = report.files
+    others = "all other files" if files.remaining or files.gone else "all files"
+    if files.left:
+        yield f"changed by something else meanwhile, and left so: {_shown(files.left)}"
+    for each in files.failed:
+        yield f"NOT restored: {each.error}"
+    if files.gone:
+        yield f"removed by something else meanwhile, and not restored: {_shown(files.gone)}"
+    if files.remaining:
+        yield f"their old content is in {visible(checkpoint.shown)}/{BEFORE}"
+    yield {
+        BootRecordOutcome.UNTOUCHED: f"{others} are as before; zipl had not run",
+        BootRecordOutcome.WRITTEN: f"{others} are as before, and the boot record was written from them",
+        BootRecordOutcome.PENDING: f"{others} are as before; run zipl before the next IPL",
+    }[report.boot_record]
+
+
+def _shown(paths: Sequence[str]) -> str:
+    return ", ".join(map(visible, paths))
 
 
 def discard(change: UnfinishedChange, places: Places, reason: str) -> None:
@@ -121,113 +153,113 @@ def discard(change: UnfinishedChange, places: Places, reason: str) -> None:
     _note(change.journal, State.ROLLED_BACK, {"reason": reason})
 
 
-def latest_to_roll_back(store: CheckpointStore) -> Checkpoint | None:
-    """What ``rollback`` without an id means: the newest apply that is done and not rolled back."""
-    done = [found for found in store.checkpoints() if found.state is State.DONE]
-    rolled_back = {found.record.audit.undoes for found in done}
-    candidates = (
-        found
-        for found in reversed(done)
-        if found.record.audit.action is Action.APPLY and found.id not in rolled_back
-    )
-    return next(candidates, None)
+class WayBack(NamedTuple):
+    """The changes that undo a finished one; none where all files are as before already.
+
+    `gone` are files that were removed since and stay away, `left` files that were changed since and
+    are left as they are.
+    """
+
+    changes: tuple[FileChange, ...]
+    gone: tuple[str, ...]
+    left: tuple[str, ...]
 
 
-def changes_to_roll_back(
-    store: CheckpointStore, root: Root, checkpoint: Checkpoint, *, force: bool = False
-) -> tuple[FileChange, ...]:
-    """The changes that roll back `checkpoint`; empty when all files are as before it already.
+def way_back(
+    access: WriteAccess,
+    checkpoint: Checkpoint,
+    conflict: Conflict | None = None,
+    *,
+    bring_back: bool = False,
+) -> WayBack:
+    """Return the changes that roll back `checkpoint`.
 
-    Raises `ChangedSinceError` when a file is not what the change made of it, unless `force`d,
-    and `RefusedError` for a checkpoint whose change was not done.
+    Without a word on a `conflict`, `ChangedSinceError` is raised when a file is not what the change
+    made of it. A file that was removed since stays away, unless it is to be brought back.
+    Raises `RefusedError` for a checkpoint whose change was not done, and `DamagedCheckpointError`
+    for one that holds other files than secboot changes here.
     """
     if checkpoint.state is not State.DONE:
         raise RefusedError(
             f"checkpoint {checkpoint.id} is {checkpoint.state}: it has nothing to roll back"
         )
-    changes, changed = [], []
-    for index, file in enumerate(checkpoint.record.files):
-        found = root.read_direct(file.path)
+    require_ours(access, checkpoint)
+    changes, gone, changed = [], [], []
+    for file in checkpoint.record.files:
+        found = _found(access.root, file)
         if matches(found, file.before):
             continue
-        if not matches(found, file.after):
+        if found is None and file.after is not None and not bring_back:
+            gone.append(file.path)
+            continue
+        if found is not None and not matches(found, file.after):
             changed.append(file.path)
-        changes.append(
-            FileChange(
-                path=file.named,
-                real_path=file.path,
-                before=None if found is None else found.data,
-                after=None if file.before is None else store.before(checkpoint, index),
-                attributes=None if file.before is None else file.before.attributes,
+            if conflict is Conflict.KEEP:
+                continue
+        changes.append(_change_back(access.store, checkpoint, file, found))
+    if changed and conflict is None:
+        raise _changed_since(access, checkpoint, changed)
+    left = changed if conflict is Conflict.KEEP else []
+    return WayBack(tuple(changes), tuple(gone), tuple(left))
+
+
+def require_ours(access: WriteAccess, checkpoint: Checkpoint) -> None:
+    """Raise DamagedCheckpointError for a record that no secboot can have written here."""
+    for file in checkpoint.record.files:
+        if not access.is_ours(access.store, checkpoint, file):
+            raise DamagedCheckpointError(
+                f"it names {visible(file.path)}, which is not a boot file here: it is not acted upon",
+                location=Location(visible(f"{checkpoint.shown}/record.json")),
+                hint="find out who wrote it: such a record is damaged, or comes from another system",
             )
-        )
-    if changed and not force:
-        raise _changed_since(store, checkpoint, changed)
-    return tuple(changes)
+
+
+def _found(root: Root, file: SavedFile) -> FileContent | None:
+    try:
+        return root.read_direct(file.path)
+    except NotFoundError:
+        return None
+
+
+def _change_back(
+    store: CheckpointStore, checkpoint: Checkpoint, file: SavedFile, found: FileContent | None
+) -> FileChange:
+    return FileChange(
+        path=file.named,
+        real_path=file.path,
+        before=None if found is None else found.data,
+        after=None if file.before is None else store.before(checkpoint, file),
+        attributes=None if file.before is None else file.before.attributes,
+    )
 
 
 def _changed_since(
-    store: CheckpointStore, checkpoint: Checkpoint, changed: Sequence[str]
+    access: WriteAccess, checkpoint: Checkpoint, changed: Sequence[str]
 ) -> ChangedSinceError:
     later = [
         found.id
-        for found in store.checkpoints()
-        if int(found.id) > int(checkpoint.id)
-        and found.state is State.DONE
+        for found in standing(access.store.newest_first())
+        if isinstance(found, Checkpoint)
+        and int(found.id) > int(checkpoint.id)
         and any(file.path in changed for file in found.record.files)
     ]
-    paths = ", ".join(map(visible, changed))
+    command = access.invocation.command
+    here = ("rollback", checkpoint.id)
     if later:
-        hint = f"checkpoint {later[-1]} changed them: roll that back first, or use --force"
+        hint = (
+            f"checkpoint {later[0]} changed them; undo that first: {command('rollback', later[0])}"
+        )
     else:
-        hint = "look at them first; --force puts the old content in their place"
+        hint = (
+            f"compare them with the saved ones: {command('history', checkpoint.id)}\n"
+            f"leave them and roll back the others: {command(*here, '--keep')}\n"
+            f"overwrite them with the saved ones: {command(*here, '--force')}"
+        )
     return ChangedSinceError(
-        f"changed since checkpoint {checkpoint.id}: {paths}", paths=tuple(changed), hint=hint
+        f"changed since checkpoint {checkpoint.id}: {_shown(changed)}",
+        paths=tuple(changed),
+        hint=hint,
     )
-
-
-def stuck(checkpoint: Checkpoint, error: SecbootError) -> StuckError:
-    """The error for a change that can't be rolled back because of `error`."""
-    return StuckError(
-        f"the rollback failed: {error}",
-        hint="\n".join(
-            [
-                *([error.hint] if error.hint else []),
-                f"the old files are in {visible(checkpoint.shown)};",
-                "the next writing command of secboot tries again, or restore by hand:",
-                *(f"  {command}" for command in commands_by_hand(checkpoint)),
-            ]
-        ),
-    )
-
-
-def commands_by_hand(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """The shell commands that put back what the checkpoint saved; zipl last if it is this machine."""
-    root, files = checkpoint.record.root.rstrip("/"), checkpoint.record.files
-    saved = _shell_word(f"{checkpoint.shown}/{BEFORE}")
-    unpack = f"tar -xpf {saved} -C {_shell_word(root or '/')}"
-    labelled = [_shell_word(root + file.path) for file in files if _has_label(file.before)]
-    added = [_shell_word(root + file.path) for file in files if file.before is None]
-    return (
-        *([unpack] if len(added) < len(files) else []),
-        *([f"restorecon {' '.join(labelled)}"] if labelled else []),
-        *([f"rm -f {' '.join(added)}"] if added else []),
-        *([] if root else ["zipl"]),
-    )
-
-
-def _has_label(version: FileVersion | None) -> bool:
-    return version is not None and any(
-        name == "security.selinux" for name, _ in version.attributes.xattrs
-    )
-
-
-def _shell_word(path: str) -> str:
-    if path.isprintable():
-        return shlex.quote(path)
-    # $'...' of bash, ksh and POSIX.1-2024.
-    data = path.encode("utf-8", "surrogateescape")
-    return "$'" + "".join(f"\\{byte:03o}" for byte in data) + "'"
 
 
 def _write_boot_record(change: UnfinishedChange) -> tuple[BootRecordOutcome, Mapping[str, object]]:
@@ -239,17 +271,6 @@ def _write_boot_record(change: UnfinishedChange) -> tuple[BootRecordOutcome, Map
     return BootRecordOutcome.WRITTEN, access.commit(access.lock.inherited)
 
 
-def _conflict(change: UnfinishedChange, files: FileOutcomes) -> StuckError:
-    number = change.checkpoint.id
-    paths = ", ".join(visible(path) for path in files.conflicts)
-    return StuckError(
-        f"somebody changed files after secboot had, so they were left as they are: {paths}",
-        hint=f"compare them with the old ones in {visible(change.checkpoint.shown)}; then\n"
-        f"  secboot rollback {number} --force   puts the old files in their place\n"
-        f"  secboot rollback {number} --keep    leaves them, and ends this change",
-    )
-
-
 def _note(journal: Journal, state: State, facts: Mapping[str, object]) -> None:
-    with suppress(OSError):
+    with suppress(FileError):
         journal.append(state, facts)

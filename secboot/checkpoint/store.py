@@ -13,36 +13,46 @@ N counts up from 1, whatever the clock does. A checkpoint is built under another
 by one rename, when all that a rollback needs is on the disk. ``after.tar`` is not brought to
 the disk, because nothing depends on it.
 
-The archives are tar, which a person can unpack without secboot; many files would each have to be
-brought to the disk by itself. Members are named by their paths without the slash at the front, so
-that unpacking at the root of the tree puts every file where it was, with its mode and its owner.
-Extended attributes are in the record alone.
+Many single files would each have to be brought to the disk by itself (`secboot.checkpoint.archive`).
 """
 
 from __future__ import annotations
 
 import os
 import time
-from io import BytesIO
-from tarfile import BLOCKSIZE, GNU_FORMAT, TarError, TarFile, TarInfo
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from secboot.checkpoint.journal import Journal, parse_journal, state_of
-from secboot.checkpoint.record import Checkpoint, DamagedCheckpointError, Record
+from secboot.checkpoint.archive import Member, member_names, pack, unpack
+from secboot.checkpoint.checksum import DamagedCheckpointError
+from secboot.checkpoint.journal import (
+    JOURNAL,
+    NEXT_JOURNAL,
+    Journal,
+    State,
+    format_journal,
+    parse_first_journal,
+    parse_journal,
+    state_of,
+)
+from secboot.checkpoint.record import Checkpoint, Record, is_first, is_id
 from secboot.checkpoint.state_directory import CHECKPOINTS
 from secboot.digest import digest
-from secboot.errors import Location, ParseError, RefusedError
+from secboot.errors import Location, RefusedError
+from secboot.finding import Finding, Severity
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError, NotFoundError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from secboot.checkpoint.journal import JournalEntry
+    from secboot.checkpoint.record import SavedFile
     from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.errors import SecbootError
     from secboot.system.directory import OpenDirectory
-    from secboot.system.files import FileAttributes, FileChange
+    from secboot.system.files import FileChange
     from secboot.system.root import Root
 
 BEFORE = "before.tar"
@@ -51,26 +61,39 @@ _AFTER = "after.tar"
 _BUILT = ".new-"
 _DROPPED = ".old-"
 _RECORD = "record.json"
-_JOURNAL = "journal"
 
 
 ARCHIVE_LIMIT = 2**30
 """Bytes: far more than ten thousand boot entries take."""
-
-# Paths are bytes that need not be text, as everywhere in secboot (`secboot.system.files.encode`).
-_ENCODING, _ERRORS = "utf-8", "surrogateescape"
 
 
 class NoCheckpointError(RefusedError):
     """There is no checkpoint of that id."""
 
 
-class Member(NamedTuple):
-    """A file for an archive: its real path in the tree, its bytes, and its attributes."""
+DAMAGED = "damaged-checkpoint"
+"""The code of a finding about one."""
 
-    path: str
-    data: bytes
-    attributes: FileAttributes
+
+class Damage(NamedTuple):
+    """A checkpoint that can't be read: its id, and what is wrong with which of its files."""
+
+    id: str
+    finding: Finding
+
+    @classmethod
+    def of(cls, checkpoint: str, error: SecbootError) -> Damage:
+        """Return what to say of `error`, which reading the checkpoint led to."""
+        message = f"checkpoint {checkpoint} can't be read: {error.message}"
+        finding = Finding(DAMAGED, Severity.WARNING, message, error.location, error.hint)
+        return cls(checkpoint, finding)
+
+
+class Listing(NamedTuple):
+    """All checkpoints, the oldest first, and those that can't be read."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    damaged: tuple[Damage, ...]
 
 
 class CheckpointStore:
@@ -102,41 +125,58 @@ class CheckpointStore:
 
     def ids(self) -> tuple[str, ...]:
         """The ids of all checkpoints, the oldest first."""
-        return tuple(str(number) for number in sorted(map(int, filter(_is_id, self._names()))))
+        return tuple(str(number) for number in sorted(map(int, filter(is_id, self._names()))))
+
+    def listing(self) -> Listing:
+        """All checkpoints, each apart: what is wrong with one is no hindrance to the others."""
+        whole, damaged = [], []
+        for number in self.ids():
+            try:
+                whole.append(self.get(number))
+            except (FileError, DamagedCheckpointError) as error:
+                damaged.append(Damage.of(number, error))
+        return Listing(tuple(whole), tuple(damaged))
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """All checkpoints, the oldest first; raises `DamagedCheckpointError` for a damaged one."""
-        return tuple(self.get(checkpoint) for checkpoint in self.ids())
+        """The checkpoints that can be read, the oldest first."""
+        return self.listing().checkpoints
+
+    def newest_first(self) -> Iterator[Checkpoint | Damage]:
+        """The checkpoints whose change is not rolled back, read one by one as they are asked for."""
+        for number in reversed(self.ids()):
+            try:
+                if state_of(self.journal(number)) is not State.ROLLED_BACK:
+                    yield self.get(number)
+            except (FileError, DamagedCheckpointError) as error:
+                yield Damage.of(number, error)
 
     def get(self, checkpoint: str) -> Checkpoint:
-        """The checkpoint with that id; `NoCheckpointError` when there is none."""
-        if not _is_id(checkpoint):
-            raise _no_checkpoint(checkpoint, self.ids())
-        try:
-            data = self._state.read_bytes(_path(checkpoint, _RECORD))
-        except NotFoundError:
-            raise _no_checkpoint(checkpoint, self.ids()) from None
-        try:
-            record = Record.from_json(data)
-        except DamagedCheckpointError as error:
-            raise self._damaged(checkpoint, error.message) from error
-        if record.checkpoint != checkpoint:
-            raise self._damaged(checkpoint, "this is the record of another checkpoint")
-        return Checkpoint(record, self._journal(checkpoint), self.shown(checkpoint))
+        """The checkpoint with that id; `NoCheckpointError` when there is none.
 
-    def before(self, checkpoint: Checkpoint, index: int) -> bytes:
-        """The saved bytes of its file `index` (from 0) before the change, checked by digest."""
-        file = checkpoint.record.files[index]
+        Raises `DamagedCheckpointError` for one that is damaged or that another version wrote.
+        """
+        if not is_id(checkpoint):
+            raise _no_checkpoint(checkpoint, self.ids())
+        name, data = _RECORD, self._read(checkpoint, _RECORD)
+        try:
+            record = Record.from_json(data, checkpoint)
+            name, text = JOURNAL, self._read(checkpoint, JOURNAL)
+            entries = _entries(text, checkpoint, first=is_first(data))
+        except DamagedCheckpointError as error:
+            raise self._damaged(checkpoint, name, error.message) from error
+        return Checkpoint(record, entries, self.shown(checkpoint))
+
+    def before(self, checkpoint: Checkpoint, file: SavedFile) -> bytes:
+        """The saved bytes of a file that there was before the change, checked by digest."""
         if file.before is None:
-            raise ValueError(index)
+            raise ValueError(file.path)
         data = self._archive(checkpoint, BEFORE).get(file.path)
         if data is None or digest(data) != file.before.digest:
-            raise self._damaged(checkpoint.id, f"{file.path} in {BEFORE} is not what was saved")
+            raise self._damaged(checkpoint.id, BEFORE, f"{file.path} in it is not what was saved")
         return data
 
-    def after(self, checkpoint: Checkpoint, index: int) -> bytes | None:
-        """The bytes of its file `index` after the change; None when not kept, or no file."""
-        file = checkpoint.record.files[index]
+    def after(self, checkpoint: Checkpoint, file: SavedFile) -> bytes | None:
+        """The bytes of a file after the change; None when not kept, or no file."""
         try:
             data = self._archive(checkpoint, _AFTER).get(file.path)
         except FileError:
@@ -144,6 +184,19 @@ class CheckpointStore:
         if data is None or file.after is None or digest(data) != file.after.digest:
             return None
         return data
+
+    def holds_what_it_says(self, checkpoint: Checkpoint) -> bool:
+        """Whether the archive of old files has these, as they were, and nothing besides."""
+        try:
+            members = member_names(
+                self._state.read_bytes(_path(checkpoint.id, BEFORE), ARCHIVE_LIMIT)
+            )
+            saved = [file for file in checkpoint.record.files if file.before is not None]
+            for file in saved:
+                self.before(checkpoint, file)
+        except (FileError, DamagedCheckpointError):
+            return False
+        return members == tuple(file.path for file in saved)
 
     def _archive(self, checkpoint: Checkpoint, name: str) -> dict[str, bytes]:
         """What an archive of a checkpoint holds, by path; read once for all its files."""
@@ -172,39 +225,59 @@ class CheckpointStore:
                 self._drop(building)
                 raise
 
-    def open_journal(self, checkpoint: str) -> Journal:
+    def open_journal(self, checkpoint: Checkpoint) -> Journal:
         """The journal of a checkpoint for writing; the lock is held all the while."""
+        directory = self._state.open_directory(_path(checkpoint.id))
+        return Journal(directory, checkpoint.id, checkpoint.journal)
+
+    def has_next_journal(self, checkpoint: str) -> bool:
+        """Whether a crash left a journal that was about to take the place of the present one."""
+        return self._state.exists(_path(checkpoint, NEXT_JOURNAL))
+
+    def discard_next_journal(self, checkpoint: str) -> None:
+        """Remove it. The lock is held."""
         with self._state.open_directory(_path(checkpoint)) as directory:
-            return Journal(directory.open_file(_JOURNAL, os.O_RDWR), checkpoint)
+            directory.discard(NEXT_JOURNAL)
 
     def unfinished(self) -> tuple[Checkpoint, ...]:
-        """The checkpoints whose change is neither done nor rolled back, the newest first."""
-        return tuple(self.get(each) for each in reversed(self.ids()) if not self._is_finished(each))
+        """The checkpoint whose change is neither done nor rolled back, if there is one.
 
-    def prune(self, keep: int) -> tuple[str, ...]:
-        """Drop the oldest finished checkpoints beyond the `keep` newest, and what a crash left.
-
-        Returns the ids that were dropped. The lock is held.
+        It can only be the newest: no change begins before the one before it has ended. So what an
+        older journal says, if that can be, is damage and leads to nothing.
         """
-        surplus = [each for each in self.ids()[: -max(keep, 1)] if self._is_finished(each)]
-        for checkpoint in surplus:
-            self._retire(checkpoint)
-        self.sweep()
-        return tuple(surplus)
+        newest = self.newest()
+        whole = isinstance(newest, Checkpoint) and not newest.state.finished
+        return (newest,) if whole and isinstance(newest, Checkpoint) else ()
+
+    def newest(self) -> Checkpoint | Damage | None:
+        """The newest checkpoint; None when there is none."""
+        ids = self.ids()
+        if not ids:
+            return None
+        try:
+            return self.get(ids[-1])
+        except (FileError, DamagedCheckpointError) as error:
+            return Damage.of(ids[-1], error)
 
     def sweep(self) -> None:
         """Remove half-made and half-dropped checkpoints; the lock is held."""
-        for name in self._names():
-            if name.startswith((_BUILT, _DROPPED)):
-                self._drop(name)
+        for name in self.remains():
+            self._drop(name)
 
-    def _is_finished(self, checkpoint: str) -> bool:
-        """Whether its change is, which the journal alone says."""
-        return state_of(self._journal(checkpoint)).finished
+    def remains(self) -> tuple[str, ...]:
+        """What a crash left of a checkpoint that was being made or dropped."""
+        return tuple(name for name in self._names() if name.startswith((_BUILT, _DROPPED)))
 
-    def _retire(self, checkpoint: str) -> None:
+    def retire(self, checkpoint: str) -> None:
+        """Drop a checkpoint at once; `sweep` removes what is left of it. The lock is held."""
         with self._state.open_directory(CHECKPOINTS) as parent:
             parent.rename_directory(checkpoint, f"{_DROPPED}{os.urandom(8).hex()}")
+
+    def strip(self, checkpoint: str) -> None:
+        """Remove the copies of files that a checkpoint keeps; its record stays. The lock is held."""
+        with self._state.open_directory(_path(checkpoint)) as directory:
+            for name in (BEFORE, _AFTER, NEXT_JOURNAL):
+                directory.discard(name)
 
     def _drop(self, name: str) -> None:
         path = _path(name)
@@ -222,22 +295,38 @@ class CheckpointStore:
         except NotFoundError:
             return ()
 
-    def _journal(self, checkpoint: str) -> tuple[JournalEntry, ...]:
+    def journal(self, checkpoint: str) -> tuple[JournalEntry, ...]:
+        """The journal of a checkpoint, without a look at the record where it needs none."""
         try:
-            data = self._state.read_bytes(_path(checkpoint, _JOURNAL))
-            return parse_journal(data, checkpoint)[0]
-        except NotFoundError:
-            raise self._damaged(checkpoint, "the journal is missing") from None
-        except ParseError as error:
-            raise self._damaged(checkpoint, f"the journal: {error.message}") from error
+            return parse_journal(self._read(checkpoint, JOURNAL), checkpoint)
+        except DamagedCheckpointError:
+            return self.get(checkpoint).journal
 
-    def _damaged(self, checkpoint: str, message: str) -> DamagedCheckpointError:
-        shown = visible(self.shown(checkpoint))
+    def _read(self, checkpoint: str, name: str) -> bytes:
+        try:
+            return self._state.read_bytes(_path(checkpoint, name))
+        except NotFoundError:
+            if self._state.exists(_path(checkpoint)):
+                raise self._damaged(checkpoint, name, "it is missing") from None
+            raise _no_checkpoint(checkpoint, self.ids()) from None
+
+    def _damaged(self, checkpoint: str, name: str, message: str) -> DamagedCheckpointError:
+        """Say in which file the damage is, and what there is besides."""
+        place = self.shown(checkpoint)
         return DamagedCheckpointError(
             message,
-            location=Location(shown),
-            hint=f"look at what it saved ({BEFORE}) and compare; then move {shown} elsewhere",
+            location=Location(visible(f"{place}/{name}")),
+            hint=f"it is left as it is; what was saved is in {visible(f'{place}/{BEFORE}')}",
         )
+
+
+def _entries(data: bytes, checkpoint: str, *, first: bool) -> tuple[JournalEntry, ...]:
+    """The entries of a journal; `first` is whether secboot 0.1.0 made the checkpoint."""
+    if first:
+        with suppress(DamagedCheckpointError):
+            return parse_journal(data, checkpoint)
+        return parse_first_journal(data, checkpoint)
+    return parse_journal(data, checkpoint)
 
 
 def _fill(directory: OpenDirectory, record: Record, changes: Sequence[FileChange]) -> None:
@@ -250,7 +339,7 @@ def _fill(directory: OpenDirectory, record: Record, changes: Sequence[FileChange
     now = int(time.time())
     directory.create(BEFORE, pack(before, now), sync=True)
     directory.create(_AFTER, pack(after, now))
-    directory.create(_JOURNAL, ())
+    directory.create(JOURNAL, [format_journal((), record.checkpoint)], sync=True)
     directory.create(_RECORD, [record.to_json()], sync=True)
 
 
@@ -259,43 +348,8 @@ def _path(checkpoint: str, name: str = "") -> str:
     return f"{path}/{name}" if name else path
 
 
-def _is_id(name: str) -> bool:
-    return name.isascii() and name.isdigit() and not name.startswith("0") and len(name) < 10
-
-
 def _no_checkpoint(checkpoint: str, ids: Sequence[str]) -> NoCheckpointError:
     return NoCheckpointError(
         f"there is no checkpoint {checkpoint!r}",
         hint=f"those there are: {', '.join(ids)}" if ids else "none has been made yet",
     )
-
-
-def pack(members: Iterable[Member], modified: int) -> Iterator[bytes]:
-    """Return the parts of an archive in order; `modified` is the time of all files, in s since 1970."""
-    for member in members:
-        info = TarInfo(member.path.removeprefix("/"))
-        info.size, info.mtime = len(member.data), modified
-        info.mode, info.uid, info.gid = member.attributes[:3]
-        yield info.tobuf(GNU_FORMAT, _ENCODING, _ERRORS)
-        yield member.data
-        yield bytes(-len(member.data) % BLOCKSIZE)
-    yield bytes(2 * BLOCKSIZE)
-
-
-def unpack(archive: bytes) -> dict[str, bytes]:
-    """Return what files an archive has, by their paths; of a damaged one those that are whole.
-
-    Whether the bytes are right is for the caller to check, by their digests.
-    """
-    found = {}
-    try:
-        with TarFile(
-            fileobj=BytesIO(archive), ignore_zeros=True, encoding=_ENCODING, errors=_ERRORS
-        ) as tar:
-            for info in tar:
-                content = tar.extractfile(info) if info.isreg() else None
-                if content is not None:
-                    found[f"/{info.name}"] = content.read()
-    except (TarError, ValueError, OverflowError):
-        pass
-    return found

@@ -22,18 +22,20 @@ from secboot.checkpoint.access import InterruptError
 from secboot.checkpoint.changed_files import Place, Places
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Audit, Checkpoint, FileVersion, Record, SavedFile
+from secboot.checkpoint.retention import prune
 from secboot.checkpoint.rollback import (
     RollbackReport,
     UnfinishedChange,
     discard,
     roll_back_change,
+    state_after,
 )
 from secboot.digest import digest
 from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
 from secboot.system.directory import temporary_name
-from secboot.system.file_errors import ChangedError, ErrorsAbout
+from secboot.system.file_errors import ChangedError
 from secboot.system.files import FileAttributes, FileChange, FileContent
 
 if TYPE_CHECKING:
@@ -94,9 +96,9 @@ class Transaction:
         with ExitStack() as opened:
             places = opened.enter_context(Places(root, files))
             store.create(record, changes)
-            journal = store.open_journal(record.checkpoint)
-            opened.callback(journal.close)
             checkpoint = Checkpoint(record, (), store.shown(record.checkpoint))
+            journal = store.open_journal(checkpoint)
+            opened.callback(journal.close)
             change = UnfinishedChange(access, checkpoint, journal)
             opened.pop_all()
         return cls(change, places, examined)
@@ -144,11 +146,10 @@ class Transaction:
         self._places.discard_displaced()
         # The change is done and on the disk: failing to tidy up must not look like a failure.
         with suppress(SecbootError):
-            self._change.access.store.prune(self._change.access.keep)
+            prune(self._change.access.store, self._change.access.keep)
 
     def _advance(self, state: State, facts: Mapping[str, object] | None = None) -> None:
-        with ErrorsAbout(f"{self._change.checkpoint.shown}/journal"):
-            self._change.journal.append(state, facts)
+        self._change.journal.append(state, facts)
 
     def __enter__(self) -> Self:
         return self
@@ -170,13 +171,22 @@ class Transaction:
         reason = str(error) if error else "left before it was done"
         if self.state is State.PREPARED:
             discard(self._change, self._places, reason)
+        else:
+            self.report = roll_back_change(self._change, self._places, reason)
+        with suppress(SecbootError):
+            prune(self._change.access.store, self._change.access.keep)
+        if self.report is None or not self.report.changed_anything:
             return
-        self.report = roll_back_change(self._change, self._places, reason)
-        if isinstance(error, InterruptError) or not self.report.changed_anything:
-            return
-        if isinstance(error, SecbootError):
+        if isinstance(error, SecbootError) and not isinstance(error, InterruptError):
             raise RolledBackError(
-                error.message, location=error.location, hint=error.hint
+                error.message,
+                location=error.location,
+                hint="\n".join(
+                    [
+                        *([error.hint] if error.hint else []),
+                        *state_after(self.report, self.checkpoint),
+                    ]
+                ),
             ) from error
 
 

@@ -24,6 +24,8 @@ def history(
 
     With an ID, show all about one checkpoint, with the changes that it made.
     """
+    from secboot.checkpoint.retention import kept
+    from secboot.checkpoint.store import Listing
     from secboot.cli.printing import print_report
     from secboot.cli.site import Site
     from secboot.errors import RefusedError
@@ -31,9 +33,11 @@ def history(
 
     with Site(root, state_dir=state_dir, watched=False) as site, site.checkpoints() as store:
         if checkpoint is None:
-            found = () if store is None else store.checkpoints()
+            found = Listing((), ()) if store is None else store.listing()
             print_report(
-                output, lambda: history_document(found), lambda style: history_text(found, style)
+                output,
+                lambda: history_document(found, kept(site.root)),
+                lambda style: history_text(found, kept(site.root), style),
             )
             return 0
         if store is None:
@@ -43,7 +47,7 @@ def history(
         one = store.get(checkpoint)
         print_report(
             output,
-            lambda: history_document((one,)),
+            lambda: history_document(Listing((one,), ()), kept(site.root)),
             lambda style: checkpoint_text(one, file_diffs(store, one), style),
         )
     return 0

@@ -166,21 +166,28 @@ class Site:
             yield store
 
     def unfinished_change(self) -> Finding | None:
-        """Return what to say about a change that was cut short here, if there is one.
+        """Return what to say about a change that was cut short here, or may have been.
 
         The checkpoints are readable by root alone; for others there is nothing to say.
         """
         try:
             with self.checkpoints() as store:
-                left = store.unfinished() if store is not None else ()
+                newest = store.newest() if store is not None else None
         except FileError:
             return None
-        if not left:
+        if newest is None:
+            return None
+        from secboot.checkpoint.store import Damage
+
+        if isinstance(newest, Damage):
+            doubt = "; so it is not known whether its change was finished"
+            return newest.finding._replace(message=newest.finding.message + doubt)
+        if newest.state.finished:
             return None
         return Finding(
             "unfinished-change",
             Severity.WARNING,
-            f"the change of checkpoint {left[-1].id} is unfinished ({left[-1].state}): it is under"
+            f"the change of checkpoint {newest.id} is unfinished ({newest.state}): it is under"
             " way right now, or was cut short; the next apply or rollback ends it first",
             hint=self.invocation.command("rollback"),
         )

@@ -4,30 +4,54 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from secboot.checkpoint.retention import LIMIT_FILE
 from secboot.report.diff import unified_diff
+from secboot.report.style import finding_text
 from secboot.system.files import FileChange
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from secboot.checkpoint.record import Checkpoint, SavedFile
-    from secboot.checkpoint.store import CheckpointStore
+    from secboot.checkpoint.retention import Kept
+    from secboot.checkpoint.store import CheckpointStore, Damage, Listing
+    from secboot.finding import Finding
     from secboot.report.style import Style
 
 SCHEMA = "secboot/history/1"
 
 
-def history_text(checkpoints: Sequence[Checkpoint], style: Style) -> str:
-    """Return one line a checkpoint, the newest first."""
-    if not checkpoints:
+def history_text(listing: Listing, kept: Kept, style: Style) -> str:
+    """Return one line a checkpoint, the newest first, then how many are kept."""
+    damaged = {each.id: _damaged_row(each) for each in listing.damaged}
+    rows_by_id = {each.id: _row(each) for each in listing.checkpoints} | damaged
+    if not rows_by_id:
         return "Nothing has been applied here.\n"
     rows = [("ID", "WHEN (UTC)", "WHAT", "STATE", "FILES", "BY")]
-    rows += [_row(checkpoint) for checkpoint in reversed(checkpoints)]
+    rows += [rows_by_id[number] for number in sorted(rows_by_id, key=int, reverse=True)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
     lines[0] = style.bold(lines[0])
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    lines = [line.rstrip() for line in lines]
+    lines += ["", *_limit(kept)]
+    lines += [finding_text(finding, style) for finding in _warnings(listing, kept)]
+    return "\n".join(lines) + "\n"
+
+
+def _limit(kept: Kept) -> Iterator[str]:
+    if kept.limit is not None:
+        changes = "change that stands" if kept.limit == 1 else f"{kept.limit} changes that stand"
+        yield f"The newest {changes} can be rolled back; {LIMIT_FILE} sets how many are kept."
+
+
+def _warnings(listing: Listing, kept: Kept) -> list[Finding]:
+    found = [each.finding for each in listing.damaged]
+    return found if kept.problem is None else [*found, kept.problem]
+
+
+def _damaged_row(damage: Damage) -> tuple[str, str, str, str, str, str]:
+    return (damage.id, "", "", "unreadable", "", "")
 
 
 def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) -> str:
@@ -48,11 +72,15 @@ def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) 
     return "\n".join(lines) + "\n"
 
 
-def history_document(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+def history_document(listing: Listing, kept: Kept) -> dict[str, Any]:
     """Return the checkpoints, the oldest first, as a JSON document."""
+    from secboot.codec import encode
+
     return {
         "schema": SCHEMA,
-        "checkpoints": [_document(checkpoint) for checkpoint in checkpoints],
+        "checkpoints": [_document(checkpoint) for checkpoint in listing.checkpoints],
+        "limit": kept.limit,
+        "warnings": [encode(finding) for finding in _warnings(listing, kept)],
     }
 
 
@@ -61,11 +89,21 @@ def file_diffs(store: CheckpointStore, checkpoint: Checkpoint) -> tuple[str, ...
     return tuple(
         _file_diff(
             file,
-            None if file.before is None else store.before(checkpoint, index),
-            store.after(checkpoint, index),
+            None if file.before is None else _kept(store, checkpoint, file),
+            store.after(checkpoint, file),
         )
-        for index, file in enumerate(checkpoint.record.files)
+        for file in checkpoint.record.files
     )
+
+
+def _kept(store: CheckpointStore, checkpoint: Checkpoint, file: SavedFile) -> bytes | None:
+    """The old bytes of a file; None where they were dropped, or are damaged."""
+    from secboot.errors import SecbootError
+
+    try:
+        return store.before(checkpoint, file)
+    except SecbootError:
+        return None
 
 
 def _file_diff(file: SavedFile, before: bytes | None, after: bytes | None) -> str:

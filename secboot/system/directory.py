@@ -24,6 +24,7 @@ from secboot.system.file_errors import (
     ChangedError,
     ErrorsAbout,
     FileError,
+    WrongKindError,
     file_error,
 )
 from secboot.system.files import FILE_LIMIT, FileAttributes, FileContent, encode
@@ -125,6 +126,18 @@ class OpenDirectory:
                 if sync:
                     file.flush()
                     os.fsync(descriptor)
+
+    def replace(self, name: str, data: bytes, prepared: str) -> None:
+        """Give the file `name` new content at once, mode 0600; on disk when this returns.
+
+        At every instant it is whole, the old one or the new one. `prepared` is the name of the new
+        one until then; what a crash left of it is removed first.
+        """
+        self.discard(prepared)
+        self.create(prepared, [data], sync=True)
+        with ErrorsAbout(self.shown(name)):
+            os.rename(encode(prepared), encode(name), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        self.sync()
 
     def open_file(self, name: str, flags: int) -> int:
         """Open the regular file `name`, made with mode 0600 if `flags` ask for it."""
@@ -232,16 +245,16 @@ class OpenDirectory:
             self._require(name, expected)
             os.replace(encode(prepared), encode(name), src_dir_fd=self._fd, dst_dir_fd=self._fd)
             return
-        if not _same(self._read_displaced(prepared), expected):
+        try:
+            displaced = self.read(prepared)
+        except WrongKindError:
+            displaced = None
+        except FileError:
+            exchange(self._fd, encode(prepared), encode(name))
+            raise
+        if not _same(displaced, expected):
             exchange(self._fd, encode(prepared), encode(name))
             raise self._changed(name)
-
-    def _read_displaced(self, name: str) -> FileContent | None:
-        try:
-            return self.read(name)
-        except FileError:
-            # Whatever it is, it is not the file that was expected.
-            return None
 
     def _rename_new(self, old: str, new: str) -> None:
         try:

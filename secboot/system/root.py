@@ -225,14 +225,12 @@ class Root:
     def make_directories(self, path: str, mode: int = 0o755) -> None:
         """Make the directory `path` and those above it that are missing, on disk on return.
 
-        `mode` goes to the ones that are made, regardless of the umask.
+        The directory gets `mode`, those above it 0755, regardless of the umask.
         """
         real = self.real_path(path)
-        names = real.strip("/").split("/")
-        for depth in range(1, len(names) + 1):
-            partial = "/" + "/".join(names[:depth])
+        for partial in (*parents(real), real):
             if self.stat(partial) is None:
-                self._make_directory(partial, mode)
+                self._make_directory(partial, mode if partial == real else 0o755)
 
     def _make_directory(self, path: str, mode: int) -> None:
         parent, name = split(path)
@@ -297,6 +295,12 @@ def split(real_path: str) -> tuple[str, str]:
     if name in {"", ".", ".."}:
         raise ValueError(real_path)
     return parent or "/", name
+
+
+def parents(path: str) -> tuple[str, ...]:
+    """The directories above `path`, from the one below the root on: of /var/lib/x, /var and /var/lib."""
+    names = path.strip("/").split("/")
+    return tuple("/" + "/".join(names[:depth]) for depth in range(1, len(names)))
 
 
 def _absolute(path: str) -> bytes:

@@ -302,8 +302,9 @@ def test_what_is_read_back_wrong_is_rolled_back(tmp_path: Path) -> None:
     with pytest.raises(SecbootError) as info:
         site.apply()
 
-    # Somebody else's change is not overwritten, so there is no way back without being asked.
-    assert isinstance(info.value, StuckError)
+    # Somebody else's change is not overwritten: it is left, and said to be.
+    assert isinstance(info.value, RolledBackError)
+    assert "left so: /etc/zipl.conf" in str(info.value.hint)
     assert "swiotlb=1" in conf.read_text()
 
 

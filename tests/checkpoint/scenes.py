@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from secboot.checkpoint.access import WriteAccess, write_access
-from secboot.checkpoint.journal import State
+from secboot.checkpoint.journal import State, format_journal, parse_journal
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.recovery import recover
-from secboot.checkpoint.rollback import changes_to_roll_back, latest_to_roll_back
+from secboot.checkpoint.rollback import way_back
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.transaction import Transaction
+from secboot.checkpoint.undo import newest_apply
 from secboot.errors import ExitCode, RefusedError, SecbootError
 from secboot.system.files import FileChange
 from secboot.system.root import Root
@@ -125,9 +126,10 @@ def apply(access: WriteAccess, tree: Path, scene: Scene) -> None:
 
 def roll_back_latest(access: WriteAccess, tree: Path, scene: Scene) -> None:
     recover(access)
-    checkpoint = latest_to_roll_back(access.store)
-    assert checkpoint is not None
-    changes = changes_to_roll_back(access.store, access.root, checkpoint)
+    checkpoint, doubts = newest_apply(access.store)
+    if checkpoint is None or doubts:
+        raise RefusedError("it is not known what to roll back")
+    changes = way_back(access, checkpoint).changes
     _run(access, tree, scene, changes, audit(Action.ROLLBACK, checkpoint.id))
 
 
@@ -205,11 +207,18 @@ def cut_short(tree: Path, scene: Scene, state: State) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
+def cut_journal(directory: Path, count: int) -> None:
+    """Leave the first lines of a checkpoint's journal, as a crash after that step does."""
+    journal = directory / "journal"
+    entries = parse_journal(journal.read_bytes(), directory.name)
+    journal.write_bytes(format_journal(entries[:count], directory.name))
+
+
 def temporaries(tree: Path) -> list[str]:
     """What a change leaves lying about: its temporary files, and half-made checkpoints."""
     return [
         str(Path(directory) / name)
         for directory, directories, files in os.walk(tree)
         for name in directories + files
-        if name.startswith((".secboot-", ".new-", ".old-"))
+        if name.startswith((".secboot-", ".new-", ".old-", "journal.new"))
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secboot.checkpoint.store import Member, pack, unpack
+from secboot.checkpoint.archive import Member, pack, unpack
 from secboot.system.files import FileAttributes, encode
 
 PRIVATE = FileAttributes(0o640, os.geteuid(), os.getegid())

@@ -33,11 +33,11 @@ def machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     return root
 
 
-def test_the_record_is_read_and_written_as_it_was() -> None:
+def test_the_record_is_read() -> None:
     text = (MADE / "record.json").read_bytes()
-    record = Record.from_json(text)
+    record = Record.from_json(text, "1")
 
-    assert record.to_json() == text
+    assert Record.from_json(record.to_json(), "1") == record
     assert (record.audit.version, record.audit.who.user) == ("0.1.0", "root")
     assert json.loads(text)["files"][0]["before"]["attributes"]["mode"] == "0644"
 

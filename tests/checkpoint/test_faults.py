@@ -227,7 +227,7 @@ def newest_checkpoint(tree: Path) -> Checkpoint | None:
         if store is None:
             return None
         with store:
-            return store.checkpoints()[-1] if store.ids() else None
+            return store.get(store.ids()[-1]) if store.ids() else None
 
 
 def is_unfinished(tree: Path) -> bool:

@@ -2,22 +2,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from secboot.checkpoint.checksum import DamagedCheckpointError, with_checksum
 from secboot.checkpoint.record import (
     Action,
     Actor,
     Audit,
-    DamagedCheckpointError,
     FileVersion,
     Record,
     SavedFile,
 )
 from secboot.system.files import FileAttributes, decode
 
+MOMENTS = (datetime(1970, 1, 1), datetime(9999, 12, 31))  # noqa: DTZ001 - UTC, as all of them
 # Bytes that are not UTF-8 are held by half surrogates (`secboot.system.files.decode`).
 texts = st.binary().map(decode)
 numbers = st.integers(0, 2**32 - 2)
@@ -31,25 +33,50 @@ attributes = st.builds(
         lambda xattrs: tuple(sorted(xattrs.items()))
     ),
 )
-versions = st.none() | st.builds(FileVersion, texts, numbers, attributes)
-names = st.from_regex(r"\.secboot-[0-9a-f]{16}\.tmp", fullmatch=True)
-files = st.builds(
-    SavedFile, texts.map(lambda path: f"/{path}"), texts, versions, versions, names, names
+digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
+moments = st.datetimes(MOMENTS[0], MOMENTS[1]).map(lambda at: f"{at:%Y-%m-%dT%H:%M:%SZ}")
+steps = texts.map(lambda name: name.replace("/", "").replace("\0", "")).filter(
+    lambda name: name not in {"", ".", ".."}
 )
+paths = st.lists(steps, min_size=1).map(lambda names: "".join(f"/{name}" for name in names))
+
+
+@st.composite
+def saved_files(draw: st.DrawFn) -> tuple[SavedFile, ...]:
+    found = []
+    for number, path in enumerate(draw(st.lists(paths, min_size=1, max_size=3, unique=True))):
+        one = FileVersion(draw(digests), draw(st.integers(0, 2**24)), draw(attributes))
+        other = FileVersion(draw(digests), draw(st.integers(0, 2**24)), draw(attributes))
+        assume(one.digest != other.digest)
+        before, after = draw(st.sampled_from([(one, other), (None, one), (one, None)]))
+        names = (f".secboot-{number:016x}.tmp", f".secboot-1{number:015x}.tmp")
+        found.append(SavedFile(path, draw(paths), before, after, *names))
+    return tuple(found)
+
+
 actors = st.builds(Actor, numbers, optional, optional, texts)
-audits = st.builds(
-    Audit,
-    st.sampled_from(Action),
-    st.lists(texts).map(tuple),
-    actors,
-    texts,
-    texts,
-    optional,
-    optional,
-    optional,
-    optional,
-)
-records = st.builds(Record, texts, texts, audits, st.lists(files, max_size=3).map(tuple))
+
+
+@st.composite
+def records_of(draw: st.DrawFn) -> Record:
+    number = draw(st.integers(2, 10**9 - 1))
+    action = draw(st.sampled_from(Action))
+    undoes = str(draw(st.integers(1, number - 1))) if action is Action.ROLLBACK else None
+    audit = Audit(
+        action,
+        tuple(draw(st.lists(texts))),
+        draw(actors),
+        draw(moments),
+        draw(texts),
+        draw(optional),
+        draw(st.none() | digests),
+        draw(optional),
+        undoes,
+    )
+    return Record(str(number), draw(texts), audit, draw(saved_files()))
+
+
+records = records_of()
 
 
 @given(records)
@@ -57,17 +84,45 @@ def test_round_trip(record: Record) -> None:
     data = record.to_json()
 
     assert data.isascii()
-    assert Record.from_json(data) == record
+    assert Record.from_json(data, record.checkpoint) == record
+
+
+RECORD = Record(
+    "7",
+    "/",
+    Audit(
+        Action.APPLY,
+        ("secboot",),
+        Actor(0, "root", "admin", "host"),
+        "2026-11-23T14:00:00Z",
+        "1",
+        "guest",
+        "1" * 64,
+    ),
+    (
+        SavedFile(
+            "/etc/zipl.conf",
+            "/etc/zipl.conf",
+            FileVersion("0" * 64, 3, FileAttributes(0o644, 0, 0, (("user.x", b"\xff"),))),
+            None,
+            ".secboot-0123456789abcdef.tmp",
+            ".secboot-0123456789abcdee.tmp",
+        ),
+    ),
+)
 
 
 def example() -> dict[str, object]:
-    version = FileVersion("0" * 64, 3, FileAttributes(0o644, 0, 0, (("user.x", b"\xff"),)))
-    name = ".secboot-0123456789abcdef.tmp"
-    file = SavedFile("/etc/zipl.conf", "/etc/zipl.conf", version, None, name, name)
-    actor = Actor(0, "root", "admin", "host")
-    audit = Audit(Action.APPLY, ("secboot",), actor, "2026-11-23T14:00:00Z", "1")
-    document: dict[str, object] = json.loads(Record("1", "/", audit, (file,)).to_json())
+    """Return the record as an attacker can change it, who can make a checksum, too."""
+    document: dict[str, object] = json.loads(RECORD.to_json())
     return document
+
+
+def read(document: dict[str, object]) -> Record:
+    """Read a document with the checksum that belongs to it."""
+    rest = {key: value for key, value in document.items() if key != "checksum"}
+    text = json.dumps(rest, indent=2).removesuffix("\n}").encode()
+    return Record.from_json(with_checksum(text, "7", b',\n  "checksum": "', b'"\n}\n'), "7")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +130,7 @@ def example() -> dict[str, object]:
 )
 def test_what_is_no_record(data: bytes) -> None:
     with pytest.raises(DamagedCheckpointError):
-        Record.from_json(data)
+        Record.from_json(data, "7")
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../x.tmp", ".secboot-x", "zipl.conf"])
@@ -84,7 +139,25 @@ def test_a_record_can_not_name_any_file_as_temporary(name: str) -> None:
     document["files"][0]["prepared"] = name  # type: ignore[index]
 
     with pytest.raises(DamagedCheckpointError):
-        Record.from_json(json.dumps(document).encode())
+        read(document)
+
+
+def test_the_example_is_read() -> None:
+    assert read(example()) == RECORD
+    assert Record.from_json(RECORD.to_json(), "7") == RECORD
+
+
+def test_a_record_with_any_bit_flipped_or_any_end_lost_is_damaged() -> None:
+    data = RECORD.to_json()
+    damaged = [data[:length] for length in range(len(data))]
+    damaged += [
+        data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
+        for at in range(len(data))
+        for bit in range(8)
+    ]
+    for text in damaged:
+        with pytest.raises(DamagedCheckpointError):
+            Record.from_json(text, "7")
 
 
 @given(st.data())
@@ -102,7 +175,7 @@ def test_a_record_with_one_field_replaced_is_one_or_is_damaged(data: st.DataObje
         place = place[key]
 
     with contextlib.suppress(DamagedCheckpointError):
-        Record.from_json(json.dumps(document).encode())
+        read(document)
 
 
 def test_sudo_counts_for_root_alone(monkeypatch: pytest.MonkeyPatch) -> None:

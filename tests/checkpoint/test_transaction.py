@@ -7,17 +7,19 @@ import resource
 import signal
 import stat
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from secboot.checkpoint.access import InterruptError, WriteAccess, write_access
+from secboot.checkpoint.by_hand import commands_by_hand
 from secboot.checkpoint.changed_files import Conflict
-from secboot.checkpoint.journal import State
+from secboot.checkpoint.journal import Journal, State
 from secboot.checkpoint.record import Checkpoint, FileVersion, Record, SavedFile
 from secboot.checkpoint.recovery import recover
-from secboot.checkpoint.rollback import BootRecordOutcome, commands_by_hand
+from secboot.checkpoint.rollback import BootRecordOutcome
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import Transaction
@@ -285,48 +287,88 @@ def test_a_file_that_appears_while_the_change_is_written_is_kept(
     assert BLS.found(tree) == {**BLS.before, "etc/kernel/cmdline": "mine"}
 
 
-def stuck_by_an_edit(access: WriteAccess, tree: Path) -> StuckError:
-    """An edit of a file after secboot replaced it, and before it has to be put back."""
-    with pytest.raises(StuckError) as caught, begin(access) as change:
+def test_an_edit_of_the_new_file_is_not_overwritten(
+    access: WriteAccess, tree: Path, commits: list[object]
+) -> None:
+    """The change is rolled back around it, says so, and is over."""
+    with pytest.raises(RolledBackError, match="zipl failed") as caught, begin(access) as change:
         change.write_files()
+        change.committing()
         (tree / SECOND).write_text("title Edited\n")
         raise RefusedError("zipl failed")
-    return caught.value
 
-
-def test_an_edit_of_the_new_file_is_not_overwritten(access: WriteAccess, tree: Path) -> None:
-    error = stuck_by_an_edit(access, tree)
-
-    assert SECOND in str(error)
+    assert f"left so: /{SECOND}" in str(caught.value.hint)
+    assert f"{tree}/var/lib/secboot/checkpoints/1/before.tar" in str(caught.value.hint)
     assert BLS.found(tree) == {**BLS.before, SECOND: "title Edited\n"}
-    (found,) = access.store.unfinished()
-    assert found.state is State.STUCK
-    with pytest.raises(StuckError):
-        recover(access)
-    with pytest.raises(RefusedError, match="finished first"):
-        begin(access)
+    assert commits == [access.lock.inherited]
+    assert temporaries(tree) == []
+    assert access.store.unfinished() == ()
+    found = access.store.get("1")
+    assert found.journal[-1].facts["left"] == [f"/{SECOND}"]
+    saved = next(file for file in found.record.files if file.path == f"/{SECOND}")
+    assert access.store.before(found, saved) == (BLS.before[SECOND] or "").encode()
+
+
+def cut_short_and_edited(tree: Path) -> None:
+    cut_short(tree, BLS, State.WRITING)
+    (tree / SECOND).write_text("title Edited\n")
 
 
 @pytest.mark.parametrize(
     ("conflict", "expected"),
     [(Conflict.KEEP, "title Edited\n"), (Conflict.OVERWRITE, BLS.before[SECOND])],
 )
-def test_a_conflict_is_settled_by_its_user(
-    access: WriteAccess, tree: Path, conflict: Conflict, expected: str
+def test_an_edit_of_a_change_that_was_cut_short(
+    tree: Path, conflict: Conflict, expected: str
 ) -> None:
-    stuck_by_an_edit(access, tree)
+    cut_short_and_edited(tree)
 
-    recover(access, conflict)
+    with Root(tree) as root, write_access(root, StateDirectory(root)) as access:
+        (report,) = recover(access, conflict)
+        assert access.store.unfinished() == ()
 
+    assert report.rollback.files.left == ((f"/{SECOND}",) if conflict is Conflict.KEEP else ())
     assert (tree / SECOND).read_text() == expected
-    assert access.store.unfinished() == ()
     assert temporaries(tree) == []
 
 
-def test_what_is_done_by_hand_does_what_it_says(access: WriteAccess, tree: Path) -> None:
-    stuck_by_an_edit(access, tree)
-    commands = commands_by_hand(access.store.get("1"))
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files immutable")
+def test_what_can_not_be_put_back_is_tried_once_more_and_then_left(
+    access: WriteAccess, tree: Path
+) -> None:
+    path = str(tree / SECOND)
+    try:
+        with pytest.raises(StuckError, match="ROLLBACK FAILED") as caught, begin(access) as change:
+            change.write_files()
+            if subprocess.run(["chattr", "+i", path], check=False, capture_output=True).returncode:
+                pytest.skip("this file system has no immutable files")
+            raise RefusedError("zipl failed")
+        assert f"-C {tree}" in str(caught.value.hint)
+        assert state(access) is State.STUCK
+        assert (tree / ENTRY).read_text() == BLS.before[ENTRY]
+        (report,) = recover(access)
+    finally:
+        subprocess.run(["chattr", "-i", path], check=False, capture_output=True)
 
+    assert [failed.path for failed in report.rollback.files.failed] == [f"/{SECOND}"]
+    assert access.store.unfinished() == ()
+    assert temporaries(tree) == []
+    with begin_again(access, tree) as change:
+        change.write_files()
+        change.done()
+
+
+def begin_again(access: WriteAccess, tree: Path) -> Transaction:
+    changes = [FileChange("/etc/new", "/etc/new", None, b"x")]
+    (tree / "etc").mkdir(exist_ok=True)
+    return Transaction.begin(access, changes, audit())
+
+
+def test_what_is_done_by_hand_does_what_it_says(tree: Path) -> None:
+    cut_short_and_edited(tree)
+
+    with Root(tree) as root, write_access(root, StateDirectory(root)) as access:
+        commands = commands_by_hand(access, access.store.get("1"))
     for command in commands:
         subprocess.run(["sh", "-ec", command], check=True)
 
@@ -334,23 +376,61 @@ def test_what_is_done_by_hand_does_what_it_says(access: WriteAccess, tree: Path)
     assert stat.S_IMODE((tree / SECOND).stat().st_mode) == 0o600
 
 
-def test_by_hand_zipl_comes_last_and_odd_names_are_quoted(tmp_path: Path) -> None:
+@pytest.fixture
+def odd(tmp_path: Path) -> Checkpoint:
+    """The record of a change on the running system, with odd names and a label."""
     version = FileVersion("0" * 64, 1, FileAttributes(0o640, 1, 2, (("security.selinux", b"x"),)))
-    name = ".secboot-0123456789abcdef.tmp"
+    names = [f".secboot-{number:016x}.tmp" for number in range(4)]
     files = (
-        SavedFile("/etc/it's", "/etc/it's", version, None, name, name),
-        SavedFile("/etc/a\nb\udcff", "/etc/a\nb\udcff", None, version, name, name),
+        SavedFile("/etc/it's", "/etc/it's", version, None, *names[:2]),
+        SavedFile("/etc/a\nb\udcff", "/etc/a\nb\udcff", None, version, *names[2:]),
     )
-    checkpoint = Checkpoint(Record("7", "/", audit(), files), (), str(tmp_path / "7"))
+    return Checkpoint(Record("7", "/", audit(), files), (), str(tmp_path / "7"))
 
-    commands = commands_by_hand(checkpoint)
 
-    assert commands == (
-        f"tar -xpf {tmp_path}/7/before.tar -C /",
-        """restorecon '/etc/it'"'"'s'""",
-        r"rm -f $'\057\145\164\143\057\141\012\142\377'",
-        "zipl",
+def test_by_hand_the_boot_record_comes_last_and_odd_names_are_quoted(
+    access: WriteAccess, tree: Path, odd: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever root the record names, the commands act on the one in use."""
+    monkeypatch.setattr(CheckpointStore, "holds_what_it_says", lambda *_: True)
+    by_hand = access._replace(by_hand="chroot mnt zipl")
+
+    assert commands_by_hand(by_hand, odd) == (
+        f"tar -xpf {tree}/7/before.tar -C {tree}",
+        f"""setfattr -n security.selinux -v 0x78 '{tree}/etc/it'"'"'s'""",
+        "rm -f -- $'" + "".join(f"\\{b:03o}" for b in f"{tree}/etc/a\nb".encode()) + "\\377'",
+        "chroot mnt zipl",
     )
+
+
+def test_by_hand_no_link_leads_out_of_the_root(
+    access: WriteAccess, tree: Path, odd: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CheckpointStore, "holds_what_it_says", lambda *_: True)
+    (tree / "etc").rename(tree / "usr")
+    (tree / "etc").symlink_to("/etc")
+
+    assert commands_by_hand(access, odd) == ()
+
+
+@pytest.mark.parametrize("kind", ["another file", "a link", "damaged", "missing"])
+def test_by_hand_no_archive_is_used_that_holds_other_files(tree: Path, kind: str) -> None:
+    cut_short_and_edited(tree)
+    archive = tree / "var/lib/secboot/checkpoints/1/before.tar"
+    if kind == "damaged":
+        archive.write_bytes(archive.read_bytes().replace(b"root=", b"boot="))
+    elif kind == "missing":
+        archive.unlink()
+    else:
+        info = tarfile.TarInfo("etc/shadow")
+        info.type, info.linkname = (tarfile.SYMTYPE if kind == "a link" else b"0"), "/etc/shadow"
+        with tarfile.open(archive, "a") as found:
+            found.addfile(info)
+
+    with Root(tree) as root, write_access(root, StateDirectory(root)) as access:
+        commands = commands_by_hand(access, access.store.get("1"))
+
+    assert commands == (f"rm -f -- {tree}/etc/kernel/cmdline",)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
@@ -543,12 +623,12 @@ def test_a_file_system_that_is_full(tmp_path: Path, pages: int) -> None:
 def test_a_journal_that_can_not_be_written_does_not_keep_files_from_going_back(
     access: WriteAccess, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pwrite(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "no space")
+    def append(*_: object) -> None:
+        raise FileError("no space", path="journal", code=errno.ENOSPC)
 
     with pytest.raises(RolledBackError), begin(access) as change:
         change.write_files()
-        monkeypatch.setattr(os, "pwrite", pwrite)
+        monkeypatch.setattr(Journal, "append", append)
         change.committing()
 
     assert BLS.found(tree) == BLS.before

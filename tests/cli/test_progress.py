@@ -203,7 +203,7 @@ def test_an_error_stands_where_the_line_was(tmp_path: Path) -> None:
         _, seen, code = ended(program, opened)
 
     assert code == 4  # zipl fails on the old files, too
-    assert screen(seen)[0].startswith("secboot: error: the rollback failed: zipl")
+    assert screen(seen)[0].startswith("secboot: error: ROLLBACK FAILED: zipl")
 
 
 def test_a_lock_that_is_taken_is_said_at_once_and_not_waited_for(site: Site) -> None:

@@ -10,6 +10,7 @@ import pytest
 from secboot.layout import detect
 from secboot.layout.layout import Layout
 from secboot.system.root import Root
+from tests.checkpoint.scenes import cut_journal
 from tests.command import secboot
 from tests.trees import make_sample_tree
 
@@ -50,9 +51,8 @@ def test_an_unfinished_change_is_reported_with_the_command_that_ends_it(
     root = make_sample_tree("rhel8", tmp_path / "a root")
     typed = ("--root", root, "--state-dir", tmp_path / "state")
     secboot(capsys, "apply", "host", *typed)
-    journal = tmp_path / "state/checkpoints/1/journal"
     # As if the power had gone before the change was done.
-    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
+    cut_journal(tmp_path / "state/checkpoints/1", 1)
 
     said = secboot(capsys, *words, *typed)
 

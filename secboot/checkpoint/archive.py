@@ -1,0 +1,73 @@
+"""The tar archives of a checkpoint, which a person can unpack without secboot.
+
+Members are named by their paths without the slash at the front, so that unpacking at the root of the
+tree puts every file where it was, with its mode and its owner. Extended attributes are in the record
+alone.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from tarfile import BLOCKSIZE, GNU_FORMAT, TarError, TarFile, TarInfo
+from typing import TYPE_CHECKING
+
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from secboot.system.files import FileAttributes
+
+# Paths are bytes that need not be text, as everywhere in secboot (`secboot.system.files.encode`).
+_ENCODING, _ERRORS = "utf-8", "surrogateescape"
+
+
+class Member(NamedTuple):
+    """A file for an archive: its real path in the tree, its bytes, and its attributes."""
+
+    path: str
+    data: bytes
+    attributes: FileAttributes
+
+
+def pack(members: Iterable[Member], modified: int) -> Iterator[bytes]:
+    """Return the parts of an archive in order; `modified` is the time of all files, in s since 1970."""
+    for member in members:
+        info = TarInfo(member.path.removeprefix("/"))
+        info.size, info.mtime = len(member.data), modified
+        info.mode, info.uid, info.gid = member.attributes[:3]
+        yield info.tobuf(GNU_FORMAT, _ENCODING, _ERRORS)
+        yield member.data
+        yield bytes(-len(member.data) % BLOCKSIZE)
+    yield bytes(2 * BLOCKSIZE)
+
+
+def member_names(archive: bytes) -> tuple[str, ...] | None:
+    """Return the paths of an archive that holds plain files alone; None for any other."""
+    try:
+        with TarFile(fileobj=BytesIO(archive), encoding=_ENCODING, errors=_ERRORS) as tar:
+            members = tar.getmembers()
+    except (TarError, ValueError, OverflowError):
+        return None
+    if not all(member.isreg() for member in members):
+        return None
+    return tuple(f"/{member.name}" for member in members)
+
+
+def unpack(archive: bytes) -> dict[str, bytes]:
+    """Return what files an archive has, by their paths; of a damaged one those that are whole.
+
+    Whether the bytes are right is for the caller to check, by their digests.
+    """
+    found = {}
+    try:
+        with TarFile(
+            fileobj=BytesIO(archive), ignore_zeros=True, encoding=_ENCODING, errors=_ERRORS
+        ) as tar:
+            for info in tar:
+                content = tar.extractfile(info) if info.isreg() else None
+                if content is not None:
+                    found[f"/{info.name}"] = content.read()
+    except (TarError, ValueError, OverflowError):
+        pass
+    return found

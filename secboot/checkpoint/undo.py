@@ -1,0 +1,65 @@
+"""Which changes stand: those that are done and that no later change undoes.
+
+A rollback is a change, too, and can itself be rolled back; then the change that it undid stands again.
+A change and the rollbacks that lead from it are one undo chain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.checkpoint.journal import State
+from secboot.checkpoint.record import Action, Checkpoint
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from secboot.checkpoint.store import CheckpointStore, Damage
+
+
+class NewestApply(NamedTuple):
+    """The newest apply that stands, as far as that is known.
+
+    `checkpoint` is None when there is none. `doubts` are checkpoints after it that can't be read:
+    each may be an apply that stands, or what undid this one.
+    """
+
+    checkpoint: Checkpoint | None
+    doubts: tuple[Damage, ...]
+
+
+def standing(
+    newest_first: Iterable[Checkpoint | Damage],
+) -> Iterator[Checkpoint | Damage]:
+    """Those of the changes that stand, and among them what can't be read."""
+    undone = set()
+    for found in newest_first:
+        if not isinstance(found, Checkpoint):
+            yield found
+        elif found.state is State.DONE and found.id not in undone:
+            undone.add(found.record.audit.undoes)
+            yield found
+
+
+def newest_apply(store: CheckpointStore) -> NewestApply:
+    """What ``rollback`` without an id undoes, and whose profile is active."""
+    doubts = []
+    for found in standing(store.newest_first()):
+        if not isinstance(found, Checkpoint):
+            doubts.append(found)
+        elif found.record.audit.action is Action.APPLY:
+            return NewestApply(found, tuple(doubts))
+    return NewestApply(None, tuple(doubts))
+
+
+def chains(done: Iterable[Checkpoint]) -> tuple[tuple[Checkpoint, ...], ...]:
+    """The undo chains of changes that are done, given and returned with the newest first."""
+    found: dict[str, list[Checkpoint]] = {}
+    newest_of: dict[str, str] = {}
+    for checkpoint in done:
+        newest = newest_of.get(checkpoint.id, checkpoint.id)
+        found.setdefault(newest, []).append(checkpoint)
+        if checkpoint.record.audit.undoes is not None:
+            newest_of.setdefault(checkpoint.record.audit.undoes, newest)
+    return tuple(map(tuple, found.values()))
