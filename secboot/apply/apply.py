@@ -185,8 +185,6 @@ def active_profile(root: Root, state: StateDirectory) -> Profile | None:
     return profile
 
 
-
-
 def _apply(
     managed: ManagedRoot,
     access: WriteAccess,
