@@ -19,6 +19,7 @@ from secboot.checkpoint.record import Action, Actor
 from secboot.checkpoint.rollback import BootRecordOutcome
 from secboot.errors import Location
 from secboot.finding import Finding
+from secboot.formats.kernel_image import SecureImage
 from secboot.ipl.boot_record import RecordState
 from secboot.ipl.reboot import Reboot
 from secboot.layout.layout import NewKernel
@@ -53,6 +54,10 @@ _ABOUT = {
     "Location": "A place in a file, counted from 1.",
     "Finding": "Something that is wrong or worth knowing; its code is the stable name of the rule.",
     "Finding.hint": "What to do about it, as a command that can be typed as shown where there is one.",
+    "SecureImage": "An IBM Secure Execution image, as far as it can be read.",
+    "SecureImage.encrypted": "null where that is not known; `unsure` says why.",
+    "SecureImage.parameters": "The line inside an image that is not encrypted; null: not known.",
+    "SecureImage.release": "Of the kernel inside an image that is not encrypted; null: not known.",
     "Link": "A symbolic link that a boot entry names: its text, and where it leads inside the tree.",
     "Link.target": "null where it leads out of the tree or nowhere; `reason` says what is known.",
     "Plan.root": "The root that the plan was made for.",
@@ -157,7 +162,7 @@ _CHOICES = [
         "entry": ((Location, None), "The boot entry that it was made from; null for none."),
         "kernel": str | None,
         "added": (str, "Words of the line that the boot entry does not have."),
-        "sealed": (bool, "Whether it is an IBM Secure Execution image, with its line inside."),
+        "secure": (bool | None, "Whether it starts in Secure Execution; null: not known."),
         "orphaned": (bool, "Whether no boot entry has its kernel and its line."),
         "unsure": (str | None, "Why something of this is not certain."),
     }
@@ -318,7 +323,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
                     "rescue": bool,
                     "optional": bool,
                     "kdump": bool,
-                    "sealed": bool,
+                    "secure_image": SecureImage | None,
                     "image": str | None,
                     "image_link": Link | None,
                     "ramdisk": str | None,

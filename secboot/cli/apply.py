@@ -45,6 +45,7 @@ def apply(
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
     layout: options.Layout = None,
     parmfile: options.Parmfile = None,
+    allow_unsealed: options.AllowUnsealed = False,
     run_kargs: Annotated[
         bool,
         typer.Option(
@@ -72,7 +73,7 @@ def apply(
         watched=output == "text",
     )
     with site:
-        asked = _Asked(site, profile, saved, parmfile)
+        asked = _Asked(site, profile, saved, parmfile, allow_unsealed=allow_unsealed)
         if dry_run:
             plan = asked.plan(site.machine())
             asked.agree(plan)
@@ -86,7 +87,13 @@ class _Asked:
     """What is to be applied: a profile, or what was promised in a `saved` plan."""
 
     def __init__(
-        self, site: Site, reference: str, saved: SavedPlan | None, parmfile: Path | None
+        self,
+        site: Site,
+        reference: str,
+        saved: SavedPlan | None,
+        parmfile: Path | None,
+        *,
+        allow_unsealed: bool,
     ) -> None:
         from secboot.cli.plan import planner
         from secboot.machine.profile_files import read_profile, reread_profile
@@ -102,7 +109,7 @@ class _Asked:
                 saved.made_from.reference, saved.made_from.profile[0].text, site.root
             )
             saved.require_same_profile(profile, self._again)
-        self.plan = planner(site, profile, parmfile)
+        self.plan = planner(site, profile, parmfile, allow_unsealed=allow_unsealed)
 
     def agree(self, plan: Plan) -> None:
         """Raise RefusedError where the plan is not what was promised."""

@@ -11,6 +11,7 @@ def keep(
     state_dir: options.StateDir = None,
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
     layout: options.Layout = None,
+    allow_unsealed: options.AllowUnsealed = False,
 ) -> int:
     """Bring new boot entries to the profile in force.
 
@@ -30,7 +31,11 @@ def keep(
         require_output()
         managed = site.managed_root()
         profile = active_profile(site.root, site.state)
-        result = None if profile is None else apply_plan(managed, planner(site, profile))
+        result = (
+            None
+            if profile is None
+            else apply_plan(managed, planner(site, profile, allow_unsealed=allow_unsealed))
+        )
     if profile is None or result is None:
         print_text("No profile is in force: nothing was applied here.\n")
     else:

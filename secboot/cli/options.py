@@ -73,9 +73,17 @@ Parmfile = Annotated[
     typer.Option(
         "--parmfile",
         metavar="FILE",
-        help="Write the parmfile that rebuilds the sealed image of a guest; a FILE that exists is"
-        " brought to what the profile asks.",
+        help="Write the parmfile that rebuilds the Secure Execution image of a guest; a FILE that exists"
+        " is brought to what the profile asks.",
         show_default=False,
+    ),
+]
+AllowUnsealed = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unsealed",
+        help="Run zipl even where it makes an ordinary kernel the default of a guest that is to be"
+        " in Secure Execution.",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from secboot.cli.site import Site
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import Plan
-    from secboot.plan.sealed_image import ParmfileRequest
+    from secboot.plan.secure_image import ParmfileRequest
     from secboot.profile.profile import Profile
     from secboot.report.style import Style
 
@@ -49,6 +49,7 @@ def plan(
     ] = None,
     layout: options.Layout = None,
     parmfile: options.Parmfile = None,
+    allow_unsealed: options.AllowUnsealed = False,
 ) -> int:
     """Show what would change, and why; write nothing."""
     from secboot.cli.site import Site
@@ -64,7 +65,8 @@ def plan(
         watched=output == "text",
     ) as site:
         read = read_profile(profile, site.root)
-        made = planner(site, read, parmfile)(site.machine())
+        make = planner(site, read, parmfile, allow_unsealed=allow_unsealed)
+        made = make(site.machine())
         shown = with_unfinished_change(site, made)
     print_plan(shown, output, diffs=diff)
     if out is not None:
@@ -76,7 +78,7 @@ def plan(
 
 
 def planner(
-    site: Site, profile: Profile, parmfile: Path | None = None
+    site: Site, profile: Profile, parmfile: Path | None = None, *, allow_unsealed: bool = False
 ) -> Callable[[Machine], Plan]:
     """Return what makes the site's plan for a profile from the machine."""
     from secboot.plan.planner import make_plan
@@ -93,6 +95,7 @@ def planner(
             with_zipl=site.runs_zipl,
             parmfile=request,
             live=site.live_facts(machine.bootmap.path),
+            allow_unsealed=allow_unsealed,
         )
 
     return make
@@ -127,19 +130,19 @@ def print_plan(plan: Plan, output: options.Format, *, diffs: bool) -> None:
 
 
 def parmfile_at(path: Path) -> OutputFile:
-    """Return the file of the user that gets the parmfile of a rebuilt sealed image."""
+    """Return the file of the user that gets the parmfile of a rebuilt Secure Execution image."""
     return OutputFile(path, "the parmfile", 0o600, keeps=True)
 
 
 def parmfile_content(plan: Plan, path: Path) -> bytes:
-    """Return what the parmfile has to hold. Raises RefusedError where no image is sealed."""
+    """Return what the parmfile has to hold. Raises RefusedError where there is none."""
     from secboot.cli.printing import file_error
 
     if plan.parmfile is None:
         raise file_error(
             path,
-            "none of the boot entries that the profile selects boots a sealed image, so there is"
-            " no parmfile to write",
+            "none of the boot entries that the profile selects boots a Secure Execution image, so"
+            " there is no parmfile to write",
         )
     return plan.parmfile.encode("utf-8", "surrogateescape")
 
@@ -149,7 +152,7 @@ def _parmfile_request(path: Path | None) -> ParmfileRequest | None:
     if path is None:
         return None
     from secboot.cli.printing import file_error
-    from secboot.plan.sealed_image import ParmfileRequest
+    from secboot.plan.secure_image import ParmfileRequest
 
     found = parmfile_at(path).read(_PARMFILE_LIMIT + 1)
     if found is not None and len(found) > _PARMFILE_LIMIT:

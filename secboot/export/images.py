@@ -15,10 +15,10 @@ from secboot.export.request import Exported, ExportRequest
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config, quoted
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.kernel_image import LEGACY_PARAMETER_LIMIT
 from secboot.kernel.image_line import unfit
 from secboot.profile.profile import Role
 from secboot.visible import visible
-from secboot.zipl.file_facts import LEGACY_PARAMETER_LIMIT
 
 _ADJOINING_DASH = re.compile(r"-(?=-)")
 """Two dashes may not stand inside an XML comment."""

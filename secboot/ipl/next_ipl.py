@@ -34,13 +34,14 @@ class Choice(NamedTuple):
 
     `loadparm` is what LOADPARM has to say to start it, None where nothing can be chosen. `line` is
     the parameter line that the kernel is started with, before ``${NAME}`` is replaced from
-    `environment`; it is None where it is not known, as inside a Secure Execution image (`sealed`),
+    `environment`; it is None where it is not known, as inside an encrypted Secure Execution image,
     or where no kernel is started. `location` is where the line is held. `entry` is the boot entry
     that this was made from, None where no file says so, and `kernel` the path of its image where
     that is known. `added` are words that `line` has beyond the line of the entry. `orphaned` marks
     a program of the record that no boot entry describes, any more or yet; where that is only for
-    its ramdisk, `title` names the entry with its kernel. `unsure` says why something of this is not
-    certain, and `one_of` are the entries of which it is one, as far as that is known.
+    its ramdisk, `title` names the entry with its kernel. `secure` is whether it starts in Secure
+    Execution, None where that is not known. `unsure` says why something of this is not certain, and
+    `one_of` are the entries of which it is one, as far as that is known.
     """
 
     title: str
@@ -52,7 +53,7 @@ class Choice(NamedTuple):
     kernel: str | None = None
     added: str = ""
     environment: ZiplEnvironment | None = None
-    sealed: bool = False
+    secure: bool | None = None
     orphaned: bool = False
     unsure: str | None = None
     one_of: tuple[BootEntry, ...] = ()
@@ -90,7 +91,7 @@ class EntryState(NamedTuple):
     entry of zipl's configuration. `choice` is what starts it, or else `absence` says why none.
     `generated` is the line that a generated file has for it, behind the record, None where there
     is none such. `programs` make the next IPL start it as the files say; empty for those of the
-    layout.
+    layout. `secure` is whether it starts in Secure Execution, None where that is not known.
     """
 
     name: str
@@ -105,6 +106,7 @@ class EntryState(NamedTuple):
     note: str = ""
     generated: str | None = None
     programs: tuple[tuple[str, ...], ...] = ()
+    secure: bool | None = None
 
 
 class NextIpl(NamedTuple):
@@ -137,37 +139,52 @@ def next_ipl(machine: Machine, record: BootRecord) -> NextIpl:
         record,
         choices,
         tuple(
-            _state(entry, made_from.get(entry.location), to_install.get(entry.location), record)
+            _state(
+                machine,
+                entry,
+                made_from.get(entry.location),
+                to_install.get(entry.location),
+                record,
+            )
             for entry in machine.configuration.entries
         ),
     )
 
 
 def _choice(machine: Machine, record: BootRecord, match: Match) -> Choice:
-    entry, program = match.entry, match.program
+    entry, program, bootmap = match.entry, match.program, record.bootmap
     one_of = match.candidates if entry is None else (entry,)
-    sealed = any(map(machine.is_sealed, one_of))
+    images = [image for image in map(machine.secure_image, one_of) if image is not None]
+    secure = {machine.is_secure(each) for each in one_of}
     kernel = entry or next(
         (each.entry for each in record.instead if each.program.numbers == program.numbers), None
     )
     unsure = _one_of(match) if match.candidates else None
     if entry is None and kernel is not None:
         unsure = ", ".join(other_files(kernel, program, machine.facts))
+    line, location = program.parmline, Location(record.path)
+    if images:
+        line = None if entry is None else images[0].parameters
+        location = location if entry is None else Location(_image(entry))
     return Choice(
         title="" if kernel is None else kernel.name,
-        line=None if sealed else program.parmline,
-        location=Location(record.path),
+        line=line,
+        location=location,
         is_default=program.is_default,
         loadparm=str(match.number) if match.number else None,
         entry=entry,
-        kernel=None if entry is None or entry.image is None else entry.image.path,
-        added=match.added or "",
-        environment=None if record.bootmap is None else record.bootmap.environment,
-        sealed=sealed,
+        kernel=None if entry is None else _image(entry) or None,
+        added="" if images else match.added or "",
+        environment=None if bootmap is None or images else bootmap.environment,
+        secure=secure.pop() if len(secure) == 1 else None,
         orphaned=entry is None and not match.candidates and machine.configured,
         unsure=unsure,
         one_of=match.candidates,
     )
+
+
+def _image(entry: BootEntry) -> str:
+    return "" if entry.image is None else entry.image.path
 
 
 def _one_of(match: Match) -> str:
@@ -186,19 +203,25 @@ def _unconfigured(choice: Choice) -> EntryState:
 
 
 def _state(
-    entry: BootEntry, choice: Choice | None, to_install: EntryToInstall | None, record: BootRecord
+    machine: Machine,
+    entry: BootEntry,
+    choice: Choice | None,
+    to_install: EntryToInstall | None,
+    record: BootRecord,
 ) -> EntryState:
     unread = entry.parmline is None and entry.parmfile is not None
+    no_line = unread or entry.kind is not EntryKind.IPL or machine.secure_image(entry) is not None
     return EntryState(
         name=entry.name,
         location=entry.location,
-        configured=None if unread or entry.kind is not EntryKind.IPL else entry.parmline or "",
+        configured=None if no_line else entry.parmline or "",
         choice=choice,
         absence=None if choice is not None else _absence(entry, to_install, record),
         number=entry.menu_position,
         is_default=entry.is_default,
         is_rescue=entry.is_rescue,
         entry=entry,
+        secure=machine.is_secure(entry),
     )
 
 

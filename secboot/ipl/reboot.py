@@ -135,8 +135,9 @@ def at_reboot(settings: RebootSettings, choices: Sequence[Choice]) -> Reboot:
     chooses, asked, start, why = _chosen(source, choices)
     if start is None and chooses is Chooses.DEFAULT:
         start = next((each for each in choices if each.is_default), None)
-    sealed = settings.secure_guest if start is None or start.entry is None else start.sealed
-    text = "" if sealed else text_as_read(source)
+    known = None if start is None else start.secure
+    secure = settings.secure_guest if known is None else known
+    text = "" if secure else text_as_read(source)
     recorded = None if start is None else start.line
     if recorded is not None and start is not None and start.environment is not None:
         recorded = _expanded(recorded, source.loadparm, start.environment)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location, RefusedError
 from secboot.ipl.next_ipl import next_ipl
 from secboot.lines.changes import Command, Step, StorePlan, StoreStatus, meets
-from secboot.machine.discovery import BLS_DIRECTORY, NO_OTHERS, Machine
+from secboot.machine.discovery import BLS_DIRECTORY, Machine
+from secboot.machine.sources import NO_OTHERS
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 from secboot.visible import visible

@@ -20,7 +20,9 @@ from secboot.ipl.boot_record import BootRecord, RecordState
 from secboot.ipl.next_ipl import Absence, Choice, EntryState, NextIpl
 from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
 from secboot.lines.changes import Step, StorePlan, meets, wanted_line
-from secboot.machine.discovery import BLS_DIRECTORY, ZIPL_CONF_PATHS, Machine, Sources
+from secboot.machine.discovery import BLS_DIRECTORY, Machine
+from secboot.machine.sources import Sources
+from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
 from secboot.zipl.configuration import ConfFile
 
 if TYPE_CHECKING:
@@ -207,6 +209,7 @@ def _state(entry: BootEntry, choice: Choice | None) -> EntryState:
         is_default=choice is not None,
         is_rescue=entry.is_rescue,
         entry=entry,
+        secure=None if choice is None else choice.secure,
     )
 
 
@@ -218,7 +221,7 @@ def _sealed_choice(entry: BootEntry) -> Choice:
         is_default=True,
         entry=entry,
         kernel=_SEALED_IMAGE,
-        sealed=True,
+        secure=True,
         unsure=_NOT_MOUNTED,
     )
 

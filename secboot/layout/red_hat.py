@@ -27,7 +27,8 @@ from secboot.layout.zipl_only import DEBIAN
 from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
-from secboot.machine.discovery import BLS_DIRECTORY, Machine, Sources
+from secboot.machine.discovery import BLS_DIRECTORY, Machine
+from secboot.machine.sources import Sources
 from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import BlsOrder
 
@@ -155,7 +156,7 @@ def _lacking(machine: Machine, stores: Stores, line: CommandLine) -> tuple[str, 
     installed = [
         entry
         for entry in machine.configuration.entries
-        if entry.kind is EntryKind.IPL and not entry.kdump and not machine.is_sealed(entry)
+        if entry.kind is EntryKind.IPL and not entry.kdump and machine.secure_image(entry) is None
         if entry.parmline is not None or entry.parmfile is None
     ]
     normal = [entry for entry in installed if not entry.is_rescue] or installed

@@ -29,7 +29,7 @@ from secboot.layout.suse_files import (
 from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
-from secboot.machine.discovery import Machine, Sources, Unreadable
+from secboot.machine.sources import Sources, Unreadable
 from secboot.profile.profile import EntrySelection, Profile
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from secboot.formats.grub_cfg import GrubCfg
     from secboot.ipl.boot_record import BootRecord
     from secboot.ipl.next_ipl import EntryState, NextIpl
+    from secboot.machine.discovery import Machine
     from secboot.zipl.entry import BootEntry
 
 _IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
@@ -315,7 +316,7 @@ def _filled(stores: Stores, template: Store, *, found: bool = False) -> str:
 def _sections(machine: Machine) -> Iterator[BootEntry]:
     """Those of zipl's sections that have a line of their own."""
     for entry in machine.configuration.entries:
-        if entry.image is not None and not machine.is_sealed(entry):
+        if entry.image is not None and machine.secure_image(entry) is None:
             yield entry
 
 

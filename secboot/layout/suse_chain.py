@@ -16,8 +16,8 @@ from secboot.formats.grub_cfg import GrubCfg, GrubMenu, MenuEntry, parameters_in
 from secboot.ipl.boot_record import RecordState
 from secboot.ipl.next_ipl import Absence, Choice, EntryState, NextIpl, next_ipl
 from secboot.layout.suse_files import FIRST_STAGE, GRUB_CFG, GRUB_DEFAULT, GRUBENV, MORE_OF_GRUB_CFG
-from secboot.machine.discovery import Unreadable
 from secboot.machine.kernel_files import release_of
+from secboot.machine.sources import Unreadable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -74,8 +74,10 @@ def grub_menu(machine: Machine) -> GrubMenu:
 
 
 def is_first_stage(machine: Machine, entry: BootEntry, stores: Stores) -> bool:
-    """Whether a section of zipl's starts grub2-emu; so does a sealed image of grub2-zipl-setup."""
-    return machine.is_sealed(entry) or bool(stores.line(entry.parmline).named(FIRST_STAGE))
+    """Whether a section of zipl's starts grub2-emu; so does grub2-zipl-setup's own image."""
+    return machine.secure_image(entry) is not None or bool(
+        stores.line(entry.parmline).named(FIRST_STAGE)
+    )
 
 
 def is_generated(machine: Machine, entry: MenuEntry) -> bool:
@@ -137,7 +139,7 @@ def chain(
     choices: list[Choice] = []
     behind: dict[tuple[int, ...], Choice] = {}
     for choice in base.choices:
-        if _starts_grub(machine, choice, stores):
+        if _starts_grub(choice, stores):
             for place, each in _behind(choice, menu, gone):
                 choices.append(each)
                 if place not in behind or each.is_default:
@@ -152,11 +154,11 @@ def chain(
     return base._replace(choices=tuple(choices), entries=(*states, *sections))
 
 
-def _starts_grub(machine: Machine, choice: Choice, stores: Stores) -> bool:
+def _starts_grub(choice: Choice, stores: Stores) -> bool:
     """Whether a program of the record does; one whose kernel was replaced may start nothing."""
     if choice.orphaned:
         return False
-    if choice.entry is not None and machine.is_sealed(choice.entry):
+    if choice.secure and choice.entry is not None:
         return True
     return bool(stores.line(choice.line).named(FIRST_STAGE))
 
@@ -183,6 +185,7 @@ def _behind(
                 is_default=first.is_default and chosen,
                 loadparm=_loadparm(first.loadparm, entry.place),
                 kernel=entry.kernel,
+                secure=first.secure,
                 unsure=_unsure(entry, gone, once=chosen and menu.once),
             ),
         )
@@ -206,6 +209,7 @@ def _unknown(first: Choice, menu: GrubMenu) -> Choice:
         location=Location(GRUB_CFG),
         is_default=first.is_default,
         loadparm=first.loadparm,
+        secure=first.secure,
         unsure=f"what {GRUB_CFG} starts by default is not known: {menu.unsure}",
     )
 
@@ -231,6 +235,7 @@ def _menu_entries(
     default_section = next((each for each in base.entries if each.is_default), None)
     absence = None if behind else _ABSENT.get(base.record.state, Absence.NOT_HELD)
     by_default = default_section is None or not _is_other(default_section)
+    first = None if default_section is None else default_section.secure
     if menu.default is None:
         missing = absence is None and GRUB_CFG not in machine.documents
         yield EntryState(
@@ -240,22 +245,24 @@ def _menu_entries(
             None if missing else behind.get(()),
             Absence.NO_MENU if missing else absence,
             is_default=by_default,
+            secure=first,
         )
     for entry in menu.walk():
         if entry.kernel is None and entry.unsure is None:
             continue
-        chosen = entry == menu.default
+        chosen, started = entry == menu.default, behind.get(entry.place)
         is_gone = absence is None and entry.kernel in gone
         yield EntryState(
             name=entry.title,
             location=_location(entry),
             configured=_configured(machine, entry, variables),
-            choice=None if is_gone else behind.get(entry.place),
+            choice=None if is_gone else started,
             absence=Absence.KERNEL_GONE if is_gone else absence,
             is_default=chosen and by_default,
             is_rescue=is_recovery(entry, variables),
             note=_note(machine, entry, variables, chosen=chosen),
             generated=entry.parameters if is_generated(machine, entry) else None,
+            secure=started.secure if started is not None else first,
         )
 
 

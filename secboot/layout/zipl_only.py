@@ -136,10 +136,10 @@ class ZiplConfLayout(Layout):
         description = self._row.inherits.format(named)
         if default is None:
             return NewKernel(description)
-        if machine.is_sealed(default):
+        if machine.secure_image(default) is not None:
             image = "" if default.image is None else default.image.path
             return NewKernel(
-                f"a new kernel is only booted when the sealed image {image} is rebuilt"
+                f"a new kernel is booted only when the Secure Execution image {image} is rebuilt"
             )
         line = stores.environment.expand(stores.entry_planned(default) or "")
         found = NewKernel(description, line, default.location)

@@ -2,37 +2,22 @@
 
 It is the lookup that zipl's reading asks (`secboot.zipl.file_facts.FileLookup`), and it keeps every
 text that was read, because a plan is only valid for exactly these.
-
-Of a kernel image it reads how long its command line may be, and whether it is sealed. Offsets are
-those of the s390x kernel's parameter area (arch/s390/include/asm/setup.h) and of the IBM Secure
-Execution image that genprotimg and pvimg write (s390-tools, rust/pv/src/brcb.rs).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.formats.kernel_image import KernelImage, read_kernel_image
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
-from secboot.zipl.file_facts import LEGACY_PARAMETER_LIMIT, FileFacts, PathKind
+from secboot.zipl.file_facts import FileFacts, PathKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from secboot.system.directory import OpenDirectory
     from secboot.system.root import Root
-
-    ReadRanges = Callable[[Sequence[tuple[int, int]]], Sequence[bytes]]
-
-PAGE = 0x1000
-MAX_COMMAND_LINE_SIZE_OFFSET = 0x10430
-"""``parmarea.max_command_line_size``: a big-endian 64-bit number, 0 before kernel 5.16."""
-SE_METADATA_OFFSET = 0xC000
-SE_METADATA_MAGIC = b"SeImgLnx"
-"""Marks the metadata that pvimg writes since s390-tools 2.36."""
-SE_HEADER_MAGIC = b"IBMSecEx"
-SE_HEADER_LAST_PAGE = 0x17
-"""Both generations of genprotimg put the header on one of the pages 0 to 0x17."""
 
 
 class BootFile(NamedTuple):
@@ -49,18 +34,6 @@ class BootFile(NamedTuple):
         return self.data.decode("utf-8", "surrogateescape")
 
 
-class ImageFacts(NamedTuple):
-    """What the first pages of a kernel image say.
-
-    `max_command_line` is in bytes and counts the terminating NUL; it is None where the file is too
-    short to be a kernel image. `sealed` marks an IBM Secure Execution image, whose parameter line
-    is a component inside it. Its integrity is protected even where it is not encrypted.
-    """
-
-    max_command_line: int | None
-    sealed: bool
-
-
 class BootFiles:
     """The files of one root as zipl would find them."""
 
@@ -68,7 +41,7 @@ class BootFiles:
         self._root = root
         self._read: dict[str, BootFile] = {}
         self._facts: dict[str, FileFacts] = {}
-        self._images: dict[str, ImageFacts] = {}
+        self._images: dict[str, KernelImage] = {}
 
     @property
     def files(self) -> tuple[BootFile, ...]:
@@ -109,11 +82,11 @@ class BootFiles:
         file = BootFile(f"{path}/{name}", f"{real}/{name}", data, modified)
         return self._read.setdefault(file.path, file)
 
-    def image(self, path: str) -> ImageFacts | None:
+    def image(self, path: str) -> KernelImage | None:
         """Return what the kernel image says, or None where there is no readable file."""
         if path not in self._images:
             try:
-                self._images[path] = read_image_facts(
+                self._images[path] = read_kernel_image(
                     lambda ranges: self._root.read_ranges(path, ranges)
                 )
             except (FileError, ValueError):
@@ -150,19 +123,3 @@ class BootFiles:
     def _limit(self, path: str) -> int | None:
         facts = self.image(path)
         return None if facts is None else facts.max_command_line
-
-
-def read_image_facts(read_ranges: ReadRanges) -> ImageFacts:
-    """Read the facts with ``read_ranges([(offset, size), ...])``, which gives less at the end.
-
-    A few bytes of at most 26 pages are read, of a file of any size. zipl takes the length limit
-    from the same place (zipl/src/job.c, check_common_ipl_data).
-    """
-    pages = [(page * PAGE, len(SE_HEADER_MAGIC)) for page in range(SE_HEADER_LAST_PAGE + 1)]
-    field, metadata, *starts = read_ranges(
-        [(MAX_COMMAND_LINE_SIZE_OFFSET, 8), (SE_METADATA_OFFSET, len(SE_METADATA_MAGIC)), *pages]
-    )
-    limit = None
-    if len(field) == 8:
-        limit = int.from_bytes(field, "big") or LEGACY_PARAMETER_LIMIT
-    return ImageFacts(limit, metadata == SE_METADATA_MAGIC or SE_HEADER_MAGIC in starts)

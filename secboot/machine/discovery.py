@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, TypeVar
 
-from secboot.errors import Location, RefusedError
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.installed_zipl import (
-    USUAL_TARGET,
     BootmapFile,
     installed_version,
     read_bootmap_file,
 )
 from secboot.machine.kernel_files import NO_KERNEL_FILES, KernelFiles, find_kernel_files
 from secboot.machine.old_kernels import OldKernel, old_kernels
+from secboot.machine.sources import NO_OTHERS, ParameterFile, Parser, Sources, Unreadable
+from secboot.machine.zipl_conf_file import (
+    ZIPL_CONF_PATHS,
+    NoConfigurationError,
+    can_be_judged,
+    read_conf,
+    shown_base,
+)
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase, Progress
 from secboot.system.file_errors import AccessError
-from secboot.visible import visible
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.order import BlsFile
-from secboot.zipl.version import CURRENT, BlsOrder, ZiplVersion
+from secboot.zipl.scan import EntryKind
+from secboot.zipl.version import CURRENT, ZiplVersion
 
 if TYPE_CHECKING:
-    from secboot.formats.kernel_cmdline import CommandLine
+    from collections.abc import Mapping
+
+    from secboot.formats.kernel_image import KernelImage, SecureImage
     from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
     from secboot.zipl.file_facts import FileFacts
-
-ZIPL_CONF_PATHS = (
-    "/run/zipl/zipl.conf",
-    "/etc/zipl.conf",
-    "/usr/lib/s390-tools/zipl.conf",
-    "/lib/s390-tools/zipl.conf",
-)
-"""Where zipl looks, the first readable one wins (zipl/src/job.c, get_job_from_config_file)."""
 
 BLS_DIRECTORY = "/boot/loader/entries"
 """zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
@@ -46,58 +45,6 @@ HOST_KEYS = "/etc/se-hostkeys"
 """Where ostree looks for host-key documents (src/libostree/ostree-bootloader-zipl.c)."""
 
 D = TypeVar("D")
-_TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
-
-
-Parser = Callable[[str, str], object]
-"""Makes a document of a text; its path is for messages."""
-
-
-@runtime_checkable
-class ParameterFile(Protocol):
-    """The document of a file that holds parameter lines, each under a name or as the only one."""
-
-    def with_lines(self, lines: Mapping[str, CommandLine]) -> ParameterFile:
-        """Return the file with other lines by name, the only one's is empty.
-
-        Only the bytes that must change do. Raises RefusedError where the file can't hold a line.
-        """
-        ...
-
-    def render(self) -> str:
-        """Return the text of the file."""
-        ...
-
-
-class Unreadable(NamedTuple):
-    """In the place of the document of a generated file that may not be read."""
-
-    reason: str
-
-
-class Sources(NamedTuple):
-    """Which files a way to configure the boot has besides those that zipl looks for itself.
-
-    `reads` are files that hold parameters, `derived` are generated from such, both by path with
-    what makes a document of their text (None where the text is all); those that exist are read.
-    `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
-    `generated` says that zipl's files are written by another program and not to be edited;
-    `otherwise` is the configuration that comes with such a system where it is in no file here.
-    `order` is that in which this system's zipl sorts BLS entries. `kernels` are directories with
-    kernels that something else than zipl starts.
-    """
-
-    reads: Mapping[str, Parser | None] = MappingProxyType({})
-    derived: Mapping[str, Parser] = MappingProxyType({})
-    conf_path: str | None = None
-    generated: bool = False
-    otherwise: ConfFile | None = None
-    order: BlsOrder = BlsOrder.UPSTREAM
-    kernels: tuple[str, ...] = ()
-
-
-NO_OTHERS = Sources()
-"""Those of a machine that only has zipl's own files."""
 
 
 class Machine(NamedTuple):
@@ -106,7 +53,7 @@ class Machine(NamedTuple):
     `files` are those that a plan is made from. `documents` are by path what the texts of the
     layout's files and of /etc/ziplenv say; an unreadable file of those that other programs
     generate has none. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
-    zipl wrote last. `sealed` are the paths of the IBM Secure Execution images among the kernels,
+    zipl wrote last. `images` are by path what the kernels say of themselves that can be read,
     `host_keys` the host-key documents that lie where they are looked for. `kernel_files` says where
     the names of kernels and ramdisks lead, `old_kernels` which images may be too old for a
     parameter. `running_line` is the line of the running kernel, None for any other tree.
@@ -121,7 +68,7 @@ class Machine(NamedTuple):
     configuration: BootConfiguration
     files: tuple[BootFile, ...]
     parmfiles: Mapping[str, BootFile]
-    sealed: frozenset[str]
+    images: Mapping[str, KernelImage]
     facts: Mapping[str, FileFacts]
     bootmap: BootmapFile
     sources: Sources = NO_OTHERS
@@ -133,9 +80,20 @@ class Machine(NamedTuple):
     configured: bool = True
     old_kernels: Mapping[str, OldKernel] = MappingProxyType({})
 
-    def is_sealed(self, entry: BootEntry) -> bool:
-        """Tell whether the entry boots an IBM Secure Execution image, which ignores its line."""
-        return entry.image is not None and entry.image.path in self.sealed
+    def secure_image(self, entry: BootEntry) -> SecureImage | None:
+        """Return the IBM Secure Execution image that the entry boots, which ignores its line."""
+        image = None if entry.image is None else self.images.get(entry.image.path)
+        return None if image is None else image.secure
+
+    def is_secure(self, entry: BootEntry) -> bool | None:
+        """Tell whether the entry starts in Secure Execution; None where its kernel can't be read.
+
+        Nor is it known of an entry that starts no Linux, such as a dump tool.
+        """
+        if entry.kind is not EntryKind.IPL or entry.image is None:
+            return None
+        image = self.images.get(entry.image.path)
+        return None if image is None else image.secure is not None
 
     def document(self, path: str, kind: type[D]) -> D | None:
         """Return what a file says, by its path; None where it is missing, or generated and secret."""
@@ -183,9 +141,9 @@ def discover(
     files = BootFiles(root)
     names = bls_names(root)
     try:
-        conf = _read_conf(root, files, sources, environment or {}, has_bls=bool(names))
+        conf = read_conf(root, files, sources, environment or {}, has_bls=bool(names))
     except NoConfigurationError:
-        if not (unconfigured and _can_be_judged(root, environment)):
+        if not (unconfigured and can_be_judged(root, environment)):
             raise
         conf = None
     bls = []
@@ -205,104 +163,37 @@ def discover(
     )
     parmfiles = _parmfiles(files, configuration)
     facts = _facts(files, configuration)
-    images = (each.image.path for each in configuration.entries if each.image is not None)
+    paths = (each.image.path for each in configuration.entries if each.image is not None)
+    images = _images(files, configuration)
+    has_secure = any(image.secure for image in images.values())
+    # A Secure Execution image lies anywhere; the kernels to make it of lie where they are installed.
+    others = (*sources.kernels, "/boot") if has_secure else sources.kernels
+    kernel_files = find_kernel_files(root, configuration, others)
+    if has_secure:
+        facts |= {path: files.look(path) for path in kernel_files.kernels}
     documents = _documents(root, files, sources.reads)
     if ziplenv is not None:
         documents[ZIPLENV] = ziplenv
     return Machine(
-        root=_shown(root),
+        root=shown_base(root),
         zipl_version=version,
         zipl_version_is_assumed=installed is None,
         conf_path=configuration.conf.path,
         configuration=configuration,
         files=files.files,
         parmfiles=parmfiles,
-        sealed=_sealed(files, configuration),
+        images=images,
         facts=facts,
         bootmap=read_bootmap_file(root, configuration),
         sources=sources,
         documents=documents | _generated(root, sources),
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
         host_keys=_host_keys(root),
-        kernel_files=find_kernel_files(root, configuration, sources.kernels),
+        kernel_files=kernel_files,
         secure_guest=environment is not None and _is_secure_guest(root),
         configured=conf is not None,
-        old_kernels=old_kernels(root, images, facts),
+        old_kernels=old_kernels(root, paths, facts),
     )
-
-
-class NoConfigurationError(RefusedError):
-    """There is nothing that zipl would read."""
-
-
-def _can_be_judged(root: Root, environment: Mapping[str, str] | None) -> bool:
-    """Whether a machine without zipl configuration has a boot record, or runs on IBM Z."""
-    if root.stat(f"{USUAL_TARGET}/bootmap") is not None:
-        return True
-    return environment is not None and "IBM/S390" in (root.text_or_none("/proc/cpuinfo") or "")
-
-
-def _read_conf(
-    root: Root,
-    files: BootFiles,
-    sources: Sources,
-    environment: Mapping[str, str],
-    *,
-    has_bls: bool,
-) -> ConfFile:
-    """Return the configuration that zipl gets; an empty one where a program is yet to write it."""
-    path = sources.conf_path
-    if path is None:
-        path = _find_conf(root, sources, environment, has_bls=has_bls)
-    if sources.generated and not root.exists(path):
-        return sources.otherwise or ConfFile(path, "")
-    conf = files.read(path)
-    return ConfFile(conf.path, conf.text)
-
-
-def _find_conf(
-    root: Root, sources: Sources, environment: Mapping[str, str], *, has_bls: bool
-) -> str:
-    named = environment.get("ZIPLCONF")
-    if named is not None:
-        if not root.is_readable(named):
-            raise RefusedError(
-                "the file that ZIPLCONF names can't be read",
-                location=Location(visible(named)),
-                hint="correct the environment variable ZIPLCONF, or unset it",
-            )
-        return named
-    found = next((path for path in ZIPL_CONF_PATHS if root.is_readable(path)), None)
-    if found is not None:
-        return found
-    unreadable = next((path for path in ZIPL_CONF_PATHS if root.exists(path)), None)
-    if unreadable is not None:
-        root.read_bytes(unreadable)  # raises the error that says why
-    if sources.generated:
-        return ZIPL_CONF_PATHS[1]
-    raise _no_configuration(root, has_bls=has_bls)
-
-
-def _no_configuration(root: Root, *, has_bls: bool) -> NoConfigurationError:
-    shown = _shown(root)
-    if has_bls:
-        return NoConfigurationError(
-            f"{shown} has BLS entries but no zipl configuration: another boot loader's machine",
-            hint="secboot only manages machines that boot with zipl (s390x)\n" + _TRY_DEMO,
-        )
-    if root.stat("/boot") is None and root.stat("/etc") is None:
-        return NoConfigurationError(
-            f"{shown} is not the root of a Linux system: it has neither /etc nor /boot",
-            hint="name the directory that holds the machine's files: --root DIR",
-        )
-    return NoConfigurationError(
-        f"there is no zipl configuration in {shown}",
-        hint="zipl would look for " + ", ".join(ZIPL_CONF_PATHS[:3]) + "\n" + _TRY_DEMO,
-    )
-
-
-def _shown(root: Root) -> str:
-    return root.shown("/").rstrip("/") or "/"
 
 
 def bls_names(root: Root) -> tuple[str, ...]:
@@ -332,11 +223,11 @@ def _parmfiles(files: BootFiles, configuration: BootConfiguration) -> dict[str, 
     return found
 
 
-def _sealed(files: BootFiles, configuration: BootConfiguration) -> frozenset[str]:
+def _images(files: BootFiles, configuration: BootConfiguration) -> dict[str, KernelImage]:
     paths = {entry.image.path for entry in configuration.entries if entry.image is not None}
     # kiwi names images relative to the root of the tree, and runs zipl there.
-    facts = {path: files.image(path if path.startswith("/") else f"/{path}") for path in paths}
-    return frozenset(path for path, found in facts.items() if found is not None and found.sealed)
+    images = {path: files.image(path if path.startswith("/") else f"/{path}") for path in paths}
+    return {path: image for path, image in images.items() if image is not None}
 
 
 def _facts(files: BootFiles, configuration: BootConfiguration) -> dict[str, FileFacts]:

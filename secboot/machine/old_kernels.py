@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from secboot.formats.kernel_image import (
+    KERNEL_VERSION_OFFSET,
+    LEGACY_PARAMETER_LIMIT,
+    release_text,
+)
 from secboot.formats.kernel_release import release_in_name, release_number
 from secboot.kernel.command_line import BOOT_CODE_NAMES
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
-from secboot.zipl.file_facts import LEGACY_PARAMETER_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,9 +31,6 @@ NEWER = (5, 7)
 _START = 0x10000
 _BOOT_CODE = 0x40000
 """Bytes; that of kernel 6.1 has 0x9000, and those before have less."""
-_RELEASE_OFFSET = 0x10428
-"""``parmarea.kernel_version``: where in the image its release is (arch/s390/include/asm/setup.h)."""
-_RELEASE_SIZE = 64
 
 
 class OldKernel(NamedTuple):
@@ -65,7 +66,7 @@ def _old_kernel(root: Root, path: str) -> OldKernel | None:
         named = release_in_name(path) or release_in_name(root.real_path(path))
         if named is not None and (release_number(named) or NEWER) >= NEWER:
             return None
-        pointer, code = root.read_ranges(path, [(_RELEASE_OFFSET, 8), (_START, _BOOT_CODE)])
+        pointer, code = root.read_ranges(path, [(KERNEL_VERSION_OFFSET, 8), (_START, _BOOT_CODE)])
     except (FileError, ValueError):
         pointer, code = b"", b""
         named = release_in_name(path)
@@ -81,8 +82,4 @@ def _holds(code: bytes, name: str) -> bool:
 
 def _release(pointer: bytes, code: bytes) -> str | None:
     start = int.from_bytes(pointer, "big") - _START
-    if not 0 < start < len(code):
-        return None
-    word = code[start : start + _RELEASE_SIZE].partition(b"\0")[0].partition(b" ")[0]
-    text = word.decode("ascii", "replace")
-    return text if release_number(text) is not None and text.isprintable() else None
+    return release_text(code[start : start + 64]) if 0 < start < len(code) else None

@@ -39,12 +39,11 @@ def reason_to_leave(profile: Profile, machine: Machine, entry: BootEntry) -> Lef
     )
     if why_not is not None:
         return LeftAlone(EntryStatus.NOT_SELECTED, why_not)
-    if machine.is_sealed(entry):
+    if machine.secure_image(entry) is not None:
         return LeftAlone(
             EntryStatus.SEALED,
             f"{entry.image.path if entry.image else 'its image'} is an IBM Secure Execution"
-            " image: its parameter line is sealed inside and"
-            f" {_decoration(entry)} ignored at boot; rebuild it with pvimg create --parmfile",
+            f" image: its parameter line is inside, and {_decoration(entry)} ignored at boot",
         )
     return None
 

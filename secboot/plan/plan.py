@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding
-from secboot.lines.changes import Command, ParameterChange, Step, StorePlan
+from secboot.lines.changes import Command, ParameterAction, ParameterChange, Step, StorePlan
 from secboot.named_tuple import NamedTuple
 from secboot.system.files import FileChange
 
@@ -93,7 +93,7 @@ class Plan(NamedTuple):
     refusal: str | None = None
     """Why secboot can't make this machine what the profile asks; then `steps` say how."""
     parmfile: str | None = None
-    """The parmfile that a rebuild of the sealed images needs; None where none is sealed."""
+    """The parmfile that a rebuild of the Secure Execution images needs; None where there is none."""
 
     @property
     def is_empty(self) -> bool:
@@ -104,10 +104,13 @@ class Plan(NamedTuple):
     def differs(self) -> bool:
         """True when the machine is not what the profile asks, as far as that is known.
 
-        Whether a sealed image was rebuilt with the right parameters can't be seen.
+        Whether an encrypted image was built with the right parameters can't be seen, except in the
+        guest that runs it.
         """
-        refused = self.refusal is not None and not self.with_status(EntryStatus.SEALED)
-        return not self.is_empty or refused
+        images = self.with_status(EntryStatus.SEALED)
+        wrong = any(p.action is not ParameterAction.KEEP for e in images for p in e.parameters)
+        refused = self.refusal is not None and not images
+        return not self.is_empty or refused or wrong
 
     def require_applicable(self) -> None:
         """Raise RefusedError when this is for another program to do."""

@@ -11,6 +11,9 @@ from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
+from secboot.ipl.secure_execution import findings as secure_findings
+from secboot.ipl.secure_execution import leaves_by_files
+from secboot.lines.changes import meets, parameter_changes, wanted_line
 from secboot.lines.fulfil import fulfil_line, require_fits
 from secboot.lines.stores import Store, StoreKind, Stores, stores_of
 from secboot.plan.boot_entries import (
@@ -21,13 +24,19 @@ from secboot.plan.boot_entries import (
     reason_to_leave,
 )
 from secboot.plan.plan import EntryPlan, EntryStatus, InputFile, Plan, ProfileReference
-from secboot.plan.sealed_image import REFUSAL as ONLY_SEALED
-from secboot.plan.sealed_image import ParmfileRequest, plan_rebuild
+from secboot.plan.secure_image import (
+    LEAVES,
+    ONLY_IMAGES,
+    ParmfileRequest,
+    line_inside,
+    plan_rebuild,
+    stay_inside,
+)
 from secboot.system.files import FileChange
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from secboot.ipl.next_ipl import NextIpl
     from secboot.layout.layout import Layout
@@ -63,12 +72,14 @@ def make_plan(
     with_zipl: bool,
     parmfile: ParmfileRequest | None = None,
     live: LiveFacts | None = None,
+    allow_unsealed: bool = False,
 ) -> Plan:
     """Return what it takes to bring every selected boot entry to what the profile requires.
 
     `with_zipl` says that zipl is going to run here, so what would make it fail is a refusal and
-    not only a warning. `parmfile` is where the user wants the parmfile of a rebuilt sealed image.
-    `live` is what is known of the running system, None for any other tree.
+    not only a warning. `parmfile` is where the user wants the parmfile of a rebuilt image. `live` is
+    what is known of the running system, None for any other tree. With `allow_unsealed` zipl may make
+    an ordinary kernel the default of a system that is to be in Secure Execution.
     Raises ParseError when zipl would refuse the boot files as they are, and RefusedError when the
     plan can't be made; both leave everything as it is.
     """
@@ -82,14 +93,21 @@ def make_plan(
         entry: reason_to_leave(profile, machine, entry) for entry in machine.configuration.entries
     }
     store_plans, entry_plans = _lines(profile, machine, layout, stores, next_ipl, left)
-    sealed = tuple(e for e, why in left.items() if why and why.status is EntryStatus.SEALED)
-    rebuild = plan_rebuild(profile, machine, layout, stores, sealed, parmfile)
+    images = tuple(e for e, why in left.items() if why and why.status is EntryStatus.SEALED)
+    unmet = tuple(entry for entry in images if not _is_met_inside(profile, machine, entry, stores))
+    rebuild = plan_rebuild(
+        profile, machine, layout, stores, unmet if parmfile is None else images, parmfile
+    )
     steps = layout.steps(profile, machine, stores)
     files = _file_changes(machine, stores)
     commands = layout.due(profile, machine, next_ipl, stores, tuple(f.path for f in files))
     refusal = layout.not_edited if steps else None
-    if sealed and not (None in left.values() or files or parmfile):
-        refusal = ONLY_SEALED
+    steps = (*steps, *(() if rebuild is None else rebuild.steps))
+    if unmet and None not in left.values() and not parmfile:
+        refusal = ONLY_IMAGES
+    if commands and not allow_unsealed and leaves_by_files(machine, next_ipl) is not None:
+        refusal = LEAVES
+        steps = (stay_inside(machine, next_ipl, _allowed(profile, machine)), *steps)
     return Plan(
         profile=ProfileReference.of(profile),
         root=machine.root,
@@ -106,15 +124,45 @@ def make_plan(
             *_about_kernels(profile, machine, entry_plans, live),
             *_about_reboot(profile, machine, entry_plans, stores, next_ipl, live),
             *(_lost_words(next_ipl) if commands else ()),
+            *_as_warnings(secure_findings(machine, next_ipl)),
         ),
         inputs=tuple(
             InputFile(file.path, file.real_path, digest(file.data)) for file in machine.files
         ),
         stores=store_plans,
-        steps=(*steps, *(() if rebuild is None else rebuild.steps)),
+        steps=steps,
         refusal=refusal,
         parmfile=None if rebuild is None else rebuild.parmfile,
     )
+
+
+def _is_met_inside(profile: Profile, machine: Machine, entry: BootEntry, stores: Stores) -> bool:
+    """Whether the line inside the image of an entry is known to meet the profile."""
+    inside = line_inside(machine, entry)
+    return inside is not None and meets(profile, stores.line(inside))
+
+
+def _with_inside(
+    profile: Profile, machine: Machine, stores: Stores, entry: BootEntry, plan: EntryPlan
+) -> EntryPlan:
+    """Add what a new image has to have, where the line inside the present one is known."""
+    inside = line_inside(machine, entry) if plan.status is EntryStatus.SEALED else None
+    if inside is None:
+        return plan
+    before = stores.line(inside)
+    after = wanted_line(profile, before, stores)
+    return plan._replace(parameters=parameter_changes(profile.requirements, before, after))
+
+
+def _allowed(profile: Profile, machine: Machine) -> str:
+    root = None if machine.root == "/" else machine.root
+    return Invocation(profile=profile.name, root=root).for_profile("apply", "--allow-unsealed")
+
+
+def _as_warnings(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """They are no fault of what is planned, however bad."""
+    for finding in findings:
+        yield finding._replace(severity=Severity.WARNING)
 
 
 def _lines(
@@ -143,6 +191,9 @@ def _lines(
         fulfil_line(stores, stores.line_of(entry), profile.requirements)
     store_plans = layout.plan_stores(profile, machine, stores)
     plans = tuple(edited_entry(profile, stores, entry, why) for entry, why in left.items())
+    plans = tuple(
+        _with_inside(profile, machine, stores, *each) for each in zip(left, plans, strict=True)
+    )
     for entry, plan in zip(left, plans, strict=True):
         if plan.status is EntryStatus.CHANGE or plan.line_after != plan.line_before:
             require_fits(entry, stores)
@@ -310,7 +361,7 @@ def _selection_warnings(
         )
         for pattern in profile.entries.unmatched(names)
     ]
-    if plans and not any(plan.status in _SELECTED for plan in plans):
+    if plans and not any(plan.status in _SELECTED | {EntryStatus.SEALED} for plan in plans):
         message = "the profile selects no boot entry of this machine"
         found.append(Finding("no-entry", Severity.WARNING, message))
     return found

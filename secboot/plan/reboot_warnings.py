@@ -63,5 +63,5 @@ def _choices(
                 loadparm=None if installed.position is None else str(installed.position),
                 entry=entry,
                 environment=environment,
-                sealed=machine.is_sealed(entry),
+                secure=machine.is_secure(entry),
             )

@@ -57,7 +57,7 @@ def _as_the_files_say(found: NextIpl) -> bool:
 def _choice(choice: Choice, style: Style) -> Iterator[str]:
     number = f"{choice.loadparm}: " if choice.loadparm else ""
     title = choice.title or ("a kernel that no boot entry has" if choice.orphaned else "")
-    tags = style.tags({"default": choice.is_default, "Secure Execution image": choice.sealed})
+    tags = style.tags({"default": choice.is_default, "Secure Execution": choice.secure is True})
     yield f"{number}{style.bold(visible(title or 'not known'))}{tags}"
     if choice.kernel is not None:
         yield f"  kernel      {visible(choice.kernel)}"
@@ -89,7 +89,7 @@ def _choice_document(choice: Choice) -> Document:
         "entry": None if choice.entry is None else encode(choice.entry.location),
         "kernel": choice.kernel,
         "added": choice.added,
-        "sealed": choice.sealed,
+        "secure": choice.secure,
         "orphaned": choice.orphaned,
         "unsure": choice.unsure,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secboot.checkpoint.rollback import BootRecordOutcome
+from secboot.lines.changes import ParameterAction
 from secboot.plan.plan import EntryStatus
 from secboot.report.plan import plan_document
 from secboot.report.style import counted, finding_text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.recovery import RecoveryReport
     from secboot.finding import Finding
     from secboot.invocation import Invocation
-    from secboot.plan.plan import Plan
+    from secboot.plan.plan import EntryPlan, Plan
     from secboot.report.style import Style
 
 APPLY_SCHEMA = "secboot/apply/1"
@@ -38,23 +39,31 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
     if not lines:
         # Then the plan was not shown, and what keeps a reboot from what it says may stand in it.
         lines.append("Nothing to do: the machine is as the profile asks.")
-        lines += [finding_text(each, style) for each in _of_the_reboot(result.plan)]
-    sealed = result.plan.with_status(EntryStatus.SEALED)
-    if sealed:
-        names = ", ".join(f"'{visible(entry.name)}'" for entry in sealed)
+        lines += [finding_text(each, style) for each in _of_the_next_start(result.plan)]
+    rebuilt = [each for each in result.plan.with_status(EntryStatus.SEALED) if _is_open(each)]
+    if rebuilt:
+        names = ", ".join(f"'{visible(entry.name)}'" for entry in rebuilt)
         lines.append(
-            style.yellow(f"Sealed, and only changed by a rebuild of the image: {names}")
+            style.yellow(f"Changed only by a rebuild of the Secure Execution image: {names}")
             + f" ({visible(invocation.for_profile('plan'))} shows how)."
         )
     return "\n".join(lines) + "\n"
 
 
-def _of_the_reboot(plan: Plan) -> list[Finding]:
+def _is_open(image: EntryPlan) -> bool:
+    """Whether the line inside an image is not known to be what the profile asks."""
+    actions = {change.action for change in image.parameters}
+    return actions != {ParameterAction.KEEP}
+
+
+def _of_the_next_start(plan: Plan) -> list[Finding]:
+    """The warnings about what the next IPL or reboot starts, which no plan of ours changes."""
     if not plan.warnings:
         return []
     from secboot.ipl.reboot_advice import OF_THE_REBOOT
+    from secboot.ipl.secure_execution import OF_THE_SECURE_GUEST
 
-    return [each for each in plan.warnings if each.code in OF_THE_REBOOT]
+    return [each for each in plan.warnings if each.code in OF_THE_REBOOT | OF_THE_SECURE_GUEST]
 
 
 def done_text(result: ApplyResult | RollbackResult) -> str:

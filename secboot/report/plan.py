@@ -58,7 +58,9 @@ def plan_text(plan: Plan, style: Style, *, diffs: bool) -> str:
     if plan.warnings:
         lines.append("")
     lines += [finding_text(warning, style) for warning in plan.warnings]
-    lines += [*_steps(plan, style), "", summary(plan, style), *_commands(plan, style)]
+    lines += [*_steps(plan, style), "", summary(plan, style)]
+    if plan.refusal is None:
+        lines += _commands(plan, style)
     return "\n".join(lines) + "\n"
 
 

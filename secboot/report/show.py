@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from secboot.finding import Finding
+    from secboot.formats.kernel_image import SecureImage
     from secboot.invocation import Invocation
     from secboot.ipl.next_ipl import NextIpl
     from secboot.ipl.reboot import Reboot
@@ -126,14 +127,14 @@ def _secure(machine: Machine) -> tuple[tuple[str, str], ...]:
 
 def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
     number = "" if entry.menu_position is None else f"{entry.menu_position}: "
-    sealed = machine.is_sealed(entry)
+    image = machine.secure_image(entry)
     tags = {
         "default": entry.is_default,
         entry.kind.value: entry.kind is not EntryKind.IPL,
         "rescue": entry.is_rescue,
         "kdump": entry.kdump,
         "optional": entry.optional,
-        "sealed image: the parameters here are ignored at boot": sealed,
+        "Secure Execution image": image is not None,
     }
     yield f"{number}{style.bold(visible(entry.name))}{style.tags(tags)}"
     yield style.faint(f"    {visible(str(Location(entry.path, entry.line)))}")
@@ -143,9 +144,19 @@ def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
         yield f"    ramdisk     {_led(machine, entry.ramdisk.path)}"
     if entry.parmfile is not None:
         yield f"    parmfile    {visible(entry.parmfile.path)}"
+    if image is not None:
+        yield from _inside(image)
     if entry.parmline is not None:
-        label = "decoration" if sealed else "parameters"
-        yield f"    {label}  {visible(entry.parmline)}"
+        ignored = "" if image is None else "  (ignored by the image)"
+        yield f"    parameters  {visible(entry.parmline)}{ignored}"
+
+
+def _inside(image: SecureImage) -> Iterator[str]:
+    """What is known of the line in the image, which counts."""
+    if image.parameters is not None:
+        yield f"    inside      {visible(' '.join(image.parameters.split()))}"
+    else:
+        yield f"    inside      not known: {visible(image.unsure or 'the image is encrypted')}"
 
 
 def _led(machine: Machine, path: str) -> str:
@@ -170,7 +181,7 @@ def _entry_document(machine: Machine, entry: BootEntry) -> dict[str, Any]:
         "rescue": entry.is_rescue,
         "optional": entry.optional,
         "kdump": entry.kdump,
-        "sealed": machine.is_sealed(entry),
+        "secure_image": encode(machine.secure_image(entry)),
         "image": None if entry.image is None else entry.image.path,
         "image_link": encode(entry.image and machine.kernel_files.link(entry.image.path)),
         "ramdisk": None if entry.ramdisk is None else entry.ramdisk.path,

@@ -11,7 +11,7 @@ from secboot.report.choices import next_ipl_document, record_text
 from secboot.report.style import cause_text, counted, finding_text
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.system import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
-from secboot.status.stages import FOLLOW, Stage, Verdict
+from secboot.status.stages import FOLLOW, IN_IMAGE, Stage, Verdict
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -162,6 +162,9 @@ def _entries(status: Status, style: Style) -> Iterator[str]:
 def _entry(entry: EntryResults, status: Status, style: Style) -> Iterator[str]:
     if entry.note:
         yield style.faint(visible(entry.note))
+    if entry.installed and {*entry.configured, *entry.installed} == {IN_IMAGE}:
+        yield style.faint(IN_IMAGE.reason)
+        return
     if status.profile is None:
         yield f"files   {_words(entry.parameters)}"
         if status.next_ipl.record.bootmap is not None:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
+from secboot.ipl import secure_execution
 from secboot.ipl.boot_record import RecordState
 from secboot.ipl.next_ipl import Absence, findings
 from secboot.lines.changes import meets
 from secboot.lines.stores import stores_of
 from secboot.plan.boot_entries import reason_to_leave
-from secboot.plan.plan import ProfileReference
+from secboot.plan.plan import EntryStatus, ProfileReference
 from secboot.profile.requirement import Judgement
 from secboot.status import running_system
 from secboot.status.next_reboot import NextReboot, next_reboot
 from secboot.status.stages import (
+    IN_IMAGE,
     NOT_CONFIGURED,
     EntryResults,
     RequirementResults,
@@ -29,7 +31,7 @@ from secboot.status.stages import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from secboot.ipl.next_ipl import EntryState
+    from secboot.ipl.next_ipl import Choice, EntryState
     from secboot.layout.layout import NewKernel
     from secboot.lines.stores import Stores
     from secboot.profile.requirement import Requirement
@@ -105,11 +107,18 @@ def _together(results: list[Result]) -> Result:
     met = next((each for each in results if each.verdict is Verdict.MET), None)
     if met is not None:
         return met
+    if IN_IMAGE in results:
+        return IN_IMAGE
     reason = results[0].reason if results else "the profile is for no boot entry that can be judged"
     return Result(Verdict.UNKNOWN, reason)
 
 
 def _inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> Result:
+    default = next((each.entry for each in evidence.next_ipl.entries if each.is_default), None)
+    if default is not None and evidence.machine.secure_image(default) is not None:
+        image = "" if default.image is None else default.image.path
+        reason = f"a new kernel is booted only when the Secure Execution image {image} is rebuilt"
+        return Result(Verdict.NOT_APPLICABLE, reason)
     hint = _typed(evidence, new.repairs) or new.remedy or evidence.correction
     cause = Finding("not-inherited", Severity.NOTE, "a new kernel would not get it", hint=hint)
     if new.obstacle is not None:
@@ -167,6 +176,7 @@ def _results(evidence: Evidence, state: EntryState) -> EntryResults:
     note = _reason_to_leave(evidence, state)
     profile = evidence.profile
     requirements = () if profile is None or note else profile.requirements
+    results = [_by_files(requirement, evidence, state) for requirement in requirements]
     return EntryResults(
         name=state.name,
         location=state.location,
@@ -176,9 +186,18 @@ def _results(evidence: Evidence, state: EntryState) -> EntryResults:
         note=note,
         parameters=state.configured,
         recorded_parameters=None if state.choice is None else state.choice.line,
-        configured=tuple(_configured(each, evidence, state) for each in requirements),
-        installed=tuple(_installed(each, evidence, state) for each in requirements),
+        configured=tuple(configured for configured, _ in results),
+        installed=tuple(installed for _, installed in results),
     )
+
+
+def _by_files(
+    requirement: Requirement, evidence: Evidence, state: EntryState
+) -> tuple[Result, Result]:
+    """Judge the stages *configured* and *installed* of one entry."""
+    if state.entry is not None and evidence.machine.secure_image(state.entry) is not None:
+        return IN_IMAGE, _in_image(requirement, evidence, state.choice)
+    return _configured(requirement, evidence, state), _installed(requirement, evidence, state)
 
 
 def _reason_to_leave(evidence: Evidence, state: EntryState) -> str:
@@ -187,7 +206,7 @@ def _reason_to_leave(evidence: Evidence, state: EntryState) -> str:
         return state.note
     if state.entry is not None:
         left = reason_to_leave(evidence.profile, evidence.machine, state.entry)
-        return "" if left is None else left.note
+        return "" if left is None or left.status is EntryStatus.SEALED else left.note
     why_not = evidence.profile.entries.why_not(
         state.name, is_default=state.is_default, is_rescue=state.is_rescue
     )
@@ -268,6 +287,19 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
     return Result(Verdict.MISSING, reason or judgement.reason, (cause,))
 
 
+def _in_image(requirement: Requirement, evidence: Evidence, choice: Choice | None) -> Result:
+    """Judge the line inside a Secure Execution image, where that is not encrypted."""
+    if choice is None or choice.line is None:
+        return IN_IMAGE
+    judgement = _judge(requirement, choice.line, None)
+    if judgement.met:
+        return Result(Verdict.MET, judgement.reason)
+    hint = evidence.invocation.for_profile("plan")
+    message = "the Secure Execution image has to be rebuilt; the plan tells how"
+    cause = Finding("image-line", Severity.NOTE, message, hint=hint)
+    return Result(Verdict.MISSING, f"{judgement.reason}, inside the image", (cause,))
+
+
 _WRITTEN_BY_OTHERS = Finding(
     "record-from-options",
     Severity.NOTE,
@@ -340,6 +372,9 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
         yield finding._replace(hint=due) if finding.severity is Severity.ERROR else finding
     if record.state is RecordState.UNKNOWN and record.unreadable is not None:
         yield Finding("boot-record-unreadable", Severity.WARNING, record.unreadable)
+    in_plan = evidence.invocation.for_profile("plan")
+    for finding in secure_execution.findings(evidence.machine, evidence.next_ipl):
+        yield finding._replace(hint=in_plan)
     if evidence.running is not None:
         yield from running_system.notices(evidence, evidence.running)
 

@@ -51,9 +51,24 @@ def origin_of(evidence: Evidence) -> LineOrigin | None:
         return None
     if has_no_entries(evidence, running):
         return origin_without_entries(running)
+    if running.ultravisor.prot_virt_guest:
+        return _secure_origin(evidence, running)
     environment = None if bootmap is None else bootmap.environment
     known = tuple(_known_lines(evidence))
     return explain(running.command_line, known, environment, running.ipl)
+
+
+def _secure_origin(evidence: Evidence, running: RunningSystem) -> LineOrigin:
+    """Find the line of a secure guest, to which neither IPL PARM nor the boot menu adds a word.
+
+    The line of an image has whatever blanks and line ends its parmfile had.
+    """
+    words = (running.command_line or "").split()
+    for choice in evidence.next_ipl.choices:
+        if choice.secure and choice.line is not None and choice.line.split() == words:
+            named = _named(choice, evidence.next_ipl.record.path)
+            return LineOrigin(f"it is the line of {named}", of_entry=True)
+    return origin_without_entries(running)
 
 
 def judge_running(
@@ -175,7 +190,7 @@ def _causes(
     Where a reboot would start a line that lacks it again, there is no use in one.
     """
     if has_no_entries(evidence, running):
-        yield cause_without_entries(running)
+        yield cause_without_entries(evidence, running)
         return
     if installed.verdict in {Verdict.MISSING, Verdict.UNKNOWN}:
         yield _not_installed(installed)

@@ -104,6 +104,9 @@ class Result(NamedTuple):
 NOT_RUNNING = Result(Verdict.NOT_APPLICABLE, "not the running system")
 """At the stages that only the running system can reach, for another tree."""
 
+IN_IMAGE = Result(Verdict.NOT_APPLICABLE, "a Secure Execution image has its parameter line inside")
+"""At the stages of boot files, for an entry whose line they do not hold."""
+
 NOT_CONFIGURED = Result(Verdict.NOT_APPLICABLE, "there is no zipl configuration")
 """At the stages of boot files, for a machine whose kernel comes from somewhere else."""
 

@@ -16,31 +16,37 @@ from secboot.status.stages import Evidence, LineOrigin
 if TYPE_CHECKING:
     from secboot.running.system import RunningSystem
 
-_SEALED = "a Secure Execution image has its parameter line inside"
+_IN_IMAGE = "it is the line inside the Secure Execution image"
 _DIRECT = "the kernel was not IPLed: the hypervisor loaded it, and gave it this line"
 
 
 def has_no_entries(evidence: Evidence, running: RunningSystem) -> bool:
     """Whether the boot files can't be where the running line comes from."""
-    if running.ultravisor.prot_virt_guest and evidence.machine.sealed:
-        return True
+    if running.ultravisor.prot_virt_guest:
+        return not any(
+            choice.secure and choice.line is not None for choice in evidence.next_ipl.choices
+        )
     return not evidence.machine.configured and not evidence.next_ipl.choices
 
 
 def origin_without_entries(running: RunningSystem) -> LineOrigin:
     """Say where such a line comes from, as far as that is known."""
     if running.ultravisor.prot_virt_guest:
-        return LineOrigin(_SEALED, of_entry=False)
+        return LineOrigin(_IN_IMAGE, of_entry=False)
     if _was_loaded_by_hypervisor(running):
         return LineOrigin(_DIRECT, of_entry=False)
     return LineOrigin("there is no boot entry that it could come from", of_entry=False)
 
 
-def cause_without_entries(running: RunningSystem) -> Finding:
+def cause_without_entries(evidence: Evidence, running: RunningSystem) -> Finding:
     """Say what to do about a word that such a line lacks."""
     if running.ultravisor.prot_virt_guest:
-        hint = "rebuild the image with the right parmfile (pvimg create --parmfile), and boot that"
-        return Finding("sealed-line", Severity.NOTE, _SEALED, hint=hint)
+        message = "the line is inside the Secure Execution image, which has to be rebuilt"
+        hint = "rebuild the image with the right parmfile (genprotimg --parmfile), and boot that"
+        if evidence.machine.configured:
+            message += "; the plan tells how"
+            hint = evidence.invocation.for_profile("plan")
+        return Finding("sealed-line", Severity.NOTE, message, hint=hint)
     if _was_loaded_by_hypervisor(running):
         hint = "on the host, put it into <cmdline> of the domain XML (virsh edit GUEST), or -append"
         return Finding("line-from-outside", Severity.NOTE, _DIRECT, hint=hint)

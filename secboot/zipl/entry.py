@@ -7,19 +7,20 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.formats.kernel_image import LEGACY_PARAMETER_LIMIT
 from secboot.formats.text import byte_length
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import join_parameters
 from secboot.named_tuple import NamedTuple
 from secboot.zipl import scan
-from secboot.zipl.file_facts import LEGACY_PARAMETER_LIMIT, FileLookup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secboot.errors import Location
     from secboot.formats.bls_entry import BlsEntry
+    from secboot.zipl.file_facts import FileLookup
     from secboot.zipl.refusal import Findings
     from secboot.zipl.version import ZiplVersion
 

@@ -7,9 +7,6 @@ from typing import Protocol
 
 from secboot.named_tuple import NamedTuple
 
-LEGACY_PARAMETER_LIMIT = 896
-"""Longest parameter line, in bytes, for a kernel that does not say (zipl.h)."""
-
 
 class PathKind(StrEnum):
     """What is found under a path, symbolic links followed."""
@@ -28,7 +25,7 @@ class FileFacts(NamedTuple):
 
     `size` is in bytes. `max_parm_size` is, for a file of at least 0x10438 bytes, the
     big-endian number of eight bytes at 0x10430; there a kernel image says how long its
-    parameter line may be, in bytes, and 0 stands for `LEGACY_PARAMETER_LIMIT`. It is None
+    parameter line may be, in bytes, and 0 stands for 896 (zipl.h). It is None
     for a shorter file. `modified` is when its content changed last, in nanoseconds since 1970.
     """
 

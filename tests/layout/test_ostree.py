@@ -201,7 +201,7 @@ def test_in_a_secure_guest_the_options_of_the_newest_deployment_are_in_the_image
     assert verdicts(status)[1:] == "++++"
     assert status.next_ipl.default is not None
     assert status.next_ipl.default.line == SEALED_LINE
-    assert status.next_ipl.default.sealed
+    assert status.next_ipl.default.secure
     assert status.origin is not None
     assert "in /sysroot/se/sdboot" in status.origin.description
     assert {notice.code for notice in status.notices} == {"boot-record-unreadable"}

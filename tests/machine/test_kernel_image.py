@@ -1,4 +1,4 @@
-"""Sealed images of both layouts and plain kernels, from files of full size."""
+"""Secure Execution images of both layouts and plain kernels, from files of full size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.machine.boot_files import BootFiles, ImageFacts, read_image_facts
+from secboot.formats.kernel_image import KernelImage, SecureImage, read_kernel_image
+from secboot.machine.boot_files import BootFiles
 from secboot.system.root import Root
 from tests.trees import plain_kernel, sealed_image
 
@@ -14,7 +15,7 @@ MIB = 2**20
 FULL = 48 * MIB
 
 
-def facts(path: Path) -> ImageFacts:
+def facts(path: Path) -> KernelImage:
     with Root(path.parent) as root:
         found = BootFiles(root).image(f"/{path.name}")
     assert found is not None
@@ -24,11 +25,17 @@ def facts(path: Path) -> ImageFacts:
 @pytest.mark.parametrize("encrypted", [True, False])
 @pytest.mark.parametrize("metadata", [True, False])
 @pytest.mark.parametrize("page", [0x14, 0x16])
-def test_a_sealed_image(page: int, metadata: bool, encrypted: bool, tmp_path: Path) -> None:
+def test_a_secure_execution_image(
+    page: int, metadata: bool, encrypted: bool, tmp_path: Path
+) -> None:
     image = tmp_path / "secure-linux"
     image.write_bytes(sealed_image(FULL, page, metadata=metadata, encrypted=encrypted))
 
-    assert facts(image) == ImageFacts(896, sealed=True)
+    found = facts(image)
+
+    assert found.max_command_line == 896
+    assert found.secure is not None
+    assert found.secure.encrypted is encrypted
 
 
 @pytest.mark.parametrize(("field", "limit"), [(0, 896), (4096, 4096), (1048576, 1048576)])
@@ -36,7 +43,7 @@ def test_a_plain_kernel(field: int, limit: int, tmp_path: Path) -> None:
     kernel = tmp_path / "vmlinuz"
     kernel.write_bytes(plain_kernel(FULL, field))
 
-    assert facts(kernel) == ImageFacts(limit, sealed=False)
+    assert facts(kernel) == KernelImage(limit, None)
 
 
 def test_the_magic_counts_at_a_page_start_only(tmp_path: Path) -> None:
@@ -48,7 +55,7 @@ def test_the_magic_counts_at_a_page_start_only(tmp_path: Path) -> None:
     data[0xC008:0xC010] = b"SeImgLnx"
     kernel.write_bytes(data)
 
-    assert not facts(kernel).sealed
+    assert facts(kernel).secure is None
 
 
 @pytest.mark.parametrize("size", [0, 7, 0x10437, 0x14010])
@@ -60,7 +67,8 @@ def test_short_files(size: int, tmp_path: Path) -> None:
 
     assert (found.max_command_line is None) == (size < 0x10438)
     # A header that is cut off still marks the image.
-    assert found.sealed == (size == 0x14010)
+    cut = SecureImage(unsure="the file ends within its Secure Execution header")
+    assert found.secure == (cut if size == 0x14010 else None)
 
 
 def test_few_bytes_of_few_pages_are_read() -> None:
@@ -72,6 +80,6 @@ def test_few_bytes_of_few_pages_are_read() -> None:
         asked.extend(ranges)
         return [image[offset : offset + size] for offset, size in ranges]
 
-    assert read_image_facts(read).sealed
+    assert read_kernel_image(read).secure is not None
     assert sum(size for _, size in asked) < 2048
     assert len({offset // 0x1000 for offset, _ in asked}) <= 26

@@ -46,6 +46,7 @@ def status(tmp_path: Path) -> Status:
     scene = make_scene(tmp_path / "right", "section")
     scene.write("etc/os-release", "ID=debian\n")
     scene.link_kernels()
+    scene.secure_kernel()
     add_system(scene, "z16-se-guest", LINE, "guest")
     return scene.status("guest", log("software IO TLB: mapped [mem 0] (512MB)"))
 

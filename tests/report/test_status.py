@@ -64,6 +64,7 @@ def test_the_text_of_a_guest_that_is_right(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, "section")
     scene.write("etc/os-release", "ID=debian\n")
     scene.link_kernels()
+    scene.secure_kernel()
     add_system(scene, "z16-se-guest", LINE, "guest")
 
     text = status_text(scene.status("guest", log("software IO TLB: mapped [mem 0] (512MB)")), PLAIN)
@@ -78,18 +79,18 @@ Running    kernel 6.1.0-21-s390x, machine 3931 (z16 / LinuxONE 4), KVM
            /sys/firmware/uv: prot_virt_host 0, prot_virt_guest 1
            {INDICATIONS_NOTE}
 Line       {LINE}
-           it is the line of 'linux' in the boot record (the default)
+           it is the line inside the Secure Execution image
 
 swiotlb at least 512 MiB (262144 blocks of 2 KiB)
-  1 configured yes       swiotlb=262144 is 262144 blocks = 512 MiB
-  2 inherited  yes       a new kernel is booted by the sections that are there, through the same names: swiotlb=262144 is 262144 blocks = 512 MiB
-  3 installed  yes       swiotlb=262144 is 262144 blocks = 512 MiB
+  1 configured -         a Secure Execution image has its parameter line inside
+  2 inherited  -         a new kernel is booted only when the Secure Execution image /boot/vmlinuz is rebuilt
+  3 installed  -         a Secure Execution image has its parameter line inside
   4 running    yes       swiotlb=262144 is 262144 blocks = 512 MiB
   5 effective  yes       the bounce buffer has 512 MiB
 
 Boot entries
   linux  (default)
-     swiotlb: configured yes, installed yes
+     a Secure Execution image has its parameter line inside
 """
     )
 

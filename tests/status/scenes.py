@@ -21,7 +21,7 @@ from secboot.status.assess import assess
 from secboot.status.stages import Evidence, RequirementResults, Stage, Status
 from secboot.system.root import Root
 from tests.s390x.bootmaps import FILES, SETUPS
-from tests.trees import SAMPLES, link_kernels
+from tests.trees import SAMPLES, link_kernels, sealed_image
 
 BOOTMAPS = Path(__file__).parents[1] / "data" / "bootmaps"
 RECORDED = 2_000_000_000
@@ -51,6 +51,12 @@ class Scene:
     def link_kernels(self, release: str = "6.1.0-21-s390x") -> None:
         """Put links in the place of kernel and ramdisk."""
         link_kernels(self.tree, release)
+
+    def secure_kernel(self) -> None:
+        """Put a Secure Execution image in the place of the kernel, before zipl has run."""
+        kernel = self.tree / "boot/vmlinuz"
+        kernel.write_bytes(sealed_image(kernel.stat().st_size))
+        os.utime(kernel, (RECORDED - 100, RECORDED - 100))
 
     def machine(self, *, running: bool = False) -> Machine:
         """Read the boot configuration, as that of the running system or of a tree."""

@@ -38,7 +38,7 @@ def test_a_tree_that_is_not_running_reaches_installed(scene: Scene) -> None:
 def test_what_was_never_installed_is_not_running_and_the_step_is_the_same(scene: Scene) -> None:
     scene.replace("etc/zipl.conf", "swiotlb=262144", "quiet")
     (scene.tree / "boot/bootmap").unlink()
-    add_system(scene, "z16-se-guest", "quiet", "guest")
+    add_system(scene, "z16-kvm-guest-unpack", "quiet")
 
     stages = only(scene.status("guest", SE_GUEST_LOG)).stages
 
@@ -47,12 +47,28 @@ def test_what_was_never_installed_is_not_running_and_the_step_is_the_same(scene:
 
 
 def test_a_secure_execution_guest_that_has_it_all(scene: Scene) -> None:
+    scene.secure_kernel()
     add_system(scene, "z16-se-guest", LINE, "guest")
 
     status = scene.status("guest", SE_GUEST_LOG)
 
-    assert verdicts(status) == "+++++"
+    assert verdicts(status) == "...++"
     assert only(status).stages[Stage.EFFECTIVE].reason == "the bounce buffer has 512 MiB"
+    assert status.origin is not None
+    assert status.origin.description == "it is the line inside the Secure Execution image"
+    assert status.notices == ()
+
+
+def test_a_host_that_has_it_all(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "section")
+    scene.write("etc/os-release", DEBIAN)
+    scene.link_kernels()
+    scene.write("etc/secboot/profiles/a.yaml", "version: 1\nparameters: {mark: section}\n")
+    add_system(scene, "z16-lpar-se-capable", LINE, "host-on-6.12")
+
+    status = scene.status("a", log())
+
+    assert verdicts(status) == "++++."
     assert status.origin is not None
     assert status.origin.description == "it is the line of 'linux' in the boot record (the default)"
 
@@ -137,7 +153,7 @@ def _hide_record(scene: Scene) -> None:
 
 def test_what_is_not_known_of_the_record_is_no_cause(scene: Scene) -> None:
     _hide_record(scene)
-    add_system(scene, "z16-se-guest", "root=/dev/vda1 mark=section", "guest")
+    add_system(scene, "z16-kvm-guest-unpack", "root=/dev/vda1 mark=section")
 
     status = scene.status("guest", log())
 
@@ -157,11 +173,11 @@ def test_a_replaced_kernel_makes_the_record_stale(scene: Scene) -> None:
 
 
 def test_before_the_reboot_the_running_line_lacks_it(scene: Scene) -> None:
-    add_system(scene, "z16-se-guest", "root=/dev/vda1 mark=section", "guest")
+    add_system(scene, "z16-kvm-guest-unpack", "root=/dev/vda1 mark=section")
 
     status = scene.status("guest", log())
 
-    assert verdicts(status) == "+++-?"
+    assert verdicts(status) == "+++--"
     assert why(status, Stage.RUNNING).startswith("the system has not been IPLed since zipl ran")
 
 
@@ -223,7 +239,7 @@ def test_a_record_that_holds_nothing_has_not_lacked_anything(
     scene: Scene, content: bytes | None
 ) -> None:
     """The system came up with a record that is gone: what it held is not known any more."""
-    add_system(scene, "z16-se-guest", "root=/dev/vda1 mark=section", "guest")
+    add_system(scene, "z16-kvm-guest-unpack", "root=/dev/vda1 mark=section")
     (scene.tree / "boot/bootmap").unlink()
     if content is not None:
         scene.write("boot/bootmap", content)

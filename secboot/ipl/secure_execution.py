@@ -1,0 +1,197 @@
+"""Whether a guest stays in Secure Execution: what its next IPL starts, and of which kernel.
+
+A guest that runs in Secure Execution mode boots an IBM Secure Execution image, and a kernel update
+adds an ordinary kernel beside that. Nothing fails then: the next IPL leaves Secure Execution.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.finding import Finding, Severity
+from secboot.formats.kernel_release import release_in_name
+from secboot.named_tuple import NamedTuple
+from secboot.visible import visible
+from secboot.zipl.order import rpm_version_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from secboot.formats.kernel_image import SecureImage
+    from secboot.ipl.next_ipl import Choice, EntryState, NextIpl
+    from secboot.machine.discovery import Machine
+    from secboot.zipl.entry import BootEntry
+
+UNSEALED_DEFAULT = "unsealed-default"
+"""The code of the finding that the next IPL leaves Secure Execution."""
+UNSEALED_ENTRY = "unsealed-entry"
+UNSEALED_AFTER_ZIPL = "unsealed-after-zipl"
+SECURE_UNKNOWN = "secure-default-unknown"
+IMAGE_OUTDATED = "image-outdated"
+OF_THE_SECURE_GUEST = frozenset(
+    {UNSEALED_DEFAULT, UNSEALED_ENTRY, UNSEALED_AFTER_ZIPL, SECURE_UNKNOWN, IMAGE_OUTDATED}
+)
+"""The codes of `findings`."""
+_NAMED = 3
+
+
+class _Release(NamedTuple):
+    """A kernel's release, and in words how it is known."""
+
+    text: str
+    known_by: str
+
+
+def findings(machine: Machine, found: NextIpl) -> Iterator[Finding]:
+    """What takes the system out of Secure Execution, or keeps it on an old kernel.
+
+    Nothing for a system that is not in Secure Execution and has no boot entry that would be.
+    """
+    if is_meant_secure(machine, found):
+        yield from _default(machine, found)
+        yield from _others(found)
+        yield from _outdated(machine)
+
+
+def is_meant_secure(machine: Machine, found: NextIpl) -> bool:
+    """Whether it is in Secure Execution, or there is a Secure Execution image to be booted."""
+    entries, choices = (each.secure for each in found.entries), (c.secure for c in found.choices)
+    return machine.secure_guest or any(entries) or any(choices)
+
+
+def leaves_by_files(machine: Machine, found: NextIpl) -> EntryState | None:
+    """Return the default by the boot files where that takes the system out of Secure Execution.
+
+    It is what starts once zipl has run. None where the system is not meant to be there.
+    """
+    default = next((each for each in found.entries if each.is_default), None)
+    if default is None or default.secure is not False or not is_meant_secure(machine, found):
+        return None
+    return default
+
+
+def _default(machine: Machine, found: NextIpl) -> Iterator[Finding]:
+    starts, leaves = found.default, leaves_by_files(machine, found)
+    meant = _meant(machine, found)
+    if starts is not None and starts.secure is False:
+        name = _named(starts.title, starts.kernel)
+        message = f"the next IPL starts {name}, an ordinary kernel, by default; {meant}"
+        yield Finding(UNSEALED_DEFAULT, Severity.ERROR, message, starts.location)
+    elif starts is None and leaves is not None:
+        message = f"by the boot files the default is {_of(leaves)}, an ordinary kernel; {meant}"
+        yield Finding(UNSEALED_DEFAULT, Severity.ERROR, message, leaves.location)
+    elif starts is not None and starts.secure is None:
+        message = "it is not known whether what the next IPL starts is in Secure Execution"
+        yield Finding(SECURE_UNKNOWN, Severity.WARNING, f"{message}; {meant}")
+    elif leaves is not None:
+        message = f"once zipl has run, the default is {_of(leaves)}, an ordinary kernel; {meant}"
+        yield Finding(UNSEALED_AFTER_ZIPL, Severity.WARNING, message, leaves.location)
+
+
+def _meant(machine: Machine, found: NextIpl) -> str:
+    """Say why this system should be in Secure Execution, with the entry that would be."""
+    secure = next((each for each in found.entries if each.secure and each.entry), None)
+    running = "this system is in Secure Execution" if machine.secure_guest else ""
+    if secure is None:
+        return running or "a Secure Execution image is there to be booted"
+    return f"{running + ', and ' if running else ''}{_of(secure)} is the Secure Execution image"
+
+
+def _others(found: NextIpl) -> Iterator[Finding]:
+    """Tell of ordinary kernels that somebody can choose; the default has a finding of its own."""
+    if found.choices:
+        names = [_named(c.title, c.kernel) for c in found.choices if _can_leave(c)]
+    else:
+        states = [each for each in found.entries if each.number is not None and _can_leave(each)]
+        names = [_of(each) for each in states]
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        message = f"an ordinary kernel can be chosen at the next IPL: {', '.join(names[:_NAMED])}"
+        yield Finding(UNSEALED_ENTRY, Severity.WARNING, message + more)
+
+
+def _can_leave(each: Choice | EntryState) -> bool:
+    return each.secure is False and not each.is_default
+
+
+def _of(state: EntryState) -> str:
+    image = None if state.entry is None or state.entry.image is None else state.entry.image.path
+    return _named(state.name, image)
+
+
+def _named(title: str, kernel: str | None) -> str:
+    quoted = f"'{visible(title)}'" if title else "what the boot record holds"
+    return quoted if kernel is None else f"{quoted} ({visible(kernel)})"
+
+
+def _outdated(machine: Machine) -> Iterator[Finding]:
+    """Compare the kernel in each image with the newest one that is installed."""
+    newest = _newest(machine)
+    if newest is None:
+        return
+    seen = set()
+    for entry in machine.configuration.entries:
+        image, part = machine.secure_image(entry), entry.image
+        if image is None or part is None or part.path in seen:
+            continue
+        seen.add(part.path)
+        release = _release(machine, entry, image)
+        reason = _is_older(machine, part.path, release, newest)
+        if reason is not None:
+            message = f"kernel {visible(newest.text)} is installed, but {reason}: rebuild the image"
+            yield Finding(IMAGE_OUTDATED, Severity.WARNING, message, entry.location)
+
+
+def _is_older(
+    machine: Machine, path: str, release: _Release | None, newest: _Release
+) -> str | None:
+    """Say how it is known that an image holds an older kernel; None where that is not known."""
+    if release is not None:
+        if rpm_version_key(newest.text) <= rpm_version_key(release.text):
+            return None
+        return f"{visible(path)} holds {visible(release.text)} ({release.known_by})"
+    image, kernel = machine.facts.get(path), machine.facts.get(newest.known_by)
+    if image is None or kernel is None or kernel.modified <= image.modified:
+        return None
+    return f"{visible(path)} is older than that file"
+
+
+def _newest(machine: Machine) -> _Release | None:
+    """Return the newest of the ordinary kernels, known by its path or by its entry."""
+    found = list(_installed(machine))
+    return max(found, key=lambda each: rpm_version_key(each.text), default=None)
+
+
+def _installed(machine: Machine) -> Iterable[_Release]:
+    for path in machine.kernel_files.kernels:
+        release = release_in_name(path)
+        if release is not None and path not in machine.images:
+            yield _Release(release, path)
+    for entry in machine.configuration.entries:
+        if machine.is_secure(entry) is not False or entry.is_rescue or entry.image is None:
+            continue
+        release = release_in_name(_target(machine, entry.image.path)) or _version(entry)
+        if release is not None:
+            yield _Release(release, entry.image.path)
+
+
+def _release(machine: Machine, entry: BootEntry, image: SecureImage) -> _Release | None:
+    """Return the release of the kernel in an image, from what tells most of it."""
+    if image.release is not None:
+        return _Release(image.release, "as it says itself")
+    path = "" if entry.image is None else entry.image.path
+    named = release_in_name(_target(machine, path))
+    if named is not None:
+        return _Release(named, "by its name")
+    version = _version(entry)
+    return None if version is None else _Release(version, "by the version of its boot entry")
+
+
+def _target(machine: Machine, path: str) -> str:
+    link = machine.kernel_files.link(path)
+    return path if link is None or link.target is None else link.target
+
+
+def _version(entry: BootEntry) -> str | None:
+    lines = () if entry.bls is None else entry.bls.lines
+    return next((line.value for line in lines if line.key == "version"), None)

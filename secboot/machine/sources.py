@@ -1,0 +1,64 @@
+"""The files that a way to configure the boot has, besides those that zipl looks for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from secboot.named_tuple import NamedTuple
+from secboot.zipl.version import BlsOrder
+
+if TYPE_CHECKING:
+    from secboot.formats.kernel_cmdline import CommandLine
+    from secboot.zipl.configuration import ConfFile
+
+Parser = Callable[[str, str], object]
+"""Makes a document of a text; its path is for messages."""
+
+
+@runtime_checkable
+class ParameterFile(Protocol):
+    """The document of a file that holds parameter lines, each under a name or as the only one."""
+
+    def with_lines(self, lines: Mapping[str, CommandLine]) -> ParameterFile:
+        """Return the file with other lines by name, the only one's is empty.
+
+        Only the bytes that must change do. Raises RefusedError where the file can't hold a line.
+        """
+        ...
+
+    def render(self) -> str:
+        """Return the text of the file."""
+        ...
+
+
+class Unreadable(NamedTuple):
+    """In the place of the document of a generated file that may not be read."""
+
+    reason: str
+
+
+class Sources(NamedTuple):
+    """Which files a way to configure the boot has besides those that zipl looks for itself.
+
+    `reads` are files that hold parameters, `derived` are generated from such, both by path with
+    what makes a document of their text (None where the text is all); those that exist are read.
+    `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
+    `generated` says that zipl's files are written by another program and not to be edited;
+    `otherwise` is the configuration that comes with such a system where it is in no file here.
+    `order` is that in which this system's zipl sorts BLS entries. `kernels` are directories with
+    kernels that something else than zipl starts.
+    """
+
+    reads: Mapping[str, Parser | None] = MappingProxyType({})
+    derived: Mapping[str, Parser] = MappingProxyType({})
+    conf_path: str | None = None
+    generated: bool = False
+    otherwise: ConfFile | None = None
+    order: BlsOrder = BlsOrder.UPSTREAM
+    kernels: tuple[str, ...] = ()
+
+
+NO_OTHERS = Sources()
+"""Those of a machine that only has zipl's own files."""

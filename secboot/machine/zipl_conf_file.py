@@ -1,0 +1,101 @@
+"""Find zipl's configuration where zipl looks for it, or say that there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location, RefusedError
+from secboot.machine.installed_zipl import USUAL_TARGET
+from secboot.visible import visible
+from secboot.zipl.configuration import ConfFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from secboot.machine.boot_files import BootFiles
+    from secboot.machine.sources import Sources
+    from secboot.system.root import Root
+
+ZIPL_CONF_PATHS = (
+    "/run/zipl/zipl.conf",
+    "/etc/zipl.conf",
+    "/usr/lib/s390-tools/zipl.conf",
+    "/lib/s390-tools/zipl.conf",
+)
+"""Where zipl looks, the first readable one wins (zipl/src/job.c, get_job_from_config_file)."""
+_TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
+
+
+class NoConfigurationError(RefusedError):
+    """There is nothing that zipl would read."""
+
+
+def can_be_judged(root: Root, environment: Mapping[str, str] | None) -> bool:
+    """Tell whether a machine without zipl configuration has a boot record, or runs on IBM Z."""
+    if root.stat(f"{USUAL_TARGET}/bootmap") is not None:
+        return True
+    return environment is not None and "IBM/S390" in (root.text_or_none("/proc/cpuinfo") or "")
+
+
+def read_conf(
+    root: Root,
+    files: BootFiles,
+    sources: Sources,
+    environment: Mapping[str, str],
+    *,
+    has_bls: bool,
+) -> ConfFile:
+    """Return the configuration that zipl gets; an empty one where a program is yet to write it."""
+    path = sources.conf_path
+    if path is None:
+        path = _find_conf(root, sources, environment, has_bls=has_bls)
+    if sources.generated and not root.exists(path):
+        return sources.otherwise or ConfFile(path, "")
+    conf = files.read(path)
+    return ConfFile(conf.path, conf.text)
+
+
+def _find_conf(
+    root: Root, sources: Sources, environment: Mapping[str, str], *, has_bls: bool
+) -> str:
+    named = environment.get("ZIPLCONF")
+    if named is not None:
+        if not root.is_readable(named):
+            raise RefusedError(
+                "the file that ZIPLCONF names can't be read",
+                location=Location(visible(named)),
+                hint="correct the environment variable ZIPLCONF, or unset it",
+            )
+        return named
+    found = next((path for path in ZIPL_CONF_PATHS if root.is_readable(path)), None)
+    if found is not None:
+        return found
+    unreadable = next((path for path in ZIPL_CONF_PATHS if root.exists(path)), None)
+    if unreadable is not None:
+        root.read_bytes(unreadable)  # raises the error that says why
+    if sources.generated:
+        return ZIPL_CONF_PATHS[1]
+    raise _no_configuration(root, has_bls=has_bls)
+
+
+def _no_configuration(root: Root, *, has_bls: bool) -> NoConfigurationError:
+    shown = shown_base(root)
+    if has_bls:
+        return NoConfigurationError(
+            f"{shown} has BLS entries but no zipl configuration: another boot loader's machine",
+            hint="secboot only manages machines that boot with zipl (s390x)\n" + _TRY_DEMO,
+        )
+    if root.stat("/boot") is None and root.stat("/etc") is None:
+        return NoConfigurationError(
+            f"{shown} is not the root of a Linux system: it has neither /etc nor /boot",
+            hint="name the directory that holds the machine's files: --root DIR",
+        )
+    return NoConfigurationError(
+        f"there is no zipl configuration in {shown}",
+        hint="zipl would look for " + ", ".join(ZIPL_CONF_PATHS[:3]) + "\n" + _TRY_DEMO,
+    )
+
+
+def shown_base(root: Root) -> str:
+    """Return the path of a root without a slash at its end."""
+    return root.shown("/").rstrip("/") or "/"
