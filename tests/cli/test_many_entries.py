@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ sys.exit(code)
 def cost(peak: Path, *words: str) -> Cost:
     argv = (sys.executable, "-I", "-c", _PROGRAM, str(peak), *words)
     found = run(argv, clean_environment(), (0,))
-    return found._replace(memory=int(peak.read_text()) * 1024)
+    return replace(found, memory=int(peak.read_text()) * 1024)
 
 
 @pytest.mark.parametrize("write", [write_bls, write_sections])
