@@ -14,7 +14,8 @@ from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
-from secboot.machine.discovery import BLS_DIRECTORY, ZIPL_CONF_PATHS
+from secboot.machine.discovery import BLS_DIRECTORY
+from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
 from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from secboot.checkpoint.record import Checkpoint, SavedFile
     from secboot.checkpoint.store import CheckpointStore
-    from secboot.machine.discovery import Sources
+    from secboot.machine.sources import Sources
     from secboot.system.root import Root
 
 
