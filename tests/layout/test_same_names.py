@@ -286,6 +286,28 @@ def test_a_bls_entry_has_no_image_line(tmp_path: Path, capsys: pytest.CaptureFix
     assert "image=" not in said
 
 
+@pytest.mark.parametrize("layout", ["debian", "alpine", "zipl.conf", "bls", "suse"])
+def test_in_no_layout_is_a_kernel_s_own_name_one_that_moves(
+    layout: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it is not known what a new kernel gets, that is not known, and never a pass.
+
+    On RHEL 7 such names are the rule, since grubby copies the section.
+    """
+    root = make_situation("versioned-image", tmp_path / "root")
+    secboot(capsys, "apply", "host", "--root", root)
+
+    said = secboot(
+        capsys,
+        *("verify", "host", "--root", root, "--layout", layout, "--stage", "inherited"),
+        *("--output", "json"),
+    )
+
+    outcomes = {check["id"]: check["outcome"] for check in json.loads(said.out)["checks"]}
+    known = layout in {"debian", "alpine"}
+    assert outcomes["inherited.prot_virt"] == ("FAIL" if known else "WARN")
+
+
 def test_an_image_that_names_one_kernel_is_not_inherited(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import Said, secboot
-from tests.situations import make_situation
+from tests.situations import SITUATIONS, make_situation
 from tests.trees import hide_boot_record
 
 Fail = set[str]
@@ -386,3 +386,41 @@ def test_a_record_is_not_as_the_files_say_where_they_say_nothing(
 
     assert "/boot/bootmap, 3 boot entries, no boot entry to compare with" in shown
     assert checks(verify(capsys, root, "host")) >= {"machine.record-boots-other"}
+
+
+@pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
+def test_the_record_of_another_machine_is_not_taken_for_one_of_this(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = SITUATIONS / "kernel-replaced-not-zipled" / "boot/bootmap"
+    shutil.copyfile(other, root / "boot/bootmap")
+    os.utime(root / "boot/bootmap", (1_700_000_100, 1_700_000_100))
+
+    said = verify(capsys, root, "host")
+
+    assert said.code == 5
+    assert {name for name in checks(said) if not name.startswith("configured")} >= {
+        *(f"installed.prot_virt {UPDATE}", f"installed.prot_virt {GA}"),
+        "machine.record-boots-other",
+    }
+    assert [choice["title"] for choice in choices(capsys, root)] == ["", "", ""]
+    assert plan(capsys, root, "host").code == 5
+
+
+@pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
+def test_a_record_outside_of_the_tree_is_none_of_it(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The link leads to a good record, of which nothing may be said here."""
+    secboot(capsys, "apply", "host", "--root", root)
+    record, outside = root / "boot/bootmap", root.parent / "bootmap"
+    record.rename(outside)
+    for says in (outside, Path("../..", outside.name)):
+        record.symlink_to(says)
+
+        said = verify(capsys, root, "host")
+
+        assert said.code == 5
+        assert f"installed.prot_virt {UPDATE}" in checks(said)
+        assert choices(capsys, root) == []
+        record.unlink()
