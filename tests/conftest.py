@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.available import require_root
 from tests.packaging.programs import build_deb, build_pyz
 from tests.workshop import Workshop
 
@@ -40,6 +41,12 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     base = tmp_path_factory.getbasetemp()
     # pytest-xdist gives each worker a directory in the one of the run.
     return Workshop(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture(scope="session")
+def as_root() -> None:
+    """Root's rights."""
+    require_root()
 
 
 @pytest.fixture(scope="session")

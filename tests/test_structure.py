@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from benchmarks.structure import SOURCES, modules, table
 
 LONGEST = 400
+TESTS = Path(__file__).parent
 
 
 def test_no_module_is_longer_than_400_lines() -> None:
@@ -33,3 +35,15 @@ def test_what_is_counted(tmp_path: Path) -> None:
         list(table([beside, inside]))[-1]
         == "| all | 2 | 13 | 6 / 8 | 6 | 46.2 | 1 | 1 | 2 / 2 / 2 |"
     )
+
+
+def test_nothing_is_skipped_but_by_the_rule_for_ci() -> None:
+    """One place decides (`tests.available`); only a whole module may be left out by itself."""
+    skips = re.compile(r"pytest\.skip\((?!.*allow_module_level)|mark\.skip")
+    found = {
+        path.relative_to(TESTS).as_posix()
+        for path in TESTS.rglob("*.py")
+        if skips.search(path.read_text())
+    }
+
+    assert found == {"available.py"}, "use tests.available, or the fixture as_root"

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.available import unavailable
 from tests.packaging.programs import CHECKOUT, SEARCH_PATH
-from tests.s390x.testbed import unavailable
 
 PROGRAMS = Path(sys.executable).parent
 

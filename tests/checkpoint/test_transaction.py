@@ -27,6 +27,7 @@ from secboot.errors import RefusedError, RolledBackError, StuckError
 from secboot.system.file_errors import AccessError, ChangedError, FileError, NoSpaceError
 from secboot.system.files import FileAttributes, FileChange
 from secboot.system.root import Root
+from tests.available import not_here, require_root, unavailable
 from tests.checkpoint.scenes import BLS, ZIPL_CONF, audit, cut_short, temporaries
 
 if TYPE_CHECKING:
@@ -332,7 +333,7 @@ def test_an_edit_of_a_change_that_was_cut_short(
     assert temporaries(tree) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files immutable")
+@pytest.mark.usefixtures("as_root")
 def test_what_can_not_be_put_back_is_tried_once_more_and_then_left(
     access: WriteAccess, tree: Path
 ) -> None:
@@ -341,7 +342,7 @@ def test_what_can_not_be_put_back_is_tried_once_more_and_then_left(
         with pytest.raises(StuckError, match="ROLLBACK FAILED") as caught, begin(access) as change:
             change.write_files()
             if subprocess.run(["chattr", "+i", path], check=False, capture_output=True).returncode:
-                pytest.skip("this file system has no immutable files")
+                not_here("this file system has no immutable files")
             raise RefusedError("zipl failed")
         assert f"-C {tree}" in str(caught.value.hint)
         assert state(access) is State.STUCK
@@ -433,7 +434,7 @@ def test_by_hand_no_archive_is_used_that_holds_other_files(tree: Path, kind: str
     assert commands == (f"rm -f -- {tree}/etc/kernel/cmdline",)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
+@pytest.mark.usefixtures("as_root")
 def test_going_back_restores_every_attribute(access: WriteAccess, tree: Path) -> None:
     """Also where the old file itself is gone, and is made anew from what was saved."""
     os.chown(tree / ENTRY, 1234, 5678)
@@ -442,7 +443,7 @@ def test_going_back_restores_every_attribute(access: WriteAccess, tree: Path) ->
         os.setxattr(tree / ENTRY, "user.origin", b"\0\xff")
         os.setxattr(tree / ENTRY, "security.selinux", b"system_u:object_r:boot_t:s0\0")
     except OSError as error:
-        pytest.skip(str(error))
+        not_here(f"the file system of {tree} has no such attributes: {error.strerror}")
     before = access.root.read_file(f"/{ENTRY}")
 
     with pytest.raises(RolledBackError), begin(access) as change:
@@ -575,7 +576,7 @@ def test_a_state_directory_that_others_may_write_is_not_trusted(tree: Path, mode
         pass
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
+@pytest.mark.usefixtures("as_root")
 def test_a_state_directory_of_somebody_else_is_not_trusted(tree: Path) -> None:
     (tree / "var/lib/secboot").mkdir(parents=True)
     os.chown(tree / "var/lib/secboot", 1234, -1)
@@ -588,8 +589,7 @@ def test_a_state_directory_of_somebody_else_is_not_trusted(tree: Path) -> None:
 @pytest.mark.parametrize("pages", range(0, 40, 2))
 def test_a_file_system_that_is_full(tmp_path: Path, pages: int) -> None:
     """A real small file system with room for some of what an apply writes, not for all."""
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts")
+    require_root()
     place = tmp_path / "small"
     place.mkdir()
     mounted = subprocess.run(
@@ -598,12 +598,9 @@ def test_a_file_system_that_is_full(tmp_path: Path, pages: int) -> None:
         capture_output=True,
     )
     if mounted.returncode:
-        pytest.skip("mounting is not permitted here")
+        unavailable("mounting is not permitted here")
     try:
-        try:
-            ZIPL_CONF.make(place)
-        except (OSError, RefusedError):
-            pytest.skip("not even the tree has room")
+        ZIPL_CONF.make(place)
         with Root(place) as root:
             try:
                 with (

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.available import unavailable
 from tests.checkpoint.zygote import HARMLESS
-from tests.s390x.testbed import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

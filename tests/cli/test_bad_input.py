@@ -183,7 +183,7 @@ def as_nobody(capsys: pytest.CaptureFixture[str], *words: str) -> Said:
     return Said(code, *texts)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+@pytest.mark.usefixtures("as_root")
 def test_as_an_ordinary_user_reading_works_and_writing_is_refused_before_it_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

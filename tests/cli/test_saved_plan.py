@@ -304,7 +304,7 @@ def test_a_link_counts_as_a_way_to_the_file(saved: Path, tmp_path: Path) -> None
         read_trusted(str(folder / "x.plan"), 2**20)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.usefixtures("as_root")
 def test_a_file_of_another_user_is_refused(saved: Path) -> None:
     os.chown(saved, NOBODY, NOBODY)
 

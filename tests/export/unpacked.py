@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.available import unavailable
 from tests.export.packages import versions
-from tests.s390x.testbed import unavailable
 
 
 def require(package: str, version: str) -> Path:

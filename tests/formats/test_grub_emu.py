@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from secboot.formats.grub_cfg import GrubCfg
+from tests.available import unavailable
 from tests.formats.grub_scripts import BLOCK, ENTRIES, FILES, HEADER, SUSE_HEADER
 from tests.packaging.programs import require
 from tests.s390x.apt import AptError, Suite, native_architecture, unpack
 from tests.s390x.cache import locked_cache
 from tests.s390x.recipe import BASE_SUITE
-from tests.s390x.testbed import unavailable
 from tests.workshop import Workshop
 
 PACKAGES = (

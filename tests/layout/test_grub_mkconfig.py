@@ -7,8 +7,6 @@ runs in a mount namespace in which the machine's two directories lie over the sy
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,8 +19,10 @@ from secboot.layout.detect import detect_layout
 from secboot.lines.stores import stores_of
 from secboot.machine.discovery import discover
 from secboot.system.root import Root
+from tests.available import not_here, require_root
 from tests.command import secboot
 from tests.layout.suse_programs import make_suse
+from tests.packaging.programs import require, run
 
 GRUB_FILES = ("/boot/grub2/grubenv", "/boot/grub2/custom.cfg")
 _RUN = """
@@ -33,20 +33,13 @@ exec grub-mkconfig
 """
 
 
-def unavailable() -> str | None:
-    if os.geteuid() != 0:
-        return "needs root for a mount namespace"
-    if shutil.which("grub-mkconfig", path="/usr/sbin:/sbin:/usr/bin:/bin") is None:
-        return "grub-mkconfig (Debian's package grub-common) is not installed"
-    probe = subprocess.run(["grub-probe", "--target=device", "/"], capture_output=True, check=False)
-    return None if probe.returncode == 0 else "grub-probe can't tell the device of /"
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    reason = unavailable()
-    if reason is not None:
-        pytest.skip(reason)
+    require_root()
+    require("grub-mkconfig")
+    probe = run(require("grub-probe"), "--target=device", "/")
+    if probe.returncode:
+        not_here(f"grub-mkconfig does not run where / has no device of its own: {probe.stderr}")
     root = make_suse(tmp_path / "root", "zipl2grub.conf.in")
     (root / "boot/grub").mkdir()  # Debian's name for /boot/grub2
     for version in ("6.4.0-1-default", "6.4.0-2-default"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from secboot.demo import kernel_stub
+from tests.available import unavailable
 from tests.command import secboot
 from tests.layout.machines import RHEL9, SYSTEMS
 from tests.packaging.programs import require
-from tests.s390x.testbed import require_ipl, unavailable
+from tests.s390x.testbed import require_ipl
 from tests.trees import MACHINE_ID
 
 CHECKOUT = Path(__file__).parents[2]
@@ -178,7 +178,7 @@ def zz_zipl() -> str:
     return found.read_text()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to bind directories")
+@pytest.mark.usefixtures("as_root")
 def test_debian_hooks_on_the_running_system(tmp_path: Path, environment: dict[str, str]) -> None:
     """run-parts runs our hook, then the real zz-zipl, with /etc, /boot and /var bound to a tree."""
     root = tmp_path / "debian"

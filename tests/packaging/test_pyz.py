@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import secboot
+from tests.available import not_here
 from tests.packaging.programs import CHECKOUT, OLD_PYTHONS, PYTHONS, interpreter, run
 
 BUILDER = CHECKOUT / "packaging/build_pyz.py"
@@ -130,7 +131,7 @@ def test_the_demo_runs_from_the_file_alone(name: str, pyz: Path, tmp_path: Path)
     python = interpreter(name)
     if python is None:
         # Also in CI: a Debian has one Python, so packaging/setup can't install the others.
-        pytest.skip(f"there is no {name} here, neither the system's nor one of pyenv's")
+        not_here(f"there is no {name} here, neither the system's nor one of pyenv's")
     machine = tmp_path / "machine"
 
     def secboot_pyz(*words: object) -> str:
@@ -208,7 +209,7 @@ def test_an_old_python_hands_over_to_a_newer_one(tmp_path: Path) -> None:
 def test_real_old_pythons(name: str, pyz: Path) -> None:
     python = interpreter(name)
     if python is None:
-        pytest.skip(f"there is no {name} here, neither the system's nor one of pyenv's")
+        not_here(f"there is no {name} here, neither the system's nor one of pyenv's")
 
     done = run(python, pyz, "--version", env=BARE)
 

@@ -26,10 +26,10 @@ from secboot.report.verify import verify_document
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import make_checks
 from secboot.status.stages import Stage, Status, Verdict
+from tests.available import unavailable
 from tests.command import Said, secboot
 from tests.report.test_schemas import schema_of
 from tests.report.test_status import LINE, running
-from tests.s390x.testbed import unavailable
 from tests.status.scenes import add_system, log, make_scene
 from tests.trees import link_kernels, make_sample_tree
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from secboot.formats.bootmap import read_bootmap
+from tests.available import unavailable
 from tests.s390x import bootmaps
 from tests.s390x.boot_texts import single_section
 from tests.s390x.bootmaps import DiskKind
@@ -15,7 +16,7 @@ from tests.s390x.guest import Guest
 from tests.s390x.guest_disk import ROOT, make_filesystem
 from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.scenarios import MENU, SECTION
-from tests.s390x.testbed import require_oracle, unavailable
+from tests.s390x.testbed import require_oracle
 
 pytestmark = pytest.mark.ipl
 

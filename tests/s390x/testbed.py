@@ -3,14 +3,11 @@
 With ``CI=true`` nothing is skipped: what is missing there is a failure.
 """
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
-
+from tests.available import unavailable
 from tests.s390x.cache import Bed, cache_directory
 from tests.s390x.loop_disk import LoopDisk, loop_problem
 from tests.s390x.real_zipl import Cell
@@ -61,18 +58,6 @@ def _find() -> TestBed | str:
         return "the s390x test bed is not set up; run tests/s390x/setup"
     zipl = {version: directory / part for version, part in bed.zipl.items()}
     return TestBed(zipl, directory / bed.shell, directory / bed.guest)
-
-
-def in_ci() -> bool:
-    """Tell whether this run must not skip anything."""
-    return os.environ.get("CI", "").lower() in {"1", "true"}
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skip the running test with this reason; fail it in CI."""
-    if in_ci():
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 def require_ipl() -> TestBed:

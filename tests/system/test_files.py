@@ -21,12 +21,11 @@ from secboot.system.files import (
     read_attributes,
 )
 from secboot.system.root import Root
+from tests.available import not_here, require_root, unavailable
 from tests.system.editing import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners and labels")
 
 # An access control list as the kernel keeps it (include/uapi/linux/posix_acl_xattr.h): version 2,
 # then tag, rights, and id of each entry. This one gives uid 1234 the right to read.
@@ -54,7 +53,8 @@ def set_or_skip(path: Path, name: str, value: bytes) -> None:
     try:
         os.setxattr(path, name, value)
     except OSError as error:
-        pytest.skip(f"{name} can't be set here: {error.strerror}")
+        reason = f"{name} can't be set here: {error.strerror}"
+        (not_here if error.errno == errno.ENOTSUP else unavailable)(reason)
 
 
 def replaced(tmp_path: Path) -> FileAttributes:
@@ -77,8 +77,8 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o444, 0o000, 0o4755, 0o2711])
 def test_the_mode_stays(tmp_path: Path, file: Path, mode: int) -> None:
-    if mode == 0 and os.geteuid() != 0:
-        pytest.skip("only root reads such a file")
+    if mode == 0:
+        require_root()
     file.chmod(mode)
 
     assert replaced(tmp_path).mode == mode
@@ -94,7 +94,7 @@ def test_the_mode_does_not_depend_on_the_umask(tmp_path: Path, file: Path) -> No
         os.umask(umask)
 
 
-@as_root
+@pytest.mark.usefixtures("as_root")
 def test_the_owner_stays(tmp_path: Path, file: Path) -> None:
     os.chown(file, 1234, 5678)
     file.chmod(0o4750)
@@ -113,7 +113,7 @@ def test_user_attributes_stay(tmp_path: Path, file: Path) -> None:
     assert os.getxattr(file, "user.origin") == b"any \0 bytes \xff"
 
 
-@as_root
+@pytest.mark.usefixtures("as_root")
 def test_the_selinux_label_stays(tmp_path: Path, file: Path) -> None:
     set_or_skip(file, "security.selinux", LABEL)
 
@@ -122,7 +122,7 @@ def test_the_selinux_label_stays(tmp_path: Path, file: Path) -> None:
     assert os.getxattr(file, "security.selinux") == LABEL
 
 
-@as_root
+@pytest.mark.usefixtures("as_root")
 def test_trusted_attributes_stay(tmp_path: Path, file: Path) -> None:
     set_or_skip(file, "trusted.x", b"1")
 
@@ -148,7 +148,7 @@ def test_a_default_list_of_the_directory_is_not_handed_down(tmp_path: Path, file
     assert os.listxattr(file) == []
 
 
-@as_root
+@pytest.mark.usefixtures("as_root")
 def test_digests_of_the_content_are_left_out(file: Path) -> None:
     set_or_skip(file, "security.ima", b"\x04\x04" + bytes(32))
 
@@ -182,7 +182,7 @@ def test_an_attribute_that_did_not_take_is_refused(
         give_attributes(descriptor, wanted)
 
 
-@as_root
+@pytest.mark.usefixtures("as_root")
 def test_an_ordinary_user_can_not_replace_what_belongs_to_others() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as name:
         # Not below `tmp_path`, which is closed to other users.
