@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
+from secboot.system.file_errors import file_error
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,16 +89,20 @@ def write_sample(directory: Path) -> tuple[str, ...]:
 
     Returns the paths of the files written, relative to the directory, sorted.
     """
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise RefusedError(
-            f"{directory} exists and is not an empty directory",
-            hint="name a directory that does not exist yet",
-        )
-    files = sample_files()
-    for path, data in files.items():
-        target = directory / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+    target = directory
+    try:
+        if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+            raise RefusedError(
+                f"{visible(str(directory))} exists and is not an empty directory",
+                hint="name a directory that does not exist yet",
+            )
+        files = sample_files()
+        for path, data in files.items():
+            target = directory / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    except OSError as error:
+        raise file_error(error, str(target)) from error
     return tuple(sorted(files))
 
 

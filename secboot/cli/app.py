@@ -6,13 +6,14 @@ import os
 import sys
 from importlib import import_module
 from io import StringIO
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from secboot import __version__
-from secboot.cli.printing import print_error, print_message
-from secboot.errors import ExitCode, SecbootError
+from secboot.cli.printing import let_go_of_output, print_error, print_message
+from secboot.errors import ExitCode, SecbootError, UsageError
 from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def run(words: Sequence[str]) -> int:
 def guarded(command: Callable[[], int], *, debug: bool) -> int:
     """Run `command` and return its exit code; errors become text on standard error.
 
-    A `SecbootError` is reported in its own words. Anything else is a bug in secboot and is
-    reported as such; its traceback is shown with `debug` only.
+    A `SecbootError` is reported in its own words, and so is what the system refuses. Anything else
+    is a bug in secboot and is reported as such; its traceback is shown with `debug` only.
     """
     try:
         return command()
@@ -105,13 +106,31 @@ def guarded(command: Callable[[], int], *, debug: bool) -> int:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone (`secboot show | head`): nobody is left to tell.
-        sys.stderr.close()
+        let_go_of_output()
+        return ExitCode.REFUSED
+    except (OSError, MemoryError, RecursionError, UnicodeError) as error:
+        # What no caller foresaw. A change that it cut short has been rolled back, and then this is
+        # not what gets here.
+        _print_traceback(debug=debug)
+        print_message(f"secboot: error: {_of_the_system(error)}")
         return ExitCode.REFUSED
     except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug of ours
         _print_traceback(debug=debug)
         print_message(f"secboot: bug: {type(error).__name__}: {visible(str(error))}")
         print_message("  please report it, with what `secboot --debug ...` prints")
         return ExitCode.BUG
+
+
+def _of_the_system(error: Exception) -> str:
+    """Say what the system refused, and where that is known."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{visible(str(error.filename))}: " if error.filename is not None else ""
+        return f"{place}{error.strerror}"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
+    if isinstance(error, RecursionError):
+        return "what was read is nested too deeply"
+    return f"text can't be read or written: {visible(str(error))}"
 
 
 def _print_traceback(*, debug: bool) -> None:
@@ -121,7 +140,21 @@ def _print_traceback(*, debug: bool) -> None:
         traceback.print_exc()
 
 
+def _require_words(words: Sequence[str]) -> None:
+    """Refuse an empty word: as a path it would be the current directory, as a name nothing."""
+    for before, word in pairwise(["", *words]):
+        option, equals, value = word.partition("=")
+        is_empty = not word or (option.startswith("--") and equals and not value)
+        if word == "--":
+            return
+        if is_empty and "--line" not in {before, option}:
+            named = option or before
+            what = named if named.startswith("-") else "an argument"
+            raise UsageError(f"{what} is empty", hint="is a variable of the shell unset?")
+
+
 def _run(words: Sequence[str]) -> int:
+    _require_words(words)
     command = typer.main.get_command(application(words))
     try:
         result = command.main(list(words), prog_name="secboot", standalone_mode=False)

@@ -16,12 +16,16 @@ def demo(
     """Write a sample IBM Z machine into DIR, to try all of this."""
     from secboot.cli.printing import print_text
     from secboot.demo import write_sample
+    from secboot.invocation import Invocation
+    from secboot.visible import visible
 
     written = write_sample(directory)
-    print_text(
-        f"Wrote {len(written)} files of a sample RHEL 9 machine into {directory}. Try:\n"
-        f"  secboot show --root {directory}\n"
-        f"  secboot plan guest --root {directory}\n"
-        f"  secboot apply host --dry-run --root {directory}\n"
-    )
+    into = Invocation(root=str(directory))
+    lines = [
+        f"Wrote {len(written)} files of a sample RHEL 9 machine into {directory}. Try:",
+        f"  {into.command('show')}",
+        f"  {into.command('plan', 'guest')}",
+        f"  {into.command('apply', 'host', '--dry-run')}",
+    ]
+    print_text("".join(f"{visible(line)}\n" for line in lines))
     return 0

@@ -153,8 +153,11 @@ def _parmfile_request(path: Path | None) -> ParmfileRequest | None:
         return None
     from secboot.cli.printing import file_error
     from secboot.plan.secure_image import ParmfileRequest
+    from secboot.system.trusted import caller, is_shared
 
     found = parmfile_at(path).read(_PARMFILE_LIMIT + 1)
+    if found is not None and not (caller() == 0 or is_shared(path.stat())):
+        raise file_error(path, "only its owner may read this file, and the plan would show it")
     if found is not None and len(found) > _PARMFILE_LIMIT:
         raise file_error(path, f"more than {_PARMFILE_LIMIT // 2**20} MiB: this is not a parmfile")
     text = None if found is None else found.decode("utf-8", "surrogateescape")

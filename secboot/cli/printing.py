@@ -38,7 +38,7 @@ def print_text(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        _let_go_of_output()
+        let_go_of_output()
         if isinstance(error, BrokenPipeError):
             raise
         raise OutputError(f"standard output can't be written to: {error.strerror}") from error
@@ -85,7 +85,7 @@ def reporting(done: str, hint: str) -> Iterator[None]:
         ) from error
 
 
-def _let_go_of_output() -> None:
+def let_go_of_output() -> None:
     """Keep Python from trying again, and failing, when the process ends."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from secboot.formats.domain_xml import Element
 
 _HOST_MODES = frozenset({"host-model", "host-passthrough", "maximum"})
-_MACHINE = re.compile(r"s390-ccw-virtio(?:-(?:rhel)?(\d+)\.(\d+)(?:\.\d+)?|-([a-z].*))?")
+_MACHINE = re.compile(r"s390-ccw-virtio(?:-(?:rhel)?(\d{1,4})\.(\d{1,4})(?:\.\d+)?|-([a-z].*))?")
 _UBUNTU = {
     "xenial": (2, 5), "yakkety": (2, 6), "zesty": (2, 8), "artful": (2, 10), "bionic": (2, 11),
     "cosmic": (2, 12), "disco": (3, 1), "eoan": (4, 0),
@@ -30,7 +30,7 @@ cpu_model_allowed)."""
 _SECURE_SINCE = (4, 2)
 """The oldest QEMU that hosts secure guests, with patches of Ubuntu 20.04, SLES 15 SP2 and RHEL 8.2;
 upstream since 5.1."""
-_GENERATION = re.compile(r"gen(\d+)[ab](?:-base)?")
+_GENERATION = re.compile(r"gen(\d{1,4})[ab](?:-base)?")
 _FIRST_GENERATION = 15
 """z15. `unpack` is in no model by default, but can be added from it on (gen-features.c)."""
 _REQUIRE = "<feature policy='require' name='unpack'/>"

@@ -11,6 +11,7 @@ from secboot.errors import ParseError
 from secboot.formats.grub_run import Loaded, Run
 from secboot.formats.grub_script import SimpleCommand, parse_script
 from secboot.formats.grub_variables import Unknown
+from secboot.formats.numbers import at_most
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -231,7 +232,8 @@ def _index(entries: tuple[MenuEntry, ...], wanted: str) -> int | None:
     """Return the place of what is wanted, by number, title or id; None where there is none such."""
     match = _NUMBER.match(wanted)
     if match is not None:
-        number = int(match[1], 16 if match[1][:2] in {"0x", "0X"} else 10)
+        is_hexadecimal = match[1][:2] in {"0x", "0X"}
+        number = int(match[1], 16) if is_hexadecimal else at_most(match[1])
         return number if number < len(entries) else None
     names = (n for n, each in enumerate(entries) if wanted in {each.title, each.id})
     return next(names, None)

@@ -103,9 +103,22 @@ def _compared(one: Value, operator: str, other: Value) -> bool | None:
         return None
     if operator in _TEXTS:
         return _TEXTS[operator](one, other)
-    if operator in _TIMES or not one.isdecimal() or not other.isdecimal():
+    numbers = _number(one), _number(other)
+    if operator in _TIMES or numbers[0] is None or numbers[1] is None:
         return None
-    return _NUMBERS[operator](int(one), int(other))
+    return _NUMBERS[operator](numbers[0], numbers[1])
+
+
+def _number(text: str) -> int | None:
+    """Return a number as GRUB reads it (grub_strtol), None for what else it makes one of."""
+    if _OCTAL.fullmatch(text):
+        return int(text, 8)
+    return int(text) if _DECIMAL.fullmatch(text) else None
+
+
+# One that is too large is taken for several values at once by GRUB.
+_OCTAL = re.compile(r"0[0-7]{1,17}")
+_DECIMAL = re.compile(r"0?[0-9]{1,17}")
 
 
 def _of_one(operator: str, value: Value, files: Files) -> bool | None:

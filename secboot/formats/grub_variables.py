@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from secboot.formats.numbers import at_most
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -153,8 +154,8 @@ class Variables:
         return [each for each in texts if each is not None]
 
     def _value(self, name: str) -> Value:
-        if name.isdecimal():
-            number = int(name)
+        if name.isascii() and name.isdecimal():
+            number = at_most(name)
             return self.arguments[number] if number < len(self.arguments) else ""
         if not name[0].isalpha() and name[0] != "_":
             return Unknown(f"what ${name} is, is not known")

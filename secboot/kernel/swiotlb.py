@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.formats.numbers import wrapped
 from secboot.kernel.command_line import Honoured, cause
 from secboot.named_tuple import NamedTuple
 
@@ -145,11 +146,8 @@ def parse_unsigned(text: str) -> tuple[int, str]:
         base = 8
         if text[1:2] in {"x", "X"} and _digit(text[2:3]) < 16:
             base, rest = 16, text[2:]
-    value = 0
-    while _digit(rest[:1]) < base:
-        value = (value * base + _digit(rest[:1])) % _UNSIGNED_LONG
-        rest = rest[1:]
-    return value, rest
+    length = next((n for n, each in enumerate(rest) if _digit(each) >= base), len(rest))
+    return wrapped(rest[:length], base, _UNSIGNED_LONG), rest[length:]
 
 
 def size_text(blocks: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from secboot.profile.load import load_profile, parse_profile
 from secboot.profile.profile import ProfileText
 from secboot.profile.search import SUFFIX
 from secboot.system.file_errors import NotFoundError
+from secboot.system.trusted import is_shared
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -64,6 +66,16 @@ def reread_profile(reference: str, text: str, root: Root) -> Profile:
     return parse_profile(ProfileText(_name(reference), reference, text), files)
 
 
+def _require_shared(status: os.stat_result, reference: str) -> None:
+    """Refuse what the caller could not read without us: errors repeat parts of a profile."""
+    if not is_shared(status):
+        raise UsageError(
+            "only its owner may read this file, so its content is not taken for a profile",
+            location=Location(visible(reference)),
+            hint="a profile holds no secrets: keep it in a file that everybody may read",
+        )
+
+
 def _is_path(reference: str) -> bool:
     return "/" in reference or reference.endswith(SUFFIX)
 
@@ -83,6 +95,7 @@ def _read_path(reference: str) -> str:
                 hint="`secboot profile list` shows the profiles that can be used by name",
             )
         with path.open("rb") as file:
+            _require_shared(os.fstat(file.fileno()), reference)
             data = file.read(PROFILE_LIMIT + 1)
     except OSError as error:
         raise UsageError(

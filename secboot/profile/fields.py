@@ -52,6 +52,8 @@ class Field(NamedTuple):
 FORMAT_VERSION = 1
 NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:/+@*-]*$"
 """A parameter's name."""
+_LIKE_A_KEY = r"[A-Za-z][A-Za-z0-9_. -]{0,39}"
+"""What is repeated of an unknown key: no line of a file that is something else."""
 PROFILE_NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 """A profile's name, which is a file's name without ``.yaml``."""
 
@@ -167,9 +169,10 @@ def read_fields(node: Mapping, fields: tuple[Field, ...], problems: Problems) ->
         if key.text in known:
             found[key.text] = value
         else:
+            named = f"the key {key.text!r}" if re.fullmatch(_LIKE_A_KEY, key.text) else "this key"
             problems.error(
                 "unknown-key",
-                f"the key {key.text!r} is unknown here",
+                f"{named} is unknown here",
                 key.location,
                 closest(key.text, known),
             )
@@ -258,7 +261,7 @@ def read_texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
 def read_name(key: Scalar, problems: Problems) -> str | None:
     """The name of a kernel parameter."""
     name = unambiguous_text(key, problems, instead="put the parameter's name in quotes")
-    if name is None or re.match(NAME_PATTERN, name):
+    if name is None or re.fullmatch(NAME_PATTERN, name):
         return name
     hint = None
     if "=" in name:

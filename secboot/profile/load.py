@@ -26,6 +26,12 @@ SIZE_LIMIT = 256 * 1024
 # What YAML forbids, and the line breaks that only some YAML versions know: with one of these
 # a comment would end where no editor shows it. The byte order mark may stand at the start.
 _FORBIDDEN = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+_CONTENT = re.compile(r"^[ \t]*[^#\s]", re.MULTILINE)
+_ANY_KEY = re.compile(
+    rf"(?:^|[{{,])[ \t]*[\"']?(?:{'|'.join(field.key for field in fields.PROFILE_FIELDS)})"
+    r"[\"']?[ \t]*:(?:\s|$)",
+    re.MULTILINE,
+)
 CHAIN_LIMIT = 8
 """How many profiles may extend one another."""
 
@@ -133,6 +139,15 @@ def read_document(text: str, path: str, problems: Problems) -> Node | None:
     known = COMPOSED.get(digest(body.encode("utf-8", "surrogatepass")))
     if known:
         return _placed(known, path)
+    if re.search(_CONTENT, body) and not re.search(_ANY_KEY, body):
+        # Errors repeat what a profile says, and nothing of any other file that a path leads to.
+        problems.error(
+            "not-a-profile",
+            "this is not a profile: it has none of the keys of one",
+            start,
+            "it starts with `version: 1`",
+        )
+        return None
     forbidden = re.search(_FORBIDDEN, body)
     if forbidden:
         _report_forbidden(body, forbidden.start(), path, problems)
@@ -243,7 +258,7 @@ def _read_extends(layer: _Layer, node: Node, problems: Problems) -> None:
     name = fields.read_text(node, "`extends`", problems)
     if name is None or not isinstance(node, Scalar):
         return
-    if not re.match(fields.PROFILE_NAME_PATTERN, name):
+    if not re.fullmatch(fields.PROFILE_NAME_PATTERN, name):
         problems.error(
             "profile-name",
             f"{name!r} is no name of a profile",

@@ -64,7 +64,7 @@ def find_profile(reference: str, files: ProfileFiles) -> ProfileText:
 
 def find_by_name(name: str, files: ProfileFiles, without: Collection[str]) -> ProfileText | None:
     """The first profile of this name in the search order whose path isn't one of `without`."""
-    if not re.match(PROFILE_NAME_PATTERN, name):
+    if not re.fullmatch(PROFILE_NAME_PATTERN, name):
         return None
     for directory in SEARCH_PATH:
         path = f"{directory}/{name}{SUFFIX}"
@@ -98,7 +98,7 @@ def _candidates(files: ProfileFiles) -> Iterator[Candidate]:
     for directory in SEARCH_PATH:
         for entry in sorted(files.list_names(directory)):
             name = entry.removesuffix(SUFFIX)
-            if entry.endswith(SUFFIX) and re.match(PROFILE_NAME_PATTERN, name):
+            if entry.endswith(SUFFIX) and re.fullmatch(PROFILE_NAME_PATTERN, name):
                 yield Candidate(name, f"{directory}/{entry}", hidden=False)
     for name in SHIPPED:
         yield Candidate(name, shipped_path(name), hidden=False)

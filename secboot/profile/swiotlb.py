@@ -40,6 +40,8 @@ SIZE_PATTERN = r"^[1-9][0-9]{0,9} ?(KiB|MiB|GiB|blocks?)$"
 
 _FACTORS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "block": BLOCK_BYTES, "blocks": BLOCK_BYTES}  # fmt: skip
 _ALMOST = r"([0-9][0-9_., ]*?)\s*([A-Za-z]*)"
+_MOST_DIGITS = 10
+_LARGEST = "the largest size that every kernel can place is 1 GiB"
 _EXAMPLE = "write a size like '512 MiB' or '262144 blocks'"
 SMALL_BLOCKS = 65536
 """128 MiB. Less has been seen to run full; IBM recommends 512 MiB for most guests."""
@@ -195,7 +197,7 @@ def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None
             "size-limit",
             f"{scalar.text} is too much: kernels up to 7.2 place the buffer below 2 GiB, in one piece",
             scalar.location,
-            "the largest size that every kernel can place is 1 GiB",
+            _LARGEST,
         )
         return None
     bound = Bound.AT_LEAST if written.operator is Operator.AT_LEAST else Bound.EXACTLY
@@ -209,7 +211,7 @@ def read_blocks(scalar: Scalar, problems: Problems) -> int | None:
     So are units of 1000, which nothing here is made of.
     """
     text = scalar.text
-    if re.match(SIZE_PATTERN, text) is None:
+    if re.fullmatch(SIZE_PATTERN, text) is None:
         problems.error("size", f"{text!r} is not a size", scalar.location, _intent(text))
         return None
     number, unit = re.split(r"(?<=[0-9]) ?(?=[A-Za-z])", text)
@@ -230,6 +232,8 @@ def _intent(text: str) -> str:
     if match is None:
         return _EXAMPLE
     digits, unit = match[1].replace("_", ""), match[2]
+    if len(digits) > _MOST_DIGITS:
+        return f"{_LARGEST}; {_EXAMPLE}"
     if digits.isdigit():
         return _intended_unit(int(digits), unit)
     if re.fullmatch(r"[0-9]+\.[0-9]+", digits) and unit == "GiB":

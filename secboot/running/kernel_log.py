@@ -11,6 +11,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from secboot.formats.numbers import at_most
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 _STAMP = re.compile(r"^\[\s*\d+\.\d+\](?:\[[^\]]*\])?\s?")
 _PROT_VIRT = re.compile(r"^prot_virt(?:\.[0-9a-f]{6})?: (.*)$")
-_RESERVED = re.compile(r"Reserving (\d+)MB as ultravisor base storage")
+_RESERVED = re.compile(r"Reserving (\d+)MB as ultravisor base storage", re.ASCII)
 _SWIOTLB = re.compile(r"^software IO TLB(?:\.[0-9a-f]{6})?: (.*)$")
-_MAPPED = re.compile(r"mapped \[mem [^\]]*\] \((\d+)MB\)")
-_ADJUSTED = re.compile(r"SWIOTLB bounce buffer size adjusted (\d+) -> (\d+) slabs")
+_MAPPED = re.compile(r"mapped \[mem [^\]]*\] \((\d+)MB\)", re.ASCII)
+_ADJUSTED = re.compile(r"SWIOTLB bounce buffer size adjusted (\d+) -> (\d+) slabs", re.ASCII)
 _NO_BUFFER = re.compile(r"Cannot allocate buffer|Failed to allocate \d+ bytes tlb structure")
 _FULL = re.compile(r"swiotlb buffer is full")
 _FAILED = re.compile(
@@ -58,10 +59,10 @@ class KernelMessages(NamedTuple):
         mapped = _last(_MAPPED, about_buffer)
         return cls(
             complete,
-            None if reserved is None else int(reserved[1]),
+            None if reserved is None else at_most(reserved[1]),
             tuple(text for text in about_host if _FAILED.search(text)),
-            None if mapped is None else int(mapped[1]),
-            None if adjusted is None else (int(adjusted[1]), int(adjusted[2])),
+            None if mapped is None else at_most(mapped[1]),
+            None if adjusted is None else (at_most(adjusted[1]), at_most(adjusted[2])),
             any(_NO_BUFFER.search(text) for text in about_buffer),
             tuple(text for text in texts if _FULL.search(text)),
         )
@@ -79,7 +80,7 @@ def _last(pattern: re.Pattern[str], texts: list[str]) -> re.Match[str] | None:
 NO_MESSAGES = KernelMessages.read((), complete=False)
 """Where the log can't be read."""
 
-_RECORD = re.compile(r"^\d+,(\d+),\d+,[^;]*;(.*)$")
+_RECORD = re.compile(r"^\d+,(\d+),\d+,[^;]*;(.*)$", re.ASCII)
 _RECORD_SIZE = 8192
 _RECORD_LIMIT = 500_000
 
@@ -119,6 +120,6 @@ def _parse(records: list[str]) -> KernelMessages:
         for line in record.split("\n"):
             found = _RECORD.match(line)
             if found is not None:
-                first = int(found[1]) if first is None else first
+                first = at_most(found[1]) if first is None else first
                 lines.append(found[2])
     return KernelMessages.read(lines, complete=first == 0)

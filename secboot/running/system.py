@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_release import release_number
+from secboot.formats.numbers import at_most
 from secboot.named_tuple import NamedTuple
 from secboot.running import firmware
 
@@ -95,7 +96,7 @@ class Hardware(NamedTuple):
             runs_in=runs_in,
             facilities=None
             if listed is None
-            else frozenset(int(word) for word in listed[1].split() if word.isdecimal()),
+            else frozenset(at_most(word) for word in listed[1].split() if word.isdecimal()),
         )
 
     def has(self, facility: int) -> bool | None:
@@ -249,7 +250,7 @@ def read_running(root: Root, messages: KernelMessages, boot_record: str | None) 
         messages=messages,
         kdump=root.exists("/proc/vmcore"),
         kvm_hpage=None if huge_pages is None else huge_pages in _TRUE,
-        bounce_buffer_blocks=int(blocks) if blocks.isdecimal() else None,
+        bounce_buffer_blocks=at_most(blocks) if blocks.isdecimal() else None,
         ipl=firmware.read_ipl(root),
         reipl=firmware.read_reipl(root),
         boot_record_disks=() if boot_record is None else firmware.disk_devices(root, boot_record),

@@ -56,6 +56,16 @@ def caller(environment: Mapping[str, str] = os.environ) -> int:
     return int(named) if named.isdecimal() and len(named) <= len(str(2**32)) else os.geteuid()
 
 
+def is_shared(status: os.stat_result) -> bool:
+    """Whether whoever calls may be shown what a file holds: others may read it, or he owns it.
+
+    Root may read every file, and where sudo allows secboot and little else, an error or a plan that
+    repeats some of it would show it to others.
+    """
+    user = os.geteuid()
+    return user != 0 or bool(status.st_mode & stat.S_IROTH) or status.st_uid == caller() != 0
+
+
 def _callers(environment: Mapping[str, str]) -> frozenset[int]:
     # Whoever owns the root directory decides everything; in a user namespace that is not user 0.
     owner = os.stat("/").st_uid  # noqa: PTH116 - no path is made here

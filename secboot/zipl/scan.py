@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.formats.bls_entry import BlsKey
+from secboot.formats.numbers import LONG_MAX, at_most
 from secboot.formats.zipl_line import ConfLine, Keyword, LineKind
 from secboot.named_tuple import NamedTuple
 
@@ -181,7 +182,10 @@ def split_address(value: str) -> tuple[str, int | None]:
 
 def _int(digits: str) -> int:
     """Read digits as glibc does: limited to a long, then cut down to an int."""
-    number = max(-(1 << 63), min(int(digits), (1 << 63) - 1)) % (1 << 32)
+    if digits.startswith("-"):
+        number = -at_most(digits[1:], LONG_MAX + 1) % (1 << 32)
+    else:
+        number = at_most(digits.removeprefix("+")) % (1 << 32)
     return number - (1 << 32) if number >= 1 << 31 else number
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from secboot.named_tuple import NamedTuple
 
-_PATTERN = r"\bversion\s+(\d+)\.(\d+)(?:\.(\d+))?"
+_PATTERN = r"\bversion\s+(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?"
 
 
 class BlsOrder(StrEnum):

@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 
 import pytest
 
+from secboot.cli.app import guarded
 from tests.command import Said, secboot
 from tests.trees import make_sample_tree, snapshot
 
@@ -124,6 +125,127 @@ def test_dry_run_plan_show_and_check_write_nothing(
     assert {p: [getattr(s, k) for k in kept] for p, s in after.items()} == {
         p: [getattr(s, k) for k in kept] for p, s in before.items()
     }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads what others can't")
+def test_a_profile_that_others_can_not_read_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But the file of the one who called sudo is read: he can do so himself."""
+    path = tmp_path / "p.yaml"
+    path.write_text("version: 1\nextends: guest\nhidden: 1\n")
+    path.chmod(0o640)
+    words = ("profile", "validate", path)
+
+    said = secboot(capsys, *words)
+    assert (said.code, "hidden" in said.err) == (2, False)
+    assert "only its owner may read this file" in said.err
+
+    monkeypatch.setenv("SUDO_UID", "1000")
+    assert "only its owner" in secboot(capsys, *words).err
+    os.chown(path, 1000, 1000)
+    assert "unknown here" in secboot(capsys, *words).err
+
+
+EMPTY = (
+    ["plan", "guest", "--root", ""],
+    ["plan", "guest", "--root="],
+    ["plan", "guest", "--state-dir", ""],
+    ["plan", "guest", "--root", ".", "--out="],
+    ["plan", "guest", "--parmfile", ""],
+    ["plan", ""],
+    ["apply", "", "--root", "."],
+    ["demo", ""],
+    ["fleet", ""],
+    ["fleet", "x.json", "--html", ""],
+    ["profile", "validate", ""],
+    [""],
+)
+
+
+@pytest.mark.parametrize("words", EMPTY, ids=" ".join)
+def test_an_empty_word_is_no_path(
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    said = secboot(capsys, *words)
+
+    assert (said.code, said.out) == (2, "")
+    assert " is empty\n" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_line_to_start_from_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert secboot(capsys, "export", "guest", "--format", "pvimg", "--line", "").code == 0
+    assert secboot(capsys, "export", "guest", "--format", "pvimg", "--line=").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["plan", "guest", "--rot\u202e\x1b[2J"],
+        ["fro\u202eb\x1b[2J"],
+        ["plan", "guest", "--output", "\u202e\x1b[2J"],
+        ["plan", "\u202e\x1b[2J", "--root", "."],
+        ["plan", "./\u202e\x1b[2J", "--root", "."],
+        ["apply", "\u202e\x1b[2J.plan", "--root", "."],
+        ["plan", "guest", "--root", "\u202e\x1b[2J"],
+        ["plan", "guest", "--layout", "\u202e\x1b[2J", "--root", "."],
+        ["rollback", "\u202e\x1b[2J", "--root", "."],
+        ["history", "\u202e\x1b[2J", "--root", "."],
+        ["fleet", "\u202e\x1b[2J"],
+        ["demo", "\u202e\x1b[2J\udcff"],
+        ["demo", "/proc/\u202e\x1b[2J"],
+        ["export", "guest", "--format", "\u202e\x1b[2J"],
+    ],
+    ids=ascii,
+)
+def test_words_of_the_command_line_are_shown_escaped(
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    said = secboot(capsys, *words)
+
+    assert "bug" not in said.err
+    assert "\x1b" not in said.out + said.err
+    assert "\u202e" not in said.out + said.err
+
+
+@pytest.mark.parametrize("place", ["/proc/m", "/dev/null/m", "/dev/full"])
+def test_a_demo_where_nothing_can_be_written(
+    place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = secboot(capsys, "demo", place)
+
+    assert said.code == 1
+    assert said.err.startswith(f"secboot: error: {place}")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(5, "Input/output error", "/x\x1b"), "/x\\x1b: Input/output error"),
+        (MemoryError(), "there is not enough memory for this"),
+        (RecursionError("maximum"), "what was read is nested too deeply"),
+        (UnicodeError("x\x1b"), "text can't be read or written: x\\x1b"),
+    ],
+)
+def test_what_nobody_foresaw_is_an_error(
+    error: Exception, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command() -> int:
+        raise error
+
+    assert guarded(command, debug=False) == 1
+    assert capsys.readouterr().err == f"secboot: error: {words}\n"
 
 
 def test_no_such_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

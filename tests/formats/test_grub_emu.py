@@ -136,6 +136,8 @@ def test_mkconfigs_scripts(
         "load_nothing_like_this; linux /k a",
         'n=1; unset n; linux /k "$n" b',
         "if [ 10 -gt 9 -a 1 -eq 01 ]; then linux /k a; else linux /k b; fi",
+        "if [ 8 -eq 010 ]; then linux /k a; else linux /k b; fi",
+        "if [ 10 -eq 010 -o 08 -lt 8 ]; then linux /k a; else linux /k b; fi",
     ],
 )
 def test_words_and_statements(

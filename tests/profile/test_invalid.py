@@ -53,14 +53,16 @@ def test_every_problem_is_said_with_its_place_and_the_likely_intent(
     ("data", "words"),
     [
         (b"version: 1\n\0", "bad.yaml:2:1: the character U+0000 is not allowed"),
-        (b"\x7fELF\x02\x01\x01", "bad.yaml:1:1: the character U+007F is not allowed"),
+        (b"\x7fELF\x02\x01\x01", "bad.yaml:1:1: this is not a profile"),
         (b"version: 1\r\n# \xe9\r\n", "bad.yaml:2:3: the byte 0xE9 is not UTF-8"),
         (b"# \xc2\x85parameters: {}\n", "bad.yaml:1:3: the character U+0085 is not allowed"),
         ("# \u2028parameters: {}\n".encode(), "the character U+2028 is not allowed"),
-        (b"\xfe\xff\0v", "bad.yaml:1:1: the byte 0xFE is not UTF-8"),
+        (b"\xfe\xff\0v", "bad.yaml:1:1: this is not a profile"),
+        (b"version: 1\n\xfe", "bad.yaml:2:1: the byte 0xFE is not UTF-8"),
         (b"# " + b"x" * SIZE_LIMIT, f"has more than {SIZE_LIMIT // 1024} KiB"),
-        (b"[" * 10_000, "bad.yaml:1:9: this is nested too deeply"),
-        (b"{a: " * 10_000, "this is nested too deeply"),
+        (b"[" * 10_000, "bad.yaml:1:1: this is not a profile"),
+        (b"drop: " + b"[" * 10_000, "bad.yaml:1:14: this is nested too deeply"),
+        (b"{drop: " * 10_000, "this is nested too deeply"),
     ],
 )
 def test_files_that_are_no_text_or_no_profile_at_all(data: bytes, words: str) -> None:
@@ -68,6 +70,43 @@ def test_files_that_are_no_text_or_no_profile_at_all(data: bytes, words: str) ->
 
     assert words in said
     assert len(said.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ('"foo\\n": 1', "profile.parameter-name"),
+        ('swiotlb: "512 MiB\\n"', "profile.size"),
+        ('swiotlb: {at_least: "512 MiB\\n"}', "profile.size"),
+        ('foo: "1\\n"', "profile.value"),
+    ],
+)
+def test_a_newline_at_the_end_is_no_part_of_anything(parameters: str, code: str) -> None:
+    """In Python ``$`` matches before it, too."""
+    said = problems_of("x", f"version: 1\nparameters: {{{parameters}}}\n")
+
+    assert code in said
+
+
+SECRETS = {
+    "shadow": "root:$6$salt$Secret0:19000:0:99999:7:::\nbin:*:19000:0:99999:7:::\n",
+    "key": "-----BEGIN OPENSSH PRIVATE KEY-----\nSecret0/AAA==\n-----END OPENSSH PRIVATE KEY-----\n",
+    "ini": "[db]\npassword = Secret0\n",
+    "yaml": "db_password: Secret0\nSecret0: [1, *Secret0, &Secret0 x, !Secret0 y]\nSecret0: 2\n",
+    "open quote": "user: 'Secret0\n",
+    "tab": "\tSecret0: 1\n",
+    "sudoers": "Secret0 ALL=(ALL:ALL) ALL\n%Secret0 ALL\n@Secret0\n`Secret0\n",
+    "json": '{"auths": {"Secret0": "Secret0"}}\n',
+    "indicator": "@Secret0\n",
+    "netrc": "machine example.com login a password Secret0\n",
+    "binary": "\0\x01Secret0",
+    "behind a key": "version: 1\nextends: guest\n$6$Secret0: 1\n",
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_nothing_but_the_words_of_a_profile_is_repeated(name: str) -> None:
+    assert "Secret0" not in problems_of("x", SECRETS[name])
 
 
 def problems_or_none(text: str) -> tuple[Finding, ...]:

@@ -1,0 +1,22 @@
+"""Decimal numbers of any length, as programs in C read them: no further than their type reaches."""
+
+from __future__ import annotations
+
+LONG_MAX = (1 << 63) - 1
+_DIGITS_AT_ONCE = 18
+"""So many decimal digits are less than 2**63. (Python itself refuses to read more than 4,300.)"""
+
+
+def at_most(digits: str, limit: int = LONG_MAX) -> int:
+    """Return the number that ASCII digits are, or `limit` if it is larger (strtol(3) clamps)."""
+    digits = digits.lstrip("0") or "0"
+    return limit if len(digits) > len(str(limit)) else min(int(digits), limit)
+
+
+def wrapped(digits: str, base: int, modulus: int) -> int:
+    """Return the number that digits of a base up to 16 are, modulo `modulus`, in linear time."""
+    number = 0
+    for start in range(0, len(digits), _DIGITS_AT_ONCE):
+        piece = digits[start : start + _DIGITS_AT_ONCE]
+        number = (number * base ** len(piece) + int(piece, base)) % modulus
+    return number
