@@ -127,7 +127,7 @@ def test_dry_run_plan_show_and_check_write_nothing(
     }
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads what others can't")
+@pytest.mark.usefixtures("as_root")
 def test_a_profile_that_others_can_not_read_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
