@@ -274,6 +274,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "name": str,
             "role": str | None,
             "description": str,
+            "memory": (int | None, "Bytes, as the profile says."),
             "path": str,
             "chain": _WORDS,
             "digest": str,

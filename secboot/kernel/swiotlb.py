@@ -33,6 +33,10 @@ DEFAULT_BLOCKS = 32768
 """``IO_TLB_DEFAULT_SIZE``: 64 MiB where no number is given."""
 LIMIT_BLOCKS = 1048576
 """2 GiB. Up to 7.2 the buffer is one piece of memory below 2 GiB, so it must be smaller."""
+LARGEST_POWER_OF_TWO = 524288
+"""1 GiB: above it, kernels since 6.0 round up to 2 GiB, which is more than those up to 7.2 can place."""
+SMALL_BLOCKS = 65536
+"""128 MiB. Less has been seen to run full; IBM recommends 512 MiB for most guests."""
 ANYWHERE_SINCE = (7, 3)
 """From here on the buffer may lie anywhere and grows on demand (SWIOTLB_ANY, SWIOTLB_DYNAMIC)."""
 
@@ -152,7 +156,11 @@ def parse_unsigned(text: str) -> tuple[int, str]:
 
 def size_text(blocks: int) -> str:
     """Say how much memory so many blocks are, in the largest unit that divides it."""
-    size = blocks * BLOCK_BYTES
+    return bytes_text(blocks * BLOCK_BYTES)
+
+
+def bytes_text(size: int) -> str:
+    """Say a number of bytes in the largest unit that divides it."""
     for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20)):
         if size and size % factor == 0:
             return f"{size // factor} {unit}"
@@ -208,6 +216,9 @@ def bounce_buffer(running: RunningSystem, blocks: int, *, exactly: bool) -> Hono
         return Honoured(None, "neither the kernel's log nor debugfs tells the bounce buffer's size")
     enough = held >= blocks
     reason = f"the bounce buffer has {size_text(held)}"
+    if running.bounce_buffer_used_blocks is not None:
+        used = size_text(running.bounce_buffer_used_blocks)
+        reason += f", of which at most {used} were in use at once"
     if exactly and _grows(running):
         reason += ", and grows on demand with this kernel"
     elif exactly:

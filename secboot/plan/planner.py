@@ -117,6 +117,7 @@ def make_plan(
         files=files,
         commands=commands,
         warnings=(
+            *profile.warnings_for(None if live is None else live.memory),
             *_warnings(profile, machine, entry_plans, with_zipl=with_zipl),
             *layout.warnings(profile, machine, stores),
             *(() if rebuild is None else rebuild.warnings),
@@ -278,9 +279,8 @@ def _require_entries(machine: Machine) -> None:
 def _warnings(
     profile: Profile, machine: Machine, plans: tuple[EntryPlan, ...], *, with_zipl: bool
 ) -> tuple[Finding, ...]:
-    """Return what should be known about profile, selection, zipl's reading, and shared files."""
-    found = list(profile.warnings)
-    found += _selection_warnings(profile, machine, plans)
+    """Return what should be known about selection, zipl's reading, and shared files."""
+    found = _selection_warnings(profile, machine, plans)
     if not with_zipl:
         found += [
             p._replace(severity=Severity.WARNING, message=f"zipl will refuse this: {p.message}")

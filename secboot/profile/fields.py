@@ -26,6 +26,7 @@ class Kind(StrEnum):
     VERSION = "number"
     CHOICE = "one word"
     TEXT = "text"
+    MEMORY = "size"
     PROFILE = "name of a profile"
     NAMES = "list of parameter names"
     PATTERNS = "list of patterns"
@@ -81,6 +82,15 @@ PROFILE_FIELDS = (
         "One line for people, shown by `secboot profile list`.",
         "Guests of the payroll cluster",
         default="as in the extended profile; else empty",
+    ),
+    Field(
+        "memory",
+        Kind.MEMORY,
+        "The memory of the machines that this is for, with the unit `KiB`, `MiB`, `GiB` or `TiB`. "
+        "There is a warning where a bounce buffer takes more than a quarter of it. On the machine "
+        "itself, its own memory counts.",
+        "4 GiB",
+        default="as in the extended profile; else not known",
     ),
     Field(
         "extends",

@@ -10,10 +10,18 @@ from secboot.errors import Location
 from secboot.kernel.command_line import canonical
 from secboot.profile import fields
 from secboot.profile.composed import COMPOSED
-from secboot.profile.nodes import Mapping, Node, Problems, Scalar, Sequence
+from secboot.profile.nodes import Mapping, Node, Problems, Scalar, Sequence, unambiguous_text
 from secboot.profile.parameters import read_parameters
 from secboot.profile.profile import EntryScope, EntrySelection, Profile, ProfileText, Role
+from secboot.profile.requirement import costs
 from secboot.profile.search import ProfileFiles, find_by_name, find_profile
+from secboot.profile.size import (
+    MEMORY_EXAMPLE,
+    MEMORY_PATTERN,
+    MEMORY_UNITS,
+    memory_intent,
+    read_size,
+)
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
@@ -42,6 +50,7 @@ class _Layer:
     def __init__(self) -> None:
         self.role: Role | None = None
         self.description: str | None = None
+        self.memory: int | None = None
         self.extends: Scalar | None = None
         self.drop: tuple[Scalar, ...] = ()
         self.requirements: tuple[Requirement, ...] = ()
@@ -62,6 +71,7 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
     sources, layers = _read_chain(source, files, problems)
     requirements = _merge_requirements(layers, problems)
     problems.require_none()
+    memory = next((layer.memory for layer in layers if layer.memory), None)
     return Profile(
         name=source.name,
         version=fields.FORMAT_VERSION,
@@ -72,7 +82,8 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
         path=source.path,
         digest=_digest(sources),
         sources=tuple(sources),
-        warnings=_warnings(requirements),
+        warnings=_warnings(requirements, memory),
+        memory=memory,
     )
 
 
@@ -208,6 +219,7 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
         "version": _read_version,
         "role": _read_role,
         "description": _read_description,
+        "memory": _read_memory,
         "extends": _read_extends,
         "drop": _read_drop,
         "parameters": _read_parameters,
@@ -252,6 +264,14 @@ def _read_role(layer: _Layer, node: Node, problems: Problems) -> None:
 
 def _read_description(layer: _Layer, node: Node, problems: Problems) -> None:
     layer.description = fields.read_text(node, "`description`", problems)
+
+
+def _read_memory(layer: _Layer, node: Node, problems: Problems) -> None:
+    if not isinstance(node, Scalar):
+        problems.error("not-text", "`memory` is a size", node.location, MEMORY_EXAMPLE)
+        return
+    if unambiguous_text(node, problems, instead=MEMORY_EXAMPLE) is not None:
+        layer.memory = read_size(node, MEMORY_PATTERN, MEMORY_UNITS, memory_intent, problems)
 
 
 def _read_extends(layer: _Layer, node: Node, problems: Problems) -> None:
@@ -322,9 +342,10 @@ def _merge_requirements(layers: list[_Layer], problems: Problems) -> tuple[Requi
     return tuple(merged.values())
 
 
-def _warnings(requirements: tuple[Requirement, ...]) -> tuple[Finding, ...]:
+def _warnings(requirements: tuple[Requirement, ...], memory: int | None) -> tuple[Finding, ...]:
     found = (requirement.warning() for requirement in requirements)
-    return tuple(warning for warning in found if warning is not None)
+    warnings = tuple(warning for warning in found if warning is not None)
+    return warnings if memory is None else (*warnings, *costs(requirements, memory))
 
 
 def _digest(sources: list[ProfileText]) -> str:

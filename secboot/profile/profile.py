@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
+from secboot.profile.requirement import costs
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
@@ -90,7 +91,8 @@ class Profile(NamedTuple):
 
     `path` is where its text is, or `secboot.profile.search.shipped_path`. `sources` are all texts
     that it is made of, its own first, then what that extends; `digest` is a SHA-256 in hexadecimal
-    over these texts. `warnings` are for a person to see before use.
+    over these texts. `warnings` are for a person to see before use. `memory` is that of the machines
+    that it is for, in bytes; None is not known.
     """
 
     name: str
@@ -103,6 +105,15 @@ class Profile(NamedTuple):
     digest: str
     sources: tuple[ProfileText, ...]
     warnings: tuple[Finding, ...]
+    memory: int | None = None
+
+    def warnings_for(self, memory: int | None) -> tuple[Finding, ...]:
+        """Return the warnings for a machine with so many bytes of memory; None is not known."""
+        if memory is None:
+            return self.warnings
+        assumed = () if self.memory is None else costs(self.requirements, self.memory)
+        kept = (each for each in self.warnings if each not in assumed)
+        return (*kept, *costs(self.requirements, memory))
 
     @property
     def chain(self) -> tuple[str, ...]:

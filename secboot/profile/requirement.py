@@ -11,7 +11,7 @@ from secboot.kernel.command_line import require_editable, unreadable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from secboot.errors import Location
     from secboot.finding import Finding
@@ -120,6 +120,16 @@ class Requirement(ABC):
         """What a person should know before this is asked of a machine, if anything."""
         return None
 
+    def cost(self, memory: int) -> Finding | None:
+        """Warn of what this takes of a machine's memory, in bytes, if that is too much."""
+        del memory
+        return None
+
+    def advice(self, running: RunningSystem) -> Finding | None:
+        """What the running system shows of how well this suits it, if anything."""
+        del running
+        return None
+
     @property
     def words(self) -> tuple[str, ...]:
         """The words that meet this on a line of which nothing is known; none asks for absence."""
@@ -152,6 +162,12 @@ class Requirement(ABC):
 
     @abstractmethod
     def _change(self, line: CommandLine) -> CommandLine: ...
+
+
+def costs(requirements: Iterable[Requirement], memory: int) -> tuple[Finding, ...]:
+    """Return what takes too much of a machine's memory, which is in bytes."""
+    found = (each.cost(memory) for each in requirements)
+    return tuple(each for each in found if each is not None)
 
 
 def put(line: CommandLine, replaced: tuple[Parameter, ...], text: str) -> CommandLine:

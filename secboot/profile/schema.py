@@ -13,6 +13,7 @@ from secboot.kernel.command_line import MULTI_VALUED_NAMES
 from secboot.profile import fields
 from secboot.profile.parameters import GENERIC, KNOWN
 from secboot.profile.requirement import Operator, ParameterRules
+from secboot.profile.size import MEMORY_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +51,7 @@ def _field(field: fields.Field) -> Schema:
         fields.Kind.VERSION: {"const": fields.FORMAT_VERSION},
         fields.Kind.CHOICE: {"enum": list(map(str, field.choices))},
         fields.Kind.TEXT: {"type": "string"},
+        fields.Kind.MEMORY: {"type": "string", "pattern": MEMORY_PATTERN},
         fields.Kind.PROFILE: {"type": "string", "pattern": fields.PROFILE_NAME_PATTERN},
         fields.Kind.NAMES: _list_of(name),
         fields.Kind.PATTERNS: _list_of({"type": "string", "minLength": 1}),

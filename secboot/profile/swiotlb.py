@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
 from secboot.kernel import swiotlb
-from secboot.kernel.swiotlb import BLOCK_BYTES, Generation, SwiotlbReading, size_text
+from secboot.kernel.buffer_size import share, usage
+from secboot.kernel.swiotlb import (
+    BLOCK_BYTES,
+    LARGEST_POWER_OF_TWO,
+    SMALL_BLOCKS,
+    Generation,
+    SwiotlbReading,
+    size_text,
+)
 from secboot.profile.generic import AbsentRequirement
 from secboot.profile.nodes import unambiguous_text
 from secboot.profile.requirement import (
@@ -26,6 +34,7 @@ from secboot.profile.requirement import (
     WrittenRequirement,
     put,
 )
+from secboot.profile.size import BINARY, intended, read_size, size_pattern
 
 if TYPE_CHECKING:
     from secboot.errors import Location
@@ -35,18 +44,13 @@ if TYPE_CHECKING:
     from secboot.running.system import RunningSystem
 
 
-SIZE_PATTERN = r"^[1-9][0-9]{0,9} ?(KiB|MiB|GiB|blocks?)$"
-"""A whole number and a unit; also the pattern in the JSON Schema."""
+SIZE_PATTERN = size_pattern("KiB|MiB|GiB|blocks?")
+"""Also the pattern in the JSON Schema."""
 
-_FACTORS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "block": BLOCK_BYTES, "blocks": BLOCK_BYTES}  # fmt: skip
-_ALMOST = r"([0-9][0-9_., ]*?)\s*([A-Za-z]*)"
+_FACTORS = {**BINARY, "block": BLOCK_BYTES, "blocks": BLOCK_BYTES}
 _MOST_DIGITS = 10
 _LARGEST = "the largest size that every kernel can place is 1 GiB"
 _EXAMPLE = "write a size like '512 MiB' or '262144 blocks'"
-SMALL_BLOCKS = 65536
-"""128 MiB. Less has been seen to run full; IBM recommends 512 MiB for most guests."""
-LARGEST_POWER_OF_TWO = 524288
-"""1 GiB: above it, kernels since 6.0 round up to 2 GiB, which is more than those up to 7.2 can place."""
 
 
 class Bound(StrEnum):
@@ -106,6 +110,18 @@ class SwiotlbSizeRequirement(Requirement):
             )
         return None
 
+    def cost(self, memory: int) -> Finding | None:
+        """Warn of a buffer of more than a quarter of the memory."""
+        found = share(self.blocks, memory)
+        return None if found is None else found._replace(location=self.location)
+
+    def advice(self, running: RunningSystem) -> Finding | None:
+        """What the memory, and the most that was in use at once, say of the size that it has."""
+        held, memory = running.bounce_buffer_blocks, running.memory
+        if held and memory and held > self.blocks and self.cost(memory) is None:
+            return share(held, memory) or usage(running)
+        return usage(running)
+
     def _warning(self, code: str, message: str, hint: str) -> Finding:
         return Finding(f"profile.{code}", Severity.WARNING, message, self.location, hint)
 
@@ -153,10 +169,12 @@ class SwiotlbSizeRequirement(Requirement):
         present = self.occurrences(line)
         reading = swiotlb.read(line, Generation.BEFORE_6_0)
         newest = swiotlb.read(line, Generation.SINCE_6_0)
-        keeps = (
-            reading.numbered and self._suffices(reading) and reading.blocks < swiotlb.LIMIT_BLOCKS
-        )
-        blocks = reading.blocks if keeps else self.blocks
+        blocks = self.blocks
+        if reading.numbered and self._suffices(reading):
+            # More than any kernel up to 7.2 can place was meant to be large, so it stays as large
+            # as all of them can.
+            largest = max(self.blocks, LARGEST_POWER_OF_TWO)
+            blocks = reading.blocks if reading.blocks < swiotlb.LIMIT_BLOCKS else largest
         # Without a comma it is a stray digit that the kernel takes for the areas (`08`).
         meant = any("," in (each.value or "") for each in present)
         areas = f",{newest.areas}" if meant and newest.areas else ""
@@ -210,16 +228,13 @@ def read_blocks(scalar: Scalar, problems: Problems) -> int | None:
     A number alone is refused: the kernel would count blocks where people think of megabytes.
     So are units of 1000, which nothing here is made of.
     """
-    text = scalar.text
-    if re.fullmatch(SIZE_PATTERN, text) is None:
-        problems.error("size", f"{text!r} is not a size", scalar.location, _intent(text))
+    size = read_size(scalar, SIZE_PATTERN, _FACTORS, _intent, problems)
+    if size is None:
         return None
-    number, unit = re.split(r"(?<=[0-9]) ?(?=[A-Za-z])", text)
-    size = int(number) * _FACTORS[unit]
     if size % BLOCK_BYTES:
         problems.error(
             "size-blocks",
-            f"{text} is not a whole number of blocks of 2 KiB",
+            f"{scalar.text} is not a whole number of blocks of 2 KiB",
             scalar.location,
             f"the next larger size is {size // BLOCK_BYTES + 1} blocks",
         )
@@ -228,29 +243,17 @@ def read_blocks(scalar: Scalar, problems: Problems) -> int | None:
 
 
 def _intent(text: str) -> str:
-    match = re.fullmatch(_ALMOST, text)
-    if match is None:
-        return _EXAMPLE
-    digits, unit = match[1].replace("_", ""), match[2]
-    if len(digits) > _MOST_DIGITS:
+    if re.match(rf"[0-9]{{{_MOST_DIGITS + 1}}}", text.replace("_", "")):
         return f"{_LARGEST}; {_EXAMPLE}"
-    if digits.isdigit():
-        return _intended_unit(int(digits), unit)
-    if re.fullmatch(r"[0-9]+\.[0-9]+", digits) and unit == "GiB":
-        return f"write '{round(float(digits) * 1024)} MiB': sizes are whole numbers"
-    return _EXAMPLE
-
-
-def _intended_unit(number: int, unit: str) -> str:
-    if not number:
+    if re.fullmatch(r"0+\s*[A-Za-z]*", text):
         return "the smallest size is '1 block'; `absent: true` is no size at all"
-    if not unit:
-        blocks = f"'{number} blocks' are {size_text(number)}"
-        other = f", '{number} MiB' is the other thing it could mean" if number < 4096 else ""
-        return f"say what it counts: {blocks}{other}"
-    if unit.lower() in {"k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib"}:
-        return f"write '{number} {unit[0].upper()}iB'"
-    return _EXAMPLE
+    return intended(text, _EXAMPLE, _intended_number)
+
+
+def _intended_number(number: int) -> str:
+    blocks = f"'{number} blocks' are {size_text(number)}"
+    other = f", '{number} MiB' is the other thing it could mean" if number < 4096 else ""
+    return f"say what it counts: {blocks}{other}"
 
 
 _SIZE_SCHEMA = {"type": "string", "pattern": SIZE_PATTERN}

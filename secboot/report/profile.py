@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from secboot.kernel.swiotlb import bytes_text
 from secboot.named_tuple import NamedTuple
 from secboot.report.style import finding_text
 from secboot.visible import visible
@@ -63,6 +64,8 @@ def profile_text(profile: Profile, style: Style) -> str:
         lines.append(f"          {visible(profile.description)}")
     if profile.role is not None:
         lines.append(f"{style.bold('Role')}      {profile.role}")
+    if profile.memory is not None:
+        lines.append(f"{style.bold('Memory')}    {bytes_text(profile.memory)}")
     chain = ", which extends ".join(visible(path) for path in profile.chain)
     lines.append(f"{style.bold('From')}      {chain}")
     lines.append(f"{style.bold('Entries')}   {visible(profile.entries.describe())}")
@@ -90,6 +93,7 @@ def profile_document(profile: Profile) -> dict[str, Any]:
         "name": profile.name,
         "role": profile.role,
         "description": profile.description,
+        "memory": profile.memory,
         "path": profile.path,
         "chain": list(profile.chain),
         "digest": profile.digest,

@@ -49,6 +49,11 @@ _LEVEL = re.compile(r"^VM(\d\d) Control Program:[ \t]*(.*?)[ \t]*$", re.MULTILIN
 _FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _RELEASE = "/proc/sys/kernel/osrelease"
 _BOOT_TIME = re.compile(r"^btime (\d{1,11})$", re.MULTILINE | re.ASCII)
+_MEM_TOTAL = re.compile(r"^MemTotal: *(\d{1,15}) kB$", re.MULTILINE | re.ASCII)
+_MEMORY_STEP = 256 * 2**20
+"""Bytes. Memory comes in multiples of this much; the kernel takes less for itself."""
+BOUNCE_BUFFER = "/sys/kernel/debug/swiotlb/io_tlb_nslabs"
+BOUNCE_BUFFER_USED = "/sys/kernel/debug/swiotlb/io_tlb_used_hiwater"
 _TRUE = {"1", "Y", "y"}
 
 
@@ -160,10 +165,12 @@ class LiveFacts(NamedTuple):
     """What a plan for the running system has to know of it.
 
     `hosting_kernel` is the running kernel's release, where it shows that it knows of hosting.
+    `memory` is in bytes.
     """
 
     reboot: RebootSettings | None = None
     hosting_kernel: str | None = None
+    memory: int | None = None
 
 
 class RunningSystem(NamedTuple):
@@ -174,6 +181,8 @@ class RunningSystem(NamedTuple):
     size of the bounce buffer from debugfs, in blocks of 2 KiB. `boot_record_disks` are the devices
     that hold the boot record. `booted_at` is in seconds since 1970.
     `on_reboot` is what a reboot does: ``reipl`` unless somebody changed that.
+    `bounce_buffer_used_blocks` is how many were in use at once at most, since boot or since somebody
+    reset it. `memory` is what the system has, in bytes.
     """
 
     command_line: str | None
@@ -189,6 +198,8 @@ class RunningSystem(NamedTuple):
     boot_record_disks: tuple[str, ...]
     booted_at: int | None = None
     on_reboot: str | None = None
+    bounce_buffer_used_blocks: int | None = None
+    memory: int | None = None
 
     @property
     def reboot_settings(self) -> RebootSettings | None:
@@ -233,13 +244,14 @@ def read_live_facts(root: Root, boot_record: str) -> LiveFacts:
     """Read what a plan for the running system has to know of it."""
     shows = root.exists(f"{firmware.ULTRAVISOR}/prot_virt_host")
     release = root.text_or_none(_RELEASE) if shows else None
-    return LiveFacts(read_reboot_settings(root, boot_record), release)
+    memory = _memory(root, _number(root, BOUNCE_BUFFER))
+    return LiveFacts(read_reboot_settings(root, boot_record), release, memory)
 
 
 def read_running(root: Root, messages: KernelMessages, boot_record: str | None) -> RunningSystem:
     """Read the system whose /proc and /sys are in the root; `boot_record` is a bootmap's path."""
     huge_pages = root.text_or_none("/sys/module/kvm/parameters/hpage")
-    blocks = root.text_or_none("/sys/kernel/debug/swiotlb/io_tlb_nslabs") or ""
+    blocks, mib = _number(root, BOUNCE_BUFFER), messages.bounce_buffer_mib
     return RunningSystem(
         command_line=root.text_or_none("/proc/cmdline"),
         kernel=root.text_or_none(_RELEASE),
@@ -250,13 +262,33 @@ def read_running(root: Root, messages: KernelMessages, boot_record: str | None) 
         messages=messages,
         kdump=root.exists("/proc/vmcore"),
         kvm_hpage=None if huge_pages is None else huge_pages in _TRUE,
-        bounce_buffer_blocks=at_most(blocks) if blocks.isdecimal() else None,
+        bounce_buffer_blocks=blocks,
         ipl=firmware.read_ipl(root),
         reipl=firmware.read_reipl(root),
         boot_record_disks=() if boot_record is None else firmware.disk_devices(root, boot_record),
         booted_at=_booted_at(root),
         on_reboot=root.text_or_none(firmware.ON_REBOOT),
+        bounce_buffer_used_blocks=_number(root, BOUNCE_BUFFER_USED),
+        memory=_memory(root, mib * 512 if blocks is None and mib is not None else blocks),
     )
+
+
+def _number(root: Root, path: str) -> int | None:
+    text = root.text_or_none(path) or ""
+    return at_most(text) if text.isascii() and text.isdecimal() else None
+
+
+def _memory(root: Root, bounce_buffer_blocks: int | None) -> int | None:
+    """The memory of the system: what the kernel manages, and what it took before for other things.
+
+    MemTotal lacks the bounce buffer, whose size has to be known in a secure guest, and the kernel
+    itself, which is why the result is rounded up.
+    """
+    found = _MEM_TOTAL.search(root.text_or_none("/proc/meminfo") or "")
+    if found is None or (bounce_buffer_blocks is None and firmware.is_secure_guest(root)):
+        return None
+    known = int(found[1]) * 1024 + (bounce_buffer_blocks or 0) * 2048
+    return -(-known // _MEMORY_STEP) * _MEMORY_STEP
 
 
 def _booted_at(root: Root) -> int | None:

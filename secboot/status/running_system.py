@@ -17,6 +17,7 @@ from secboot.formats.kernel_cmdline import BLANKS, CommandLine
 from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.kernel.command_line import BOOTED_OTHERWISE
 from secboot.named_tuple import NamedTuple
+from secboot.profile.requirement import costs
 from secboot.running.firmware import is_elsewhere
 from secboot.status.stages import NOT_RUNNING, Evidence, LineOrigin, Result, Verdict
 from secboot.status.without_entries import (
@@ -136,11 +137,26 @@ def notices(evidence: Evidence, running: RunningSystem) -> Iterable[Finding]:
         message = f"the bounce buffer ran full: {running.messages.bounce_buffer_full[-1]}"
         hint = "ask for a larger swiotlb"
         yield Finding("bounce-buffer-full", Severity.WARNING, message, hint=hint)
+    yield from _advice(evidence, running)
     disk = None
     if evidence.next_ipl.record.bootmap is not None:
         disk = _another_disk(evidence, running)
     if disk is not None:
         yield disk
+
+
+def _advice(evidence: Evidence, running: RunningSystem) -> Iterator[Finding]:
+    """How what the profile asks for suits this system."""
+    profile = evidence.profile
+    if profile is None:
+        return
+    memory = profile.memory if running.memory is None else running.memory
+    if memory is not None:
+        yield from costs(profile.requirements, memory)
+    for requirement in profile.requirements:
+        found = requirement.advice(running)
+        if found is not None:
+            yield found
 
 
 def _splits_huge_pages(running: RunningSystem) -> bool:

@@ -246,3 +246,15 @@ def test_yaml_is_imported_only_when_a_profile_is_read() -> None:
     )
 
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_memory_is_that_of_the_nearest_profile_that_gives_one() -> None:
+    base = "version: 1\nmemory: 1 GiB\nparameters: {swiotlb: {at_least: 512 MiB}}\n"
+
+    small = parse("version: 1\nextends: base\ndescription: d\n", base=base)
+    large = parse("version: 1\nextends: base\nmemory: 2 TiB\n", base=base)
+
+    assert (small.memory, large.memory) == (2**30, 2**41)
+    assert [each.code for each in small.warnings] == ["swiotlb-share"]
+    assert str(small.warnings[0].location) == "/etc/secboot/profiles/base.yaml:3:14"
+    assert large.warnings == ()

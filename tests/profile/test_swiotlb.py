@@ -10,6 +10,7 @@ from secboot.profile.swiotlb import Bound, SwiotlbSizeRequirement
 AT_LEAST = SwiotlbSizeRequirement("swiotlb", Location("x"), Bound.AT_LEAST, 262144)
 EXACTLY = SwiotlbSizeRequirement("swiotlb", Location("x"), Bound.EXACTLY, 262144)
 SMALL = SwiotlbSizeRequirement("swiotlb", Location("x"), Bound.AT_LEAST, 32768)
+LARGE = SwiotlbSizeRequirement("swiotlb", Location("x"), Bound.AT_LEAST, 786432)
 ABSENT = AbsentRequirement("swiotlb", Location("x"))
 
 # requirement, line, the line fulfilled (None: it is met and stays), a part of the reason
@@ -37,7 +38,12 @@ CASES = [
     (AT_LEAST, "swiotlb=noforce a", "swiotlb=262144 a", "noforce leaves"),
     (AT_LEAST, "swiotlb=524288,2 a swiotlb=noforce", "swiotlb=524288,2 a", "noforce leaves"),
     (AT_LEAST, "swiotlb", "swiotlb=262144", "default"),
-    (AT_LEAST, "swiotlb=1048576", "swiotlb=262144", "must fit below 2 GiB"),
+    # More than the kernel can place was meant to be large: the largest that all can place.
+    (AT_LEAST, "swiotlb=1048576", "swiotlb=524288", "must fit below 2 GiB"),
+    (AT_LEAST, "swiotlb=2097152,8,force", "swiotlb=524288,8,force", "4 GiB; it must fit"),
+    (LARGE, "swiotlb=2097152", "swiotlb=786432", "must fit below 2 GiB"),
+    (EXACTLY, "swiotlb=2097152", "swiotlb=262144", "must fit below 2 GiB"),
+    (AT_LEAST, "swiotlb=2097152 swiotlb=512M", "swiotlb=262144", "512 blocks"),
     (AT_LEAST, "-- swiotlb=262144", "swiotlb=262144 -- swiotlb=262144", "default"),
     (AT_LEAST, "xswiotlb=9", "xswiotlb=9 swiotlb=262144", "default"),
     # 6.0 and later would round it up to enough, older kernels would not.

@@ -1,0 +1,67 @@
+"""Sizes as a profile writes them: a whole number and a unit."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from secboot.profile.nodes import Problems, Scalar
+
+BINARY = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+"""Bytes of each unit. Units of 1000 are none: nothing here is made of them."""
+_ALMOST = r"([0-9][0-9_., ]*?)\s*([A-Za-z]*)"
+_MOST_DIGITS = 10
+_MEANT = {"k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib"}
+MEMORY_UNITS = {**BINARY, "TiB": 1 << 40}
+MEMORY_EXAMPLE = "write a size like '4 GiB'"
+
+
+def size_pattern(units: str) -> str:
+    """Return the pattern of a size, also for the JSON Schema; `units` are alternatives."""
+    return rf"^[1-9][0-9]{{0,{_MOST_DIGITS - 1}}} ?({units})$"
+
+
+MEMORY_PATTERN = size_pattern("|".join(MEMORY_UNITS))
+
+
+def read_size(
+    scalar: Scalar,
+    pattern: str,
+    units: Mapping[str, int],
+    intent: Callable[[str], str],
+    problems: Problems,
+) -> int | None:
+    """Read a size in bytes, or note what is wrong, with what was probably meant, and give None."""
+    text = scalar.text
+    if re.fullmatch(pattern, text) is None:
+        problems.error("size", f"{text!r} is not a size", scalar.location, intent(text))
+        return None
+    number, unit = re.split(r"(?<=[0-9]) ?(?=[A-Za-z])", text)
+    return int(number) * units[unit]
+
+
+def intended(text: str, example: str, of_number: Callable[[int], str]) -> str:
+    """Say what was probably meant; `of_number` says it of a number without a unit."""
+    match = re.fullmatch(_ALMOST, text)
+    if match is None:
+        return example
+    digits, unit = match[1].replace("_", ""), match[2]
+    if len(digits) > _MOST_DIGITS:
+        return example
+    if digits.isdigit() and int(digits) and not unit:
+        return of_number(int(digits))
+    if digits.isdigit() and int(digits) and unit.lower() in _MEANT:
+        return f"write '{int(digits)} {unit[0].upper()}iB'"
+    if re.fullmatch(r"[0-9]+\.[0-9]+", digits) and unit == "GiB":
+        return f"write '{round(float(digits) * 1024)} MiB': sizes are whole numbers"
+    return example
+
+
+def memory_intent(text: str) -> str:
+    """Say what was probably meant by a size of memory."""
+    return intended(
+        text, MEMORY_EXAMPLE, lambda number: f"say what it counts: '{number} MiB' or '{number} GiB'"
+    )
