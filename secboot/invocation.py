@@ -34,6 +34,15 @@ class Invocation(NamedTuple):
         """Return the command `verb` for the profile; ``PROFILE`` stands where none was named."""
         return self.command(verb, self.profile or "PROFILE", *options)
 
+    def completed(self, hint: str) -> str:
+        """Return a hint whose last words are ``secboot VERB PROFILE``, with the options they need.
+
+        Who reads the files knows what helps, and not how secboot was called.
+        """
+        before, found, words = hint.rpartition("secboot ")
+        verb, *rest = words.split() or [""]
+        return f"{before}{self.command(verb, *rest)}" if found and len(rest) == 1 else hint
+
     def of_programs(self, programs: tuple[tuple[str, ...], ...]) -> str:
         """Return what runs other programs, one after the other, on the machine that is examined."""
         import shlex  # noqa: PLC0415 - for those who have something to say to their user

@@ -22,6 +22,11 @@ def check(
 
     with Site(root, layout=layout, watched=output == "text") as site:
         machine = site.machine()
-    print_report(output, lambda: check_document(machine), lambda style: check_text(machine, style))
+        invocation = site.invocation
+    print_report(
+        output,
+        lambda: check_document(machine, invocation),
+        lambda style: check_text(machine, invocation, style),
+    )
     found = machine.configuration.problems or (strict and machine.configuration.warnings)
     return ExitCode.DIFFERENCE if found else ExitCode.OK

@@ -256,16 +256,15 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
         location=first.location,
         hint="\n".join(
             [
-                *([] if first.hint is None else [first.hint]),
-                f"nothing was changed; `{_check(machine)}` lists every problem",
+                *([] if first.hint is None else [_invocation(machine).completed(first.hint)]),
+                f"nothing was changed; `{_invocation(machine).command('check')}` lists every problem",
             ]
         ),
     )
 
 
-def _check(machine: Machine) -> str:
-    root = None if machine.root == "/" else machine.root
-    return Invocation(root=root).command("check")
+def _invocation(machine: Machine) -> Invocation:
+    return Invocation(root=None if machine.root == "/" else machine.root)
 
 
 def _require_entries(machine: Machine) -> None:

@@ -8,22 +8,24 @@ from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
+    from secboot.invocation import Invocation
     from secboot.machine.discovery import Machine
     from secboot.report.style import Style
 
 SCHEMA = "secboot/check/1"
 
 
-def check_text(machine: Machine, style: Style) -> str:
+def check_text(machine: Machine, invocation: Invocation, style: Style) -> str:
     """Return what zipl refuses, then what it accepts although it is hardly meant, and a verdict."""
     configuration = machine.configuration
     found = (*configuration.problems, *configuration.warnings)
-    lines = [finding_text(each, style, with_code=True) for each in found]
+    lines = [finding_text(_typed(each, invocation), style, with_code=True) for each in found]
     lines.append(style.bold(_verdict(machine)))
     return "\n".join(lines) + "\n"
 
 
-def check_document(machine: Machine) -> dict[str, Any]:
+def check_document(machine: Machine, invocation: Invocation) -> dict[str, Any]:
     """Return the same as a JSON document; the first error is the one that zipl would name."""
     from secboot.codec import fields
 
@@ -35,10 +37,15 @@ def check_document(machine: Machine) -> dict[str, Any]:
         "zipl_conf": machine.conf_path,
         "accepted": configuration.accepted,
         "errors": [
-            {**fields(each.finding), "zipl_line": each.zipl_line} for each in configuration.refusals
+            {**fields(_typed(each.finding, invocation)), "zipl_line": each.zipl_line}
+            for each in configuration.refusals
         ],
         "warnings": [{**fields(each), "zipl_line": None} for each in configuration.warnings],
     }
+
+
+def _typed(finding: Finding, invocation: Invocation) -> Finding:
+    return finding._replace(hint=finding.hint and invocation.completed(finding.hint))
 
 
 def _verdict(machine: Machine) -> str:

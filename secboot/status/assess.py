@@ -146,12 +146,20 @@ def _not_applied(evidence: Evidence) -> Finding:
 
 
 def _correction(evidence: Evidence, stores: Stores) -> str | None:
-    """Return what makes the files say what the profile asks for."""
+    """Return what makes the files say what the profile asks for; before that, zipl has to read them."""
     if evidence.profile is None:
         return None
+    if _is_refused(evidence) and evidence.layout.not_edited is None:
+        return evidence.invocation.command("check")
     return evidence.layout.next_step(
         evidence.profile, evidence.machine, stores, evidence.invocation
     )
+
+
+def _is_refused(evidence: Evidence) -> bool:
+    """Whether neither zipl nor an apply would get anywhere with the files as they are."""
+    problems = evidence.machine.configuration.problems
+    return bool(problems) and evidence.layout.zipl_reads_files(evidence.machine)
 
 
 def _due(evidence: Evidence, state: EntryState) -> Finding:
@@ -164,7 +172,8 @@ def _due(evidence: Evidence, state: EntryState) -> Finding:
         message = f"{program} has to write the boot record"
     else:
         message = f"{program} has not run since the boot files changed"
-    return Finding("zipl-due", Severity.NOTE, message, hint=_typed(evidence, programs))
+    refused = evidence.invocation.command("check") if _is_refused(evidence) else None
+    return Finding("zipl-due", Severity.NOTE, message, hint=refused or _typed(evidence, programs))
 
 
 def _typed(evidence: Evidence, programs: tuple[tuple[str, ...], ...]) -> str | None:
@@ -355,7 +364,7 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
     record, problems = evidence.next_ipl.record, evidence.machine.configuration.problems
     if not evidence.machine.configured:
         yield Finding("no-configuration", Severity.NOTE, NOT_CONFIGURED.reason)
-    elif problems and evidence.layout.zipl_reads_files(evidence.machine):
+    elif _is_refused(evidence):
         message = f"zipl would refuse the boot files: {problems[0].message}"
         hint = evidence.invocation.command("check")
         yield Finding("zipl-refuses", Severity.ERROR, message, problems[0].location, hint)

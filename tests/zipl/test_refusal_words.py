@@ -10,6 +10,7 @@ from secboot.machine.discovery import discover
 from secboot.system.root import Root
 from secboot.zipl.configuration import ConfFile, interpret
 from secboot.zipl.version import CURRENT, NEWEST, ZiplVersion
+from tests.command import secboot
 from tests.situations import make_situation
 from tests.zipl.files import BOOT
 
@@ -68,3 +69,27 @@ def test_a_zipl_newer_than_the_model_is_said_to_be(version: ZiplVersion, warned:
     warnings = interpret(ConfFile("/etc/zipl.conf", conf), [], BOOT, version).warnings
 
     assert ("zipl.newer-release" in {each.code for each in warnings}) is warned
+
+
+@pytest.mark.parametrize("verb", ["check", "plan host", "apply host"])
+def test_the_command_is_for_the_tree_that_was_examined(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation("append-keyword", tmp_path / "root")
+
+    said = secboot(capsys, *verb.split(), "--root", root)
+
+    assert f"delete this line, then: secboot apply host --root {root}\n" in said.out + said.err
+
+
+def test_what_zipl_refuses_is_the_next_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation("append-keyword", tmp_path / "root")
+
+    status = secboot(capsys, "status", "host", "--root", root).out
+    verify = secboot(capsys, "verify", "host", "--root", root, "--stage", "installed").out
+
+    assert status.endswith(f": secboot check --root {root}\n")
+    assert "secboot apply" not in status + verify
+    assert "chroot" not in status + verify
