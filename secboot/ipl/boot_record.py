@@ -7,15 +7,18 @@ of kernel and ramdisk. A number alone says nothing after an entry was added or r
 from __future__ import annotations
 
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from secboot.formats.zipl_parameters import NO_ENVIRONMENT, ZIPLENV, variables_of
 from secboot.ipl.recorded_programs import (
     Match,
     Matching,
+    boots_files_of,
     boots_kernel_of,
     match_entry,
     match_options,
+    match_others,
     match_programs,
     other_files,
 )
@@ -23,7 +26,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from secboot.formats.bootmap import Bootmap, Program
     from secboot.machine.discovery import Machine
@@ -53,7 +56,8 @@ class BootRecord(NamedTuple):
     `matches` are its programs with the boot entries that they were made from. `lacking` are the
     entries that zipl would install and the record does not hold; of `indistinct` it holds some,
     and can't tell which. `instead` are programs without a partner that boot the kernel of an entry
-    with another ramdisk than it has. `from_options` says that it was made from options of zipl(8)
+    with another ramdisk than it has. `kernels` has by number those whose
+    size the kernel of a program has whose line no entry has. `from_options` says that it was made from options of zipl(8)
     and not from the configuration: one program, without a menu.
     """
 
@@ -67,6 +71,7 @@ class BootRecord(NamedTuple):
     lacking: tuple[BootEntry, ...] = ()
     indistinct: tuple[BootEntry, ...] = ()
     instead: tuple[Match, ...] = ()
+    kernels: Mapping[int, str] = MappingProxyType({})
     from_options: bool = False
 
     @property
@@ -127,6 +132,7 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
             from_options=True,
         )
     found = match_programs(bootmap.programs, expected, machine.facts, written)
+    found = _with_others(found, expected, machine, written)
     differences: tuple[str, ...] = ()
     if expected:  # else zipl would refuse these files, and leave the record as it is
         differences = (
@@ -145,7 +151,33 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
             if each.entry is not None
             and boots_kernel_of(each.entry, each.program, machine.facts, written)
         ),
+        kernels=_kernels(found, machine, written),
     )
+
+
+def _kernels(found: Matching, machine: Machine, written: int) -> dict[int, str]:
+    """The kernels with whose size and ramdisk programs have a line that no entry has."""
+    kernels = {}
+    for match in found.matches:
+        if match.entry is None and not match.candidates:
+            for entry in machine.configuration.entries:
+                is_that = boots_files_of(entry, match.program, machine.facts, written)
+                if is_that and entry.image is not None:
+                    kernels[match.number] = entry.image.path
+                    break
+    return kernels
+
+
+def _with_others(
+    found: Matching, expected: list[EntryToInstall], machine: Machine, written: int
+) -> Matching:
+    """Match what is left with the entries that zipl would not install now."""
+    installed = {each.entry.location for each in expected}
+    others = [e for e in machine.configuration.entries if e.location not in installed]
+    matches = match_others(found.matches, others, machine.facts, written)
+    matched = {match.number for match in matches if match.entry is not None}
+    instead = tuple(each for each in found.instead if each.number not in matched)
+    return found._replace(matches=matches, instead=instead)
 
 
 def _of_kernel(program: Program, machine: Machine, written: int) -> tuple[Match, ...]:
@@ -195,6 +227,7 @@ def _differences(
     for match in found.matches:
         if match.entry is not None and not match.same_line:
             yield _line(match.entry)
+    yield from _not_installed(found, expected)
     unknown = [m for m in found.matches if m.entry is None and not m.candidates]
     instead = {each.number for each in found.instead}
     for match in unknown:
@@ -205,6 +238,14 @@ def _differences(
         yield f"holds an entry that the files do not have, one of {numbers_of(surplus)}"
     if not (found.lacking or found.indistinct or unknown or surplus):
         yield from _order_differences(expected, found)
+
+
+def _not_installed(found: Matching, expected: list[EntryToInstall]) -> Iterator[str]:
+    """What the record holds of entries that zipl would not install now."""
+    installed = {each.entry.location for each in expected}
+    for match in found.matches:
+        if match.entry is not None and match.entry.location not in installed:
+            yield f"holds {_name(match.entry)}, which is neither the default nor in the menu now"
 
 
 def numbers_of(matches: Sequence[Match]) -> str:

@@ -160,6 +160,8 @@ def _choice(machine: Machine, record: BootRecord, match: Match) -> Choice:
         (each.entry for each in record.instead if each.program.numbers == program.numbers), None
     )
     unsure = _one_of(match) if match.candidates else None
+    if match.number in record.kernels:
+        unsure = f"its kernel has the size of {visible(record.kernels[match.number])}"
     if entry is None and kernel is not None:
         unsure = ", ".join(other_files(kernel, program, machine.facts))
     line, location = program.parmline, Location(record.path)
@@ -258,19 +260,28 @@ def findings(found: NextIpl) -> Iterator[Finding]:
         yield Finding("record-lacks-entry", Severity.ERROR, message)
     for choice in found.choices:
         if choice.orphaned:
-            which = f"number {choice.loadparm} of" if choice.loadparm else "what is in"
-            what = "a kernel that no boot entry has"
-            if choice.title:
-                what = f"'{visible(choice.title)}' {choice.unsure}"
-            message = f"{which} {record.path} boots {what}"
-            yield Finding("record-boots-other", Severity.ERROR, message)
+            yield _orphaned(choice)
     surplus = [match for match in record.matches if match.surplus]
     if surplus:
-        message = f"{numbers_of(surplus)} of {record.path} boots a kernel that no boot entry has"
-        yield Finding("record-boots-other", Severity.ERROR, f"one of {message}")
+        message = (
+            f"the boot files have no entry for one of {numbers_of(surplus)} of {record.path};"
+            " what that boots is not known"
+        )
+        yield Finding("record-boots-other", Severity.ERROR, message)
     yield from _other_default(found)
     if record.from_options:
         yield from map(_from_options, record.matches)
+
+
+def _orphaned(choice: Choice) -> Finding:
+    """Tell of what no boot entry describes."""
+    which = f"number {choice.loadparm} of" if choice.loadparm else "what is in"
+    what = "a kernel that no boot entry has"
+    if choice.title:
+        what = f"'{visible(choice.title)}' {choice.unsure}"
+    elif choice.unsure is not None:
+        what = f"a line that no boot entry has ({choice.unsure})"
+    return Finding("record-boots-other", Severity.ERROR, f"{which} {choice.location} boots {what}")
 
 
 def _other_default(found: NextIpl) -> Iterator[Finding]:

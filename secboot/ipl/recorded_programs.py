@@ -92,6 +92,15 @@ class _Pairs:
         self.free.remove(program)
         self.found[place] = program
 
+    def fitting(self, place: int) -> list[Program]:
+        """The programs with the line and the kernel of an entry."""
+        entry = self.entry(place)
+        return [
+            program
+            for program in self.free
+            if _same_kernel(entry, program, self.facts) and _same_line(entry, program)
+        ]
+
     def leave_open(self, places: list[int], programs: list[Program]) -> None:
         """Keep in mind that each of the programs can be any of the entries."""
         for program in programs:
@@ -116,27 +125,26 @@ def match_programs(
 def _match_whole(pairs: _Pairs, written: int) -> None:
     """Match those of one line and one kernel, in their order.
 
-    Of more such entries than programs, those with younger files are what was added since. If that
-    does not tell, nothing does, and neither where some of the programs have no entry any more.
+    Of more such entries than programs, those with younger files are what was added since, or else
+    some got their line since, and had another one. If neither tells, nothing does, and neither
+    where some of the programs have no entry any more.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
     for place in pairs.left():
         entry = pairs.entry(place)
         groups.setdefault((entry.parmline or "", *_sizes(entry, pairs.facts)), []).append(place)
+    whole = {key: pairs.fitting(members[0]) for key, members in groups.items()}
     # Entries whose kernels can't be looked at take what the others leave.
     for key in sorted(groups, key=lambda key: None in key):
         members = groups[key]
-        fitting = [
-            program
-            for program in pairs.free
-            if _same_kernel(pairs.entry(members[0]), program, pairs.facts)
-            and _same_line(pairs.entry(members[0]), program)
-        ]
+        fitting = [program for program in whole[key] if program in pairs.free]
         if len(members) > len(fitting):
             members = [p for p in members if not _younger(pairs.entry(p), pairs.facts, written)]
         if fitting and len(members) > len(fitting):
-            pairs.indistinct.update(dict.fromkeys(members))
-            pairs.leave_open(members, fitting)
+            of_others = [p for other, programs in whole.items() if other != key for p in programs]
+            if not _match_edited(pairs, members, fitting, of_others):
+                pairs.indistinct.update(dict.fromkeys(members))
+                pairs.leave_open(members, fitting)
             continue
         if None not in key and 0 < len(members) < len(fitting):
             pairs.held.update(dict.fromkeys(members))
@@ -144,6 +152,31 @@ def _match_whole(pairs: _Pairs, written: int) -> None:
             continue
         for place, program in zip(members, fitting, strict=False):
             pairs.pair(place, program)
+
+
+def _match_edited(
+    pairs: _Pairs, members: list[int], fitting: list[Program], of_others: list[Program]
+) -> bool:
+    """Match entries that have their numbers; tell whether the others can have been edited.
+
+    So they can where the record has enough programs with their kernel that fit no other entry.
+    """
+    entry = pairs.entry(members[0])
+    edited = [
+        program
+        for program in pairs.free
+        if program not in fitting
+        and program not in of_others
+        and _same_kernel(entry, program, pairs.facts)
+    ]
+    numbered = {pairs.expected[place].position or 0: place for place in members}
+    found = [(number, program) for program in fitting for number in program.numbers]
+    places = {program.numbers: numbered[n] for n, program in found if n and n in numbered}
+    if len(members) - len(fitting) > len(edited) or len(places) < len(fitting):
+        return False
+    for program in fitting:
+        pairs.pair(places[program.numbers], program)
+    return True
 
 
 def _match_by_kernel(pairs: _Pairs, written: int) -> None:
@@ -189,6 +222,28 @@ def _matching(pairs: _Pairs, programs: Sequence[Program], written: int) -> Match
 def match_entry(program: Program, entry: BootEntry) -> Match:
     """Compare the line of a program with that of its entry."""
     return Match(program, entry, _same_line(entry, program), _added(entry, program))
+
+
+def match_others(
+    matches: Sequence[Match], entries: Sequence[BootEntry], facts: Facts, written: int
+) -> tuple[Match, ...]:
+    """Match programs without a partner with entries that zipl would not install now.
+
+    As it did when they were the default, or in the menu.
+    """
+    return tuple(
+        match
+        if match.entry is not None or match.candidates
+        else next((found for e in entries if (found := _other(match, e, facts, written))), match)
+        for match in matches
+    )
+
+
+def _other(match: Match, entry: BootEntry, facts: Facts, written: int) -> Match | None:
+    """The match with this entry; None where it is not wholly that."""
+    program = match.program
+    found = match_entry(program, entry)
+    return found if found.same_line and boots_files_of(entry, program, facts, written) else None
 
 
 def match_options(program: Program, machine: Machine) -> Match:
@@ -294,6 +349,11 @@ def _same_kernel(entry: BootEntry, program: Program, facts: Facts) -> bool:
 def _is_gone(file: LoadedFile, facts: Facts) -> bool:
     found = facts.get(file.path)
     return found is not None and found.kind is PathKind.MISSING
+
+
+def boots_files_of(entry: BootEntry, program: Program, facts: Facts, written: int) -> bool:
+    """Whether a program boots kernel and ramdisk of an entry, by their sizes."""
+    return boots_kernel_of(entry, program, facts, written) and _same_kernel(entry, program, facts)
 
 
 def other_files(entry: BootEntry, program: Program, facts: Facts) -> tuple[str, ...]:

@@ -56,7 +56,9 @@ def _as_the_files_say(found: NextIpl) -> bool:
 
 def _choice(choice: Choice, style: Style) -> Iterator[str]:
     number = f"{choice.loadparm}: " if choice.loadparm else ""
-    title = choice.title or ("a kernel that no boot entry has" if choice.orphaned else "")
+    title = choice.title
+    if choice.orphaned and not title:
+        title = f"a {'line' if choice.unsure else 'kernel'} that no boot entry has"
     tags = style.tags({"default": choice.is_default, "Secure Execution": choice.secure is True})
     yield f"{number}{style.bold(visible(title or 'not known'))}{tags}"
     if choice.kernel is not None:

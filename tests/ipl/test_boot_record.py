@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from secboot.ipl.boot_record import RecordState, compare
+from secboot.ipl.next_ipl import findings, next_ipl
 from secboot.machine.discovery import discover
 from secboot.machine.installed_zipl import boot_targets
 from secboot.system.root import Root
@@ -27,7 +28,10 @@ def test_a_record_of_these_files_is_current(tmp_path: Path, setup: str, recorded
     [
         ("quiet rd.zfcp", "loud rd.zfcp", "holds another parameter line for 'second'"),
         ("default=3", "default=7", "does not boot 'first' by default"),
-        ("12=silent\n", "", "holds an entry 12 that the files do not have"),
+        (
+            *("12=silent\n", ""),
+            "holds 'silent', which is neither the default nor in the menu now",
+        ),
         ("7=first", "8=first", "has 'first' as number 7, not 8"),
         ("defaultmenu=menu", "default=second", "is a menu of boot entries"),
         (
@@ -84,3 +88,54 @@ def test_without_a_bootmap_zipl_is_due(tmp_path: Path) -> None:
 
     assert (record.path, record.state) == ("/boot/bootmap", RecordState.MISSING)
     assert record.stale == "there is no /boot/bootmap: zipl has not run here, or it was removed"
+
+
+def test_an_entry_that_got_the_line_of_another_is_told_from_a_new_one(tmp_path: Path) -> None:
+    """Both boot one kernel: number 7 has that line, so it is number 12 that was edited."""
+    scene = make_scene(tmp_path, "menu")
+    line = '"root=/dev/vda1 prot_virt=1 console=${CONSOLE}"'
+    scene.replace("etc/zipl.conf", "[silent]\n", f"[silent]\nparameters={line}\n")
+
+    record = compare(scene.machine())
+
+    assert record.differences == ("holds another parameter line for 'silent'",)
+    assert (record.lacking, record.indistinct) == ((), ())
+    names = {m.number: m.entry and m.entry.name for m in record.matches}
+    assert names == {3: "second", 7: "first", 12: "silent"}
+
+
+def test_a_record_of_an_entry_that_is_no_default_any_more_is_known(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "section")
+    text = (tmp_path / "etc/zipl.conf").read_text()
+    section = text[text.index("[linux]") :]
+    other = section.replace("[linux]", "[other]").replace("mark=section", "mark=other")
+    scene.write("etc/zipl.conf", text.replace("default=linux", "default=other") + other)
+    scene.write("boot/vmlinuz-2", (tmp_path / "boot/vmlinuz").read_bytes() + b"another build")
+    conf = tmp_path / "etc/zipl.conf"
+    conf.write_text(conf.read_text()[::-1].replace("zunilmv", "2-zunilmv", 1)[::-1])
+
+    record = compare(scene.machine())
+
+    assert [m.entry and m.entry.name for m in record.matches] == ["linux"]
+    assert record.differences == (
+        "does not hold 'other'",
+        "holds 'linux', which is neither the default nor in the menu now",
+    )
+
+
+def test_a_line_without_an_entry_is_told_from_a_kernel_without_one(tmp_path: Path) -> None:
+    """The section of number 12 is gone; its kernel is there, or one of its size."""
+    scene = make_scene(tmp_path, "menu")
+    conf = (tmp_path / "etc/zipl.conf").read_text()
+    start = conf.index("[silent]")
+    end = conf.index(":menu")
+    scene.write("etc/zipl.conf", conf.replace(conf[start:end], "").replace("12=silent\n", ""))
+    machine = scene.machine()
+
+    found = next_ipl(machine, compare(machine))
+
+    message = "number 12 of /boot/bootmap boots a line that no boot entry has"
+    message += " (its kernel has the size of /boot/vmlinuz)"
+    assert [(each.code, each.message) for each in findings(found)] == [
+        ("record-boots-other", message)
+    ]
