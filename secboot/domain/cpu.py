@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ def judge_machine(domain: Element) -> Iterator[Finding]:
     element = domain.find("os", "type")
     if element is None or not element.get("machine"):
         return
-    machine = element.get("machine")
+    machine = visible(element.get("machine"))
     hint = f"write: {element.written(machine='s390-ccw-virtio')}"
     match = _MACHINE.fullmatch(machine)
     if match is None:
@@ -81,12 +82,10 @@ def judge_cpu(domain: Element) -> Iterator[Finding]:
         return
     generation = _GENERATION.fullmatch(model.text)
     if generation is None or int(generation[1]) < _FIRST_GENERATION:
-        message = (
-            f"the CPU model '{model.text}' can't have 'unpack': it takes gen15a (z15) or later"
-        )
+        message = f"the CPU model '{visible(model.text)}' can't have 'unpack': it takes gen15a (z15) or later"
         yield _cpu_finding(cpu, message, f"write: {_HOST_MODEL}")
     elif not any(each.get("policy") in {"require", "force"} for each in features):
-        message = f"the CPU model '{model.text}' has no 'unpack' by itself"
+        message = f"the CPU model '{visible(model.text)}' has no 'unpack' by itself"
         hint = f"write in <cpu>: {_REQUIRE}\nor instead of it: {_HOST_MODEL}"
         yield _cpu_finding(cpu, message, hint)
 

@@ -10,9 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.domain.cpu import judge_cpu, judge_machine
-from secboot.domain.virtio import device_title, needs_shared_memory, virtio_devices
+from secboot.domain.virtio import (
+    device_title,
+    is_emulated,
+    needs_shared_memory,
+    virtio_devices,
+)
 from secboot.errors import Location, ParseError
 from secboot.finding import Finding, Severity
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +34,7 @@ _NO_PASSTHROUGH = frozenset({"vfio-ccw", "vfio-pci"})
 
 def require_kvm_guest(domain: Element) -> None:
     """Raise ParseError for a domain that no rule of this module is about: not KVM, not s390x."""
-    kind = domain.get("type")
+    kind = visible(domain.get("type"))
     if kind != "kvm":
         raise ParseError(
             f"a domain of type '{kind}' can't run in Secure Execution mode: only KVM guests can",
@@ -38,7 +44,7 @@ def require_kvm_guest(domain: Element) -> None:
     named = domain.find("os", "type")
     if named is not None and named.get("arch") not in {"", "s390x"}:
         raise ParseError(
-            f"this is a guest of architecture {named.get('arch')}: IBM Secure Execution is for s390x",
+            f"this is a guest of architecture {visible(named.get('arch'))}: IBM Secure Execution is for s390x",
             location=named.location,
         )
 
@@ -101,7 +107,7 @@ def _launch_security(domain: Element) -> Iterator[Finding]:
             "launch-security-type",
             Severity.ERROR,
             element,
-            f"launch security of type '{element.get('type')}' is not IBM Secure Execution",
+            f"launch security of type '{visible(element.get('type'))}' is not IBM Secure Execution",
             f"write: {LAUNCH_SECURITY}",
         )
     lacking = [each for each in devices if each.iommu != "on"]
@@ -225,21 +231,16 @@ def _passthrough(domain: Element) -> Iterator[Finding]:
 
 
 def _beyond_virtio(domain: Element) -> Iterator[Finding]:
-    """What is neither virtio nor s390x's own: QEMU emulates a PCI device, which reads its memory."""
+    """What QEMU emulates works on the guest's memory, and a secure guest shares only its buffer."""
     devices = domain.find("devices")
-    virtio = {each.element.location for each in virtio_devices(domain)}
-    for device in () if devices is None else devices.children:
-        address = device.find("address")
-        if device.location in virtio or device.name in {"hostdev", "interface", "memballoon"}:
-            continue
-        if address is not None and address.get("type") == "pci":
-            yield finding(
-                "not-virtio",
-                Severity.WARNING,
-                device,
-                f"{device_title(device)} is an emulated PCI device: secure guests do I/O by virtio",
-                "take it out, or use a virtio model",
-            )
+    for device in () if devices is None else filter(is_emulated, devices.children):
+        yield finding(
+            "not-virtio",
+            Severity.WARNING,
+            device,
+            f"{device_title(device)} is emulated by QEMU: a secure guest does its I/O by virtio",
+            "take it out, or use a virtio model or bus",
+        )
 
 
 def _qemu_arguments(domain: Element) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ VIRTIO_MODELS = frozenset({"", "virtio", "virtio-transitional", "virtio-non-tran
 WITHOUT_OPTIONS = frozenset({"hostdev", "sound"})
 """Kinds whose virtio options libvirt can't set (domaincommon.rng has no virtioOptions for them)."""
 
+_NONE = frozenset({"", "none"})
 _DRIVER = "<driver iommu='on'/>"
 
 
@@ -76,7 +78,7 @@ def device_title(element: Element) -> str:
         "input": element.get("type"),
         "hostdev": element.get("type"),
     }
-    return f"<{element.name}> {names.get(element.name, '')}".strip()
+    return f"<{element.name}> {visible(names.get(element.name, ''))}".strip()
 
 
 def disk_bus(disk: Element) -> str:
@@ -87,6 +89,24 @@ def disk_bus(disk: Element) -> str:
     by_name = {"vd": "virtio", "sd": "scsi", "hd": "ide", "xv": "xen"}
     name = _of_child(disk, "target", "dev")
     return _of_child(disk, "target", "bus") or by_name.get(name[:2], "")
+
+
+def is_emulated(element: Element) -> bool:
+    """Tell whether a device is one that QEMU emulates, on a PCI bus or behind one: no virtio device."""
+    address = _of_child(element, "address", "type")
+    model, type_of_model = element.get("model"), _of_child(element, "model", "type")
+    if element.name in {"hostdev", "memballoon"} or _is_virtio(element):
+        return False
+    return (
+        address == "pci"
+        or (element.name == "disk" and disk_bus(element) not in {"", "scsi"})
+        or (element.name == "input" and element.get("bus") == "usb")
+        or (element.name == "interface" and element.get("type") != "hostdev")
+        or (element.name == "controller" and element.get("type") == "scsi")
+        or (element.name == "controller" and element.get("type") == "usb" and model not in _NONE)
+        or (element.name == "video" and type_of_model != "none")
+        or element.name in {"shmem", "sound"}
+    )
 
 
 def needs_shared_memory(element: Element) -> bool:

@@ -62,7 +62,7 @@ class Element(NamedTuple):
     def written(self, **attributes: str) -> str:
         """Return it as XML on one line, with these attributes beside its own, or in their place."""
         both = {**self.attributes, **attributes}
-        words = [self.name, *(f"{name}='{escape(value)}'" for name, value in both.items())]
+        words = [self.name, *(f"{name}='{_escaped(value)}'" for name, value in both.items())]
         inside = escape(self.text, quote=False) + "".join(each.written() for each in self.children)
         return f"<{' '.join(words)}" + (f">{inside}</{self.name}>" if inside else "/>")
 
@@ -107,6 +107,11 @@ def _parse(content: bytes, encoding: str | None, path: str) -> Element:
         message = f"this is not XML in an encoding that can be read: {error}"
         raise ParseError(message, location=target.here()) from error
     return _domain(target.root)
+
+
+def _escaped(value: str) -> str:
+    """Write an attribute's value so that a parser reads the same: it makes blanks of line ends."""
+    return escape(value).translate({code: f"&#{code};" for code in b"\t\n\r"})
 
 
 class _Target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,9 @@ from tests.test_imports import COMMAND_LINE, COSTLY, TYPER, modules, others, pac
 DOMAINS = Path(__file__).parent.parent / "data/domains"
 GOOD = (DOMAINS / "launch-security.xml").read_text()
 WITHOUT = GOOD.replace("  <launchSecurity type='s390-pv'/>\n", "")
-SCHEMA = Path(secboot.__file__).parent / "report/schemas/check-domain-1.json"
+PACKAGE = Path(secboot.__file__).parent
+SCHEMA = PACKAGE / "report/schemas/check-domain-1.json"
+REFERENCE = PACKAGE.parent / "docs/reference/domain.md"
 
 
 def judged(text: str) -> dict[str, Finding]:
@@ -115,19 +118,49 @@ def test_a_virtio_device_needs_the_bounce_buffer(device: str) -> None:
 @pytest.mark.parametrize(
     "device",
     [
-        "<disk type='file'><target dev='sda' bus='usb'/></disk>",
         "<controller type='usb' model='none'/>",
         "<controller type='pci' model='pci-root'/>",
         "<console type='pty'><target type='sclp'/></console>",
         "<video><model type='none'/></video>",
         "<watchdog model='diag288'/>",
-        "<input type='mouse' bus='usb'/>",
     ],
 )
 def test_other_devices_do_not(device: str) -> None:
     iommu = (DOMAINS / "iommu-on.xml").read_text()
 
     assert judged(with_device(iommu, device)).keys() == {"domain.no-launch-security"}
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        "<disk type='file'><target dev='sda' bus='usb'/></disk>",
+        "<disk type='file'><target dev='hda'/></disk>",
+        "<interface type='user'><model type='e1000'/></interface>",
+        "<input type='mouse' bus='usb'/>",
+        "<controller type='usb' model='qemu-xhci'/>",
+        "<controller type='scsi' model='lsilogic'/>",
+        "<video><model type='bochs'/></video>",
+        "<sound model='ich9'/>",
+        "<watchdog model='ib700'><address type='pci'/></watchdog>",
+    ],
+)
+def test_a_device_that_qemu_emulates_may_not_work(device: str) -> None:
+    (found,) = judge_domain(parse_domain(with_device(GOOD, device).encode(), "d.xml"))
+
+    assert (found.code, found.severity) == ("domain.not-virtio", "warning")
+
+
+def test_names_and_values_are_shown_on_one_line_and_written_as_they_are() -> None:
+    device = (
+        "<disk type='file'><driver name='&#10;&quot;&amp;'/><target dev='vda&#10;&#27;'/></disk>"
+    )
+    text = with_device(WITHOUT, device.replace("&#27;", "\u202e"))
+
+    found = [e for e in judge_domain(parse_domain(text.encode(), "d.xml")) if "vda" in e.message]
+
+    assert r"<disk> vda\n\u202e does not" in found[1].message
+    assert "<driver name='&#10;&quot;&amp;' iommu='on'/>" in (found[1].hint or "")
 
 
 def test_what_to_write_is_enough() -> None:
@@ -144,6 +177,16 @@ def test_what_to_write_is_enough() -> None:
         text = text.replace(driver, written)
 
     assert judged(text)["domain.no-launch-security"].severity == "note"
+
+
+def test_every_rule_is_in_the_reference_and_in_a_domain_of_the_tests() -> None:
+    page = set(re.findall(r"`domain\.([a-z-]+)`", REFERENCE.read_text()))
+    source = "".join(each.read_text() for each in (PACKAGE / "domain").glob("*.py"))
+    rules = set(re.findall(r'[fF]inding\(\s*"(?:domain\.)?([a-z-]+)"', source))
+    seen = "".join(each.read_text() for each in DOMAINS.glob("*.txt"))
+
+    assert page == rules
+    assert {rule for rule in page if f"[domain.{rule}]" not in seen} == {"launch-security-type"}
 
 
 def test_an_architecture_that_is_not_given_is_that_of_the_host() -> None:
@@ -221,6 +264,12 @@ def test_the_place_of_what_is_not_xml(content: bytes, column: int) -> None:
         parse_domain(content, "d.xml")
 
     assert str(error.value).startswith(f"d.xml:1:{column}: ")
+
+
+def test_launch_security_of_another_architecture() -> None:
+    found = judged(GOOD.replace("type='s390-pv'", "type='sev'"))
+
+    assert found.keys() == {"domain.launch-security-type", "domain.no-iommu"}
 
 
 def test_what_is_too_large_is_not_read() -> None:
