@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from secboot.kernel.command_line import MULTI_VALUED_NAMES
 from secboot.profile.composer import DEPTH_LIMIT
-from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
+from secboot.profile.fields import (
+    ENTRY_FIELDS,
+    IMAGE_FIELDS,
+    PROFILE_FIELDS,
+    REQUIREMENT_FIELDS,
+    Field,
+)
 from secboot.profile.load import SIZE_LIMIT
 from secboot.profile.parameters import GENERIC, KNOWN
 from secboot.profile.search import SEARCH_PATH, SHIPPED
@@ -74,6 +80,7 @@ def reference_markdown() -> str:
         _INTRODUCTION,
         "## Keys\n\n" + _fields(PROFILE_FIELDS),
         "## `entries`\n\nAs a mapping it narrows down all entries:\n\n" + _fields(ENTRY_FIELDS),
+        "## `image`\n\nThe files of a Secure Execution image:\n\n" + _fields(IMAGE_FIELDS),
         "## `parameters`\n\nWhat is asked of a parameter is a mapping with exactly one of these "
         "keys. A single value is short for `exactly`, a list for `includes`.\n\n"
         + _operators()

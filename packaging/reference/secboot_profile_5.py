@@ -8,7 +8,13 @@ from reference import roff
 from reference.secboot_8 import DATE, MANUAL
 from secboot import __version__
 from secboot.kernel.command_line import MULTI_VALUED_NAMES
-from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
+from secboot.profile.fields import (
+    ENTRY_FIELDS,
+    IMAGE_FIELDS,
+    PROFILE_FIELDS,
+    REQUIREMENT_FIELDS,
+    Field,
+)
 from secboot.profile.parameters import GENERIC, KNOWN
 from secboot.profile.search import SEARCH_PATH, SHIPPED
 
@@ -59,6 +65,9 @@ def page() -> str:
         roff.heading("entries"),
         roff.paragraph("As a mapping it narrows down all entries:"),
         *map(_field, ENTRY_FIELDS),
+        roff.heading("image"),
+        roff.paragraph("The files of a Secure Execution image:"),
+        *map(_field, IMAGE_FIELDS),
         roff.heading("parameters"),
         roff.paragraph(
             "What is asked of a parameter is a mapping with exactly one of these keys. A single "

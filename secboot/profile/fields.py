@@ -36,6 +36,8 @@ class Kind(StrEnum):
     VALUES = "list of values"
     PARAMETERS = "mapping of parameter names"
     ENTRIES = "one word, or a mapping"
+    IMAGE = "mapping"
+    PATH = "absolute path"
 
 
 class Field(NamedTuple):
@@ -57,6 +59,8 @@ _LIKE_A_KEY = r"[A-Za-z][A-Za-z0-9_. -]{0,39}"
 """What is repeated of an unknown key: no line of a file that is something else."""
 PROFILE_NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 """A profile's name, which is a file's name without ``.yaml``."""
+PATH_PATTERN = r"^(/[A-Za-z0-9_.:@%+=~-]+)+$"
+"""A path that is the same for zipl (which reads ``,`` as a load address), BLS entries and a shell."""
 
 PROFILE_FIELDS = (
     Field(
@@ -126,6 +130,47 @@ PROFILE_FIELDS = (
         "all",
         default="as in the extended profile; else `all`",
         choices=tuple(EntryScope),
+    ),
+    Field(
+        "image",
+        Kind.IMAGE,
+        "The Secure Execution image that the machine boots or that is prepared there, with the "
+        "keys below. Its parmfile is then planned, applied and rolled back like every boot file, "
+        "and a boot entry for the image is added when it has been built.",
+        "{parmfile: /etc/secboot/guest.parm, output: /boot/secure-linux}",
+        default="key by key as in the extended profile; else none",
+    ),
+)
+
+IMAGE_FIELDS = (
+    Field(
+        "parmfile",
+        Kind.PATH,
+        "The file with the parameter line that goes into the image. It is created where it is "
+        "missing. All paths are inside of the root, without `..`.",
+        "/etc/secboot/guest.parm",
+        default="needed here or in the extended profile",
+    ),
+    Field(
+        "output",
+        Kind.PATH,
+        "The image, which need not exist yet.",
+        "/boot/secure-linux",
+        default="needed here or in the extended profile",
+    ),
+    Field(
+        "kernel",
+        Kind.PATH,
+        "The kernel that goes into the image.",
+        "/boot/vmlinuz",
+        default="that of the default boot entry, or of the first one with an ordinary kernel",
+    ),
+    Field(
+        "ramdisk",
+        Kind.PATH,
+        "The initial RAM disk that goes into the image.",
+        "/boot/initrd.img",
+        default="as for `kernel`",
     ),
 )
 

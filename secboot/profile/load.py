@@ -10,6 +10,7 @@ from secboot.errors import Location
 from secboot.kernel.command_line import canonical
 from secboot.profile import fields
 from secboot.profile.composed import COMPOSED
+from secboot.profile.image import ImageLayer, merge_image, read_image
 from secboot.profile.nodes import Mapping, Node, Problems, Scalar, Sequence, unambiguous_text
 from secboot.profile.parameters import read_parameters
 from secboot.profile.profile import EntryScope, EntrySelection, Profile, ProfileText, Role
@@ -55,6 +56,7 @@ class _Layer:
         self.drop: tuple[Scalar, ...] = ()
         self.requirements: tuple[Requirement, ...] = ()
         self.entries: EntrySelection | None = None
+        self.image: ImageLayer | None = None
 
 
 def load_profile(reference: str, files: ProfileFiles) -> Profile:
@@ -70,6 +72,7 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
     problems = Problems()
     sources, layers = _read_chain(source, files, problems)
     requirements = _merge_requirements(layers, problems)
+    image = merge_image([layer.image for layer in layers if layer.image], problems)
     problems.require_none()
     memory = next((layer.memory for layer in layers if layer.memory), None)
     return Profile(
@@ -84,6 +87,7 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
         sources=tuple(sources),
         warnings=_warnings(requirements, memory),
         memory=memory,
+        image=image,
     )
 
 
@@ -224,6 +228,7 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
         "drop": _read_drop,
         "parameters": _read_parameters,
         "entries": _read_entries,
+        "image": _read_image,
     }
     for key, reader in readers.items():
         if key in found:
@@ -321,6 +326,10 @@ def _read_entries(layer: _Layer, node: Node, problems: Problems) -> None:
         exclude=patterns.get("exclude", ()),
         rescue=rescue is not False,
     )
+
+
+def _read_image(layer: _Layer, node: Node, problems: Problems) -> None:
+    layer.image = read_image(node, problems)
 
 
 def _merge_requirements(layers: list[_Layer], problems: Problems) -> tuple[Requirement, ...]:

@@ -75,6 +75,11 @@ class Problems:
         finding = Finding(f"profile.{code}", Severity.ERROR, message, location, hint)
         self._errors.append((location, finding))
 
+    @property
+    def found(self) -> bool:
+        """Whether there is an error so far."""
+        return bool(self._errors)
+
     def require_none(self) -> None:
         """Raise ProfileError with all errors so far, if there are any."""
         if not self._errors:

@@ -10,6 +10,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.profile.requirement import costs
 
 if TYPE_CHECKING:
+    from secboot.errors import Location
     from secboot.finding import Finding
     from secboot.profile.requirement import Requirement
 
@@ -78,6 +79,21 @@ class Role(StrEnum):
     GUEST = "guest"
 
 
+class ImageFiles(NamedTuple):
+    """The files of a Secure Execution image, by their paths in the managed root.
+
+    `parmfile` holds the parameter line that goes into it, `output` is the image itself. `kernel`
+    and `ramdisk` are what it is built from, None for those of a boot entry. `location` is where
+    the profile names the parmfile.
+    """
+
+    parmfile: str
+    output: str
+    kernel: str | None
+    ramdisk: str | None
+    location: Location
+
+
 class ProfileText(NamedTuple):
     """A profile that was found: its name, its path as messages show it, and its text."""
 
@@ -92,7 +108,8 @@ class Profile(NamedTuple):
     `path` is where its text is, or `secboot.profile.search.shipped_path`. `sources` are all texts
     that it is made of, its own first, then what that extends; `digest` is a SHA-256 in hexadecimal
     over these texts. `warnings` are for a person to see before use. `memory` is that of the machines
-    that it is for, in bytes; None is not known.
+    that it is for, in bytes; None is not known. `image` are the files of the
+    Secure Execution image that it is about, if there is one.
     """
 
     name: str
@@ -106,6 +123,7 @@ class Profile(NamedTuple):
     sources: tuple[ProfileText, ...]
     warnings: tuple[Finding, ...]
     memory: int | None = None
+    image: ImageFiles | None = None
 
     def warnings_for(self, memory: int | None) -> tuple[Finding, ...]:
         """Return the warnings for a machine with so many bytes of memory; None is not known."""

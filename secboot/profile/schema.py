@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
+_PATH_PATTERN = fields.PATH_PATTERN.replace("^", r"^(?!.*/\.{1,2}(/|$))", 1)
+
 
 def profile_schema() -> Schema:
     """The schema as data, draft 2020-12; every call makes a new one."""
@@ -30,6 +32,8 @@ def profile_schema() -> Schema:
         **_object(fields.PROFILE_FIELDS),
         "anyOf": [{"required": ["parameters"]}, {"required": ["extends"]}],
         "dependentRequired": {"drop": ["extends"]},
+        "if": {"not": {"required": ["extends"]}},
+        "then": {"properties": {"image": {"required": ["parmfile", "output"]}}},
     }
 
 
@@ -56,12 +60,15 @@ def _field(field: fields.Field) -> Schema:
         fields.Kind.NAMES: _list_of(name),
         fields.Kind.PATTERNS: _list_of({"type": "string", "minLength": 1}),
         fields.Kind.BOOLEAN: {"type": "boolean"},
+        fields.Kind.PATH: {"type": "string", "pattern": _PATH_PATTERN},
     }
     if field.kind is fields.Kind.PARAMETERS:
         return _parameters(name)
     if field.kind is fields.Kind.ENTRIES:
         mapping = {**_object(fields.ENTRY_FIELDS), "minProperties": 1}
         return {"anyOf": [{"enum": list(map(str, field.choices))}, mapping]}
+    if field.kind is fields.Kind.IMAGE:
+        return {**_object(fields.IMAGE_FIELDS), "minProperties": 1}
     return by_kind[field.kind]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.finding import Finding
-    from secboot.profile.profile import Profile
+    from secboot.profile.profile import ImageFiles, Profile
     from secboot.report.style import Style
 
 LIST_SCHEMA = "secboot/profiles/2"
@@ -73,8 +73,17 @@ def profile_text(profile: Profile, style: Style) -> str:
         label = "" if number else "Requires"
         where = style.faint(f"  {visible(str(requirement.location))}")
         lines.append(f"{style.bold(label.ljust(8))}  {visible(requirement.describe())}{where}")
+    if profile.image is not None:
+        for label, path in zip(
+            ("Image", "Parmfile", "Kernel", "Ramdisk"), _paths(profile.image), strict=True
+        ):
+            lines += [f"{style.bold(label.ljust(8))}  {path}"] if path else []
     lines += [finding_text(warning, style) for warning in profile.warnings]
     return "\n".join(lines) + "\n"
+
+
+def _paths(image: ImageFiles) -> tuple[str | None, ...]:
+    return image.output, image.parmfile, image.kernel, image.ramdisk
 
 
 def validated_text(profile: Profile, style: Style) -> str:
@@ -98,6 +107,7 @@ def profile_document(profile: Profile) -> dict[str, Any]:
         "chain": list(profile.chain),
         "digest": profile.digest,
         "entries": profile.entries.describe(),
+        "image": encode(profile.image),
         "requirements": [
             {
                 "name": requirement.name,

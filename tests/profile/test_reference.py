@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from secboot.profile.fields import ENTRY_FIELDS, PROFILE_FIELDS, REQUIREMENT_FIELDS, Field
+from secboot.profile.fields import (
+    ENTRY_FIELDS,
+    IMAGE_FIELDS,
+    PROFILE_FIELDS,
+    REQUIREMENT_FIELDS,
+    Field,
+)
 from secboot.profile.parameters import GENERIC, KNOWN
 from tests.profile.profile_files import parse
 
@@ -13,7 +19,9 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "profile.md"
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("field", [*PROFILE_FIELDS, *ENTRY_FIELDS, *REQUIREMENT_FIELDS], ids=str)
+@pytest.mark.parametrize(
+    "field", [*PROFILE_FIELDS, *ENTRY_FIELDS, *IMAGE_FIELDS, *REQUIREMENT_FIELDS], ids=str
+)
 def test_every_key_is_on_it(field: Field) -> None:
     assert f"| `{field.key}` |" in PAGE.read_text()
 

@@ -1,0 +1,105 @@
+"""Read the `image:` of a profile: the files of the Secure Execution image that it is about.
+
+The paths go into zipl's files, to a shell, and to the tree that is managed, so that each of them has
+to be the same path for all of these.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from secboot.profile import fields
+from secboot.profile.nodes import Mapping, Node, Problems, Scalar, unambiguous_text
+from secboot.profile.profile import ImageFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secboot.errors import Location
+
+EXAMPLE = "write the path from the root of the machine on, such as /etc/secboot/guest.parm"
+
+
+class ImageLayer:
+    """What one file says of the image: the paths by their keys, and where its `image:` is."""
+
+    def __init__(self, paths: dict[str, Scalar], location: Location) -> None:
+        self.paths = paths
+        self.location = location
+
+
+def read_image(node: Node, problems: Problems) -> ImageLayer | None:
+    """Return what one file says; None where that is nothing that can be used."""
+    if not isinstance(node, Mapping):
+        problems.error("not-a-mapping", "`image` is a mapping of keys", node.location, _hint())
+        return None
+    if not node.items:
+        problems.error("empty-image", "`image` is an empty mapping", node.location, _hint())
+        return None
+    found = fields.read_fields(node, fields.IMAGE_FIELDS, problems)
+    paths = {key: _read_path(value, key, problems) for key, value in found.items()}
+    return ImageLayer({key: path for key, path in paths.items() if path}, node.location)
+
+
+def merge_image(layers: Sequence[ImageLayer], problems: Problems) -> ImageFiles | None:
+    """Return the image that files make of which each extends the next; None for no files.
+
+    A path takes the place of the same one that is extended.
+    """
+    if not layers:
+        return None
+    paths = {key: path for layer in reversed(layers) for key, path in layer.paths.items()}
+    for key in ("parmfile", "output"):
+        if key not in paths and not problems.found:
+            message = f"the key {key!r} of `image` is missing"
+            problems.error("missing-key", message, layers[0].location, _hint())
+    _require_different(paths, problems)
+    if problems.found:
+        return None
+    texts = {key: path.text for key, path in paths.items()}
+    return ImageFiles(
+        parmfile=texts["parmfile"],
+        output=texts["output"],
+        kernel=texts.get("kernel"),
+        ramdisk=texts.get("ramdisk"),
+        location=paths["parmfile"].location,
+    )
+
+
+def _require_different(paths: dict[str, Scalar], problems: Problems) -> None:
+    """One file can't be two of them: the output would overwrite it."""
+    seen: dict[str, str] = {}
+    for key, path in paths.items():
+        if path.text in seen:
+            message = f"{path.text} is the `{seen[path.text]}` of the image as well"
+            problems.error("same-path", message, path.location, "name two different files")
+        seen[path.text] = key
+
+
+def _read_path(node: Node, key: str, problems: Problems) -> Scalar | None:
+    if not isinstance(node, Scalar):
+        problems.error("not-text", f"`{key}` has to be a path", node.location, EXAMPLE)
+        return None
+    text = unambiguous_text(node, problems, instead=EXAMPLE)
+    if text is None:
+        return None
+    names = text.split("/")
+    if not text.startswith("/"):
+        problems.error("path-relative", f"{text!r} is not an absolute path", node.location, EXAMPLE)
+    elif ".." in names:
+        message = f"{text!r} may lie outside of the root: it has '..' in it"
+        problems.error("path-outside", message, node.location, EXAMPLE)
+    elif not re.fullmatch(fields.PATH_PATTERN, text) or {"", "."} & set(names[1:]):
+        message = f"{text!r} is not a plain path of a file"
+        hint = "use letters, digits and . _ : @ % + = ~ - between single slashes"
+        problems.error("path", message, node.location, hint)
+    else:
+        return node
+    return None
+
+
+def _hint() -> str:
+    return "write\n" + "\n".join(
+        ["image:", *(f"  {each.key}: {each.example}" for each in fields.IMAGE_FIELDS[:2])]
+    )
