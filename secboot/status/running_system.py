@@ -271,12 +271,12 @@ def _known_lines(evidence: Evidence) -> Iterable[KnownLine]:
 
 
 def _named(choice: Choice, record: str) -> str:
-    name = f"'{choice.title}' " if choice.title else ""
+    name = f"'{choice.title}'" if choice.title else "what has no boot entry,"
     in_record = choice.location.path == record
     where = "the boot record" if in_record else choice.location.path
     number = f", {'menu number' if in_record else 'LOADPARM'} {choice.loadparm}"
     default = " (the default)" if choice.is_default else ""
-    return f"{name}in {where}{number if choice.loadparm else ''}{default}"
+    return f"{name} in {where}{number if choice.loadparm else ''}{default}"
 
 
 def explain(

@@ -248,3 +248,17 @@ def test_a_record_that_holds_nothing_has_not_lacked_anything(
 
     assert why(status, Stage.RUNNING).startswith("it is not installed either (")
     assert "hold it either" not in why(status, Stage.RUNNING)
+
+
+def test_the_line_of_an_entry_that_was_removed_since(tmp_path: Path) -> None:
+    """It runs, and a reboot would start it again: the record has it still."""
+    scene = make_scene(tmp_path, "bls")
+    add_system(scene, "z16-lpar-se-capable", "root=/dev/vda1 quiet")
+    (scene.tree / "boot/loader/entries/a.conf").unlink()
+
+    origin = scene.status("guest", log()).origin
+
+    assert origin is not None
+    assert origin.description == (
+        "it is the line of what has no boot entry, in the boot record, menu number 3"
+    )
