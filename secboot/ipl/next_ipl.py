@@ -37,7 +37,8 @@ class Choice(NamedTuple):
     `environment`; it is None where it is not known, as inside an encrypted Secure Execution image,
     or where no kernel is started. `location` is where the line is held. `entry` is the boot entry
     that this was made from, None where no file says so, and `kernel` the path of its image where
-    that is known. `added` are words that `line` has beyond the line of the entry. `orphaned` marks
+    that is known. `through` is the entry of the first system that starts it, where there is one.
+    `added` are words that `line` has beyond the line of the entry. `orphaned` marks
     a program of the record that no boot entry describes, any more or yet; where that is only for
     its ramdisk, `title` names the entry with its kernel. `secure` is whether it starts in Secure
     Execution, None where that is not known. `unsure` says why something of this is not certain, and
@@ -54,6 +55,7 @@ class Choice(NamedTuple):
     added: str = ""
     environment: ZiplEnvironment | None = None
     secure: bool | None = None
+    through: str = ""
     orphaned: bool = False
     unsure: str | None = None
     one_of: tuple[BootEntry, ...] = ()
@@ -109,12 +111,31 @@ class EntryState(NamedTuple):
     secure: bool | None = None
 
 
+class Renewal(NamedTuple):
+    """What the program that generates zipl's configuration is going to make the default.
+
+    `secure` is whether that starts in Secure Execution, None where it is not known. `reason` says
+    how that is known, and `remedy` what to do so that it does. `wanted` is whether the file that
+    the program reads asks for Secure Execution.
+    """
+
+    program: str
+    secure: bool | None
+    wanted: bool
+    reason: str
+    remedy: str = ""
+
+
 class NextIpl(NamedTuple):
-    """All of it. `choices` are in the order of their numbers, `entries` in that of the files."""
+    """All of it. `choices` are in the order of their numbers, `entries` in that of the files.
+
+    `renewal` is None where nothing but the boot files tells what the default is going to be.
+    """
 
     record: BootRecord
     choices: tuple[Choice, ...] = ()
     entries: tuple[EntryState, ...] = ()
+    renewal: Renewal | None = None
 
     @property
     def default(self) -> Choice | None:

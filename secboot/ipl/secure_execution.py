@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from secboot.formats.kernel_image import SecureImage
-    from secboot.ipl.next_ipl import Choice, EntryState, NextIpl
+    from secboot.ipl.next_ipl import Choice, EntryState, NextIpl, Renewal
     from secboot.machine.discovery import Machine
     from secboot.zipl.entry import BootEntry
 
@@ -50,11 +50,19 @@ def findings(machine: Machine, found: NextIpl) -> Iterator[Finding]:
     if is_meant_secure(machine, found):
         yield from _default(machine, found)
         yield from _others(found)
-        yield from _outdated(machine)
+        yield from _outdated(machine, found)
 
 
 def is_meant_secure(machine: Machine, found: NextIpl) -> bool:
-    """Whether it is in Secure Execution, or there is a Secure Execution image to be booted."""
+    """Whether it is in Secure Execution, or there is a Secure Execution image to be booted.
+
+    Or whether the program that builds such an image is told to.
+    """
+    wanted = found.renewal is not None and found.renewal.wanted
+    return wanted or _has_image(machine, found)
+
+
+def _has_image(machine: Machine, found: NextIpl) -> bool:
     entries, choices = (each.secure for each in found.entries), (c.secure for c in found.choices)
     return machine.secure_guest or any(entries) or any(choices)
 
@@ -62,39 +70,66 @@ def is_meant_secure(machine: Machine, found: NextIpl) -> bool:
 def leaves_by_files(machine: Machine, found: NextIpl) -> EntryState | None:
     """Return the default by the boot files where that takes the system out of Secure Execution.
 
-    It is what starts once zipl has run. None where the system is not meant to be there.
+    It is what starts once zipl has run, or the program that generates zipl's configuration first.
+    None where the system is not there, and has no image with which it could be.
     """
-    default = next((each for each in found.entries if each.is_default), None)
-    if default is None or default.secure is not False or not is_meant_secure(machine, found):
+    default = _by_files(found)
+    if default is None or not _has_image(machine, found):
         return None
-    return default
+    secure = default.secure if found.renewal is None else found.renewal.secure
+    return default if secure is False else None
+
+
+def _by_files(found: NextIpl) -> EntryState | None:
+    return next((each for each in found.entries if each.is_default), None)
 
 
 def _default(machine: Machine, found: NextIpl) -> Iterator[Finding]:
-    starts, leaves = found.default, leaves_by_files(machine, found)
+    starts, by_files = found.default, _by_files(found)
+    leaves = leaves_by_files(machine, found)
     meant = _meant(machine, found)
     if starts is not None and starts.secure is False:
-        name = _named(starts.title, starts.kernel)
+        name = _started(starts)
         message = f"the next IPL starts {name}, an ordinary kernel, by default; {meant}"
         yield Finding(UNSEALED_DEFAULT, Severity.ERROR, message, starts.location)
-    elif starts is None and leaves is not None:
-        message = f"by the boot files the default is {_of(leaves)}, an ordinary kernel; {meant}"
-        yield Finding(UNSEALED_DEFAULT, Severity.ERROR, message, leaves.location)
+    elif starts is None and by_files is not None and by_files.secure is False:
+        message = f"by the boot files the default is {_of(by_files)}, an ordinary kernel; {meant}"
+        yield Finding(UNSEALED_DEFAULT, Severity.ERROR, message, by_files.location)
     elif starts is not None and starts.secure is None:
         message = "it is not known whether what the next IPL starts is in Secure Execution"
         yield Finding(SECURE_UNKNOWN, Severity.WARNING, f"{message}; {meant}")
-    elif leaves is not None:
+    elif leaves is not None and found.renewal is None:
         message = f"once zipl has run, the default is {_of(leaves)}, an ordinary kernel; {meant}"
         yield Finding(UNSEALED_AFTER_ZIPL, Severity.WARNING, message, leaves.location)
+    if found.renewal is not None and not found.renewal.secure:
+        yield from _renewed(found.renewal, meant)
+
+
+def _renewed(renewal: Renewal, meant: str) -> Iterator[Finding]:
+    """Tell of a program whose next run makes an ordinary kernel the default, or may do so."""
+    if renewal.secure is None:
+        message = f"it is not known whether {renewal.program} builds a Secure Execution image"
+        yield Finding(SECURE_UNKNOWN, Severity.WARNING, f"{message}: {renewal.reason}")
+        return
+    message = f"the next run of {renewal.program} makes an ordinary kernel the default"
+    message += f": {renewal.reason}; {meant}"
+    yield Finding(UNSEALED_AFTER_ZIPL, Severity.WARNING, message)
+
+
+def _started(choice: Choice) -> str:
+    name = _named(choice.title, choice.kernel)
+    return f"{name} through '{visible(choice.through)}'" if choice.through else name
 
 
 def _meant(machine: Machine, found: NextIpl) -> str:
     """Say why this system should be in Secure Execution, with the entry that would be."""
     secure = next((each for each in found.entries if each.secure and each.entry), None)
     running = "this system is in Secure Execution" if machine.secure_guest else ""
-    if secure is None:
-        return running or "a Secure Execution image is there to be booted"
-    return f"{running + ', and ' if running else ''}{_of(secure)} is the Secure Execution image"
+    if secure is not None:
+        return f"{running + ', and ' if running else ''}{_of(secure)} is the Secure Execution image"
+    if found.renewal is not None and found.renewal.wanted:
+        return running or f"{found.renewal.program} is told to build a Secure Execution image"
+    return running or "a Secure Execution image is there to be booted"
 
 
 def _others(found: NextIpl) -> Iterator[Finding]:
@@ -124,13 +159,19 @@ def _named(title: str, kernel: str | None) -> str:
     return quoted if kernel is None else f"{quoted} ({visible(kernel)})"
 
 
-def _outdated(machine: Machine) -> Iterator[Finding]:
-    """Compare the kernel in each image with the newest one that is installed."""
+def _outdated(machine: Machine, found: NextIpl) -> Iterator[Finding]:
+    """Compare the kernel in each image with the newest one that is installed.
+
+    An image of a first system, which starts whatever kernel is installed, is as good as a new one.
+    """
     newest = _newest(machine)
     if newest is None:
         return
     seen = set()
-    for entry in machine.configuration.entries:
+    for state in found.entries:
+        entry = state.entry
+        if entry is None or state.note:
+            continue
         image, part = machine.secure_image(entry), entry.image
         if image is None or part is None or part.path in seen:
             continue

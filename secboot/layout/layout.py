@@ -70,6 +70,8 @@ class Layout(ABC):
     refusal: str | None = None
     """Why nothing may be changed, since it is not known whose boot files these are."""
     hint: str | None = None
+    builds_image: bool = False
+    """Whether its programs build the Secure Execution image that it boots."""
 
     def __init__(self, seen: tuple[str, ...] = ()) -> None:
         self.seen = seen
@@ -104,9 +106,9 @@ class Layout(ABC):
         """Bring what is no boot entry to the profile; to be called when the entries are settled."""
         return (later_kernels(profile, self.new_kernel(machine, stores), stores),)
 
-    def entry_note(self, entry: BootEntry, stores: Stores) -> str:
+    def entry_note(self, machine: Machine, entry: BootEntry, stores: Stores) -> str:
         """Say of a generated entry what it is and where it comes from; nothing of any other."""
-        del entry, stores
+        del machine, entry, stores
         return ""
 
     def needs_commit(self, path: str) -> bool:

@@ -9,7 +9,6 @@ each by a program that has to run, and each may be stale.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, ParseError, RefusedError
@@ -26,9 +25,17 @@ from secboot.layout.suse_files import (
     ZIPL_CONFIG,
     ZIPL_TEMPLATE,
 )
-from secboot.lines.changes import Command, StorePlan, StoreStatus, edited_store, meets
+from secboot.layout.suse_image import (
+    LINUX,
+    LINUX_DEFAULT,
+    boots_image,
+    image_build,
+    key_files,
+    plan_template,
+)
+from secboot.lines.changes import Command, StorePlan, edited_store, meets
 from secboot.lines.fulfil import fulfil_line
-from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
+from secboot.lines.stores import ParameterLine, Store, Stores
 from secboot.machine.sources import Sources, Unreadable
 from secboot.profile.profile import EntrySelection, Profile
 
@@ -43,12 +50,6 @@ if TYPE_CHECKING:
 
 _IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
 _ALL_ENTRIES = "All boot entries, and kernels installed later"
-_SEALED_IMAGES = "Sealed images that grub2-zipl-setup builds"
-_LINUX, _LINUX_DEFAULT = (
-    Store(StoreKind.LAYOUT_FILE, GRUB_DEFAULT, name)
-    for name in ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
-)
-"""The variables that make a parameter line, in this order."""
 _ZIPL_REFUSES = (
     "grub2-zipl-setup writes a value with \\\" into zipl's configuration as it stands, which zipl"
     " refuses where the template has it in quotes"
@@ -57,7 +58,6 @@ _QUOTES_ARE_LOST = (
     "grub2-emu hands the kernel words without their quotes, so that a value with blanks does not"
     " arrive as one"
 )
-_PLACEHOLDER = r"@([^@\s]+)@"
 
 
 def evidence(tree: Tree) -> tuple[str, ...]:
@@ -99,7 +99,9 @@ class Suse(Layout):
         conf_path=ZIPL_CONFIG,
         kernels=("/boot",),
         generated=True,
+        named=key_files,
     )
+    builds_image = True
 
     def __init__(self, tree: Tree, seen: tuple[str, ...]) -> None:
         """The programs themselves are preferred to ``update-bootloader``.
@@ -146,23 +148,29 @@ class Suse(Layout):
 
         variables = FromVariables(*_given(machine, stores))
         programs = Programs(self._mkconfig.argv, self._setup.argv)
-        return chain(machine, record, stores, variables, programs)
+        found = chain(machine, record, stores, variables, programs)
+        return found._replace(renewal=image_build(machine, self._setup.argv[0]))
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
-        """Bring the two variables to the profile, and then the template of a sealed image."""
+        """Bring the two variables to the profile, and then the template of the image's line."""
         default = _plan_variables(profile, machine, stores)
-        template = _plan_template(profile, machine, stores)
+        template = plan_template(profile, machine, stores)
         return (default,) if template is None else (default, template)
 
-    def entry_note(self, entry: BootEntry, stores: Stores) -> str:
+    def entry_note(self, machine: Machine, entry: BootEntry, stores: Stores) -> str:
         """Which stage a section of /boot/zipl/config is."""
-        stage = (
-            f"the first stage, whose grub2-emu starts the real kernel with the line from {GRUB_CFG}"
-            if stores.line(entry.parmline).named(FIRST_STAGE)
-            else "boots the system in one stage, without grub2-emu"
-        )
+        image = machine.secure_image(entry) is not None
+        if not image and not stores.line(entry.parmline).named(FIRST_STAGE):
+            stage = "boots the system in one stage, without grub2-emu"
+        else:
+            stage = (
+                f"the first stage{', a Secure Execution image' if image else ''}, whose grub2-emu"
+                f" starts the real kernel with the line from {GRUB_CFG}"
+            )
+        if image:
+            return f"{stage}; {self._setup.argv[0]} builds it, its line is from {SE_TEMPLATE}"
         return f"{stage}; generated from {GRUB_DEFAULT}"
 
     def due(
@@ -201,6 +209,9 @@ class Suse(Layout):
         if any(_lacks(profile, entry, given, stores) for entry in _sections(machine)):
             reason = f"{machine.conf_path} does not hold what {GRUB_DEFAULT} says"
             stale.append(Command(self._setup.argv, reason))
+        elif _lacks_image(machine, found):
+            reason = f"{machine.conf_path} boots no Secure Execution image, as {GRUB_DEFAULT} asks"
+            stale.append(Command(self._setup.argv, reason))
         return tuple(stale)
 
     def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
@@ -228,22 +239,22 @@ def _take_in(document: GrubDefault, stores: Stores) -> tuple[Store, ...]:
 
     Raises ParseError for one of which the value can't be told.
     """
-    for store in (_LINUX, _LINUX_DEFAULT):
+    for store in (LINUX, LINUX_DEFAULT):
         if store not in stores:
             assignment = document.get(store.section)
             if assignment is not None and assignment.value is None and assignment.problem:
                 raise assignment.problem
             stores.add(store, None if assignment is None else assignment.value)
-    return tuple(s for s in (_LINUX, _LINUX_DEFAULT) if stores.found(s) is not None)
+    return tuple(s for s in (LINUX, LINUX_DEFAULT) if stores.found(s) is not None)
 
 
 def _location(document: GrubDefault) -> Location:
-    own = document.get(_LINUX_DEFAULT.section)
+    own = document.get(LINUX_DEFAULT.section)
     return Location(GRUB_DEFAULT, None if own is None else own.number)
 
 
 def _joined(stores: Stores) -> str:
-    texts = (stores.text(_LINUX), stores.text(_LINUX_DEFAULT))
+    texts = (stores.text(LINUX), stores.text(LINUX_DEFAULT))
     return " ".join(text for text in texts if text is not None)
 
 
@@ -263,8 +274,8 @@ def _plan_variables(profile: Profile, machine: Machine, stores: Stores) -> Store
     location = _location(document)
     line = ParameterLine(_ALL_ENTRIES, location, assigned, lambda: _joined(stores))
     before = stores.line(line.joined())
-    if _LINUX_DEFAULT not in assigned and not meets(profile, before):
-        name = _LINUX_DEFAULT.section
+    if LINUX_DEFAULT not in assigned and not meets(profile, before):
+        name = LINUX_DEFAULT.section
         raise RefusedError(
             f"{name} is not assigned",
             location=location,
@@ -283,41 +294,18 @@ def _plan_variables(profile: Profile, machine: Machine, stores: Stores) -> Store
     return plan._replace(note="; ".join(notes), met=met)
 
 
-def _plan_template(profile: Profile, machine: Machine, stores: Stores) -> StorePlan | None:
-    """Bring the template of a sealed image's parmfile to the profile; None where there is none.
-
-    To be called after the variables, since the template names them as ``@NAME@``
-    (grub2-s390x-secure-execution-support.patch: ``root=@GRUB_DEVICE@ ... initgrub quiet ...``).
-    """
-    file = machine.file(SE_TEMPLATE)
-    if file is None:
-        return None
-    store = Store(StoreKind.PARMFILE, SE_TEMPLATE)
-    stores.add(store, file.text)
-    location = Location(file.path, 1)
-    line = ParameterLine(_SEALED_IMAGES, location, (store,), lambda: _filled(stores, store))
-    before = stores.line(_filled(stores, store, found=True))
-    fulfil_line(stores, line, profile.requirements)
-    after = stores.line(line.joined())
-    changed = stores.text(store) != file.text
-    return edited_store(profile, _SEALED_IMAGES, location, before, after)._replace(
-        status=StoreStatus.CHANGE if changed else StoreStatus.UNCHANGED,
-        note="" if changed or before.text == after.text else f"follows {GRUB_DEFAULT}",
-    )
-
-
-def _filled(stores: Stores, template: Store, *, found: bool = False) -> str:
-    """Return the template with the variables' values, now or as planned; others are left out."""
-    text = stores.found if found else stores.text
-    values = {store.section: text(store) or "" for store in (_LINUX, _LINUX_DEFAULT)}
-    return re.sub(_PLACEHOLDER, lambda match: values.get(match[1], ""), text(template) or "")
-
-
 def _sections(machine: Machine) -> Iterator[BootEntry]:
     """Those of zipl's sections that have a line of their own."""
     for entry in machine.configuration.entries:
         if entry.image is not None and machine.secure_image(entry) is None:
             yield entry
+
+
+def _lacks_image(machine: Machine, found: NextIpl) -> bool:
+    """Whether grub2-zipl-setup has not built the image yet that it is told to build."""
+    renewal = found.renewal
+    wanted = renewal is not None and renewal.wanted and renewal.secure is not False
+    return wanted and not boots_image(machine)
 
 
 def _lacks(profile: Profile, entry: BootEntry, given: str | None, stores: Stores) -> bool:
@@ -352,7 +340,7 @@ def _given(machine: Machine, stores: Stores) -> tuple[str | None, str | None]:
         _take_in(document, stores)
     except ParseError:
         return None, None
-    found = [stores.found(store) for store in (_LINUX, _LINUX_DEFAULT)]
+    found = [stores.found(store) for store in (LINUX, LINUX_DEFAULT)]
     recovery = document.get("GRUB_CMDLINE_LINUX_RECOVERY")
     text = "single" if recovery is None else recovery.value
     return (

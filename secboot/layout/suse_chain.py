@@ -186,6 +186,7 @@ def _behind(
                 loadparm=_loadparm(first.loadparm, entry.place),
                 kernel=entry.kernel,
                 secure=first.secure,
+                through=first.title,
                 unsure=_unsure(entry, gone, once=chosen and menu.once),
             ),
         )
@@ -210,6 +211,7 @@ def _unknown(first: Choice, menu: GrubMenu) -> Choice:
         is_default=first.is_default,
         loadparm=first.loadparm,
         secure=first.secure,
+        through=first.title,
         unsure=f"what {GRUB_CFG} starts by default is not known: {menu.unsure}",
     )
 

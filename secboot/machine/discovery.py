@@ -24,7 +24,7 @@ from secboot.machine.zipl_conf_file import (
 )
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase, Progress
-from secboot.system.file_errors import AccessError
+from secboot.system.file_errors import AccessError, FileError
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.order import BlsFile
 from secboot.zipl.scan import EntryKind
@@ -58,7 +58,8 @@ class Machine(NamedTuple):
     the names of kernels and ramdisks lead, `old_kernels` which images may be too old for a
     parameter. `running_line` is the line of the running kernel, None for any other tree.
     `secure_guest` is whether that is in Secure Execution mode. `configured` is whether there is a
-    zipl configuration at all; without one `conf_path` is where it would be.
+    zipl configuration at all; without one `conf_path` is where it would be. `named_files` are those
+    that files of the layout name, and whether they are there, None where that can't be seen.
     """
 
     root: str
@@ -79,6 +80,7 @@ class Machine(NamedTuple):
     secure_guest: bool = False
     configured: bool = True
     old_kernels: Mapping[str, OldKernel] = MappingProxyType({})
+    named_files: Mapping[str, bool | None] = MappingProxyType({})
 
     def secure_image(self, entry: BootEntry) -> SecureImage | None:
         """Return the IBM Secure Execution image that the entry boots, which ignores its line."""
@@ -193,6 +195,7 @@ def discover(
         secure_guest=environment is not None and _is_secure_guest(root),
         configured=conf is not None,
         old_kernels=old_kernels(root, paths, facts),
+        named_files={path: _is_there(root, path) for path in sources.named(documents)},
     )
 
 
@@ -268,6 +271,13 @@ def _is_secure_guest(root: Root) -> bool:
     from secboot.running.firmware import is_secure_guest  # noqa: PLC0415 - a tree needs no such room
 
     return is_secure_guest(root)
+
+
+def _is_there(root: Root, path: str) -> bool | None:
+    try:
+        return root.exists(path) if path.startswith("/") else None
+    except FileError:
+        return None
 
 
 def _host_keys(root: Root) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ class Sources(NamedTuple):
     `generated` says that zipl's files are written by another program and not to be edited;
     `otherwise` is the configuration that comes with such a system where it is in no file here.
     `order` is that in which this system's zipl sorts BLS entries. `kernels` are directories with
-    kernels that something else than zipl starts.
+    kernels that something else than zipl starts. `named` gives the paths of other files whose
+    existence matters, from the documents of these.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})
@@ -58,6 +59,7 @@ class Sources(NamedTuple):
     otherwise: ConfFile | None = None
     order: BlsOrder = BlsOrder.UPSTREAM
     kernels: tuple[str, ...] = ()
+    named: Callable[[Mapping[str, object]], tuple[str, ...]] = lambda _: ()
 
 
 NO_OTHERS = Sources()

@@ -66,14 +66,25 @@ def edited_entry(
 
 
 def generated_entry(
-    profile: Profile, stores: Stores, state: EntryState, left: LeftAlone | None, note: str
+    profile: Profile,
+    stores: Stores,
+    state: EntryState,
+    left: LeftAlone | None,
+    note: str,
+    *,
+    builds_image: bool,
 ) -> EntryPlan:
-    """Return what is asked of an entry that another program writes, and how it is to become."""
+    """Return what is asked of an entry that another program writes, and how it is to become.
+
+    With `builds_image` that program builds the entry's Secure Execution image, too.
+    """
     entry = state.entry
     if entry is None:
         return generated_line(profile, stores, state)
     line = entry.parmline
-    if left is not None:
+    if left is not None and left.status is EntryStatus.SEALED and builds_image:
+        plan = _plan(entry, EntryStatus.GENERATED, note, (), line, None)
+    elif left is not None:
         plan = _plan(entry, left.status, left.note, (), line, line)
     else:
         plan = _plan(entry, EntryStatus.GENERATED, note, _wanted(profile, stores, line), line, None)

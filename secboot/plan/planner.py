@@ -27,6 +27,7 @@ from secboot.plan.plan import EntryPlan, EntryStatus, InputFile, Plan, ProfileRe
 from secboot.plan.secure_image import (
     LEAVES,
     ONLY_IMAGES,
+    OWN_IMAGE,
     ParmfileRequest,
     line_inside,
     plan_rebuild,
@@ -84,6 +85,10 @@ def make_plan(
     plan can't be made; both leave everything as it is.
     """
     layout.require_editable()
+    if parmfile is not None and layout.builds_image:
+        raise RefusedError(
+            OWN_IMAGE, hint=f"without --parmfile, {_plan(profile, machine)} says how"
+        )
     if not machine.sources.generated:
         _require_accepted(machine, with_zipl=with_zipl)
         _require_entries(machine)
@@ -94,6 +99,7 @@ def make_plan(
     }
     store_plans, entry_plans = _lines(profile, machine, layout, stores, next_ipl, left)
     images = tuple(e for e, why in left.items() if why and why.status is EntryStatus.SEALED)
+    images = () if layout.builds_image else images
     unmet = tuple(entry for entry in images if not _is_met_inside(profile, machine, entry, stores))
     rebuild = plan_rebuild(
         profile, machine, layout, stores, unmet if parmfile is None else images, parmfile
@@ -160,6 +166,11 @@ def _allowed(profile: Profile, machine: Machine) -> str:
     return Invocation(profile=profile.name, root=root).for_profile("apply", "--allow-unsealed")
 
 
+def _plan(profile: Profile, machine: Machine) -> str:
+    root = None if machine.root == "/" else machine.root
+    return f"`{Invocation(profile=profile.name, root=root).for_profile('plan')}`"
+
+
 def _as_warnings(findings: Iterable[Finding]) -> Iterator[Finding]:
     """They are no fault of what is planned, however bad."""
     for finding in findings:
@@ -181,7 +192,12 @@ def _lines(
             generated_line(profile, stores, state)
             if state.entry is None
             else generated_entry(
-                profile, stores, state, left[state.entry], layout.entry_note(state.entry, stores)
+                profile,
+                stores,
+                state,
+                left[state.entry],
+                layout.entry_note(machine, state.entry, stores),
+                builds_image=layout.builds_image,
             )
             for state in next_ipl.entries
             if state.entry is not None or state.location.line is not None

@@ -27,6 +27,10 @@ ONLY_IMAGES = (
     "every boot entry that the profile selects boots a Secure Execution image: its parameter line is"
     " inside, and changes only when the image is rebuilt"
 )
+OWN_IMAGE = (
+    "this system builds its Secure Execution image itself, with a parmfile of its own: there is none"
+    " to write"
+)
 LEAVES = (
     "zipl would make an ordinary kernel the default, and the next IPL would leave Secure Execution"
 )
@@ -99,6 +103,9 @@ def stay_inside(machine: Machine, found: NextIpl, allowed: str) -> Step:
     `allowed` is the command that does it all the same.
     """
     entry = next((each.entry for each in found.entries if each.secure and each.entry), None)
+    if found.renewal is not None:
+        on_purpose = f"leave Secure Execution on purpose: {allowed}"
+        return Step("to stay in Secure Execution", (f"{found.renewal.remedy}; or", on_purpose))
     lines = ["build a new image of the new kernel, and boot that by default; or"]
     if entry is not None:
         lines.append(f"make '{entry.name}' the default in {machine.conf_path}; or")

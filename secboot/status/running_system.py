@@ -21,6 +21,7 @@ from secboot.profile.requirement import costs
 from secboot.running.firmware import is_elsewhere
 from secboot.status.stages import NOT_RUNNING, Evidence, LineOrigin, Result, Verdict
 from secboot.status.without_entries import (
+    behind_image,
     cause_without_entries,
     has_no_entries,
     origin_without_entries,
@@ -69,6 +70,13 @@ def _secure_origin(evidence: Evidence, running: RunningSystem) -> LineOrigin:
         if choice.secure and choice.line is not None and choice.line.split() == words:
             named = _named(choice, evidence.next_ipl.record.path)
             return LineOrigin(f"it is the line of {named}", of_entry=True)
+    behind = dict(behind_image(evidence))
+    for named, line in behind.items():
+        if line.split() == words:
+            return LineOrigin(f"it is the line of {named}", of_entry=True)
+    if behind:
+        message = "it is the line of no entry that is known: one was changed since the boot"
+        return LineOrigin(message, of_entry=False)
     return origin_without_entries(running)
 
 

@@ -14,6 +14,8 @@ from secboot.running.system import Level
 from secboot.status.stages import Evidence, LineOrigin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from secboot.running.system import RunningSystem
 
 _IN_IMAGE = "it is the line inside the Secure Execution image"
@@ -25,8 +27,16 @@ def has_no_entries(evidence: Evidence, running: RunningSystem) -> bool:
     if running.ultravisor.prot_virt_guest:
         return not any(
             choice.secure and choice.line is not None for choice in evidence.next_ipl.choices
-        )
+        ) and not list(behind_image(evidence))
     return not evidence.machine.configured and not evidence.next_ipl.choices
+
+
+def behind_image(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """The entries with their lines that a Secure Execution image starts which is a first system."""
+    for state in evidence.next_ipl.entries:
+        line = state.configured if state.generated is None else state.generated
+        if state.secure and state.entry is None and line is not None:
+            yield f"'{state.name}' in {state.location.path}", line
 
 
 def origin_without_entries(running: RunningSystem) -> LineOrigin:

@@ -1,0 +1,220 @@
+"""SUSE's own Secure Execution image: who builds it, whose line is judged, and whether it stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from secboot.cli import site
+from secboot.finding import Severity
+from secboot.status.stages import Status
+from tests.command import Said, secboot
+from tests.layout.test_suse_chain import edit
+from tests.situations import make_situation
+from tests.status.scenes import Scene, add_system, log, verdicts
+from tests.trees import sealed_image, snapshot
+
+GRUB = "etc/default/grub"
+CFG = "boot/grub2/grub.cfg"
+ENABLE = 'SUSE_S390_SE_ENABLE="true"'
+KEYS = ("HKD-8561-0000000.crt", "ibm-z-host-key-signing-gen2.crt", "DigiCertCA.crt")
+SETTINGS = f"""{ENABLE}
+SUSE_S390_SE_HOST_KEY="/etc/se/{KEYS[0]}"
+SUSE_S390_SE_HOST_KEY_SIGNING_KEY="/etc/se/{KEYS[1]}"
+SUSE_S390_SE_CA_CERT="/etc/se/{KEYS[2]}"
+"""
+MAPPED = log("software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)")
+RECIPE = ("genprotimg", "pvimg", "rebuil", "PARMFILE", "only of a rebuild")
+
+
+def make(situation: str, root: Path) -> Scene:
+    """A machine that is told to build an image, with the keys for it.
+
+    The first stage of suse-sealed is such an image; that of suse-healthy, which has a boot record,
+    is not.
+    """
+    scene = Scene(make_situation(situation, root))
+    if situation != "suse-sealed":
+        text = (root / GRUB).read_text()
+        scene.write(GRUB, text + SETTINGS)
+    for name in KEYS:
+        scene.write(f"etc/se/{name}", "-----BEGIN CERTIFICATE-----\n")
+    return scene
+
+
+def codes(status: Status) -> dict[str, Severity]:
+    return {notice.code: notice.severity for notice in status.notices if "secure" in notice.code
+            or "unsealed" in notice.code or "image" in notice.code}  # fmt: skip
+
+
+def met(scene: Scene) -> Scene:
+    edit(scene.tree, GRUB, ("rd.luks=1 quiet", "rd.luks=1 quiet swiotlb=262144"))
+    edit(scene.tree, CFG, ("rd.luks=1 quiet", "rd.luks=1 quiet swiotlb=262144"))
+    return scene
+
+
+def test_the_distribution_builds_the_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = make("suse-sealed", tmp_path / "root")
+
+    said = secboot(capsys, "plan", "guest", "--root", scene.tree)
+
+    assert said.code == 0
+    assert not [word for word in RECIPE if word in said.out]
+    assert "grub2-mkconfig -o /boot/grub2/grub.cfg: " in said.out
+    assert "grub2-zipl-setup: " in said.out
+    assert '+GRUB_CMDLINE_LINUX_DEFAULT="rd.luks=1 quiet swiotlb=262144"' in said.out
+    assert "follows /etc/default/grub" in said.out
+    assert "warning: it is not known" not in said.out
+    assert secboot(capsys, "apply", "guest", "--root", scene.tree).code == 0
+    assert "swiotlb=262144" in (scene.tree / GRUB).read_text()
+
+
+def test_the_line_that_reaches_the_last_kernel_is_judged(tmp_path: Path) -> None:
+    scene = make("suse-sealed", tmp_path / "root")
+    assert verdicts(scene.status("guest")) == "---.."
+
+    assert verdicts(met(scene).status("guest")) == "++-.."
+
+    assert codes(scene.status("guest")) == {}
+
+
+def test_in_the_guest_the_line_is_that_of_grub_cfg(tmp_path: Path) -> None:
+    """Nothing of it is in the image, whatever is known of the boot record."""
+    line = "root=/dev/mapper/cr_root rd.luks=1 quiet"
+    scene = make("suse-sealed", tmp_path / "root")
+    add_system(scene, "z16-se-guest", line, "guest")
+
+    lacks = scene.status("guest", log())
+
+    assert lacks.origin is not None
+    assert lacks.origin.description.startswith("it is the line of 'SLES 16.0'")
+    (found,) = lacks.requirements
+    causes = [cause for result in found.stages.values() for cause in result.causes]
+    assert {cause.code for cause in causes} & {"not-installed", "not-applied"}
+    assert "sealed-line" not in {cause.code for cause in causes}
+    assert not [c for c in causes if "rebuil" in c.message or "genprotimg" in (c.hint or "")]
+
+    met(scene)
+    scene.write("proc/cmdline", f"{line} swiotlb=262144\n")
+    assert verdicts(scene.status("guest", MAPPED)) == "++-++"
+
+
+@pytest.mark.parametrize(
+    ("change", "record", "found", "reason"),
+    [
+        ((), "image", {}, ""),
+        (("true", "yes"), "image", {}, ""),
+        (("true", "1"), "image", {}, ""),
+        (("true", "false"), "image", {"unsealed-after-zipl": "warning"}, 'is "false"'),
+        (("true", "on"), "image", {"unsealed-after-zipl": "warning"}, 'is "on"'),
+        ((ENABLE, ""), "image", {"unsealed-after-zipl": "warning"}, "is not set"),
+        ((ENABLE, "SUSE_S390_SE_ENABLE=$x"), "image", {"secure-default-unknown": "warning"}, ":"),
+        (("/etc/se/Digi", "/etc/no/Digi"), "image", {"secure-default-unknown": "warning"}, "there"),
+        (('"/etc/se/HKD', '"/etc/se/DigiCertCA.crt,/etc/se/HKD'), "image", {}, ""),
+        ((), "ordinary", {"unsealed-default": "error"}, "is told to build"),
+        (
+            ('"/etc/se/HKD', '"/etc/se/DigiCertCA.crt,/etc/se/HKD'),
+            "ordinary",
+            {"unsealed-default": "error", "secure-default-unknown": "warning"},
+            "names several files",
+        ),
+        ((SETTINGS, ""), "ordinary", {}, ""),
+        (("true", "false"), "ordinary", {}, ""),
+    ],
+)
+def test_whether_it_stays(
+    change: tuple[str, str] | tuple[()],
+    record: str,
+    found: dict[str, str],
+    reason: str,
+    tmp_path: Path,
+) -> None:
+    """The variable counts and what the record starts; not the template, which lies everywhere."""
+    scene = make("suse-healthy", tmp_path / "root")
+    scene.write("etc/default/se-parm.conf.in", "root=@GRUB_DEVICE@ @GRUB_CMDLINE_LINUX@ initgrub\n")
+    kernel = scene.tree / "boot/zipl/image"
+    if record == "image":
+        scene.write("boot/zipl/image", sealed_image(kernel.stat().st_size))
+    if change:
+        edit(scene.tree, GRUB, change)
+
+    status = scene.status("guest")
+
+    told = codes(status)
+    told.pop("unsealed-entry", None)
+    assert told == {code: Severity(severity) for code, severity in found.items()}
+    if found:
+        assert any(reason in notice.message for notice in status.notices if notice.code in found)
+
+
+def running(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], scene: Scene, *words: str
+) -> Said:
+    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+    return secboot(capsys, *words, "--root", scene.tree)
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        (("true", "false"), 'set SUSE_S390_SE_ENABLE="true" in /etc/default/grub'),
+        (("/etc/se/Digi", "/etc/no/Digi"), "/etc/no/DigiCertCA.crt, which is not there"),
+    ],
+)
+def test_grub2_zipl_setup_is_not_run_where_it_takes_the_guest_out(
+    change: tuple[str, str],
+    remedy: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scene = make("suse-sealed", tmp_path / "root")
+    add_system(scene, "z16-se-guest", "root=/dev/mapper/cr_root rd.luks=1 quiet", "guest")
+    edit(scene.tree, GRUB, change)
+    before = snapshot(scene.tree)
+
+    said = running(monkeypatch, capsys, scene, "apply", "guest", "--no-zipl")
+
+    assert said.code == 1
+    assert remedy in said.err
+    assert "--allow-unsealed" in said.err
+    assert snapshot(scene.tree) == before
+
+
+def test_an_ordinary_first_stage_is_made_anew_where_an_image_is_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That is the way back into Secure Execution, and so nothing to refuse."""
+    scene = make("suse-healthy", tmp_path / "root")
+
+    said = secboot(capsys, "plan", "host", "--root", scene.tree)
+
+    assert said.code == 0
+    assert "Then run chroot" in said.out
+    assert "boots no Secure Execution image, as /etc/default/grub asks" in said.out
+    assert "Nothing that secboot may change" not in said.out
+
+
+def test_an_older_first_stage_is_no_outdated_image(tmp_path: Path) -> None:
+    """It starts whatever kernel grub.cfg names."""
+    scene = make("suse-sealed", tmp_path / "root")
+    image = scene.tree / "boot/zipl/secure-linux"
+    image.rename(image.with_name("secure-linux-6.4.0-1-default"))
+    image.symlink_to("secure-linux-6.4.0-1-default")
+
+    assert codes(met(scene).status("guest")) == {}
+
+
+def test_there_is_no_parmfile_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = make("suse-sealed", tmp_path / "root")
+
+    said = secboot(
+        capsys, "plan", "guest", "--root", scene.tree, "--parmfile", tmp_path / "parmfile"
+    )
+
+    assert said.code == 1
+    assert "builds its Secure Execution image itself" in said.err
+    assert not (tmp_path / "parmfile").exists()
