@@ -15,6 +15,7 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from secboot.apply.next_default import NextDefault
 from secboot.checkpoint.record import Action, Actor
 from secboot.checkpoint.rollback import BootRecordOutcome
 from secboot.errors import Location
@@ -76,6 +77,9 @@ _ABOUT = {
     "FileChange.attributes": "Those of the new file; null stands for those of the old one.",
     "FileChange.real_path": "Where its symbolic links lead, inside the root.",
     "StorePlan.met": "Whether the profile will be met there; null where that can't be known.",
+    "NextDefault": "What the next IPL starts by default, once zipl has run; null where that is not known.",
+    "NextDefault.parameters": "The words of its line that the change was about; `without NAME` for none.",
+    "NextDefault.inherited": "Those of them that are still as the change left them.",
     "EntryResults.note": "Why the entry is left out; empty if it is not.",
     "EntryResults.parameters": "The parameter line as zipl would install it.",
     "EntryResults.recorded_parameters": "The line that the boot record holds for it.",
@@ -293,8 +297,16 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
         {
             "undone": str | None,
             "files": _WORDS,
+            "taken_along": (
+                _WORDS,
+                "Boot entries that were added since, and had inherited the change.",
+            ),
+            "left_new": (_WORDS, "The same, left as they are (--leave-new)."),
+            "gone": (_WORDS, "Files that were removed since, and are not brought back."),
+            "left": (_WORDS, "Files that were changed since, and are left as they are."),
             "checkpoint": str | None,
             "zipl": _ZIPL,
+            "next_default": NextDefault | None,
             "recovered": [_RECOVERED],
         },
     ),

@@ -199,7 +199,7 @@ def _apply(
         return Changed(None, managed.zipl.install(access.lock.inherited, due))
     change_set = ChangeSet(
         changes=plan.files,
-        audit=_audit(managed, plan),
+        audit=_audit(managed, plan, machine),
         machine=machine,
         verify=lambda: _verify(managed, plan, again),
         needs_commit=bool(due),
@@ -237,7 +237,8 @@ def _line(text: str | None) -> str | None:
     return None if text is None else text.removesuffix("\r")
 
 
-def _audit(managed: ManagedRoot, plan: Plan) -> Audit:
+def _audit(managed: ManagedRoot, plan: Plan, machine: Machine) -> Audit:
+    changed = {file.path for file in plan.files}
     return Audit(
         action=Action.APPLY,
         command=managed.command,
@@ -247,6 +248,7 @@ def _audit(managed: ManagedRoot, plan: Plan) -> Audit:
         profile=plan.profile.name,
         profile_digest=plan.profile.digest,
         zipl=plan.zipl_version if managed.zipl is not None else None,
+        left_alone=tuple(e.path for e in machine.configuration.bls if e.path not in changed),
     )
 
 

@@ -1,30 +1,63 @@
-"""``secboot rollback``: put the machine back to the state before a checkpoint's change."""
+"""``secboot rollback``: put the machine back to the state before a checkpoint's change.
+
+A rollback is judged by what it leaves. What was removed since stays away; boot entries that were added
+since and have inherited parameters are taken along; and what zipl would refuse is refused beforehand.
+"""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from secboot import __version__
 from secboot.apply.change import ChangeSet, change_files
+from secboot.apply.next_default import NextDefault, next_default
+from secboot.apply.undoing import (
+    entries_since,
+    merged_sections,
+    reverted_entries,
+    undoing_of,
+)
 from secboot.checkpoint.changed_files import Conflict
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
-from secboot.checkpoint.rollback import way_back
+from secboot.checkpoint.rollback import WayBack, way_back
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import newest_apply
 from secboot.errors import RefusedError, SecbootError
+from secboot.machine.discovery import configuration_after
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection
 
     from secboot.apply.change import ManagedRoot
+    from secboot.apply.undoing import Undoing
     from secboot.apply.zipl import ZiplRun
+    from secboot.checkpoint.access import WriteAccess
     from secboot.checkpoint.record import Checkpoint
     from secboot.checkpoint.recovery import RecoveryReport
+    from secboot.finding import Finding
     from secboot.machine.discovery import Machine
     from secboot.system.files import FileChange
+
+
+class Choices(NamedTuple):
+    """What the user wants of a rollback.
+
+    With `force` files that somebody changed since are put back too, with `keep` they are left.
+    With `leave_new` boot entries that were added since stay as they are.
+    """
+
+    force: bool = False
+    keep: bool = False
+    leave_new: bool = False
+
+    @property
+    def conflict(self) -> Conflict | None:
+        """What to do with a file that was changed since; None where that was not said."""
+        return Conflict.OVERWRITE if self.force else Conflict.KEEP if self.keep else None
 
 
 class RollbackResult(NamedTuple):
@@ -33,7 +66,10 @@ class RollbackResult(NamedTuple):
     `undone` is the checkpoint that was rolled back, None when an unfinished change was
     all there was to end. `files` are the paths that were put back, `checkpoint` the rollback's
     own; both are empty when everything was as before already. `programs` are what writes the
-    boot record here, if that is needed.
+    boot record here, if that is needed. `taken_along` are boot entries that were added since and
+    were brought to the state before, too, `left_new` those that were not. `gone` files were
+    removed since and stay away, `left` ones were changed since and are as they were. `next` is what
+    the next IPL starts by default, None where that is not known.
     """
 
     undone: str | None
@@ -43,57 +79,181 @@ class RollbackResult(NamedTuple):
     recovered: tuple[RecoveryReport, ...]
     needs_commit: bool = True
     programs: tuple[tuple[str, ...], ...] = ()
+    taken_along: tuple[str, ...] = ()
+    left_new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    next: NextDefault | None = None
 
     @property
     def zipl_pending(self) -> bool:
         """Whether zipl has to run before the next IPL uses the old files."""
-        return bool(self.files) and self.needs_commit and self.zipl is None
+        changed = self.files or self.taken_along
+        return bool(changed) and self.needs_commit and self.zipl is None
+
+
+class _Prepared(NamedTuple):
+    """The changes of a rollback, and what it leaves."""
+
+    way: WayBack
+    new: tuple[FileChange, ...]
+    undoing: Undoing
+
+    def changes(self, choices: Choices) -> tuple[FileChange, ...]:
+        return self.way.changes if choices.leave_new else (*self.way.changes, *self.new)
 
 
 def roll_back(
-    managed: ManagedRoot, checkpoint: str | None, *, force: bool = False, keep: bool = False
+    managed: ManagedRoot, checkpoint: str | None, choices: Choices | None = None
 ) -> RollbackResult:
     """Roll back `checkpoint`, or the newest apply that was not rolled back.
 
     A change that was cut short is ended first; if it is the one that was named, that is all.
-    With `force` files that somebody changed since are put back too; with `keep` an unfinished
-    change is ended and such files are left. Raises RefusedError when there is nothing to roll
-    back, and when files were changed since.
+    Raises RefusedError when there is nothing to roll back, when files were changed since and it was
+    not said what to do with them, and when zipl would refuse what the rollback leaves.
     """
+    choices = choices or Choices()
     store = CheckpointStore.existing(managed.state)
     if store is None:
         raise _nothing(managed)
     store.close()
     if managed.zipl is not None:
         managed.zipl.require_available(managed.root)
-    conflict = Conflict.OVERWRITE if force else Conflict.KEEP if keep else None
     with managed.write_access() as access:
-        recovered = managed.recover(access, conflict or Conflict.KEEP)
+        recovered = managed.recover(access, choices.conflict or Conflict.KEEP)
         if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
             return RollbackResult(None, (), None, None, recovered)
         found = _choose(managed, access.store, checkpoint)
-        managed.progress.report(Phase.READING)
-        changes = way_back(access, found, conflict).changes
-        if not changes:
-            return RollbackResult(found.id, (), None, None, recovered)
+        machine = _machine(managed)
+        prepared = _prepare(managed, access, found, choices, machine)
+        return _roll_back(managed, access, found, choices, machine, prepared)._replace(
+            recovered=recovered
+        )
+
+
+def _roll_back(
+    managed: ManagedRoot,
+    access: WriteAccess,
+    found: Checkpoint,
+    choices: Choices,
+    machine: Machine | None,
+    prepared: _Prepared,
+) -> RollbackResult:
+    changes, way = prepared.changes(choices), prepared.way
+    new = tuple(change.path for change in prepared.new)
+    result = RollbackResult(
+        found.id,
+        tuple(change.path for change in way.changes),
+        None,
+        None,
+        (),
+        taken_along=() if choices.leave_new else new,
+        left_new=new if choices.leave_new else (),
+        gone=way.gone,
+        left=way.left,
+    )
+    if changes:
         change_set = ChangeSet(
             changes=changes,
-            audit=_audit(managed, found),
-            machine=_machine(managed, changes),
+            audit=_audit(managed, found, machine, {change.path for change in changes}),
+            # Nor can a file be checked that is to vanish.
+            machine=None if any(change.after is None for change in changes) else machine,
             verify=lambda: None,
             needs_commit=any(managed.layout.needs_commit(c.path) for c in changes),
         )
         done = change_files(managed, access, change_set)
-        files = tuple(change.path for change in changes)
-        return RollbackResult(
-            found.id,
-            files,
-            done.checkpoint,
-            done.zipl,
-            recovered,
+        result = result._replace(
+            checkpoint=done.checkpoint,
+            zipl=done.zipl,
             needs_commit=change_set.needs_commit,
             programs=tuple(program.argv for program in managed.layout.commit),
         )
+    return result._replace(
+        next=next_default(managed, prepared.undoing, ran=result.zipl is not None)
+    )
+
+
+def _prepare(
+    managed: ManagedRoot,
+    access: WriteAccess,
+    found: Checkpoint,
+    choices: Choices,
+    machine: Machine | None,
+) -> _Prepared:
+    """Return the changes that lead back, and make sure that zipl would accept what they leave."""
+    undoing = undoing_of(access.store, found)
+    new: tuple[FileChange, ...] = ()
+    if machine is not None and not machine.sources.generated:
+        new = tuple(reverted_entries(machine, entries_since(machine, found), undoing))
+    way = partial(
+        way_back,
+        access,
+        found,
+        choices.conflict,
+        merge=partial(merged_sections, access.store, found),
+    )
+    prepared = _Prepared(way(), new, undoing)
+    refusal = _refusal(managed, machine, prepared, choices)
+    if refusal is not None and choices.force and prepared.way.gone:
+        # What is missing may be what zipl needs.
+        prepared = prepared._replace(way=way(bring_back=True))
+        refusal = _refusal(managed, machine, prepared, choices)
+    if refusal is not None:
+        raise _refused(managed, found, refusal)
+    return prepared
+
+
+def _refusal(
+    managed: ManagedRoot, machine: Machine | None, prepared: _Prepared, choices: Choices
+) -> Finding | SecbootError | None:
+    """Return why zipl would refuse the files after these changes; None if it would not.
+
+    Where zipl is not to run, only what the changes bring about counts: a tree may have no kernels yet.
+    """
+    changes = prepared.changes(choices)
+    if managed.layout.sources.generated or not (changes or prepared.way.gone):
+        return None
+    contents = {}
+    for change in changes:
+        contents[change.path] = contents[change.real_path] = change.after
+    try:
+        after = configuration_after(
+            managed.root, managed.layout.sources, managed.environment, contents
+        )
+    except SecbootError as error:
+        known = managed.zipl is not None or machine is not None or prepared.way.gone
+        return error if known else None
+    present: set[tuple[object, ...]] = set()
+    if managed.zipl is None and machine is not None:
+        present = set(map(_without_line, machine.configuration.problems))
+    elif managed.zipl is None:
+        return None
+    return next((p for p in after.problems if _without_line(p) not in present), None)
+
+
+def _without_line(problem: Finding) -> tuple[object, ...]:
+    """What is the same of a problem before and after an edit above it."""
+    path = None if problem.location is None else problem.location.path
+    return problem.code, problem.message, path
+
+
+def _refused(
+    managed: ManagedRoot, found: Checkpoint, problem: Finding | SecbootError
+) -> RefusedError:
+    command = managed.invocation.command
+    return RefusedError(
+        f"zipl would refuse the boot files as this rollback leaves them: {problem.message}",
+        location=problem.location,
+        hint="\n".join(
+            [
+                *([problem.hint] if problem.hint else []),
+                "nothing was changed",
+                f"see what the change was: {command('history', found.id)}",
+                f"see what zipl says now: {command('check')}",
+                "then correct that, or apply another profile instead of going back",
+            ]
+        ),
+    )
 
 
 def _choose(managed: ManagedRoot, store: CheckpointStore, checkpoint: str | None) -> Checkpoint:
@@ -122,21 +282,21 @@ def _nothing(managed: ManagedRoot) -> RefusedError:
     )
 
 
-def _machine(managed: ManagedRoot, changes: Sequence[FileChange]) -> Machine | None:
-    """Return the machine for zipl's check of the candidates, if it can be read as it is.
+def _machine(managed: ManagedRoot) -> Machine | None:
+    """Return the machine, if it can be read as it is.
 
-    A configuration that is broken now is a reason to roll back, and no hindrance; nor can a
-    file be checked that is to vanish.
+    A configuration that is broken now is a reason to roll back, and no hindrance.
     """
-    if any(change.after is None for change in changes):
-        return None
     try:
-        return managed.discover()
+        return managed.discover(Phase.READING)
     except SecbootError:
         return None
 
 
-def _audit(managed: ManagedRoot, found: Checkpoint) -> Audit:
+def _audit(
+    managed: ManagedRoot, found: Checkpoint, machine: Machine | None, changed: Collection[str]
+) -> Audit:
+    entries = None if machine is None else [each.path for each in machine.configuration.bls]
     return Audit(
         action=Action.ROLLBACK,
         command=managed.command,
@@ -145,4 +305,5 @@ def _audit(managed: ManagedRoot, found: Checkpoint) -> Audit:
         version=__version__,
         profile=found.record.audit.profile,
         undoes=found.id,
+        left_alone=None if entries is None else tuple(e for e in entries if e not in changed),
     )

@@ -65,7 +65,8 @@ class Audit(NamedTuple):
 
     `command` is secboot's argument list, `started` a moment in RFC 3339 (UTC), `profile` the
     name of what was applied with `profile_digest` (SHA-256), `undoes` the checkpoint that is
-    rolled back, `zipl` the version of the zipl that is to run.
+    rolled back, `zipl` the version of the zipl that is to run. `left_alone` are the files of boot
+    entries that there were besides those that change; None where that was not written down.
     """
 
     action: Action
@@ -77,6 +78,7 @@ class Audit(NamedTuple):
     profile_digest: str | None = None
     zipl: str | None = None
     undoes: str | None = None
+    left_alone: tuple[str, ...] | None = None
 
     def flaw(self) -> str:
         """Say what no record of ours has."""

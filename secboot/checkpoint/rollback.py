@@ -12,6 +12,7 @@ its files or were rolled back before, or by force.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -153,6 +154,10 @@ def discard(change: UnfinishedChange, places: Places, reason: str) -> None:
     _note(change.journal, State.ROLLED_BACK, {"reason": reason})
 
 
+Merge = Callable[["SavedFile", bytes], "bytes | None"]
+"""Undoes the change in a file that is different since, given its bytes; None where it can't."""
+
+
 class WayBack(NamedTuple):
     """The changes that undo a finished one; none where all files are as before already.
 
@@ -171,11 +176,13 @@ def way_back(
     conflict: Conflict | None = None,
     *,
     bring_back: bool = False,
+    merge: Merge = lambda *_: None,
 ) -> WayBack:
     """Return the changes that roll back `checkpoint`.
 
     Without a word on a `conflict`, `ChangedSinceError` is raised when a file is not what the change
-    made of it. A file that was removed since stays away, unless it is to be brought back.
+    made of it, unless `merge` has new content for it. A file that was removed since stays away, unless
+    it is to be brought back.
     Raises `RefusedError` for a checkpoint whose change was not done, and `DamagedCheckpointError`
     for one that holds other files than secboot changes here.
     """
@@ -193,6 +200,10 @@ def way_back(
             gone.append(file.path)
             continue
         if found is not None and not matches(found, file.after):
+            merged = None if conflict is Conflict.OVERWRITE else merge(file, found.data)
+            if merged is not None:
+                changes.append(FileChange(file.named, file.path, found.data, merged))
+                continue
             changed.append(file.path)
             if conflict is Conflict.KEEP:
                 continue

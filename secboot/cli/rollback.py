@@ -14,7 +14,7 @@ def rollback(
         str | None,
         typer.Argument(
             metavar="[ID]",
-            help="The checkpoint to go back behind; by default the newest apply.",
+            help="Checkpoint to undo; by default the newest apply.",
             show_default=False,
         ),
     ] = None,
@@ -23,7 +23,15 @@ def rollback(
     ] = False,
     keep: Annotated[
         bool,
-        typer.Option("--keep", help="End an unfinished change but leave files changed since."),
+        typer.Option("--keep", help="Leave files that were changed since; put back the others."),
+    ] = False,
+    leave_new: Annotated[
+        bool,
+        typer.Option(
+            "--leave-new",
+            help="Leave boot entries that were added since; by default, parameters that they"
+            " inherited from the change are taken back, too.",
+        ),
     ] = False,
     root: options.Root = options.HERE,
     output: options.Output = "text",
@@ -32,15 +40,19 @@ def rollback(
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
     layout: options.Layout = None,
 ) -> int:
-    """Put back the boot files of before an apply, and run zipl."""
-    from secboot.apply.rollback import roll_back
+    """Undo an apply: restore the boot files and run zipl.
+
+    Files that were removed since stay away. A rollback after which zipl would refuse the boot files
+    is refused.
+    """
+    from secboot.apply.rollback import Choices, roll_back
     from secboot.cli.printing import print_report, reporting, require_output
     from secboot.cli.site import Site
     from secboot.errors import UsageError
     from secboot.report.outcome import done_text, rollback_document, rollback_text
 
     if force and keep:
-        raise UsageError("--force and --keep exclude each other")
+        raise UsageError("--force and --keep cannot be combined")
     with Site(
         root,
         layout=layout,
@@ -50,7 +62,7 @@ def rollback(
         watched=output == "text",
     ) as site:
         require_output()
-        result = roll_back(site.managed_root(), checkpoint, force=force, keep=keep)
+        result = roll_back(site.managed_root(), checkpoint, Choices(force, keep, leave_new))
     with reporting(done_text(result), site.invocation.command("history")):
         print_report(
             output,

@@ -14,7 +14,7 @@ from secboot.system.file_errors import FileError
 from secboot.zipl.file_facts import FileFacts, PathKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from secboot.system.directory import OpenDirectory
     from secboot.system.root import Root
@@ -35,10 +35,15 @@ class BootFile(NamedTuple):
 
 
 class BootFiles:
-    """The files of one root as zipl would find them."""
+    """The files of one root as zipl would find them.
 
-    def __init__(self, root: Root) -> None:
+    `changed` are contents that files would have, by path and by real path, None for one that would
+    not be there: then this is what zipl would find after such a change.
+    """
+
+    def __init__(self, root: Root, changed: Mapping[str, bytes | None] | None = None) -> None:
         self._root = root
+        self.changed = changed or {}
         self._read: dict[str, BootFile] = {}
         self._facts: dict[str, FileFacts] = {}
         self._images: dict[str, KernelImage] = {}
@@ -55,7 +60,9 @@ class BootFiles:
         known = self._read.get(path)
         if known is None:
             status = self._root.stat(path)
-            data = self._root.read_bytes(path)
+            data = self.changed.get(path)
+            if data is None:
+                data = self._root.read_bytes(path)
             modified = 0 if status is None else status.modified
             known = BootFile(path, self._root.real_path(path), data, modified)
             self._read[path] = known
@@ -71,6 +78,8 @@ class BootFiles:
                 yield self._read_in(directory, real, path, name)
 
     def _read_in(self, directory: OpenDirectory, real: str, path: str, name: str) -> BootFile:
+        if self.changed and f"{path}/{name}" in self.changed:
+            return self.read(f"{path}/{name}")
         try:
             found = directory.read_dated(name)
         except FileError:
@@ -108,6 +117,10 @@ class BootFiles:
         if not path.startswith("/") or "\0" in path:
             # zipl would look in its working directory; nobody means that.
             return FileFacts(PathKind.MISSING)
+        if path in self.changed:
+            data = self.changed[path]
+            is_gone = data is None
+            return FileFacts(PathKind.MISSING if is_gone else PathKind.REGULAR, len(data or b""))
         try:
             status = self._root.stat(path)
         except FileError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+from secboot.errors import Location
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
 from secboot.machine.installed_zipl import (
@@ -197,6 +198,33 @@ def discover(
         old_kernels=old_kernels(root, paths, facts),
         named_files={path: _is_there(root, path) for path in sources.named(documents)},
     )
+
+
+def configuration_after(
+    root: Root,
+    sources: Sources,
+    environment: Mapping[str, str] | None,
+    changed: Mapping[str, bytes | None],
+) -> BootConfiguration:
+    """Return what zipl would make of the boot files if some were `changed` (`BootFiles`).
+
+    Raises what `discover` does.
+    """
+    files = BootFiles(root, changed)
+    there = {f"{BLS_DIRECTORY}/{name}" for name in bls_names(root)}
+    paths = {path for path in there | changed.keys() if changed.get(path, b"") is not None}
+    names = sorted(
+        name
+        for directory, _, name in (path.rpartition("/") for path in paths)
+        if directory == BLS_DIRECTORY and name.endswith(".conf")
+    )
+    conf = read_conf(root, files, sources, environment or {}, has_bls=bool(names))
+    if changed.get(conf.path, b"") is None:
+        raise NoConfigurationError("there would be no zipl.conf", location=Location(conf.path))
+    version = (installed_version(root) or CURRENT)._replace(order=sources.order)
+    found = (files.read(f"{BLS_DIRECTORY}/{name}") for name in names)
+    bls = [BlsFile(file.path, file.text) for file in found]
+    return interpret(conf, bls, files, version, _ziplenv(root, files))
 
 
 def bls_names(root: Root) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.checkpoint.rollback import BootRecordOutcome
+from secboot.apply.undoing import NO_WORDS
+from secboot.checkpoint.rollback import state_after
+from secboot.codec import fields
 from secboot.lines.changes import ParameterAction
 from secboot.plan.plan import EntryStatus
 from secboot.report.plan import plan_document
@@ -96,15 +98,54 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
 def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) -> str:
     """Return what to tell after a rollback."""
     lines = list(_recovered(result.recovered, style))
-    if result.undone is not None and not result.files:
-        lines.append(
-            f"Nothing to do: the files are as they were before checkpoint {result.undone}."
-        )
-    elif result.undone is not None:
-        lines.append(style.green(f"Back to the state before checkpoint {result.undone}:"))
-        lines += [f"  {visible(path)}" for path in result.files]
+    if result.undone is not None:
+        lines += _undone(result, result.undone, style)
     lines += _commit(result, invocation, style)
+    lines += _next_default(result, style)
     return "\n".join(lines) + "\n"
+
+
+def _undone(result: RollbackResult, undone: str, style: Style) -> Iterator[str]:
+    partly = result.gone or result.left or result.left_new
+    if not (result.files or result.taken_along or partly):
+        yield f"Nothing to do: the files are as they were before checkpoint {undone}."
+    elif not result.files:
+        yield f"Rolled back checkpoint {undone}: no file of it had to be put back."
+    elif partly:
+        yield style.green(f"Rolled back checkpoint {undone}:")
+    else:
+        yield style.green(f"Back to the state before checkpoint {undone}:")
+    yield from _listed(result.files)
+    lists = {
+        "Boot entries added since, which had inherited the change:": result.taken_along,
+        style.yellow("Boot entries added since, left with what they inherited:"): result.left_new,
+        style.yellow("Removed since, and not brought back:"): result.gone,
+        style.yellow("Changed since, and left as they are:"): result.left,
+    }
+    for title, paths in lists.items():
+        if paths:
+            yield title
+            yield from _listed(paths)
+
+
+def _listed(paths: tuple[str, ...]) -> Iterator[str]:
+    return (f"  {visible(path)}" for path in paths)
+
+
+def _next_default(result: RollbackResult, style: Style) -> Iterator[str]:
+    """Say what starts next as far as the change was about it."""
+    if result.undone is None or result.next is None or not result.next.parameters:
+        return
+    when = "Once it has run, an IPL" if result.zipl_pending else "The next IPL"
+    absent = tuple(word for word in result.next.parameters if word.startswith(NO_WORDS))
+    given = [visible(word) for word in result.next.parameters if word not in absent]
+    parts = [f"with {' '.join(given)}"] if given else []
+    words = " and ".join((*parts, *map(visible, absent)))
+    if result.next.inherited:
+        yield style.yellow(f"{when} starts by default, still {words}:")
+    else:
+        yield f"{when} starts by default, {words}:"
+    yield f"  {visible(result.next.title)}"
 
 
 def rollback_document(result: RollbackResult) -> dict[str, Any]:
@@ -113,20 +154,24 @@ def rollback_document(result: RollbackResult) -> dict[str, Any]:
         "schema": ROLLBACK_SCHEMA,
         "undone": result.undone,
         "files": list(result.files),
+        "taken_along": list(result.taken_along),
+        "left_new": list(result.left_new),
+        "gone": list(result.gone),
+        "left": list(result.left),
         "checkpoint": result.checkpoint,
         "zipl": _zipl_document(result.zipl, pending=result.zipl_pending),
+        "next_default": None if result.next is None else fields(result.next),
         "recovered": [_recovered_document(report) for report in result.recovered],
     }
 
 
 def _recovered(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[str]:
     for report in reports:
+        number = report.checkpoint.id
         yield style.yellow(
-            f"The change of checkpoint {report.checkpoint.id} had been cut short:"
-            " it was rolled back first."
+            f"An earlier change ({number}) was interrupted and has been rolled back."
         )
-        if report.rollback.boot_record is BootRecordOutcome.PENDING:
-            yield style.yellow("zipl may have run on its files: run zipl before the next IPL.")
+        yield from (f"  {line}" for line in state_after(report.rollback, report.checkpoint))
 
 
 def _commit(

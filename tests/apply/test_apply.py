@@ -11,7 +11,7 @@ import pytest
 
 from secboot.apply.apply import ApplyResult, apply_plan
 from secboot.apply.change import ManagedRoot
-from secboot.apply.rollback import RollbackResult, roll_back
+from secboot.apply.rollback import Choices, RollbackResult, roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Action, Checkpoint
@@ -60,7 +60,7 @@ class Site:
 
     def rollback(self, checkpoint: str | None = None, *, force: bool = False) -> RollbackResult:
         with Root(self.path) as root:
-            return roll_back(self.target(root), checkpoint, force=force)
+            return roll_back(self.target(root), checkpoint, Choices(force))
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         with Root(self.path) as root:

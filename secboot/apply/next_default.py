@@ -1,0 +1,64 @@
+"""What the next IPL starts by default once a rollback is done, as far as its parameters go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.apply.undoing import NO_WORDS
+from secboot.errors import SecbootError
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.ipl.boot_record import compare
+from secboot.lines.stores import stores_of
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from secboot.apply.change import ManagedRoot
+    from secboot.apply.undoing import Undoing
+    from secboot.machine.discovery import Machine
+
+
+class NextDefault(NamedTuple):
+    """The boot entry that starts when nobody chooses.
+
+    `parameters` are the words of its line that the change was about, ``without NAME`` where it has
+    none; `inherited` those of them that are still as the change left them.
+    """
+
+    title: str
+    parameters: tuple[str, ...]
+    inherited: tuple[str, ...]
+
+
+def next_default(managed: ManagedRoot, undoing: Undoing, *, ran: bool) -> NextDefault | None:
+    """Read the machine again and say what it starts; None where that is not known.
+
+    Where zipl `ran`, the boot record says it, else the boot files do, since zipl is to run on them.
+    """
+    try:
+        machine = managed.discover()
+        title, line = _from_record(managed, machine) if ran else _from_files(machine)
+    except (SecbootError, LookupError):
+        return None
+    if title is None or line is None:
+        return None
+    words = CommandLine.parse(line)
+    parameters = tuple(
+        word
+        for name in undoing.names
+        for word in [each.text for each in words.named(name)] or [f"{NO_WORDS}{name}"]
+    )
+    return NextDefault(title, parameters, undoing.inherited(line))
+
+
+def _from_record(managed: ManagedRoot, machine: Machine) -> tuple[str | None, str | None]:
+    found = managed.layout.next_ipl(machine, compare(machine), stores_of(machine)).default
+    if found is None or found.line is None or found.unsure is not None:
+        return None, None
+    return found.title, found.line
+
+
+def _from_files(machine: Machine) -> tuple[str | None, str | None]:
+    default = machine.configuration.default
+    if machine.sources.generated or default is None or machine.is_secure(default):
+        return None, None
+    return default.name, default.parmline or ""
