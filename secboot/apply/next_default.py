@@ -10,6 +10,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.ipl.boot_record import compare
 from secboot.lines.stores import stores_of
 from secboot.named_tuple import NamedTuple
+from secboot.progress import Phase
 
 if TYPE_CHECKING:
     from secboot.apply.change import ManagedRoot
@@ -35,7 +36,7 @@ def next_default(managed: ManagedRoot, undoing: Undoing, *, ran: bool) -> NextDe
     Where zipl `ran`, the boot record says it, else the boot files do, since zipl is to run on them.
     """
     try:
-        machine = managed.discover()
+        machine = managed.discover(Phase.READING_BACK)
         title, line = _from_record(managed, machine) if ran else _from_files(machine)
     except (SecbootError, LookupError):
         return None

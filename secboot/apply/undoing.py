@@ -154,11 +154,11 @@ def merged_sections(
 
 
 def _differs_by_sections(one: ZiplConf, other: ZiplConf) -> bool:
-    """Whether sections that both have are the same, but for which one is the default."""
+    """Whether sections came or went, and those that both have are the same, but for the default."""
     there = {(block.is_menu, block.name): _assigned(block) for block in other.blocks}
     blocks = {(block.is_menu, block.name): _assigned(block) for block in one.blocks}
     same = all(there.get(key, assigned) == assigned for key, assigned in blocks.items())
-    return same and not other.problems
+    return same and there.keys() != blocks.keys() and not other.problems
 
 
 def _assigned(block: ConfSection) -> list[tuple[object, ...]]:

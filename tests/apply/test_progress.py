@@ -116,4 +116,5 @@ def test_a_rollback_tells_all_that_it_does(tree: Path, tmp_path: Path) -> None:
     with Root(tree) as root:
         roll_back(target(root, script, told), None)
 
-    assert told.course == [*reading(Phase.READING), *CHECK, *CHANGE, *RUN, (Phase.TIDYING, 0)]
+    change = [*CHECK, *CHANGE, *RUN, (Phase.TIDYING, 0)]
+    assert told.course == [*reading(Phase.READING), *change, *reading(Phase.READING_BACK)]

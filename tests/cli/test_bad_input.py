@@ -269,7 +269,7 @@ def test_no_such_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (["plan", "nosuch", "--root", "."], "there is no profile 'nosuch'"),
         (["plan", "hots", "--root", "."], "did you mean 'host'?"),
         (["plan", "./nosuch.yaml", "--root", "."], "there is no such file"),
-        (["rollback", "--force", "--keep", "--root", "."], "exclude each other"),
+        (["rollback", "--force", "--keep", "--root", "."], "cannot be combined"),
     ],
 )
 def test_wrong_usage_exits_with_2(
