@@ -51,22 +51,29 @@ def unfit(line: CommandLine) -> tuple[Finding, ...]:
 
 
 def _of_word(line: CommandLine, word: Parameter) -> Iterator[Finding]:
-    name = word.name.replace("_", "-")
-    value = (word.value or "").strip()
+    """Yield what dracut, initramfs-tools and the kernel make of a word, then what systemd does."""
+    name, value = word.name.replace("_", "-"), (word.value or "").strip()
     if name in {"rd.shell", "rdshell"} and word == line.named(word.name)[-1]:
         if not _is_off(word):
             yield _shell("rd-shell", word, "on the console when something fails", "rd.shell=0")
     elif name in {"rd.break", "rdbreak", "break"}:
         yield _shell("rd-break", word, "while the guest starts")
+    elif name == "rd.cmdline" and value == "ask":
+        yield _warning("rd-cmdline", f"{word.text} asks the console for more parameters", _WITHOUT)
     elif name in {"init", "rdinit", "rd.init"} and value not in _INITS:
         yield _warning("init", f"{word.text} starts this in the place of the system", _WITHOUT)
-    elif name.removeprefix("rd.") in {"systemd.debug-shell", "systemd.crash-shell"}:
+    else:
+        yield from _of_systemd(word, name.removeprefix("rd."), value)
+
+
+def _of_systemd(word: Parameter, name: str, value: str) -> Iterator[Finding]:
+    if name in {"systemd.debug-shell", "systemd.crash-shell"}:
         if not _is_off(word):
             yield _shell("debug-shell", word, "on a console")
-    elif name.removeprefix("rd.") in {"systemd.unit", "systemd.wants"}:
+    elif name in {"systemd.unit", "systemd.wants"}:
         if _RESCUE_UNITS.fullmatch(value):
             yield _shell("rescue", word, "instead of the system")
-    elif word.value is None and word.name.removeprefix("rd.") in _RESCUE_WORDS:
+    elif word.value is None and name in _RESCUE_WORDS:
         yield _shell("rescue", word, "instead of the system")
 
 

@@ -114,6 +114,8 @@ def make_plan(
     if commands and not allow_unsealed and leaves_by_files(machine, next_ipl) is not None:
         refusal = LEAVES
         steps = (stay_inside(machine, next_ipl, _allowed(profile, machine)), *steps)
+    texts = {each.line_after for each in entry_plans if each.status in _SELECTED}
+    planned = tuple(stores.line(text) for text in texts if text)
     return Plan(
         profile=ProfileReference.of(profile),
         root=machine.root,
@@ -123,7 +125,7 @@ def make_plan(
         files=files,
         commands=commands,
         warnings=(
-            *profile.warnings_for(None if live is None else live.memory),
+            *profile.warnings_for(None if live is None else live.memory, planned),
             *_warnings(profile, machine, entry_plans, with_zipl=with_zipl),
             *layout.warnings(profile, machine, stores),
             *(() if rebuild is None else rebuild.warnings),

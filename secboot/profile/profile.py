@@ -10,8 +10,11 @@ from secboot.named_tuple import NamedTuple
 from secboot.profile.requirement import costs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from secboot.errors import Location
     from secboot.finding import Finding
+    from secboot.formats.kernel_cmdline import CommandLine
     from secboot.profile.requirement import Requirement
 
 
@@ -125,13 +128,15 @@ class Profile(NamedTuple):
     memory: int | None = None
     image: ImageFiles | None = None
 
-    def warnings_for(self, memory: int | None) -> tuple[Finding, ...]:
-        """Return the warnings for a machine with so many bytes of memory; None is not known."""
-        if memory is None:
-            return self.warnings
+    def warnings_for(self, memory: int | None, lines: Sequence[CommandLine]) -> tuple[Finding, ...]:
+        """Return the warnings for a machine with so many bytes of memory and lines that meet this.
+
+        A memory that is not known, None, is that of the profile.
+        """
         assumed = () if self.memory is None else costs(self.requirements, self.memory)
+        memory = self.memory if memory is None else memory
         kept = (each for each in self.warnings if each not in assumed)
-        return (*kept, *costs(self.requirements, memory))
+        return (*kept, *(() if memory is None else costs(self.requirements, memory, lines)))
 
     @property
     def chain(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from secboot.kernel.command_line import require_editable, unreadable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from secboot.errors import Location
     from secboot.finding import Finding
@@ -120,9 +120,12 @@ class Requirement(ABC):
         """What a person should know before this is asked of a machine, if anything."""
         return None
 
-    def cost(self, memory: int) -> Finding | None:
-        """Warn of what this takes of a machine's memory, in bytes, if that is too much."""
-        del memory
+    def cost(self, memory: int, lines: Sequence[CommandLine] = ()) -> Finding | None:
+        """Warn of what this takes of a machine's memory, in bytes, if that is too much.
+
+        `lines` meet the requirement, and may have more than it asks for.
+        """
+        del memory, lines
         return None
 
     def advice(self, running: RunningSystem) -> Finding | None:
@@ -164,9 +167,11 @@ class Requirement(ABC):
     def _change(self, line: CommandLine) -> CommandLine: ...
 
 
-def costs(requirements: Iterable[Requirement], memory: int) -> tuple[Finding, ...]:
-    """Return what takes too much of a machine's memory, which is in bytes."""
-    found = (each.cost(memory) for each in requirements)
+def costs(
+    requirements: Iterable[Requirement], memory: int, lines: Sequence[CommandLine] = ()
+) -> tuple[Finding, ...]:
+    """Return what takes too much of a machine's memory, which is in bytes (`Requirement.cost`)."""
+    found = (each.cost(memory, lines) for each in requirements)
     return tuple(each for each in found if each is not None)
 
 

@@ -37,6 +37,8 @@ from secboot.profile.requirement import (
 from secboot.profile.size import BINARY, intended, read_size, size_pattern
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from secboot.errors import Location
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
     from secboot.kernel.command_line import Honoured
@@ -110,9 +112,10 @@ class SwiotlbSizeRequirement(Requirement):
             )
         return None
 
-    def cost(self, memory: int) -> Finding | None:
-        """Warn of a buffer of more than a quarter of the memory."""
-        found = share(self.blocks, memory)
+    def cost(self, memory: int, lines: Sequence[CommandLine] = ()) -> Finding | None:
+        """Warn of a buffer of more than a quarter of the memory: the largest of the lines."""
+        readings = (swiotlb.read(line) for line in lines)
+        found = share(max([self.blocks, *(each.blocks for each in readings)]), memory)
         return None if found is None else found._replace(location=self.location)
 
     def advice(self, running: RunningSystem) -> Finding | None:

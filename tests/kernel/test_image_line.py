@@ -47,6 +47,7 @@ def test_a_line_that_opens_nothing(line: str) -> None:
         ("rd.break", "rd-break"),
         ("rd.break=pre-mount", "rd-break"),
         ("break=premount", "rd-break"),
+        ("rd.cmdline=ask", "rd-cmdline"),
         ("init=/bin/sh", "init"),
         ("init=/bin/bash", "init"),
         ("rdinit=/bin/sh", "init"),

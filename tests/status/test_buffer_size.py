@@ -123,6 +123,14 @@ def test_a_plan_warns_of_it_by_the_memory_where_it_runs_and_else_by_that_of_the_
     memory(guest, 8000)
     assert planned(guest, "small") == []
 
+    # The line of an entry may have more than is asked for.
+    memory(guest, 2000)
+    assert planned(guest, "guest") == []
+    guest.replace("etc/zipl.conf", "swiotlb=262144", "swiotlb=524288")
+    assert (
+        "1 GiB is more than a quarter of the guest's memory, 2560 MiB" in planned(guest, "guest")[0]
+    )
+
 
 @pytest.mark.parametrize(
     ("held", "used", "code", "words"),
