@@ -200,9 +200,16 @@ def _choice(machine: Machine, record: BootRecord, match: Match) -> Choice:
         added="" if images else match.added or "",
         environment=None if bootmap is None or images else bootmap.environment,
         secure=secure.pop() if len(secure) == 1 else None,
-        orphaned=entry is None and not match.candidates and machine.configured,
+        orphaned=entry is None and not match.candidates and _is_described(machine),
         unsure=unsure,
         one_of=match.candidates,
+    )
+
+
+def _is_described(machine: Machine) -> bool:
+    """Whether there are boot files that have to say what is installed, or are to be generated."""
+    return machine.configured and not (
+        machine.sources.generated and not machine.configuration.entries
     )
 
 

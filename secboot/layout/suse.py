@@ -173,6 +173,10 @@ class Suse(Layout):
             return f"{stage}; {self._setup.argv[0]} builds it, its line is from {SE_TEMPLATE}"
         return f"{stage}; generated from {GRUB_DEFAULT}"
 
+    def zipl_reads_files(self, machine: Machine) -> bool:
+        """Not those of a configuration that grub2-zipl-setup is yet to generate."""
+        return machine.file(machine.conf_path) is not None
+
     def due(
         self,
         profile: Profile,

@@ -49,7 +49,8 @@ class BootmapFile(NamedTuple):
 
     `content` is what it holds, or `unreadable` the reason why that is not known; `damaged` says
     that it was read, and is no boot record. `modified` is when it was written, in nanoseconds since
-    1970; None where not even that can be seen. `missing` says that there is none.
+    1970; None where not even that can be seen. `for_root` says that it may not be read by this user,
+    `missing` that there is none.
     """
 
     path: str
@@ -57,6 +58,7 @@ class BootmapFile(NamedTuple):
     content: Bootmap | None = None
     unreadable: str | None = None
     damaged: bool = False
+    for_root: bool = False
 
     @property
     def missing(self) -> bool:
@@ -75,7 +77,8 @@ def read_bootmap_file(root: Root, configuration: BootConfiguration) -> BootmapFi
         try:
             status = root.stat(path)
         except FileError as error:
-            return BootmapFile(path, unreadable=error.message)
+            secret = isinstance(error, AccessError)
+            return BootmapFile(path, unreadable=f"{path}: {error.message}", for_root=secret)
         if status is not None:
             return _read(root, path, status.modified)
     return BootmapFile(paths[0])
@@ -85,7 +88,8 @@ def boot_targets(configuration: BootConfiguration) -> tuple[str, ...]:
     """The directories in which zipl would write the bootmap, the likeliest first.
 
     A menu's own target counts, not those of its sections; without a menu, the default section's.
-    Without any configuration it is where image builders let zipl write one.
+    Without any configuration it is where image builders let zipl write one, or where the
+    configuration would be generated (/boot/zipl on SUSE).
     """
     section = configuration.conf.section(DEFAULTBOOT)
     menu = None if section is None else section.value(Keyword.DEFAULTMENU)
@@ -96,7 +100,10 @@ def boot_targets(configuration: BootConfiguration) -> tuple[str, ...]:
         named = [default.target]
     named += [entry.target for entry in configuration.entries]
     found = tuple(dict.fromkeys(each for each in named if each and each.startswith("/")))
-    return found or (USUAL_TARGET,)
+    if found:
+        return found
+    directory = configuration.conf.path.rpartition("/")[0]
+    return (directory if directory.startswith(f"{USUAL_TARGET}/") else USUAL_TARGET,)
 
 
 def _read(root: Root, path: str, modified: int) -> BootmapFile:
@@ -107,7 +114,7 @@ def _read(root: Root, path: str, modified: int) -> BootmapFile:
         bootmap = read_bootmap(root.read_bytes(path, BOOTMAP_LIMIT), path)
     except AccessError as error:
         reason = f"{path} can't be read: {error.message}; zipl makes it readable for root only"
-        return BootmapFile(path, modified, unreadable=reason)
+        return BootmapFile(path, modified, unreadable=reason, for_root=True)
     except WrongKindError as error:
         return BootmapFile(path, modified, unreadable=f"{path}: {error.message}", damaged=True)
     except FileError as error:

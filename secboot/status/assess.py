@@ -334,11 +334,12 @@ def _by_times(requirement: Requirement, evidence: Evidence, state: EntryState) -
     if record.younger_files:
         return Result(Verdict.MISSING, record.stale or "", (_due(evidence, state),))
     met = _judge(requirement, state.configured, evidence.machine.configuration.environment).met
+    file = evidence.machine.bootmap
     probably = "no boot file is younger than it, so it probably holds what they say"
-    reason = f"{record.unreadable}; {probably}" if met else f"{record.unreadable}"
-    cause = Finding(
-        "record-unreadable", Severity.NOTE, "the boot record can't be read", hint="run it as root"
-    )
+    timed = met and file.modified is not None
+    reason = f"{record.unreadable}; {probably}" if timed else f"{record.unreadable}"
+    hint = "run it as root" if file.for_root else None
+    cause = Finding("record-unreadable", Severity.NOTE, "the boot record can't be read", hint=hint)
     return Result(Verdict.UNKNOWN, reason, (cause,))
 
 

@@ -422,6 +422,20 @@ def test_what_grub_cfg_lacks_is_known_without_the_record(
     assert judged(status(root)) == {NORMAL: f"+{installed}", SKIP: "+?"}
 
 
+def test_without_its_configuration_the_record_is_where_it_was(healthy: Path) -> None:
+    """It was deleted, and is generated again: the next IPL does not read it."""
+    (healthy / "boot/zipl/config").unlink()
+
+    found = status(healthy)
+
+    assert found.next_ipl.record.path == "/boot/zipl/bootmap"
+    assert [choice.loadparm for choice in found.next_ipl.choices] == [
+        *("1g0", "1g1.0", "2", "3g0", "3g1.0")
+    ]
+    assert not {"zipl-refuses", "record-boots-other"} & {notice.code for notice in found.notices}
+    assert judged(found)[NORMAL] == "++"
+
+
 @pytest.mark.parametrize("lacking", ["boot/zipl/config", "boot/zipl/bootmap", GRUB_CFG])
 def test_an_image_that_is_being_built_lacks_something(lacking: str, healthy: Path) -> None:
     for path in {"boot/zipl/bootmap", lacking}:

@@ -189,6 +189,23 @@ def test_a_record_that_may_not_be_read_is_not_known(
     assert plan(capsys, root, "host").code == 0
 
 
+@pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
+def test_a_record_behind_a_link_that_leads_nowhere_is_not_known(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not even its time is, so nothing is said of what it probably holds."""
+    secboot(capsys, "apply", "host", "--root", root)
+    (root / "boot/bootmap").unlink()
+    (root / "boot/bootmap").symlink_to("bootmap")
+
+    said = verify(capsys, root, "host")
+
+    assert f"installed.prot_virt {UPDATE}" in checks(said, "WARN")
+    assert "/boot/bootmap: too many symbolic links" in said.out
+    assert "probably" not in said.out
+    assert "run it as root" not in said.out
+
+
 @pytest.mark.parametrize("root", ["record-from-options-osbuild"], indirect=True)
 def test_a_record_with_an_entry_s_line_and_no_menu_is_right(
     root: Path, capsys: pytest.CaptureFixture[str]
