@@ -29,6 +29,8 @@ from secboot.lines.fulfil import fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.machine.discovery import BLS_DIRECTORY, Machine
 from secboot.machine.sources import Sources
+from secboot.visible import visible
+from secboot.zipl.entry import Origin
 from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import BlsOrder
 
@@ -93,7 +95,7 @@ class RedHat(Layout):
             where = Location(KERNEL_CMDLINE)
             return NewKernel(description, location=where, obstacle=_COMMENTS)
         words = stores.text(_STORE) if _STORE in stores else document.words
-        doubt = _doubt(machine, stores, words, KERNEL_CMDLINE)
+        doubt = _doubt(machine, stores, words, KERNEL_CMDLINE) or _default_stays(machine)
         return NewKernel(description, words, _location(document), doubt=doubt)
 
     def plan_stores(
@@ -115,7 +117,8 @@ class RedHat(Layout):
         if after.text != before.text:
             require_length(LATER_KERNELS, location, " ".join(after.text.split()))
         plan = edited_store(profile, LATER_KERNELS, location, before, after)
-        if not self._writes_entries or _doubt(machine, stores, after.text, KERNEL_CMDLINE):
+        doubt = _doubt(machine, stores, after.text, KERNEL_CMDLINE) or _default_stays(machine)
+        if not self._writes_entries or doubt:
             plan = plan._replace(met=None)
         return (plan,)
 
@@ -125,12 +128,19 @@ class RedHat(Layout):
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None:
             return ()
-        doubt = _doubt(machine, stores, document.words, KERNEL_CMDLINE)
-        if doubt is None or not document.words or not self._writes_entries:
+        if not document.words or not self._writes_entries:
             return document.problems
-        hint = "add these words to the file, unless later kernels are to do without them"
-        lacks = Finding("kernel-cmdline-lacks", Severity.WARNING, doubt, _location(document), hint)
-        return (lacks, *document.problems)
+        found = list(document.problems)
+        lacking = _doubt(machine, stores, document.words, KERNEL_CMDLINE)
+        if lacking is not None:
+            hint = "add these words to the file, unless later kernels are to do without them"
+            place = _location(document)
+            found.insert(0, _warning("kernel-cmdline-lacks", lacking, place, hint))
+        stays, default = _default_stays(machine), machine.configuration.default
+        if stays is not None and default is not None:
+            hint = "remove the section, unless it is to start until somebody changes it"
+            found.append(_warning("default-stays", stays, default.location, hint))
+        return tuple(found)
 
 
 _FINDS_ROOT = re.compile(
@@ -149,6 +159,18 @@ def _doubt(machine: Machine, stores: Stores, words: str | None, where: str) -> s
         return None
     listed = " ".join(lacking)
     return f"{where} lacks {listed}, which every boot entry has to find its root file system"
+
+
+def _warning(code: str, message: str, location: Location, hint: str) -> Finding:
+    return Finding(code, Severity.WARNING, message, location, hint)
+
+
+def _default_stays(machine: Machine) -> str | None:
+    """Say that a section of zipl.conf comes before all BLS entries, those of new kernels too."""
+    default = machine.configuration.default
+    if default is None or default.origin is Origin.BLS:
+        return None
+    return f"a new kernel is not started by default: '{visible(default.name)}' of zipl.conf is"
 
 
 def _lacking(machine: Machine, stores: Stores, line: CommandLine) -> tuple[str, ...]:
@@ -194,7 +216,7 @@ def _running_line(machine: Machine, stores: Stores, what: str) -> NewKernel:
     line = stores.line(machine.running_line)
     kept = line.remove(*(each for each in line.parameters if each.name in _NOT_INHERITED))
     remedy = f"reboot into the corrected entry, or write {KERNEL_CMDLINE}"
-    doubt = _doubt(machine, stores, kept.text, "that line")
+    doubt = _doubt(machine, stores, kept.text, "that line") or _default_stays(machine)
     return NewKernel(description, kept.text, doubt=doubt, remedy=remedy)
 
 

@@ -18,6 +18,8 @@ from secboot.plan.planner import make_plan
 from secboot.status.assess import assess
 from secboot.status.stages import Evidence, Stage
 from secboot.system.root import Root
+from tests.command import secboot
+from tests.situations import make_situation
 from tests.trees import make_sample_tree
 
 CMDLINE = "etc/kernel/cmdline"
@@ -165,3 +167,27 @@ def test_status_and_plan_agree_on_what_a_new_kernel_gets(
     # What is met already needs no edit; what is not is edited, or the plan says that it can't be.
     unchanged = planned.line_before == planned.line_after
     assert (planned.met if unchanged else False) is met
+
+
+def test_a_section_stays_the_default_whatever_kernel_comes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """zipl puts the sections of zipl.conf before all BLS entries."""
+    root = make_situation("reipl-parm", tmp_path / "root")
+    conf = root / "etc/zipl.conf"
+    release = "5.14.0-427.13.1.el9_4.s390x"
+    words = "a new kernel is not started by default: 'mine' of zipl.conf is"
+    assert words not in secboot(capsys, "plan", "host", "--root", root).out
+    conf.write_text(
+        f"{conf.read_text()}[mine]\nimage=/boot/vmlinuz-{release}\n"
+        f"ramdisk=/boot/initramfs-{release}.img\nparameters=root=/dev/a prot_virt=1\n"
+    )
+
+    said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited").out
+
+    assert "WARN inherited.prot_virt: a new kernel takes /etc/kernel/cmdline" in said
+    assert words in said
+    assert (
+        f"/etc/zipl.conf:7:1: warning: {words}"
+        in secboot(capsys, "plan", "host", "--root", root).out
+    )
