@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from secboot.report.style import Style
 
 Document = dict[str, Any]
+NOT_RECORDED = "does not apply: there is no zipl configuration"
+"""Of a record that nothing has written, since the kernel comes from elsewhere."""
 
 
 def record_text(record: BootRecord, style: Style) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.errors import Location
 from secboot.formats.zipl_line import Keyword
-from secboot.report.choices import choices_text, next_ipl_document, record_text
+from secboot.ipl.boot_record import RecordState
+from secboot.report.choices import NOT_RECORDED, choices_text, next_ipl_document, record_text
 from secboot.report.style import finding_text
 from secboot.visible import visible
 from secboot.zipl.scan import EntryKind
@@ -97,7 +98,10 @@ def _heading(
         yield f"{style.bold('Layout')}   {layout.name} ({seen})"
     reads = f"reads {visible(machine.conf_path)}" if machine.configured else "has no configuration"
     yield f"{style.bold('zipl')}     {machine.zipl_version}{assumed} {reads}"
-    yield f"{style.bold('Record')}   {record_text(next_ipl.record, style)}"
+    record = record_text(next_ipl.record, style)
+    if _nothing_was_recorded(machine, next_ipl):
+        record = NOT_RECORDED
+    yield f"{style.bold('Record')}   {record}"
     if len(machine.configuration.bls) > 1:
         yield f"{style.bold('Order')}    {_ORDERS[machine.zipl_version.order]}"
     for name, value in _secure(machine):
@@ -108,8 +112,14 @@ def _heading(
         what = "one problem" if count == 1 else f"{count} problems"
         see = visible(invocation.command("check"))
         yield style.red(f"zipl refuses this configuration: {what}, see `{see}`")
-    for command in _due(layout, next_ipl, invocation):
+    due = () if _nothing_was_recorded(machine, next_ipl) else _due(layout, next_ipl, invocation)
+    for command in due:
         yield style.yellow(f"the next IPL does not use these files yet; run: {visible(command)}")
+
+
+def _nothing_was_recorded(machine: Machine, next_ipl: NextIpl) -> bool:
+    """Whether no zipl has a part in the boot: the kernel comes from outside, as in a direct boot."""
+    return not machine.configured and next_ipl.record.state is RecordState.MISSING
 
 
 def _due(layout: Layout, next_ipl: NextIpl, invocation: Invocation) -> Iterator[str]:

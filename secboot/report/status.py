@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.ipl.boot_record import RecordState
 from secboot.kernel import prot_virt, swiotlb
-from secboot.report.choices import next_ipl_document, record_text
+from secboot.report.choices import NOT_RECORDED, next_ipl_document, record_text
 from secboot.report.style import cause_text, counted, finding_text
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.system import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
@@ -79,7 +79,7 @@ def _record(status: Status, style: Style) -> str:
     record = status.next_ipl.record
     unconfigured = any(notice.code == "no-configuration" for notice in status.notices)
     if unconfigured and record.state is RecordState.MISSING:
-        return "does not apply: there is no zipl configuration"
+        return NOT_RECORDED
     return record_text(record, style)
 
 

@@ -150,9 +150,18 @@ def _source(root: Root, kind_file: str, base_of: Callable[[str], str]) -> IplSou
     )
 
 
-def is_elsewhere(source: IplSource, disks: Collection[str]) -> bool:
-    """Whether an IPL from there is from none of the disks, as far as both are known."""
-    return source.device is not None and bool(disks) and source.device not in disks
+def is_elsewhere(source: IplSource, disks: Collection[str], ipl: IplSource | None = None) -> bool:
+    """Whether an IPL from there is from none of the disks, as far as both are known.
+
+    Of a file system whose disks can't be told, such as btrfs, the one counts that was IPLed. A LUN
+    is the same by whichever path.
+    """
+    if source.device is None:
+        return False
+    if disks or ipl is None:
+        return bool(disks) and source.device not in disks
+    same_unit = source.type == ipl.type and source.address.get("lun") == ipl.address.get("lun", "")
+    return ipl.device is not None and source.device != ipl.device and not same_unit
 
 
 def disk_devices(root: Root, path: str) -> tuple[str, ...]:

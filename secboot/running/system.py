@@ -150,7 +150,7 @@ class Hardware(NamedTuple):
 class RebootSettings(NamedTuple):
     """What a reboot starts from. `secure_guest` is whether the system is a secure guest itself.
 
-    `elsewhere` says that the boot record is on other disks. `on_reboot` is what a reboot does, None
+    `elsewhere` says that the boot record is on other disks, as far as that can be told. `on_reboot` is what a reboot does, None
     where that is not known (chshut(8)).
     """
 
@@ -210,7 +210,7 @@ class RunningSystem(NamedTuple):
             self.reipl,
             self.hardware.runs_in,
             bool(self.ultravisor.prot_virt_guest),
-            firmware.is_elsewhere(self.reipl, self.boot_record_disks),
+            firmware.is_elsewhere(self.reipl, self.boot_record_disks, self.ipl),
             self.on_reboot,
         )
 
@@ -230,7 +230,8 @@ def read_reboot_settings(root: Root, boot_record: str) -> RebootSettings | None:
     if source is None:
         return None
     hardware = Hardware.parse("", root.text_or_none("/proc/sysinfo") or "")
-    elsewhere = firmware.is_elsewhere(source, firmware.disk_devices(root, boot_record))
+    disks = firmware.disk_devices(root, boot_record)
+    elsewhere = firmware.is_elsewhere(source, disks, firmware.read_ipl(root))
     return RebootSettings(
         source,
         hardware.runs_in,

@@ -160,3 +160,24 @@ def test_nothing_is_said_of_a_tree(machine: Scene) -> None:
     status = machine.status("host")
 
     assert (status.reboot, status.notices) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("address", "known"),
+    [
+        ({"device": "0.0.1700", "wwpn": "0x5005", "lun": "0x4001"}, True),
+        ({"device": "0.0.1740", "wwpn": "0x5006", "lun": "0x4001"}, True),
+        ({"device": "0.0.1740", "wwpn": "0x5006", "lun": "0x4002"}, False),
+    ],
+)
+def test_another_device_than_that_of_the_ipl_where_the_disk_is_not_known(
+    machine: Scene, address: dict[str, str], known: bool
+) -> None:
+    settings(machine, "fcp", bootprog="2\n", **address)
+    shutil.rmtree(machine.tree / "sys/firmware/ipl")
+    for name, text in {"ipl_type": "fcp", "device": "0.0.1700", "lun": "0x4001"}.items():
+        machine.write(f"sys/firmware/ipl/{name}", f"{text}\n")
+
+    status = machine.status("host", log(complete=False))
+
+    assert [n.code for n in status.notices] == ["reipl-entry" if known else "reipl-unknown"]

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from secboot.cli import site
 from secboot.report.reported import Standing, read_machine
 from secboot.report.status import status_document, status_text
 from secboot.report.style import PLAIN
 from secboot.report.verify import prometheus_text, verify_document
 from secboot.status.checks import make_checks
 from secboot.status.stages import Stage, Status
+from tests.command import secboot
 from tests.status.scenes import Scene, add_system, log, only, verdicts
 
 MAPPED = "software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)"
@@ -99,3 +101,16 @@ def test_metrics_and_fleet_have_the_stages_that_apply(scene: Scene) -> None:
         assert [found.stages[stage] for stage in Stage] == [
             *("not-applicable", "not-applicable", "not-applicable", "met", "met")
         ]
+
+
+def test_show_tells_nobody_to_run_zipl(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+    add_system(scene, "z16-se-guest", "root=/dev/vda", "guest")
+
+    said = secboot(capsys, "show", "--root", scene.tree)
+
+    assert said.code == 0, said.err
+    assert "Record   does not apply: there is no zipl configuration\n" in said.out
+    assert "run: " not in said.out
