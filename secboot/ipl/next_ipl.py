@@ -93,7 +93,8 @@ class EntryState(NamedTuple):
     entry of zipl's configuration. `choice` is what starts it, or else `absence` says why none.
     `generated` is the line that a generated file has for it, behind the record, None where there
     is none such. `programs` make the next IPL start it as the files say; empty for those of the
-    layout. `secure` is whether it starts in Secure Execution, None where that is not known.
+    layout. `secure` is whether it starts in Secure Execution, None where that is not known. `image`
+    is the path of the Secure Execution image that it boots, which has its line inside.
     """
 
     name: str
@@ -109,6 +110,7 @@ class EntryState(NamedTuple):
     generated: str | None = None
     programs: tuple[tuple[str, ...], ...] = ()
     secure: bool | None = None
+    image: str | None = None
 
 
 class Renewal(NamedTuple):
@@ -240,7 +242,8 @@ def _state(
     record: BootRecord,
 ) -> EntryState:
     unread = entry.parmline is None and entry.parmfile is not None
-    no_line = unread or entry.kind is not EntryKind.IPL or machine.secure_image(entry) is not None
+    image = None if machine.secure_image(entry) is None else _image(entry)
+    no_line = unread or entry.kind is not EntryKind.IPL or image is not None
     return EntryState(
         name=entry.name,
         location=entry.location,
@@ -252,6 +255,7 @@ def _state(
         is_rescue=entry.is_rescue,
         entry=entry,
         secure=machine.is_secure(entry),
+        image=image,
     )
 
 

@@ -17,7 +17,6 @@ from secboot.zipl.order import rpm_version_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from secboot.formats.kernel_image import SecureImage
     from secboot.ipl.next_ipl import Choice, EntryState, NextIpl, Renewal
     from secboot.machine.discovery import Machine
     from secboot.zipl.entry import BootEntry
@@ -123,7 +122,7 @@ def _started(choice: Choice) -> str:
 
 def _meant(machine: Machine, found: NextIpl) -> str:
     """Say why this system should be in Secure Execution, with the entry that would be."""
-    secure = next((each for each in found.entries if each.secure and each.entry), None)
+    secure = next((e for e in found.entries if e.secure and (e.entry or e.image)), None)
     running = "this system is in Secure Execution" if machine.secure_guest else ""
     if secure is not None:
         return f"{running + ', and ' if running else ''}{_of(secure)} is the Secure Execution image"
@@ -151,7 +150,7 @@ def _can_leave(each: Choice | EntryState) -> bool:
 
 def _of(state: EntryState) -> str:
     image = None if state.entry is None or state.entry.image is None else state.entry.image.path
-    return _named(state.name, image)
+    return _named(state.name, image or state.image)
 
 
 def _named(title: str, kernel: str | None) -> str:
@@ -169,18 +168,14 @@ def _outdated(machine: Machine, found: NextIpl) -> Iterator[Finding]:
         return
     seen = set()
     for state in found.entries:
-        entry = state.entry
-        if entry is None or state.note:
+        if state.image is None or state.note or state.image in seen:
             continue
-        image, part = machine.secure_image(entry), entry.image
-        if image is None or part is None or part.path in seen:
-            continue
-        seen.add(part.path)
-        release = _release(machine, entry, image)
-        reason = _is_older(machine, part.path, release, newest)
+        seen.add(state.image)
+        release = _release(machine, state.entry, state.image)
+        reason = _is_older(machine, state.image, release, newest)
         if reason is not None:
             message = f"kernel {visible(newest.text)} is installed, but {reason}: rebuild the image"
-            yield Finding(IMAGE_OUTDATED, Severity.WARNING, message, entry.location)
+            yield Finding(IMAGE_OUTDATED, Severity.WARNING, message, state.location)
 
 
 def _is_older(
@@ -204,9 +199,11 @@ def _newest(machine: Machine) -> _Release | None:
 
 
 def _installed(machine: Machine) -> Iterable[_Release]:
+    of_entries = {e.image.path for e in machine.configuration.entries if e.image is not None}
     for path in machine.kernel_files.kernels:
-        release = release_in_name(path)
-        if release is not None and path not in machine.images:
+        release, image = release_in_name(path), machine.images.get(path)
+        is_secure = image is not None and image.secure is not None
+        if release is not None and path not in of_entries and not is_secure:
             yield _Release(release, path)
     for entry in machine.configuration.entries:
         if machine.is_secure(entry) is not False or entry.is_rescue or entry.image is None:
@@ -216,15 +213,15 @@ def _installed(machine: Machine) -> Iterable[_Release]:
             yield _Release(release, entry.image.path)
 
 
-def _release(machine: Machine, entry: BootEntry, image: SecureImage) -> _Release | None:
+def _release(machine: Machine, entry: BootEntry | None, path: str) -> _Release | None:
     """Return the release of the kernel in an image, from what tells most of it."""
-    if image.release is not None:
+    image = machine.images[path].secure
+    if image is not None and image.release is not None:
         return _Release(image.release, "as it says itself")
-    path = "" if entry.image is None else entry.image.path
     named = release_in_name(_target(machine, path))
     if named is not None:
         return _Release(named, "by its name")
-    version = _version(entry)
+    version = None if entry is None else _version(entry)
     return None if version is None else _Release(version, "by the version of its boot entry")
 
 

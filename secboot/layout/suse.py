@@ -9,6 +9,7 @@ each by a program that has to run, and each may be stale.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, ParseError, RefusedError
@@ -40,7 +41,7 @@ from secboot.machine.sources import Sources, Unreadable
 from secboot.profile.profile import EntrySelection, Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from secboot.formats.grub_cfg import GrubCfg
     from secboot.ipl.boot_record import BootRecord
@@ -85,6 +86,12 @@ def _grub_cfg(text: str, path: str) -> GrubCfg:
     return GrubCfg.parse(text, path)
 
 
+def _kernels(documents: Mapping[str, object]) -> tuple[str, ...]:
+    from secboot.layout.suse_chain import grub_kernels  # noqa: PLC0415 - ditto
+
+    return grub_kernels(documents)
+
+
 class Suse(Layout):
     """/etc/default/grub is edited; grub.cfg and zipl's configuration are generated anew."""
 
@@ -100,6 +107,7 @@ class Suse(Layout):
         kernels=("/boot",),
         generated=True,
         named=key_files,
+        images=_kernels,
     )
     builds_image = True
 
@@ -149,7 +157,14 @@ class Suse(Layout):
         variables = FromVariables(*_given(machine, stores))
         programs = Programs(self._mkconfig.argv, self._setup.argv)
         found = chain(machine, record, stores, variables, programs)
-        return found._replace(renewal=image_build(machine, self._setup.argv[0]))
+        by_hand = next((e for e in found.entries if e.image is not None and e.entry is None), None)
+        if by_hand is not None and by_hand.is_default:
+            return found
+        renewal = image_build(machine, self._setup.argv[0])
+        if by_hand is not None and renewal is not None:
+            command = f"grub2-set-default {shlex.quote(by_hand.name)}"
+            renewal = renewal._replace(remedy=f"make {by_hand.image} the default: {command}")
+        return found._replace(renewal=renewal)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores

@@ -21,9 +21,10 @@ from secboot.machine.sources import Unreadable
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from secboot.formats.grub_variables import Files
+    from secboot.formats.kernel_image import SecureImage
     from secboot.ipl.boot_record import BootRecord
     from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
@@ -59,18 +60,25 @@ class Programs(NamedTuple):
     setup: tuple[str, ...]
 
 
-def grub_menu(machine: Machine) -> GrubMenu:
+def grub_menu(documents: Mapping[str, object]) -> GrubMenu:
     """Return the menu of grub.cfg, as it is without LOADPARM."""
-    document = machine.document(GRUB_CFG, GrubCfg)
-    if document is None:
-        unreadable = machine.document(GRUB_CFG, Unreadable)
-        reason = f"there is no {GRUB_CFG}" if unreadable is None else unreadable.reason
+    document = documents.get(GRUB_CFG)
+    if not isinstance(document, GrubCfg):
+        missing = f"there is no {GRUB_CFG}"
+        reason = document.reason if isinstance(document, Unreadable) else missing
         return GrubMenu((), None, reason)
     files: Files = {_LOADPARM: None}
     for path in (GRUBENV, *MORE_OF_GRUB_CFG):
-        if machine.document(path, Unreadable) is None:
-            files[path] = machine.document(path, str)
+        text = documents.get(path)
+        if not isinstance(text, Unreadable):
+            files[path] = text if isinstance(text, str) else None
     return document.menu(files)
+
+
+def grub_kernels(documents: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the kernels that grub.cfg starts: one may be a Secure Execution image."""
+    named = (entry.kernel for entry in grub_menu(documents).walk())
+    return tuple(dict.fromkeys(path for path in named if path is not None))
 
 
 def is_first_stage(machine: Machine, entry: BootEntry, stores: Stores) -> bool:
@@ -134,13 +142,13 @@ def chain(
 ) -> NextIpl:
     """Return what the record starts, and what grub.cfg's menu entries start behind it."""
     base = next_ipl(machine, record)
-    menu = grub_menu(machine)
+    menu = grub_menu(machine.documents)
     gone = gone_kernels(machine, menu)
     choices: list[Choice] = []
     behind: dict[tuple[int, ...], Choice] = {}
     for choice in base.choices:
         if _starts_grub(choice, stores):
-            for place, each in _behind(choice, menu, gone):
+            for place, each in _behind(machine, choice, menu, gone):
                 choices.append(each)
                 if place not in behind or each.is_default:
                     behind[place] = each
@@ -164,7 +172,7 @@ def _starts_grub(choice: Choice, stores: Stores) -> bool:
 
 
 def _behind(
-    first: Choice, menu: GrubMenu, gone: frozenset[str]
+    machine: Machine, first: Choice, menu: GrubMenu, gone: frozenset[str]
 ) -> Iterator[tuple[tuple[int, ...], Choice]]:
     """The choices that grub2-emu has when `first` is what zipl starts."""
     name = f" ({first.title})" if first.title and not first.is_default else ""
@@ -175,21 +183,27 @@ def _behind(
         # What LOADPARM starts that says nothing of GRUB's menu comes first.
         entries.sort(key=lambda each: each != menu.default)
     for entry in entries:
-        chosen = entry == menu.default
+        chosen, image = entry == menu.default, _image(machine, entry)
         yield (
             entry.place,
             Choice(
                 title=entry.title + name,
-                line=entry.parameters,
+                line=entry.parameters if image is None else image.parameters,
                 location=_location(entry),
                 is_default=first.is_default and chosen,
                 loadparm=_loadparm(first.loadparm, entry.place),
                 kernel=entry.kernel,
-                secure=first.secure,
+                secure=first.secure if image is None else True,
                 through=first.title,
                 unsure=_unsure(entry, gone, once=chosen and menu.once),
             ),
         )
+
+
+def _image(machine: Machine, entry: MenuEntry) -> SecureImage | None:
+    """Return the Secure Execution image that grub2-emu starts (IBM's way, in 40_custom)."""
+    image = None if entry.kernel is None else machine.images.get(entry.kernel)
+    return None if image is None else image.secure
 
 
 def _unsure(entry: MenuEntry, gone: frozenset[str], *, once: bool) -> str | None:
@@ -254,17 +268,20 @@ def _menu_entries(
             continue
         chosen, started = entry == menu.default, behind.get(entry.place)
         is_gone = absence is None and entry.kernel in gone
+        image = None if _image(machine, entry) is None else entry.kernel
+        secure = started.secure if started is not None else first or image is not None
         yield EntryState(
             name=entry.title,
             location=_location(entry),
-            configured=_configured(machine, entry, variables),
+            configured=None if image else _configured(machine, entry, variables),
             choice=None if is_gone else started,
             absence=Absence.KERNEL_GONE if is_gone else absence,
             is_default=chosen and by_default,
             is_rescue=is_recovery(entry, variables),
-            note=_note(machine, entry, variables, chosen=chosen),
-            generated=entry.parameters if is_generated(machine, entry) else None,
-            secure=started.secure if started is not None else first,
+            note="" if image else _note(machine, entry, variables, chosen=chosen),
+            generated=entry.parameters if is_generated(machine, entry) and not image else None,
+            secure=secure,
+            image=image,
         )
 
 

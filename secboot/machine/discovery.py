@@ -167,16 +167,17 @@ def discover(
     parmfiles = _parmfiles(files, configuration)
     facts = _facts(files, configuration)
     paths = (each.image.path for each in configuration.entries if each.image is not None)
-    images = _images(files, configuration)
+    documents = _documents(root, files, sources.reads) | _generated(root, sources)
+    if ziplenv is not None:
+        documents[ZIPLENV] = ziplenv
+    started = sources.images(documents)
+    images = _images(files, configuration, started)
     has_secure = any(image.secure for image in images.values())
     # A Secure Execution image lies anywhere; the kernels to make it of lie where they are installed.
     others = (*sources.kernels, "/boot") if has_secure else sources.kernels
     kernel_files = find_kernel_files(root, configuration, others)
     if has_secure:
-        facts |= {path: files.look(path) for path in kernel_files.kernels}
-    documents = _documents(root, files, sources.reads)
-    if ziplenv is not None:
-        documents[ZIPLENV] = ziplenv
+        facts |= {path: files.look(path) for path in (*kernel_files.kernels, *started)}
     return Machine(
         root=shown_base(root),
         zipl_version=version,
@@ -189,7 +190,7 @@ def discover(
         facts=facts,
         bootmap=read_bootmap_file(root, configuration),
         sources=sources,
-        documents=documents | _generated(root, sources),
+        documents=documents,
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
         host_keys=_host_keys(root),
         kernel_files=kernel_files,
@@ -254,8 +255,11 @@ def _parmfiles(files: BootFiles, configuration: BootConfiguration) -> dict[str, 
     return found
 
 
-def _images(files: BootFiles, configuration: BootConfiguration) -> dict[str, KernelImage]:
+def _images(
+    files: BootFiles, configuration: BootConfiguration, others: tuple[str, ...]
+) -> dict[str, KernelImage]:
     paths = {entry.image.path for entry in configuration.entries if entry.image is not None}
+    paths |= set(others)
     # kiwi names images relative to the root of the tree, and runs zipl there.
     images = {path: files.image(path if path.startswith("/") else f"/{path}") for path in paths}
     return {path: image for path, image in images.items() if image is not None}

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Parser = Callable[[str, str], object]
 """Makes a document of a text; its path is for messages."""
+NamedIn = Callable[[Mapping[str, object]], tuple[str, ...]]
+"""Gives the paths that documents name, each found by its own path."""
 
 
 @runtime_checkable
@@ -49,7 +51,8 @@ class Sources(NamedTuple):
     `otherwise` is the configuration that comes with such a system where it is in no file here.
     `order` is that in which this system's zipl sorts BLS entries. `kernels` are directories with
     kernels that something else than zipl starts. `named` gives the paths of other files whose
-    existence matters, from the documents of these.
+    existence matters, from the documents of these, and `images` those of the kernels that something
+    else than zipl starts.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})
@@ -59,7 +62,8 @@ class Sources(NamedTuple):
     otherwise: ConfFile | None = None
     order: BlsOrder = BlsOrder.UPSTREAM
     kernels: tuple[str, ...] = ()
-    named: Callable[[Mapping[str, object]], tuple[str, ...]] = lambda _: ()
+    named: NamedIn = lambda _: ()
+    images: NamedIn = lambda _: ()
 
 
 NO_OTHERS = Sources()

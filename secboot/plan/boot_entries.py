@@ -97,17 +97,32 @@ def generated_line(profile: Profile, stores: Stores, state: EntryState) -> Entry
         state.name, is_default=state.is_default, is_rescue=state.is_rescue
     )
     line = state.generated
+    if state.image is not None and not why_not:
+        note = f"{state.image} is an IBM Secure Execution image: its parameter line is inside"
+        return _behind_zipl(state, EntryStatus.SEALED, note, (), None)
     if line is None and not why_not:
         why_not = "it is written by something else, and not changed"
+    if why_not or line is None:
+        return _behind_zipl(state, EntryStatus.NOT_SELECTED, why_not or "", (), line)
+    return _behind_zipl(state, EntryStatus.GENERATED, "", _wanted(profile, stores, line), line)
+
+
+def _behind_zipl(
+    state: EntryState,
+    status: EntryStatus,
+    note: str,
+    changes: tuple[ParameterChange, ...],
+    line: str | None,
+) -> EntryPlan:
     return EntryPlan(
         name=state.name,
         location=state.location,
         kind=EntryKind.IPL.value,
-        status=EntryStatus.NOT_SELECTED if why_not else EntryStatus.GENERATED,
-        note=why_not or "",
+        status=status,
+        note=note,
         default=state.is_default,
         rescue=state.is_rescue,
-        parameters=() if why_not or line is None else _wanted(profile, stores, line),
+        parameters=changes,
         line_before=line,
         line_after=None,
     )

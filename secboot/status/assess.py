@@ -114,10 +114,10 @@ def _together(results: list[Result]) -> Result:
 
 
 def _inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> Result:
-    default = next((each.entry for each in evidence.next_ipl.entries if each.is_default), None)
-    if default is not None and evidence.machine.secure_image(default) is not None:
-        image = "" if default.image is None else default.image.path
-        reason = f"a new kernel is booted only when the Secure Execution image {image} is rebuilt"
+    default = next((each for each in evidence.next_ipl.entries if each.is_default), None)
+    if default is not None and default.image is not None:
+        image = f"the Secure Execution image {default.image}"
+        reason = f"a new kernel is booted only when {image} is rebuilt"
         return Result(Verdict.NOT_APPLICABLE, reason)
     hint = _typed(evidence, new.repairs) or new.remedy or evidence.correction
     cause = Finding("not-inherited", Severity.NOTE, "a new kernel would not get it", hint=hint)
@@ -204,7 +204,7 @@ def _by_files(
     requirement: Requirement, evidence: Evidence, state: EntryState
 ) -> tuple[Result, Result]:
     """Judge the stages *configured* and *installed* of one entry."""
-    if state.entry is not None and evidence.machine.secure_image(state.entry) is not None:
+    if state.image is not None:
         return IN_IMAGE, _in_image(requirement, evidence, state.choice)
     return _configured(requirement, evidence, state), _installed(requirement, evidence, state)
 

@@ -78,7 +78,7 @@ def calls(directory: Path) -> list[str]:
 def parameter_lines(root: Path) -> list[str]:
     with Root(root) as tree:
         machine = discover(tree, detect_layout(tree).sources)
-    menu = grub_menu(machine)
+    menu = grub_menu(machine.documents)
     assert menu.default is not None
     entries = machine.configuration.entries
     return [menu.default.parameters or "", *(entry.parmline or "" for entry in entries)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from tests.command import Said, secboot
 from tests.layout.test_suse_chain import edit
 from tests.situations import make_situation
 from tests.status.scenes import Scene, add_system, log, verdicts
-from tests.trees import sealed_image, snapshot
+from tests.trees import SAMPLES, sealed_image, snapshot
 
 GRUB = "etc/default/grub"
 CFG = "boot/grub2/grub.cfg"
@@ -218,3 +220,46 @@ def test_there_is_no_parmfile_to_write(tmp_path: Path, capsys: pytest.CaptureFix
     assert said.code == 1
     assert "builds its Secure Execution image itself" in said.err
     assert not (tmp_path / "parmfile").exists()
+
+
+def by_hand(root: Path, *, default: bool = True) -> Scene:
+    """A guest as IBM's documentation has it: GRUB starts the image, from an entry of 40_custom."""
+    scene = Scene(make_situation("suse-healthy", root))
+    entry = (SAMPLES / "se-guest/ibm-docs-sles-40_custom").read_text()
+    text = (root / CFG).read_text()
+    chosen = 'set default="Secure execution image"\n' if default else ""
+    scene.write(CFG, f"{text}\n### BEGIN /etc/grub.d/40_custom ###\n{entry}\n{chosen}### END ###\n")
+    scene.write("boot/secure-linux", sealed_image())
+    os.utime(root / "boot/secure-linux", (1, 1))
+    for name in ("cmdline", "cpuinfo", "sysinfo"):
+        (root / "proc" / name).unlink()
+    shutil.rmtree(root / "sys")
+    add_system(scene, "z16-se-guest", "root=/dev/mapper/luks swiotlb=262144", "guest")
+    return scene
+
+
+def test_an_image_that_grub_starts_has_its_line_inside(tmp_path: Path) -> None:
+    status = by_hand(tmp_path / "root").status("guest", MAPPED)
+
+    assert status.next_ipl.default is not None
+    assert status.next_ipl.default.secure
+    entry = next(each for each in status.entries if each.default)
+    assert entry.name == "Secure execution image"
+    assert [r.verdict for r in (*entry.configured, *entry.installed)] == ["not-applicable"] * 2
+    assert verdicts(status)[3:] == "++"
+    assert set(codes(status)) == {"unsealed-entry", "image-outdated"}
+    assert status.origin is not None
+    assert status.origin.description == "it is the line inside the Secure Execution image"
+
+
+def test_an_image_that_grub_could_start_and_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = by_hand(tmp_path / "root", default=False)
+
+    assert codes(scene.status("guest", MAPPED))["unsealed-default"] is Severity.ERROR
+
+    said = secboot(capsys, "plan", "guest", "--root", scene.tree)
+    assert "/boot/secure-linux is an IBM Secure Execution image: its parameter line" in said.out
+    assert "To stay in Secure Execution" in said.out
+    assert "grub2-set-default 'Secure execution image'" in said.out
