@@ -48,24 +48,24 @@ COMPOSED: dict[str, Composed] = {
             ), 10, 5)),
         ), 9, 3)),
     ), 4, 1),
-    "a8552c83ae87579f89bb65f3e59893323baa3d57521e4677e364db04a2934083": ((
-        (('version', 5, 1), ('1', 5, 10)),
-        (('extends', 6, 1), ('guest', 6, 10)),
-        (('description', 7, 1), ('Guest in IBM Secure Execution mode, for the line of its image (no shell on the console)', 7, 14)),
-        (('parameters', 9, 1), ((
-            (('panic', 12, 3), ('0', 12, 10)),
-            (('rd.shell', 14, 3), ('0', 14, 13)),
-            (('quiet', 16, 3), ((
-                (('present', 16, 11), ('true', 16, 20)),
-            ), 16, 10)),
-            (('console', 18, 3), ((
-                (('includes', 18, 13), ([('ttysclp0', 18, 24)], 18, 23)),
-            ), 18, 12)),
-            (('blacklist', 20, 3), ((
-                (('includes', 20, 15), ([('virtio_rng', 20, 26)], 20, 25)),
-            ), 20, 14)),
-        ), 12, 3)),
-    ), 5, 1),
+    "2232c7cf6cef01bbda781379ba07f755f69d0376a1593526677f9374083744dc": ((
+        (('version', 6, 1), ('1', 6, 10)),
+        (('extends', 7, 1), ('guest', 7, 10)),
+        (('description', 8, 1), ('Guest in IBM Secure Execution mode, for the line of its image (no shell on the console)', 8, 14)),
+        (('parameters', 10, 1), ((
+            (('panic', 13, 3), ('0', 13, 10)),
+            (('rd.shell', 15, 3), ('0', 15, 13)),
+            (('quiet', 17, 3), ((
+                (('present', 17, 11), ('true', 17, 20)),
+            ), 17, 10)),
+            (('console', 19, 3), ((
+                (('includes', 19, 13), ([('ttysclp0', 19, 24)], 19, 23)),
+            ), 19, 12)),
+            (('blacklist', 21, 3), ((
+                (('includes', 21, 15), ([('virtio_rng', 21, 26)], 21, 25)),
+            ), 21, 14)),
+        ), 13, 3)),
+    ), 6, 1),
     "58305fc59c0cf3e831d58ac8496bdf83a4c4f100d9f8e85964862af9b8785012": ((
         (('version', 3, 1), ('1', 3, 10)),
         (('description', 4, 1), ('Guest without IBM Secure Execution (undoes guest)', 4, 14)),
