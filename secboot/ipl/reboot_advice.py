@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _ECKD_TEXT_SINCE = (2, 41)
 """Before, chreipl writes no text for the type eckd, and takes the option without a word."""
+_READS_LOADPARM_SINCE = (2, 40)
+"""Before, zipl's loader looks at LOADPARM only where it has a line-mode console."""
+_BY_LOADER = frozenset({"reipl-entry", "reipl-no-entry", "reipl-menu"})
 _OUTSIDE = {
     Level.LPAR: "a LOAD at the HMC has its own LOADPARM and operating system specific parameters",
     Level.ZVM: "an IPL by z/VM has its own: CP SET LOADDEV LOADPARM and SCPDATA, IPL ... PARM",
@@ -79,6 +82,9 @@ def reboot_findings(
         surroundings=surroundings,
     )
     remarks = [] if command.startswith("chreipl") else ["chreipl writes this text since 2.41"]
+    chosen = any(each.code in _BY_LOADER for each in found) and chosen_by_loadparm(reboot.source)
+    if chosen and _may_ignore_loadparm(surroundings):
+        remarks.append("a loader of zipl before 2.40 ignores LOADPARM without a line-mode console")
     remarks += [_OUTSIDE[surroundings.runs_in]] if surroundings.runs_in in _OUTSIDE else []
     hint = f"{command}  # {'; '.join(remarks)}" if remarks else command
     return tuple(each._replace(hint=hint) for each in found)
@@ -177,6 +183,13 @@ def _target(source: IplSource, surroundings: Surroundings) -> list[str]:
             return ["nvme", "-i", address["fid"], "-s", address["nsid"]]
         case _:
             return ["node", surroundings.directory]
+
+
+def _may_ignore_loadparm(surroundings: Surroundings) -> bool:
+    """Whether zipl's own loader reads it, and is one of those; QEMU reads it itself."""
+    release = surroundings.release
+    old = release is not None and release[:2] < _READS_LOADPARM_SINCE
+    return old and surroundings.runs_in is not Level.KVM
 
 
 def _writes_text_of_eckd(surroundings: Surroundings) -> bool:

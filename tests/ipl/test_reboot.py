@@ -323,3 +323,26 @@ def test_any_settings_can_be_told(kind: str, loadparm: str, parm: str | None, pr
     assert found.describe().isprintable()
     for each in reboot_findings(found, (HOST,), Surroundings()):
         assert each.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("release", "runs_in", "said"),
+    [
+        (39, Level.LPAR, True),
+        (16, Level.ZVM, True),
+        (40, Level.LPAR, False),
+        (39, Level.KVM, False),
+        (None, Level.LPAR, False),
+    ],
+)
+def test_a_loader_that_may_ignore_loadparm_is_named(
+    release: int | None, runs_in: Level, said: bool
+) -> None:
+    version = None if release is None else ZiplVersion(2, release)
+    surroundings = Surroundings(runs_in, version)
+
+    (chosen,) = reboot_findings(reboot(ccw("2")), (), surroundings)
+    (text,) = reboot_findings(reboot(ccw(parm="=a")), (HOST,), surroundings)
+
+    assert ("before 2.40 ignores LOADPARM" in (chosen.hint or "")) is said
+    assert "ignores" not in (text.hint or "")
