@@ -59,7 +59,7 @@ TARGET_DETAILS = {
     "targetoffset": Values(("0",), ("-1", "5x", "")),
 }
 IPL_OPTIONS = {
-    "optional": Values(("1", "0"), ("yes",)),
+    "optional": Values(("1", "0"), ("yes", "", "2", "0x1", "1x")),
     "secure": Values(("auto", "0"), ("1", "2")),
     "kdump": Values(("auto",), ("1",)),
 }
@@ -78,10 +78,16 @@ AUTOMATIC_MENU_OPTIONS = {
 class Paths:
     """Paths to write into configurations: right ones exist on the caller's machine."""
 
-    targets: Values = Values(("/boot", "/boot/zipl"), ("/nowhere", "/boot/none", ""))
-    images: Values = Values(("/boot/vmlinuz", "/boot/vmlinuz.old", "/vmlinuz"), ("/boot/none",))
-    ramdisks: Values = Values(("/boot/initrd.img", "/initrd.img"), ("/boot/none",))
-    parmfiles: Values = Values(("/boot/parmfile",), ("/boot/none",))
+    targets: Values = Values(("/boot", "/boot/zipl"), ("/nowhere", "/boot/none", "", "boot"))
+    images: Values = Values(
+        ("/boot/vmlinuz", "/boot/vmlinuz.old", "/vmlinuz"),
+        ("/boot/none", "/boot/empty", "boot/vmlinuz", "/boot"),
+    )
+    ramdisks: Values = Values(
+        ("/boot/initrd.img", "/initrd.img"),
+        ("/boot/none", "/boot/empty", "boot/initrd.img", "/boot"),
+    )
+    parmfiles: Values = Values(("/boot/parmfile",), ("/boot/none", "/boot/empty", "boot/parmfile"))
     devices: tuple[str, ...] = ("/dev/none",)
     image_addresses: Values = Values(("", ",0x10000"), (",0x2000000", ",0x1000", ",b"))
     other_addresses: Values = Values(("", ",0x2000000"), (",0x10000", ",0x1000", ",b"))

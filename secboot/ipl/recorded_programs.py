@@ -326,7 +326,7 @@ def _size(file: LoadedFile | None, facts: Facts) -> int | None:
     if file is None:
         return 0
     found = facts.get(file.path)
-    return found.size if found is not None and found.readable else None
+    return found.size if found is not None and found.is_file else None
 
 
 def _same_kernel(entry: BootEntry, program: Program, facts: Facts) -> bool:
@@ -381,5 +381,5 @@ def _younger(entry: BootEntry, facts: Facts, written: int) -> list[str]:
     return [
         file.path
         for file in files
-        if file.path in facts and facts[file.path].readable and facts[file.path].modified > written
+        if file.path in facts and facts[file.path].is_file and facts[file.path].modified > written
     ]

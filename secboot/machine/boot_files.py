@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_image import KernelImage, read_kernel_image
 from secboot.named_tuple import NamedTuple
-from secboot.system.file_errors import FileError
-from secboot.zipl.file_facts import FileFacts, PathKind
+from secboot.system.file_errors import FileError, NotFoundError, WrongKindError
+from secboot.zipl.file_facts import FileFacts, PathKind, from_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from secboot.system.directory import OpenDirectory
     from secboot.system.root import Root
+
+
+_MISSING = FileFacts(PathKind.MISSING)
 
 
 class BootFile(NamedTuple):
@@ -32,6 +35,13 @@ class BootFile(NamedTuple):
     def text(self) -> str:
         """The content as text: UTF-8, other bytes kept as surrogate escapes, line ends as they are."""
         return self.data.decode("utf-8", "surrogateescape")
+
+
+class NoFile(NamedTuple):
+    """What has the name of a boot file and is none; `reason` is in the words of zipl."""
+
+    path: str
+    reason: str
 
 
 class BootFiles:
@@ -57,6 +67,7 @@ class BootFiles:
 
     def read(self, path: str) -> BootFile:
         """Read a boot file, or return what was read before. Raises FileError."""
+        path = from_root(path)
         known = self._read.get(path)
         if known is None:
             status = self._root.stat(path)
@@ -68,16 +79,24 @@ class BootFiles:
             self._read[path] = known
         return known
 
-    def read_directory(self, path: str, names: Sequence[str]) -> Iterator[BootFile]:
-        """Read these files of the directory `path`, which is opened once for all of them."""
+    def read_directory(self, path: str, names: Sequence[str]) -> Iterator[BootFile | NoFile]:
+        """Read these files of the directory `path`, which is opened once for all of them.
+
+        What is no file, or a link to none, is told as such. Raises FileError for what may not be read.
+        """
         if not names:
             return
         real = self._root.real_path(path)
         with self._root.open_directory(real) as directory:
             for name in names:
-                yield self._read_in(directory, real, path, name)
+                found = self._read_in(directory, real, path, name)
+                if found is not None:
+                    yield found
 
-    def _read_in(self, directory: OpenDirectory, real: str, path: str, name: str) -> BootFile:
+    def _read_in(
+        self, directory: OpenDirectory, real: str, path: str, name: str
+    ) -> BootFile | NoFile | None:
+        """None for what was removed since the directory was listed."""
         if self.changed and f"{path}/{name}" in self.changed:
             return self.read(f"{path}/{name}")
         try:
@@ -86,13 +105,20 @@ class BootFiles:
             found = None
         if found is None:
             # A link, or what can't be read: by its path it is followed, or refused with the reason.
-            return self.read(f"{path}/{name}")
+            try:
+                return self.read(f"{path}/{name}")
+            except WrongKindError:
+                return NoFile(f"{path}/{name}", FileFacts(PathKind.OTHER).reason)
+            except NotFoundError:
+                is_link = self._root.link_target(f"{path}/{name}") is not None
+                return NoFile(f"{path}/{name}", _MISSING.reason) if is_link else None
         data, modified = found
         file = BootFile(f"{path}/{name}", f"{real}/{name}", data, modified)
         return self._read.setdefault(file.path, file)
 
     def image(self, path: str) -> KernelImage | None:
         """Return what the kernel image says, or None where there is no readable file."""
+        path = from_root(path)
         if path not in self._images:
             try:
                 self._images[path] = read_kernel_image(
@@ -104,6 +130,7 @@ class BootFiles:
 
     def look(self, path: str) -> FileFacts:
         """Return what is under `path`, as zipl sees it (see `FileLookup.look`)."""
+        path = from_root(path)
         known = self._facts.get(path)
         if known is None:
             known = self._facts[path] = self._look(path)
@@ -114,9 +141,8 @@ class BootFiles:
         return self.read(path).text
 
     def _look(self, path: str) -> FileFacts:
-        if not path.startswith("/") or "\0" in path:
-            # zipl would look in its working directory; nobody means that.
-            return FileFacts(PathKind.MISSING)
+        if not path or "\0" in path:
+            return _MISSING
         if path in self.changed:
             data = self.changed[path]
             is_gone = data is None
@@ -126,7 +152,7 @@ class BootFiles:
         except FileError:
             status = None
         if status is None:
-            return FileFacts(PathKind.MISSING)
+            return _MISSING
         if not status.is_regular:
             return FileFacts(PathKind.DIRECTORY if status.is_directory else PathKind.OTHER)
         if not self._root.is_readable(path):

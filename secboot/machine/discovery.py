@@ -151,7 +151,8 @@ def discover(
         conf = None
     bls = []
     for number, file in enumerate(files.read_directory(BLS_DIRECTORY, names), start=1):
-        bls.append(file)
+        text, refused = (file.text, None) if isinstance(file, BootFile) else ("", file.reason)
+        bls.append(BlsFile(file.path, text, refused))
         progress.report(phase, number, len(names))
     installed = installed_version(root)
     version = (installed or CURRENT)._replace(order=sources.order)
@@ -159,7 +160,7 @@ def discover(
     ziplenv = _ziplenv(root, files)
     configuration = interpret(
         conf or ConfFile(ZIPL_CONF_PATHS[1], ""),
-        [BlsFile(file.path, file.text) for file in bls],
+        bls,
         files,
         version,
         ziplenv,
@@ -259,9 +260,7 @@ def _images(
     files: BootFiles, configuration: BootConfiguration, others: tuple[str, ...]
 ) -> dict[str, KernelImage]:
     paths = {entry.image.path for entry in configuration.entries if entry.image is not None}
-    paths |= set(others)
-    # kiwi names images relative to the root of the tree, and runs zipl there.
-    images = {path: files.image(path if path.startswith("/") else f"/{path}") for path in paths}
+    images = {path: files.image(path) for path in {*paths, *others}}
     return {path: image for path, image in images.items() if image is not None}
 
 

@@ -15,6 +15,7 @@ from secboot.formats.zipl_line import Keyword
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import AccessError, FileError, WrongKindError
 from secboot.system.programs import find_program
+from secboot.zipl.file_facts import from_root
 from secboot.zipl.version import ZiplVersion
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def boot_targets(configuration: BootConfiguration) -> tuple[str, ...]:
     if default is not None and default.menu_position is None:
         named = [default.target]
     named += [entry.target for entry in configuration.entries]
-    found = tuple(dict.fromkeys(each for each in named if each and each.startswith("/")))
+    found = tuple(dict.fromkeys(from_root(each) for each in named if each))
     if found:
         return found
     directory = configuration.conf.path.rpartition("/")[0]

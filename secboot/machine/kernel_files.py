@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
+from secboot.zipl.file_facts import from_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -50,7 +51,7 @@ class KernelFiles(NamedTuple):
 
     def link(self, path: str) -> Link | None:
         """Return the link under a path as an entry names it; None where there is none."""
-        return self.links.get(_absolute(path))
+        return self.links.get(from_root(path))
 
 
 NO_KERNEL_FILES = KernelFiles({})
@@ -71,8 +72,8 @@ def find_kernel_files(
 ) -> KernelFiles:
     """Look at the directories of the files that boot entries name, at each once, and at `others`."""
     parts = [(entry.image, entry.ramdisk) for entry in configuration.entries]
-    images = {_absolute(image.path) for image, _ in parts if image is not None}
-    ramdisks = {_absolute(ramdisk.path) for _, ramdisk in parts if ramdisk is not None}
+    images = {from_root(image.path) for image, _ in parts if image is not None}
+    ramdisks = {from_root(ramdisk.path) for _, ramdisk in parts if ramdisk is not None}
     links: dict[str, Link] = {}
     said: dict[str, Mapping[str, str]] = {}
     for path in sorted(images | ramdisks):
@@ -86,11 +87,6 @@ def find_kernel_files(
     return KernelFiles(
         links, tuple(_called(_KERNEL_NAME, beside)), tuple(_called(_RAMDISK_NAME, beside))
     )
-
-
-def _absolute(path: str) -> str:
-    """Kiwi names images relative to the root of the tree, and runs zipl there."""
-    return path if path.startswith("/") else f"/{path}"
 
 
 def _place(links: Mapping[str, Link], path: str) -> str:

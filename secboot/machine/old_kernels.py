@@ -19,6 +19,7 @@ from secboot.formats.kernel_release import release_in_name, release_number
 from secboot.kernel.command_line import BOOT_CODE_NAMES
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
+from secboot.zipl.file_facts import from_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,8 +55,7 @@ def old_kernels(
         # One that says how long its line may be has that from 5.16.
         if limit not in {None, LEGACY_PARAMETER_LIMIT}:
             continue
-        # kiwi names images relative to the root of the tree, and runs zipl there.
-        kernel = _old_kernel(root, path if path.startswith("/") else f"/{path}")
+        kernel = _old_kernel(root, from_root(path))
         if kernel is not None:
             found[path] = kernel
     return found

@@ -56,8 +56,10 @@ ABOUT_OTHER_FILES = frozenset(
         "image",
         "image-small",
         "load-address",
+        "image-empty",
         "parmfile",
         "ramdisk",
+        "ramdisk-empty",
         "target-directory",
     )
 )

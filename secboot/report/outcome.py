@@ -64,8 +64,10 @@ def _of_the_next_start(plan: Plan) -> list[Finding]:
         return []
     from secboot.ipl.reboot_advice import OF_THE_REBOOT
     from secboot.ipl.secure_execution import OF_THE_SECURE_GUEST
+    from secboot.plan.planner import ABOUT_OTHER_FILES
 
-    return [each for each in plan.warnings if each.code in OF_THE_REBOOT | OF_THE_SECURE_GUEST]
+    codes = OF_THE_REBOOT | OF_THE_SECURE_GUEST | ABOUT_OTHER_FILES
+    return [each for each in plan.warnings if each.code in codes]
 
 
 def done_text(result: ApplyResult | RollbackResult) -> str:

@@ -10,6 +10,7 @@ from secboot.errors import Location
 from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.zipl.entry import BootEntry, EntryToInstall, LoadedFile, Origin
+from secboot.zipl.file_facts import PathKind
 from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import NEWEST
 
@@ -56,9 +57,8 @@ def advise(
         for part in (entry.image, entry.ramdisk, entry.parmfile):
             if part is not None:
                 _advise_on_file(part, findings)
-        if not entry.is_default and entry.menu_position is None:
-            # zipl looks only at what it installs, and refuses that.
-            _advise_on_missing(entry, files, findings)
+        installed = entry.is_default or entry.menu_position is not None
+        _advise_on_paths(entry, files, findings, installed=installed)
     for member in to_install:
         _advise_on_member(member, findings)
     _advise_on_default(conf, entries, findings)
@@ -145,7 +145,10 @@ def _advise_on_file(part: LoadedFile, findings: Findings) -> None:
         findings.warn("address-in-name", message, part.location)
 
 
-def _advise_on_missing(entry: BootEntry, files: FileLookup, findings: Findings) -> None:
+def _advise_on_paths(
+    entry: BootEntry, files: FileLookup, findings: Findings, *, installed: bool
+) -> None:
+    """Warn of names that are not what they seem; what zipl installs it looks at itself."""
     if entry.kind not in {EntryKind.IPL, EntryKind.TAPE_IPL}:
         return
     for part, called in (
@@ -153,9 +156,18 @@ def _advise_on_missing(entry: BootEntry, files: FileLookup, findings: Findings) 
         (entry.ramdisk, "ramdisk"),
         (entry.parmfile, "parmfile"),
     ):
-        if part is not None and not files.look(part.path).readable:
-            reason = files.look(part.path).reason
-            message = f"the {called} '{part.path}' of '{entry.name}' can't be read: {reason}"
+        if part is None:
+            continue
+        facts, named = files.look(part.path), f"the {called} '{part.path}' of '{entry.name}'"
+        if part.path and not part.path.startswith("/"):
+            message = f"{named} is looked for where zipl runs, which is taken to be /"
+            findings.warn("relative-path", message, part.location, f"write /{part.path}")
+        if facts.kind is PathKind.UNREADABLE and part is not entry.ramdisk:
+            what = "line" if part is entry.parmfile else "longest line"
+            message = f"you may not read {named}: its {what} is not known"
+            findings.warn("file-unread", message, part.location, "run it as root")
+        elif not facts.is_file and not installed:
+            message = f"{named} can't be read: {facts.reason}"
             findings.warn("file-missing", message, part.location)
 
 

@@ -38,6 +38,9 @@ _ROLES = {"prot_virt": "host", "swiotlb": "guest"}
 """Which shipped profile asks for a parameter."""
 
 
+_NO_FILE = "zipl takes whatever is called *.conf here for a boot entry: remove it, or rename it"
+
+
 class ConfFile(NamedTuple):
     """The text of zipl.conf and its path, for messages."""
 
@@ -97,6 +100,9 @@ def interpret(
     document = ZiplConf.parse(conf.text, conf.path)
     entries = order_bls(bls, version)
     findings = Findings()
+    for file in bls:
+        if file.refused is not None:
+            findings.error("bls-file", file.refused, Location(file.path), hint=_NO_FILE)
     tokens = _scan(document, entries, version, findings)
     kind = check_defaultboot(tokens, conf.path, findings)
     if kind is scan.DefaultKind.AUTO:

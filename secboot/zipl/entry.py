@@ -153,7 +153,8 @@ def read_entry(
         parmline=_parmline(parmfile, parameters, files),
         max_parm_size=_limit(image, files, version),
         target=target.text if target is not None else None,
-        optional=optional is not None and scan.leading_int(optional.text) == 1,
+        optional=optional is not None
+        and (version.takes_any_optional or scan.leading_int(optional.text) == 1),
         kdump=kdump is not None and kdump.text == "auto",
         bls=start.entry,
     )

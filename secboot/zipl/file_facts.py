@@ -36,8 +36,13 @@ class FileFacts(NamedTuple):
 
     @property
     def readable(self) -> bool:
-        """Whether this is a regular file that can be read (misc_check_readable_file)."""
+        """Whether this is a regular file that can be read here."""
         return self.kind is PathKind.REGULAR
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a regular file, which zipl can read, since it runs as root."""
+        return self.kind in {PathKind.REGULAR, PathKind.UNREADABLE}
 
     @property
     def reason(self) -> str:
@@ -51,8 +56,16 @@ class FileFacts(NamedTuple):
                 return "Not a regular file"
 
 
+def from_root(path: str) -> str:
+    """Return a path as zipl opens it: the programs that run it do so in ``/``.
+
+    kiwi names images relative to the root of the tree, and runs zipl there.
+    """
+    return path if path.startswith("/") or not path else f"/{path}"
+
+
 class FileLookup(Protocol):
-    """Gives what zipl would find; paths are absolute, and inside the managed root."""
+    """Gives what zipl would find inside the managed root, in whose ``/`` it runs."""
 
     def look(self, path: str) -> FileFacts:
         """Return what is under `path`. Never raises: what can't be seen is missing."""
@@ -61,6 +74,6 @@ class FileLookup(Protocol):
     def read_text(self, path: str) -> str:
         """Return the text of the regular, readable file `path`, decoded like all texts here.
 
-        It is only asked for parmfiles that `look` has called regular files.
+        It is only asked for files that `look` has called readable.
         """
         ...

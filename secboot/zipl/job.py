@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from secboot.zipl.refusal import Findings
     from secboot.zipl.version import ZiplVersion
 
+ABORTS = "zipl aborts"
+"""How the message begins where zipl has none of its own: an assertion of it fails."""
+_DUMP_TARGETS = 32
 _MIN_IMAGE_SIZE = 0x10430 + 8
 _SECURE_VALUES = {"auto", "0", "1"}
 _KERNELS = {scan.EntryKind.IPL, scan.EntryKind.TAPE_IPL}
@@ -63,12 +66,44 @@ class Job:
         heading = self.tokens.find(DEFAULTBOOT, scan.TokenKind.SECTION)
         if heading is None:
             return ()
+        placements: tuple[Placement, ...] = ()
         for token in self.tokens.body(heading):
             if token.keyword is Keyword.DEFAULTMENU:
-                return self._menu(token)
+                placements = self._menu(token)
+                break
             if token.keyword is Keyword.DEFAULT:
-                return self._section(token)
-        return ()
+                placements = self._section(token)
+                break
+        for placement in placements:
+            if not placement.skipped:
+                self._check_added(self.entries[placement.heading])
+        return placements
+
+    def _check_added(self, entry: BootEntry) -> None:
+        """Check what zipl meets only when it adds the files to the boot record."""
+        if entry.kind is not scan.EntryKind.IPL:
+            return
+        for part, called in ((entry.image, "image file"), (entry.ramdisk, "ramdisk")):
+            facts = None if part is None else self.files.look(part.path)
+            if part is None or facts is None:
+                continue
+            if called == "ramdisk" and not facts.is_file and entry.optional:
+                # Outside of a menu nothing is left out.
+                message = f"Could not get information for file '{part.path}': {facts.reason}"
+                self.findings.error("ramdisk", message, part.location)
+            elif facts.is_file and not facts.size:
+                self._report_empty(entry, part, called)
+
+    def _report_empty(self, entry: BootEntry, part: LoadedFile, called: str) -> None:
+        code = f"{called.partition(' ')[0]}-empty"
+        if not self.version.asks_image_for_limit:
+            what = f"Could not add {called} '{part.path}'"
+            message = f"{what}: Could not read empty file '{part.path}'"
+        elif called == "ramdisk":
+            message = f"{ABORTS}: the ramdisk '{part.path}' of section '{entry.name}' is empty"
+        else:
+            return  # It is too small for an image.
+        self.findings.error(code, message, part.location, hint="is its file system full?")
 
     def _section(self, default: scan.Token) -> tuple[Placement, ...]:
         if default.text == DEFAULTBOOT:
@@ -112,6 +147,8 @@ class Job:
             if token.kind is not scan.TokenKind.NUMBER or heading is None:
                 continue
             if heading not in self.entries:
+                message = f"Section '{token.text}' cannot be included in menu '{menu}'"
+                self.findings.error("menu-kind", message, token.location)
                 continue
             entry = self.entries[heading]
             self._check_section_data(entry, self.tokens.leading_keywords(heading))
@@ -146,7 +183,7 @@ class Job:
             return
         if entry.parmfile is not None:
             facts = self.files.look(entry.parmfile.path)
-            if not facts.readable:
+            if not facts.is_file:
                 message = (
                     f"Parmfile '{entry.parmfile.path}' in section '{entry.name}': {facts.reason}"
                 )
@@ -196,15 +233,15 @@ class Job:
             skipped = self._check_image(entry, entry.image, may_skip=may_skip)
         if entry.ramdisk is not None:
             facts = self.files.look(entry.ramdisk.path)
-            if not facts.readable and entry.optional:
-                skipped = True
-            elif not facts.readable:
+            if not facts.is_file and entry.optional:
+                skipped = may_skip
+            elif not facts.is_file:
                 self._report_file("ramdisk", entry, entry.ramdisk, facts.reason)
         return skipped
 
     def _check_image(self, entry: BootEntry, image: LoadedFile, *, may_skip: bool) -> bool:
         facts = self.files.look(image.path)
-        if not facts.readable:
+        if not facts.is_file:
             if not may_skip:
                 self._report_file("image", entry, image, facts.reason)
             return may_skip
@@ -249,12 +286,36 @@ class Job:
             path = _without_memory_size(path)
         facts = self.files.look(path)
         is_device = keyword in {Keyword.TAPE, Keyword.DUMPTO}
-        if facts.kind is (PathKind.OTHER if is_device else PathKind.REGULAR):
+        if facts.is_file and keyword is Keyword.MVDUMP:
+            self._check_dump_targets(path, token)
+        if facts.kind is PathKind.OTHER if is_device else facts.is_file:
             return
         no_device = is_device and facts.kind is not PathKind.MISSING
         reason = "Not a device" if no_device else facts.reason
         message = f"{called} '{path}' in section '{entry.name}': {reason}"
         self.findings.error("device" if is_device else "file", message, token.location)
+
+    def _check_dump_targets(self, path: str, token: scan.Token) -> None:
+        """Check the list of the devices of a multi-volume dump, one a line (get_mvdump_list)."""
+        if not self.files.look(path).readable:
+            return
+        text = self.files.read_text(path)
+        # What no line end follows is not seen, and nothing behind a NUL.
+        targets = [line.partition("\0")[0] for line in text.split("\n")[:-1] if line]
+        if not text:
+            message = f"Dump target list '{path}' is empty."
+            self.findings.error("device", message, token.location)
+        if len(targets) > _DUMP_TARGETS:
+            message = f"Dump target list '{path}' contains more than {_DUMP_TARGETS} entries."
+            self.findings.error("device", message, token.location)
+            return
+        for target in targets:
+            facts = self.files.look(target)
+            if facts.kind is not PathKind.OTHER:
+                missing = facts.kind is PathKind.MISSING
+                reason = facts.reason if missing else "Not a block device"
+                message = f"Dump target '{target}': {reason}"
+                self.findings.error("device", message, token.location)
 
 
 def _without_memory_size(value: str) -> str:

@@ -37,10 +37,14 @@ _END_OF_RUNS: Run = ((0,), 0, "")
 
 
 class BlsFile(NamedTuple):
-    """The text of one file of the BLS directory and its path; its name decides its order."""
+    """The text of one file of the BLS directory and its path; its name decides its order.
+
+    `refused` says, as zipl does, why it reads no text from what has this name.
+    """
 
     path: str
     text: str
+    refused: str | None = None
 
     @property
     def name(self) -> str:
@@ -55,7 +59,7 @@ def order_bls(files: Sequence[BlsFile], version: ZiplVersion) -> tuple[BlsEntry,
     one has one; Red Hat's zipl compares file names as rpm does. The order of equal versions is
     left to chance by zipl, to their names here.
     """
-    taken = [file for file in files if file.name.endswith(".conf")]
+    taken = [file for file in files if file.name.endswith(".conf") and file.refused is None]
     taken.sort(key=lambda file: version_key(file.name), reverse=True)
     if version.order is BlsOrder.RED_HAT:
         taken.sort(key=lambda file: package_key(file.name), reverse=True)

@@ -329,6 +329,6 @@ def resolve_paths(tokens: TokenList, files: FileLookup) -> TokenList:
 
 def _resolved(token: Token, target: str, files: FileLookup) -> Token:
     path, _ = split_address(token.text)
-    if files.look(path).readable or not files.look(target + path).readable:
+    if files.look(path).is_file or not files.look(target + path).is_file:
         return token
     return token._replace(text=target + token.text)

@@ -68,6 +68,11 @@ class ZiplVersion(NamedTuple):
         return self[:3] >= (2, 21)
 
     @property
+    def takes_any_optional(self) -> bool:
+        """Whether each value of `optional=` means 1, as in the patch of Debian's 2.16."""
+        return self[:3] < (2, 21)
+
+    @property
     def sorts_bls_by_version(self) -> bool:
         """Whether BLS entries are sorted by `version` when each file has one (2.22).
 

@@ -64,7 +64,11 @@ BAD: dict[str, tuple[Callable[[Path], None], int, str]] = {
     ),
     "BOM": (write(CONF, b"\xef\xbb\xbf[defaultboot]\n"), 2, "zipl.conf:1:1: zipl would refuse"),
     "quote": (write(CONF, b'[defaultboot]\ndefault="a\n'), 2, "zipl.conf:2:9: zipl would refuse"),
-    "entry is a directory": (replace_by(ENTRY, Path.mkdir), 1, "a.conf: this is a directory"),
+    "entry is a directory": (
+        replace_by(ENTRY, Path.mkdir),
+        2,
+        "a.conf: zipl would refuse this: Not a regular file",
+    ),
     "entry is rubbish": (write(ENTRY, b"\x00\xff\x7f"), 2, "a.conf"),
     "entry is empty": (write(ENTRY, b""), 2, "no title in"),
 }

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from secboot.machine.boot_files import BootFiles
-from secboot.system.file_errors import NotFoundError, WrongKindError
+from secboot.machine.boot_files import BootFile, BootFiles, NoFile
 from secboot.system.root import Root
 
 
@@ -20,7 +19,7 @@ def entries(tmp_path: Path) -> Path:
 def read(base: Path, path: str, *names: str) -> dict[str, tuple[str, bytes, int]]:
     with Root(base) as root:
         files = BootFiles(root)
-        found = list(files.read_directory(path, names))
+        found = [f for f in files.read_directory(path, names) if isinstance(f, BootFile)]
         assert tuple(found) == files.files
     return {file.path: (file.real_path, file.data, file.modified) for file in found}
 
@@ -56,14 +55,18 @@ def test_a_directory_behind_a_link_has_the_real_paths(tmp_path: Path, entries: P
     assert found["/short/entries/a.conf"][:2] == ("/boot/loader/entries/a.conf", b"x")
 
 
-def test_what_is_no_file_is_refused_by_its_path(tmp_path: Path, entries: Path) -> None:
+def test_what_is_no_file_is_told_by_its_path(tmp_path: Path, entries: Path) -> None:
     os.mkfifo(entries / "pipe.conf")
+    (entries / "dangling.conf").symlink_to("nowhere")
 
-    with pytest.raises(WrongKindError, match=r"FIFO") as refused:
-        read(tmp_path, "/boot/loader/entries", "pipe.conf")
-    assert str(refused.value).startswith(f"{entries}/pipe.conf: ")
-    with pytest.raises(NotFoundError):
-        read(tmp_path, "/boot/loader/entries", "gone.conf")
+    with Root(tmp_path) as root:
+        names = ("pipe.conf", "dangling.conf", "gone.conf")
+        found = list(BootFiles(root).read_directory("/boot/loader/entries", names))
+
+    assert found == [
+        NoFile("/boot/loader/entries/pipe.conf", "Not a regular file"),
+        NoFile("/boot/loader/entries/dangling.conf", "No such file or directory"),
+    ]
 
 
 def test_no_names_are_no_files(tmp_path: Path) -> None:

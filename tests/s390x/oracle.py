@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from secboot.machine.discovery import discover
 from secboot.system.root import Root
 from secboot.zipl.configuration import BootConfiguration
+from secboot.zipl.job import ABORTS
 from tests.s390x import tally
 from tests.s390x.real_zipl import Cell, kernel_stub
 from tests.s390x.zipl_output import Verdict
@@ -18,6 +19,7 @@ MACHINE: dict[str, bytes] = {
     "boot/initrd.img": b"r" * 5000,
     "initrd.img": b"r" * 5000,
     "boot/parmfile": b"from=file\nsecond=line\n",
+    "boot/empty": b"",
     "boot/zipl/.keep": b"",
     "etc/.keep": b"",
 }
@@ -89,7 +91,7 @@ def _of_zipl(verdict: Verdict) -> Reading:
 
 def _of_secboot(configuration: BootConfiguration) -> Reading:
     if configuration.problems:
-        return Reading(accepted=False, error=configuration.refusals[0].zipl_message)
+        return Reading(accepted=False, error=_plain(configuration.refusals[0].zipl_message))
     entries = tuple(
         (each.position, each.entry.name, each.is_default, each.entry.parmline)
         for each in configuration.to_install
@@ -105,6 +107,13 @@ def _plain(error: str) -> str:
     From 2.35 on "what" and "why" are two messages; for a parameter line that is too long, "why"
     is whatever the last failed system call before left behind.
     """
+    if "Assertion" in error or error.startswith(ABORTS):
+        return ABORTS
+    error = re.sub(
+        r"^((?:Image file|Dump target list) '.*?' (?:in section '.*?'|is empty\.|contains .* entries\.)): .*",
+        r"\1",
+        error,
+    )
     error = re.sub(r"^(?:Config file|BLS parsing) '.*?': ", "", error).replace(" Error: ", ": ")
     return re.sub(
         r"(exceeds the allowed maximum \(.*? bytes\)(?: in section '.*')?): .*", r"\1", error

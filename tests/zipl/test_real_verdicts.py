@@ -40,6 +40,8 @@ FILES = FakeFiles(
     {"/srv/box/boot/pf": "pa\npb\n\npc\n"},
 )
 # Where a message of zipl is not like secboot's: zipl adds the reason of an earlier look-up.
+WHOLE_RUN_ONLY = "miss rd single optional"
+"""Recorded as an ordinary user; as root zipl goes on, and refuses it (tests/s390x/test_corners.py)."""
 STALE_REASON = {"zipl.default-ignored", "zipl.image-small", "zipl.parameters-length"}
 
 
@@ -54,6 +56,10 @@ def read(case: dict[str, Any], version: str) -> BootConfiguration:
 @pytest.mark.parametrize("case", RECORDED, ids=lambda case: case["name"])
 def test_the_verdict_is_that_of_the_real_zipl(case: dict[str, Any], version: str) -> None:
     configuration = read(case, version)
+    if case["name"] == WHOLE_RUN_ONLY:
+        assert case[version] == "accepted"
+        assert not configuration.accepted
+        return
 
     verdict = "accepted"
     if not configuration.accepted:
