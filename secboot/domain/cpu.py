@@ -47,17 +47,17 @@ def judge_machine(domain: Element) -> Iterator[Finding]:
     hint = f"write: {element.written(machine='s390-ccw-virtio')}"
     match = _MACHINE.fullmatch(machine)
     if match is None:
-        message = f"machine type '{machine}' is not one for secure guests"
+        message = f"machine type '{machine}' cannot run secure guests"
         yield Finding("domain.machine-type", Severity.ERROR, message, element.location, hint)
         return
     release = _qemu_release(machine, match)
     if release is not None and release < _CPU_MODELS_SINCE:
-        message = f"machine type '{machine}' has no CPU models, and so no facility 'unpack'"
+        message = f"machine type '{machine}' supports no CPU models, and therefore not 'unpack'"
         yield Finding("domain.machine-type", Severity.ERROR, message, element.location, hint)
     elif release is not None and release < _SECURE_SINCE:
         message = (
-            f"machine type '{machine}' is older than every QEMU that hosts secure guests;"
-            " whether it works with a newer one is not known"
+            f"machine type '{machine}' is older than any QEMU with Secure Execution;"
+            " whether it works with a newer QEMU is not known"
         )
         yield Finding("domain.machine-type", Severity.WARNING, message, element.location, hint)
 
@@ -73,8 +73,8 @@ def judge_cpu(domain: Element) -> Iterator[Finding]:
     features = [each for each in cpu.every("feature") if each.get("name") == "unpack"]
     for each in features:
         if each.get("policy") in {"disable", "forbid"}:
-            message = "the CPU model leaves 'unpack' out, without which no image can be unpacked"
-            yield _cpu_finding(each, message, f"take this out, or write: {_REQUIRE}")
+            message = "the CPU model disables 'unpack', which the guest needs to start its image"
+            yield _cpu_finding(each, message, f"remove this, or write: {_REQUIRE}")
             return
     model = cpu.find("model")
     mode = cpu.get("mode") or "custom"
@@ -82,11 +82,11 @@ def judge_cpu(domain: Element) -> Iterator[Finding]:
         return
     generation = _GENERATION.fullmatch(model.text)
     if generation is None or int(generation[1]) < _FIRST_GENERATION:
-        message = f"the CPU model '{visible(model.text)}' can't have 'unpack': it takes gen15a (z15) or later"
+        message = f"the CPU model '{visible(model.text)}' does not support 'unpack'; gen15a (z15) or later does"
         yield _cpu_finding(cpu, message, f"write: {_HOST_MODEL}")
     elif not any(each.get("policy") in {"require", "force"} for each in features):
-        message = f"the CPU model '{visible(model.text)}' has no 'unpack' by itself"
-        hint = f"write in <cpu>: {_REQUIRE}\nor instead of it: {_HOST_MODEL}"
+        message = f"the CPU model '{visible(model.text)}' does not include 'unpack' by default"
+        hint = f"write in <cpu>: {_REQUIRE}\nor replace it: {_HOST_MODEL}"
         yield _cpu_finding(cpu, message, hint)
 
 

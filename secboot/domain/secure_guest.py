@@ -37,14 +37,14 @@ def require_kvm_guest(domain: Element) -> None:
     kind = visible(domain.get("type"))
     if kind != "kvm":
         raise ParseError(
-            f"a domain of type '{kind}' can't run in Secure Execution mode: only KVM guests can",
+            f"a domain of type '{kind}' cannot run in Secure Execution mode; only KVM guests can",
             location=domain.location,
             hint="for a KVM guest write: <domain type='kvm'>",
         )
     named = domain.find("os", "type")
     if named is not None and named.get("arch") not in {"", "s390x"}:
         raise ParseError(
-            f"this is a guest of architecture {visible(named.get('arch'))}: IBM Secure Execution is for s390x",
+            f"this guest is for {visible(named.get('arch'))}; IBM Secure Execution is for s390x",
             location=named.location,
         )
 
@@ -118,25 +118,27 @@ def _launch_security(domain: Element) -> Iterator[Finding]:
 
 def _no_launch_security(domain: Element, needed: bool) -> Finding:
     if not needed:
-        message = "every virtio device has iommu='on'; since libvirt 7.6, one element does for all"
-        hint = f"with libvirt 7.6 or later, prefer in <domain>: {LAUNCH_SECURITY}"
+        message = (
+            "every virtio device has iommu='on'; since libvirt 7.6 one element covers all of them"
+        )
+        hint = f"with libvirt 7.6 or later, add to <domain>: {LAUNCH_SECURITY}"
         return finding("no-launch-security", Severity.NOTE, domain, message, hint)
     return finding(
         "no-launch-security",
         Severity.ERROR,
         domain,
-        "there is no launchSecurity, and not every virtio device has iommu='on'",
-        f"with libvirt 7.6 or later, write in <domain>: {LAUNCH_SECURITY}\n"
-        "with an older libvirt, set iommu='on' for each device that is named here",
+        "the domain has no launchSecurity, and not every virtio device has iommu='on'",
+        f"with libvirt 7.6 or later, add to <domain>: {LAUNCH_SECURITY}\n"
+        "with an older libvirt, set iommu='on' on each device listed here",
     )
 
 
 def _no_iommu(device: VirtioDevice) -> Finding:
-    what = f"{device.title} does not use the bounce buffer, all of the guest that its host can read"
+    what = f"{device.title} bypasses the bounce buffer, the only memory of the guest that its host can read"
     if device.added:
-        what = f"libvirt adds {device.title} for this, without iommu='on'"
+        what = f"libvirt adds {device.title} for this device, without iommu='on'"
     if not device.has_options:
-        hint = f"libvirt can't set iommu='on' for it: write {LAUNCH_SECURITY} in <domain>"
+        hint = f"libvirt cannot set iommu='on' for it: add {LAUNCH_SECURITY} to <domain>"
         return finding("no-iommu", Severity.ERROR, device.element, what, hint)
     inside = "<devices>" if device.added else f"<{device.element.name}>"
     hint = f"without launchSecurity, write in {inside}: {device.written()}"
@@ -146,7 +148,7 @@ def _no_iommu(device: VirtioDevice) -> Finding:
 def _iommu_off(device: VirtioDevice) -> Finding:
     # A property that is given wins over the default that confidential-guest-support sets.
     message = f"{device.title} has iommu='off', which overrides launchSecurity"
-    hint = f"take iommu='off' out, or write: {device.written()}"
+    hint = f"remove iommu='off', or write: {device.written()}"
     return finding("iommu-off", Severity.ERROR, device.element, message, hint)
 
 
@@ -157,8 +159,8 @@ def _memory(domain: Element) -> Iterator[Finding]:
             "hugepages",
             Severity.ERROR,
             backing,
-            "the guest's memory is backed by huge pages of the host, which Secure Execution refuses",
-            "take <hugepages> out of <memoryBacking>; the guest itself can still use huge pages",
+            "huge pages of the host back the guest's memory, which Secure Execution does not support",
+            "remove <hugepages> from <memoryBacking>; the guest itself can still use huge pages",
         )
     devices = domain.find("devices")
     for device in () if devices is None else devices.every("memory"):
@@ -168,8 +170,8 @@ def _memory(domain: Element) -> Iterator[Finding]:
                 "virtio-mem",
                 Severity.ERROR,
                 device,
-                "QEMU can't switch a guest with virtio-mem to Secure Execution mode",
-                "take it out, and give the guest all its memory in <memory>",
+                "QEMU cannot switch a guest with virtio-mem to Secure Execution mode",
+                "remove it, and give the guest all of its memory in <memory>",
             )
     if devices is not None and not _shares_memory(domain):
         yield from map(_private_memory, filter(needs_shared_memory, devices.children))
@@ -185,8 +187,8 @@ def _shares_memory(domain: Element) -> bool:
 
 
 def _private_memory(element: Element) -> Finding:
-    message = f"{device_title(element)} works on shared memory, and this guest's is private"
-    hint = f"write in <domain>, without huge pages: {SHARED_MEMORY}"
+    message = f"{device_title(element)} needs shared memory, and this guest's memory is private"
+    hint = f"add to <domain>, without huge pages: {SHARED_MEMORY}"
     return finding("private-memory", Severity.ERROR, element, message, hint)
 
 
@@ -199,7 +201,7 @@ def _balloon(domain: Element) -> Iterator[Finding]:
     where = balloon or devices or domain
     message = "ballooning does not work in Secure Execution mode: QEMU blocks it"
     if balloon is None:
-        message = f"libvirt adds a balloon where none is switched off; {message}"
+        message = f"libvirt adds a balloon unless it is switched off; {message}"
     hint = f"write in <devices>{'' if balloon is None else ' instead'}: <memballoon model='none'/>"
     yield finding("balloon", Severity.ERROR, where, message, hint)
 
@@ -213,7 +215,7 @@ def _passthrough(domain: Element) -> Iterator[Finding]:
                 "crypto-passthrough",
                 Severity.NOTE,
                 device,
-                "crypto adapters reach a secure guest only where host, firmware and guest support it",
+                "crypto adapters work in a secure guest only if host, firmware and guest support it",
                 "in the guest, `lszcrypt` shows whether they can be bound",
             )
         elif (
@@ -226,7 +228,7 @@ def _passthrough(domain: Element) -> Iterator[Finding]:
                 Severity.ERROR,
                 device,
                 f"{device_title(device)} is passed through, which Secure Execution does not support",
-                "take it out, and use a virtio device",
+                "remove it, and use a virtio device",
             )
 
 
@@ -238,8 +240,8 @@ def _beyond_virtio(domain: Element) -> Iterator[Finding]:
             "not-virtio",
             Severity.WARNING,
             device,
-            f"{device_title(device)} is emulated by QEMU: a secure guest does its I/O by virtio",
-            "take it out, or use a virtio model or bus",
+            f"{device_title(device)} is emulated by QEMU, and secure guests do their I/O through virtio",
+            "remove it, or use a virtio model or bus",
         )
 
 
@@ -250,8 +252,8 @@ def _qemu_arguments(domain: Element) -> Iterator[Finding]:
                 "qemu-arguments",
                 Severity.WARNING,
                 element,
-                f"<qemu:{name}> changes QEMU's arguments: what it makes of the guest is not known",
-                "use elements of libvirt, or look at it yourself",
+                f"<qemu:{name}> changes QEMU's arguments; secboot cannot tell what results",
+                "use libvirt elements instead, or check the result by hand",
             )
 
 
@@ -266,5 +268,5 @@ def _direct_boot(domain: Element) -> Iterator[Finding]:
                 Severity.NOTE,
                 element,
                 f"<{name}> has no effect when <kernel> is a Secure Execution image",
-                "it holds its own: build the image with it",
+                "the image contains its own: pass it to pvimg create",
             )

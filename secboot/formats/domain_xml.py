@@ -82,7 +82,7 @@ def parse_domain(content: bytes, path: str) -> Element:
 
 def _parse(content: bytes, encoding: str | None, path: str) -> Element:
     if not content.strip():
-        raise ParseError("there is no domain in it: it is empty", location=Location(path))
+        raise ParseError("empty: there is no domain in it", location=Location(path))
     if len(content) > LARGEST:
         message = f"this is not a domain: it has more than {LARGEST // 2**20} MiB, the most that libvirt takes"
         raise ParseError(message, location=Location(path))
@@ -94,8 +94,8 @@ def _parse(content: bytes, encoding: str | None, path: str) -> Element:
         parser.close()
     except DefusedXmlException as error:
         raise ParseError(
-            "a document type declaration, which no libvirt domain has: it can define entities that"
-            " expand without end, so it is not read",
+            "a document type declaration is refused: no libvirt domain has one, and its entities"
+            " could expand without end",
             location=target.here(),
             hint=_HOW_TO_GET_ONE,
         ) from error

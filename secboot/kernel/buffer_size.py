@@ -19,6 +19,7 @@ from secboot.kernel.swiotlb import (
     bytes_text,
     rounded,
     size_text,
+    used_text,
 )
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ def usage(running: RunningSystem) -> Finding | None:
 
 
 def _tight(held: int, used: int) -> Finding:
-    message = f"{size_text(used)} of the bounce buffer's {size_text(held)} were in use at once"
+    message = f"{used_text(used)} of the bounce buffer's {size_text(held)} were in use at once"
     twice = rounded(2 * held, Generation.SINCE_6_0)
-    hint = f"ask for swiotlb {{at_least: {size_text(twice)}}}"
+    hint = f"ask for at_least: {size_text(twice)}"
     if twice > LARGEST_POWER_OF_TWO:
-        hint = "kernels up to 7.2 can't place a larger one: give the guest fewer virtio queues"
+        hint = "kernels up to 7.2 cannot place a larger one: give the guest fewer virtio queues"
     return Finding("bounce-buffer-tight", Severity.WARNING, message, hint=hint)
 
 
@@ -73,7 +74,7 @@ def _large(held: int, used: int, enough: int) -> Finding:
     return Finding(
         "bounce-buffer-large",
         Severity.NOTE,
-        f"no more than {size_text(used)} of the bounce buffer's {size_text(held)} were in use at"
+        f"no more than {used_text(used)} of the bounce buffer's {size_text(held)} were in use at"
         " once since boot",
         hint=f"if the load was the usual one, {size_text(enough)} would do, and leave the guest"
         f" {size_text(held - enough)} more; IBM recommends 512 MiB for most guests",

@@ -36,7 +36,7 @@ _BY_NAME = re.compile(
     re.IGNORECASE,
 )
 """What may be encrypted or not: names of file systems, and logical volumes."""
-_WITHOUT = "leave it out of the line of the image"
+_WITHOUT = "remove it from the line of the image"
 
 
 def unfit(line: CommandLine) -> tuple[Finding, ...]:
@@ -61,7 +61,7 @@ def _of_word(line: CommandLine, word: Parameter) -> Iterator[Finding]:
     elif name == "rd.cmdline" and value == "ask":
         yield _warning("rd-cmdline", f"{word.text} asks the console for more parameters", _WITHOUT)
     elif name in {"init", "rdinit", "rd.init"} and value not in _INITS:
-        yield _warning("init", f"{word.text} starts this in the place of the system", _WITHOUT)
+        yield _warning("init", f"{word.text} replaces the system's init", _WITHOUT)
     else:
         yield from _of_systemd(word, name.removeprefix("rd."), value)
 
@@ -72,9 +72,9 @@ def _of_systemd(word: Parameter, name: str, value: str) -> Iterator[Finding]:
             yield _shell("debug-shell", word, "on a console")
     elif name in {"systemd.unit", "systemd.wants"}:
         if _RESCUE_UNITS.fullmatch(value):
-            yield _shell("rescue", word, "instead of the system")
+            yield _shell("rescue", word, "instead of starting the system")
     elif word.value is None and name in _RESCUE_WORDS:
-        yield _shell("rescue", word, "instead of the system")
+        yield _shell("rescue", word, "instead of starting the system")
 
 
 def _is_off(word: Parameter) -> bool:
@@ -99,7 +99,7 @@ def _root(line: CommandLine) -> Iterator[Finding]:
     yield _warning(
         "root",
         f"root={value} is not on an encrypted device: the host can read and change it",
-        "put the root file system on an encrypted device: root=/dev/mapper/NAME",
+        "encrypt the root file system, and name it as root=/dev/mapper/NAME",
     )
 
 

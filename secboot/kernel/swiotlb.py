@@ -159,6 +159,11 @@ def size_text(blocks: int) -> str:
     return bytes_text(blocks * BLOCK_BYTES)
 
 
+def used_text(blocks: int) -> str:
+    """Say how much memory so many blocks are, rounded up to MiB: it need not be exact."""
+    return f"{-(-blocks * BLOCK_BYTES // 2**20)} MiB"
+
+
 def bytes_text(size: int) -> str:
     """Say a number of bytes in the largest unit that divides it."""
     for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20)):
@@ -217,7 +222,7 @@ def bounce_buffer(running: RunningSystem, blocks: int, *, exactly: bool) -> Hono
     enough = held >= blocks
     reason = f"the bounce buffer has {size_text(held)}"
     if running.bounce_buffer_used_blocks is not None:
-        used = size_text(running.bounce_buffer_used_blocks)
+        used = used_text(running.bounce_buffer_used_blocks)
         reason += f", of which at most {used} were in use at once"
     if exactly and _grows(running):
         reason += ", and grows on demand with this kernel"

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "secboot/check-domain/1"
 _NOT_SHOWN = (
-    "What a domain does not show: whether the host runs with prot_virt=1 (secboot status host,\n"
-    "there), and whether the guest boots a Secure Execution image (secboot status guest, in it).\n"
+    "A domain does not show whether the host runs with prot_virt=1 (on the host: secboot status host)\n"
+    "or whether the guest boots a Secure Execution image (in the guest: secboot status guest).\n"
 )
 
 

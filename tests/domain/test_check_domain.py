@@ -159,7 +159,7 @@ def test_names_and_values_are_shown_on_one_line_and_written_as_they_are() -> Non
 
     found = [e for e in judge_domain(parse_domain(text.encode(), "d.xml")) if "vda" in e.message]
 
-    assert r"<disk> vda\n\u202e does not" in found[1].message
+    assert r"<disk> vda\n\u202e bypasses" in found[1].message
     assert "<driver name='&#10;&quot;&amp;' iommu='on'/>" in (found[1].hint or "")
 
 
