@@ -15,7 +15,7 @@ from pathlib import Path
 PAGE = 0x1000
 METADATA, LOADER, HEADER = 0xC000, 0x11000, 0x14000
 KERNEL, RAMDISK, PARAMETERS, STAGE3B = 40, 50, 60, 70
-NO_COMPONENT_ENCRYPTION = 1 << 28
+PCKMO, NO_COMPONENT_ENCRYPTION = 0xE0, 1 << 28
 
 
 def build_image(
@@ -44,7 +44,7 @@ def _header(*, encrypted: bool) -> bytes:
     header = bytearray(0x280)
     header[:16] = b"IBMSecEx" + _number(0x100, 4) + _number(len(header), 4)
     header[0x20:0x28] = _number(1, 8)
-    header[0x38:0x40] = _number(0 if encrypted else NO_COMPONENT_ENCRYPTION, 8)
+    header[0x38:0x40] = _number(PCKMO if encrypted else PCKMO | NO_COMPONENT_ENCRYPTION, 8)
     return bytes(header)
 
 

@@ -91,9 +91,16 @@ def plain_kernel(size: int, command_line_size: int) -> bytes:
 
 
 def sealed_image(
-    size: int = 2**17, page: int = 0x14, *, metadata: bool = True, encrypted: bool = True
+    size: int = 2**17,
+    page: int = 0x14,
+    *,
+    metadata: bool = True,
+    encrypted: bool = True,
+    flags: int = 0xE0,
 ) -> bytes:
     """An IBM Secure Execution image with its header on the given page.
+
+    `flags` are the plaintext control flags, by default those of the builders since 2.17.
 
     With `metadata` it is laid out as pvimg does since s390-tools 2.36, without as genprotimg did
     before (s390-tools, rust/pv/src/brcb.rs and rust/pvimg).
@@ -109,7 +116,7 @@ def sealed_image(
     header[8:12] = (0x100).to_bytes(4, "big")
     header[12:16] = len(header).to_bytes(4, "big")
     header[0x20:0x28] = (1).to_bytes(8, "big")
-    header[0x38:0x40] = (0 if encrypted else 0x10000000).to_bytes(8, "big")
+    header[0x38:0x40] = (flags if encrypted else flags | 0x10000000).to_bytes(8, "big")
     image[page * 0x1000 : page * 0x1000 + len(header)] = header
     return bytes(image)
 

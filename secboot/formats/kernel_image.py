@@ -36,8 +36,13 @@ _METADATA_SIZE = 28
 _METADATA_VERSION = 1
 _HEADER_SIZE = 0x40
 _HEADER_VERSION = 0x100
-_NO_COMPONENT_ENCRYPTION = 1 << 28
-"""Bit 35 of the plaintext control flags (s390-tools, pv_utils/se_hdr/flags.rs)."""
+ALLOWS_DUMP = 1 << 29
+NO_COMPONENT_ENCRYPTION = 1 << 28
+PCKMO_FLAGS = 0xE0
+"""Key functions for DEA and TDEA, AES, and ECC."""
+PCKMO_HMAC = 0x10
+BACKUP_KEYS = 0x02
+"""Plaintext control flags; bit 0 is the highest of 64 (s390-tools, pv_utils/se_hdr/flags.rs)."""
 _KERNEL, _PARAMETERS = 40, 60
 """What the tweak of a component begins with (s390-tools, se_img_comps.rs, ComponentKind)."""
 _MOST_COMPONENTS = 8
@@ -52,13 +57,15 @@ class SecureImage(NamedTuple):
     Its parameter line is a component inside it, whose integrity is protected even where it is not
     encrypted. `encrypted` is None where that is not known, and `unsure` says why. Of an image that
     is not encrypted `parameters` is the line, as text with its line ends and without the NUL, and
-    `release` that of the kernel inside; each is None where it can't be read.
+    `release` that of the kernel inside; each is None where it can't be read. `flags` are the
+    plaintext control flags, which say what the image allows.
     """
 
     encrypted: bool | None = None
     parameters: str | None = None
     release: str | None = None
     unsure: str | None = None
+    flags: int | None = None
 
 
 class KernelImage(NamedTuple):
@@ -108,7 +115,7 @@ def _by_metadata(read_ranges: ReadRanges, metadata: bytes) -> SecureImage:
     if _KERNEL in parts:
         release = _release(read_ranges, *parts[_KERNEL])
     unsure = None if line is not None else "its parameter line is not where it should be"
-    return SecureImage(encrypted=False, parameters=line, release=release, unsure=unsure)
+    return found._replace(parameters=line, release=release, unsure=unsure)
 
 
 def _by_header(read_ranges: ReadRanges, offset: int) -> SecureImage:
@@ -121,7 +128,8 @@ def _by_header(read_ranges: ReadRanges, offset: int) -> SecureImage:
     version = _number(header, 8, 4)
     if version != _HEADER_VERSION:
         return SecureImage(unsure=f"its header is of version {version:#x}, which is not known")
-    return SecureImage(encrypted=not _number(header, 0x38, 8) & _NO_COMPONENT_ENCRYPTION)
+    flags = _number(header, 0x38, 8)
+    return SecureImage(encrypted=not flags & NO_COMPONENT_ENCRYPTION, flags=flags)
 
 
 def _components(read_ranges: ReadRanges, offset: int) -> Iterator[tuple[int, tuple[int, int]]]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_release import release_in_name
+from secboot.ipl.installed_kernels import InstalledKernel, newest_release, version_of
 from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 from secboot.zipl.order import rpm_version_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from secboot.ipl.next_ipl import Choice, EntryState, NextIpl, Renewal
     from secboot.machine.discovery import Machine
@@ -163,8 +164,8 @@ def _outdated(machine: Machine, found: NextIpl) -> Iterator[Finding]:
 
     An image of a first system, which starts whatever kernel is installed, is as good as a new one.
     """
-    newest = _newest(machine)
-    if newest is None:
+    newest = newest_release(machine)
+    if newest is None or newest.release is None:
         return
     seen = set()
     for state in found.entries:
@@ -174,43 +175,24 @@ def _outdated(machine: Machine, found: NextIpl) -> Iterator[Finding]:
         release = _release(machine, state.entry, state.image)
         reason = _is_older(machine, state.image, release, newest)
         if reason is not None:
-            message = f"kernel {visible(newest.text)} is installed, but {reason}: rebuild the image"
+            message = (
+                f"kernel {visible(newest.release)} is installed, but {reason}: rebuild the image"
+            )
             yield Finding(IMAGE_OUTDATED, Severity.WARNING, message, state.location)
 
 
 def _is_older(
-    machine: Machine, path: str, release: _Release | None, newest: _Release
+    machine: Machine, path: str, release: _Release | None, newest: InstalledKernel
 ) -> str | None:
     """Say how it is known that an image holds an older kernel; None where that is not known."""
     if release is not None:
-        if rpm_version_key(newest.text) <= rpm_version_key(release.text):
+        if rpm_version_key(newest.release or "") <= rpm_version_key(release.text):
             return None
         return f"{visible(path)} holds {visible(release.text)} ({release.known_by})"
-    image, kernel = machine.facts.get(path), machine.facts.get(newest.known_by)
+    image, kernel = machine.facts.get(path), machine.facts.get(newest.path)
     if image is None or kernel is None or kernel.modified <= image.modified:
         return None
     return f"{visible(path)} is older than that file"
-
-
-def _newest(machine: Machine) -> _Release | None:
-    """Return the newest of the ordinary kernels, known by its path or by its entry."""
-    found = list(_installed(machine))
-    return max(found, key=lambda each: rpm_version_key(each.text), default=None)
-
-
-def _installed(machine: Machine) -> Iterable[_Release]:
-    of_entries = {e.image.path for e in machine.configuration.entries if e.image is not None}
-    for path in machine.kernel_files.kernels:
-        release, image = release_in_name(path), machine.images.get(path)
-        is_secure = image is not None and image.secure is not None
-        if release is not None and path not in of_entries and not is_secure:
-            yield _Release(release, path)
-    for entry in machine.configuration.entries:
-        if machine.is_secure(entry) is not False or entry.is_rescue or entry.image is None:
-            continue
-        release = release_in_name(_target(machine, entry.image.path)) or _version(entry)
-        if release is not None:
-            yield _Release(release, entry.image.path)
 
 
 def _release(machine: Machine, entry: BootEntry | None, path: str) -> _Release | None:
@@ -218,18 +200,8 @@ def _release(machine: Machine, entry: BootEntry | None, path: str) -> _Release |
     image = machine.images[path].secure
     if image is not None and image.release is not None:
         return _Release(image.release, "as it says itself")
-    named = release_in_name(_target(machine, path))
+    named = release_in_name(machine.kernel_files.target(path))
     if named is not None:
         return _Release(named, "by its name")
-    version = None if entry is None else _version(entry)
+    version = None if entry is None else version_of(entry)
     return None if version is None else _Release(version, "by the version of its boot entry")
-
-
-def _target(machine: Machine, path: str) -> str:
-    link = machine.kernel_files.link(path)
-    return path if link is None or link.target is None else link.target
-
-
-def _version(entry: BootEntry) -> str | None:
-    lines = () if entry.bls is None else entry.bls.lines
-    return next((line.value for line in lines if line.key == "version"), None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from secboot.errors import Location
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
+from secboot.machine.image_files import NO_IMAGE_FILES, ImageFiles, find_image_files
 from secboot.machine.installed_zipl import (
     BootmapFile,
     installed_version,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 BLS_DIRECTORY = "/boot/loader/entries"
 """zipl's ZIPL_DEFAULT_BLSDIR (zipl/include/zipl.h)."""
 RUNNING_LINE = "/proc/cmdline"
-HOST_KEYS = "/etc/se-hostkeys"
-"""Where ostree looks for host-key documents (src/libostree/ostree-bootloader-zipl.c)."""
 
 D = TypeVar("D")
 
@@ -55,7 +54,7 @@ class Machine(NamedTuple):
     layout's files and of /etc/ziplenv say; an unreadable file of those that other programs
     generate has none. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
     zipl wrote last. `images` are by path what the kernels say of themselves that can be read,
-    `host_keys` the host-key documents that lie where they are looked for. `kernel_files` says where
+    `image_files` what lies there to build one of Secure Execution with. `kernel_files` says where
     the names of kernels and ramdisks lead, `old_kernels` which images may be too old for a
     parameter. `running_line` is the line of the running kernel, None for any other tree.
     `secure_guest` is whether that is in Secure Execution mode. `configured` is whether there is a
@@ -76,7 +75,7 @@ class Machine(NamedTuple):
     sources: Sources = NO_OTHERS
     documents: Mapping[str, object] = MappingProxyType({})
     running_line: str | None = None
-    host_keys: tuple[str, ...] = ()
+    image_files: ImageFiles = NO_IMAGE_FILES
     kernel_files: KernelFiles = NO_KERNEL_FILES
     secure_guest: bool = False
     configured: bool = True
@@ -178,6 +177,7 @@ def discover(
     others = (*sources.kernels, "/boot") if has_secure else sources.kernels
     kernel_files = find_kernel_files(root, configuration, others)
     if has_secure:
+        kernel_files = _ordinary(files, kernel_files)
         facts |= {path: files.look(path) for path in (*kernel_files.kernels, *started)}
     return Machine(
         root=shown_base(root),
@@ -193,7 +193,7 @@ def discover(
         sources=sources,
         documents=documents,
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
-        host_keys=_host_keys(root),
+        image_files=_image_files(root, images, kernel_files, environment),
         kernel_files=kernel_files,
         secure_guest=environment is not None and _is_secure_guest(root),
         configured=conf is not None,
@@ -264,6 +264,14 @@ def _images(
     return {path: image for path, image in images.items() if image is not None}
 
 
+def _ordinary(files: BootFiles, found: KernelFiles) -> KernelFiles:
+    """Leave out Secure Execution images that are named as kernels are (``vmlinuz-5.14.0.pv``)."""
+    images = ((path, files.image(path)) for path in found.kernels)
+    return found._replace(
+        kernels=tuple(path for path, image in images if image is None or image.secure is None)
+    )
+
+
 def _facts(files: BootFiles, configuration: BootConfiguration) -> dict[str, FileFacts]:
     """Sizes and times of what zipl installs; zipl's reading has looked at all of it already."""
     return {
@@ -311,6 +319,11 @@ def _is_there(root: Root, path: str) -> bool | None:
         return None
 
 
-def _host_keys(root: Root) -> tuple[str, ...]:
-    names = root.names_or_none(HOST_KEYS) or ()
-    return tuple(f"{HOST_KEYS}/{name}" for name in names if name.startswith("ibm-z-hostkey"))
+def _image_files(
+    root: Root,
+    images: Mapping[str, KernelImage],
+    kernel_files: KernelFiles,
+    environment: Mapping[str, str] | None,
+) -> ImageFiles:
+    paths = {kernel_files.target(path) for path, image in images.items() if image.secure}
+    return find_image_files(root, sorted(paths), running=environment is not None)

@@ -53,6 +53,10 @@ class KernelFiles(NamedTuple):
         """Return the link under a path as an entry names it; None where there is none."""
         return self.links.get(from_root(path))
 
+    def target(self, path: str) -> str:
+        """Return where a path as an entry names it leads, as far as that is known."""
+        return _place(self.links, _absolute(path))
+
 
 NO_KERNEL_FILES = KernelFiles({})
 

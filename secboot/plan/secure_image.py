@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.ipl.installed_kernels import InstalledKernel, kernel_to_take
 from secboot.kernel.image_line import unfit
 from secboot.lines.changes import Step
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.named_tuple import NamedTuple
+from secboot.plan.image_recipe import ImageBuild, builder_for, kept_options, recipe
 from secboot.profile.profile import Role
-from secboot.zipl.scan import EntryKind
 
 if TYPE_CHECKING:
     from secboot.ipl.next_ipl import NextIpl
@@ -34,7 +35,6 @@ OWN_IMAGE = (
 LEAVES = (
     "zipl would make an ordinary kernel the default, and the next IPL would leave Secure Execution"
 )
-ANY_HOST_KEY = "HOST-KEY-DOCUMENT.crt"
 
 
 class ParmfileRequest(NamedTuple):
@@ -69,8 +69,8 @@ def plan_rebuild(
     """
     if not entries:
         return None
-    plain = _plain_entry(machine)
-    base, warnings = _base(machine, stores, entries[0], plain, request)
+    kernel = kernel_to_take(machine)
+    base, warnings = _base(machine, stores, entries[0], kernel, request)
     path = ANY_PARMFILE if request is None else request.path
     store = Store(StoreKind.PARMFILE, path)
     stores.add(store, base)
@@ -81,7 +81,11 @@ def plan_rebuild(
     place = entries[0].location if request is None else Location(path)
     found = () if profile.role is Role.HOST else unfit(CommandLine.parse(text))
     opening = (each._replace(location=place) for each in found)
-    steps = tuple(_step(machine, layout, entry, plain, path) for entry in entries)
+    built = {None if entry.image is None else entry.image.path: entry for entry in entries[::-1]}
+    steps = tuple(
+        _step(machine, layout, entry, kernel, request, profile)
+        for entry in reversed(built.values())
+    )
     return Rebuild(text if text.endswith("\n") else f"{text}\n", steps, (*warnings, *opening))
 
 
@@ -120,7 +124,7 @@ def _base(
     machine: Machine,
     stores: Stores,
     entry: BootEntry,
-    plain: BootEntry | None,
+    kernel: InstalledKernel | None,
     request: ParmfileRequest | None,
 ) -> tuple[str, tuple[Finding, ...]]:
     if request is not None and request.text is not None:
@@ -130,8 +134,8 @@ def _base(
         return inside, ()
     if entry.parmline:
         return entry.parmline, ()
-    if plain is not None:
-        return stores.entry_planned(plain) or "", ()
+    if kernel is not None and kernel.entry is not None:
+        return stores.entry_planned(kernel.entry) or "", ()
     message = (
         "nothing on this machine tells the parameters of the image: the parmfile holds those of"
         " the profile only"
@@ -141,31 +145,41 @@ def _base(
     return "", (warning,)
 
 
-def _plain_entry(machine: Machine) -> BootEntry | None:
-    """The entry whose kernel a rebuild can take: the default if it is one, else the first."""
-    plain = [
-        entry
-        for entry in machine.configuration.entries
-        if entry.kind is EntryKind.IPL
-        and entry.image is not None
-        and machine.secure_image(entry) is None
-        and not entry.is_rescue
-    ]
-    return next((entry for entry in plain if entry.is_default), plain[0] if plain else None)
-
-
 def _step(
-    machine: Machine, layout: Layout, entry: BootEntry, plain: BootEntry | None, parmfile: str
+    machine: Machine,
+    layout: Layout,
+    entry: BootEntry,
+    kernel: InstalledKernel | None,
+    request: ParmfileRequest | None,
+    profile: Profile,
 ) -> Step:
-    image = "" if entry.image is None else entry.image.path
-    kernel = "VMLINUZ" if plain is None or plain.image is None else plain.image.path
-    ramdisk = "INITRD" if plain is None or plain.ramdisk is None else plain.ramdisk.path
-    keys = machine.host_keys or (ANY_HOST_KEY,)
-    words = ["pvimg", "create", "-i", kernel, "-r", ramdisk, "-p", parmfile]
-    words += [word for key in keys for word in ("-k", key)]
-    # The new image goes beside the old one, which may be the only one that boots.
-    words += ["-C", "IBM-SIGNING-KEY.crt", "-C", "CA.crt", "-o", f"{image}.new"]
-    commit = (f"mv {image}.new {image}", *(" ".join(p.argv) for p in layout.commit))
-    return Step(
-        f"to rebuild the Secure Execution image of '{entry.name}'", (" ".join(words), *commit)
+    path = "" if entry.image is None else entry.image.path
+    output = machine.kernel_files.target(path)
+    given = None if request is None else _inside(machine, request.path)
+    outside = request is not None and given is None
+    builder = builder_for(machine, parmfile_outside=outside)
+    build = ImageBuild(
+        output,
+        given or (_parmfile_of(output) if request is None else request.path),
+        kernel=None if kernel is None else kernel.path,
+        ramdisk=None if kernel is None else kernel.ramdisk,
+        beside=machine.image_files.free_names.get(output),
+        parmfile_outside=outside,
+        writes_parmfile=request is None,
+        options=kept_options(machine.secure_image(entry), builder, line_inside(machine, entry)),
     )
+    lines = recipe(machine, build, layout.commit, profile.name)
+    return Step(f"to rebuild the Secure Execution image of '{entry.name}'", lines)
+
+
+def _inside(machine: Machine, path: str) -> str | None:
+    """A path of the user's as one inside the tree; None where it is not known to be there."""
+    if machine.root == "/":
+        return path
+    start = f"{machine.root}/"
+    return path[len(start) - 1 :] if path.startswith(start) and "/../" not in path else None
+
+
+def _parmfile_of(image: str) -> str:
+    """Where the parmfile of an image can go: root's own directory, which is not /boot for all to see."""
+    return f"/root/{image.rpartition('/')[2]}.parmfile"

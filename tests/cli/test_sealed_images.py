@@ -96,7 +96,7 @@ def test_where_nothing_else_is_left_to_do_it_is_refused(
     said = secboot(capsys, "apply", "guest", "--root", root)
 
     assert said.code == 1
-    assert "pvimg create" in said.err
+    assert "genprotimg -i VMLINUZ" in said.err
     assert snapshot(root) == before
 
 
@@ -128,5 +128,6 @@ def test_the_document_has_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[s
     plan = json.loads(secboot(capsys, "plan", "guest", "--root", root, "-o", "json").out)
 
     assert plan["parmfile"] == "root=/dev/vda1 quiet swiotlb=262144\n"
-    assert plan["steps"][0]["lines"][0].startswith("pvimg create -i /boot/vmlinuz -r INITRD ")
+    build = plan["steps"][0]["lines"][1]
+    assert build.startswith(f"genprotimg -i {root}/boot/vmlinuz -r INITRD ")
     assert [entry["status"] for entry in plan["entries"]] == ["sealed", "change"]

@@ -1,0 +1,92 @@
+"""The ordinary kernels that are installed: what a Secure Execution image can be made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.formats.kernel_release import release_in_name
+from secboot.machine.kernel_files import release_of
+from secboot.named_tuple import NamedTuple
+from secboot.zipl.order import rpm_version_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.machine.discovery import Machine
+    from secboot.zipl.entry import BootEntry
+
+
+class InstalledKernel(NamedTuple):
+    """A kernel and its ramdisk, as paths of files; `ramdisk` is None where none is known.
+
+    `release` is None where nothing tells it. `entry` is the boot entry that starts it, if one does.
+    """
+
+    path: str
+    ramdisk: str | None = None
+    release: str | None = None
+    entry: BootEntry | None = None
+
+
+def installed_kernels(machine: Machine) -> tuple[InstalledKernel, ...]:
+    """Return those that boot entries start, then those that lie where kernels are installed.
+
+    Rescue kernels are none, nor are those that only kdump starts.
+    """
+    named = tuple(_of_entries(machine))
+    paths = {kernel.path for kernel in named}
+    return (*named, *(each for each in _of_files(machine) if each.path not in paths))
+
+
+def newest_release(machine: Machine) -> InstalledKernel | None:
+    """Return the one with the newest release; None where no release is known."""
+    known = (each for each in installed_kernels(machine) if each.release is not None)
+    return max(known, key=lambda each: rpm_version_key(each.release or ""), default=None)
+
+
+def kernel_to_take(machine: Machine) -> InstalledKernel | None:
+    """Return the newest kernel that has its ramdisk; without any ramdisk, the newest.
+
+    Where no boot entry tells the release of its kernel, the kernel of the default entry is taken, or
+    else that of the first.
+    """
+    found = installed_kernels(machine)
+    whole = [each for each in found if each.ramdisk is not None] or list(found)
+    named = [each for each in whole if each.entry is not None]
+    if named and all(each.release is None for each in named):
+        default = (each for each in named if each.entry is not None and each.entry.is_default)
+        return next(default, named[0])
+    return max(whole, key=lambda each: rpm_version_key(each.release or ""), default=None)
+
+
+def version_of(entry: BootEntry) -> str | None:
+    """Return the ``version`` of a BLS entry."""
+    lines = () if entry.bls is None else entry.bls.lines
+    return next((line.value for line in lines if line.key == "version"), None)
+
+
+def _of_entries(machine: Machine) -> Iterator[InstalledKernel]:
+    target = machine.kernel_files.target
+    for entry in machine.configuration.entries:
+        if machine.is_secure(entry) is not False or entry.image is None:
+            continue
+        if entry.is_rescue or entry.kdump:
+            continue
+        path = target(entry.image.path)
+        ramdisk = None if entry.ramdisk is None else target(entry.ramdisk.path)
+        release = release_in_name(path) or version_of(entry)
+        yield InstalledKernel(path, ramdisk or _ramdisk(machine, release), release, entry)
+
+
+def _of_files(machine: Machine) -> Iterator[InstalledKernel]:
+    for path in machine.kernel_files.kernels:
+        release = release_of(path)
+        yield InstalledKernel(path, _ramdisk(machine, release), release)
+
+
+def _ramdisk(machine: Machine, release: str | None) -> str | None:
+    """The one of that release that lies beside the kernels."""
+    if release is None:
+        return None
+    found = (path for path in machine.kernel_files.ramdisks if release_of(path) == release)
+    return next(found, None)
