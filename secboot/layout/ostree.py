@@ -21,7 +21,7 @@ from secboot.ipl.next_ipl import Absence, Choice, EntryState, NextIpl
 from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
 from secboot.lines.changes import Step, StorePlan, meets, wanted_line
 from secboot.machine.discovery import BLS_DIRECTORY, Machine
-from secboot.machine.image_files import OSTREE_HOST_KEY
+from secboot.machine.image_material import OSTREE_HOST_KEY
 from secboot.machine.sources import Sources
 from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
 from secboot.zipl.configuration import ConfFile
@@ -197,7 +197,7 @@ _NOT_MOUNTED = (
 
 def _seals(machine: Machine) -> bool:
     """Whether ostree seals here: in a secure guest, or by the host keys in a tree without a record."""
-    keys = (each for each in machine.image_files.host_keys if each.startswith(OSTREE_HOST_KEY))
+    keys = (each for each in machine.image_material.host_keys if each.startswith(OSTREE_HOST_KEY))
     return machine.secure_guest or (any(keys) and machine.bootmap.missing)
 
 

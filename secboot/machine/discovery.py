@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from secboot.errors import Location
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
-from secboot.machine.image_files import NO_IMAGE_FILES, ImageFiles, find_image_files
+from secboot.machine.image_material import NO_IMAGE_MATERIAL, ImageMaterial, find_image_material
 from secboot.machine.installed_zipl import (
     BootmapFile,
     installed_version,
@@ -54,7 +54,7 @@ class Machine(NamedTuple):
     layout's files and of /etc/ziplenv say; an unreadable file of those that other programs
     generate has none. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
     zipl wrote last. `images` are by path what the kernels say of themselves that can be read,
-    `image_files` what lies there to build one of Secure Execution with. `kernel_files` says where
+    `image_material` what lies there to build one of Secure Execution with. `kernel_files` says where
     the names of kernels and ramdisks lead, `old_kernels` which images may be too old for a
     parameter. `running_line` is the line of the running kernel, None for any other tree.
     `secure_guest` is whether that is in Secure Execution mode. `configured` is whether there is a
@@ -75,7 +75,7 @@ class Machine(NamedTuple):
     sources: Sources = NO_OTHERS
     documents: Mapping[str, object] = MappingProxyType({})
     running_line: str | None = None
-    image_files: ImageFiles = NO_IMAGE_FILES
+    image_material: ImageMaterial = NO_IMAGE_MATERIAL
     kernel_files: KernelFiles = NO_KERNEL_FILES
     secure_guest: bool = False
     configured: bool = True
@@ -193,7 +193,7 @@ def discover(
         sources=sources,
         documents=documents,
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
-        image_files=_image_files(root, images, kernel_files, environment),
+        image_material=_image_material(root, images, kernel_files, environment),
         kernel_files=kernel_files,
         secure_guest=environment is not None and _is_secure_guest(root),
         configured=conf is not None,
@@ -319,11 +319,11 @@ def _is_there(root: Root, path: str) -> bool | None:
         return None
 
 
-def _image_files(
+def _image_material(
     root: Root,
     images: Mapping[str, KernelImage],
     kernel_files: KernelFiles,
     environment: Mapping[str, str] | None,
-) -> ImageFiles:
+) -> ImageMaterial:
     paths = {kernel_files.target(path) for path, image in images.items() if image.secure}
-    return find_image_files(root, sorted(paths), running=environment is not None)
+    return find_image_material(root, sorted(paths), running=environment is not None)

@@ -94,7 +94,7 @@ def builder_for(machine: Machine, *, parmfile_outside: bool = False) -> Builder:
     version = None if machine.zipl_version_is_assumed else machine.zipl_version[:2]
     if machine.root == "/":
         return Builder(version)
-    if machine.image_files.builders and not parmfile_outside:
+    if machine.image_material.builders and not parmfile_outside:
         return Builder(version, ("chroot", machine.root))
     return Builder(prefix=machine.root)
 
@@ -121,7 +121,7 @@ def recipe(
         lines.append(f"{test}  # go on only if it succeeds")
     if build.replaces:
         keep = shlex.join(["ln", "-f", output, f"{output}.old"])
-        lines.append(f"{keep}  # it boots until zipl has run")
+        lines.append(f"{keep}  # the boot record needs it until zipl has run")
     lines.append(shlex.join(["mv", f"{root}{beside}", output]))
     lines += [invocation.of_programs((command.argv,)) for command in commit]
     if not root:
@@ -133,7 +133,7 @@ def _create(machine: Machine, builder: Builder, build: ImageBuild, beside: str) 
     def path(found: str | None, otherwise: str) -> str:
         return otherwise if found is None else f"{builder.prefix}{found}"
 
-    files = machine.image_files
+    files = machine.image_material
     parmfile = build.parmfile if build.parmfile_outside else f"{builder.prefix}{build.parmfile}"
     words = ["pvimg", "create"] if builder.knows(_PVIMG) else ["genprotimg"]
     words += ["-i", path(build.kernel, ANY_KERNEL), "-r", path(build.ramdisk, ANY_RAMDISK)]
@@ -149,9 +149,14 @@ def _create(machine: Machine, builder: Builder, build: ImageBuild, beside: str) 
 
 def _test(machine: Machine, image: str) -> list[str]:
     """Whether this host can start it; where that can't be asked, whether its documents are in it."""
-    if machine.image_files.knows_its_host:
+    if machine.image_material.knows_its_host:
         return ["pvimg", "test", "--key-hashes", image]
-    return ["pvimg", "test", *_each("-k", machine.image_files.host_keys or [ANY_HOST_KEY]), image]
+    return [
+        "pvimg",
+        "test",
+        *_each("-k", machine.image_material.host_keys or [ANY_HOST_KEY]),
+        image,
+    ]
 
 
 def chosen_signing_key(keys: tuple[str, ...]) -> str | None:

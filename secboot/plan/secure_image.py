@@ -163,7 +163,7 @@ def _step(
         given or (_parmfile_of(output) if request is None else request.path),
         kernel=None if kernel is None else kernel.path,
         ramdisk=None if kernel is None else kernel.ramdisk,
-        beside=machine.image_files.free_names.get(output),
+        beside=machine.image_material.free_names.get(output),
         parmfile_outside=outside,
         writes_parmfile=request is None,
         options=kept_options(machine.secure_image(entry), builder, line_inside(machine, entry)),

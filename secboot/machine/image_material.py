@@ -39,7 +39,7 @@ _REVOCATION_LIST = re.compile(r"(?i:.+\.crl)", re.ASCII)
 _LEFTOVER = re.compile(r"~$|\.(?:bak|old|orig|save|sig|asc|sha\d+|rpm\w+|dpkg-\w+)$", re.ASCII)
 
 
-class ImageFiles(NamedTuple):
+class ImageMaterial(NamedTuple):
     """What was found to build a Secure Execution image with; all paths are inside the tree.
 
     `signing_keys` are certificates of IBM's signing keys, `certificates` those between them and the
@@ -59,10 +59,10 @@ class ImageFiles(NamedTuple):
     free_names: Mapping[str, str] = MappingProxyType({})
 
 
-NO_IMAGE_FILES = ImageFiles()
+NO_IMAGE_MATERIAL = ImageMaterial()
 
 
-def find_image_files(root: Root, images: Iterable[str] = (), *, running: bool) -> ImageFiles:
+def find_image_material(root: Root, images: Iterable[str] = (), *, running: bool) -> ImageMaterial:
     """Look where such files usually lie; of each kind those of the first such place count.
 
     `images` are the paths of the Secure Execution images, `running` says that the root is that of
@@ -75,7 +75,7 @@ def find_image_files(root: Root, images: Iterable[str] = (), *, running: bool) -
         chosen = (tuple(path for path in paths if _is(pattern, path)) for paths in found)
         return tuple(_real(root, path) for path in next(filter(None, chosen), ()))
 
-    return ImageFiles(
+    return ImageMaterial(
         host_keys=first(_HOST_KEY),
         signing_keys=first(_SIGNING_KEY),
         certificates=first(_CA),
