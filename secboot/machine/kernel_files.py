@@ -55,7 +55,7 @@ class KernelFiles(NamedTuple):
 
     def target(self, path: str) -> str:
         """Return where a path as an entry names it leads, as far as that is known."""
-        return _place(self.links, _absolute(path))
+        return _place(self.links, from_root(path))
 
 
 NO_KERNEL_FILES = KernelFiles({})
