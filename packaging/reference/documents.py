@@ -187,7 +187,7 @@ _RUNNING = {
     "facilities": tuple[int, ...] | None,
     "ultravisor": {
         "": Ultravisor,
-        "note": (str, "IBM's note: the two are indications, no proof."),
+        "note": (str, "IBM's note: the two are indications, but do not prove it."),
     },
 }
 
@@ -235,7 +235,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "machines": ([ReportedMachine], "One for each document."),
             "note": (
                 str,
-                "IBM's note: what the ultravisor's files say is an indication, no proof.",
+                "IBM's note: what the ultravisor's files say are indications, but do not prove it.",
             ),
         },
     ),

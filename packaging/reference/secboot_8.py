@@ -26,8 +26,8 @@ and the next run of `secboot` finishes or undoes the rest.""",
 Where standard error is a terminal, a command that takes longer than a second shows what it is doing and
 how far it has come, on one line that is gone at the end; not so with JSON output.""",
     """\
-IBM says of the two files /sys/firmware/uv/prot_virt_host and prot_virt_guest that they are
-indications and no proof; no security decision may be based on them, nor on what `secboot` says.""",
+IBM says of the two files /sys/firmware/uv/prot_virt_host and prot_virt_guest: "indications, but do not
+prove"; they are for technical evaluations in trusted environments. Proof takes attestation, not `secboot`.""",
 )
 
 _ENVIRONMENT = (

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from secboot.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from secboot.cli.site import Site
+    from secboot.finding import Finding
 
 
 def keep(
@@ -17,13 +25,14 @@ def keep(
 
     That is the one named in /etc/secboot/profile, or else the one that was applied last. The
     hooks for kernel-install and for Debian's kernels call this before they run zipl; where there
-    is no profile in force, nothing is done.
+    is no profile in force, nothing is done. Of a guest in Secure Execution it says what a new
+    kernel means for it: an image that is outdated now, a default that leaves Secure Execution.
     """
     from secboot.apply.apply import active_profile, apply_plan
     from secboot.cli.plan import planner
     from secboot.cli.printing import print_text, reporting, require_output, style
     from secboot.cli.site import Site
-    from secboot.report.outcome import apply_text, done_text
+    from secboot.report.outcome import apply_text, done_text, of_secure_guest
 
     with Site(
         root, layout=layout, state_dir=state_dir, zipl=zipl, zipl_timeout=zipl_timeout
@@ -31,6 +40,7 @@ def keep(
         require_output()
         managed = site.managed_root()
         profile = active_profile(site.root, site.state)
+        told = () if profile is not None else tuple(_of_secure_guest(site))
         result = (
             None
             if profile is None
@@ -38,9 +48,45 @@ def keep(
         )
     if profile is None or result is None:
         print_text("No profile is in force: nothing was applied here.\n")
+        _print_findings(told)
     else:
         invocation = site.invocation._replace(profile=profile.name)
         with reporting(done_text(result), invocation.command("history")):
             print_text(f"Profile in force: {profile.name}.\n")
             print_text(apply_text(result, invocation, style()))
+            if result.checkpoint is not None or result.plan.commands:
+                # Else they stand in that text.
+                _print_findings(of_secure_guest(result.plan.warnings))
     return 0
+
+
+def _of_secure_guest(site: Site) -> Iterable[Finding]:
+    """What a kernel that was installed means for a guest in Secure Execution.
+
+    No kernel's installation fails for what can't be read; and a system that is not booted by zipl
+    has nothing to read.
+    """
+    from secboot.errors import RefusedError, SecbootError
+    from secboot.finding import Finding, Severity
+    from secboot.ipl.boot_record import compare
+    from secboot.ipl.secure_execution import SECURE_UNKNOWN, findings
+    from secboot.lines.stores import stores_of
+
+    try:
+        machine = site.machine()
+        found = site.layout.next_ipl(machine, compare(machine), stores_of(machine))
+    except RefusedError:
+        return
+    except SecbootError as error:
+        message = "it is not known whether what the next IPL starts is in Secure Execution"
+        yield Finding(SECURE_UNKNOWN, Severity.WARNING, f"{message}: {error.message}")
+        return
+    hint = site.invocation.command("status")
+    yield from (each._replace(hint=hint) for each in findings(machine, found))
+
+
+def _print_findings(findings: Iterable[Finding]) -> None:
+    from secboot.cli.printing import print_text, style
+    from secboot.report.style import finding_text
+
+    print_text("".join(f"{finding_text(each, style())}\n" for each in findings))

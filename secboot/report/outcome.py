@@ -14,7 +14,7 @@ from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from secboot.apply.apply import ApplyResult
     from secboot.apply.rollback import RollbackResult
@@ -63,11 +63,18 @@ def _of_the_next_start(plan: Plan) -> list[Finding]:
     if not plan.warnings:
         return []
     from secboot.ipl.reboot_advice import OF_THE_REBOOT
-    from secboot.ipl.secure_execution import OF_THE_SECURE_GUEST
     from secboot.plan.planner import ABOUT_OTHER_FILES
 
-    codes = OF_THE_REBOOT | OF_THE_SECURE_GUEST | ABOUT_OTHER_FILES
-    return [each for each in plan.warnings if each.code in codes]
+    codes = OF_THE_REBOOT | ABOUT_OTHER_FILES
+    others = [each for each in plan.warnings if each.code in codes]
+    return [*others, *of_secure_guest(plan.warnings)]
+
+
+def of_secure_guest(warnings: Iterable[Finding]) -> list[Finding]:
+    """Those about whether a guest stays in Secure Execution, and on which kernel."""
+    from secboot.ipl.secure_execution import OF_THE_SECURE_GUEST
+
+    return [each for each in warnings if each.code in OF_THE_SECURE_GUEST]
 
 
 def done_text(result: ApplyResult | RollbackResult) -> str:

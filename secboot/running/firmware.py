@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 ULTRAVISOR = "/sys/firmware/uv"
 INDICATIONS_NOTE = (
-    "prot_virt_host and prot_virt_guest are indications, no proof: whoever controls the system"
-    " can make them say anything, so never base a security decision on them (IBM)"
+    'IBM says of prot_virt_host and prot_virt_guest: "indications, but do not prove"; they are for'
+    " technical evaluations in trusted environments. Proof takes attestation."
 )
-"""What IBM's documentation says of the two files; it goes wherever they are shown."""
+"""What IBM's documentation says of the two files, and no more; it goes wherever they are shown."""
 
 
 class Ultravisor(NamedTuple):

@@ -14,7 +14,8 @@ from tests.command import secboot
 from tests.layout.machines import RHEL9, SYSTEMS
 from tests.packaging.programs import require
 from tests.s390x.testbed import require_ipl
-from tests.trees import MACHINE_ID
+from tests.situations import make_situation
+from tests.trees import MACHINE_ID, snapshot
 
 CHECKOUT = Path(__file__).parents[2]
 HOOKS = CHECKOUT / "hooks"
@@ -134,6 +135,40 @@ def test_a_kernel_is_installed_although_the_plug_in_fails(
     assert done.returncode == 0
     assert "may not be what the profile asks" in done.stderr
     assert (tree / "bootmap").exists()
+
+
+@pytest.mark.parametrize("in_force", [True, False])
+def test_the_plug_in_tells_a_secure_guest_what_its_new_kernel_means(
+    in_force: bool, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """An ordinary kernel sorts above the image: it is reported, and nothing is changed."""
+    tree = make_situation("sealed-then-kernel-update", tmp_path / "guest")
+    (tree / "boot/loader/entries/m-5.14.0-570.el9.s390x.conf").unlink()
+    command = f'#!/bin/sh\nexec "{sys.executable}" -m secboot "$@" --root "{tree}"\n'
+    write(tmp_path / "bin/secboot", command)
+    if in_force:
+        write(tree / "etc/secboot/profile", "guest\n")
+    plugins = [
+        write(tmp_path / "install.d/20-zipl-kernel.install", WRITE_ENTRY),
+        HOOKS / "kernel-install/90-secboot.install",
+    ]
+    before = snapshot(tree)
+
+    done = kernel_install(tmp_path, tree, environment | {"TREE": str(tree)}, plugins)
+
+    assert done.returncode == 0, done.stderr
+    new = {path for path, held in snapshot(tree).items() if before.get(path) != held}
+    written = (f"vmlinuz-{VERSION}", f"{VERSION}.conf", "boot", "entries")
+    assert [path for path in new if not str(path).endswith(written)] == []
+    if in_force:
+        assert "the next IPL would leave Secure Execution" in done.stderr
+        assert "may not be what the profile asks" in done.stderr
+    else:
+        assert (
+            f"({VERSION}) 9.4 (Plow)' (/boot/vmlinuz-{VERSION}), an ordinary kernel" in done.stderr
+        )
+        assert f"kernel {VERSION} is installed, but /boot/secure-linux holds 5.14.0" in done.stderr
+        assert "may not be" not in done.stderr
 
 
 def test_the_plug_in_does_nothing_at_a_removal(environment: dict[str, str]) -> None:
