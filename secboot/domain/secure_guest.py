@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from secboot.formats.domain_xml import Element
 
 LAUNCH_SECURITY = "<launchSecurity type='s390-pv'/>"
-SHARED_MEMORY = "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"
+SHARED_MEMORY = "<source type='memfd'/><access mode='shared'/>"
 _QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
 _NO_PASSTHROUGH = frozenset({"vfio-ccw", "vfio-pci"})
 
@@ -174,7 +174,9 @@ def _memory(domain: Element) -> Iterator[Finding]:
                 "remove it, and give the guest all of its memory in <memory>",
             )
     if devices is not None and not _shares_memory(domain):
-        yield from map(_private_memory, filter(needs_shared_memory, devices.children))
+        has_backing = domain.find("memoryBacking") is not None
+        needing = filter(needs_shared_memory, devices.children)
+        yield from (_private_memory(each, has_backing=has_backing) for each in needing)
 
 
 def _shares_memory(domain: Element) -> bool:
@@ -186,9 +188,11 @@ def _shares_memory(domain: Element) -> bool:
     )
 
 
-def _private_memory(element: Element) -> Finding:
+def _private_memory(element: Element, *, has_backing: bool) -> Finding:
     message = f"{device_title(element)} needs shared memory, and this guest's memory is private"
-    hint = f"add to <domain>, without huge pages: {SHARED_MEMORY}"
+    hint = f"add to <domain>: <memoryBacking>{SHARED_MEMORY}</memoryBacking>"
+    if has_backing:
+        hint = f"write in <memoryBacking>, without huge pages: {SHARED_MEMORY}"
     return finding("private-memory", Severity.ERROR, element, message, hint)
 
 

@@ -19,16 +19,21 @@ from hypothesis import strategies as st
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import parse_first_journal, parse_journal
 from secboot.checkpoint.record import Record
+from secboot.domain.secure_guest import judge_domain
 from secboot.errors import SecbootError
 from secboot.formats.bls_entry import BlsEntry
+from secboot.formats.domain_xml import parse_domain
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import parmfile_line
 from secboot.kernel import prot_virt, swiotlb
+from secboot.kernel.image_line import unfit
 from secboot.profile.load import parse_profile
 from secboot.profile.profile import ProfileText
+from secboot.report.check_domain import domain_text
 from secboot.report.saved_plan import read_saved_plan
+from secboot.report.style import PLAIN
 from tests.command import secboot
 from tests.fuzz.mutation import corpus, mutated, sample_bytes
 from tests.trees import make_sample_tree
@@ -46,6 +51,11 @@ ENTRIES = sample_bytes("rhel8/*s390x*.conf", "rhel9-10/*.conf", "grammar-probes/
 LINES = sample_bytes("cmdline/*", "se-guest/parmfile*", "other/lfs-parmfile")
 PROFILES = tuple(
     file.read_bytes() for file in sorted((Path(__file__).parents[2] / "profiles").glob("*.yaml"))
+)
+
+
+DOMAINS = tuple(
+    file.read_bytes() for file in sorted((Path(__file__).parents[1] / "data/domains").glob("*.xml"))
 )
 
 
@@ -72,12 +82,28 @@ def read_entry(data: bytes) -> None:
     assert options in {"a=1 b", "a=1 b\r"}
 
 
+def read_domain(data: bytes) -> None:
+    domain = parse_domain(data, "d.xml")
+    text = domain_text(domain, judge_domain(domain), PLAIN)
+    assert "\x1b" not in text
+    written = domain.written()
+    if "{" in written:  # a name in a namespace, which no hint writes
+        return
+    try:
+        again = parse_domain(written.encode(), "d.xml")
+    except SecbootError as error:
+        raise AssertionError(written) from error
+    assert again.attributes == domain.attributes
+    assert [each.name for each in again.children] == [each.name for each in domain.children]
+
+
 def read_line(data: bytes) -> None:
     text = text_of(data)
     line = CommandLine.parse(text)
     assert line.render() == text
     swiotlb.read(line)
     prot_virt.enabling(line)
+    unfit(line)
     parmfile_line(text)
 
 
@@ -114,6 +140,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...]]] = {
     "profile": (read_profile, PROFILES),
     "record": (read_record, (b'{"schema": "secboot/checkpoint/1", "checkpoint": "1"}',)),
     "plan": (read_saved, (SAVED_PLAN,)),
+    "domain": (read_domain, DOMAINS),
 }
 
 
