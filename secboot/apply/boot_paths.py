@@ -6,11 +6,9 @@ names another file, or a boot file's name for a path that does not lead there, i
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
@@ -21,8 +19,7 @@ from secboot.system.file_errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from secboot.checkpoint.record import Checkpoint, SavedFile
-    from secboot.checkpoint.store import CheckpointStore
+    from secboot.checkpoint.record import SavedFile
     from secboot.machine.sources import Sources
     from secboot.system.root import Root
 
@@ -36,9 +33,9 @@ class BootPaths:
         self._confs = {*ZIPL_CONF_PATHS, *filter(None, (sources.conf_path, named))}
         self._plain = {*self._confs, *sources.reads, ZIPLENV}
 
-    def holds(self, store: CheckpointStore, checkpoint: Checkpoint, file: SavedFile) -> bool:
+    def holds(self, file: SavedFile) -> bool:
         """Whether this file of a checkpoint is one that secboot can have changed here."""
-        if not (self._is_named(file.named) or file.named in self._parmfiles(store, checkpoint)):
+        if not self._is_named(file.named):
             return False
         try:
             return self._is_named(file.path) or self._root.real_path(file.named) == file.path
@@ -48,21 +45,13 @@ class BootPaths:
 
     def _is_named(self, path: str) -> bool:
         directory, _, name = path.rpartition("/")
-        return path in self._plain or (directory == BLS_DIRECTORY and name.endswith(".conf"))
-
-    def _parmfiles(self, store: CheckpointStore, checkpoint: Checkpoint) -> frozenset[str]:
-        """What zipl's configuration names, as it is and as the checkpoint has it."""
-        found = set(self._present_parmfiles)
-        for file in checkpoint.record.files:
-            if file.named in self._confs:
-                found |= _parmfiles_of(store.after(checkpoint, file) or b"")
-                if file.before is not None:
-                    with suppress(FileError, DamagedCheckpointError):
-                        found |= _parmfiles_of(store.before(checkpoint, file))
-        return frozenset(found)
+        if path in self._plain or (directory == BLS_DIRECTORY and name.endswith(".conf")):
+            return True
+        return path in self._parmfiles
 
     @cached_property
-    def _present_parmfiles(self) -> frozenset[str]:
+    def _parmfiles(self) -> frozenset[str]:
+        """What zipl's configuration names."""
         found: set[str] = set()
         for path in self._confs:
             try:

@@ -160,8 +160,8 @@ class CheckpointStore:
         name, data = _RECORD, self._read(checkpoint, _RECORD)
         try:
             record = Record.from_json(data, checkpoint)
-            name, text = JOURNAL, self._read(checkpoint, JOURNAL)
-            entries = _entries(text, checkpoint, first=is_first(data))
+            name = JOURNAL
+            entries = _entries(self._read(checkpoint, name), checkpoint, first=is_first(data))
         except DamagedCheckpointError as error:
             raise self._damaged(checkpoint, name, error.message) from error
         return Checkpoint(record, entries, self.shown(checkpoint))
