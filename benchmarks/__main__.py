@@ -18,6 +18,7 @@ from benchmarks.cases import (
     in_private_etc,
     install,
     kernel_hook,
+    long_history,
     start_up,
     with_rounds,
 )
@@ -71,6 +72,8 @@ def _groups(
     if options.start_up:
         yield "start-up", start_up(programs, _made(directory / "start-up"))
         yield "keep", kernel_hook(programs, _made(directory / "keep"))
+    if options.history:
+        yield "history", long_history(programs, _made(directory / "history"))
     if options.fleet:
         yield "fleet", fleet(programs, _made(directory / "fleet"))
     for kind in KINDS:
@@ -93,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--no-fleet", dest="fleet", action="store_false", help="leave the many documents out"
+    )
+    parser.add_argument(
+        "--no-history", dest="history", action="store_false", help="leave the long history out"
     )
     parser.add_argument(
         "--rounds", type=float, default=1.0, metavar="X", help="X times as many rounds as usual"

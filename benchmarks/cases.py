@@ -5,7 +5,9 @@ secboot from the wheel and as one file; beside it Python alone, Typer alone, rea
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import trees
+from benchmarks.checkpoints import PATH, write_checkpoints
 from benchmarks.processes import BenchmarkError, Command, clean_environment
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ START_UP = 21
 FLEET = 10_000
 """Machines whose documents are read together."""
 FLEET_ROUNDS = 5
+CHECKPOINTS = 1000
+"""Far more than are kept where nothing else is set."""
 KINDS = {"BLS entries": trees.write_bls, "zipl.conf sections": trees.write_sections}
 
 
@@ -151,6 +156,37 @@ def kernel_hook(programs: Programs, directory: Path) -> Group:
             Command("keep, a new entry", (*keep, str(tree)), tree=tree, template=installed),
         ),
         ROUNDS,
+    )
+
+
+def long_history(programs: Programs, directory: Path) -> Group:
+    """Return the group of a machine with very many checkpoints."""
+    template, tree = directory / "template", directory / "tree"
+    trees.write_bls(template, SIZES[0])
+    _secboot(programs.wheel, "apply", "guest", "--no-zipl", "--root", str(template))
+    (template / PATH[1:]).parent.mkdir(parents=True, exist_ok=True)
+    (template / PATH[1:]).write_text(f"{trees.PARAMETERS} {WANTED}\n")
+    shutil.rmtree(template / "var")
+    shown = json.loads(_secboot(programs.wheel, "profile", "show", "guest", "--output", "json"))
+    write_checkpoints(template, CHECKPOINTS, shown["digest"])
+    here = ("--root", str(template))
+    return Group(
+        f"{CHECKPOINTS:,} checkpoints, {SIZES[0]} BLS entries",
+        (
+            floor(programs),
+            import_typer(programs),
+            Command("plan guest", (programs.wheel, "plan", "guest", *here)),
+            Command("status guest", (programs.wheel, "status", "guest", *here)),
+            Command("history", (programs.wheel, "history", *here)),
+            Command("keep, no change", (programs.wheel, "keep", "--no-zipl", *here)),
+            Command(
+                "apply host",
+                (programs.wheel, "apply", "host", "--no-zipl", "--root", str(tree)),
+                tree=tree,
+                template=template,
+            ),
+        ),
+        FLEET_ROUNDS,
     )
 
 
