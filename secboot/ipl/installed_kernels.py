@@ -31,11 +31,18 @@ class InstalledKernel(NamedTuple):
 def installed_kernels(machine: Machine) -> tuple[InstalledKernel, ...]:
     """Return those that boot entries start, then those that lie where kernels are installed.
 
-    Rescue kernels are none, nor are those that only kdump starts.
+    Last are those of the entries that pvics has put aside. Rescue kernels are none, nor are those
+    that only kdump starts.
     """
-    named = tuple(_of_entries(machine))
-    paths = {kernel.path for kernel in named}
-    return (*named, *(each for each in _of_files(machine) if each.path not in paths))
+    aside = (
+        InstalledKernel(each.kernel, each.ramdisk, each.release)
+        for each in machine.image_material.old_entries
+        if each.kernel is not None
+    )
+    found: dict[str, InstalledKernel] = {}
+    for kernel in (*_of_entries(machine), *_of_files(machine), *aside):
+        found.setdefault(kernel.path, kernel)
+    return tuple(found.values())
 
 
 def newest_release(machine: Machine) -> InstalledKernel | None:
@@ -47,15 +54,14 @@ def newest_release(machine: Machine) -> InstalledKernel | None:
 def kernel_to_take(machine: Machine) -> InstalledKernel | None:
     """Return the newest kernel that has its ramdisk; without any ramdisk, the newest.
 
-    Where no boot entry tells the release of its kernel, the kernel of the default entry is taken, or
-    else that of the first.
+    Where no boot entry tells the release of its kernel, the first of them counts, which is the default
+    entry if that starts an ordinary kernel.
     """
     found = installed_kernels(machine)
     whole = [each for each in found if each.ramdisk is not None] or list(found)
     named = [each for each in whole if each.entry is not None]
     if named and all(each.release is None for each in named):
-        default = (each for each in named if each.entry is not None and each.entry.is_default)
-        return next(default, named[0])
+        return named[0]
     return max(whole, key=lambda each: rpm_version_key(each.release or ""), default=None)
 
 
@@ -67,7 +73,7 @@ def version_of(entry: BootEntry) -> str | None:
 
 def _of_entries(machine: Machine) -> Iterator[InstalledKernel]:
     target = machine.kernel_files.target
-    for entry in machine.configuration.entries:
+    for entry in sorted(machine.configuration.entries, key=lambda each: not each.is_default):
         if machine.is_secure(entry) is not False or entry.image is None:
             continue
         if entry.is_rescue or entry.kdump:

@@ -326,4 +326,4 @@ def _image_material(
     environment: Mapping[str, str] | None,
 ) -> ImageMaterial:
     paths = {kernel_files.target(path) for path, image in images.items() if image.secure}
-    return find_image_material(root, sorted(paths), running=environment is not None)
+    return find_image_material(root, sorted(paths), BLS_DIRECTORY, running=environment is not None)

@@ -11,12 +11,13 @@ from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from secboot.machine.old_entries import OldEntry, old_entries
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError, NotFoundError
 from secboot.system.programs import find_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from secboot.system.root import Root
 
@@ -46,7 +47,8 @@ class ImageMaterial(NamedTuple):
     root CA. `unreadable` says which directory could not be looked into, and why. `builders` are the
     programs that are installed. `knows_its_host` is whether the running system can tell the hashes
     of the keys of the machine that it runs on. `free_names` are by the path of each Secure Execution
-    image one beside it that nothing has yet.
+    image one beside it that nothing has yet. `old_entries` are boot entries that pvics has put
+    aside, the newest kernel first. `home` is a directory that only root looks into.
     """
 
     host_keys: tuple[str, ...] = ()
@@ -57,16 +59,20 @@ class ImageMaterial(NamedTuple):
     builders: tuple[str, ...] = ()
     knows_its_host: bool = False
     free_names: Mapping[str, str] = MappingProxyType({})
+    old_entries: tuple[OldEntry, ...] = ()
+    home: str = "/root"
 
 
 NO_IMAGE_MATERIAL = ImageMaterial()
 
 
-def find_image_material(root: Root, images: Iterable[str] = (), *, running: bool) -> ImageMaterial:
+def find_image_material(
+    root: Root, images: Sequence[str], entries: str, *, running: bool
+) -> ImageMaterial:
     """Look where such files usually lie; of each kind those of the first such place count.
 
-    `images` are the paths of the Secure Execution images, `running` says that the root is that of
-    the running system.
+    `images` are the paths of the Secure Execution images, `entries` is the directory of BLS entries.
+    `running` says that the root is that of the running system.
     """
     unreadable: list[str] = []
     found = [tuple(_files(root, place, unreadable)) for place in _DIRECTORIES]
@@ -84,6 +90,8 @@ def find_image_material(root: Root, images: Iterable[str] = (), *, running: bool
         builders=tuple(name for name in BUILDERS if find_program(root, name) is not None),
         knows_its_host=running and root.is_readable(_KEY_HASHES),
         free_names=MappingProxyType({path: free_name(root, path) for path in images}),
+        old_entries=old_entries(root, entries) if images else (),
+        home="/root" if _is_directory(root, "/root") else "/etc",
     )
 
 
@@ -91,6 +99,14 @@ def free_name(root: Root, path: str) -> str:
     """Return a name beside `path` that nothing has: an image that is built there replaces nothing."""
     names = (f"{path}.new{number if number > 1 else ''}" for number in count(1))
     return next(name for name in names if not _is_taken(root, name))
+
+
+def _is_directory(root: Root, path: str) -> bool:
+    try:
+        status = root.stat(path)
+    except FileError:
+        return False
+    return status is not None and status.is_directory
 
 
 def _is_taken(root: Root, path: str) -> bool:

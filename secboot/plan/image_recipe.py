@@ -36,10 +36,11 @@ ANY_KERNEL = "VMLINUZ"
 ANY_RAMDISK = "INITRD"
 ANY_CCK = "CCK-FILE"
 EARLY_BOOT = "rd.sel-ebc"
-"""What the line of an image begins with that pvics has made (scripts/pvics, convert)."""
+EARLY_BOOT_IMAGE = "sel-ebc.img"
+"""What the line begins with, and the name, of an image that pvics has made (scripts/pvics, convert)."""
 _PVIMG = (2, 36)
 """genprotimg is a link to ``pvimg create`` since then, and ``pvimg test`` is there."""
-_VERIFIES = (2, 16)
+VERIFIES = (2, 16)
 _SETS_PCKMO = (2, 17)
 _NAMES_CCK = (2, 37)
 
@@ -50,8 +51,9 @@ class ImageBuild(NamedTuple):
     `parmfile` is a path inside the tree, too, or one of the user's outside of it where
     `parmfile_outside` says so. `kernel` and `ramdisk` are None where none is known. `output` is the
     path that the image is to have in the end, `beside` one for as long as it is not tested.
-    `replaces` says that there is an image under `output` now, `writes_parmfile` that secboot
-    is still to be told to write the parmfile. `options` are more options for the builder.
+    `replaces` says that there is an image under `output` now, `leaves` that zipl would make an
+    ordinary kernel the default, `writes_parmfile` that secboot is still to be told to write the
+    parmfile. `options` are more options for the builder.
     """
 
     output: str
@@ -61,6 +63,7 @@ class ImageBuild(NamedTuple):
     beside: str | None = None
     parmfile_outside: bool = False
     replaces: bool = True
+    leaves: bool = False
     writes_parmfile: bool = False
     options: tuple[str, ...] = ()
 
@@ -123,6 +126,8 @@ def recipe(
         keep = shlex.join(["ln", "-f", output, f"{output}.old"])
         lines.append(f"{keep}  # the boot record needs it until zipl has run")
     lines.append(shlex.join(["mv", f"{root}{beside}", output]))
+    if build.leaves:
+        return (*lines, "# before zipl runs: make its boot entry the default, to stay inside")
     lines += [invocation.of_programs((command.argv,)) for command in commit]
     if not root:
         lines.append("reboot")
@@ -139,7 +144,7 @@ def _create(machine: Machine, builder: Builder, build: ImageBuild, beside: str) 
     words += ["-i", path(build.kernel, ANY_KERNEL), "-r", path(build.ramdisk, ANY_RAMDISK)]
     words += ["-p", parmfile]
     words += _each("-k", [path(key, "") for key in files.host_keys] or [ANY_HOST_KEY])
-    if not builder.is_before(_VERIFIES):
+    if not builder.is_before(VERIFIES):
         signing = chosen_signing_key(files.signing_keys)
         words += ["-C", path(signing, ANY_SIGNING_KEY)]
         words += _each("-C", [path(each, "") for each in files.certificates] or [ANY_CA])
@@ -164,31 +169,38 @@ def chosen_signing_key(keys: tuple[str, ...]) -> str | None:
     return max(keys, key=lambda key: rpm_version_key(key.rpartition(".")[0]), default=None)
 
 
-def kept_options(image: SecureImage | None, builder: Builder, line: str | None) -> tuple[str, ...]:
+def is_early_boot(image: SecureImage, path: str, line: str | None) -> bool:
+    """Whether pvics has made an image for early boot customization (EBC).
+
+    `line` is that inside, where it is known; such a one begins with ``rd.sel-ebc``. Else the name tells
+    it, unless the header says that the image is encrypted: pvics makes such, too (``no-ebc: true``),
+    but sets flags in each, so that a header without any tells nothing.
+    """
+    if line is not None:
+        return line.split(maxsplit=1)[:1] == [EARLY_BOOT]
+    is_encrypted = image.encrypted is True and bool(image.flags)
+    return path.rpartition("/")[2] == EARLY_BOOT_IMAGE and not is_encrypted
+
+
+def kept_options(image: SecureImage, builder: Builder, *, early_boot: bool) -> tuple[str, ...]:
     """Return the options that make a new image allow what the old one does.
 
-    `line` is that inside the old one, where it is known. What pvics has made is known by it; the
-    flag that such images let their customer-communication key be changed is encrypted.
+    Those of an image for early boot customization are what pvics gives: that the
+    customer-communication key can be changed is a flag that is encrypted.
     """
-    return tuple(_options(image, builder, early_boot=is_early_boot(line)))
-
-
-def is_early_boot(line: str | None) -> bool:
-    """Whether it is the line of an image that pvics has made for early boot customization."""
-    return line is not None and line.split(maxsplit=1)[:1] == [EARLY_BOOT]
-
-
-def _options(image: SecureImage | None, builder: Builder, *, early_boot: bool) -> Iterator[str]:
-    flags = None if image is None else image.flags
-    if early_boot or (flags is not None and flags & NO_COMPONENT_ENCRYPTION):
-        yield "--disable-image-encryption"
     if early_boot:
-        yield "--enable-cck-update"
-    if flags is None:
-        return
+        flags = image.flags or PCKMO_FLAGS | PCKMO_HMAC
+        start = ("--disable-image-encryption", "--enable-cck-update")
+        return (*start, *_flag_options(flags & ~NO_COMPONENT_ENCRYPTION, builder, with_key=False))
+    return () if image.flags is None else tuple(_flag_options(image.flags, builder))
+
+
+def _flag_options(flags: int, builder: Builder, *, with_key: bool = True) -> Iterator[str]:
+    if flags & NO_COMPONENT_ENCRYPTION:
+        yield "--disable-image-encryption"
     if flags & ALLOWS_DUMP:
         yield "--enable-dump"
-        if not early_boot:
+        if with_key:
             yield "--cck" if builder.knows(_NAMES_CCK) else "--comm-key"
             yield ANY_CCK
     if not flags & PCKMO_FLAGS and not builder.is_before(_SETS_PCKMO):

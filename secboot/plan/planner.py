@@ -104,7 +104,13 @@ def make_plan(
     images = () if layout.builds_image else images
     unmet = tuple(entry for entry in images if not _is_met_inside(profile, machine, entry, stores))
     rebuild = plan_rebuild(
-        profile, machine, layout, stores, unmet if parmfile is None else images, parmfile
+        profile,
+        machine,
+        layout,
+        stores,
+        unmet if parmfile is None else images,
+        parmfile,
+        leaves=leaves_by_files(machine, next_ipl) is not None,
     )
     steps = layout.steps(profile, machine, stores)
     files = _file_changes(machine, stores)

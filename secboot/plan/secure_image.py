@@ -7,19 +7,36 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.kernel_image import SecureImage
 from secboot.ipl.installed_kernels import InstalledKernel, kernel_to_take
 from secboot.kernel.image_line import unfit
 from secboot.lines.changes import Step
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.named_tuple import NamedTuple
-from secboot.plan.image_recipe import ImageBuild, builder_for, kept_options, recipe
+from secboot.plan.image_findings import (
+    about_early_boot,
+    about_kernel,
+    about_material,
+    about_options,
+)
+from secboot.plan.image_recipe import (
+    EARLY_BOOT,
+    Builder,
+    ImageBuild,
+    builder_for,
+    is_early_boot,
+    kept_options,
+    recipe,
+)
 from secboot.profile.profile import Role
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from secboot.ipl.next_ipl import NextIpl
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
+    from secboot.machine.old_entries import OldEntry
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
 
@@ -59,12 +76,15 @@ def plan_rebuild(
     stores: Stores,
     entries: tuple[BootEntry, ...],
     request: ParmfileRequest | None,
+    *,
+    leaves: bool = False,
 ) -> Rebuild | None:
     """Return what the rebuild of the images of these entries takes; None if there is none.
 
     The parmfile is the requested file with what is missing; a new one starts from the line inside
     the first image where that can be read, or else from the line beside it, which counts for
-    nothing, or else from the planned line of an entry with an ordinary kernel.
+    nothing, or else from the planned line of an entry with an ordinary kernel, or from that of one
+    that pvics has put aside. `leaves` says that zipl would make an ordinary kernel the default.
     Raises RefusedError when editing can't meet the profile.
     """
     if not entries:
@@ -81,12 +101,27 @@ def plan_rebuild(
     place = entries[0].location if request is None else Location(path)
     found = () if profile.role is Role.HOST else unfit(CommandLine.parse(text))
     opening = (each._replace(location=place) for each in found)
-    built = {None if entry.image is None else entry.image.path: entry for entry in entries[::-1]}
+    outside = request is not None and _inside(machine, request.path) is None
+    builder = builder_for(machine, parmfile_outside=outside)
+    one_each = {None if e.image is None else e.image.path: e for e in reversed(entries)}
+    made = [
+        _rebuilt(machine, entry, kernel, request, builder) for entry in reversed(one_each.values())
+    ]
     steps = tuple(
-        _step(machine, layout, entry, kernel, request, profile)
-        for entry in reversed(built.values())
+        Step(
+            f"to rebuild the Secure Execution image of '{entry.name}'",
+            recipe(machine, build._replace(leaves=leaves), layout.commit, profile.name),
+        )
+        for entry, build, _ in made
     )
-    return Rebuild(text if text.endswith("\n") else f"{text}\n", steps, (*warnings, *opening))
+    missing = (
+        *about_material(machine, builder),
+        *about_kernel(kernel, entries[0].location),
+        *(finding for _, _, findings in made for finding in findings),
+    )
+    return Rebuild(
+        text if text.endswith("\n") else f"{text}\n", steps, (*warnings, *opening, *missing)
+    )
 
 
 def line_inside(machine: Machine, entry: BootEntry) -> str | None:
@@ -136,6 +171,9 @@ def _base(
         return entry.parmline, ()
     if kernel is not None and kernel.entry is not None:
         return stores.entry_planned(kernel.entry) or "", ()
+    aside = next(iter(machine.image_material.old_entries), None)
+    if aside is not None:
+        return _put_aside(machine, entry, aside)
     message = (
         "nothing on this machine tells the parameters of the image: the parmfile holds those of"
         " the profile only"
@@ -145,31 +183,49 @@ def _base(
     return "", (warning,)
 
 
-def _step(
+def _put_aside(
+    machine: Machine, entry: BootEntry, aside: OldEntry
+) -> tuple[str, tuple[Finding, ...]]:
+    """The line that pvics has made of an entry's, as far as that tells."""
+    message = (
+        f"the parameters of the image are taken from {visible(aside.path)}, as pvics does;"
+        " what its configuration adds is not known"
+    )
+    hint = "compare them with sel-kernel-parameter in pvics.yaml"
+    found = Finding("parmfile-put-aside", Severity.WARNING, message, Location(aside.path), hint)
+    image, path = machine.secure_image(entry) or SecureImage(), entry.image and entry.image.path
+    first = f"{EARLY_BOOT} " if is_early_boot(image, path or "", None) else ""
+    return f"{first}{aside.line}", (found,)
+
+
+def _rebuilt(
     machine: Machine,
-    layout: Layout,
     entry: BootEntry,
     kernel: InstalledKernel | None,
     request: ParmfileRequest | None,
-    profile: Profile,
-) -> Step:
-    path = "" if entry.image is None else entry.image.path
-    output = machine.kernel_files.target(path)
+    builder: Builder,
+) -> tuple[BootEntry, ImageBuild, tuple[Finding, ...]]:
+    """Return how the image of an entry is built again, and what to know of that."""
+    image, line = machine.secure_image(entry) or SecureImage(), line_inside(machine, entry)
+    output = machine.kernel_files.target("" if entry.image is None else entry.image.path)
+    early_boot = is_early_boot(image, output, line)
+    options = kept_options(image, builder, early_boot=early_boot)
     given = None if request is None else _inside(machine, request.path)
-    outside = request is not None and given is None
-    builder = builder_for(machine, parmfile_outside=outside)
+    own = f"{machine.image_material.home}/{output.rpartition('/')[2]}.parmfile"
     build = ImageBuild(
         output,
-        given or (_parmfile_of(output) if request is None else request.path),
+        given or (own if request is None else request.path),
         kernel=None if kernel is None else kernel.path,
         ramdisk=None if kernel is None else kernel.ramdisk,
         beside=machine.image_material.free_names.get(output),
-        parmfile_outside=outside,
+        parmfile_outside=request is not None and given is None,
         writes_parmfile=request is None,
-        options=kept_options(machine.secure_image(entry), builder, line_inside(machine, entry)),
+        options=options,
     )
-    lines = recipe(machine, build, layout.commit, profile.name)
-    return Step(f"to rebuild the Secure Execution image of '{entry.name}'", lines)
+    found = [*about_options(image, builder, options, entry.location)]
+    if early_boot:
+        found += about_early_boot(entry.location, by_name=line is None)
+    return entry, build, tuple(found)
 
 
 def _inside(machine: Machine, path: str) -> str | None:
@@ -178,8 +234,3 @@ def _inside(machine: Machine, path: str) -> str | None:
         return path
     start = f"{machine.root}/"
     return path[len(start) - 1 :] if path.startswith(start) and "/../" not in path else None
-
-
-def _parmfile_of(image: str) -> str:
-    """Where the parmfile of an image can go: root's own directory, which is not /boot for all to see."""
-    return f"/root/{image.rpartition('/')[2]}.parmfile"
