@@ -131,7 +131,7 @@ def _files(root: Root, place: str, unreadable: list[str]) -> Iterator[str]:
                 return
             continue
         except FileError as error:
-            unreadable.append(f"{directory} can't be read: {error.message}")
+            unreadable.append(f"{directory} can't be read ({error.message})")
             return
         yield from (f"{directory}/{name}" for name in names)
 

@@ -35,7 +35,7 @@ def about_material(machine: Machine, builder: Builder) -> Iterator[Finding]:
     """What of the keys, the certificates and the tool is not there, and where to get it."""
     material = machine.image_material
     if material.unreadable is not None:
-        message = f"{material.unreadable}: what lies there to build an image with is not known"
+        message = f"{material.unreadable}: whether host keys lie there is not known"
         yield Finding("host-keys-unreadable", Severity.WARNING, message, None, "run it as root")
     elif not material.host_keys:
         yield Finding(

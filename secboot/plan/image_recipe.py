@@ -71,11 +71,12 @@ class ImageBuild(NamedTuple):
 class Builder(NamedTuple):
     """How the builder is called for a tree.
 
-    `release` is that of s390-tools, None where it is not known. `before` are the words before a
-    command, `prefix` is what comes before the paths that it is given.
+    `release` is that of s390-tools, None where it is not known. `has_pvimg` is whether pvimg is there.
+    `before` are the words before a command, `prefix` is what comes before the paths that it is given.
     """
 
     release: tuple[int, int] | None = None
+    has_pvimg: bool = False
     before: tuple[str, ...] = ()
     prefix: str = ""
 
@@ -94,11 +95,15 @@ def builder_for(machine: Machine, *, parmfile_outside: bool = False) -> Builder:
     Else a tree's image is built by the machine that the tree is mounted on, of whose builder nothing
     is known; genprotimg exists in every release.
     """
-    version = None if machine.zipl_version_is_assumed else machine.zipl_version[:2]
+    installed = machine.image_material.builders
+    release = None if machine.zipl_version_is_assumed else machine.zipl_version[:2]
+    if release is None and "pvimg" in installed:
+        release = _PVIMG
+    has_pvimg = release is not None and release >= _PVIMG and installed != ("genprotimg",)
     if machine.root == "/":
-        return Builder(version)
-    if machine.image_material.builders and not parmfile_outside:
-        return Builder(version, ("chroot", machine.root))
+        return Builder(release, has_pvimg)
+    if installed and not parmfile_outside:
+        return Builder(release, has_pvimg, ("chroot", machine.root))
     return Builder(prefix=machine.root)
 
 
@@ -119,7 +124,7 @@ def recipe(
     if build.writes_parmfile:
         lines.append(invocation.for_profile("plan", "--parmfile", f"{root}{build.parmfile}"))
     lines.append(shlex.join([*builder.before, *_create(machine, builder, build, beside)]))
-    if builder.knows(_PVIMG):
+    if builder.has_pvimg:
         test = shlex.join([*builder.before, *_test(machine, beside)])
         lines.append(f"{test}  # go on only if it succeeds")
     if build.replaces:
@@ -140,7 +145,7 @@ def _create(machine: Machine, builder: Builder, build: ImageBuild, beside: str) 
 
     files = machine.image_material
     parmfile = build.parmfile if build.parmfile_outside else f"{builder.prefix}{build.parmfile}"
-    words = ["pvimg", "create"] if builder.knows(_PVIMG) else ["genprotimg"]
+    words = ["pvimg", "create"] if builder.has_pvimg else ["genprotimg"]
     words += ["-i", path(build.kernel, ANY_KERNEL), "-r", path(build.ramdisk, ANY_RAMDISK)]
     words += ["-p", parmfile]
     words += _each("-k", [path(key, "") for key in files.host_keys] or [ANY_HOST_KEY])

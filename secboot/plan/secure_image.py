@@ -8,7 +8,7 @@ from secboot.errors import Location
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.kernel_image import SecureImage
-from secboot.ipl.installed_kernels import InstalledKernel, kernel_to_take
+from secboot.ipl.installed_kernels import InstalledKernel, installed_kernels, kernel_to_take
 from secboot.kernel.image_line import unfit
 from secboot.lines.changes import Step
 from secboot.lines.fulfil import fulfil_line
@@ -169,8 +169,10 @@ def _base(
         return inside, ()
     if entry.parmline:
         return entry.parmline, ()
-    if kernel is not None and kernel.entry is not None:
-        return stores.entry_planned(kernel.entry) or "", ()
+    started = (kernel, *installed_kernels(machine))
+    ordinary = next((each.entry for each in started if each and each.entry), None)
+    if ordinary is not None:
+        return stores.entry_planned(ordinary) or "", ()
     aside = next(iter(machine.image_material.old_entries), None)
     if aside is not None:
         return _put_aside(machine, entry, aside)
