@@ -192,7 +192,7 @@ def test_an_empty_line_to_start_from_is_one(capsys: pytest.CaptureFixture[str]) 
     "words",
     [
         ["plan", "guest", "--rot\u202e\x1b[2J"],
-        ["fro\u202eb\x1b[2J"],
+        ["plam\u202eb\x1b[2J"],
         ["plan", "guest", "--output", "\u202e\x1b[2J"],
         ["plan", "\u202e\x1b[2J", "--root", "."],
         ["plan", "./\u202e\x1b[2J", "--root", "."],

@@ -27,7 +27,7 @@ SUSE_S390_SE_HOST_KEY_SIGNING_KEY="/etc/se/{KEYS[1]}"
 SUSE_S390_SE_CA_CERT="/etc/se/{KEYS[2]}"
 """
 MAPPED = log("software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)")
-RECIPE = ("genprotimg", "pvimg", "rebuil", "PARMFILE", "only of a rebuild")
+RECIPE = ("genprotimg", "pvimg", "rebuild", "PARMFILE", "only of a rebuild")
 
 
 def make(situation: str, root: Path) -> Scene:
@@ -97,7 +97,7 @@ def test_in_the_guest_the_line_is_that_of_grub_cfg(tmp_path: Path) -> None:
     causes = [cause for result in found.stages.values() for cause in result.causes]
     assert {cause.code for cause in causes} & {"not-installed", "not-applied"}
     assert "sealed-line" not in {cause.code for cause in causes}
-    assert not [c for c in causes if "rebuil" in c.message or "genprotimg" in (c.hint or "")]
+    assert not [c for c in causes if "rebuild" in c.message or "genprotimg" in (c.hint or "")]
 
     met(scene)
     scene.write("proc/cmdline", f"{line} swiotlb=262144\n")
