@@ -8,6 +8,7 @@ pipes, ``&&`` and command substitution, and with blocks in braces behind ``menue
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, ParseError
@@ -152,7 +153,19 @@ def _word(text: str, start: int, number: int, path: str) -> tuple[Word, int]:
             else f"GRUB's scripts have no {text[start]!r} here",
             location=Location(path, number),
         )
-    return tuple(parts), position
+    return _merged(parts), position
+
+
+def _merged(parts: list[Part]) -> Word:
+    """Join literal parts that adjoin, so that a word of many escapes is not put together by pieces."""
+    runs = groupby(parts, lambda part: None if part.is_variable else part.quoted)
+    merged: list[Part] = []
+    for quoted, run in runs:
+        if quoted is None:
+            merged += run
+        else:
+            merged.append(Part("".join(part.text for part in run), quoted=quoted))
+    return tuple(merged)
 
 
 def _quoted(text: str) -> Iterator[Part]:

@@ -113,11 +113,18 @@ class CommandLine(NamedTuple):
         """
         if not parameters:
             return self
-        text = self.text
+        self._require_own(*parameters)
+        text, kept, end = self.text, [], len(self.text)
         for parameter in sorted(set(parameters), key=lambda each: each.start, reverse=True):
-            self._require_own(parameter)
-            text = _without(text, parameter.start, parameter.end)
-        return CommandLine.parse(text)
+            kept.append(text[parameter.end : end])
+            end = parameter.start
+            while end and text[end - 1] in BLANKS:
+                end -= 1
+            if not end:
+                behind = "".join(reversed(kept))
+                spared = behind.lstrip(BLANKS)
+                return CommandLine.parse(text[: parameter.start] + spared if spared else behind)
+        return CommandLine.parse(text[:end] + "".join(reversed(kept)))
 
     def append(self, new_text: str) -> CommandLine:
         """Add `new_text` as the last word before ``--``; blanks at the line's end stay there.
@@ -142,8 +149,8 @@ class CommandLine(NamedTuple):
             text = new_text + self.text
         return CommandLine.parse(text)
 
-    def _require_own(self, parameter: Parameter) -> None:
-        if parameter not in self.parameters:
+    def _require_own(self, *parameters: Parameter) -> None:
+        for parameter in {*parameters}.difference(self.parameters):
             raise ValueError(f"{parameter.text!r} is not a parameter of this line")
 
 
@@ -190,16 +197,6 @@ def _name_and_value(word: str) -> tuple[str, str | None]:
         # One closing quote goes with the opening one, never a second.
         return name, value[1:].removesuffix('"')
     return name, (value.removesuffix('"') if opened else value)
-
-
-def _without(text: str, start: int, end: int) -> str:
-    before = text[:start].rstrip(BLANKS)
-    if before:
-        return before + text[end:]
-    after = text[end:].lstrip(BLANKS)
-    if after:
-        return text[:start] + after
-    return text[end:]
 
 
 class KernelInstallCmdline(NamedTuple):

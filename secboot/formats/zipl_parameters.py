@@ -23,7 +23,8 @@ ZIPLENV = "/etc/ziplenv"
 """zipl's ENVBLK_DEFAULT_IMPORT_SOURCE (zipl/include/envblk.h)."""
 SIGNATURE = b"# zIPL Environment Block\n"
 _NEWLINES = "\n+"
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_VARIABLE = re.compile(r"\$\{([^}]*)(?:\}|\Z)")
+"""One that is not closed takes all the rest of the line, so that no part of it is looked at twice."""
 _SITE = re.compile(r"\[site[ \t]+([^\]]*)\]", re.IGNORECASE)
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _SITES = frozenset("0123456789")
@@ -97,7 +98,12 @@ class ZiplEnvironment(NamedTuple):
         searched again. Where the result would not fit, the loader stops early; that is not
         modelled, since zipl knows no such line.
         """
-        return _VARIABLE.sub(lambda found: self.value(found[1], site) or "", line)
+        values = dict(self.variables)
+        if site is not None:
+            values |= {n.removeprefix(site): v for n, v in self.variables if n[:1] == site}
+        return _VARIABLE.sub(
+            lambda found: values.get(found[1], "") if found[0].endswith("}") else found[0], line
+        )
 
 
 NO_ENVIRONMENT = ZiplEnvironment(())
@@ -105,7 +111,7 @@ NO_ENVIRONMENT = ZiplEnvironment(())
 
 def variables_of(line: str) -> tuple[str, ...]:
     """The names that a line asks the environment for, in order."""
-    return tuple(_VARIABLE.findall(line))
+    return tuple(found[1] for found in _VARIABLE.finditer(line) if found[0].endswith("}"))
 
 
 class Variable(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_image import KernelImage, read_kernel_image
 from secboot.named_tuple import NamedTuple
-from secboot.system.file_errors import FileError, NotFoundError, WrongKindError
+from secboot.system.file_errors import FileError, NotFoundError, TooLargeError, WrongKindError
 from secboot.zipl.file_facts import FileFacts, PathKind, from_root
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 
 _MISSING = FileFacts(PathKind.MISSING)
+SIZE_LIMIT = 2 * 2**20
+LINES_LIMIT = 50_000
+"""Of a boot file; a zipl.conf with ten thousand sections is smaller."""
+ENTRY_LINES_LIMIT = 10_000
+"""Of a BLS entry, which has a dozen."""
 
 
 class BootFile(NamedTuple):
@@ -73,7 +78,8 @@ class BootFiles:
             status = self._root.stat(path)
             data = self.changed.get(path)
             if data is None:
-                data = self._root.read_bytes(path)
+                data = self._root.read_bytes(path, SIZE_LIMIT)
+                _require_few_lines(data, LINES_LIMIT, self._root.shown(path))
             modified = 0 if status is None else status.modified
             known = BootFile(path, self._root.real_path(path), data, modified)
             self._read[path] = known
@@ -113,6 +119,9 @@ class BootFiles:
                 is_link = self._root.link_target(f"{path}/{name}") is not None
                 return NoFile(f"{path}/{name}", _MISSING.reason) if is_link else None
         data, modified = found
+        if len(data) > SIZE_LIMIT:
+            return self.read(f"{path}/{name}")
+        _require_few_lines(data, ENTRY_LINES_LIMIT, self._root.shown(f"{path}/{name}"))
         file = BootFile(f"{path}/{name}", f"{real}/{name}", data, modified)
         return self._read.setdefault(file.path, file)
 
@@ -162,3 +171,12 @@ class BootFiles:
     def _limit(self, path: str) -> int | None:
         facts = self.image(path)
         return None if facts is None else facts.max_command_line
+
+
+def _require_few_lines(data: bytes, limit: int, shown: str) -> None:
+    if data.count(b"\n") > limit:
+        raise TooLargeError(
+            f"the file has more than {limit} lines, far more than a file of its kind has",
+            path=shown,
+            hint="look what it holds; nothing of it was used",
+        )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NO_NEWLINE = "\\ No newline at end of file"
 CONTEXT_LINES = 3
+_COMPARISONS = 4_000_000
+"""Of lines that occur several times: beyond, all of them are shown as changed."""
 
 
 def unified_diff(
@@ -97,12 +99,22 @@ def _blocks(old: Sequence[str], new: Sequence[str]) -> Iterator[Match]:
         before, after = old[a + 1 : next_a], new[b + 1 : next_b]
         if a >= 0:
             yield Match(a, b, 1)
-        if before == after:
-            yield Match(a + 1, b + 1, len(before))
-            continue
-        between = SequenceMatcher(None, before, after, autojunk=False)
-        for block in between.get_matching_blocks():
+        for block in _between(before, after):
             yield Match(a + 1 + block.a, b + 1 + block.b, block.size)
+
+
+def _between(old: Sequence[str], new: Sequence[str]) -> Iterator[Match]:
+    """Yield what matches of lines that each text has several times, or one text alone."""
+    least = min(len(old), len(new))
+    head = next((n for n in range(least) if old[n] != new[n]), least)
+    tail = next((n for n in range(least - head) if old[-1 - n] != new[-1 - n]), least - head)
+    yield Match(0, 0, head)
+    middle, other = old[head : len(old) - tail], new[head : len(new) - tail]
+    if len(middle) * len(other) <= _COMPARISONS:
+        matcher = SequenceMatcher(None, middle, other, autojunk=False)
+        for block in matcher.get_matching_blocks():
+            yield Match(head + block.a, head + block.b, block.size)
+    yield Match(len(old) - tail, len(new) - tail, tail)
 
 
 def _joined(blocks: Iterator[Match]) -> Iterator[Match]:

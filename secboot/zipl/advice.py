@@ -15,7 +15,7 @@ from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import NEWEST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from secboot.formats.bls_entry import BlsEntry
     from secboot.formats.zipl_conf import ZiplConf
@@ -28,6 +28,7 @@ SCSI_MENU_POSITIONS = 30
 
 _BOOT_IMAGE_BYTES = 14
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|[A-Za-z_][A-Za-z0-9_]*)")
+_NAME = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 _ENVIRONMENT_NAME = "[A-Z][A-Z0-9_]*"
 _COMMENT = re.compile(r"(?:^|[ \t])#")
 TITLE_HINT = (
@@ -116,15 +117,9 @@ def _advise_on_title(entry: BlsEntry, findings: Findings) -> None:
 def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) -> None:
     at = entry.parameters_location or entry.location
     line = entry.parmline if entry.parmline is not None else entry.parameters or ""
-    for found in _VARIABLE.finditer(line):
-        name = found[1]
-        if (
-            name is None
-            or not version.reads_environment
-            or not re.fullmatch(_ENVIRONMENT_NAME, name)
-        ):
-            message = f"zipl does not expand '{found[0]}': the kernel gets it as it is"
-            findings.warn("unexpanded-variable", message, at)
+    for found in _unexpanded(line, version):
+        message = f"zipl does not expand '{found}': the kernel gets it as it is"
+        findings.warn("unexpanded-variable", message, at)
     if _COMMENT.search(entry.parameters or ""):
         message = "zipl knows no comments behind a value: the kernel gets it all"
         findings.warn("inline-comment", message, at, "put the comment on a line of its own")
@@ -134,6 +129,18 @@ def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) 
     if not line.isascii():
         message = "a byte above 0x7f makes the kernel take the whole line for EBCDIC"
         findings.warn("not-ascii", message, at, "use only ASCII characters")
+
+
+def _unexpanded(line: str, version: ZiplVersion) -> Iterator[str]:
+    """Yield what looks like a variable to a shell, and is none to zipl."""
+    # Behind the last brace none is closed, and nothing is searched for one.
+    end = line.rfind("}") + 1
+    for found in _VARIABLE.finditer(line[:end]):
+        name = found[1]
+        known = name is not None and re.fullmatch(_ENVIRONMENT_NAME, name)
+        if not known or not version.reads_environment:
+            yield found[0]
+    yield from _NAME.findall(line[end:])
 
 
 def _advise_on_file(part: LoadedFile, findings: Findings) -> None:
