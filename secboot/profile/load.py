@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from secboot.profile.composed import Composed
     from secboot.profile.requirement import Requirement
 
-SIZE_LIMIT = 256 * 1024
+SIZE_LIMIT = 64 * 1024
 """Characters. A profile has a few dozen lines; this is far above any and still read at once."""
 
 # What YAML forbids, and the line breaks that only some YAML versions know: with one of these

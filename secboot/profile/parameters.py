@@ -28,6 +28,10 @@ def rules_for(name: str) -> ParameterRules:
     return KNOWN.get(name, GENERIC)
 
 
+PARAMETERS_LIMIT = 500
+"""The kernel's line has some thousand characters."""
+
+
 def meant(name: str) -> str | None:
     """The known parameter that a name looks like but isn't: ``prot-virt``, ``SWIOTLB``."""
     like = name.lower().replace("-", "_")
@@ -42,6 +46,13 @@ def read_parameters(node: Node, problems: Problems) -> tuple[Requirement, ...]:
             "`parameters` has to be a mapping of names",
             node.location,
             "write `prot_virt: 1`",
+        )
+        return ()
+    if len(node.items) > PARAMETERS_LIMIT:
+        problems.error(
+            "too-many-parameters",
+            f"a profile asks for {PARAMETERS_LIMIT} parameters at most",
+            node.items[PARAMETERS_LIMIT][0].location,
         )
         return ()
     requirements: dict[str, Requirement] = {}

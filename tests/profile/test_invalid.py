@@ -61,8 +61,12 @@ def test_every_problem_is_said_with_its_place_and_the_likely_intent(
         (b"version: 1\n\xfe", "bad.yaml:2:1: the byte 0xFE is not UTF-8"),
         (b"# " + b"x" * SIZE_LIMIT, f"has more than {SIZE_LIMIT // 1024} KiB"),
         (b"[" * 10_000, "bad.yaml:1:1: this is not a profile"),
+        (
+            b"version: 1\nparameters:\n" + b"".join(b" a%d: 1\n" % n for n in range(501)),
+            "bad.yaml:503:2: a profile asks for 500 parameters at most",
+        ),
         (b"drop: " + b"[" * 10_000, "bad.yaml:1:14: this is nested too deeply"),
-        (b"{drop: " * 10_000, "this is nested too deeply"),
+        (b"{drop: " * 1_000, "this is nested too deeply"),
     ],
 )
 def test_files_that_are_no_text_or_no_profile_at_all(data: bytes, words: str) -> None:
