@@ -112,18 +112,20 @@ class BootFiles:
         if found is None:
             # A link, or what can't be read: by its path it is followed, or refused with the reason.
             try:
-                return self.read(f"{path}/{name}")
+                file = self.read(f"{path}/{name}")
             except WrongKindError:
                 return NoFile(f"{path}/{name}", FileFacts(PathKind.OTHER).reason)
             except NotFoundError:
                 is_link = self._root.link_target(f"{path}/{name}") is not None
                 return NoFile(f"{path}/{name}", _MISSING.reason) if is_link else None
-        data, modified = found
-        if len(data) > SIZE_LIMIT:
+        elif len(found[0]) > SIZE_LIMIT:
             return self.read(f"{path}/{name}")
-        _require_few_lines(data, ENTRY_LINES_LIMIT, self._root.shown(f"{path}/{name}"))
-        file = BootFile(f"{path}/{name}", f"{real}/{name}", data, modified)
-        return self._read.setdefault(file.path, file)
+        else:
+            data, modified = found
+            file = BootFile(f"{path}/{name}", f"{real}/{name}", data, modified)
+            file = self._read.setdefault(file.path, file)
+        _require_few_lines(file.data, ENTRY_LINES_LIMIT, self._root.shown(file.path))
+        return file
 
     def image(self, path: str) -> KernelImage | None:
         """Return what the kernel image says, or None where there is no readable file."""
