@@ -26,7 +26,7 @@ from secboot.ipl.reboot import Reboot
 from secboot.layout.layout import NewKernel
 from secboot.machine.kernel_files import Link
 from secboot.plan.plan import Plan, ProfileReference
-from secboot.profile.profile import ImageFiles, ProfileText
+from secboot.profile.profile import ImagePaths, ProfileText
 from secboot.report.profile import ListedProfile
 from secboot.report.reported import ReportedMachine, Standing
 from secboot.report.saved_plan import MadeFrom
@@ -59,9 +59,9 @@ _ABOUT = {
     "SecureImage.encrypted": "null where that is not known; `unsure` says why.",
     "SecureImage.parameters": "The line inside an image that is not encrypted; null: not known.",
     "SecureImage.release": "Of the kernel inside an image that is not encrypted; null: not known.",
-    "ImageFiles": "The files of a Secure Execution image, by their paths in the root.",
-    "ImageFiles.kernel": "null where it is that of a boot entry.",
-    "ImageFiles.location": "Where the profile names the parmfile.",
+    "ImagePaths": "The files of a Secure Execution image, by their paths in the root.",
+    "ImagePaths.kernel": "null where it is that of a boot entry.",
+    "ImagePaths.location": "Where the profile names the parmfile.",
     "Link": "A symbolic link that a boot entry names: its text, and where it leads inside the tree.",
     "Link.target": "null where it leads out of the tree or nowhere; `reason` says what is known.",
     "Plan.root": "The root that the plan was made for.",
@@ -286,7 +286,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "chain": _WORDS,
             "digest": str,
             "entries": str,
-            "image": ImageFiles | None,
+            "image": ImagePaths | None,
             "requirements": [{"name": str, "wanted": str, "location": Location}],
             "warnings": [Finding],
         },

@@ -220,6 +220,9 @@ def _verify(managed: ManagedRoot, plan: Plan, again: Callable[[Machine], Plan]) 
         if entry.status is not EntryStatus.GENERATED
         and found.get((entry.location.path, entry.name)) != _line(entry.line_after)
     ]
+    there = {(e.path, e.name, e.is_default) for e in machine.configuration.entries}
+    added = plan.with_status(EntryStatus.ADD)
+    wrong += [e.name for e in added if (e.location.path, e.name, e.default) not in there]
     if not wrong and machine.sources.generated and managed.zipl is not None:
         # Whether the boot record is right is for the programs to say, which have just succeeded.
         files = machine._replace(bootmap=machine.bootmap.unread())
@@ -249,6 +252,9 @@ def _audit(managed: ManagedRoot, plan: Plan, machine: Machine) -> Audit:
         profile_digest=plan.profile.digest,
         zipl=plan.zipl_version if managed.zipl is not None else None,
         left_alone=tuple(e.path for e in machine.configuration.bls if e.path not in changed),
+        parmfile=None
+        if managed.layout.sources.image is None
+        else managed.layout.sources.image.parmfile,
     )
 
 

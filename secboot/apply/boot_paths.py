@@ -2,13 +2,19 @@
 
 A checkpoint comes from the state directory, and with an image that somebody else made. A record that
 names another file, or a boot file's name for a path that does not lead there, is not acted upon.
+
+The parmfile of a Secure Execution image lies where a profile says. The profile that was applied is
+asked where it can be found by its name; one that was named by its path can't. Then the record's own
+word counts for a file that is called as parmfiles are, and that is data which nobody executes.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from secboot.errors import SecbootError
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
@@ -19,9 +25,16 @@ from secboot.system.file_errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from secboot.checkpoint.record import SavedFile
+    from secboot.checkpoint.record import Checkpoint, FileVersion, SavedFile
     from secboot.machine.sources import Sources
+    from secboot.profile.profile import Profile
     from secboot.system.root import Root
+
+
+_PARMFILE_NAME = re.compile("parm|param|cmdline", re.IGNORECASE)
+_MODE = 0o666
+"""What of its rights the parmfile of an image may have."""
+_LABELS = frozenset({"security.selinux", "system.posix_acl_access"})
 
 
 class BootPaths:
@@ -31,17 +44,39 @@ class BootPaths:
         self._root = root
         named = (environment or {}).get("ZIPLCONF")
         self._confs = {*ZIPL_CONF_PATHS, *filter(None, (sources.conf_path, named))}
+        self._image = sources.image
         self._plain = {*self._confs, *sources.reads, ZIPLENV}
 
-    def holds(self, file: SavedFile) -> bool:
+    def holds(self, checkpoint: Checkpoint, file: SavedFile) -> bool:
         """Whether this file of a checkpoint is one that secboot can have changed here."""
-        if not self._is_named(file.named):
+        if not (self._is_named(file.named) or self._is_of_image(checkpoint, file)):
             return False
         try:
             return self._is_named(file.path) or self._root.real_path(file.named) == file.path
         except FileError:
             # A directory that is gone has no links any more.
             return file.path == file.named
+
+    def _is_of_image(self, checkpoint: Checkpoint, file: SavedFile) -> bool:
+        """Whether it can be the parmfile of the image that the applied profile names."""
+        audit = checkpoint.record.audit
+        if file.named != audit.parmfile or not all(map(_is_data, (file.before, file.after))):
+            return False
+        if self._image is not None and self._image.parmfile == file.named:
+            return True
+        profile = self._profile(audit.profile)
+        if profile is not None and profile.image is not None:
+            return profile.image.parmfile == file.named
+        return _PARMFILE_NAME.search(file.named.rpartition("/")[2]) is not None
+
+    def _profile(self, name: str | None) -> Profile | None:
+        """The profile of that name; None where it can't be read."""
+        from secboot.machine.profile_files import read_profile  # noqa: PLC0415 - for few checkpoints
+
+        try:
+            return None if name is None or "/" in name else read_profile(name, self._root)
+        except SecbootError:
+            return None
 
     def _is_named(self, path: str) -> bool:
         directory, _, name = path.rpartition("/")
@@ -59,6 +94,14 @@ class BootPaths:
             except FileError:
                 continue
         return frozenset(found)
+
+
+def _is_data(version: FileVersion | None) -> bool:
+    """Whether a file is one that nobody executes."""
+    if version is None:
+        return True
+    rights, labels = version.attributes.mode, {name for name, _ in version.attributes.xattrs}
+    return not rights & ~_MODE and labels <= _LABELS
 
 
 def _parmfiles_of(conf: bytes) -> set[str]:

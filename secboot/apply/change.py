@@ -155,12 +155,15 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
 
     Where zipl can run and is needed, it checks the candidates first and writes the boot record
     afterwards. On any failure everything is put back (`Transaction`). However it ends, the
-    checkpoint goes to the log.
+    checkpoint goes to the log. A directory that is made for a new file stays, whatever becomes of it.
     """
     zipl = managed.zipl if change_set.needs_commit else None
     if zipl is not None and zipl.is_direct and change_set.machine is not None:
         new = change_set.contents()
         check_candidates(managed.root, zipl, change_set.machine, new, managed.progress)
+    for change in change_set.changes:
+        if change.before is None:
+            managed.root.make_directories(change.real_path.rpartition("/")[0])
     transaction = Transaction.begin(access, change_set.changes, change_set.audit)
     try:
         with transaction:

@@ -159,7 +159,7 @@ def _roll_back(
             # Nor can a file be checked that is to vanish.
             machine=None if any(change.after is None for change in changes) else machine,
             verify=lambda: None,
-            needs_commit=any(managed.layout.needs_commit(c.path) for c in changes),
+            needs_commit=any(_needs_commit(managed, found, machine, c) for c in changes),
         )
         done = change_files(managed, access, change_set)
         result = result._replace(
@@ -171,6 +171,16 @@ def _roll_back(
     return result._replace(
         next=next_default(managed, prepared.undoing, ran=result.zipl is not None)
     )
+
+
+def _needs_commit(
+    managed: ManagedRoot, found: Checkpoint, machine: Machine | None, change: FileChange
+) -> bool:
+    """A parmfile that only the builder of an image reads is in no boot record."""
+    if change.path == found.record.audit.parmfile:
+        parmfiles = () if machine is None else machine.parmfiles.values()
+        return any(file.real_path == change.real_path for file in parmfiles)
+    return managed.layout.needs_commit(change.path)
 
 
 def _prepare(
@@ -306,4 +316,5 @@ def _audit(
         profile=found.record.audit.profile,
         undoes=found.id,
         left_alone=None if entries is None else tuple(e for e in entries if e not in changed),
+        parmfile=found.record.audit.parmfile,
     )

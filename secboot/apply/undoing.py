@@ -79,6 +79,8 @@ def undoing_of(store: CheckpointStore, checkpoint: Checkpoint) -> Undoing:
     found: dict[ParameterUndoing, None] = {}
     files = sorted(checkpoint.record.files, key=lambda file: file.named != KERNEL_CMDLINE)
     for file in files:
+        if file.named == checkpoint.record.audit.parmfile:
+            continue  # it is for images, and no boot entry inherits from it
         before, after = _saved(store, checkpoint, file)
         if before is None or after is None:
             continue

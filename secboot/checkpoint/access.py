@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from secboot.checkpoint.record import SavedFile
+    from secboot.checkpoint.record import Checkpoint, SavedFile
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.progress import Progress
     from secboot.system.root import Root
@@ -79,7 +79,7 @@ class WriteAccess(NamedTuple):
     progress: Progress = UNWATCHED
     by_hand: str | None = None
     invocation: Invocation = PLAIN
-    is_ours: Callable[[SavedFile], bool] = lambda _: True
+    is_ours: Callable[[Checkpoint, SavedFile], bool] = lambda *_: True
 
 
 @contextmanager

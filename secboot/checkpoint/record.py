@@ -66,7 +66,8 @@ class Audit(NamedTuple):
     `command` is secboot's argument list, `started` a moment in RFC 3339 (UTC), `profile` the
     name of what was applied with `profile_digest` (SHA-256), `undoes` the checkpoint that is
     rolled back, `zipl` the version of the zipl that is to run. `left_alone` are the files of boot
-    entries that there were besides those that change; None where that was not written down.
+    entries that there were besides those that change; None where that was not written down. `parmfile` is the
+    one that the profile names, if it does.
     """
 
     action: Action
@@ -79,6 +80,7 @@ class Audit(NamedTuple):
     zipl: str | None = None
     undoes: str | None = None
     left_alone: tuple[str, ...] | None = None
+    parmfile: str | None = None
 
     def flaw(self) -> str:
         """Say what no record of ours has."""
@@ -90,6 +92,8 @@ class Audit(NamedTuple):
             return f"undoes {self.undoes!r}, which is not a checkpoint"
         if self.profile_digest is not None and not _DIGEST.fullmatch(self.profile_digest):
             return "has a digest of no profile"
+        if self.parmfile is not None and not _is_plain(self.parmfile):
+            return f"names {self.parmfile!r} as a parmfile, which is not a path in the root"
         return ""
 
 

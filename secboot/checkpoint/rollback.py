@@ -217,7 +217,7 @@ def way_back(
 def require_ours(access: WriteAccess, checkpoint: Checkpoint) -> None:
     """Raise DamagedCheckpointError for a record that no secboot can have written here."""
     for file in checkpoint.record.files:
-        if not access.is_ours(file):
+        if not access.is_ours(checkpoint, file):
             raise DamagedCheckpointError(
                 f"it names {visible(file.path)}, which is not a boot file here: it is not acted upon",
                 location=Location(visible(f"{checkpoint.shown}/record.json")),

@@ -84,7 +84,8 @@ def planner(
     from secboot.plan.planner import make_plan
     from secboot.progress import Phase
 
-    request = _parmfile_request(parmfile)
+    request = _parmfile_request(parmfile, profile)
+    site.layout.about(profile.image)
 
     def make(machine: Machine) -> Plan:
         site.progress.report(Phase.PLANNING)
@@ -147,10 +148,18 @@ def parmfile_content(plan: Plan, path: Path) -> bytes:
     return plan.parmfile.encode("utf-8", "surrogateescape")
 
 
-def _parmfile_request(path: Path | None) -> ParmfileRequest | None:
+def _parmfile_request(path: Path | None, profile: Profile) -> ParmfileRequest | None:
     """Return what is asked with --parmfile; the file may exist, and is read then."""
     if path is None:
         return None
+    from secboot.errors import UsageError
+
+    if profile.image is not None:
+        raise UsageError(
+            f"the profile names the parmfile itself, {profile.image.parmfile}, and `apply` writes it",
+            location=profile.image.location,
+            hint="leave out --parmfile",
+        )
     from secboot.cli.printing import file_error
     from secboot.plan.secure_image import ParmfileRequest
     from secboot.system.trusted import caller, is_shared

@@ -97,6 +97,7 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
 
     with Site(root, profile=reference, layout=layout, watched=watched) as site:
         profile = None if reference is None else read_profile(reference, site.root)
+        site.layout.about(None if profile is None else profile.image)
         machine = site.machine(unconfigured=True)
         next_ipl = site.layout.next_ipl(machine, compare(machine), stores_of(machine))
         running = None

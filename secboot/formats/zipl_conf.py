@@ -113,10 +113,45 @@ class ZiplConf(_Lines):
         """Return the first section called `name`, as zipl finds it."""
         return next((section for section in self.sections if section.name == name), None)
 
-    def with_values(self, keyword: Keyword, values: Mapping[str, str]) -> ZiplConf:
+    def menu(self, name: str) -> ConfSection | None:
+        """Return the first menu called `name`."""
+        return next((menu for menu in self.menus if menu.name == name), None)
+
+    def with_section(self, name: str, values: Mapping[Keyword, str]) -> ZiplConf:
+        """Return the document with one more section at its end.
+
+        It takes over the blanks of the last assignment that has a value.
+        """
+        sample = next((line for line in reversed(self.lines) if line.value), None)
+        indent, equals = _style(sample)
+        lines = [f"[{name}]"]
+        lines += [
+            f"{indent}{keyword}{equals}{value_text(value, self._quoting(keyword))}"
+            for keyword, value in values.items()
+        ]
+        text = self.render()
+        before = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+        return ZiplConf.parse(f"{text}{before}{chr(10).join(lines)}\n", self.path)
+
+    def with_menu_entry(self, menu: ConfSection, number: int, section: str) -> ZiplConf:
+        """Return the document with one more entry in a menu, behind the last one there."""
+        numbers = [line for line in menu.lines if line.kind is LineKind.NUMBER]
+        after = (
+            numbers[-1] if numbers else menu.assignments[-1] if menu.assignments else menu.heading
+        )
+        indent, equals = _style(after if after.value else None)
+        new = f"{indent}{number}{equals}{section}"
+        texts = [line.text for line in self.lines]
+        ended = after.text.endswith("\n")
+        texts[after.number - 1] += f"{new}\n" if ended else f"\n{new}"
+        return ZiplConf.parse("".join(texts), self.path)
+
+    def with_values(
+        self, keyword: Keyword, values: Mapping[str, str], *, in_menus: bool = False
+    ) -> ZiplConf:
         """Return the document with other values for `keyword` in sections, by their names.
 
-        A value is what zipl shall read, without quotes. Where the section assigns the keyword,
+        Or in menus. A value is what zipl shall read, without quotes. Where the section assigns the keyword,
         nothing but the value changes, and its quotes only where the old ones can't hold it.
         Otherwise a line follows the section's last assignment, or its heading; it takes over
         indentation and blanks from the section, and quotes from other assignments to the keyword.
@@ -124,10 +159,11 @@ class ZiplConf(_Lines):
         missing or not unique, when it assigns the keyword twice or without a value, or when there
         is no way to write the value.
         """
-        counted = Counter(section.name for section in self.sections)
+        blocks = self.menus if in_menus else self.sections
+        counted = Counter(block.name for block in blocks)
         quoting = self._quoting(keyword)
         texts = [line.text for line in self.lines]
-        for block in self.sections:
+        for block in blocks:
             value = values.get(block.name)
             if value is None:
                 continue
@@ -144,7 +180,8 @@ class ZiplConf(_Lines):
             texts[after.number - 1] += f"{new}\n" if ended else f"\n{new}"
         for name in values:
             if name not in counted:
-                raise RefusedError(f"no such section '{name}'", location=Location(self.path))
+                kind = "menu" if in_menus else "section"
+                raise RefusedError(f"no such {kind} '{name}'", location=Location(self.path))
         return ZiplConf.parse("".join(texts), self.path)
 
     def _at(self, line: ConfLine) -> Location:

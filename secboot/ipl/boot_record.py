@@ -100,7 +100,7 @@ def compare(machine: Machine) -> BootRecord:
         return BootRecord(file.path)
     if file.modified is None:
         return BootRecord(file.path, RecordState.UNKNOWN, unreadable=file.unreadable)
-    others = machine.sources.reads
+    others = {*machine.sources.reads, *machine.only_prepared}
     younger = tuple(
         each.path
         for each in machine.files

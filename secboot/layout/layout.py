@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from secboot.ipl.boot_record import BootRecord
     from secboot.ipl.next_ipl import Choice, NextIpl
     from secboot.lines.stores import Stores
-    from secboot.profile.profile import Profile
+    from secboot.profile.profile import ImagePaths, Profile
     from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
 
@@ -70,11 +70,17 @@ class Layout(ABC):
     refusal: str | None = None
     """Why nothing may be changed, since it is not known whose boot files these are."""
     hint: str | None = None
+    adds_bls_entries: bool = False
+    """Whether a new boot entry is a BLS entry, where zipl makes a menu of all there are."""
     builds_image: bool = False
     """Whether its programs build the Secure Execution image that it boots."""
 
     def __init__(self, seen: tuple[str, ...] = ()) -> None:
         self.seen = seen
+
+    def about(self, image: ImagePaths | None) -> None:
+        """Read the parmfile of the image that a profile names, too, from now on."""
+        self.sources = self.sources._replace(image=image)
 
     def require_editable(self) -> None:
         """Raise RefusedError when it is not known whose boot files these are."""

@@ -63,6 +63,7 @@ def evidence(tree: Tree) -> tuple[str, ...]:
 class RedHat(Layout):
     """Entries and /etc/kernel/cmdline are edited, zipl commits the entries."""
 
+    adds_bls_entries = True
     name = "bls"
     description = "BLS entries and zipl.conf"
     sources = Sources(reads={KERNEL_CMDLINE: KernelInstallCmdline.parse})

@@ -162,8 +162,16 @@ def require_fits(entry: BootEntry, stores: Stores) -> None:
     require_length(entry.name, entry.location, max(forms, key=byte_length), limit, reserved)
 
 
+SHORTEN = "shorten the line, or leave the entry out (entries: in the profile)"
+
+
 def require_length(
-    name: str, location: Location, line: str, limit: int = ASSUMED_LIMIT, reserved: int = 0
+    name: str,
+    location: Location,
+    line: str,
+    limit: int = ASSUMED_LIMIT,
+    reserved: int = 0,
+    hint: str = SHORTEN,
 ) -> None:
     """Raise RefusedError when a planned line, named for messages, would not arrive whole.
 
@@ -181,5 +189,5 @@ def require_length(
         f"the parameter line of '{name}' would have {size} bytes; its kernel takes {room},"
         f" so at most {usable} arrive whole",
         location=location,
-        hint="shorten the line, or leave the entry out (entries: in the profile)",
+        hint=hint,
     )

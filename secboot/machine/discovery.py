@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secboot.formats.kernel_image import KernelImage, SecureImage
+    from secboot.machine.prepared_image import PreparedImage
     from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
     from secboot.zipl.file_facts import FileFacts
@@ -59,7 +60,8 @@ class Machine(NamedTuple):
     parameter. `running_line` is the line of the running kernel, None for any other tree.
     `secure_guest` is whether that is in Secure Execution mode. `configured` is whether there is a
     zipl configuration at all; without one `conf_path` is where it would be. `named_files` are those
-    that files of the layout name, and whether they are there, None where that can't be seen.
+    that files of the layout name, and whether they are there, None where that can't be seen. `prepared`
+    is the Secure Execution image that the profile names.
     """
 
     root: str
@@ -79,6 +81,7 @@ class Machine(NamedTuple):
     kernel_files: KernelFiles = NO_KERNEL_FILES
     secure_guest: bool = False
     configured: bool = True
+    prepared: PreparedImage | None = None
     old_kernels: Mapping[str, OldKernel] = MappingProxyType({})
     named_files: Mapping[str, bool | None] = MappingProxyType({})
 
@@ -96,6 +99,23 @@ class Machine(NamedTuple):
             return None
         image = self.images.get(entry.image.path)
         return None if image is None else image.secure is not None
+
+    @property
+    def only_prepared(self) -> tuple[str, ...]:
+        """The paths of the parmfile of the profile's image where zipl does not read it, too."""
+        if self.prepared is None:
+            return ()
+        real_path = self.prepared.real_path
+        if any(file.real_path == real_path for file in self.parmfiles.values()):
+            return ()
+        return self.prepared.paths.parmfile, real_path
+
+    def is_prepared(self, entry: BootEntry) -> bool:
+        """Whether the entry boots the Secure Execution image that the profile names."""
+        if self.prepared is None or entry.image is None:
+            return False
+        path = self.kernel_files.target(entry.image.path)
+        return path in {self.prepared.paths.output, self.prepared.real_output}
 
     def document(self, path: str, kind: type[D]) -> D | None:
         """Return what a file says, by its path; None where it is missing, or generated and secret."""
@@ -137,7 +157,8 @@ def discover(
     `sources` are those of the machine's layout. `phase` is what `progress` is told that this
     reading is. Raises RefusedError when there is no zipl configuration, and FileError for files
     that can't be read. With `unconfigured` a machine is taken without one too that has something
-    else to judge: a boot record, or a running system that is an IBM Z machine.
+    else to judge: a boot record, or a running system that is an IBM Z machine. So is one of which
+    the profile names an image.
     """
     progress.report(phase)
     files = BootFiles(root)
@@ -145,7 +166,8 @@ def discover(
     try:
         conf = read_conf(root, files, sources, environment or {}, has_bls=bool(names))
     except NoConfigurationError:
-        if not (unconfigured and can_be_judged(root, environment)):
+        judged = unconfigured and can_be_judged(root, environment)
+        if not judged and sources.image is None:
             raise
         conf = None
     bls = []
@@ -165,6 +187,7 @@ def discover(
         ziplenv,
     )
     parmfiles = _parmfiles(files, configuration)
+    prepared = _prepared_image(root, files, sources, parmfiles)
     facts = _facts(files, configuration)
     paths = (each.image.path for each in configuration.entries if each.image is not None)
     documents = _documents(root, files, sources.reads) | _generated(root, sources)
@@ -172,7 +195,7 @@ def discover(
         documents[ZIPLENV] = ziplenv
     started = sources.images(documents)
     images = _images(files, configuration, started)
-    has_secure = any(image.secure for image in images.values())
+    has_secure = prepared is not None or any(image.secure for image in images.values())
     # A Secure Execution image lies anywhere; the kernels to make it of lie where they are installed.
     others = (*sources.kernels, "/boot") if has_secure else sources.kernels
     kernel_files = find_kernel_files(root, configuration, others)
@@ -193,10 +216,13 @@ def discover(
         sources=sources,
         documents=documents,
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
-        image_material=_image_material(root, images, kernel_files, environment),
+        image_material=_image_material(
+            root, images, kernel_files, prepared, running=environment is not None
+        ),
         kernel_files=kernel_files,
         secure_guest=environment is not None and _is_secure_guest(root),
         configured=conf is not None,
+        prepared=prepared,
         old_kernels=old_kernels(root, paths, facts),
         named_files={path: _is_there(root, path) for path in sources.named(documents)},
     )
@@ -254,6 +280,17 @@ def _parmfiles(files: BootFiles, configuration: BootConfiguration) -> dict[str, 
         if entry.parmfile is not None and files.look(entry.parmfile.path).readable:
             found[entry.parmfile.path] = files.read(entry.parmfile.path)
     return found
+
+
+def _prepared_image(
+    root: Root, files: BootFiles, sources: Sources, parmfiles: Mapping[str, BootFile]
+) -> PreparedImage | None:
+    if sources.image is None:
+        return None
+    from secboot.machine.prepared_image import find_prepared_image  # noqa: PLC0415 - for few profiles
+
+    others = {*ZIPL_CONF_PATHS, BLS_DIRECTORY, ZIPLENV, *sources.reads, *sources.derived}
+    return find_prepared_image(root, files, sources.image, parmfiles, others)
 
 
 def _images(
@@ -323,7 +360,10 @@ def _image_material(
     root: Root,
     images: Mapping[str, KernelImage],
     kernel_files: KernelFiles,
-    environment: Mapping[str, str] | None,
+    prepared: PreparedImage | None,
+    *,
+    running: bool,
 ) -> ImageMaterial:
     paths = {kernel_files.target(path) for path, image in images.items() if image.secure}
-    return find_image_material(root, sorted(paths), BLS_DIRECTORY, running=environment is not None)
+    paths |= set() if prepared is None else {prepared.real_output}
+    return find_image_material(root, sorted(paths), BLS_DIRECTORY, running=running)

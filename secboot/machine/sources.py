@@ -11,6 +11,7 @@ from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine
+    from secboot.profile.profile import ImagePaths
     from secboot.zipl.configuration import ConfFile
 
 Parser = Callable[[str, str], object]
@@ -52,7 +53,8 @@ class Sources(NamedTuple):
     `order` is that in which this system's zipl sorts BLS entries. `kernels` are directories with
     kernels that something else than zipl starts. `named` gives the paths of other files whose
     existence matters, from the documents of these, and `images` those of the kernels that something
-    else than zipl starts.
+    else than zipl starts. `image` is the Secure Execution image
+    that the profile is about.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})
@@ -64,6 +66,7 @@ class Sources(NamedTuple):
     kernels: tuple[str, ...] = ()
     named: NamedIn = lambda _: ()
     images: NamedIn = lambda _: ()
+    image: ImagePaths | None = None
 
 
 NO_OTHERS = Sources()

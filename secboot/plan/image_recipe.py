@@ -53,7 +53,9 @@ class ImageBuild(NamedTuple):
     path that the image is to have in the end, `beside` one for as long as it is not tested.
     `replaces` says that there is an image under `output` now, `leaves` that zipl would make an
     ordinary kernel the default, `writes_parmfile` that secboot is still to be told to write the
-    parmfile. `options` are more options for the builder.
+    parmfile, `adds_entry` that it adds the boot entry once the image is there. The machine
+    `boots_here` unless it prepares an image for another one. `options` are more options for the
+    builder.
     """
 
     output: str
@@ -65,6 +67,8 @@ class ImageBuild(NamedTuple):
     replaces: bool = True
     leaves: bool = False
     writes_parmfile: bool = False
+    adds_entry: bool = False
+    boots_here: bool = True
     options: tuple[str, ...] = ()
 
 
@@ -112,7 +116,7 @@ def recipe(
 ) -> tuple[str, ...]:
     """Return the commands, one a line, in their order; each can be typed as it is shown.
 
-    `commit` are the layout's programs, `profile` is the name of the profile. None of them acts on
+    `commit` are the layout's programs, `profile` is how the user names the profile. None of them acts on
     another machine than the one in the tree.
     """
     builder = builder_for(machine, parmfile_outside=build.parmfile_outside)
@@ -133,8 +137,11 @@ def recipe(
     lines.append(shlex.join(["mv", f"{root}{beside}", output]))
     if build.leaves:
         return (*lines, "# before zipl runs: make its boot entry the default, to stay inside")
-    lines += [invocation.of_programs((command.argv,)) for command in commit]
-    if not root:
+    if build.boots_here and build.adds_entry:
+        lines.append(invocation.for_profile("apply"))
+    else:
+        lines += [invocation.of_programs((command.argv,)) for command in commit]
+    if build.boots_here and not root:
         lines.append("reboot")
     return (*lines, invocation.for_profile("verify"))
 

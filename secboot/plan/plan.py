@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class EntryStatus(StrEnum):
     """What a plan does to one boot entry."""
 
+    ADD = "add"
     CHANGE = "change"
     UNCHANGED = "unchanged"
     NOT_SELECTED = "not-selected"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.digest import digest
 from secboot.errors import ParseError, RefusedError
 from secboot.finding import Finding, Severity
-from secboot.formats.zipl_line import Keyword
-from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
+from secboot.ipl.secure_execution import (
+    UNSEALED_AFTER_ZIPL,
+    UNSEALED_DEFAULT,
+    leaves_by_files,
+)
 from secboot.ipl.secure_execution import findings as secure_findings
-from secboot.ipl.secure_execution import leaves_by_files
 from secboot.lines.changes import meets, parameter_changes, wanted_line
 from secboot.lines.fulfil import fulfil_line, require_fits
-from secboot.lines.stores import Store, StoreKind, Stores, stores_of
+from secboot.lines.stores import Stores, stores_of
 from secboot.plan.boot_entries import (
     LeftAlone,
     edited_entry,
@@ -23,7 +24,17 @@ from secboot.plan.boot_entries import (
     generated_line,
     reason_to_leave,
 )
-from secboot.plan.plan import EntryPlan, EntryStatus, InputFile, Plan, ProfileReference
+from secboot.plan.file_changes import file_changes, inputs_of
+from secboot.plan.plan import EntryPlan, EntryStatus, Plan, ProfileReference
+from secboot.plan.profile_image import (
+    NO_IMAGE,
+    ImagePlan,
+    boots_its_image,
+    of_built_image,
+    plan_image,
+    plan_image_alone,
+    plan_parmfile,
+)
 from secboot.plan.secure_image import (
     LEAVES,
     ONLY_IMAGES,
@@ -33,8 +44,9 @@ from secboot.plan.secure_image import (
     plan_rebuild,
     stay_inside,
 )
-from secboot.system.files import FileChange
+from secboot.profile.search import reference_to
 from secboot.visible import visible
+from secboot.zipl.refusal import ABOUT_OTHER_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -42,28 +54,11 @@ if TYPE_CHECKING:
     from secboot.ipl.next_ipl import NextIpl
     from secboot.layout.layout import Layout
     from secboot.lines.changes import StorePlan
-    from secboot.machine.boot_files import BootFile
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.running.system import LiveFacts
     from secboot.zipl.entry import BootEntry
 
-ABOUT_OTHER_FILES = frozenset(
-    f"zipl.{name}"
-    for name in (
-        "device",
-        "file",
-        "image",
-        "image-small",
-        "load-address",
-        "image-empty",
-        "parmfile",
-        "ramdisk",
-        "ramdisk-empty",
-        "target-directory",
-    )
-)
-"""Problems that are not in the text: an image tree may get its kernel after its boot entries."""
 _SELECTED = frozenset({EntryStatus.CHANGE, EntryStatus.UNCHANGED, EntryStatus.GENERATED})
 
 
@@ -86,6 +81,8 @@ def make_plan(
     Raises ParseError when zipl would refuse the boot files as they are, and RefusedError when the
     plan can't be made; both leave everything as it is.
     """
+    if machine.prepared is not None and not boots_its_image(profile, machine):
+        return plan_image_alone(profile, machine, layout, machine.prepared)
     layout.require_editable()
     if parmfile is not None and layout.builds_image:
         raise RefusedError(
@@ -100,7 +97,14 @@ def make_plan(
         entry: reason_to_leave(profile, machine, entry) for entry in machine.configuration.entries
     }
     store_plans, entry_plans = _lines(profile, machine, layout, stores, next_ipl, left)
-    images = tuple(e for e, why in left.items() if why and why.status is EntryStatus.SEALED)
+    prepared = None
+    if machine.prepared is not None:
+        prepared = plan_parmfile(profile, machine, machine.prepared, stores)
+    images = tuple(
+        entry
+        for entry, why in left.items()
+        if why and why.status is EntryStatus.SEALED and not machine.is_prepared(entry)
+    )
     images = () if layout.builds_image else images
     unmet = tuple(entry for entry in images if not _is_met_inside(profile, machine, entry, stores))
     rebuild = plan_rebuild(
@@ -113,13 +117,27 @@ def make_plan(
         leaves=leaves_by_files(machine, next_ipl) is not None,
     )
     steps = layout.steps(profile, machine, stores)
-    files = _file_changes(machine, stores)
-    commands = layout.due(profile, machine, next_ipl, stores, tuple(f.path for f in files))
+    files = file_changes(machine, stores)
+    image = NO_IMAGE
+    if prepared is not None:
+        image = plan_image(
+            profile, machine, layout, stores, prepared, files, allow_unsealed=allow_unsealed
+        )
+        files = image.entry.files
+        store_plans = (*store_plans, *image.stores)
+        entry_plans = (
+            *of_built_image(machine, tuple(left), entry_plans, image.built),
+            *image.entries,
+        )
+    changed = tuple(f.path for f in files if f.path not in machine.only_prepared)
+    commands = layout.due(profile, machine, next_ipl, stores, changed)
     refusal = layout.not_edited if steps else None
-    steps = (*steps, *(() if rebuild is None else rebuild.steps))
-    if unmet and None not in left.values() and not parmfile:
+    steps = (*steps, *image.steps, *(() if rebuild is None else rebuild.steps))
+    open_image = image.is_known_unmet and not files and not commands
+    if (unmet or open_image) and None not in left.values() and not parmfile:
         refusal = ONLY_IMAGES
-    if commands and not allow_unsealed and leaves_by_files(machine, next_ipl) is not None:
+    stays = allow_unsealed or image.entry.becomes_default is not None
+    if commands and not stays and leaves_by_files(machine, next_ipl) is not None:
         refusal = LEAVES
         steps = (stay_inside(machine, next_ipl, _allowed(profile, machine)), *steps)
     texts = {each.line_after for each in entry_plans if each.status in _SELECTED}
@@ -136,20 +154,19 @@ def make_plan(
             *profile.warnings_for(None if live is None else live.memory, planned),
             *_warnings(profile, machine, entry_plans, with_zipl=with_zipl),
             *layout.warnings(profile, machine, stores),
+            *image.warnings,
             *(() if rebuild is None else rebuild.warnings),
             *_version_warnings(machine),
             *_about_kernels(profile, machine, entry_plans, live),
             *_about_reboot(profile, machine, entry_plans, stores, next_ipl, live),
             *(_lost_words(next_ipl) if commands else ()),
-            *_as_warnings(secure_findings(machine, next_ipl)),
+            *_as_warnings(_without_default(machine, next_ipl, image)),
         ),
-        inputs=tuple(
-            InputFile(file.path, file.real_path, digest(file.data)) for file in machine.files
-        ),
+        inputs=inputs_of(machine),
         stores=store_plans,
         steps=steps,
         refusal=refusal,
-        parmfile=None if rebuild is None else rebuild.parmfile,
+        parmfile=prepared.text if prepared else rebuild.parmfile if rebuild else None,
     )
 
 
@@ -173,12 +190,20 @@ def _with_inside(
 
 def _allowed(profile: Profile, machine: Machine) -> str:
     root = None if machine.root == "/" else machine.root
-    return Invocation(profile=profile.name, root=root).for_profile("apply", "--allow-unsealed")
+    return Invocation(profile=reference_to(profile), root=root).for_profile(
+        "apply", "--allow-unsealed"
+    )
 
 
 def _plan(profile: Profile, machine: Machine) -> str:
     root = None if machine.root == "/" else machine.root
-    return f"`{Invocation(profile=profile.name, root=root).for_profile('plan')}`"
+    return f"`{Invocation(profile=reference_to(profile), root=root).for_profile('plan')}`"
+
+
+def _without_default(machine: Machine, found: NextIpl, image: ImagePlan) -> Iterator[Finding]:
+    """What takes the system out of Secure Execution, but a default that the plan changes."""
+    ends = {UNSEALED_DEFAULT, UNSEALED_AFTER_ZIPL} if image.entry.becomes_default else set()
+    return (each for each in secure_findings(machine, found) if each.code not in ends)
 
 
 def _as_warnings(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -225,48 +250,6 @@ def _lines(
         if plan.status is EntryStatus.CHANGE or plan.line_after != plan.line_before:
             require_fits(entry, stores)
     return store_plans, plans
-
-
-def _file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
-    """Return the files with new content, in the order of the boot entries that they belong to.
-
-    Only the bytes that must change do, in the documents that were read. Raises RefusedError where
-    a format has no way to hold a planned text.
-    """
-    edits: dict[str, dict[Store, str]] = {}
-    for store, text in stores.changes().items():
-        edits.setdefault(store.path, {})[store] = text
-    files = {file.path: file for file in machine.files}
-    files.update((file.real_path, file) for file in machine.files)
-    bls = {entry.path: entry for entry in machine.configuration.bls}
-    found = []
-    for path, texts in edits.items():
-        first, after = next(iter(texts.items()))  # all that a parmfile holds
-        if first.kind is StoreKind.OPTIONS:
-            after = bls[path].set_options(after).render()
-        elif first.kind is StoreKind.PARAMETERS:
-            values = {store.section: text for store, text in texts.items()}
-            conf = machine.configuration.conf
-            after = conf.with_values(Keyword.PARAMETERS, values).render()
-        elif first.kind is StoreKind.LAYOUT_FILE:
-            lines = {store.section: stores.line(text) for store, text in texts.items()}
-            after = machine.parameter_file(path).with_lines(lines).render()
-        found.append(_change(files[path], after))
-    if stores.changed_variables:
-        found.append(_change(files[ZIPLENV], _edited_environment(machine, stores)))
-    return tuple(found)
-
-
-def _change(file: BootFile, text: str) -> FileChange:
-    after = text.encode("utf-8", "surrogateescape")
-    return FileChange(file.path, file.real_path, file.data, after)
-
-
-def _edited_environment(machine: Machine, stores: Stores) -> str:
-    document = machine.held(ZIPLENV, ZiplenvFile)
-    for site, name, value in stores.changed_variables:
-        document = document.set_value(site, name, value)
-    return document.render()
 
 
 def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:

@@ -30,6 +30,7 @@ from secboot.plan.image_recipe import (
     recipe,
 )
 from secboot.profile.profile import Role
+from secboot.profile.search import reference_to
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -90,7 +91,10 @@ def plan_rebuild(
     if not entries:
         return None
     kernel = kernel_to_take(machine)
-    base, warnings = _base(machine, stores, entries[0], kernel, request)
+    base = None if request is None else request.text
+    warnings: tuple[Finding, ...] = ()
+    if base is None:
+        base, warnings = first_line(machine, stores, entries[0], kernel, entries[0].location)
     path = ANY_PARMFILE if request is None else request.path
     store = Store(StoreKind.PARMFILE, path)
     stores.add(store, base)
@@ -110,7 +114,7 @@ def plan_rebuild(
     steps = tuple(
         Step(
             f"to rebuild the Secure Execution image of '{entry.name}'",
-            recipe(machine, build._replace(leaves=leaves), layout.commit, profile.name),
+            recipe(machine, build._replace(leaves=leaves), layout.commit, reference_to(profile)),
         )
         for entry, build, _ in made
     )
@@ -155,34 +159,41 @@ def stay_inside(machine: Machine, found: NextIpl, allowed: str) -> Step:
     return Step("to stay in Secure Execution", tuple(lines))
 
 
-def _base(
+def first_line(
     machine: Machine,
     stores: Stores,
-    entry: BootEntry,
+    entry: BootEntry | None,
     kernel: InstalledKernel | None,
-    request: ParmfileRequest | None,
+    place: Location,
 ) -> tuple[str, tuple[Finding, ...]]:
-    if request is not None and request.text is not None:
-        return request.text, ()
-    inside = line_inside(machine, entry)
+    """Return what a new parmfile starts from, and a warning at `place` where nothing tells that.
+
+    It is the line inside the image that `entry` boots, or the one that stands there, or else that of
+    the kernel to be taken.
+    """
+    inside = None if entry is None else line_inside(machine, entry)
     if inside is not None:
         return inside, ()
-    if entry.parmline:
+    if entry is not None and entry.parmline:
         return entry.parmline, ()
     started = (kernel, *installed_kernels(machine))
     ordinary = next((each.entry for each in started if each and each.entry), None)
     if ordinary is not None:
         return stores.entry_planned(ordinary) or "", ()
     aside = next(iter(machine.image_material.old_entries), None)
-    if aside is not None:
+    if aside is not None and entry is not None:
         return _put_aside(machine, entry, aside)
+    return "", (only_the_profile_s(place),)
+
+
+def only_the_profile_s(place: Location) -> Finding:
+    """Say that a new parmfile has nothing to start from."""
     message = (
         "nothing on this machine tells the parameters of the image: the parmfile holds those of"
         " the profile only"
     )
     hint = "add root= and what else the image needs"
-    warning = Finding("parmfile-incomplete", Severity.WARNING, message, entry.location, hint)
-    return "", (warning,)
+    return Finding("parmfile-incomplete", Severity.WARNING, message, place, hint)
 
 
 def _put_aside(

@@ -124,9 +124,10 @@ PROFILE_FIELDS = (
     Field(
         "entries",
         Kind.ENTRIES,
-        "The boot entries that the profile is for: `all` of them, the `default` one, or a "
+        "The boot entries that the profile is for: `all` of them, the `default` one, `none`, or a "
         "mapping with the keys below. Entries that IPL no Linux (dump, tape, segment) are never "
-        "among them.",
+        "among them. `none` is for a machine that only prepares the `image` of another one: its own "
+        "boot files stay as they are.",
         "all",
         default="as in the extended profile; else `all`",
         choices=tuple(EntryScope),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from secboot.profile import fields
 from secboot.profile.nodes import Mapping, Node, Problems, Scalar, unambiguous_text
-from secboot.profile.profile import ImageFiles
+from secboot.profile.profile import ImagePaths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def read_image(node: Node, problems: Problems) -> ImageLayer | None:
     return ImageLayer({key: path for key, path in paths.items() if path}, node.location)
 
 
-def merge_image(layers: Sequence[ImageLayer], problems: Problems) -> ImageFiles | None:
+def merge_image(layers: Sequence[ImageLayer], problems: Problems) -> ImagePaths | None:
     """Return the image that files make of which each extends the next; None for no files.
 
     A path takes the place of the same one that is extended.
@@ -58,7 +58,7 @@ def merge_image(layers: Sequence[ImageLayer], problems: Problems) -> ImageFiles 
     if problems.found:
         return None
     texts = {key: path.text for key, path in paths.items()}
-    return ImageFiles(
+    return ImagePaths(
         parmfile=texts["parmfile"],
         output=texts["output"],
         kernel=texts.get("kernel"),

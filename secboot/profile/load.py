@@ -56,6 +56,7 @@ class _Layer:
         self.drop: tuple[Scalar, ...] = ()
         self.requirements: tuple[Requirement, ...] = ()
         self.entries: EntrySelection | None = None
+        self.entries_at: Location | None = None
         self.image: ImageLayer | None = None
 
 
@@ -73,6 +74,12 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
     sources, layers = _read_chain(source, files, problems)
     requirements = _merge_requirements(layers, problems)
     image = merge_image([layer.image for layer in layers if layer.image], problems)
+    chosen = next((layer for layer in layers if layer.entries), layers[-1])
+    entries = chosen.entries or EntrySelection()
+    if entries.scope is EntryScope.NONE and not any(layer.image for layer in layers):
+        message = "the profile is for no boot entry, and names no image"
+        place = chosen.entries_at or Location(source.path)
+        problems.error("asks-nothing", message, place, "add `image`")
     problems.require_none()
     memory = next((layer.memory for layer in layers if layer.memory), None)
     return Profile(
@@ -81,7 +88,7 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
         role=next((layer.role for layer in layers if layer.role), None),
         description=next((layer.description for layer in layers if layer.description), ""),
         requirements=requirements,
-        entries=next((layer.entries for layer in layers if layer.entries), EntrySelection()),
+        entries=entries,
         path=source.path,
         digest=_digest(sources),
         sources=tuple(sources),
@@ -307,6 +314,7 @@ def _read_entries(layer: _Layer, node: Node, problems: Problems) -> None:
     if not isinstance(node, Mapping):
         scope = fields.read_choice(node, "choice of entries", tuple(EntryScope), problems)
         layer.entries = EntrySelection(EntryScope(scope)) if scope else None
+        layer.entries_at = node.location
         return
     found = fields.read_fields(node, fields.ENTRY_FIELDS, problems)
     if not node.items:

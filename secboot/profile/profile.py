@@ -23,10 +23,12 @@ class EntryScope(StrEnum):
 
     ALL = "all"
     DEFAULT = "default"
+    NONE = "none"
+    """Only the parmfile of an image is asked for."""
 
 
 class EntrySelection(NamedTuple):
-    """Every entry, or the default one, narrowed by the patterns and by `rescue`.
+    """Every entry, the default one, or none, narrowed by the patterns and by `rescue`.
 
     `include` and `exclude` match an entry's name, which is its section in zipl.conf or its
     title in a BLS entry, with ``*`` and ``?`` and letter case as it is; brackets mean
@@ -45,6 +47,8 @@ class EntrySelection(NamedTuple):
 
     def why_not(self, name: str, *, is_default: bool, is_rescue: bool) -> str | None:
         """Say why the profile leaves an entry alone, or None if it is for it."""
+        if self.scope is EntryScope.NONE:
+            return "the profile is for no boot entry, only for the image that it names"
         if self.scope is EntryScope.DEFAULT and not is_default:
             return "the profile is for the default entry only"
         if is_rescue and not self.rescue:
@@ -64,7 +68,11 @@ class EntrySelection(NamedTuple):
 
     def describe(self) -> str:
         """Say which entries those are: ``all entries but 'old*' and rescue entries``."""
-        chosen = "all entries" if self.scope is EntryScope.ALL else "the default entry"
+        chosen = {
+            EntryScope.ALL: "all entries",
+            EntryScope.DEFAULT: "the default entry",
+            EntryScope.NONE: "no entry",
+        }[self.scope]
         if self.include:
             chosen = "entries " + ", ".join(map(repr, self.include))
         left_out = [repr(each) for each in self.exclude] + ["rescue entries"] * (not self.rescue)
@@ -82,7 +90,7 @@ class Role(StrEnum):
     GUEST = "guest"
 
 
-class ImageFiles(NamedTuple):
+class ImagePaths(NamedTuple):
     """The files of a Secure Execution image, by their paths in the managed root.
 
     `parmfile` holds the parameter line that goes into it, `output` is the image itself. `kernel`
@@ -126,7 +134,7 @@ class Profile(NamedTuple):
     sources: tuple[ProfileText, ...]
     warnings: tuple[Finding, ...]
     memory: int | None = None
-    image: ImageFiles | None = None
+    image: ImagePaths | None = None
 
     def warnings_for(self, memory: int | None, lines: Sequence[CommandLine]) -> tuple[Finding, ...]:
         """Return the warnings for a machine with so many bytes of memory and lines that meet this.

@@ -21,6 +21,8 @@ from secboot.profile.profile import ProfileText
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from secboot.profile.profile import Profile
+
 SHIPPED = ("host", "host-off", "guest", "guest-large", "guest-secure", "guest-off")
 """Their names, in the order in which they are listed."""
 SEARCH_PATH = ("/etc/secboot/profiles", "/usr/share/secboot/profiles")
@@ -39,6 +41,12 @@ class ProfileFiles(Protocol):
 
     def list_names(self, directory: str) -> tuple[str, ...]:
         """The names in a directory; none if there is no such directory."""
+
+
+def reference_to(profile: Profile) -> str:
+    """Return how a person names a profile that was read: by name where it is found by it, or by path."""
+    places = (f"{directory}/{profile.name}{SUFFIX}" for directory in SEARCH_PATH)
+    return profile.name if profile.path in {*places, shipped_path(profile.name)} else profile.path
 
 
 def find_profile(reference: str, files: ProfileFiles) -> ProfileText:

@@ -63,7 +63,7 @@ def _of_the_next_start(plan: Plan) -> list[Finding]:
     if not plan.warnings:
         return []
     from secboot.ipl.reboot_advice import OF_THE_REBOOT
-    from secboot.plan.planner import ABOUT_OTHER_FILES
+    from secboot.zipl.refusal import ABOUT_OTHER_FILES
 
     codes = OF_THE_REBOOT | ABOUT_OTHER_FILES
     others = [each for each in plan.warnings if each.code in codes]

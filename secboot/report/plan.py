@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SCHEMA = "secboot/plan/1"
 
 _MARKS = {
+    EntryStatus.ADD: "+",
     EntryStatus.CHANGE: "~",
     EntryStatus.UNCHANGED: "=",
     EntryStatus.NOT_SELECTED: "-",
@@ -32,12 +33,14 @@ _MARKS = {
     EntryStatus.GENERATED: ">",
 }
 _STORE_MARKS = {
+    EntryStatus.ADD: "+",
     StoreStatus.CHANGE: "~",
     StoreStatus.UNCHANGED: "=",
     StoreStatus.NOT_SELECTED: "-",
     StoreStatus.NONE: "?",
 }
 _ACTION_MARKS = {
+    EntryStatus.ADD: "+",
     ParameterAction.ADD: "+",
     ParameterAction.CHANGE: "~",
     ParameterAction.REMOVE: "-",
@@ -84,7 +87,8 @@ def summary(plan: Plan, style: Style) -> str:
     """Return the one line that says how much the plan changes."""
     changed = len(plan.with_status(EntryStatus.CHANGE))
     unchanged = len(plan.with_status(EntryStatus.UNCHANGED))
-    skipped = len(plan.entries) - changed - unchanged
+    added = len(plan.with_status(EntryStatus.ADD))
+    skipped = len(plan.entries) - changed - unchanged - added
     parts = [
         f"{counted(changed, 'boot entry', 'boot entries')} to change",
         f"{unchanged} unchanged",
@@ -93,9 +97,13 @@ def summary(plan: Plan, style: Style) -> str:
     skipped -= generated
     if generated:
         parts = [f"{counted(generated, 'boot entry', 'boot entries')} generated"]
+    if added:
+        parts.insert(0, f"{counted(added, 'boot entry', 'boot entries')} to add")
     if skipped:
         parts.append(f"{skipped} left alone")
     text = f"Plan: {', '.join(parts)}; {counted(len(plan.files), 'file')} to write."
+    if not plan.entries and plan.parmfile is not None:
+        text = f"Plan: {counted(len(plan.files), 'file')} to write."
     if plan.refusal is not None:
         text = f"Nothing that secboot may change: {plan.refusal}."
     elif plan.is_empty:
@@ -117,6 +125,7 @@ def _entry(entry: EntryPlan, style: Style) -> Iterator[str]:
     name = visible(entry.name)
     tags = {entry.kind: entry.kind != "ipl", "default": entry.default, "rescue": entry.rescue}
     painted = style.yellow(mark) if entry.status is EntryStatus.CHANGE else mark
+    painted = style.green(mark) if entry.status is EntryStatus.ADD else painted
     yield f"{painted} {style.bold(name)}{style.tags(tags)}"
     yield style.faint(f"    {visible(str(entry.location))}")
     if entry.note:

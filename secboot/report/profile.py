@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secboot.finding import Finding
-    from secboot.profile.profile import ImageFiles, Profile
+    from secboot.profile.profile import ImagePaths, Profile
     from secboot.report.style import Style
 
 LIST_SCHEMA = "secboot/profiles/2"
@@ -82,7 +82,7 @@ def profile_text(profile: Profile, style: Style) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _paths(image: ImageFiles) -> tuple[str | None, ...]:
+def _paths(image: ImagePaths) -> tuple[str | None, ...]:
     return image.output, image.parmfile, image.kernel, image.ramdisk
 
 

@@ -15,7 +15,14 @@ from secboot.lines.stores import stores_of
 from secboot.plan.boot_entries import reason_to_leave
 from secboot.plan.plan import EntryStatus, ProfileReference
 from secboot.profile.requirement import Judgement
-from secboot.status import running_system
+from secboot.status import in_image, running_system
+from secboot.status.in_image import (
+    NOT_BOOTED,
+    image_without_entry,
+    judge_inside,
+    judge_parmfile,
+)
+from secboot.status.inherited import judge_inherited
 from secboot.status.next_reboot import NextReboot, next_reboot
 from secboot.status.stages import (
     IN_IMAGE,
@@ -31,7 +38,7 @@ from secboot.status.stages import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from secboot.ipl.next_ipl import Choice, EntryState
+    from secboot.ipl.next_ipl import EntryState
     from secboot.layout.layout import NewKernel
     from secboot.lines.stores import Stores
     from secboot.profile.requirement import Requirement
@@ -81,8 +88,8 @@ def _requirement(
 ) -> RequirementResults:
     installed = _together([e.installed[number] for e in entries if e.installed])
     configured = _together([e.configured[number] for e in entries if e.configured])
-    inherited = _inherited(requirement, new_kernel, evidence)
-    if not evidence.machine.configured:
+    inherited = judge_inherited(requirement, new_kernel, evidence)
+    if not evidence.machine.configured and evidence.machine.prepared is None:
         configured = inherited = NOT_CONFIGURED
         installed = installed if entries else NOT_CONFIGURED
     stages = {
@@ -107,36 +114,17 @@ def _together(results: list[Result]) -> Result:
     met = next((each for each in results if each.verdict is Verdict.MET), None)
     if met is not None:
         return met
-    if IN_IMAGE in results:
-        return IN_IMAGE
+    for other in (IN_IMAGE, NOT_BOOTED):
+        if other in results:
+            return other
     reason = results[0].reason if results else "the profile is for no boot entry that can be judged"
     return Result(Verdict.UNKNOWN, reason)
 
 
-def _inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> Result:
-    default = next((each for each in evidence.next_ipl.entries if each.is_default), None)
-    if default is not None and default.image is not None:
-        image = f"the Secure Execution image {default.image}"
-        reason = f"a new kernel is booted only when {image} is rebuilt"
-        return Result(Verdict.NOT_APPLICABLE, reason)
-    hint = _typed(evidence, new.repairs) or new.remedy or evidence.correction
-    cause = Finding("not-inherited", Severity.NOTE, "a new kernel would not get it", hint=hint)
-    if new.obstacle is not None:
-        return Result(Verdict.MISSING, new.obstacle, (cause,))
-    if new.line is None:
-        return Result(Verdict.UNKNOWN, new.description)
-    judgement = requirement.judge(CommandLine.parse(new.line))
-    reason = f"{new.description}: {judgement.reason}"
-    if not judgement.met:
-        return Result(Verdict.MISSING, reason, (cause,))
-    if new.doubt is not None:
-        return Result(Verdict.UNKNOWN, f"{reason}; but {new.doubt}")
-    return Result(Verdict.MET, reason)
-
-
 def _entry_results(evidence: Evidence) -> tuple[EntryResults, ...]:
     """Judge every boot entry, in the order of the configuration."""
-    return tuple(_results(evidence, state) for state in evidence.next_ipl.entries)
+    found = (_results(evidence, state) for state in evidence.next_ipl.entries)
+    return (*found, *image_without_entry(evidence))
 
 
 def _not_applied(evidence: Evidence) -> Finding:
@@ -205,7 +193,11 @@ def _by_files(
 ) -> tuple[Result, Result]:
     """Judge the stages *configured* and *installed* of one entry."""
     if state.image is not None:
-        return IN_IMAGE, _in_image(requirement, evidence, state.choice)
+        line = None if state.choice is None else state.choice.line
+        configured, prepared = IN_IMAGE, evidence.machine.prepared
+        if prepared is not None and state.entry and evidence.machine.is_prepared(state.entry):
+            configured = judge_parmfile(requirement, evidence, prepared)
+        return configured, judge_inside(requirement, evidence, line)
     return _configured(requirement, evidence, state), _installed(requirement, evidence, state)
 
 
@@ -296,19 +288,6 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
     return Result(Verdict.MISSING, reason or judgement.reason, (cause,))
 
 
-def _in_image(requirement: Requirement, evidence: Evidence, choice: Choice | None) -> Result:
-    """Judge the line inside a Secure Execution image, where that is not encrypted."""
-    if choice is None or choice.line is None:
-        return IN_IMAGE
-    judgement = _judge(requirement, choice.line, None)
-    if judgement.met:
-        return Result(Verdict.MET, judgement.reason)
-    hint = evidence.invocation.for_profile("plan")
-    message = "the Secure Execution image has to be rebuilt; the plan tells how"
-    cause = Finding("image-line", Severity.NOTE, message, hint=hint)
-    return Result(Verdict.MISSING, f"{judgement.reason}, inside the image", (cause,))
-
-
 _WRITTEN_BY_OTHERS = Finding(
     "record-from-options",
     Severity.NOTE,
@@ -385,6 +364,7 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
     in_plan = evidence.invocation.for_profile("plan")
     for finding in secure_execution.findings(evidence.machine, evidence.next_ipl):
         yield finding._replace(hint=in_plan)
+    yield from in_image.notices(evidence)
     if evidence.running is not None:
         yield from running_system.notices(evidence, evidence.running)
 

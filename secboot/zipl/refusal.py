@@ -12,6 +12,24 @@ if TYPE_CHECKING:
     from secboot.zipl.scan import Token
 
 
+ABOUT_OTHER_FILES = frozenset(
+    f"zipl.{name}"
+    for name in (
+        "device",
+        "file",
+        "image",
+        "image-small",
+        "load-address",
+        "image-empty",
+        "parmfile",
+        "ramdisk",
+        "ramdisk-empty",
+        "target-directory",
+    )
+)
+"""Problems that are not in the text: an image tree may get its kernel after its boot entries."""
+
+
 class Refusal(NamedTuple):
     """One violation of zipl's rules, for which it refuses the whole configuration.
 

@@ -17,7 +17,7 @@ INVISIBLE = {
     "alias-bomb", "anchors-and-tags", "cycle", "directive", "documents", "duplicate-key",
     "merge-key", "syntax", "tab", "unknown-parent", "drop", "equivalent-names", "too-large",
     "odd-numbers", "misspelt-names", "empty", "nesting", "open-quote", "structure", "size-3-KiB", "size-2-GiB",
-    "size-1048575-blocks", "image-duplicate", "image-twice",
+    "size-1048575-blocks", "image-duplicate", "entries-none", "image-twice",
 }  # fmt: skip
 # Imported by name: the library comes without types.
 jsonschema = import_module("jsonschema")

@@ -1,0 +1,330 @@
+"""The Secure Execution image that a profile names: its parmfile, its boot entry, and what is left to do.
+
+The parmfile is a store like any other, but that no boot record is made of it. What it holds becomes
+the guest's parameter line when somebody builds the image, which secboot does not: it takes keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location, RefusedError
+from secboot.finding import Finding, Severity
+from secboot.formats.kernel_image import LEGACY_PARAMETER_LIMIT, SecureImage
+from secboot.ipl.installed_kernels import InstalledKernel, kernel_to_take
+from secboot.kernel.image_line import unfit
+from secboot.lines.changes import (
+    ParameterChange,
+    Step,
+    StorePlan,
+    edited_store,
+    meets,
+    parameter_changes,
+)
+from secboot.lines.fulfil import ASSUMED_LIMIT, fulfil_line, require_length
+from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores, stores_of
+from secboot.named_tuple import NamedTuple
+from secboot.plan.file_changes import file_changes, inputs_of
+from secboot.plan.image_entry import EntryChange, plan_entry
+from secboot.plan.image_findings import (
+    about_early_boot,
+    about_kernel,
+    about_material,
+    about_options,
+)
+from secboot.plan.image_recipe import (
+    ImageBuild,
+    builder_for,
+    is_early_boot,
+    kept_options,
+    recipe,
+)
+from secboot.plan.plan import EntryPlan, EntryStatus, Plan, ProfileReference
+from secboot.plan.secure_image import first_line, only_the_profile_s
+from secboot.profile.profile import EntryScope, Role
+from secboot.profile.search import reference_to
+from secboot.visible import visible
+from secboot.zipl.file_facts import PathKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.layout.layout import Layout
+    from secboot.machine.discovery import Machine
+    from secboot.machine.prepared_image import PreparedImage
+    from secboot.profile.profile import Profile
+    from secboot.system.files import FileChange
+    from secboot.zipl.entry import BootEntry
+
+
+class ParmfilePlan(NamedTuple):
+    """What becomes of the parmfile: its new text, and whether that is another one than now."""
+
+    prepared: PreparedImage
+    text: str
+    changes: bool
+    store: StorePlan
+    warnings: tuple[Finding, ...]
+
+
+_BY_TIMES = "as far as its time tells, it was built from its parmfile as that is"
+
+
+class ImagePlan(NamedTuple):
+    """What becomes of the image beside its parmfile.
+
+    `entry` has all changes of files. `is_known_unmet` says that the line inside is not what the
+    profile asks, `built` what happens to the parameters of an image that need not be built.
+    """
+
+    entry: EntryChange
+    stores: tuple[StorePlan, ...] = ()
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    is_known_unmet: bool = False
+    built: tuple[ParameterChange, ...] | None = None
+
+    @property
+    def entries(self) -> tuple[EntryPlan, ...]:
+        """The boot entry that is added, if one is."""
+        return () if self.entry.added is None else (self.entry.added,)
+
+
+NO_IMAGE = ImagePlan(EntryChange(()))
+
+
+def plan_parmfile(
+    profile: Profile, machine: Machine, prepared: PreparedImage, stores: Stores
+) -> ParmfilePlan:
+    """Bring the parmfile to the profile; to be called when the entries are settled.
+
+    A new one starts from what is known of the image's line (`first_line`). Raises RefusedError when
+    editing can't meet the profile, when the line does not fit, for one that can't be read, and where
+    the output is an ordinary kernel.
+    """
+    path, place = prepared.paths.parmfile, Location(prepared.paths.parmfile)
+    if prepared.image is not None and prepared.secure is None:
+        raise RefusedError(
+            f"{visible(prepared.paths.output)} is an ordinary kernel, which the image would replace",
+            location=prepared.paths.location,
+            hint="name another `output` for the image",
+        )
+    if prepared.unreadable is not None:
+        raise RefusedError(f"the parmfile can't be read: {prepared.unreadable}", location=place)
+    store = Store(StoreKind.PARMFILE, prepared.real_path)
+    found = None if prepared.parmfile is None else prepared.parmfile.text
+    if store not in stores:  # else it is one of zipl's, too
+        stores.add(store, found)
+    warnings: tuple[Finding, ...] = ()
+    kernel = _kernel(profile, machine)
+    if found is None:
+        entry = next(filter(machine.is_prepared, machine.configuration.entries), None)
+        inside = None if prepared.secure is None else prepared.secure.parameters
+        text, warnings = inside, ()
+        if text is None and boots_its_image(profile, machine):
+            text, warnings = first_line(machine, stores, entry, kernel, place)
+        elif text is None:
+            text, warnings = "", (only_the_profile_s(place),)
+        stores.set_line(store, stores.line(stores.environment.expand(text)))
+    line = ParameterLine(path, place, (store,), lambda: stores.text(store) or "")
+    fulfil_line(stores, line, profile.requirements)
+    if found is None and not line.joined().endswith("\n"):
+        stores.set_line(store, stores.line(f"{line.joined()}\n"))
+    after = stores.line(line.joined())
+    if after.text != found:
+        limit = _limit(machine, prepared, kernel)
+        require_length(path, place, after.text, limit, hint="shorten the line")
+    plan = edited_store(profile, _name(prepared), place, stores.line(found), after)
+    opening = () if profile.role is Role.HOST else unfit(after)
+    return ParmfilePlan(
+        prepared,
+        after.text,
+        after.text != found,
+        plan if found is not None else plan._replace(note="a new file"),
+        (*warnings, *(each._replace(location=place) for each in opening)),
+    )
+
+
+def line_in_image(machine: Machine, prepared: PreparedImage) -> str | None:
+    """Return the line inside the image; None where that is not known.
+
+    Of an encrypted one it is that of the running system, which is in Secure Execution, as long as
+    the image was not built again since.
+    """
+    if prepared.secure is None or prepared.secure.parameters is not None:
+        return None if prepared.secure is None else prepared.secure.parameters
+    booted = any(map(machine.is_prepared, machine.configuration.entries))
+    return machine.running_line if machine.secure_guest and booted else None
+
+
+def plan_image(
+    profile: Profile,
+    machine: Machine,
+    layout: Layout,
+    stores: Stores,
+    parmfile: ParmfilePlan,
+    files: tuple[FileChange, ...],
+    *,
+    allow_unsealed: bool = False,
+) -> ImagePlan:
+    """Return what else becomes of the image, beside the changes of `files`.
+
+    The arguments are those of `make_plan`.
+    """
+    prepared, entry = parmfile.prepared, EntryChange(files)
+    why = _why_build(profile, machine, parmfile, stores)
+    if boots_its_image(profile, machine):
+        entry = plan_entry(
+            machine,
+            layout,
+            prepared,
+            files,
+            is_due=why is not None,
+            allow_unsealed=allow_unsealed,
+        )
+    notes = [] if why is None else [f"the image has to be built: {why}"]
+    notes += [entry.note] if entry.note else []
+    store = parmfile.store._replace(note="; ".join(filter(None, [parmfile.store.note, *notes])))
+    warnings = (*parmfile.warnings, *entry.warnings, *_about_output(prepared, layout))
+    steps: tuple[Step, ...] = ()
+    if why is not None and not layout.builds_image:
+        step, found = _build_step(profile, machine, layout, prepared)
+        steps, warnings = (step,), (*warnings, *found)
+    inside = line_in_image(machine, prepared)
+    unmet = why is not None and inside is not None and not meets(profile, stores.line(inside))
+    line = stores.line(parmfile.text)
+    built = None if why is not None else parameter_changes(profile.requirements, line, line)
+    return ImagePlan(entry, (store,), steps, warnings, is_known_unmet=unmet, built=built)
+
+
+def of_built_image(
+    machine: Machine,
+    entries: tuple[BootEntry, ...],
+    plans: tuple[EntryPlan, ...],
+    built: tuple[ParameterChange, ...] | None,
+) -> Iterator[EntryPlan]:
+    """Say of the entries that boot the image that it need not be built, where it is `built`."""
+    ours = {(each.path, each.name) for each in entries if machine.is_prepared(each)}
+    for plan in plans:
+        is_ours = (plan.location.path, plan.name) in ours and plan.status is EntryStatus.SEALED
+        if not is_ours or built is None or plan.parameters:
+            yield plan
+        else:
+            yield plan._replace(parameters=built, note=f"{plan.note}; {_BY_TIMES}")
+
+
+def plan_image_alone(
+    profile: Profile, machine: Machine, layout: Layout, prepared: PreparedImage
+) -> Plan:
+    """Plan the parmfile of an image for another machine, or where there is nothing else to boot."""
+    stores = stores_of(machine)
+    parmfile = plan_parmfile(profile, machine, prepared, stores)
+    image = plan_image(profile, machine, layout, stores, parmfile, file_changes(machine, stores))
+    warnings = (*profile.warnings_for(None, (stores.line(parmfile.text),)), *image.warnings)
+    if not machine.configured:
+        message = "there is no zipl configuration: only the parmfile of the image is planned"
+        warnings = (Finding("no-configuration", Severity.WARNING, message), *warnings)
+    return Plan(
+        profile=ProfileReference.of(profile),
+        root=machine.root,
+        layout=layout.description,
+        zipl_version=str(machine.zipl_version),
+        entries=(),
+        files=image.entry.files,
+        commands=(),
+        warnings=warnings,
+        inputs=inputs_of(machine),
+        stores=image.stores,
+        steps=image.steps,
+        parmfile=parmfile.text,
+    )
+
+
+def _why_build(
+    profile: Profile, machine: Machine, parmfile: ParmfilePlan, stores: Stores
+) -> str | None:
+    """Say why the image has to be built; None where nothing says so."""
+    prepared = parmfile.prepared
+    output = visible(prepared.paths.output)
+    if prepared.output.kind is PathKind.MISSING:
+        return f"{output} is not there yet"
+    late = parmfile.changes or prepared.is_older
+    inside = line_in_image(machine, prepared)
+    if inside is None:
+        return f"{output} was built before its parmfile changed" if late else None
+    if meets(profile, stores.line(inside)):
+        return None
+    certain = prepared.secure is not None and prepared.secure.parameters is not None
+    return f"the line inside {output} is not what the profile asks" if certain or late else None
+
+
+def _about_output(prepared: PreparedImage, layout: Layout) -> Iterator[Finding]:
+    output, place = visible(prepared.paths.output), Location(prepared.paths.output)
+    if layout.builds_image:
+        message = (
+            f"this system builds its image itself: nothing there reads {prepared.paths.parmfile}"
+        )
+        yield Finding("image-of-the-system", Severity.WARNING, message, prepared.paths.location)
+    elif prepared.output.kind not in {PathKind.MISSING, PathKind.REGULAR}:
+        message = f"{output} can't be read: {prepared.output.reason}"
+        yield Finding("image-unreadable", Severity.WARNING, message, place)
+
+
+def _build_step(
+    profile: Profile, machine: Machine, layout: Layout, prepared: PreparedImage
+) -> tuple[Step, tuple[Finding, ...]]:
+    """Return how the image is built from the parmfile and comes to be booted, and what to know."""
+    paths, output, builder = prepared.paths, prepared.real_output, builder_for(machine)
+    kernel, place = _kernel(profile, machine), Location(paths.output)
+    if paths.kernel is not None:
+        kernel = InstalledKernel(paths.kernel, paths.ramdisk)
+    image, line = prepared.secure or SecureImage(), line_in_image(machine, prepared)
+    early_boot = prepared.secure is not None and is_early_boot(image, output, line)
+    options = kept_options(image, builder, early_boot=early_boot) if prepared.secure else ()
+    boots_here = boots_its_image(profile, machine)
+    build = ImageBuild(
+        output,
+        prepared.real_path,
+        kernel=None if kernel is None else kernel.path,
+        ramdisk=paths.ramdisk or (None if kernel is None else kernel.ramdisk),
+        beside=machine.image_material.free_names.get(output),
+        replaces=prepared.output.kind is not PathKind.MISSING,
+        adds_entry=not any(map(machine.is_prepared, machine.configuration.entries)),
+        boots_here=boots_here,
+        options=options,
+    )
+    found = [*about_material(machine, builder)]
+    if boots_here or kernel is not None:
+        found += about_kernel(kernel, place)
+    if prepared.secure is not None:
+        found += about_options(image, builder, options, place)
+        found += about_early_boot(place, by_name=line is None) if early_boot else ()
+    title = f"to build the Secure Execution image {paths.output} from its parmfile"
+    commit = layout.commit if boots_here else ()
+    return Step(title, recipe(machine, build, commit, reference_to(profile))), tuple(found)
+
+
+def boots_its_image(profile: Profile, machine: Machine) -> bool:
+    """Whether the machine is to boot the image, and does not only prepare that of another one."""
+    return machine.configured and profile.entries.scope is not EntryScope.NONE
+
+
+def _kernel(profile: Profile, machine: Machine) -> InstalledKernel | None:
+    """The kernel to build from; one that prepares the image of another machine has that of its own."""
+    return kernel_to_take(machine) if boots_its_image(profile, machine) else None
+
+
+def _limit(machine: Machine, prepared: PreparedImage, kernel: InstalledKernel | None) -> int:
+    """How long a line the kernel takes that goes into the image, in bytes with the NUL."""
+    if prepared.kernel is not None:
+        limit = prepared.kernel.max_command_line
+    else:
+        facts = None if kernel is None else machine.facts.get(kernel.path)
+        limit = None if facts is None else facts.max_parm_size
+    if limit is None:
+        return ASSUMED_LIMIT
+    return limit or LEGACY_PARAMETER_LIMIT
+
+
+def _name(prepared: PreparedImage) -> str:
+    return f"The Secure Execution image {prepared.paths.output}, when it is built"

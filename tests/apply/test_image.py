@@ -1,0 +1,183 @@
+"""The Secure Execution image that a profile names: parmfile, boot entry, and the way back."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secboot.apply.apply import apply_plan
+from secboot.apply.change import ManagedRoot
+from secboot.apply.rollback import roll_back
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.errors import SecbootError
+from secboot.ipl.boot_record import compare
+from secboot.ipl.next_ipl import next_ipl
+from secboot.ipl.secure_execution import leaves_by_files
+from secboot.layout.detect import detect_layout
+from secboot.layout.layout import Layout
+from secboot.machine.discovery import Machine, discover
+from secboot.plan.plan import EntryStatus, Plan
+from secboot.plan.planner import make_plan
+from secboot.profile.load import parse_profile
+from secboot.profile.profile import Profile, ProfileText
+from secboot.system.root import Root
+from tests.cli.test_properties import examples, machine
+from tests.profile.profile_files import MemoryFiles
+from tests.secure_images import build_image
+from tests.strategies import Setup, setups
+from tests.trees import SAMPLE_TREES, make_sample_tree, plain_kernel, snapshot
+
+PROFILE = """\
+version: 1
+extends: guest
+image:
+  parmfile: /etc/secboot/guest.parm
+  output: /boot/secure-linux
+"""
+PARMFILE = "etc/secboot/guest.parm"
+PARMFILES = (None, "", "root=/dev/vda1 ro\n", "root=/dev/vda1\nswiotlb=262144", "swiotlb=262144\n")
+
+
+def profile_of(text: str = PROFILE) -> Profile:
+    return parse_profile(ProfileText("site", "site.yaml", text), MemoryFiles())
+
+
+class Guest:
+    """A tree that a profile with an image is applied to."""
+
+    def __init__(self, root: Root, profile: Profile, *, allow_unsealed: bool = False) -> None:
+        self.root, self.profile, self.tree = root, profile, Path(root.base)
+        self.layout: Layout = detect_layout(root)
+        self.layout.about(profile.image)
+        self._allow = allow_unsealed
+
+    def machine(self) -> Machine:
+        return discover(self.root, self.layout.sources)
+
+    def plan(self, machine: Machine | None = None) -> Plan:
+        return make_plan(
+            self.profile,
+            machine or self.machine(),
+            self.layout,
+            with_zipl=False,
+            allow_unsealed=self._allow,
+        )
+
+    def managed(self) -> ManagedRoot:
+        state = StateDirectory(self.root)
+        return ManagedRoot(self.root, state, None, self.layout, None, ("secboot",), lambda _: None)
+
+    def apply(self) -> Plan:
+        return apply_plan(self.managed(), self.plan).plan
+
+    def build(self) -> None:
+        """Build the image as genprotimg would, from what the machine has."""
+        parameters = (self.tree / PARMFILE).read_bytes()
+        image = build_image(plain_kernel(0x20000, 4096), b"ramdisk", parameters)
+        (self.tree / "boot").mkdir(exist_ok=True)
+        (self.tree / "boot/secure-linux").write_bytes(image)
+
+    def files(self) -> dict[str, object]:
+        """All but the checkpoints and directories that were made."""
+        found = snapshot(self.tree)
+        return {path: file for path, file in found.items() if not stat.S_ISDIR(file[0])}
+
+
+@pytest.mark.parametrize("name", [*SAMPLE_TREES])
+def test_the_flow(name: str, tmp_path: Path) -> None:
+    make_sample_tree(name, tmp_path)
+    with Root(tmp_path) as root:
+        guest = Guest(root, profile_of())
+        before = guest.files()
+
+        first = guest.apply()
+
+        assert "swiotlb=262144" in (tmp_path / PARMFILE).read_text()
+        assert first.with_status(EntryStatus.ADD) == ()
+        assert "secure-linux" in first.steps[-1].title
+        assert f"-p {tmp_path}/{PARMFILE}" in "\n".join(first.steps[-1].lines)
+        guest.build()
+        built = guest.files()
+
+        second = guest.apply()
+
+        machine = guest.machine()
+        if name == "library-zipl-conf":
+            assert second.with_status(EntryStatus.ADD) == ()
+            assert "is not the administrator's" in second.stores[-1].note
+            return
+        (added,) = second.with_status(EntryStatus.ADD)
+        default = machine.configuration.default
+        assert default is not None
+        assert (default.name, default.path) == (added.name, added.location.path)
+        assert machine.is_prepared(default)
+        assert default.parmline is None
+        assert machine.configuration.problems == ()
+        assert leaves_by_files(machine, next_ipl(machine, compare(machine))) is None
+        third = guest.apply()
+        assert third.files == ()
+        assert third.steps == ()
+        roll_back(guest.managed(), None)
+        assert guest.files() == built
+        (tmp_path / "boot/secure-linux").unlink()
+        roll_back(guest.managed(), None)
+        assert guest.files() == before
+
+
+def test_with_allow_unsealed_the_image_is_one_more_choice(tmp_path: Path) -> None:
+    make_sample_tree("ubuntu-installer", tmp_path)
+    with Root(tmp_path) as root:
+        guest = Guest(root, profile_of(), allow_unsealed=True)
+        guest.apply()
+        guest.build()
+        before = guest.machine().configuration
+
+        guest.apply()
+
+        after = guest.machine().configuration
+        assert after.default is not None
+        assert before.default is not None
+        assert after.default.name == before.default.name
+        entry = next(each for each in after.entries if each.name == "secure-linux")
+        assert entry.menu_position == 3
+
+
+@given(setup=setups(), built=st.booleans(), parmfile=st.sampled_from(PARMFILES))
+@examples
+def test_any_configuration(setup: Setup, built: bool, parmfile: str | None) -> None:
+    with machine(setup) as root:
+        guest = Guest(root, profile_of())
+        if parmfile is not None:
+            (guest.tree / "etc/secboot").mkdir()
+            (guest.tree / PARMFILE).write_text(parmfile)
+            os.utime(guest.tree / PARMFILE, (1, 1))
+        if built:
+            image = build_image(plain_kernel(0x20000, 4096), b"ramdisk", b"root=/dev/vda1")
+            (guest.tree / "boot/secure-linux").write_bytes(image)
+        try:
+            plan = guest.plan()
+        except SecbootError:
+            return
+        before, found = guest.files(), guest.machine().configuration
+
+        guest.apply()
+
+        after = guest.machine().configuration
+        assert set(after.problems) <= set(found.problems)
+        kept = {(e.path, e.name): e.parmline for e in after.entries}
+        planned = {(e.location.path, e.name): e.line_after for e in plan.entries}
+        assert planned.items() <= kept.items()
+        if plan.with_status(EntryStatus.ADD):
+            assert built
+            assert "swiotlb" in (parmfile or "")
+            assert after.default is not None
+            assert guest.machine().is_prepared(after.default)
+        again = guest.plan()
+        assert again.files == ()
+        roll_back(guest.managed(), None)
+        assert guest.files() == before
