@@ -101,7 +101,10 @@ class _Asked:
         self.site = site
         self.parmfile = parmfile
         self._saved = saved
-        self._again = site.invocation.for_profile("plan", "--out", reference)
+        again = ["--out", reference]
+        again += [] if parmfile is None else ["--parmfile", str(parmfile)]
+        again += ["--allow-unsealed"] if allow_unsealed else []
+        self._again = site.invocation.for_profile("plan", *again)
         if saved is None:
             profile = read_profile(reference, site.root)
         else:

@@ -30,14 +30,14 @@ def keep(
     """
     from secboot.apply.apply import active_profile, apply_plan
     from secboot.cli.plan import planner
-    from secboot.cli.printing import print_text, reporting, require_output, style
+    from secboot.cli.printing import print_text, reporting, style
     from secboot.cli.site import Site
     from secboot.report.outcome import apply_text, done_text, of_secure_guest
 
     with Site(
         root, layout=layout, state_dir=state_dir, zipl=zipl, zipl_timeout=zipl_timeout
     ) as site:
-        require_output()
+        # Without a look at standard output: a new kernel needs its parameters, read or not.
         managed = site.managed_root()
         profile = active_profile(site.root, site.state)
         told = () if profile is not None else tuple(_of_secure_guest(site))

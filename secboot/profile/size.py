@@ -14,6 +14,8 @@ BINARY = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 """Bytes of each unit. Units of 1000 are none: nothing here is made of them."""
 _ALMOST = r"([0-9][0-9_., ]*?)\s*([A-Za-z]*)"
 _MOST_DIGITS = 10
+_LOOKED_AT = 40
+"""Characters; what goes on behind them is no size that somebody meant."""
 _MEANT = {"k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib"}
 MEMORY_UNITS = {**BINARY, "TiB": 1 << 40}
 MEMORY_EXAMPLE = "write a size like '4 GiB'"
@@ -37,7 +39,8 @@ def read_size(
     """Read a size in bytes, or note what is wrong, with what was probably meant, and give None."""
     text = scalar.text
     if re.fullmatch(pattern, text) is None:
-        problems.error("size", f"{text!r} is not a size", scalar.location, intent(text))
+        shown = text if len(text) <= _LOOKED_AT else f"{text[:_LOOKED_AT]}..."
+        problems.error("size", f"{shown!r} is not a size", scalar.location, intent(shown))
         return None
     number, unit = re.split(r"(?<=[0-9]) ?(?=[A-Za-z])", text)
     return int(number) * units[unit]

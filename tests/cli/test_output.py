@@ -100,6 +100,18 @@ def test_a_rollback_that_can_not_be_reported(
     assert {p.name: p.read_bytes() for p in (root / "boot/loader/entries").iterdir()} == lines
 
 
+def test_keep_does_not_wait_for_a_reader(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert secboot(capsys, "apply", "guest", "--root", root).code == 0
+    entry = root / "boot/loader/entries/new.conf"
+    entry.write_text("title New\nversion 9\nlinux /boot/vmlinuz\noptions root=/dev/a\n")
+
+    code, said = shell("$S keep --root m >&-", root.parent)
+
+    assert code == 6, said
+    assert "(checkpoint 2) and zipl is pending, but this could not be reported" in said
+    assert "options root=/dev/a swiotlb=262144\n" in entry.read_text()
+
+
 def test_nothing_done_and_nothing_said_is_a_failure(root: Path) -> None:
     shell("$S apply guest --root m >/dev/null", root.parent)
 
