@@ -68,7 +68,7 @@ _ABOUT = {
     "Plan.refusal": "Why secboot can't make this machine what the profile asks; `steps` say how.",
     "Plan.stores": "Parameters that are in no boot entry, such as those of kernels installed later.",
     "Plan.steps": "What somebody else has to do: lines to be run or written.",
-    "Plan.parmfile": "What the parmfile of a rebuilt sealed image has to hold.",
+    "Plan.parmfile": "What the parmfile of a rebuilt Secure Execution image has to hold.",
     "Plan.inputs": "The files that the plan was made from.",
     "Step.argv": "The command, where `apply --run-kargs` would run it; else empty.",
     "EntryPlan.line_before": "The parameter line as zipl would install it now.",

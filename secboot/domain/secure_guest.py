@@ -272,5 +272,5 @@ def _direct_boot(domain: Element) -> Iterator[Finding]:
                 Severity.NOTE,
                 element,
                 f"<{name}> has no effect when <kernel> is a Secure Execution image",
-                "the image contains its own: pass it to pvimg create",
+                "the image contains its own: pass it to genprotimg",
             )

@@ -1,7 +1,7 @@
 """Formats that put parameters into an image: CoreOS and OpenShift, bootc, image builders, pvimg.
 
-A sealed image of a guest in Secure Execution mode has its parameters inside: they are in pvimg's
-parmfile or pvics' configuration when it is made.
+A Secure Execution image has its parameters inside: they are in pvimg's parmfile or pvics'
+configuration when it is made.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def butane(request: ExportRequest) -> Exported:
     notes = list(request.losses())
     if request.profile.role is Role.GUEST:
         notes.append(
-            "In a guest that boots a sealed image Ignition can't set kernel arguments:"
-            " give them to pvimg"
+            "In a guest that boots a Secure Execution image Ignition can't set kernel arguments:"
+            " give them to genprotimg"
         )
     listed = "".join(f"    - {quoted(word)}\n" for word in words)
     return Exported(
@@ -139,7 +139,7 @@ def _line(request: ExportRequest, tool: str) -> str:
 
 
 def pvimg(request: ExportRequest) -> Exported:
-    """The text for ``pvimg create --parmfile`` (genprotimg's, too); it has no comments."""
+    """The parmfile of a Secure Execution image (genprotimg, pvimg create); it has no comments."""
     _require_guest(request)
     line = request.whole_line().strip()
     if not line:
@@ -191,6 +191,6 @@ def pvics(request: ExportRequest) -> Exported:
 def _require_guest(request: ExportRequest) -> None:
     if request.profile.role is Role.HOST:
         raise RefusedError(
-            "the profile is for a host, and a sealed image is a guest's",
+            "the profile is for a host, and a Secure Execution image is a guest's",
             hint="`secboot export guest` is one for guests",
         )

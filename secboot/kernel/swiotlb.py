@@ -279,7 +279,7 @@ def _why_no_secure_guest(running: RunningSystem) -> tuple[Finding, ...]:
         cause(
             "ordinary-kernel",
             "the guest was started from an ordinary kernel",
-            "build a Secure Execution image with pvimg create --parmfile, and boot that",
+            "build a Secure Execution image with genprotimg --parmfile, and boot that",
         ),
     )
 

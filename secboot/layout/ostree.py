@@ -124,7 +124,7 @@ class Ostree(Layout):
         )
 
     def zipl_reads_files(self, machine: Machine) -> bool:
-        """In a secure guest zipl is given the sealed image alone."""
+        """In a secure guest zipl is given the Secure Execution image alone."""
         return not _seals(machine)
 
     def plan_stores(

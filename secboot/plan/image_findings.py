@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
-from secboot.formats.kernel_image import ALLOWS_DUMP, PCKMO_FLAGS
+from secboot.formats.kernel_image import ALLOWS_DUMP, LEGACY_PARAMETER_LIMIT, PCKMO_FLAGS
 from secboot.machine.image_material import HOST_KEYS
 from secboot.plan.image_recipe import ANY_CCK, EARLY_BOOT, VERIFIES, chosen_signing_key
 from secboot.visible import visible
@@ -73,6 +73,22 @@ def _about_certificates(machine: Machine) -> Iterator[Finding]:
         others = ", ".join(visible(each) for each in material.signing_keys if each != chosen)
         message = f"only one signing key can be given: {visible(chosen or '')}, and not {others}"
         yield Finding("signing-keys", Severity.NOTE, message)
+
+
+def about_parmfile(
+    machine: Machine, kernel: InstalledKernel | None, size: int, place: Location
+) -> Iterator[Finding]:
+    """Whether the kernel has room for a parmfile of `size` bytes and the NUL after it."""
+    facts = None if kernel is None else machine.facts.get(kernel.path)
+    if kernel is None or facts is None or facts.max_parm_size is None:
+        return
+    limit = (facts.max_parm_size or LEGACY_PARAMETER_LIMIT) - 1
+    if size > limit:
+        message = (
+            f"the parmfile has {size} bytes with its newline, and {visible(kernel.path)} takes"
+            f" {limit}: no image can be built of them"
+        )
+        yield Finding("parmfile-size", Severity.WARNING, message, place, "shorten it")
 
 
 def about_kernel(kernel: InstalledKernel | None, place: Location) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from secboot.plan.image_findings import (
     about_kernel,
     about_material,
     about_options,
+    about_parmfile,
 )
 from secboot.plan.image_recipe import (
     EARLY_BOOT,
@@ -102,6 +103,7 @@ def plan_rebuild(
     fulfil_line(stores, line, profile.requirements)
     text = stores.text(store) or ""
     stores.drop(store)
+    text = text if text.endswith("\n") else f"{text}\n"
     place = entries[0].location if request is None else Location(path)
     found = () if profile.role is Role.HOST else unfit(CommandLine.parse(text))
     opening = (each._replace(location=place) for each in found)
@@ -121,11 +123,10 @@ def plan_rebuild(
     missing = (
         *about_material(machine, builder),
         *about_kernel(kernel, entries[0].location),
+        *about_parmfile(machine, kernel, len(text.encode("utf-8", "surrogateescape")), place),
         *(finding for _, _, findings in made for finding in findings),
     )
-    return Rebuild(
-        text if text.endswith("\n") else f"{text}\n", steps, (*warnings, *opening, *missing)
-    )
+    return Rebuild(text, steps, (*warnings, *opening, *missing))
 
 
 def line_inside(machine: Machine, entry: BootEntry) -> str | None:

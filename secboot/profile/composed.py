@@ -27,7 +27,7 @@ COMPOSED: dict[str, Composed] = {
         ), 9, 3)),
         (('entries', 11, 1), ('all', 11, 10)),
     ), 3, 1),
-    "36aa36b26e6d9609344d7b60e18ccbc2b6c9ddace90f8b473310879b423cf527": ((
+    "b6d05c275703dd2d798d26e732b67b7abdd48ec6aa0cdfa804427ba464a41145": ((
         (('version', 4, 1), ('1', 4, 10)),
         (('role', 5, 1), ('guest', 5, 7)),
         (('description', 6, 1), ('Guest in IBM Secure Execution mode (bounce buffer of 512 MiB)', 6, 14)),

@@ -326,3 +326,17 @@ def test_where_zipl_would_lead_out_of_secure_execution_the_recipe_does_not_run_i
     assert f"-i {root}/boot/vmlinuz-5.14.0-570.el9.s390x " in lines[1]
     assert lines[-1].startswith("# before zipl runs: make its boot entry the default")
     assert not any("zipl" in shlex.split(line, comments=True) for line in lines)
+
+
+def test_a_line_that_the_kernel_has_no_room_for_is_told(tree: Path) -> None:
+    """With its newline and the NUL that the builder adds."""
+    (tree / "boot/vmlinuz-6.8.0-31").write_bytes(kernel_stub(896))
+    for length, codes in ((895, []), (896, ["parmfile-size"])):
+        line = "root=/dev/mapper/luks panic=0 swiotlb=262144 a=".ljust(length - 1, "x")
+        image = build_image(b"", b"", line.encode() + b"\0", encrypted=False)
+        (tree / "boot/secure-linux").write_bytes(image)
+
+        plan = plan_of({"parmfile": "/parmfile"}, tree)
+
+        assert plan.parmfile == f"{line}\n"
+        assert [w.code for w in plan.warnings if w.code == "parmfile-size"] == codes
