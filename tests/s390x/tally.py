@@ -35,6 +35,13 @@ def booted() -> None:
     COUNTS["IPLs"] += 1
 
 
+def lived(version: str, steps: Counter[str]) -> None:
+    """Note the steps of one machine's life with this zipl, after each of which all was well."""
+    COUNTS["lives"] += 1
+    COUNTS[f"lives {version}"] += 1
+    COUNTS.update({f"steps {name}": count for name, count in steps.items()})
+
+
 def survived_power_cut(model: str, *, undone: bool) -> None:
     """Note one power cut after which the machine came up and secboot put things in order.
 
@@ -66,6 +73,14 @@ def sentence(counts: Counter[str]) -> str:
             for model in sorted(_each("cuts ", counts))
         )
         parts.append(f"{counts['power cuts']} power cuts survived ({models})")
+    if counts["lives"]:
+        steps = {name: counts[f"steps {name}"] for name in sorted(_each("steps ", counts))}
+        kinds = ", ".join(f"{count} {name}" for name, count in steps.items())
+        versions = ", ".join(sorted(_each("lives ", counts)))
+        parts.append(
+            f"{sum(steps.values())} steps in {counts['lives']} machines' lives"
+            f" with zipl {versions} ({kinds})"
+        )
     return "; ".join(parts)
 
 

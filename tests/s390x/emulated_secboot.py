@@ -1,0 +1,121 @@
+"""``secboot`` on a cell of the test bed, with the zipl there run by a script, as binfmt_misc would do it.
+
+``serve`` answers requests, one line of JSON each, with a process of their own that is forked for each.
+A request can have its process end by a signal at a chosen effect: a call that changes files, or the
+start of a program. So what is killed, and where, is the same whenever it is run again. Otherwise the
+words are those of one command, for hooks that call secboot.
+
+    python -m tests.s390x.emulated_secboot ZIPL serve
+    python -m tests.s390x.emulated_secboot ZIPL WORDS...
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from types import FrameType
+
+import secboot
+from secboot.cli import main
+from secboot.system.programs import Completed, SystemRunner
+
+_EFFECTS = frozenset(
+    {
+        *("write", "pwrite", "fsync", "fdatasync", "rename", "replace", "unlink", "link"),
+        *("mkdir", "rmdir", "fchmod", "fchown", "ftruncate", "setxattr", "open"),
+    }
+)
+_SYSTEM_CALLS = frozenset({"exchange", "rename_new"})
+_STARTED = "_start"
+
+
+def end_at(effect: int, signal: int) -> None:
+    """Send this process the signal when it comes to its `effect`-th effect."""
+    left = effect
+
+    def count(frame: FrameType, event: str, about: object) -> None:
+        nonlocal left
+        name = frame.f_code.co_name
+        hit = (
+            (
+                event == "c_call"
+                and getattr(about, "__module__", None) == "posix"
+                and getattr(about, "__name__", None) in _EFFECTS
+            )
+            or (event == "call" and name in _SYSTEM_CALLS)
+            or (event == "return" and name == _STARTED)
+        )
+        left -= hit
+        if hit and left == 0:
+            os.kill(os.getpid(), signal)
+
+    sys.setprofile(count)
+
+
+def emulate(zipl: str) -> None:
+    """Let every run of zipl in a root be one of the script `zipl`."""
+    run = SystemRunner.run
+
+    def emulated(
+        self: SystemRunner,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        environment: Mapping[str, str] | None = None,
+        inherited: Sequence[int] = (),
+    ) -> Completed:
+        program, _root, name, *words = argv
+        assert (program, name) == ("chroot", "zipl"), argv
+        return run(
+            self, [zipl, *words], timeout=timeout, environment=environment, inherited=inherited
+        )
+
+    SystemRunner.run = emulated  # type: ignore[method-assign]  # the one way in for a whole command line
+
+
+def _answer(words: Sequence[str], effect: int, signal: int) -> dict[str, object]:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            code = 70
+            try:
+                os.dup2(out.fileno(), 1)
+                os.dup2(err.fileno(), 2)
+                if effect:
+                    end_at(effect, signal)
+                code = main(list(words))
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+    return {"code": code, "out": texts[0], "err": texts[1]}
+
+
+def serve() -> None:
+    """Answer requests until there are no more."""
+    for module in walk_packages(secboot.__path__, "secboot."):
+        if module.name != "secboot.__main__":
+            import_module(module.name)  # once, and not in each process
+    for line in sys.stdin:
+        answer = _answer(*json.loads(line))
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    emulate(str(Path(sys.argv[1])))
+    if sys.argv[2:] == ["serve"]:
+        serve()
+    else:
+        sys.exit(main(sys.argv[2:]))

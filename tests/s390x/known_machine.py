@@ -1,0 +1,334 @@
+"""What is known of a machine while it lives, and what has to hold of it at any time.
+
+All that is known comes from elsewhere than from secboot: the files before and after each change that
+stands, and what the real zipl said when it last wrote the boot record. Of the history of secboot it
+is taken which changes have come, and in which state they are.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from secboot.errors import ExitCode
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.machine.profile_files import read_profile
+from secboot.system.root import Root
+from tests.checkpoint.scenes import temporaries
+from tests.s390x.living_machines import CHECKOUT, Place
+from tests.s390x.zipl_output import InstalledEntry, read_verdict
+
+KEPT = 20
+"""Changes that can be rolled back: what secboot keeps."""
+_CODES = frozenset(ExitCode) - {ExitCode.BUG}
+
+Files = Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What zipl wrote, or would write: the line, and the digests of kernel and ramdisk."""
+
+    line: str
+    kernel: str
+    ramdisk: str
+    default: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """An apply that stands: each file as it was, and as it was afterwards; None for none."""
+
+    id: str
+    files: Mapping[str, tuple[bytes | None, bytes | None]]
+
+
+@dataclass(frozen=True)
+class Said:
+    """One secboot command: its exit code, or minus the signal that ended it, and its output."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class KnownMachine:
+    """The machine and what is known about it; a context in which secboot can be asked."""
+
+    place: Place
+    trace: list[str] = field(default_factory=list)
+    """What was done so far; the last step is being done."""
+    standing: list[Change] = field(default_factory=list)
+    active: str | None = None
+    record: Mapping[int, Program] = field(default_factory=dict)
+    cut_short: tuple[Files, Files] | None = None
+    """The files before and after a change that is unfinished."""
+    litter: bool = False
+    """Whether a command was killed, and no other has tidied up since."""
+    newest: int = 0
+    """The number of the newest checkpoint."""
+
+    def __enter__(self) -> Self:
+        self.server = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.s390x.emulated_secboot",
+                self.place.work / "bin/zipl",
+                "serve",
+            ],
+            cwd=CHECKOUT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.server.stdin is not None
+        self.server.stdin.close()
+        with self.server:
+            self.server.wait(60)
+
+    def secboot(
+        self, *words: str, effect: int = 0, ended_by: int = 0, root: Path | None = None
+    ) -> Said:
+        """Run one command on the machine; a signal may end it at an effect."""
+        assert self.server.stdin is not None
+        assert self.server.stdout is not None
+        where = str(root or self.place.tree)
+        self.server.stdin.write(json.dumps([[*words, "--root", where], effect, ended_by]) + "\n")
+        self.server.stdin.flush()
+        said = Said(**json.loads(self.server.stdout.readline()))
+        assert said.code in _CODES or (effect and said.code == -ended_by), said
+        assert "Traceback" not in said.err, said.err
+        return said
+
+    def document(self, *words: str) -> dict[str, Any]:
+        """The JSON document of a command that only looks."""
+        document: dict[str, Any] = json.loads(self.secboot(*words, "--output", "json").out)
+        return document
+
+    def files(self) -> Files:
+        """Everything that secboot may write to."""
+        tree = self.place.tree
+        found = [tree / "etc/zipl.conf", *(tree / "etc/kernel").glob("*")]
+        found += (tree / "boot/loader/entries").glob("*.conf")
+        return {str(path.relative_to(tree)): path.read_bytes() for path in found if path.is_file()}
+
+    def change(self, *words: str, effect: int = 0, ended_by: int = 0) -> Said:
+        """Run a command that changes something, and note what it changed."""
+        before = self.healed()
+        unfinished = self.cut_short is not None
+        found = self.files()
+        self.trace[-1] += f" [{' '.join(words)}{f' at {effect}' if effect else ''}]"
+        said = self.secboot(*words, "--zipl", effect=effect, ended_by=ended_by)
+        if said.code < 0:
+            self.wait_for_zipl()
+            self.litter = True
+        elif said.code in {ExitCode.OK, ExitCode.ROLLED_BACK}:
+            self.litter = False
+        after = self.files()
+        changes = self.note_changes(before, after)
+        if self.cut_short is None and not changes:
+            assert after in ((before, found) if unfinished else (before,)), self.differing(
+                before, after
+            )
+        return said
+
+    def healed(self) -> Files:
+        """The files as they are, once what was cut short has been undone."""
+        now = self.files()
+        if self.cut_short is None:
+            return now
+        before, after = self.cut_short
+        left = {
+            path: data for path, data in now.items() if after.get(path) != data or path in before
+        }
+        return left | {
+            path: data for path, data in before.items() if now.get(path) == after.get(path)
+        }
+
+    def note_changes(self, before: Files, after: Files) -> bool:
+        """Read in the history what has come; tell whether something was changed and stands."""
+        checkpoints = self.document("history")["checkpoints"]
+        new = sorted(
+            (c for c in checkpoints if int(c["id"]) > self.newest), key=lambda c: int(c["id"])
+        )
+        if checkpoints:
+            newest = max(checkpoints, key=lambda c: int(c["id"]))
+            self.newest = int(newest["id"])
+            unfinished = newest["state"] not in {"done", "rolled back"}
+            if not unfinished:
+                self.cut_short = None
+            elif new or self.cut_short is None:
+                self.cut_short = (before, after)
+        changed = False
+        for checkpoint in new:
+            if checkpoint["state"] == "done":
+                changed = True
+                self.note_change(checkpoint, before, after)
+        stands = {change.id for change in self.standing}
+        found = [c for c in checkpoints if c["id"] in stands and c["profile"]]
+        self.active = max(found, key=lambda c: int(c["id"]))["profile"] if found else None
+        return changed
+
+    def note_change(self, checkpoint: Mapping[str, Any], before: Files, after: Files) -> None:
+        """A change is done."""
+        if checkpoint["action"] == "rollback":
+            assert self.standing, "a rollback of nothing"
+            assert self.standing.pop().id == checkpoint["undoes"]
+            return
+        paths = self.differing(before, after)
+        files = {path: (before.get(path), after.get(path)) for path in paths}
+        self.standing.append(Change(checkpoint["id"], files))
+        del self.standing[:-KEPT]
+
+    @staticmethod
+    def differing(one: Files, other: Files) -> list[str]:
+        """The paths of what is not the same in both."""
+        return sorted(
+            path for path in one.keys() | other.keys() if one.get(path) != other.get(path)
+        )
+
+    def by_hooks(self, work: Callable[[Place, int], None], number: int, *, keeps: bool) -> None:
+        """Do what runs zipl by hooks, and secboot where it `keeps`."""
+        before, active = self.healed(), self.active
+        work(self.place, number)
+        after = self.files()
+        common = before.keys() & after.keys()
+        self.note_changes({p: before[p] for p in common}, {p: after[p] for p in common})
+        if keeps and active is not None:
+            assert self.cut_short is None
+            self.litter = False
+
+    def wait_for_zipl(self) -> None:
+        """A zipl that a killed secboot started holds the lock until it has ended."""
+        lock = self.place.tree / "var/lib/secboot/lock"
+        if lock.exists():
+            with lock.open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+        while any(not path.with_suffix(".status").exists() for path in self.runs()):
+            time.sleep(0.02)
+
+    def runs(self) -> list[Path]:
+        """What runs of zipl said, the oldest first; a dry run's is removed at its end."""
+        return sorted((self.place.work / "records").glob("*.out"))
+
+    def read_record(self) -> None:
+        """Note what zipl wrote since."""
+        for said in self.runs():
+            status = int(said.with_suffix(".status").read_text())
+            if status == 0:
+                verdict = read_verdict(said.read_text(errors="surrogateescape"), "", 0)
+                self.record = self.programs(verdict.entries)
+            for path in said.parent.glob(f"{said.stem}.*"):
+                path.unlink()
+
+    def programs(self, entries: tuple[InstalledEntry, ...]) -> Mapping[int, Program]:
+        """By number; the kernels are those that are there now."""
+        return {
+            entry.number or 0: Program(
+                entry.parmline or "",
+                self.digest(entry.image),
+                self.digest(entry.ramdisk),
+                entry.default,
+            )
+            for entry in entries
+        }
+
+    def digest(self, path: str | None) -> str:
+        """Of a file of the machine; empty for none."""
+        if path is None:
+            return ""
+        return hashlib.sha256((self.place.tree / path.lstrip("/")).read_bytes()).hexdigest()
+
+    def check(self) -> None:
+        """zipl accepts the files, what is said about the next IPL is true, and there is a way back."""
+        verdict = self.place.cell.dry_run()
+        assert verdict.accepted, verdict.output
+        if not self.litter and self.cut_short is None:
+            assert temporaries(self.place.tree) == []
+        current = self.programs(verdict.entries)
+        self.check_choices(current)
+        if self.active is not None:
+            self.check_verify(current)
+        if self.cut_short is None:
+            self.check_way_back()
+
+    def check_choices(self, current: Mapping[int, Program]) -> None:
+        """`show` says what zipl wrote, and that it is current exactly when zipl would write the same."""
+        shown = self.document("show")
+        assert {
+            int(choice["loadparm"] or 0): (choice["parameters"], choice["default"])
+            for choice in shown["choices"]
+        } == {number: (each.line, each.default) for number, each in self.record.items()}
+        record = shown["boot_record"]
+        if current == self.record:
+            assert all("replaced" in each for each in record["differences"]), record
+        else:
+            assert record["stale"] is not None
+
+    def check_verify(self, current: Mapping[int, Program]) -> None:
+        """A pass is one in the record as zipl wrote it, and what is fit there passes."""
+        assert self.active is not None
+        with Root(self.place.tree) as root:
+            profile = read_profile(self.active, root)
+        fit = {
+            number: all(r.judge(CommandLine.parse(each.line)).met for r in profile.requirements)
+            for number, each in self.record.items()
+        }
+        verified = self.document("verify", self.active, "--stage", "installed")
+        if verified["outcome"] != "FAIL":
+            default = next((n for n, each in self.record.items() if each.default), None)
+            assert default is None or fit[default], verified
+            kernels = {(each.kernel, each.ramdisk) for each in current.values()}
+            default_files = default and (self.record[default].kernel, self.record[default].ramdisk)
+            assert default is None or default_files in kernels, verified
+        failed = [
+            each["message"]
+            for each in verified["checks"]
+            if each["id"].startswith("installed") and each["outcome"] == "FAIL"
+        ]
+        if current == self.record and all(fit.values()):
+            assert failed == []
+        if not any(fit.values()):
+            assert failed != []
+
+    def check_way_back(self) -> None:
+        """On a copy of the machine: the newest change is undone, but for what others have touched."""
+        copy = self.place.tree.with_name("copy")
+        shutil.rmtree(copy, ignore_errors=True)
+        for name in ("etc", "boot", "var"):
+            shutil.copytree(self.place.tree / name, copy / name, symlinks=True)
+        (copy / "usr/sbin").mkdir(parents=True)
+        os.link(self.place.tree / "usr/sbin/zipl", copy / "usr/sbin/zipl")
+        if not self.standing:
+            assert self.secboot("rollback", "--no-zipl", root=copy).code == ExitCode.REFUSED
+            return
+        change, now = self.standing[-1], self.files()
+        untouched = {
+            path: before for path, (before, after) in change.files.items() if now.get(path) == after
+        }
+        said = self.secboot("rollback", "--no-zipl", root=copy)
+        if said.code != 0:
+            assert len(untouched) < len(change.files), said
+            said = self.secboot("rollback", "--no-zipl", "--keep", root=copy)
+        assert said.code == 0, said
+        left = {
+            path: (copy / path).read_bytes() if (copy / path).exists() else None
+            for path in untouched
+        }
+        assert left == untouched
+        assert temporaries(copy) == []

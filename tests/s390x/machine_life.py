@@ -1,0 +1,174 @@
+"""A machine's life, step by step: what is done to it, and by whom.
+
+A life is made by a seed: the same one does the same again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Self
+
+from secboot.errors import ExitCode
+from tests.s390x.known_machine import KnownMachine
+from tests.s390x.living_machines import KINDS, replace
+
+PROFILES = (
+    *("host", "guest", "site", "host", "guest", "site"),
+    *("guest-large", "host-off", "guest-off"),
+)
+SITE = "version: 1\nparameters:\n  audit: 1\n  loglevel: 7\n  debug: {absent: true}\n"
+_LONGEST_CHANGE = 100
+"""Effects of a change, about: where one is cut short, it is within these."""
+
+
+@dataclass(kw_only=True)
+class Life(KnownMachine):
+    """A machine of a kind, whose life the seed decides; a context in which it lives."""
+
+    kind: str
+    seed: int
+    done: Counter[str] = field(default_factory=Counter)
+    kernels: list[int] = field(default_factory=list)
+    """The numbers of those that are installed, the oldest first."""
+
+    def __enter__(self) -> Self:
+        self.chance = random.Random(f"{self.kind} {self.seed}")  # noqa: S311 - the same each time
+        files = dict(KINDS[self.kind].files(self.place))
+        files["etc/secboot/profiles/site.yaml"] = SITE.encode()
+        self.place.cell.fill_with({**files, "var/lib/.keep": b""})
+        super().__enter__()
+        for _ in range(2):
+            self.install()
+        self.read_record()
+        return self
+
+    def apply(self, **ending: int) -> str:
+        """Apply any profile."""
+        profile = self.chance.choice(PROFILES)
+        said = self.change("apply", profile, **ending)
+        return f"{profile}: {said.code}"
+
+    def rollback(self, **ending: int) -> str:
+        """Undo the newest apply that stands, with what others did meanwhile left or overwritten."""
+        if not self.standing and self.chance.random() < 0.8:
+            return f"(apply) {self.apply(**ending)}"
+        words = self.chance.choice(([], [], ["--keep"], ["--force"], ["--leave-new"]))
+        said = self.change("rollback", *words, **ending)
+        return f"{' '.join(words)}: {said.code} {said.err.strip()[:150]}"
+
+    def keep(self, **ending: int) -> str:
+        """What the hooks do, by hand."""
+        return f"{self.change('keep', **ending).code}"
+
+    def writing(self, **ending: int) -> str:
+        """One of the commands that change something."""
+        what = self.chance.choice((self.apply, self.apply, self.rollback, self.keep))
+        return f"{what.__name__} {what(**ending)}"
+
+    def killed(self) -> str:
+        """A command that is killed in its midst."""
+        effect = self.chance.randrange(1, _LONGEST_CHANGE)
+        return f"at {effect}: {self.writing(effect=effect, ended_by=signal.SIGKILL)}"
+
+    def interrupted(self) -> str:
+        """A command whose user types ^C, or that the system ends."""
+        effect = self.chance.randrange(1, _LONGEST_CHANGE)
+        number = self.chance.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        return f"at {effect}: {self.writing(effect=effect, ended_by=number)}"
+
+    def zipl_fails(self) -> str:
+        """zipl fails when it is called for the nth time, and from then on."""
+        failing = self.place.tree / "failing"
+        nth = self.chance.randrange(10)
+        failing.write_text(f"{nth}\n")
+        try:
+            return f"call {nth}: {self.writing()}"
+        finally:
+            failing.unlink()
+
+    def disk_full(self) -> str:
+        """There is room for a few blocks only."""
+        ballast = self.place.tree / "ballast"
+        room = self.chance.choice((0, 0, 1, 2, 4, 8, 16, 32, 64))
+        status = os.statvfs(self.place.tree)
+        with ballast.open("wb", buffering=0) as file:
+            os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_bsize // 10 * 9)
+            with suppress(OSError):
+                while file.seek(0, os.SEEK_END) and file.write(bytes(status.f_bsize)):
+                    pass
+            file.truncate(file.tell() - room * status.f_bsize)
+        try:
+            return f"{room} blocks left: {self.writing()}"
+        finally:
+            ballast.unlink()
+
+    def install(self) -> str:
+        """A new kernel; the hooks run."""
+        number = max(self.kernels, default=0) + 1
+        self.by_hooks(KINDS[self.kind].install, number, keeps=True)
+        self.kernels.append(number)
+        return str(number)
+
+    def remove(self) -> str:
+        """One of the kernels but the newest two goes."""
+        if len(self.kernels) < 3:
+            return self.install()
+        number = self.chance.choice(self.kernels[:-2])
+        self.by_hooks(KINDS[self.kind].remove, number, keeps=False)
+        self.kernels.remove(number)
+        return str(number)
+
+    def others(self) -> str:
+        """Somebody edits."""
+        return KINDS[self.kind].others(self.place, self.chance)
+
+    def broken(self) -> str:
+        """Somebody makes a mistake that zipl refuses, and mends it after secboot has refused it."""
+        if self.cut_short is not None:
+            return self.zipl()
+        conf = self.place.tree / "etc/zipl.conf"
+        right = conf.read_text()
+        replace(conf, f"{right}\nprompt 1\n")
+        before, profile = self.files(), self.chance.choice(PROFILES)
+        said = self.change("apply", profile)
+        assert said.code in {ExitCode.REFUSED, ExitCode.USAGE}, said
+        assert self.files() == before
+        replace(conf, right)
+        return f"{profile}: {said.code}"
+
+    def zipl(self) -> str:
+        """Somebody runs zipl."""
+        self.place.run("zipl")
+        return ""
+
+    STEPS = (
+        (apply, 6),
+        (rollback, 4),
+        (keep, 2),
+        (killed, 5),
+        (interrupted, 2),
+        (zipl_fails, 4),
+        (disk_full, 3),
+        (install, 3),
+        (remove, 3),
+        (others, 8),
+        (zipl, 2),
+        (broken, 1),
+    )
+
+    def step(self) -> None:
+        """Do something, and check everything."""
+        steps, weights = zip(*self.STEPS, strict=True)
+        (step,) = self.chance.choices(steps, weights)
+        name = step.__name__
+        self.trace.append(name)
+        detail = step(self)
+        self.trace[-1] = f"{len(self.trace)}. {self.trace[-1]} {detail}"
+        self.done[name] += 1
+        self.read_record()
+        self.check()
