@@ -164,7 +164,7 @@ IMAGE_FIELDS = (
         Kind.PATH,
         "The kernel that goes into the image.",
         "/boot/vmlinuz",
-        default="that of the default boot entry, or of the first one with an ordinary kernel",
+        default="the newest ordinary kernel that is installed and has its ramdisk",
     ),
     Field(
         "ramdisk",

@@ -122,3 +122,20 @@ def test_the_files_that_are_named_are_there() -> None:
     ]
 
     assert missing == []
+
+
+TEXTS = sorted(
+    path
+    for place in ("secboot", "docs", "profiles", "ansible", "packaging")
+    for path in (CHECKOUT / place).rglob("*")
+    if path.suffix in {".py", ".md", ".yaml", ".yml", ".json", ".8", ".5"}
+)
+
+
+def test_an_image_is_called_what_ibm_calls_it() -> None:
+    """IBM's term is Secure Execution image."""
+    wrong = re.compile(r"\bsealed[ -]+(?:guest[ -]+)?images?\b", re.IGNORECASE)
+    texts = {path: path.read_text() for path in [*TEXTS, CHECKOUT / "README.md"]}
+
+    assert any("Secure Execution image" in text for text in texts.values())
+    assert [identify(path) for path, text in texts.items() if wrong.search(text)] == []
