@@ -46,6 +46,8 @@ BACKUP_KEYS = 0x02
 _KERNEL, _PARAMETERS = 40, 60
 """What the tweak of a component begins with (s390-tools, se_img_comps.rs, ComponentKind)."""
 _MOST_COMPONENTS = 8
+_COMPONENTS, _COMPONENT_SIZE = 8 + 128, 24
+"""Where in the block the components begin, and what each takes."""
 _LONGEST_LINE = 0x10000
 _RELEASE_SIZE = 64
 _RELEASE = re.compile(r"\d+\.\d+[!-~]*", re.ASCII)
@@ -57,14 +59,16 @@ class SecureImage(NamedTuple):
     Its parameter line is a component inside it, whose integrity is protected even where it is not
     encrypted. `encrypted` is None where that is not known, and `unsure` says why. Of an image that
     is not encrypted `parameters` is the line, as text with its line ends and without the NUL, and
-    `release` that of the kernel inside; each is None where it can't be read. `flags` are the
-    plaintext control flags, which say what the image allows.
+    `release` that of the kernel inside; each is None where it can't be read. `damaged` is whether
+    something of it is missing, so that it can't start. `flags` are the plaintext control flags,
+    which say what the image allows.
     """
 
     encrypted: bool | None = None
     parameters: str | None = None
     release: str | None = None
     unsure: str | None = None
+    damaged: bool = False
     flags: int | None = None
 
 
@@ -101,14 +105,19 @@ def read_kernel_image(read_ranges: ReadRanges) -> KernelImage:
 def _by_metadata(read_ranges: ReadRanges, metadata: bytes) -> SecureImage:
     """What an image of s390-tools 2.36 on says: its metadata lead to all else."""
     if len(metadata) < _METADATA_SIZE:
-        return SecureImage(unsure="the file ends within the metadata of the image")
+        return SecureImage(unsure="the file ends within the metadata of the image", damaged=True)
     version = _number(metadata, 16, 4)
     if version != _METADATA_VERSION:
         return SecureImage(unsure=f"its metadata are of version {version}, which is not known")
     found = _by_header(read_ranges, _number(metadata, 8, 8))
+    if found.unsure is not None:
+        return found
+    block = _block(read_ranges, _number(metadata, 20, 8))
+    if isinstance(block, str):
+        return found._replace(unsure=block, damaged=True)
     if found.encrypted is not False:
         return found
-    parts = dict(_components(read_ranges, _number(metadata, 20, 8)))
+    parts = dict(_components(block))
     line, release = None, None
     if _PARAMETERS in parts:
         line = _line(read_ranges, *parts[_PARAMETERS])
@@ -122,9 +131,10 @@ def _by_header(read_ranges: ReadRanges, offset: int) -> SecureImage:
     """What the Secure Execution header at `offset` says; its place may be anywhere in 64 bits."""
     header = _bytes_at(read_ranges, offset, _HEADER_SIZE)
     if header[:8] != SE_HEADER_MAGIC:
-        return SecureImage(unsure="its Secure Execution header is not where it should be")
+        message = "its Secure Execution header is not where it should be"
+        return SecureImage(unsure=message, damaged=True)
     if len(header) < _HEADER_SIZE:
-        return SecureImage(unsure="the file ends within its Secure Execution header")
+        return SecureImage(unsure="the file ends within its Secure Execution header", damaged=True)
     version = _number(header, 8, 4)
     if version != _HEADER_VERSION:
         return SecureImage(unsure=f"its header is of version {version:#x}, which is not known")
@@ -132,32 +142,36 @@ def _by_header(read_ranges: ReadRanges, offset: int) -> SecureImage:
     return SecureImage(encrypted=not flags & NO_COMPONENT_ENCRYPTION, flags=flags)
 
 
-def _components(read_ranges: ReadRanges, offset: int) -> Iterator[tuple[int, tuple[int, int]]]:
-    """The kind of each component by the IPL parameter information block, with its place and size.
+def _block(read_ranges: ReadRanges, offset: int) -> bytes | str:
+    """Return the IPL parameter information block, or in words why it is none.
 
-    The block has a header of 8 bytes, then ``struct ipl_pb0_pv`` (include/boot/ipl.h); the image is
-    loaded at 0, so that addresses are offsets.
+    It is the last part of the image (rust/pvimg/src/se_img.rs), so that it is cut off whenever the
+    file is. It has a header of 8 bytes, which begins with its length, then ``struct ipl_pb0_pv``
+    (include/boot/ipl.h) with a count, and so many components. Nothing where no offset is given.
     """
+    if offset == 0:
+        return b""
     block = _bytes_at(read_ranges, offset, PAGE)
-    count = min(_number(block, 8 + 108, 4), _MOST_COMPONENTS)
-    for number in range(count):
-        start = 8 + 128 + 24 * number
-        if start + 24 <= len(block):
-            yield (
-                _number(block, start, 2),
-                (
-                    _number(block, start + 8, 8),
-                    _number(block, start + 16, 8),
-                ),
-            )
+    size, count = _number(block, 0, 4), _number(block, 8 + 108, 4)
+    if len(block) < _COMPONENTS or len(block) < min(size, PAGE):
+        return "the file ends within the image"
+    if count > _MOST_COMPONENTS or size < _COMPONENTS + _COMPONENT_SIZE * count:
+        return "its list of components is damaged"
+    return block
+
+
+def _components(block: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
+    """The kind of each component, with its place and size; the image is loaded at 0."""
+    for number in range(_number(block, 8 + 108, 4)):
+        start = _COMPONENTS + _COMPONENT_SIZE * number
+        place = (_number(block, start + 8, 8), _number(block, start + 16, 8))
+        yield _number(block, start, 2), place
 
 
 def _line(read_ranges: ReadRanges, offset: int, size: int) -> str | None:
-    """The parameter line, which is filled up with NULs to whole pages."""
-    data = _bytes_at(read_ranges, offset, min(size, _LONGEST_LINE))
-    if not data:
-        return None
-    return data.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    """The parameter line, which is filled up with NULs to whole pages; None for a part of one."""
+    line, end, _ = _bytes_at(read_ranges, offset, min(size, _LONGEST_LINE)).partition(b"\0")
+    return line.decode("utf-8", "surrogateescape") if end else None
 
 
 def _release(read_ranges: ReadRanges, offset: int, size: int) -> str | None:

@@ -28,8 +28,12 @@ UNSEALED_ENTRY = "unsealed-entry"
 UNSEALED_AFTER_ZIPL = "unsealed-after-zipl"
 SECURE_UNKNOWN = "secure-default-unknown"
 IMAGE_OUTDATED = "image-outdated"
+IMAGE_UNCLEAR = "image-unclear"
 OF_THE_SECURE_GUEST = frozenset(
-    {UNSEALED_DEFAULT, UNSEALED_ENTRY, UNSEALED_AFTER_ZIPL, SECURE_UNKNOWN, IMAGE_OUTDATED}
+    {
+        *(UNSEALED_DEFAULT, UNSEALED_ENTRY, UNSEALED_AFTER_ZIPL, SECURE_UNKNOWN),
+        *(IMAGE_OUTDATED, IMAGE_UNCLEAR),
+    }
 )
 """The codes of `findings`."""
 _NAMED = 3
@@ -51,6 +55,7 @@ def findings(machine: Machine, found: NextIpl) -> Iterator[Finding]:
         yield from _default(machine, found)
         yield from _others(found)
         yield from _outdated(machine, found)
+        yield from _unclear(machine, found)
 
 
 def is_meant_secure(machine: Machine, found: NextIpl) -> bool:
@@ -179,6 +184,19 @@ def _outdated(machine: Machine, found: NextIpl) -> Iterator[Finding]:
                 f"kernel {visible(newest.release)} is installed, but {reason}: rebuild the image"
             )
             yield Finding(IMAGE_OUTDATED, Severity.WARNING, message, state.location)
+
+
+def _unclear(machine: Machine, found: NextIpl) -> Iterator[Finding]:
+    """Tell of images that can't start, or that are made in a way that is not known here."""
+    seen = set()
+    for state in found.entries:
+        image = None if state.image is None else machine.images[state.image].secure
+        if image is None or state.image in seen or not (image.damaged or image.encrypted is None):
+            continue
+        seen.add(state.image)
+        what = "it can't start" if image.damaged else "what it holds is not known"
+        message = f"{visible(state.image or '')} is a Secure Execution image, but {image.unsure}"
+        yield Finding(IMAGE_UNCLEAR, Severity.WARNING, f"{message}: {what}", state.location)
 
 
 def _is_older(

@@ -46,11 +46,13 @@ from secboot.plan.secure_image import (
 )
 from secboot.profile.search import reference_to
 from secboot.visible import visible
+from secboot.zipl.file_facts import PathKind
 from secboot.zipl.refusal import ABOUT_OTHER_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from secboot.errors import Location
     from secboot.ipl.next_ipl import NextIpl
     from secboot.layout.layout import Layout
     from secboot.lines.changes import StorePlan
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from secboot.running.system import LiveFacts
     from secboot.zipl.entry import BootEntry
 
+_NO_FILES = frozenset({PathKind.DIRECTORY, PathKind.OTHER})
 _SELECTED = frozenset({EntryStatus.CHANGE, EntryStatus.UNCHANGED, EntryStatus.GENERATED})
 
 
@@ -255,7 +258,12 @@ def _lines(
 def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
     """Refuse to edit what zipl would refuse to read (all of it: one bad line stops zipl)."""
     problems = machine.configuration.problems
-    blocking = [p for p in problems if with_zipl or p.code not in ABOUT_OTHER_FILES]
+    impossible = tuple(_impossible(machine))
+    blocking = [
+        p
+        for p in problems
+        if with_zipl or p.code not in ABOUT_OTHER_FILES or p.location in impossible
+    ]
     if not blocking:
         return
     first, others = blocking[0], len(blocking) - 1
@@ -274,6 +282,15 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
 
 def _invocation(machine: Machine) -> Invocation:
     return Invocation(root=None if machine.root == "/" else machine.root)
+
+
+def _impossible(machine: Machine) -> Iterator[Location]:
+    """Where a boot entry names something that no kernel or ramdisk will ever be: a directory, say."""
+    for entry in machine.configuration.entries:
+        for part in (entry.image, entry.ramdisk):
+            facts = None if part is None else machine.facts.get(part.path)
+            if part is not None and facts is not None and facts.kind in _NO_FILES:
+                yield part.location
 
 
 def _require_entries(machine: Machine) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from secboot.formats.kernel_image import KernelImage, SecureImage, read_kernel_image
+from secboot.formats.kernel_image import PAGE, KernelImage, SecureImage, read_kernel_image
 from secboot.machine.boot_files import BootFiles
 from secboot.system.root import Root
+from tests.secure_images import HEADER, METADATA, build_image
 from tests.trees import plain_kernel, sealed_image
 
 MIB = 2**20
@@ -67,7 +71,7 @@ def test_short_files(size: int, tmp_path: Path) -> None:
 
     assert (found.max_command_line is None) == (size < 0x10438)
     # A header that is cut off still marks the image.
-    cut = SecureImage(unsure="the file ends within its Secure Execution header")
+    cut = SecureImage(unsure="the file ends within its Secure Execution header", damaged=True)
     assert found.secure == (cut if size == 0x14010 else None)
 
 
@@ -83,3 +87,141 @@ def test_few_bytes_of_few_pages_are_read() -> None:
     assert read_kernel_image(read).secure is not None
     assert sum(size for _, size in asked) < 2048
     assert len({offset // 0x1000 for offset, _ in asked}) <= 26
+
+
+LINE = b"root=/dev/mapper/luks swiotlb=262144"
+IPIB = 20
+"""Where the metadata name the block that lists the components."""
+OPEN, CLOSED = (
+    build_image(b"kernel" * PAGE, b"ramdisk", LINE, encrypted=encrypted)
+    for encrypted in (False, True)
+)
+BLOCK = len(OPEN) - PAGE
+LONGEST = 0x10000
+"""Bytes that are read at a time, at most: a parameter line."""
+
+
+def read(data: bytes) -> KernelImage:
+    """Read bytes as a file's, and count how many are asked for."""
+    asked = 0
+
+    def ranges(wanted: Sequence[tuple[int, int]]) -> list[bytes]:
+        nonlocal asked
+        for offset, size in wanted:
+            assert 0 <= offset < 2**63
+            assert 0 < size <= LONGEST
+            asked += size
+        return [data[offset : offset + size] for offset, size in wanted]
+
+    found = read_kernel_image(ranges)
+    assert asked < LONGEST + 3 * PAGE
+    return found
+
+
+def changed(image: bytes, offset: int, new: bytes) -> bytes:
+    return image[:offset] + new + image[offset + len(new) :]
+
+
+def ends() -> list[int]:
+    """Every length at which something new is there, and those beside it."""
+    places = [0, 8, METADATA, HEADER, BLOCK, *(METADATA + n for n in (8, 16, 20, 28))]
+    places += [HEADER + n for n in (8, 12, 0x38, 0x40)] + [
+        BLOCK + n for n in (4, 108, 136, 200, PAGE)
+    ]
+    places += range(0, len(OPEN), PAGE)
+    return sorted({size + near for size in places for near in (-1, 0, 1) if size + near >= 0})
+
+
+@pytest.mark.parametrize("image", [OPEN, CLOSED], ids=["open", "encrypted"])
+def test_a_truncated_image_is_told_at_every_length(image: bytes) -> None:
+    """It is an ordinary file before the metadata, a damaged image after them, and never whole."""
+    for size in ends():
+        found = read(image[:size]).secure
+        if size < METADATA + 8:
+            assert found is None, size
+        elif size < BLOCK + 8 + 128 + 4 * 24:
+            assert found is not None, size
+            assert found.damaged, size
+            assert found.unsure, size
+            assert found.parameters is None, size
+        else:
+            assert found == read(image).secure, size
+    whole = read(image).secure
+    assert whole is not None
+    assert (whole.damaged, whole.unsure) == (False, None)
+    assert whole.parameters == (LINE.decode() if image is OPEN else None)
+
+
+FAR = (2**63).to_bytes(8, "big")
+ODD = {
+    "header of a later version": (HEADER + 8, b"\0\0\2\0", False, "its header is of version 0x200"),
+    "metadata of a later version": (METADATA + 16, b"\0\0\0\2", False, "metadata are of version 2"),
+    "header beyond the file": (METADATA + 8, FAR, True, "header is not where it should be"),
+    "header elsewhere": (METADATA + 8, b"\0" * 8, True, "header is not where it should be"),
+    "block beyond the file": (METADATA + IPIB, FAR, True, "the file ends within the image"),
+    "block at the end": (METADATA + IPIB, len(OPEN).to_bytes(8, "big"), True, "the file ends"),
+    "absurd count": (BLOCK + 8 + 108, b"\xff" * 4, True, "list of components is damaged"),
+    "more than its length": (BLOCK + 8 + 108, b"\0\0\0\5", True, "list of components is damaged"),
+    "length that lies": (BLOCK, b"\xff" * 4, False, None),
+    "no length": (BLOCK, b"\0" * 4, True, "list of components is damaged"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_not_as_it_should_be_is_said(name: str) -> None:
+    offset, new, damaged, words = ODD[name]
+
+    for image in (OPEN, CLOSED):
+        found = read(changed(image, offset, new)).secure
+        assert found is not None
+        assert found.damaged is damaged
+        assert (found.unsure is None) if words is None else (words in (found.unsure or ""))
+        assert words is None or found.parameters is None
+
+
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("field", [8, 16], ids=["place", "size"])
+@pytest.mark.parametrize("value", [0, 1, 2**32, 2**62, 2**63, 2**64 - 1])
+def test_a_component_anywhere_is_never_read_beyond_the_file(
+    part: int, field: int, value: int
+) -> None:
+    start = BLOCK + 8 + 128 + 24 * part + field
+
+    found = read(changed(OPEN, start, value.to_bytes(8, "big"))).secure
+
+    assert found is not None
+    assert found.encrypted is False
+    if part == 2 and (field == 8 or value < 2):
+        assert found.parameters != LINE.decode()
+
+
+@given(
+    st.binary(max_size=64),
+    st.lists(
+        st.tuples(st.integers(0, len(OPEN) - 1), st.binary(min_size=1, max_size=32)), max_size=6
+    ),
+    st.integers(0, len(OPEN)),
+    st.booleans(),
+)
+@example(b"", [(METADATA, b"SeImgLnx" + b"\xff" * 20)], len(OPEN), True)
+@example(b"", [(BLOCK, b"\xff" * 160)], len(OPEN), False)
+def test_any_bytes_are_read_within_bounds(
+    head: bytes, edits: list[tuple[int, bytes]], size: int, encrypted: bool
+) -> None:
+    """Whatever is in a file: no crash, no read without an end, and never a line that is not all there."""
+    image = CLOSED if encrypted else OPEN
+    for offset, new in [(0, head), *edits]:
+        image = changed(image, offset, new)
+
+    found = read(image[:size]).secure
+
+    if found is not None and found.parameters is not None:
+        assert found.encrypted is False
+        assert found.parameters.encode("utf-8", "surrogateescape") + b"\0" in image[:size]
+    if found is not None and found.encrypted is None:
+        assert found.unsure
+
+
+@given(st.binary(max_size=3 * PAGE))
+def test_any_file(data: bytes) -> None:
+    assert read(data).secure is None or data.count(b"IBMSecEx")
