@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from secboot.profile.profile import Profile
     from secboot.system.root import Root
 
+_SAVED_PLAN = b'"secboot/saved-plan/'
 PROFILE_LIMIT = 2**20
 """Bytes; a profile is a page of text."""
 
@@ -105,5 +106,11 @@ def _read_path(reference: str) -> str:
         raise UsageError(
             f"the file is larger than {PROFILE_LIMIT} bytes: not a profile",
             location=Location(visible(reference)),
+        )
+    if data.startswith(b"{") and _SAVED_PLAN in data[:80]:
+        raise UsageError(
+            "this is a saved plan, not a profile",
+            location=Location(visible(reference)),
+            hint="give it a name that ends in .plan or .json: `secboot apply` tells it by that",
         )
     return data.decode("utf-8", "surrogateescape")

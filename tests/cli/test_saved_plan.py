@@ -221,6 +221,19 @@ def test_a_file_that_is_none(
     assert "secboot plan PROFILE --out FILE" in said.err
 
 
+def test_a_plan_by_another_name_is_not_taken_for_a_profile(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "guest"
+    assert secboot(capsys, "plan", "guest", "--root", root, "--out", saved).code == 0
+    saved.chmod(0o644)
+
+    said = secboot(capsys, "apply", saved, "--root", root)
+
+    assert said.code == 2
+    assert "this is a saved plan, not a profile\n  give it a name that ends in .plan" in said.err
+
+
 def test_the_profile_is_held_to_its_text(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
