@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_release import release_in_name
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from secboot.machine.discovery import Machine
     from secboot.zipl.entry import BootEntry
+
+_RELEASE = re.compile(r"\d+\.\d", re.ASCII)
 
 
 class InstalledKernel(NamedTuple):
@@ -66,9 +69,10 @@ def kernel_to_take(machine: Machine) -> InstalledKernel | None:
 
 
 def version_of(entry: BootEntry) -> str | None:
-    """Return the ``version`` of a BLS entry."""
+    """Return the release that a BLS entry gives as its ``version``; None for any other text there."""
     lines = () if entry.bls is None else entry.bls.lines
-    return next((line.value for line in lines if line.key == "version"), None)
+    version = next((line.value for line in lines if line.key == "version"), None)
+    return version if version is not None and _RELEASE.match(version) else None
 
 
 def _of_entries(machine: Machine) -> Iterator[InstalledKernel]:

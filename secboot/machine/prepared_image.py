@@ -15,6 +15,7 @@ from secboot.profile.search import SEARCH_PATH
 from secboot.system.file_errors import AccessError, FileError
 from secboot.system.trusted import caller
 from secboot.visible import visible
+from secboot.zipl.file_facts import PathKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -37,7 +38,7 @@ class PreparedImage(NamedTuple):
     the reason. `real_path` is where it is, or will be. `output` is what is known of the file of the
     image, `real_output` where its links lead, `image` what it says of itself, None where it is
     missing or can't be read. `kernel` is what the kernel says that the profile names to build it
-    from.
+    from, `missing` are of this kernel and its ramdisk those that are not there.
     """
 
     paths: ImagePaths
@@ -48,6 +49,7 @@ class PreparedImage(NamedTuple):
     real_output: str
     image: KernelImage | None
     kernel: KernelImage | None
+    missing: tuple[str, ...] = ()
 
     @property
     def secure(self) -> SecureImage | None:
@@ -96,6 +98,11 @@ def find_prepared_image(
         _place(root, paths.output),
         files.image(paths.output),
         None if paths.kernel is None else files.image(paths.kernel),
+        tuple(
+            path
+            for path in (paths.kernel, paths.ramdisk)
+            if path is not None and files.look(path).kind is PathKind.MISSING
+        ),
     )
 
 

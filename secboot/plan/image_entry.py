@@ -19,7 +19,6 @@ from secboot.finding import Finding, Severity
 from secboot.formats.kernel_release import release_in_name
 from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
-from secboot.ipl.installed_kernels import version_of
 from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.named_tuple import NamedTuple
 from secboot.plan.file_changes import encoded
@@ -159,7 +158,7 @@ def _with_bls_entry(machine: Machine, prepared: PreparedImage, texts: _Texts) ->
     path = _free_name(f"{BLS_DIRECTORY}/{base}", {each.removesuffix(".conf") for each in paths})
     release = (prepared.secure and prepared.secure.release) or release_in_name(prepared.real_output)
     all_have = all(
-        entry.bls is None or version_of(entry) for entry in machine.configuration.entries
+        entry.bls is None or entry.bls.version for entry in machine.configuration.entries
     )
     version = release or (_NO_RELEASE if all_have else None)
     lines = [f"title {title}", *([f"version {version}"] if version else []), f"linux {output}"]

@@ -265,7 +265,14 @@ def _about_output(prepared: PreparedImage, layout: Layout) -> Iterator[Finding]:
             f"this system builds its image itself: nothing there reads {prepared.paths.parmfile}"
         )
         yield Finding("image-of-the-system", Severity.WARNING, message, prepared.paths.location)
-    elif prepared.output.kind not in {PathKind.MISSING, PathKind.REGULAR}:
+    for path in prepared.missing:
+        message = f"{visible(path)}, which the image is to be built from, is not there"
+        yield Finding("image-source-missing", Severity.WARNING, message, prepared.paths.location)
+    if prepared.kernel is not None and prepared.kernel.secure is not None:
+        message = f"{visible(prepared.paths.kernel or '')} is a Secure Execution image itself"
+        hint = "name the kernel that goes into the image"
+        yield Finding("image-of-image", Severity.WARNING, message, prepared.paths.location, hint)
+    if prepared.output.kind not in {PathKind.MISSING, PathKind.REGULAR}:
         message = f"{output} can't be read: {prepared.output.reason}"
         yield Finding("image-unreadable", Severity.WARNING, message, place)
 

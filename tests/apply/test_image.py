@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -26,9 +27,12 @@ from secboot.plan.planner import make_plan
 from secboot.profile.load import parse_profile
 from secboot.profile.profile import Profile, ProfileText
 from secboot.system.root import Root
+from tests.apply.test_hostile_checkpoints import CHECKPOINT, write_record
 from tests.cli.test_properties import examples, machine
+from tests.command import secboot
 from tests.profile.profile_files import MemoryFiles
 from tests.secure_images import build_image
+from tests.situations import make_situation
 from tests.strategies import Setup, setups
 from tests.trees import SAMPLE_TREES, make_sample_tree, plain_kernel, snapshot
 
@@ -122,6 +126,7 @@ def test_the_flow(name: str, tmp_path: Path) -> None:
         third = guest.apply()
         assert third.files == ()
         assert third.steps == ()
+        assert "image-outdated" not in {each.code for each in third.warnings}
         roll_back(guest.managed(), None)
         assert guest.files() == built
         (tmp_path / "boot/secure-linux").unlink()
@@ -181,3 +186,91 @@ def test_any_configuration(setup: Setup, built: bool, parmfile: str | None) -> N
         assert again.files == ()
         roll_back(guest.managed(), None)
         assert guest.files() == before
+
+
+def record_with(root: Path, **audit: object) -> None:
+    """Write the record of checkpoint 1 again, with other words in its audit."""
+    path = root / CHECKPOINT / "record.json"
+    document = json.loads(path.read_bytes())
+    document["audit"] |= audit
+    (file,) = document["files"]
+    file["path"] = file["named"] = str(audit["parmfile"])
+    write_record(root, document)
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "/etc/secboot/profile", "/etc/sudoers.d/x", "/root/.ssh/authorized_keys"],
+)
+def test_a_record_can_t_make_another_file_a_parmfile(
+    path: str, known: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own word does not count for every file, nor against the profile of that name."""
+    tree = make_sample_tree("alpine", tmp_path / "tree")
+    directory = tree / "etc/secboot/profiles" if known else tmp_path
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "site.yaml").write_text(PROFILE.replace("extends: guest", "parameters: {a: 1}"))
+    (tree / "etc/zipl.conf").write_text(
+        (tree / "etc/zipl.conf").read_text().replace('parameters="', 'parameters="a=1 ')
+    )
+    reference = "site" if known else tmp_path / "site.yaml"
+    assert secboot(capsys, "apply", reference, "--root", tree).code == 0
+    target = tree / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes((tree / PARMFILE).read_bytes())
+    record_with(tree, parmfile=path)
+
+    said = secboot(capsys, "rollback", "--root", tree)
+
+    assert said.code == 1, said
+    assert "is not a boot file here" in said.err
+    assert target.exists()
+
+
+def test_a_profile_that_was_named_by_its_path_is_rolled_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = make_sample_tree("alpine", tmp_path / "tree")
+    (tmp_path / "site.yaml").write_text(PROFILE)
+    before = (tree / "etc/zipl.conf").read_bytes()
+    applied = secboot(capsys, "apply", tmp_path / "site.yaml", "--root", tree)
+    assert f"secboot apply {tmp_path}/site.yaml --root {tree}" in applied.out
+
+    said = secboot(capsys, "rollback", "--root", tree)
+
+    assert said.code == 0, said
+    assert not (tree / PARMFILE).exists()
+    assert (tree / "etc/zipl.conf").read_bytes() == before
+
+
+def test_a_saved_plan_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = make_sample_tree("alpine", tmp_path / "tree")
+    (tmp_path / "site.yaml").write_text(PROFILE)
+    plan = tmp_path / "x.plan"
+    made = secboot(capsys, "plan", tmp_path / "site.yaml", "--out", plan, "--root", tree)
+    assert made.code == 0, made
+
+    assert secboot(capsys, "apply", plan, "--root", tree).code == 0
+
+    assert (tree / PARMFILE).read_text().endswith("swiotlb=262144\n")
+    assert secboot(capsys, "apply", plan, "--root", tree).code == 1
+
+
+def test_keep_makes_the_image_the_default_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kernel update brings an entry that comes before that of the image."""
+    tree = make_situation("sealed-then-kernel-update", tmp_path / "tree")
+    profiles = tree / "etc/secboot/profiles"
+    profiles.mkdir(parents=True)
+    (profiles / "site.yaml").write_text(PROFILE)
+    (tree / "etc/secboot/profile").write_text("site\n")
+    (tree / PARMFILE).write_text("root=/dev/mapper/luks swiotlb=262144\n")
+    os.utime(tree / PARMFILE, (1, 1))
+
+    said = secboot(capsys, "keep", "--root", tree)
+
+    assert said.code == 0, said
+    assert "default=Red Hat Enterprise Linux (secured)\n" in (tree / "etc/zipl.conf").read_text()
+    assert "unsealed-default" not in secboot(capsys, "verify", "site", "--root", tree).out
