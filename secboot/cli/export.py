@@ -45,6 +45,7 @@ def export(
     from secboot.export.request import ExportRequest
     from secboot.machine.profile_files import read_profile
     from secboot.profile.fields import PROFILE_NAME_PATTERN
+    from secboot.profile.profile import EntryScope
     from secboot.report.style import PLAIN, finding_text
     from secboot.system.root import Root
 
@@ -61,6 +62,12 @@ def export(
             raise RefusedError(
                 f"{found.name!r} can't be the name of a profile on another machine",
                 hint="give the file a name of letters, digits, '.', '_' and '-'",
+            )
+        if found.entries.scope is EntryScope.NONE and writer.for_entries:
+            raise RefusedError(
+                f"the profile is for no boot entry, only for the image that it names; {form} is for"
+                " boot entries",
+                hint="--format pvimg writes the parmfile of an image",
             )
         sources = _sources(found, profile)
     exported = writer.write(ExportRequest(found, sources, line or ""))

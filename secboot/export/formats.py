@@ -15,26 +15,31 @@ if TYPE_CHECKING:
 
 
 class Writer(NamedTuple):
-    """How a format is written; `takes_line` tells whether it holds a whole parameter line."""
+    """How a format is written; `takes_line` tells whether it holds a whole parameter line.
+
+    `for_entries` is whether what it is for gets parameters into boot entries whatever a profile says
+    of these; others build an image, or run secboot on the machine.
+    """
 
     write: Callable[[ExportRequest], Exported]
     takes_line: bool = False
+    for_entries: bool = True
 
 
 WRITERS: Mapping[ExportFormat, Writer] = {
-    ExportFormat.ANSIBLE: Writer(management.ansible),
-    ExportFormat.AUTOINSTALL: Writer(install.autoinstall),
+    ExportFormat.ANSIBLE: Writer(management.ansible, for_entries=False),
+    ExportFormat.AUTOINSTALL: Writer(install.autoinstall, for_entries=False),
     ExportFormat.BOOTC: Writer(images.bootc),
     ExportFormat.BUTANE: Writer(images.butane),
-    ExportFormat.CLOUD_INIT: Writer(install.cloud_init),
+    ExportFormat.CLOUD_INIT: Writer(install.cloud_init, for_entries=False),
     ExportFormat.COREOS_INSTALLER: Writer(images.coreos_installer),
     ExportFormat.GRUBBY: Writer(management.grubby),
     ExportFormat.KICKSTART: Writer(install.kickstart),
-    ExportFormat.KICKSTART_POST: Writer(install.kickstart_post),
+    ExportFormat.KICKSTART_POST: Writer(install.kickstart_post, for_entries=False),
     ExportFormat.KIWI: Writer(images.kiwi, takes_line=True),
     ExportFormat.MACHINECONFIG: Writer(images.machineconfig),
     ExportFormat.MKOSI: Writer(images.mkosi, takes_line=True),
     ExportFormat.OSBUILD: Writer(images.osbuild),
-    ExportFormat.PVICS: Writer(images.pvics),
-    ExportFormat.PVIMG: Writer(images.pvimg, takes_line=True),
+    ExportFormat.PVICS: Writer(images.pvics, for_entries=False),
+    ExportFormat.PVIMG: Writer(images.pvimg, takes_line=True, for_entries=False),
 }

@@ -39,6 +39,7 @@ def grubby(request: ExportRequest) -> Exported:
     notes = []
     if not entries.rescue:
         notes.append("Lost: the profile leaves rescue entries alone; grubby changes them, too")
+    notes += request.image_losses()
     call = f"grubby --update-kernel={which} {' '.join(options)}\n" if options else ""
     careful = "".join(_where_needed(each, which) for each in request.requirements)
     return Exported(f"{request.head(*notes)}{call}{careful}zipl\n")

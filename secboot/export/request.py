@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import RefusedError
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.named_tuple import NamedTuple
-from secboot.profile.profile import EntrySelection
+from secboot.profile.profile import EntryScope, EntrySelection
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -79,10 +79,19 @@ class ExportRequest(NamedTuple):
 
     def entry_losses(self) -> tuple[str, ...]:
         """Return what is lost of the profile's choice of entries where a tool has none."""
-        entries = self.profile.entries
-        if entries == EntrySelection():
+        entries, image = self.profile.entries, self.image_losses()
+        if entries in {EntrySelection(), EntrySelection(EntryScope.NONE)}:
+            return image
+        what = f"Lost: the profile is for {entries.describe()}; here it is for every boot entry"
+        return (what, *image)
+
+    def image_losses(self) -> tuple[str, ...]:
+        """Return what is lost of the Secure Execution image that the profile names."""
+        image = self.profile.image
+        if image is None:
             return ()
-        return (f"Lost: the profile is for {entries.describe()}; here it is for every boot entry",)
+        what = f"the image {image.output}, with its parmfile and its boot entry"
+        return (f"Lost: {what}; here are the parameters alone",)
 
     def whole_line(self) -> str:
         """Return the line to start from, changed so that it meets the profile."""
