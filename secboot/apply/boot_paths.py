@@ -10,7 +10,6 @@ word counts for a file that is called as parmfiles are, and that is data which n
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
 from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
+from secboot.profile.profile import is_named_as_parmfile
 from secboot.system.file_errors import FileError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 
-_PARMFILE_NAME = re.compile("parm|param|cmdline", re.IGNORECASE)
 _MODE = 0o666
 """What of its rights the parmfile of an image may have."""
 _LABELS = frozenset({"security.selinux", "system.posix_acl_access"})
@@ -67,7 +66,7 @@ class BootPaths:
         profile = self._profile(audit.profile)
         if profile is not None and profile.image is not None:
             return profile.image.parmfile == file.named
-        return _PARMFILE_NAME.search(file.named.rpartition("/")[2]) is not None
+        return is_named_as_parmfile(file.named)
 
     def _profile(self, name: str | None) -> Profile | None:
         """The profile of that name; None where it can't be read."""

@@ -75,12 +75,15 @@ def find_prepared_image(
     boot files of other kinds, and directories of such. Raises UsageError, with the place in the
     profile, for a path that can be no parmfile, and FileError for what can't be looked at.
     """
-    real_path, status = _find(root, paths)
+    parmfile, unreadable = None, None
+    try:
+        real_path, status = _find(root, paths)
+    except AccessError as error:
+        real_path, status, unreadable = paths.parmfile, None, error.message
     if not any(file.real_path == real_path for file in parmfiles.values()):
         taken = {*others, *(file.real_path for file in files.files)}
         if real_path in taken or real_path.rpartition("/")[0] in taken:
             raise _unusable(paths, f"{paths.parmfile} is a boot file of another kind")
-    parmfile, unreadable = None, None
     if status is not None:
         _require_for_caller(status, paths)
         try:

@@ -93,7 +93,7 @@ def plan_entry(
         return nothing._replace(note=_UNREADABLE)
     if entry is None and is_due:
         return nothing._replace(note=_AFTER_THAT)
-    stays = not allow_unsealed and prepared.secure is not None and _leaves(machine)
+    stays = not allow_unsealed and prepared.secure is not None and leaves(machine)
     if entry is not None and not stays:
         return nothing
     conf_after = _after(files, machine.conf_path)
@@ -109,7 +109,7 @@ def plan_entry(
         return nothing._replace(note=f"the boot entry has to be written by hand: {error.message}")
 
 
-def _leaves(machine: Machine) -> bool:
+def leaves(machine: Machine) -> bool:
     """Whether the default by the boot files is not known to start in Secure Execution."""
     default = machine.configuration.default
     return default is None or machine.is_secure(default) is not True

@@ -25,7 +25,7 @@ from secboot.lines.fulfil import ASSUMED_LIMIT, fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores, stores_of
 from secboot.named_tuple import NamedTuple
 from secboot.plan.file_changes import file_changes, inputs_of
-from secboot.plan.image_entry import EntryChange, plan_entry
+from secboot.plan.image_entry import EntryChange, leaves, plan_entry
 from secboot.plan.image_findings import (
     about_early_boot,
     about_kernel,
@@ -41,7 +41,7 @@ from secboot.plan.image_recipe import (
 )
 from secboot.plan.plan import EntryPlan, EntryStatus, Plan, ProfileReference
 from secboot.plan.secure_image import first_line, only_the_profile_s
-from secboot.profile.profile import EntryScope, Role
+from secboot.profile.profile import EntryScope, Role, is_named_as_parmfile
 from secboot.profile.search import reference_to
 from secboot.visible import visible
 from secboot.zipl.file_facts import PathKind
@@ -136,6 +136,8 @@ def plan_parmfile(
         require_length(path, place, after.text, limit, hint="shorten the line")
     plan = edited_store(profile, _name(prepared), place, stores.line(found), after)
     opening = () if profile.role is Role.HOST else unfit(after)
+    if reference_to(profile) == profile.path and not is_named_as_parmfile(path):
+        warnings = (*warnings, _not_to_be_rolled_back(prepared))
     return ParmfilePlan(
         prepared,
         after.text,
@@ -143,6 +145,14 @@ def plan_parmfile(
         plan if found is not None else plan._replace(note="a new file"),
         (*warnings, *(each._replace(location=place) for each in opening)),
     )
+
+
+def _not_to_be_rolled_back(prepared: PreparedImage) -> Finding:
+    """Say that nobody can tell later that the profile, which has no name here, named this file."""
+    path = visible(prepared.paths.parmfile)
+    message = f"`rollback` will refuse to touch {path}: by its name it is not a parmfile"
+    hint = "call it guest.parm, for instance, or keep the profile in /etc/secboot/profiles"
+    return Finding("image-parmfile-name", Severity.WARNING, message, prepared.paths.location, hint)
 
 
 def line_in_image(machine: Machine, prepared: PreparedImage) -> str | None:
@@ -188,7 +198,8 @@ def plan_image(
     warnings = (*parmfile.warnings, *entry.warnings, *_about_output(prepared, layout))
     steps: tuple[Step, ...] = ()
     if why is not None and not layout.builds_image:
-        step, found = _build_step(profile, machine, layout, prepared)
+        stays = allow_unsealed or entry.becomes_default is not None or not leaves(machine)
+        step, found = _build_step(profile, machine, layout, prepared, stays=stays)
         steps, warnings = (step,), (*warnings, *found)
     inside = line_in_image(machine, prepared)
     unmet = why is not None and inside is not None and not meets(profile, stores.line(inside))
@@ -278,9 +289,12 @@ def _about_output(prepared: PreparedImage, layout: Layout) -> Iterator[Finding]:
 
 
 def _build_step(
-    profile: Profile, machine: Machine, layout: Layout, prepared: PreparedImage
+    profile: Profile, machine: Machine, layout: Layout, prepared: PreparedImage, *, stays: bool
 ) -> tuple[Step, tuple[Finding, ...]]:
-    """Return how the image is built from the parmfile and comes to be booted, and what to know."""
+    """Return how the image is built from the parmfile and comes to be booted, and what to know.
+
+    `stays` says that zipl makes no ordinary kernel the default that was not meant.
+    """
     paths, output, builder = prepared.paths, prepared.real_output, builder_for(machine)
     kernel, place = _kernel(profile, machine), Location(paths.output)
     if paths.kernel is not None:
@@ -289,6 +303,7 @@ def _build_step(
     early_boot = prepared.secure is not None and is_early_boot(image, output, line)
     options = kept_options(image, builder, early_boot=early_boot) if prepared.secure else ()
     boots_here = boots_its_image(profile, machine)
+    has_entry = any(map(machine.is_prepared, machine.configuration.entries))
     build = ImageBuild(
         output,
         prepared.real_path,
@@ -296,7 +311,8 @@ def _build_step(
         ramdisk=paths.ramdisk or (None if kernel is None else kernel.ramdisk),
         beside=machine.image_material.free_names.get(output),
         replaces=prepared.output.kind is not PathKind.MISSING,
-        adds_entry=not any(map(machine.is_prepared, machine.configuration.entries)),
+        leaves=boots_here and has_entry and not stays,
+        adds_entry=not has_entry,
         boots_here=boots_here,
         options=options,
     )

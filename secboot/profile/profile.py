@@ -105,6 +105,12 @@ class ImagePaths(NamedTuple):
     location: Location
 
 
+def is_named_as_parmfile(path: str) -> bool:
+    """Whether a file is called as parmfiles are."""
+    name = path.rpartition("/")[2].lower()
+    return any(part in name for part in ("parm", "param", "cmdline"))
+
+
 class ProfileText(NamedTuple):
     """A profile that was found: its name, its path as messages show it, and its text."""
 

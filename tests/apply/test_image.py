@@ -274,3 +274,20 @@ def test_keep_makes_the_image_the_default_again(
     assert said.code == 0, said
     assert "default=Red Hat Enterprise Linux (secured)\n" in (tree / "etc/zipl.conf").read_text()
     assert "unsealed-default" not in secboot(capsys, "verify", "site", "--root", tree).out
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_odd_name_of_a_parmfile_is_known_by_the_profile_s_name_alone(
+    known: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = make_sample_tree("alpine", tmp_path / "tree")
+    directory = tree / "etc/secboot/profiles" if known else tmp_path
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "site.yaml").write_text(PROFILE.replace("guest.parm", "words"))
+    reference = "site" if known else tmp_path / "site.yaml"
+
+    applied = secboot(capsys, "apply", reference, "--root", tree)
+
+    assert applied.code == 0
+    assert ("`rollback` will refuse to touch" in applied.out) == (not known)
+    assert secboot(capsys, "rollback", "--root", tree).code == int(not known)

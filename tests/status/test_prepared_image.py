@@ -138,18 +138,25 @@ def test_in_the_guest(
     assert ("To build" in again.err or "to build" in again.err) == bool(code)
 
 
+@pytest.mark.parametrize("closed", ["etc/secboot/guest.parm", "etc/secret"])
 def test_a_parmfile_that_may_not_be_read_is_not_known(
+    closed: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with TemporaryDirectory() as directory:
         place = Path(directory)
         place.chmod(0o755)
         scene = guest(place, MET)
-        (scene.tree / "etc/secboot/guest.parm").chmod(0)
+        if closed == "etc/secret":
+            (scene.tree / closed).mkdir()
+            profile = PROFILE.replace("/etc/secboot/guest.parm", "/etc/secret/guest.parm")
+            scene.write("etc/secboot/profiles/site.yaml", profile)
+        (scene.tree / closed).chmod(0)
 
         with as_nobody():
             marks, _, document = status(capsys, scene)
             planned = secboot(capsys, "plan", "site", "--root", scene.tree)
+        (scene.tree / closed).chmod(0o700)
 
     assert marks == "??..."
     assert "can't be read" in document["requirements"][0]["stages"]["configured"]["reason"]
