@@ -37,6 +37,7 @@ OF_THE_SECURE_GUEST = frozenset(
 )
 """The codes of `findings`."""
 _NAMED = 3
+_ITSELF = "as it says itself"
 
 
 class _Release(NamedTuple):
@@ -179,11 +180,32 @@ def _outdated(machine: Machine, found: NextIpl) -> Iterator[Finding]:
         seen.add(state.image)
         release = _release(machine, state.entry, state.image)
         reason = _is_older(machine, state.image, release, newest)
-        if reason is not None:
+        if reason is None:
+            continue
+        installed = f"kernel {visible(newest.release)} is installed"
+        if (
+            release is not None
+            and release.known_by != _ITSELF
+            and _is_later(machine, state, newest)
+        ):
             message = (
-                f"kernel {visible(newest.release)} is installed, but {reason}: rebuild the image"
+                f"{installed}, and {reason}; but it was built after the ramdisk of that kernel, so"
+                " which of the two it holds is not known"
             )
+            yield Finding(IMAGE_OUTDATED, Severity.NOTE, message, state.location)
+        else:
+            message = f"{installed}, but {reason}: rebuild the image"
             yield Finding(IMAGE_OUTDATED, Severity.WARNING, message, state.location)
+
+
+def _is_later(machine: Machine, state: EntryState, newest: InstalledKernel) -> bool:
+    """Whether the image was built after the newest kernel was installed.
+
+    That is when its ramdisk is made; the time of the kernel itself is that of its package.
+    """
+    image = machine.facts.get(state.image or "")
+    ramdisk = machine.facts.get(newest.ramdisk or "")
+    return image is not None and ramdisk is not None and 0 < ramdisk.modified < image.modified
 
 
 def _unclear(machine: Machine, found: NextIpl) -> Iterator[Finding]:
@@ -217,7 +239,7 @@ def _release(machine: Machine, entry: BootEntry | None, path: str) -> _Release |
     """Return the release of the kernel in an image, from what tells most of it."""
     image = machine.images[path].secure
     if image is not None and image.release is not None:
-        return _Release(image.release, "as it says itself")
+        return _Release(image.release, _ITSELF)
     named = release_in_name(machine.kernel_files.target(path))
     if named is not None:
         return _Release(named, "by its name")

@@ -201,7 +201,10 @@ def discover(
     kernel_files = find_kernel_files(root, configuration, others)
     if has_secure:
         kernel_files = _ordinary(files, kernel_files)
-        facts |= {path: files.look(path) for path in (*kernel_files.kernels, *started)}
+        facts |= {
+            path: files.look(path)
+            for path in (*kernel_files.kernels, *kernel_files.ramdisks, *started)
+        }
     return Machine(
         root=shown_base(root),
         zipl_version=version,

@@ -234,6 +234,29 @@ def test_an_image_of_an_older_kernel(
     assert all(words in message for message in found)
 
 
+@pytest.mark.parametrize(
+    ("built", "severity", "words"),
+    [
+        (-1, Severity.WARNING, ": rebuild the image"),
+        (0, Severity.WARNING, ": rebuild the image"),
+        (1, Severity.NOTE, "which of the two it holds is not known"),
+    ],
+)
+def test_an_image_that_was_rebuilt_keeps_the_version_of_its_entry(
+    built: int, severity: Severity, words: str, tmp_path: Path
+) -> None:
+    """The ramdisk is made when a kernel is installed; the kernel has the time of its package."""
+    scene = situation("sealed-then-kernel-update", tmp_path)
+    boot = scene.tree / "boot"
+    os.utime(boot / "initramfs-5.14.0-570.el9.s390x.img", (RECORDED, RECORDED))
+    os.utime(boot / "secure-linux", (RECORDED + built, RECORDED + built))
+
+    (found,) = (n for n in scene.status("guest").notices if n.code == "image-outdated")
+
+    assert found.severity is severity
+    assert found.message.endswith(words)
+
+
 def test_a_fleet_of_secure_guests_is_told_truly(tmp_path: Path) -> None:
     lines = {"right": ("sealed-only", MET), "lacks": ("sealed-only", UNMET),
              "leaves": ("sealed-then-kernel-update", MET)}  # fmt: skip
