@@ -33,6 +33,7 @@ from tests.secure_images import build_image
 from tests.situations import make_situation
 from tests.trees import sealed_image
 
+CHECKOUT = Path(__file__).parents[2]
 RECIPES = sorted((Path(__file__).parent / "recipes").glob("*.txt"))
 CONF = """\
 [defaultboot]
@@ -191,7 +192,9 @@ def test_the_commands_do_what_they_say(tree: Path, capsys: pytest.CaptureFixture
 
     for line in lines[: lines.index(zipl)]:
         environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
-        subprocess.run(["sh", "-euc", line], check=True, capture_output=True, env=environment)
+        subprocess.run(
+            ["sh", "-euc", line], check=True, capture_output=True, env=environment, cwd=CHECKOUT
+        )
 
     assert (tree / "boot/secure-linux.old").read_bytes() == old
     parmfile = (tree / "root/secure-linux.parmfile").read_bytes()
