@@ -60,7 +60,8 @@ class SecureImage(NamedTuple):
     encrypted. `encrypted` is None where that is not known, and `unsure` says why. Of an image that
     is not encrypted `parameters` is the line, as text with its line ends and without the NUL, and
     `release` that of the kernel inside; each is None where it can't be read. `damaged` is whether
-    something of it is missing, so that it can't start. `flags` are the plaintext control flags,
+    something of it is missing, so that it can't start, `later` whether it is of a later version than
+    is known here. `flags` are the plaintext control flags,
     which say what the image allows.
     """
 
@@ -69,6 +70,7 @@ class SecureImage(NamedTuple):
     release: str | None = None
     unsure: str | None = None
     damaged: bool = False
+    later: bool = False
     flags: int | None = None
 
 
@@ -108,7 +110,8 @@ def _by_metadata(read_ranges: ReadRanges, metadata: bytes) -> SecureImage:
         return SecureImage(unsure="the file ends within the metadata of the image", damaged=True)
     version = _number(metadata, 16, 4)
     if version != _METADATA_VERSION:
-        return SecureImage(unsure=f"its metadata are of version {version}, which is not known")
+        message = f"its metadata are of version {version}, which is not known"
+        return SecureImage(unsure=message, later=version > _METADATA_VERSION)
     found = _by_header(read_ranges, _number(metadata, 8, 8))
     if found.unsure is not None:
         return found
@@ -137,7 +140,8 @@ def _by_header(read_ranges: ReadRanges, offset: int) -> SecureImage:
         return SecureImage(unsure="the file ends within its Secure Execution header", damaged=True)
     version = _number(header, 8, 4)
     if version != _HEADER_VERSION:
-        return SecureImage(unsure=f"its header is of version {version:#x}, which is not known")
+        message = f"its header is of version {version:#x}, which is not known"
+        return SecureImage(unsure=message, later=version > _HEADER_VERSION)
     flags = _number(header, 0x38, 8)
     return SecureImage(encrypted=not flags & NO_COMPONENT_ENCRYPTION, flags=flags)
 

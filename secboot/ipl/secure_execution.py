@@ -213,7 +213,7 @@ def _unclear(machine: Machine, found: NextIpl) -> Iterator[Finding]:
     seen = set()
     for state in found.entries:
         image = None if state.image is None else machine.images[state.image].secure
-        if image is None or state.image in seen or not (image.damaged or image.encrypted is None):
+        if image is None or state.image in seen or not (image.damaged or image.later):
             continue
         seen.add(state.image)
         what = "it can't start" if image.damaged else "what it holds is not known"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -11,10 +10,6 @@ import pytest
 from secboot.cli import site
 from secboot.demo import kernel_stub
 from secboot.finding import Severity
-from secboot.report.reported import read_machine
-from secboot.report.status import status_document
-from secboot.report.verify import prometheus_text, verify_document
-from secboot.status.checks import make_checks
 from secboot.status.stages import Stage, Status
 from tests.command import Said, secboot
 from tests.secure_images import build_image
@@ -255,20 +250,3 @@ def test_an_image_that_was_rebuilt_keeps_the_version_of_its_entry(
 
     assert found.severity is severity
     assert found.message.endswith(words)
-
-
-def test_a_fleet_of_secure_guests_is_told_truly(tmp_path: Path) -> None:
-    lines = {"right": ("sealed-only", MET), "lacks": ("sealed-only", UNMET),
-             "leaves": ("sealed-then-kernel-update", MET)}  # fmt: skip
-    standings: dict[str, set[str]] = {}
-    for name, (tree, line) in lines.items():
-        status = situation(tree, tmp_path / name, line).status("guest", MAPPED)
-        checks = make_checks(status, Stage.EFFECTIVE)
-        for document in (status_document(status), verify_document(status, checks, Stage.EFFECTIVE)):
-            data = json.dumps(document).encode()
-            machine = read_machine(name, "x.json", data, Stage.EFFECTIVE)
-            standings.setdefault(name, set()).add(machine.standing.value)
-        metrics = prometheus_text(status, checks, Stage.EFFECTIVE)
-        assert ('check="machine.unsealed-default"' in metrics) == (name == "leaves")
-
-    assert standings == {"right": {"met"}, "lacks": {"missing"}, "leaves": {"missing"}}
