@@ -69,6 +69,7 @@ _ABOUT = {
     "Plan.stores": "Parameters that are in no boot entry, such as those of kernels installed later.",
     "Plan.steps": "What somebody else has to do: lines to be run or written.",
     "Plan.parmfile": "What the parmfile of a rebuilt Secure Execution image has to hold.",
+    "Plan.image_due": "Why the image that the profile names has to be built; null where it need not.",
     "Plan.inputs": "The files that the plan was made from.",
     "Step.argv": "The command, where `apply --run-kargs` would run it; else empty.",
     "EntryPlan.line_before": "The parameter line as zipl would install it now.",

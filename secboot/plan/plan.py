@@ -95,6 +95,8 @@ class Plan(NamedTuple):
     """Why secboot can't make this machine what the profile asks; then `steps` say how."""
     parmfile: str | None = None
     """The parmfile that a rebuild of the Secure Execution images needs; None where there is none."""
+    image_due: str | None = None
+    """Why the Secure Execution image that the profile names has to be built; None where it need not."""
 
     @property
     def is_empty(self) -> bool:
@@ -111,7 +113,7 @@ class Plan(NamedTuple):
         images = self.with_status(EntryStatus.SEALED)
         wrong = any(p.action is not ParameterAction.KEEP for e in images for p in e.parameters)
         refused = self.refusal is not None and not images
-        return not self.is_empty or refused or wrong
+        return not self.is_empty or refused or wrong or self.image_due is not None
 
     def require_applicable(self) -> None:
         """Raise RefusedError when this is for another program to do."""

@@ -170,6 +170,7 @@ def make_plan(
         steps=steps,
         refusal=refusal,
         parmfile=prepared.text if prepared else rebuild.parmfile if rebuild else None,
+        image_due=image.due,
     )
 
 

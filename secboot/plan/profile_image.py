@@ -73,7 +73,7 @@ _BY_TIMES = "as far as its time tells, it was built from its parmfile as that is
 class ImagePlan(NamedTuple):
     """What becomes of the image beside its parmfile.
 
-    `entry` has all changes of files. `is_known_unmet` says that the line inside is not what the
+    `entry` has all changes of files, `due` says why it has to be built. `is_known_unmet` says that the line inside is not what the
     profile asks, `built` what happens to the parameters of an image that need not be built.
     """
 
@@ -81,6 +81,7 @@ class ImagePlan(NamedTuple):
     stores: tuple[StorePlan, ...] = ()
     steps: tuple[Step, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    due: str | None = None
     is_known_unmet: bool = False
     built: tuple[ParameterChange, ...] | None = None
 
@@ -205,7 +206,7 @@ def plan_image(
     unmet = why is not None and inside is not None and not meets(profile, stores.line(inside))
     line = stores.line(parmfile.text)
     built = None if why is not None else parameter_changes(profile.requirements, line, line)
-    return ImagePlan(entry, (store,), steps, warnings, is_known_unmet=unmet, built=built)
+    return ImagePlan(entry, (store,), steps, warnings, due=why, is_known_unmet=unmet, built=built)
 
 
 def of_built_image(
@@ -248,6 +249,7 @@ def plan_image_alone(
         stores=image.stores,
         steps=image.steps,
         parmfile=parmfile.text,
+        image_due=image.due,
     )
 
 

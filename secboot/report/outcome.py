@@ -40,10 +40,18 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
     lines += _commit(result, invocation, style)
     if not lines:
         # Then the plan was not shown, and what keeps a reboot from what it says may stand in it.
-        lines.append("Nothing to do: the machine is as the profile asks.")
+        due = result.plan.image_due is not None
+        lines.append(
+            "Nothing to write." if due else "Nothing to do: the machine is as the profile asks."
+        )
         lines += [finding_text(each, style) for each in _of_the_next_start(result.plan)]
+    if result.plan.image_due is not None:
+        lines.append(
+            style.yellow(f"The image has to be built: {visible(result.plan.image_due)}")
+            + f" ({visible(invocation.for_profile('plan'))} shows how)."
+        )
     rebuilt = [each for each in result.plan.with_status(EntryStatus.SEALED) if _is_open(each)]
-    if rebuilt:
+    if rebuilt and result.plan.image_due is None:
         names = ", ".join(f"'{visible(entry.name)}'" for entry in rebuilt)
         lines.append(
             style.yellow(f"Changed only by a rebuild of the Secure Execution image: {names}")

@@ -135,6 +135,7 @@ def test_in_the_guest(
     assert ("To build the Secure Execution image" in first.out) == (line == UNMET)
     again = secboot(capsys, "apply", "site", "--no-zipl", "--root", scene.tree)
     assert again.code == code, again
+    assert ("Nothing to do: the machine is as the profile asks." in again.out) == (not code)
     assert ("To build" in again.err or "to build" in again.err) == bool(code)
 
 
