@@ -1,0 +1,123 @@
+"""Commands that only look need no right to write: they say the same where the kernel forbids it.
+
+Each runs in a process that Landlock (landlock(7), Linux 5.13) keeps from writing to, making, removing
+and renaming any file of the machine. Its output is open before.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from secboot.cli import main
+from tests.available import not_here
+from tests.command import secboot
+
+_CREATE_RULESET, _RESTRICT_SELF = 444, 446
+_VERSION_FLAG = 1
+_NO_NEW_PRIVILEGES = 38
+_WRITE_FILE, _REMOVE_TO_MAKE_SYMLINK, _REFER, _TRUNCATE = 1 << 1, 0x1FF0, 1 << 13, 1 << 14
+"""Accesses of include/uapi/linux/landlock.h; the last two came with versions 2 and 3."""
+
+LOOKING = [
+    ("plan", "guest", "--root"),
+    ("plan", "host", "--diff", "--output", "json", "--root"),
+    ("apply", "guest", "--dry-run", "--root"),
+    ("status", "--root"),
+    ("status", "guest", "--output", "json", "--root"),
+    ("verify", "host", "--stage", "installed", "--root"),
+    ("show", "--root"),
+    ("check", "--root"),
+    ("history", "--root"),
+    ("profile", "list", "--root"),
+]
+
+
+def libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def landlock_version() -> int:
+    """That of the kernel; 0 where it has none, or was started without."""
+    version: int = libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
+    return max(version, 0)
+
+
+def forbid_writing() -> None:
+    """Keep this process from changing any file, for as long as it lives."""
+    version = landlock_version()
+    accesses = _WRITE_FILE | _REMOVE_TO_MAKE_SYMLINK
+    accesses |= (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
+    handled = ctypes.c_uint64(accesses)
+    ruleset = libc().syscall(_CREATE_RULESET, ctypes.byref(handled), ctypes.c_size_t(8), 0)
+    assert ruleset >= 0, os.strerror(ctypes.get_errno())
+    assert libc().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0
+    assert libc().syscall(_RESTRICT_SELF, ruleset, 0) == 0, os.strerror(ctypes.get_errno())
+
+
+def confined(work: Callable[[], int]) -> tuple[int, str, str]:
+    """The exit code and the two outputs of a process that does this and can't write to files."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                sys.stdout = os.fdopen(out.fileno(), "w", closefd=False)
+                sys.stderr = os.fdopen(err.fileno(), "w", closefd=False)
+                forbid_writing()
+                code = work()
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode())
+    return code, texts[0], texts[1]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A machine with a change that stands."""
+    if landlock_version() == 0:
+        not_here("this kernel has no Landlock")
+    assert secboot(capsys, "demo", tmp_path / "machine").code == 0
+    assert secboot(capsys, "apply", "host", "--root", tmp_path / "machine").code == 0
+    return tmp_path / "machine"
+
+
+def test_nothing_can_be_written_then(machine: Path) -> None:
+    def write() -> int:
+        try:
+            (machine / "new").write_text("")
+        except OSError as error:
+            return error.errno or 0
+        return 0
+
+    assert confined(write)[0] == errno.EACCES
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=" ".join)
+def test_what_only_looks_says_the_same(
+    words: tuple[str, ...], machine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = secboot(capsys, *words, machine)
+
+    assert confined(lambda: main([*words, str(machine)])) == (said.code, said.out, said.err)
+    assert said.code in {0, 5}
+    assert said.out
+
+
+def test_what_changes_something_does_not_get_through(machine: Path) -> None:
+    code, _, said = confined(lambda: main(["rollback", "--root", str(machine)]))
+
+    assert code == 1, said
