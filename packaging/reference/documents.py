@@ -15,6 +15,7 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from secboot.apply.change import Meanwhile
 from secboot.apply.next_default import NextDefault
 from secboot.checkpoint.record import Action, Actor
 from secboot.checkpoint.rollback import BootRecordOutcome
@@ -78,6 +79,7 @@ _ABOUT = {
     "FileChange.attributes": "Those of the new file; null stands for those of the old one.",
     "FileChange.real_path": "Where its symbolic links lead, inside the root.",
     "StorePlan.met": "Whether the profile will be met there; null where that can't be known.",
+    "Meanwhile": "What others did to boot files during the change; it was made around that.",
     "NextDefault": "What the next IPL starts by default, once zipl has run; null where that is not known.",
     "NextDefault.parameters": "The words of its line that the change was about; `without NAME` for none.",
     "NextDefault.inherited": "Those of them that are still as the change left them.",
@@ -203,6 +205,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
                 bool,
                 "Whether the boot record was written, which counts from the next IPL.",
             ),
+            "meanwhile": Meanwhile,
             "recovered": [_RECOVERED],
             "plan": {"schema": Literal["secboot/plan/1"], **_PLAN},
         },
@@ -308,6 +311,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "checkpoint": str | None,
             "zipl": _ZIPL,
             "next_default": NextDefault | None,
+            "meanwhile": Meanwhile,
             "recovered": [_RECOVERED],
         },
     ),

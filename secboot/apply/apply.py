@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot import __version__
-from secboot.apply.change import Changed, ChangeSet, ManagedRoot, change_files
+from secboot.apply.change import Changed, ChangeSet, ManagedRoot, Meanwhile, change_files
 from secboot.apply.zipl import ZiplRun, words_of
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
@@ -16,6 +16,7 @@ from secboot.machine.profile_files import read_profile
 from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus
 from secboot.progress import Phase
+from secboot.system.file_errors import ChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,18 +33,22 @@ if TYPE_CHECKING:
 DECLARED = "/etc/secboot/profile"
 """Holds one name of a profile; blank lines and lines that begin with ``#`` do not count."""
 _LIMIT = 2**16
+_ATTEMPTS = 5
+"""How often a plan is made when files change between the plan and the change."""
 
 
 class ApplyResult(NamedTuple):
     """What an apply did: the plan that it followed, and how it was committed.
 
-    `checkpoint` is None when no file had to change. `zipl` is None when it did not run.
+    `checkpoint` is None when no file had to change. `zipl` is None when it did not run. `meanwhile`
+    is what others did to the boot files during the change.
     """
 
     plan: Plan
     checkpoint: str | None
     zipl: ZiplRun | None
     recovered: tuple[RecoveryReport, ...]
+    meanwhile: Meanwhile = Meanwhile()
 
     @property
     def zipl_pending(self) -> bool:
@@ -82,13 +87,24 @@ def apply_plan(
         managed.zipl.require_available(managed.root)
     with managed.write_access() as access:
         recovered = managed.recover(access)
-        machine = managed.discover(Phase.READING_AGAIN)
-        plan = make_plan(machine)
-        agree(plan)
-        plan.require_applicable()
-        begin(plan)
-        done = _apply(managed, access, machine, plan, make_plan)
-        return ApplyResult(plan, done.checkpoint, done.zipl, recovered)
+        begun: Plan | None = None
+        for attempt in range(1, _ATTEMPTS + 1):
+            machine = managed.discover(Phase.READING_AGAIN)
+            plan = make_plan(machine)
+            agree(plan)
+            plan.require_applicable()
+            if plan != begun:
+                begin(plan)
+            begun = plan
+            try:
+                done = _apply(managed, access, machine, plan, make_plan)
+            except ChangedError:
+                # Others are at work, as when a kernel is installed; nothing has been changed yet.
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                return ApplyResult(plan, done.checkpoint, done.zipl, recovered, done.meanwhile)
+        raise AssertionError
 
 
 def _remembering(make_plan: Callable[[Machine], Plan]) -> Callable[[Machine], Plan]:
@@ -201,23 +217,27 @@ def _apply(
         changes=plan.files,
         audit=_audit(managed, plan, machine),
         machine=machine,
-        verify=lambda: _verify(managed, plan, again),
+        verify=lambda read: _verify(managed, read, plan, again),
         needs_commit=bool(due),
     )
     return change_files(managed, access, change_set)
 
 
-def _verify(managed: ManagedRoot, plan: Plan, again: Callable[[Machine], Plan]) -> None:
-    """Read everything again and compare each entry's line with what was planned.
+def _verify(
+    managed: ManagedRoot, machine: Machine, plan: Plan, again: Callable[[Machine], Plan]
+) -> None:
+    """Compare each entry's line, as it was read afterwards, with what was planned.
 
-    Entries that another program generates are judged by planning `again`, if that has run.
+    Entries that another program generates are judged by planning `again`, if that has run. One whose
+    file has gone meanwhile needs no judgement.
     """
-    machine = managed.discover(Phase.READING_BACK)
+    there = {file.path for file in machine.files}
     found = {(e.path, e.name): _line(e.parmline) for e in machine.configuration.entries}
     wrong = [
         entry.name
         for entry in plan.entries
         if entry.status is not EntryStatus.GENERATED
+        and entry.location.path in there
         and found.get((entry.location.path, entry.name)) != _line(entry.line_after)
     ]
     there = {(e.path, e.name, e.is_default) for e in machine.configuration.entries}

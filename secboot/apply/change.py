@@ -18,6 +18,7 @@ from secboot.checkpoint.recovery import (
 from secboot.checkpoint.retention import kept
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import Transaction
+from secboot.errors import SecbootError
 from secboot.invocation import PLAIN, Invocation
 from secboot.machine.discovery import discover
 from secboot.named_tuple import NamedTuple
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from secboot.progress import Progress
     from secboot.system.files import FileChange
     from secboot.system.root import Root
+
+
+_ROUNDS = 3
+"""How often zipl is run when boot files change meanwhile."""
 
 
 class ManagedRoot(NamedTuple):
@@ -117,28 +122,40 @@ class ManagedRoot(NamedTuple):
         self.notice("\n  ".join(filter(None, [f"{where}warning: {finding.message}", more])))
 
 
+class Meanwhile(NamedTuple):
+    """What others did to boot files while a change was made: paths of files."""
+
+    gone: tuple[str, ...] = ()
+    came: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+
+
 class Changed(NamedTuple):
     """A change that is complete.
 
-    `checkpoint` is None when no file had to change, `zipl` when it did not run.
+    `checkpoint` is None when no file had to change, `zipl` when it did not run. `machine` is what
+    was read afterwards, None where it can't be read.
     """
 
     checkpoint: str | None
     zipl: ZiplRun | None
+    machine: Machine | None = None
+    meanwhile: Meanwhile = Meanwhile()
 
 
 class ChangeSet(NamedTuple):
     """The files that change as one, why, and how to be sure of the result.
 
-    `machine` is what was found, for the check of the candidates; None leaves that out. `verify`
-    raises when the files do not say what they should. `needs_commit` is False where nothing
-    changes that the boot record is made of.
+    `machine` is what was found, None where that can't be read: then the candidates are not checked
+    either. `verify` is given what was read after the change, and raises when that does not say
+    what it should; without it a machine that can't be read is no failure. `needs_commit` is False
+    where nothing changes that the boot record is made of.
     """
 
     changes: tuple[FileChange, ...]
     audit: Audit
     machine: Machine | None
-    verify: Callable[[], None]
+    verify: Callable[[Machine], None] | None = None
     needs_commit: bool = True
 
     def contents(self) -> dict[str, bytes]:
@@ -149,6 +166,14 @@ class ChangeSet(NamedTuple):
                 found[change.path] = found[change.real_path] = change.after
         return found
 
+    def expected(self) -> dict[str, bytes] | None:
+        """Return the boot files as they are to be afterwards; None where that is not known."""
+        if self.machine is None:
+            return None
+        after = {change.real_path: change.after for change in self.changes}
+        files = _contents(self.machine) | after
+        return {path: data for path, data in files.items() if data is not None}
+
 
 def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSet) -> Changed:
     """Replace the files, write the boot record, and make sure of the result.
@@ -158,7 +183,9 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
     checkpoint goes to the log. A directory that is made for a new file stays, whatever becomes of it.
     """
     zipl = managed.zipl if change_set.needs_commit else None
-    if zipl is not None and zipl.is_direct and change_set.machine is not None:
+    # A file that is to vanish can't be checked as a candidate.
+    checkable = all(change.after is not None for change in change_set.changes)
+    if zipl is not None and zipl.is_direct and change_set.machine is not None and checkable:
         new = change_set.contents()
         check_candidates(managed.root, zipl, change_set.machine, new, managed.progress)
     for change in change_set.changes:
@@ -168,13 +195,60 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
     try:
         with transaction:
             transaction.write_files()
-            run = None
             if zipl is not None:
                 transaction.committing()
-                run = zipl.install(access.lock.inherited)
-            change_set.verify()
+            changed = _commit(managed, access, change_set, zipl)
             pending = "pending" if change_set.needs_commit else "not-needed"
+            run = changed.zipl
             transaction.done({"zipl": pending if run is None else run.facts()})
-        return Changed(transaction.checkpoint.id, run)
+        return changed._replace(checkpoint=transaction.checkpoint.id)
     finally:
         managed.log(transaction.checkpoint)
+
+
+def _commit(
+    managed: ManagedRoot, access: WriteAccess, change_set: ChangeSet, zipl: Zipl | None
+) -> Changed:
+    """Write the boot record and read everything again, until it was made from what is there.
+
+    Others may add and remove boot entries meanwhile, as the installation of a kernel does. They run
+    zipl themselves in the end; a few rounds are enough, whatever they do.
+    """
+    planned = expected = change_set.expected()
+    run, machine = None, None
+    for _ in range(_ROUNDS):
+        run = None if zipl is None else zipl.install(access.lock.inherited)
+        machine = _read_back(managed, change_set)
+        found = None if machine is None else _contents(machine)
+        if zipl is None or not zipl.is_direct or None in (expected, found) or found == expected:
+            break
+        expected = found
+    meanwhile = Meanwhile() if planned is None or machine is None else _since(planned, machine)
+    return Changed(None, run, machine, meanwhile)
+
+
+def _read_back(managed: ManagedRoot, change_set: ChangeSet) -> Machine | None:
+    if change_set.verify is None:
+        try:
+            return managed.discover(Phase.READING_BACK)
+        except SecbootError:
+            return None
+    machine = managed.discover(Phase.READING_BACK)
+    change_set.verify(machine)
+    return machine
+
+
+def _contents(machine: Machine) -> dict[str, bytes]:
+    return {file.real_path: file.data for file in machine.files}
+
+
+def _since(planned: Mapping[str, bytes], machine: Machine) -> Meanwhile:
+    if machine.sources.generated:
+        # Programs of the layout write these files.
+        return Meanwhile()
+    found = _contents(machine)
+    return Meanwhile(
+        gone=tuple(sorted(planned.keys() - found.keys())),
+        came=tuple(sorted(found.keys() - planned.keys())),
+        edited=tuple(sorted(p for p, data in planned.items() if found.get(p, data) != data)),
+    )

@@ -10,11 +10,10 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.ipl.boot_record import compare
 from secboot.lines.stores import stores_of
 from secboot.named_tuple import NamedTuple
-from secboot.progress import Phase
 
 if TYPE_CHECKING:
-    from secboot.apply.change import ManagedRoot
     from secboot.apply.undoing import Undoing
+    from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
 
 
@@ -30,14 +29,15 @@ class NextDefault(NamedTuple):
     inherited: tuple[str, ...]
 
 
-def next_default(managed: ManagedRoot, undoing: Undoing, *, ran: bool) -> NextDefault | None:
-    """Read the machine again and say what it starts; None where that is not known.
+def next_default(
+    layout: Layout, machine: Machine, undoing: Undoing, *, ran: bool
+) -> NextDefault | None:
+    """Say what a machine starts that was read after a rollback; None where that is not known.
 
     Where zipl `ran`, the boot record says it, else the boot files do, since zipl is to run on them.
     """
     try:
-        machine = managed.discover(Phase.READING_BACK)
-        title, line = _from_record(managed, machine) if ran else _from_files(machine)
+        title, line = _from_record(layout, machine) if ran else _from_files(machine)
     except (SecbootError, LookupError):
         return None
     if title is None or line is None:
@@ -51,8 +51,8 @@ def next_default(managed: ManagedRoot, undoing: Undoing, *, ran: bool) -> NextDe
     return NextDefault(title, parameters, undoing.inherited(line))
 
 
-def _from_record(managed: ManagedRoot, machine: Machine) -> tuple[str | None, str | None]:
-    found = managed.layout.next_ipl(machine, compare(machine), stores_of(machine)).default
+def _from_record(layout: Layout, machine: Machine) -> tuple[str | None, str | None]:
+    found = layout.next_ipl(machine, compare(machine), stores_of(machine)).default
     if found is None or found.line is None or found.unsure is not None:
         return None, None
     return found.title, found.line

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from secboot import __version__
-from secboot.apply.change import ChangeSet, change_files
+from secboot.apply.change import ChangeSet, Meanwhile, change_files
 from secboot.apply.next_default import NextDefault, next_default
 from secboot.apply.undoing import (
     entries_since,
@@ -69,7 +69,8 @@ class RollbackResult(NamedTuple):
     boot record here, if that is needed. `taken_along` are boot entries that were added since and
     were brought to the state before, too, `left_new` those that were not. `gone` files were
     removed since and stay away, `left` ones were changed since and are as they were. `next` is what
-    the next IPL starts by default, None where that is not known.
+    the next IPL starts by default, None where that is not known. `meanwhile` is what others did to
+    the boot files during the rollback.
     """
 
     undone: str | None
@@ -84,6 +85,7 @@ class RollbackResult(NamedTuple):
     gone: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     next: NextDefault | None = None
+    meanwhile: Meanwhile = Meanwhile()
 
     @property
     def zipl_pending(self) -> bool:
@@ -156,9 +158,7 @@ def _roll_back(
         change_set = ChangeSet(
             changes=changes,
             audit=_audit(managed, found, machine, {change.path for change in changes}),
-            # Nor can a file be checked that is to vanish.
-            machine=None if any(change.after is None for change in changes) else machine,
-            verify=lambda: None,
+            machine=machine,
             needs_commit=any(_needs_commit(managed, found, machine, c) for c in changes),
         )
         done = change_files(managed, access, change_set)
@@ -167,10 +167,13 @@ def _roll_back(
             zipl=done.zipl,
             needs_commit=change_set.needs_commit,
             programs=tuple(program.argv for program in managed.layout.commit),
+            meanwhile=done.meanwhile,
         )
-    return result._replace(
-        next=next_default(managed, prepared.undoing, ran=result.zipl is not None)
-    )
+        machine = done.machine
+    if machine is None:
+        return result
+    ran = result.zipl is not None
+    return result._replace(next=next_default(managed.layout, machine, prepared.undoing, ran=ran))
 
 
 def _needs_commit(

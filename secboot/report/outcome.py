@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from secboot.apply.apply import ApplyResult
+    from secboot.apply.change import Meanwhile
     from secboot.apply.rollback import RollbackResult
     from secboot.apply.zipl import ZiplRun
     from secboot.checkpoint.recovery import RecoveryReport
@@ -38,6 +39,9 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
             + f" Undo with: {visible(invocation.command('rollback', result.checkpoint))}"
         )
     lines += _commit(result, invocation, style)
+    lines += _meanwhile(result.meanwhile, style)
+    if result.meanwhile.came:
+        lines.append(f"Apply the profile to them, too: {visible(invocation.for_profile('apply'))}")
     if not lines:
         # Then the plan was not shown, and what keeps a reboot from what it says may stand in it.
         due = result.plan.image_due is not None
@@ -107,6 +111,7 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
         "checkpoint": result.checkpoint,
         "zipl": _zipl_document(result.zipl, pending=result.zipl_pending),
         "reboot_required": result.zipl is not None,
+        "meanwhile": fields(result.meanwhile),
         "recovered": [_recovered_document(report) for report in result.recovered],
         "plan": plan_document(result.plan),
     }
@@ -118,6 +123,7 @@ def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) 
     if result.undone is not None:
         lines += _undone(result, result.undone, style)
     lines += _commit(result, invocation, style)
+    lines += _meanwhile(result.meanwhile, style)
     lines += _next_default(result, style)
     return "\n".join(lines) + "\n"
 
@@ -142,6 +148,19 @@ def _undone(result: RollbackResult, undone: str, style: Style) -> Iterator[str]:
     for title, paths in lists.items():
         if paths:
             yield title
+            yield from _listed(paths)
+
+
+def _meanwhile(meanwhile: Meanwhile, style: Style) -> Iterator[str]:
+    """Say what others did to boot files during the change; it was made around that."""
+    lists = {
+        "Removed by something else meanwhile:": meanwhile.gone,
+        "Added by something else meanwhile:": meanwhile.came,
+        "Changed by something else meanwhile, and left so:": meanwhile.edited,
+    }
+    for title, paths in lists.items():
+        if paths:
+            yield style.yellow(title)
             yield from _listed(paths)
 
 
@@ -178,6 +197,7 @@ def rollback_document(result: RollbackResult) -> dict[str, Any]:
         "checkpoint": result.checkpoint,
         "zipl": _zipl_document(result.zipl, pending=result.zipl_pending),
         "next_default": None if result.next is None else fields(result.next),
+        "meanwhile": fields(result.meanwhile),
         "recovered": [_recovered_document(report) for report in result.recovered],
     }
 

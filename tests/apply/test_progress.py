@@ -116,5 +116,5 @@ def test_a_rollback_tells_all_that_it_does(tree: Path, tmp_path: Path) -> None:
     with Root(tree) as root:
         roll_back(target(root, script, told), None)
 
-    change = [*CHECK, *CHANGE, *RUN, (Phase.TIDYING, 0)]
-    assert told.course == [*reading(Phase.READING), *change, *reading(Phase.READING_BACK)]
+    change = [*CHECK, *CHANGE, *RUN, *reading(Phase.READING_BACK), (Phase.TIDYING, 0)]
+    assert told.course == [*reading(Phase.READING), *change]

@@ -1,0 +1,422 @@
+"""Others work on boot files while secboot does: what they can do, at each step, for both kinds of them.
+
+Whatever it is, the command ends and says how, no temporary file is left, the boot record is that of
+the files that are there, and the next command works.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from secboot.apply.apply import apply_plan
+from secboot.apply.change import ManagedRoot
+from secboot.apply.rollback import Choices, roll_back
+from secboot.apply.zipl import Zipl
+from secboot.checkpoint.checksum import DamagedCheckpointError
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.checkpoint.store import CheckpointStore
+from secboot.errors import RolledBackError, SecbootError, StuckError
+from secboot.layout.detect import detect_layout
+from secboot.machine.profile_files import read_profile
+from secboot.plan.planner import make_plan
+from secboot.progress import Phase, Progress
+from secboot.system.root import Root
+from tests.apply.zipl_script import ZiplScript, make_zipl
+from tests.checkpoint.conftest import FAULT_CASES
+from tests.checkpoint.scenes import cut_journal, temporaries
+from tests.trees import MACHINE_ID, make_sample_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENTRIES = "boot/loader/entries"
+NOTHING = hashlib.sha256(b"").hexdigest()
+KINDS = {"BLS": "rhel8", "zipl.conf": "ubuntu-installer"}
+RECORD = "boot/record"
+
+
+def boot_digest(root: Path) -> str:
+    """What the stand-in for zipl writes: a digest of the files that zipl reads."""
+    paths = [root / "etc/zipl.conf", *sorted((root / ENTRIES).glob("*.conf"))]
+    texts = [path.read_bytes() for path in paths if path.is_file()]
+    return hashlib.sha256(b"".join(texts)).hexdigest()
+
+
+def victim(root: Path) -> Path:
+    """The file that others work on: an entry, or zipl.conf."""
+    entries = sorted((root / ENTRIES).glob("*CUSTOM*.conf"))
+    return entries[0] if entries else root / "etc/zipl.conf"
+
+
+def remove(root: Path) -> None:
+    victim(root).unlink(missing_ok=True)
+
+
+def edit(root: Path) -> None:
+    """As ``sed -i`` and editors do: a new file takes the name."""
+    path = victim(root)
+    if path.exists():
+        other = path.with_name("other")
+        other.write_bytes(path.read_bytes() + b"# mine\n")
+        other.replace(path)
+
+
+def edit_in_place(root: Path) -> None:
+    if victim(root).exists():
+        with victim(root).open("ab") as file:
+            file.write(b"# mine\n")
+
+
+def rename(root: Path) -> None:
+    path = victim(root)
+    if path.exists():
+        path.rename(path.with_name("moved.conf.bak"))
+
+
+def make_directory(root: Path) -> None:
+    path = victim(root)
+    path.unlink(missing_ok=True)
+    path.mkdir(exist_ok=True)
+
+
+def make_immutable(root: Path) -> None:
+    done = subprocess.run(["chattr", "+i", str(victim(root))], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip("this file system has no immutable files")
+
+
+def move_directory(root: Path) -> None:
+    place = victim(root).parent
+    if place.exists():
+        place.rename(place.with_name("moved"))
+
+
+def remove_directory(root: Path) -> None:
+    shutil.rmtree(victim(root).parent, ignore_errors=True)
+
+
+def add(root: Path) -> None:
+    """As kernel-install does: one more entry, a copy of another."""
+    path = victim(root)
+    if path.parent.name == "entries" and path.exists():
+        text = path.read_text().replace("title ", "title New ")
+        path.with_name(f"new-{path.name}").write_text(text)
+
+
+ACTIONS: tuple[Callable[[Path], None], ...] = (
+    remove,
+    edit,
+    edit_in_place,
+    rename,
+    make_directory,
+    make_immutable,
+    move_directory,
+    remove_directory,
+    add,
+)
+OFTEN = (remove, edit, add)
+"""What is tried in an ordinary run, too."""
+STEPS = (
+    (Phase.READING, 1),
+    (Phase.READING_AGAIN, 1),
+    (Phase.SAVING, 1),
+    (Phase.WRITING, 1),
+    (Phase.WRITING, 2),
+    (Phase.REPLACING, 1),
+    (Phase.REPLACING, 2),
+    (Phase.RUNNING, 1),
+    (Phase.RUNNING, 2),
+    (Phase.READING_BACK, 1),
+    (Phase.RESTORING, 1),
+    (Phase.TIDYING, 2),
+)
+"""A phase, and which report of it."""
+VERBS = ("apply", "fail", "rollback", "recovery")
+
+
+class Meddler(Progress):
+    """Does something at one report of a phase."""
+
+    def __init__(self, step: tuple[Phase, int], action: Callable[[], None]) -> None:
+        self._step, self._action, self._seen = step, action, Counter[Phase]()
+        self.acted = False
+
+    def report(self, phase: Phase, done: int = 0, total: int = 0, *, program: str = "") -> None:
+        del done, total, program
+        self._seen[phase] += 1
+        if not self.acted and (phase, self._seen[phase]) == self._step:
+            self.acted = True
+            self._action()
+
+
+QUIET = Progress()
+
+
+class Site:
+    def __init__(self, root: Path, script: ZiplScript) -> None:
+        self.root, self._script = root, script
+
+    def run(self, verb: str, progress: Progress = QUIET, profile: str = "guest") -> str:
+        """Run a verb; return how it ended, by the name of its error, or "done"."""
+        try:
+            with Root(self.root) as root:
+                managed = ManagedRoot(
+                    root,
+                    StateDirectory(root),
+                    Zipl(self._script.runner, 20, progress=progress),
+                    detect_layout(root),
+                    None,
+                    ("secboot",),
+                    lambda _: None,
+                    progress=progress,
+                )
+                if verb == "rollback":
+                    roll_back(managed, None, Choices())
+                else:
+                    wanted = read_profile(profile, root)
+                    apply_plan(
+                        managed,
+                        lambda found: make_plan(wanted, found, managed.layout, with_zipl=True),
+                    )
+        except StuckError:
+            return "stuck"
+        except RolledBackError:
+            return "rolled back"
+        except DamagedCheckpointError:
+            return "damaged"
+        except SecbootError:
+            return "refused"
+        return "done"
+
+    def unfinished(self) -> bool:
+        with Root(self.root) as root:
+            store = CheckpointStore.existing(StateDirectory(root))
+            if store is None:
+                return False
+            with store:
+                return bool(store.unfinished())
+
+
+def zipl_body(root: Path) -> str:
+    """It fails once where a file says so, and writes what belongs to the files that it finds."""
+    return (
+        f'[ -n "$dry" ] && exit 0; [ -e {root}/fail ] && {{ rm {root}/fail; exit 1; }};'
+        f" cat {root}/etc/zipl.conf {root}/{ENTRIES}/*.conf 2>/dev/null | sha256sum |"
+        f" cut -d' ' -f1 > {root}/{RECORD}"
+    )
+
+
+@pytest.fixture
+def sites(tmp_path: Path) -> Iterator[Callable[[str], Site]]:
+    made: list[Path] = []
+
+    def make(name: str) -> Site:
+        place = tmp_path / str(len(made))
+        place.mkdir()
+        made.append(place)
+        root = make_sample_tree(KINDS[name], place / "root")
+        script = make_zipl(place / "bin", zipl_body(root))
+        return Site(root, script)
+
+    yield make
+    for place in made:
+        subprocess.run(["chattr", "-R", "-i", str(place)], check=False, capture_output=True)
+        shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(action, marks=() if action in OFTEN else pytest.mark.fault, id=action.__name__)
+        for action in ACTIONS
+    ],
+)
+def test_whatever_others_do_at_any_step(
+    action: Callable[[Path], None],
+    kind: str,
+    verb: str,
+    sites: Callable[[str], Site],
+    request: pytest.FixtureRequest,
+) -> None:
+    if action is make_immutable and os.geteuid() != 0:
+        pytest.skip("only root makes files immutable")
+    count = fits = 0
+    for step in STEPS:
+        site = sites(kind)
+        prepare(site, verb)
+        before = (site.root / RECORD).read_text().strip()
+        meddler = Meddler(step, lambda site=site: action(site.root))  # type: ignore[misc] # bound
+        how = site.run("rollback" if verb in {"rollback", "recovery"} else "apply", meddler)
+        if not meddler.acted:
+            continue
+        count += 1
+        where = (step, how)
+        assert how != "damaged", where
+        if how == "stuck":
+            # Only what can't be put back at all, or a zipl that has nothing to read, is told so.
+            assert action in {make_immutable, make_directory, move_directory, remove_directory}, (
+                where
+            )
+        assert how == "stuck" or not site.unfinished(), where
+        assert how == "stuck" or temporaries(site.root) == [], where
+        if how in {"done", "rolled back"} and step[0] is not Phase.TIDYING:
+            # Whoever changes a file before zipl runs, or when all is over, has to run it, too.
+            found, recorded = boot_digest(site.root), (site.root / RECORD).read_text().strip()
+            assert recorded in {before, found} or found == NOTHING, where
+            fits += 1
+        (site.root / "fail").unlink(missing_ok=True)
+        again = site.run("apply", profile="host")
+        assert again != "stuck", (where, again)
+        assert not site.unfinished(), where
+        assert temporaries(site.root) == [], where
+        subprocess.run(["chattr", "-R", "-i", str(site.root)], check=False, capture_output=True)
+        if again != "done":
+            assert action in {make_directory, move_directory, remove_directory, make_immutable} or (
+                kind == "zipl.conf" and action in {remove, rename}
+            ), (where, again)
+    request.node.user_properties.append((FAULT_CASES, count))
+    assert count >= 2
+    assert fits or action is make_directory
+
+
+def prepare(site: Site, verb: str) -> None:
+    """Bring a site to where a verb begins."""
+    (site.root / RECORD).write_text(boot_digest(site.root) + "\n")
+    if verb in {"rollback", "recovery"}:
+        assert site.run("apply") == "done"
+    if verb == "recovery":
+        cut_journal(site.root / "var/lib/secboot/checkpoints/1", 2)
+    if verb == "fail":
+        (site.root / "fail").touch()
+
+
+LOOP = """
+import os, sys, time
+from pathlib import Path
+entries = Path(sys.argv[1])
+seed = int(sys.argv[2])
+model = sorted(entries.glob("7fe4*.conf"))[0].read_text()
+for number in range(seed, 10**9):
+    name = entries / f"other-{number % 7}.conf"
+    text = model.replace("title ", f"title {number} ")
+    if number % 3 == 0:
+        name.write_text(text)
+    elif number % 3 == 1:
+        (entries / "other.new").write_text(text)
+        (entries / "other.new").replace(name)
+    else:
+        name.unlink(missing_ok=True)
+    time.sleep(0.003)
+"""
+
+
+@pytest.mark.parametrize(
+    "seconds", [3, pytest.param(40, marks=pytest.mark.fault)], ids=["short", "long"]
+)
+def test_entries_that_come_and_go_all_the_time(
+    seconds: int, sites: Callable[[str], Site], request: pytest.FixtureRequest
+) -> None:
+    site = sites("BLS")
+    loop = subprocess.Popen([sys.executable, "-c", LOOP, str(site.root / ENTRIES), "0"])
+    ends = Counter[str]()
+    try:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for verb, profile in (("apply", "guest"), ("apply", "host"), ("rollback", "")):
+                ends[site.run(verb, profile=profile)] += 1
+                assert not site.unfinished()
+    finally:
+        loop.kill()
+        loop.wait()
+
+    assert ends["stuck"] == ends["damaged"] == 0, ends
+    assert ends["done"] > 0, ends
+    for path in (site.root / ENTRIES).glob("other*"):
+        # The last one may have been cut short.
+        path.unlink()
+    assert site.run("apply", profile="host") == "done"
+    assert temporaries(site.root) == []
+    assert (site.root / RECORD).read_text().strip() == boot_digest(site.root)
+    request.node.user_properties.append((FAULT_CASES, ends.total()))
+
+
+REMOVED = f"{MACHINE_ID}-4.18.0-147.el8.s390x+debug.conf"
+EDITED = f"{MACHINE_ID}-4.18.0-147.el8.s390x.conf"
+PLUGIN = "/usr/lib/kernel/install.d/90-loaderentry.install"
+
+
+def body_with(root: Path, command: str) -> str:
+    """A zipl during whose first run a command is run, too."""
+    once = root.parent / "once"
+    meanwhile = f'[ -n "$dry" ] || [ -e {once} ] || {{ touch {once}; {command}; }}'
+    return f"{meanwhile}\n{zipl_body(root)}"
+
+
+def test_a_kernel_that_kernel_install_removes_while_zipl_runs(tmp_path: Path) -> None:
+    """The real one, with the plug-in of systemd that removes the boot entry."""
+    if not Path(PLUGIN).exists() or shutil.which("kernel-install") is None:
+        pytest.skip("kernel-install and its plug-ins are not installed")
+    root = make_sample_tree("rhel8", tmp_path / "root")
+    (tmp_path / "install.conf").write_text("layout=bls\n")
+    (tmp_path / "entry-token").write_text(f"{MACHINE_ID}\n")
+    environment = (
+        f"BOOT_ROOT={root}/boot MACHINE_ID={MACHINE_ID} KERNEL_INSTALL_CONF_ROOT={tmp_path}"
+        f" KERNEL_INSTALL_PLUGINS={PLUGIN}"
+    )
+    remove_kernel = f"env {environment} kernel-install remove 4.18.0-147.el8.s390x+debug"
+    script = make_zipl(tmp_path / "bin", body_with(root, f"{remove_kernel} > {tmp_path}/log 2>&1"))
+    site = Site(root, script)
+
+    assert site.run("apply") == "done"
+
+    assert (tmp_path / "once").exists()
+    assert not (root / ENTRIES / REMOVED).exists(), (tmp_path / "log").read_text()
+    assert "swiotlb=262144" in (root / ENTRIES / EDITED).read_text()
+    assert temporaries(root) == []
+    # Run again, so that the record is not that of the entry that is gone.
+    assert len([call for call in script.calls if "--dry-run" not in call]) == 2
+    assert (root / RECORD).read_text().strip() == boot_digest(root)
+    assert site.run("apply", profile="host") == "done"
+    assert site.run("rollback") == "done"
+
+
+@pytest.mark.parametrize(
+    "editor",
+    [
+        "printf '$a\\n# mine\\n.\\nw\\nq\\n' | ed -s FILE",
+        "vim -N -u NONE -i NONE -es -c 'normal Go# mine' -c wq FILE",
+        "sed -i '$a # mine' FILE",
+    ],
+    ids=["ed", "vim", "sed"],
+)
+def test_an_editor_that_saves_while_zipl_runs(editor: str, tmp_path: Path) -> None:
+    if shutil.which(editor.rpartition(" | ")[2].split()[0]) is None:
+        pytest.skip("this editor is not installed")
+    root = make_sample_tree("rhel8", tmp_path / "root")
+    file = root / ENTRIES / EDITED
+    command = editor.replace("FILE", f"'{file}'")
+    script = make_zipl(tmp_path / "bin", body_with(root, f"{command} > {tmp_path}/log 2>&1"))
+    site = Site(root, script)
+
+    assert site.run("apply") == "done"
+
+    text = file.read_text()
+    assert "# mine" in text, (tmp_path / "log").read_text()
+    assert "swiotlb=262144" in text
+    assert temporaries(root) == []
+    assert (root / RECORD).read_text().strip() == boot_digest(root)
+    assert site.run("rollback") == "refused"
+    assert file.read_text() == text
