@@ -12,7 +12,7 @@ from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import newest_apply
 from secboot.errors import Location, RefusedError, UsageError
-from secboot.machine.profile_files import read_profile
+from secboot.machine.profile_files import is_name, read_profile
 from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus
 from secboot.progress import Phase
@@ -187,6 +187,9 @@ def active_profile(root: Root, state: StateDirectory) -> Profile | None:
         return None
     name, digest = applied.record.audit.profile, applied.record.audit.profile_digest
     try:
+        if not is_name(name):
+            # A record names a profile by its name; a path would be one of this machine's.
+            raise UsageError(f"'{name}' is not the name of a profile")
         profile = read_profile(name, root)
     except UsageError as error:
         raise RefusedError(
@@ -240,9 +243,9 @@ def _verify(
         and entry.location.path in there
         and found.get((entry.location.path, entry.name)) != _line(entry.line_after)
     ]
-    there = {(e.path, e.name, e.is_default) for e in machine.configuration.entries}
+    present = {(e.path, e.name, e.is_default) for e in machine.configuration.entries}
     added = plan.with_status(EntryStatus.ADD)
-    wrong += [e.name for e in added if (e.location.path, e.name, e.default) not in there]
+    wrong += [e.name for e in added if (e.location.path, e.name, e.default) not in present]
     if not wrong and machine.sources.generated and managed.zipl is not None:
         # Whether the boot record is right is for the programs to say, which have just succeeded.
         files = machine._replace(bootmap=machine.bootmap.unread())

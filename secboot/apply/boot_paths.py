@@ -70,10 +70,10 @@ class BootPaths:
 
     def _profile(self, name: str | None) -> Profile | None:
         """The profile of that name; None where it can't be read."""
-        from secboot.machine.profile_files import read_profile  # noqa: PLC0415 - for few checkpoints
+        from secboot.machine.profile_files import is_name, read_profile  # noqa: PLC0415 - for few
 
         try:
-            return None if name is None or "/" in name else read_profile(name, self._root)
+            return read_profile(name, self._root) if name is not None and is_name(name) else None
         except SecbootError:
             return None
 

@@ -25,7 +25,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from secboot.apply.zipl import Zipl, ZiplRun
     from secboot.checkpoint.access import Commit, WriteAccess
@@ -167,10 +167,13 @@ class ChangeSet(NamedTuple):
         return found
 
     def expected(self) -> dict[str, bytes] | None:
-        """Return the boot files as they are to be afterwards; None where that is not known."""
+        """Return the boot files as they are to be afterwards; None where that is not known.
+
+        A file that is made may be one that zipl does not read, so it is not among them.
+        """
         if self.machine is None:
             return None
-        after = {change.real_path: change.after for change in self.changes}
+        after = {c.real_path: c.after for c in self.changes if c.before is not None}
         files = _contents(self.machine) | after
         return {path: data for path, data in files.items() if data is not None}
 
@@ -215,15 +218,18 @@ def _commit(
     zipl themselves in the end; a few rounds are enough, whatever they do.
     """
     planned = expected = change_set.expected()
-    run, machine = None, None
+    made = {change.real_path for change in change_set.changes if change.before is None}
+    run, machine, found = None, None, None
     for _ in range(_ROUNDS):
         run = None if zipl is None else zipl.install(access.lock.inherited)
         machine = _read_back(managed, change_set)
-        found = None if machine is None else _contents(machine)
+        found = None if machine is None else _contents(machine, made)
         if zipl is None or not zipl.is_direct or None in (expected, found) or found == expected:
             break
         expected = found
-    meanwhile = Meanwhile() if planned is None or machine is None else _since(planned, machine)
+    known = planned is not None and machine is not None and not machine.sources.generated
+    # Where programs of the layout write the files, they are what changes them.
+    meanwhile = _since(planned or {}, found or {}) if known else Meanwhile()
     return Changed(None, run, machine, meanwhile)
 
 
@@ -238,15 +244,11 @@ def _read_back(managed: ManagedRoot, change_set: ChangeSet) -> Machine | None:
     return machine
 
 
-def _contents(machine: Machine) -> dict[str, bytes]:
-    return {file.real_path: file.data for file in machine.files}
+def _contents(machine: Machine, but: Collection[str] = ()) -> dict[str, bytes]:
+    return {file.real_path: file.data for file in machine.files if file.real_path not in but}
 
 
-def _since(planned: Mapping[str, bytes], machine: Machine) -> Meanwhile:
-    if machine.sources.generated:
-        # Programs of the layout write these files.
-        return Meanwhile()
-    found = _contents(machine)
+def _since(planned: Mapping[str, bytes], found: Mapping[str, bytes]) -> Meanwhile:
     return Meanwhile(
         gone=tuple(sorted(planned.keys() - found.keys())),
         came=tuple(sorted(found.keys() - planned.keys())),

@@ -44,6 +44,11 @@ class RootProfileFiles:
         return self._root.list_directory(directory)
 
 
+def is_name(reference: str) -> bool:
+    """Whether a reference is a profile's name, and not the path of its file."""
+    return "/" not in reference and not reference.endswith(SUFFIX)
+
+
 def read_profile(reference: str, root: Root) -> Profile:
     """Read the profile that a person names: by name in the search path, or by path.
 
