@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot import __version__
-from secboot.apply.change import Changed, ChangeSet, ManagedRoot, Meanwhile, change_files
+from secboot.apply.change import (
+    Changed,
+    ChangeSet,
+    ManagedRoot,
+    Meanwhile,
+    change_files,
+    problem_key,
+)
 from secboot.apply.zipl import ZiplRun, words_of
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
@@ -187,15 +194,15 @@ def active_profile(root: Root, state: StateDirectory) -> Profile | None:
         return None
     name, digest = applied.record.audit.profile, applied.record.audit.profile_digest
     try:
-        if not is_name(name):
-            # A record names a profile by its name; a path would be one of this machine's.
-            raise UsageError(f"'{name}' is not the name of a profile")
-        profile = read_profile(name, root)
-    except UsageError as error:
+        # A path would be one of this machine's, and it is a record that says so.
+        profile = read_profile(name, root) if is_name(name) else None
+    except UsageError:
+        profile = None
+    if profile is None:
         raise RefusedError(
             f"the profile '{name}', applied as checkpoint {applied.id}, is not found by its name",
             hint=f"put it into /etc/secboot/profiles, or name another one in {DECLARED}",
-        ) from error
+        )
     if profile.digest != digest:
         raise RefusedError(
             f"the profile '{name}' was changed since it was applied as checkpoint {applied.id}",
@@ -275,6 +282,7 @@ def _audit(managed: ManagedRoot, plan: Plan, machine: Machine) -> Audit:
         profile_digest=plan.profile.digest,
         zipl=plan.zipl_version if managed.zipl is not None else None,
         left_alone=tuple(e.path for e in machine.configuration.bls if e.path not in changed),
+        problems=tuple(map(problem_key, machine.configuration.problems)),
         parmfile=None
         if managed.layout.sources.image is None
         else managed.layout.sources.image.parmfile,

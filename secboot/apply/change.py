@@ -254,3 +254,9 @@ def _since(planned: Mapping[str, bytes], found: Mapping[str, bytes]) -> Meanwhil
         came=tuple(sorted(found.keys() - planned.keys())),
         edited=tuple(sorted(p for p, data in planned.items() if found.get(p, data) != data)),
     )
+
+
+def problem_key(problem: Finding) -> str:
+    """What is the same of a problem before and after an edit above it: all but its line."""
+    path = "" if problem.location is None else problem.location.path
+    return f"{problem.code} {path}: {problem.message}"

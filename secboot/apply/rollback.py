@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from secboot import __version__
-from secboot.apply.change import ChangeSet, Meanwhile, change_files
+from secboot.apply.change import ChangeSet, Meanwhile, change_files, problem_key
 from secboot.apply.next_default import NextDefault, next_default
 from secboot.apply.undoing import (
     entries_since,
@@ -95,11 +95,12 @@ class RollbackResult(NamedTuple):
 
 
 class _Prepared(NamedTuple):
-    """The changes of a rollback, and what it leaves."""
+    """The changes of a rollback; `problems` are those that zipl had with the files before the apply."""
 
     way: WayBack
     new: tuple[FileChange, ...]
     undoing: Undoing
+    problems: tuple[str, ...]
 
     def changes(self, choices: Choices) -> tuple[FileChange, ...]:
         return self.way.changes if choices.leave_new else (*self.way.changes, *self.new)
@@ -205,7 +206,7 @@ def _prepare(
         choices.conflict,
         merge=partial(merged_sections, access.store, found),
     )
-    prepared = _Prepared(way(), new, undoing)
+    prepared = _Prepared(way(), new, undoing, found.record.audit.problems)
     refusal = _refusal(managed, machine, prepared, choices)
     if refusal is not None and choices.force and prepared.way.gone:
         # What is missing may be what zipl needs.
@@ -221,7 +222,8 @@ def _refusal(
 ) -> Finding | SecbootError | None:
     """Return why zipl would refuse the files after these changes; None if it would not.
 
-    Where zipl is not to run, only what the changes bring about counts: a tree may have no kernels yet.
+    Where zipl is not to run, only what is new counts, now and since the apply: a tree may have no
+    kernels yet.
     """
     changes = prepared.changes(choices)
     if managed.layout.sources.generated or not (changes or prepared.way.gone):
@@ -234,20 +236,14 @@ def _refusal(
             managed.root, managed.layout.sources, managed.environment, contents
         )
     except SecbootError as error:
-        known = managed.zipl is not None or machine is not None or prepared.way.gone
-        return error if known else None
-    present: set[tuple[object, ...]] = set()
-    if managed.zipl is None and machine is not None:
-        present = set(map(_without_line, machine.configuration.problems))
-    elif managed.zipl is None:
+        told = managed.zipl is not None or machine is not None or prepared.way.gone
+        return error if told else None
+    if managed.zipl is None and machine is None:
         return None
-    return next((p for p in after.problems if _without_line(p) not in present), None)
-
-
-def _without_line(problem: Finding) -> tuple[object, ...]:
-    """What is the same of a problem before and after an edit above it."""
-    path = None if problem.location is None else problem.location.path
-    return problem.code, problem.message, path
+    known = set()
+    if managed.zipl is None and machine is not None:
+        known = {*map(problem_key, machine.configuration.problems), *prepared.problems}
+    return next((p for p in after.problems if problem_key(p) not in known), None)
 
 
 def _refused(

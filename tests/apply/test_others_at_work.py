@@ -7,7 +7,6 @@ the files that are there, and the next command works.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from secboot.plan.planner import make_plan
 from secboot.progress import Phase, Progress
 from secboot.system.root import Root
 from tests.apply.zipl_script import ZiplScript, make_zipl
+from tests.available import not_here, require_root, unavailable
 from tests.checkpoint.conftest import FAULT_CASES
 from tests.checkpoint.scenes import cut_journal, temporaries
 from tests.trees import MACHINE_ID, make_sample_tree
@@ -93,7 +93,7 @@ def make_directory(root: Path) -> None:
 def make_immutable(root: Path) -> None:
     done = subprocess.run(["chattr", "+i", str(victim(root))], check=False, capture_output=True)
     if done.returncode:
-        pytest.skip("this file system has no immutable files")
+        not_here("this file system has no immutable files")
 
 
 def move_directory(root: Path) -> None:
@@ -251,8 +251,8 @@ def test_whatever_others_do_at_any_step(
     sites: Callable[[str], Site],
     request: pytest.FixtureRequest,
 ) -> None:
-    if action is make_immutable and os.geteuid() != 0:
-        pytest.skip("only root makes files immutable")
+    if action is make_immutable:
+        require_root()
     count = fits = 0
     for step in STEPS:
         site = sites(kind)
@@ -368,7 +368,7 @@ def body_with(root: Path, command: str) -> str:
 def test_a_kernel_that_kernel_install_removes_while_zipl_runs(tmp_path: Path) -> None:
     """The real one, with the plug-in of systemd that removes the boot entry."""
     if not Path(PLUGIN).exists() or shutil.which("kernel-install") is None:
-        pytest.skip("kernel-install and its plug-ins are not installed")
+        unavailable("kernel-install and its plug-ins are not installed")
     root = make_sample_tree("rhel8", tmp_path / "root")
     (tmp_path / "install.conf").write_text("layout=bls\n")
     (tmp_path / "entry-token").write_text(f"{MACHINE_ID}\n")
@@ -404,7 +404,7 @@ def test_a_kernel_that_kernel_install_removes_while_zipl_runs(tmp_path: Path) ->
 )
 def test_an_editor_that_saves_while_zipl_runs(editor: str, tmp_path: Path) -> None:
     if shutil.which(editor.rpartition(" | ")[2].split()[0]) is None:
-        pytest.skip("this editor is not installed")
+        unavailable("this editor is not installed")
     root = make_sample_tree("rhel8", tmp_path / "root")
     file = root / ENTRIES / EDITED
     command = editor.replace("FILE", f"'{file}'")
