@@ -183,7 +183,7 @@ def check_candidates(
     with ExitStack() as directories:
         directory = directories.enter_context(root.private_directory())
         bls = None
-        if any(entry.path in new_contents for entry in machine.configuration.bls):
+        if any(map(_is_entry, new_contents)):
             copies = directories.enter_context(root.private_directory())
             _write_entries(copies, machine, new_contents, progress)
             bls = copies.path
@@ -192,15 +192,21 @@ def check_candidates(
         zipl.check(conf, bls, _write_environment(directory, new_contents))
 
 
+def _is_entry(path: str) -> bool:
+    directory, _, name = path.rpartition("/")
+    return directory == BLS_DIRECTORY and name.endswith(".conf")
+
+
 def _write_entries(
     copies: PrivateDirectory,
     machine: Machine,
     new_contents: Mapping[str, bytes],
     progress: Progress,
 ) -> None:
-    """Copy all entries, with the new contents of those that have one."""
+    """Copy all entries, with the new contents of those that have one, and those that are new."""
     contents = {file.path: file.data for file in machine.files} | dict(new_contents)
-    entries = [entry.path for entry in machine.configuration.bls]
+    found = [entry.path for entry in machine.configuration.bls]
+    entries = [*found, *(path for path in filter(_is_entry, new_contents) if path not in found)]
     for number, path in enumerate(entries, start=1):
         copies.write(path.removeprefix(f"{BLS_DIRECTORY}/"), contents[path])
         progress.report(Phase.COPYING, number, len(entries))

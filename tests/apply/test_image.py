@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from secboot.apply.apply import apply_plan
 from secboot.apply.change import ManagedRoot
 from secboot.apply.rollback import roll_back
+from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import SecbootError
 from secboot.ipl.boot_record import compare
@@ -28,13 +29,20 @@ from secboot.profile.load import parse_profile
 from secboot.profile.profile import Profile, ProfileText
 from secboot.system.root import Root
 from tests.apply.test_hostile_checkpoints import CHECKPOINT, write_record
+from tests.apply.zipl_script import make_zipl
 from tests.cli.test_properties import examples, machine
 from tests.command import secboot
 from tests.profile.profile_files import MemoryFiles
 from tests.secure_images import build_image
 from tests.situations import make_situation
 from tests.strategies import Setup, setups
-from tests.trees import SAMPLE_TREES, make_sample_tree, plain_kernel, snapshot
+from tests.trees import (
+    SAMPLE_TREES,
+    hide_boot_record,
+    make_sample_tree,
+    plain_kernel,
+    snapshot,
+)
 
 PROFILE = """\
 version: 1
@@ -44,6 +52,8 @@ image:
   output: /boot/secure-linux
 """
 PARMFILE = "etc/secboot/guest.parm"
+ENTRIES = "boot/loader/entries"
+NOTHING = "parameters: {nothing-that-is-there: {absent: true}}"
 PARMFILES = (None, "", "root=/dev/vda1 ro\n", "root=/dev/vda1\nswiotlb=262144", "swiotlb=262144\n")
 
 
@@ -72,12 +82,12 @@ class Guest:
             allow_unsealed=self._allow,
         )
 
-    def managed(self) -> ManagedRoot:
+    def managed(self, zipl: Zipl | None = None) -> ManagedRoot:
         state = StateDirectory(self.root)
-        return ManagedRoot(self.root, state, None, self.layout, None, ("secboot",), lambda _: None)
+        return ManagedRoot(self.root, state, zipl, self.layout, None, ("secboot",), lambda _: None)
 
-    def apply(self) -> Plan:
-        return apply_plan(self.managed(), self.plan).plan
+    def apply(self, zipl: Zipl | None = None) -> Plan:
+        return apply_plan(self.managed(zipl), self.plan).plan
 
     def build(self) -> None:
         """Build the image as genprotimg would, from what the machine has."""
@@ -132,6 +142,53 @@ def test_the_flow(name: str, tmp_path: Path) -> None:
         (tmp_path / "boot/secure-linux").unlink()
         roll_back(guest.managed(), None)
         assert guest.files() == before
+
+
+def test_zipl_checks_the_new_entry_with_the_others(tmp_path: Path) -> None:
+    make_sample_tree("rhel9", tmp_path / "root")
+    seen = tmp_path / "seen"
+    script = make_zipl(
+        tmp_path / "bin",
+        f"""while [ -n "$dry" ] && [ $# -gt 0 ]; do
+            case $1 in --blsdir) ls "{tmp_path}/root$2" >>'{seen}';; --config) cat "{tmp_path}/root$2" >>'{seen}';; esac
+            shift
+        done""",
+    )
+    zipl = Zipl(script.runner, timeout=10)
+    with Root(tmp_path / "root") as root:
+        guest = Guest(root, profile_of())
+        guest.apply(zipl)
+        guest.build()
+        seen.unlink()
+
+        guest.apply(zipl)
+
+        assert len(script.calls) == 4
+        text = seen.read_text()
+        assert "default=Secure Execution image secure-linux" in text
+        names = sorted(path.name for path in (tmp_path / "root" / ENTRIES).iterdir())
+        assert sorted(text.splitlines()[-3:]) == names
+        roll_back(guest.managed(zipl), None)
+        assert script.calls[-1] == ""
+
+
+def test_a_parmfile_alone_needs_no_zipl(tmp_path: Path) -> None:
+    make_sample_tree("alpine", tmp_path / "root")
+    text = (tmp_path / "root/etc/zipl.conf").read_text()
+    with Root(tmp_path / "root") as root:
+        guest = Guest(root, profile_of(PROFILE.replace("extends: guest", NOTHING)))
+        hide_boot_record(tmp_path / "root", None)
+        script = make_zipl(tmp_path / "bin")
+        zipl = Zipl(script.runner, timeout=10)
+
+        plan = guest.apply(zipl)
+
+        assert [change.path for change in plan.files] == [f"/{PARMFILE}"]
+        assert plan.commands == ()
+        assert script.calls == []
+        roll_back(guest.managed(zipl), None)
+        assert script.calls == []
+        assert (tmp_path / "root/etc/zipl.conf").read_text() == text
 
 
 def test_with_allow_unsealed_the_image_is_one_more_choice(tmp_path: Path) -> None:
