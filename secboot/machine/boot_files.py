@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 _MISSING = FileFacts(PathKind.MISSING)
-SIZE_LIMIT = 2 * 2**20
-LINES_LIMIT = 50_000
+SIZE_LIMIT = 4 * 2**20
+LINES_LIMIT = 75_000
 """Of a boot file; a zipl.conf with ten thousand sections is smaller."""
 ENTRY_LINES_LIMIT = 10_000
 """Of a BLS entry, which has a dozen."""

@@ -56,7 +56,7 @@ BAD: dict[str, tuple[Callable[[Path], None], int, str]] = {
     ),
     "empty": (write(CONF, b""), 2, "No 'defaultboot' section found"),
     "rubbish": (write(CONF, bytes(range(256)) * 4), 2, "etc/zipl.conf:1:1: zipl would refuse"),
-    "100 MiB": (large, 1, "larger than 2097152 bytes"),
+    "100 MiB": (large, 1, "larger than 4194304 bytes"),
     "CRLF": (
         write(CONF, b"[defaultboot]\r\ndefault=a\r\n"),
         2,
