@@ -36,6 +36,7 @@ from secboot.plan.profile_image import (
     plan_parmfile,
 )
 from secboot.plan.secure_image import (
+    HELD_BACK,
     LEAVES,
     ONLY_IMAGES,
     OWN_IMAGE,
@@ -141,6 +142,11 @@ def make_plan(
         refusal = ONLY_IMAGES
     stays = allow_unsealed or image.entry.becomes_default is not None
     if commands and not stays and leaves_by_files(machine, next_ipl) is not None:
+        if machine.prepared is not None and prepared is not None and prepared.changes:
+            # It is the first step to stay inside, and zipl does not read it.
+            alone = plan_image_alone(profile, machine, layout, machine.prepared)
+            found = _as_warnings(secure_findings(machine, next_ipl))
+            return alone._replace(warnings=(HELD_BACK, *alone.warnings, *found))
         refusal = LEAVES
         steps = (stay_inside(machine, next_ipl, _allowed(profile, machine)), *steps)
     texts = {each.line_after for each in entry_plans if each.status in _SELECTED}

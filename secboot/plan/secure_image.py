@@ -51,6 +51,12 @@ OWN_IMAGE = (
     "this system builds its Secure Execution image itself, with a parmfile of its own: there is none"
     " to write"
 )
+HELD_BACK = Finding(
+    "held-back",
+    Severity.WARNING,
+    "only the parmfile of the image is planned: all else has to wait until the image is the default,"
+    " since zipl would make that an ordinary kernel",
+)
 LEAVES = (
     "zipl would make an ordinary kernel the default, and the next IPL would leave Secure Execution"
 )

@@ -250,3 +250,39 @@ def test_an_image_that_was_rebuilt_keeps_the_version_of_its_entry(
 
     assert found.severity is severity
     assert found.message.endswith(words)
+
+
+SITE = """\
+version: 1
+extends: guest
+image:
+  parmfile: /etc/secboot/guest.parm
+  output: /boot/secure-linux-570
+"""
+
+
+def test_the_way_back_inside_after_a_kernel_update(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = situation("sealed-then-kernel-update", tmp_path)
+    scene.write("etc/secboot/profiles/site.yaml", SITE)
+    tree = scene.tree
+
+    plan = secboot(capsys, "plan", "site", "--root", tree)
+    assert "has to wait until the image is the default" in plan.out
+    assert secboot(capsys, "apply", "site", "--root", tree).code == 0
+    parmfile = tree / "etc/secboot/guest.parm"
+    assert parmfile.read_text() == MET + "\n"
+    assert secboot(capsys, "apply", "site", "--root", tree).code == 1
+
+    kernel, ramdisk = (
+        (tree / f"boot/{name}").read_bytes()
+        for name in ("vmlinuz-5.14.0-570.el9.s390x", "initramfs-5.14.0-570.el9.s390x.img")
+    )
+    image = build_image(kernel, ramdisk, parmfile.read_bytes())
+    (tree / "boot/secure-linux-570").write_bytes(image)
+    assert secboot(capsys, "apply", "site", "--root", tree).code == 0
+
+    assert "unsealed-default" not in codes(scene.status("site"))
+    checked = secboot(capsys, "verify", "site", "--root", tree)
+    assert "unsealed-default" not in checked.out
