@@ -49,11 +49,20 @@ def choices_text(found: NextIpl, style: Style) -> Iterator[str]:
 
 
 def _as_the_files_say(found: NextIpl) -> bool:
-    """Whether each choice is one of an entry that is shown, with its number and its line."""
+    """Whether each choice is one of an entry that is shown, with its number, kernel and line."""
     if found.record.stale is not None or len(found.choices) > len(found.entries):
         return False
     of_entries = [state.choice for state in found.entries if state.entry is not None]
-    return all(choice in of_entries and not choice.added for choice in found.choices)
+    return all(
+        choice in of_entries and not choice.added and not _starts_other_kernel(choice)
+        for choice in found.choices
+    )
+
+
+def _starts_other_kernel(choice: Choice) -> bool:
+    """Whether it is not the entry's own kernel, as where ostree builds an image of it."""
+    image = None if choice.entry is None else choice.entry.image
+    return image is not None and choice.kernel not in {None, image.path}
 
 
 def _choice(choice: Choice, style: Style) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from secboot.cli import site
 from secboot.invocation import Invocation
 from secboot.layout.detect import detect_layout
 from secboot.lines.changes import Step
@@ -16,7 +17,7 @@ from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
 from secboot.status.stages import Stage
 from secboot.system.root import Root
-from tests.command import secboot
+from tests.command import Said, secboot
 from tests.situations import make_situation
 from tests.status.scenes import Scene, add_system, log, only, verdicts
 from tests.trees import snapshot
@@ -218,6 +219,25 @@ def test_in_a_secure_guest_nobody_is_told_to_run_zipl(secure_guest: Scene) -> No
     hints += [notice.hint or "" for notice in status.notices]
     assert any(hint.startswith("rpm-ostree kargs --delete=swiotlb=262144 ") for hint in hints)
     assert not [hint for hint in hints if "zipl" in hint or "secboot apply" in hint]
+
+
+def test_what_a_secure_guest_boots_is_shown(
+    secure_guest: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An image of the newest deployment; and a new kernel of its own is nobody's to rebuild."""
+    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+
+    shown = secboot(capsys, "show", "--root", secure_guest.tree)
+    kept = secboot(capsys, "keep", "--root", secure_guest.tree)
+    plan = secboot(capsys, "plan", "guest-large", "--root", secure_guest.tree)
+
+    assert (
+        "(ostree:0)  (default, Secure Execution)\n    kernel      /sysroot/se/sdboot" in shown.out
+    )
+    assert kept == Said(0, "No profile is in force: nothing was applied here.\n", "")
+    assert "rpm-ostree kargs --delete=swiotlb=262144" in plan.out
+    for said in (shown, kept, plan):
+        assert not [w for w in ("unsealed", "genprotimg", "pvimg", "run: zipl") if w in said.out]
 
 
 def test_a_tree_with_host_keys_and_without_a_record_is_that_of_a_secure_guest(

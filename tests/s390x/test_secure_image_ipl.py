@@ -18,49 +18,56 @@ from tests.s390x.scenarios import BLS, Installed
 
 pytestmark = pytest.mark.ipl
 
-INSIDE = f"{ROOT} quiet mark=inside"
 LARGE = "swiotlb=524288"
 UPDATED = f"{ROOT} quiet mark=updated {LARGE}"
-IMAGE_ENTRY = "title Secure\nversion 9.0\nlinux /boot/secure-linux\n"
 KERNEL_ENTRY = f"title Linux 9.1\nversion 9.1\nlinux /boot/vmlinuz-9.1\ninitrd /boot/initrd\noptions {UPDATED}\n"
+PROFILE = """\
+version: 1
+extends: {base}
+image:
+  parmfile: /etc/secboot/guest.parm
+  output: /boot/secure-linux
+"""
 RECIPE = """\
 import json, sys
-(step,) = [s for s in json.load(sys.stdin)["steps"] if "rebuild" in s["title"]]
+(step,) = [s for s in json.load(sys.stdin)["steps"] if "genprotimg" in s["lines"][0]]
 print("\\n".join(step["lines"][: step["lines"].index("reboot")]))
 """
-"""The steps of the rebuild up to the reboot, which the emulator can't do."""
+"""The commands of the plan up to the reboot, which the emulator can't do."""
 FILES = {
     "genprotimg": '#!/bin/sh\nexec python3 /root/secure_images.py "$@"\n',
     "secure_images.py": Path(secure_images.__file__).read_text(),
     "recipe.py": RECIPE,
-    "s-9.0.conf": IMAGE_ENTRY,
     "z-9.1.conf": KERNEL_ENTRY,
+    "inside.yaml": PROFILE.format(base="guest"),
+    "inside-large.yaml": PROFILE.format(base="guest-large"),
 }
 BUILDER = """\
 cp secure_images.py /root/
 cp genprotimg /usr/bin/
-mkdir -p /etc/se-hostkeys
+mkdir -p /etc/se-hostkeys /etc/secboot/profiles
 echo document > /etc/se-hostkeys/ibm-z-hostkey-1.crt
+cp inside.yaml inside-large.yaml /etc/secboot/profiles/
+build() { (set -e; . /root/recipe); }
 """
 """What a build needs: the program, and a host key."""
-FIRST_IMAGE = f"""\
-secboot export guest --format pvimg --line '{INSIDE}' > /root/parmfile
-run build genprotimg -i /boot/vmlinuz -r /boot/initrd -p /root/parmfile -o /boot/secure-linux
-cp s-9.0.conf /boot/loader/entries/
-"""
-REBUILD = """\
-secboot plan guest-large --output json | python3 recipe.py > /root/recipe
-rebuild() { (set -e; . /root/recipe); }
-run rebuild rebuild
-"""
 UPDATE = """\
 { cat /boot/vmlinuz; head -c 8192 /dev/urandom; } > /boot/vmlinuz-9.1
 cp z-9.1.conf /boot/loader/entries/
+sed -i 's/^default=.*/default=Linux 9.1/' /etc/zipl.conf
 """
-"""A kernel update, as kernel-install leaves the files."""
+"""A kernel update, as kernel-install leaves the files (with UPDATEDEFAULT=yes)."""
 
 
-def verify(name: str, profile: str = "guest-large") -> str:
+def build(name: str, profile: str) -> str:
+    """Script: type the commands that the plan prints for the image."""
+    return (
+        f"secboot plan {profile} --output json | python3 recipe.py > /root/recipe\n"
+        f"run {name} build\n"
+    )
+
+
+def verify(name: str, profile: str = "inside-large") -> str:
     """Script: whether all is as it should be, up to the boot record."""
     return f"run {name} secboot verify {profile} --stage installed\n"
 
@@ -84,22 +91,20 @@ def test_from_an_ordinary_guest_to_the_image_and_out_of_it_by_a_kernel_update(
 
     first = guest.run(
         BUILDER
-        + "run apply secboot apply guest\n"
-        + FIRST_IMAGE
-        + verify("built", "guest")
-        + show("built")
-        + "run commit secboot apply guest\n"
-        + verify("inside", "guest")
+        + "run apply secboot apply inside\n"
+        + verify("before", "inside")
+        + show("before")
+        + build("built", "inside")
+        + verify("inside", "inside")
         + show("inside")
-        + "run large secboot apply guest-large\n"
-        + REBUILD
-        + "run parmfile cat /root/secure-linux.parmfile\n"
-        + verify("rebuilt")
+        + "run large secboot apply inside-large\n"
+        + "run parmfile cat /etc/secboot/guest.parm\n"
+        + build("rebuilt", "inside-large")
+        + verify("large-inside")
         + UPDATE
         + verify("updated")
         + "run refused secboot apply guest-large\n"
         + show("refused")
-        + "run keep secboot keep\n"
         + "run zipl zipl\n"
         + verify("left")
         + show("left"),
@@ -107,49 +112,48 @@ def test_from_an_ordinary_guest_to_the_image_and_out_of_it_by_a_kernel_update(
         limit=400,
     )
     second = guest.run(
-        "rm /boot/loader/entries/z-9.1.conf\n"
-        "run again secboot apply guest-large\n"
+        "run again secboot apply inside-large\n"
         + verify("back")
+        + show("back")
         + "run rollback secboot rollback\n"
-        + verify("rolled-back", "guest")
+        + verify("rolled-back")
         + show("rolled-back"),
         FILES,
         limit=400,
     )
-    third = guest.run("", loadparm="2")
+    third = guest.run("")
 
-    image = (True, "/boot/secure-linux", None)
-    assert [first.status(name) for name in ("apply", "build", "commit", "large")] == [0, 0, 0, 0]
+    image, updated = (True, "/boot/secure-linux", None), (False, "/boot/vmlinuz-9.1", UPDATED)
+    assert [first.status(name) for name in ("apply", "built", "large", "rebuilt")] == [0] * 4, (
+        first.output("built") + first.output("rebuilt")
+    )
 
-    # An image that is built and not recorded starts nothing.
-    assert first.status("built") == 5
-    assert "FAIL machine.unsealed-default: the next IPL starts 'Linux'" in first.output("built")
-    assert default(first, "built") == (False, "/boot/vmlinuz", BLS.after)
+    # The parmfile is applied, and the image is still to be built: nothing starts it.
+    assert default(first, "before") == (False, "/boot/vmlinuz", BLS.after)
+    assert "unsealed" not in first.output("before")
+
+    # The printed commands end with an apply, which adds the boot entry and runs zipl.
     assert first.status("inside") == 0, first.output("inside")
     assert "WARN machine.unsealed-entry" in first.output("inside")
     assert default(first, "inside") == image
-
-    assert "Changed only by a rebuild of the Secure Execution image: 'Secure'" in first.output(
-        "large"
-    )
-    assert first.status("rebuild") == 0, first.output("rebuild")
     assert first.output("parmfile").strip() == f"{ROOT} quiet mark=new {LARGE}"
-    assert first.status("rebuilt") == 0, first.output("rebuilt")
+    assert first.status("large-inside") == 0, first.output("large-inside")
 
     # The kernel update: what boots is still the image, until somebody runs zipl.
     assert first.status("updated") == 5
     assert "machine.unsealed-after-zipl" in first.output("updated")
     assert "machine.image-outdated" in first.output("updated")
-    for name in ("refused", "keep"):
-        assert first.status(name) == 1
-        assert "the next IPL would leave Secure Execution" in first.output(name)
+    assert first.status("refused") == 1
+    assert "the next IPL would leave Secure Execution" in first.output("refused")
     assert default(first, "refused") == image
-    assert first.status("zipl") == 0
-    assert first.status("left") == 5
+    assert (first.status("zipl"), first.status("left")) == (0, 5)
     assert "FAIL machine.unsealed-default: the next IPL starts 'Linux 9.1'" in first.output("left")
-    assert default(first, "left") == (False, "/boot/vmlinuz-9.1", UPDATED)
+    assert default(first, "left") == updated
 
     assert second.command_line == UPDATED, "what was said to boot next has booted"
-    assert [second.status(name) for name in ("again", "back", "rollback", "rolled-back")] == [0] * 4
-    assert default(second, "rolled-back") == image
-    assert third.command_line == BLS.after, "of what was rolled back, all but the image boots"
+    assert second.status("again") == 0, second.output("again")
+    assert default(second, "back") == image
+    assert second.status("back") == 0, second.output("back")
+    assert (second.status("rollback"), second.status("rolled-back")) == (0, 5)
+    assert default(second, "rolled-back") == updated
+    assert third.command_line == UPDATED, "and so it is after a rollback to it"
