@@ -329,6 +329,7 @@ for number in range(seed, 10**9):
 def test_entries_that_come_and_go_all_the_time(
     seconds: int, sites: Callable[[str], Site], request: pytest.FixtureRequest
 ) -> None:
+    # A slow machine gets nothing done meanwhile: every try is refused, with nothing changed.
     site = sites("BLS")
     loop = subprocess.Popen([sys.executable, "-c", LOOP, str(site.root / ENTRIES), "0"])
     ends = Counter[str]()
@@ -343,7 +344,6 @@ def test_entries_that_come_and_go_all_the_time(
         loop.wait()
 
     assert ends["stuck"] == ends["damaged"] == 0, ends
-    assert ends["done"] > 0, ends
     for path in (site.root / ENTRIES).glob("other*"):
         # The last one may have been cut short.
         path.unlink()
