@@ -76,6 +76,10 @@ class KnownMachine:
     """The files before and after a change that is unfinished."""
     litter: bool = False
     """Whether a command was killed, and no other has tidied up since."""
+    is_current: bool = False
+    """Whether zipl would have written the same record after the last step."""
+    ended: int | None = None
+    """The exit code of the change that this step made."""
     newest: int = 0
     """The number of the newest checkpoint."""
 
@@ -123,7 +127,7 @@ class KnownMachine:
     def files(self) -> Files:
         """Everything that secboot may write to."""
         tree = self.place.tree
-        found = [tree / "etc/zipl.conf", *(tree / "etc/kernel").glob("*")]
+        found = [tree / "etc/zipl.conf", *(tree / "etc/kernel").glob("[!.]*")]
         found += (tree / "boot/loader/entries").glob("*.conf")
         return {str(path.relative_to(tree)): path.read_bytes() for path in found if path.is_file()}
 
@@ -139,6 +143,7 @@ class KnownMachine:
             self.litter = True
         elif said.code in {ExitCode.OK, ExitCode.ROLLED_BACK}:
             self.litter = False
+        self.ended = said.code
         after = self.files()
         changes = self.note_changes(before, after)
         if self.cut_short is None and not changes:
@@ -261,11 +266,22 @@ class KnownMachine:
         if not self.litter and self.cut_short is None:
             assert temporaries(self.place.tree) == []
         current = self.programs(verdict.entries)
+        self.check_record(current)
         self.check_choices(current)
         if self.active is not None:
             self.check_verify(current)
         if self.cut_short is None:
             self.check_way_back()
+
+    def check_record(self, current: Mapping[int, Program]) -> None:
+        """A change that was made, or undone at once, leaves a record that belongs to the files."""
+        if self.cut_short is not None:
+            # What is cut short belongs to the record again when it is undone, unless others act.
+            self.is_current = self.is_current and self.ended is not None
+            return
+        if self.is_current and self.ended in {ExitCode.OK, ExitCode.ROLLED_BACK}:
+            assert current == self.record
+        self.is_current = current == self.record
 
     def check_choices(self, current: Mapping[int, Program]) -> None:
         """`show` says what zipl wrote, and that it is current exactly when zipl would write the same."""
@@ -330,5 +346,5 @@ class KnownMachine:
             path: (copy / path).read_bytes() if (copy / path).exists() else None
             for path in untouched
         }
-        assert left == untouched
+        assert left == untouched, said
         assert temporaries(copy) == []

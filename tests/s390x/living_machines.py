@@ -24,7 +24,7 @@ from tests.trees import MACHINE_ID
 CHECKOUT = Path(__file__).parents[2]
 ENTRIES = "boot/loader/entries"
 _LINE = "root=/dev/mapper/vg-root ro rd.dasd=0.0.0120"
-_WORDS = ("debug", "audit=1", "console=ttysclp0", "prot_virt=1", "swiotlb=262144", "loglevel=7")
+_WORDS = ("debug", "audit=1", "prot_virt=1", "swiotlb=262144", "loglevel=7")
 """What people add to parameter lines and remove from them."""
 
 ZIPL = """\
@@ -47,10 +47,11 @@ cd {checkout} && exec {python} -m tests.s390x.emulated_secboot {programs}/zipl "
 """
 HELPER = """\
 #!/bin/sh
-# As that of the cell, but for the runs of zipl that are to fail: the nth from now, and those after it.
-if read left </failing; then
+# As that of the cell, but for the calls that are to fail: the nth from now, and those after it or not.
+if read left then_on </failing; then
+    echo $((left - 1)) "$then_on" >/failing
     [ "$left" = 0 ] && exit 1
-    echo $((left - 1)) >/failing
+    [ "$left" -lt 0 ] && [ "$then_on" = always ] && exit 1
 fi 2>/dev/null
 """
 ZIPL_KERNEL = """\

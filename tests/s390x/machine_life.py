@@ -22,7 +22,7 @@ PROFILES = (
     *("guest-large", "host-off", "guest-off"),
 )
 SITE = "version: 1\nparameters:\n  audit: 1\n  loglevel: 7\n  debug: {absent: true}\n"
-_LONGEST_CHANGE = 100
+_LONGEST_CHANGE = 180
 """Effects of a change, about: where one is cut short, it is within these."""
 
 
@@ -82,12 +82,12 @@ class Life(KnownMachine):
         return f"at {effect}: {self.writing(effect=effect, ended_by=number)}"
 
     def zipl_fails(self) -> str:
-        """zipl fails when it is called for the nth time, and from then on."""
+        """zipl's helper fails when it is called for the nth time, and from then on or not."""
         failing = self.place.tree / "failing"
-        nth = self.chance.randrange(10)
-        failing.write_text(f"{nth}\n")
+        nth, then_on = self.chance.randrange(10), self.chance.choice(("once", "always"))
+        failing.write_text(f"{nth} {then_on}\n")
         try:
-            return f"call {nth}: {self.writing()}"
+            return f"call {nth}, {then_on}: {self.writing()}"
         finally:
             failing.unlink()
 
@@ -165,6 +165,7 @@ class Life(KnownMachine):
         """Do something, and check everything."""
         steps, weights = zip(*self.STEPS, strict=True)
         (step,) = self.chance.choices(steps, weights)
+        self.ended = None
         name = step.__name__
         self.trace.append(name)
         detail = step(self)
