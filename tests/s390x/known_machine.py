@@ -234,6 +234,8 @@ class KnownMachine:
     def read_record(self) -> None:
         """Note what zipl wrote since."""
         for said in self.runs():
+            if not said.with_suffix(".status").exists():
+                continue  # a dry run that a killed secboot started, and that still runs
             status = int(said.with_suffix(".status").read_text())
             if status == 0:
                 verdict = read_verdict(said.read_text(errors="surrogateescape"), "", 0)
