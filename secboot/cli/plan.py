@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from secboot.cli.site import Site
     from secboot.machine.discovery import Machine
-    from secboot.plan.plan import Plan
-    from secboot.plan.secure_image import ParmfileRequest
+    from secboot.plan.plan import ParmfileRequest, Plan
     from secboot.profile.profile import Profile
     from secboot.report.style import Style
 
@@ -161,7 +160,7 @@ def _parmfile_request(path: Path | None, profile: Profile) -> ParmfileRequest | 
             hint="leave out --parmfile",
         )
     from secboot.cli.printing import file_error
-    from secboot.plan.secure_image import ParmfileRequest
+    from secboot.plan.plan import ParmfileRequest
     from secboot.system.trusted import caller, is_shared
 
     found = parmfile_at(path).read(_PARMFILE_LIMIT + 1)

@@ -145,6 +145,18 @@ class NextIpl(NamedTuple):
         return next((choice for choice in self.choices if choice.is_default), None)
 
 
+def is_meant_secure(machine: Machine, found: NextIpl) -> bool:
+    """Whether it is, or can be, in Secure Execution, or is told to build an image for that."""
+    wanted = found.renewal is not None and found.renewal.wanted
+    return wanted or is_or_can_be_secure(machine, found)
+
+
+def is_or_can_be_secure(machine: Machine, found: NextIpl) -> bool:
+    """Whether it is in Secure Execution, or there is a Secure Execution image to be booted."""
+    entries, choices = (each.secure for each in found.entries), (c.secure for c in found.choices)
+    return machine.secure_guest or any(entries) or any(choices)
+
+
 def next_ipl(machine: Machine, record: BootRecord) -> NextIpl:
     """Return what the record holds, beside the boot entries of zipl's configuration."""
     matches = sorted(record.matches, key=lambda match: match.number)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_release import release_in_name
 from secboot.ipl.installed_kernels import InstalledKernel, newest_release, version_of
+from secboot.ipl.next_ipl import is_meant_secure, is_or_can_be_secure
 from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
 from secboot.zipl.order import rpm_version_key
@@ -59,20 +60,6 @@ def findings(machine: Machine, found: NextIpl) -> Iterator[Finding]:
         yield from _unclear(machine, found)
 
 
-def is_meant_secure(machine: Machine, found: NextIpl) -> bool:
-    """Whether it is in Secure Execution, or there is a Secure Execution image to be booted.
-
-    Or whether the program that builds such an image is told to.
-    """
-    wanted = found.renewal is not None and found.renewal.wanted
-    return wanted or _has_image(machine, found)
-
-
-def _has_image(machine: Machine, found: NextIpl) -> bool:
-    entries, choices = (each.secure for each in found.entries), (c.secure for c in found.choices)
-    return machine.secure_guest or any(entries) or any(choices)
-
-
 def leaves_by_files(machine: Machine, found: NextIpl) -> EntryState | None:
     """Return the default by the boot files where that takes the system out of Secure Execution.
 
@@ -80,7 +67,7 @@ def leaves_by_files(machine: Machine, found: NextIpl) -> EntryState | None:
     None where the system is not there, and has no image with which it could be.
     """
     default = _by_files(found)
-    if default is None or not _has_image(machine, found):
+    if default is None or not is_or_can_be_secure(machine, found):
         return None
     secure = default.secure if found.renewal is None else found.renewal.secure
     return default if secure is False else None

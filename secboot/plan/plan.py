@@ -77,6 +77,13 @@ class InputFile(NamedTuple):
     digest: str
 
 
+class ParmfileRequest(NamedTuple):
+    """The file that the user wants the parmfile in; `text` is what it holds, None if it is new."""
+
+    path: str
+    text: str | None
+
+
 class Plan(NamedTuple):
     """What would change, and what the answer was made from."""
 

@@ -8,59 +8,32 @@ from secboot.errors import ParseError, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
-from secboot.ipl.secure_execution import (
-    UNSEALED_AFTER_ZIPL,
-    UNSEALED_DEFAULT,
-    leaves_by_files,
-)
-from secboot.ipl.secure_execution import findings as secure_findings
-from secboot.lines.changes import meets, parameter_changes, wanted_line
 from secboot.lines.fulfil import fulfil_line, require_fits
 from secboot.lines.stores import Stores, stores_of
 from secboot.plan.boot_entries import (
-    LeftAlone,
     edited_entry,
     generated_entry,
     generated_line,
     reason_to_leave,
 )
-from secboot.plan.file_changes import file_changes, inputs_of
+from secboot.plan.file_changes import inputs_of
+from secboot.plan.image_plan import Asked, parmfile_first, plan_images, refusal_of, with_line_inside
 from secboot.plan.plan import EntryPlan, EntryStatus, Plan, ProfileReference
-from secboot.plan.profile_image import (
-    NO_IMAGE,
-    ImagePlan,
-    boots_its_image,
-    of_built_image,
-    plan_image,
-    plan_image_alone,
-    plan_parmfile,
-)
-from secboot.plan.secure_image import (
-    HELD_BACK,
-    LEAVES,
-    ONLY_IMAGES,
-    OWN_IMAGE,
-    ParmfileRequest,
-    line_inside,
-    plan_rebuild,
-    stay_inside,
-)
-from secboot.profile.search import reference_to
 from secboot.visible import visible
 from secboot.zipl.file_facts import PathKind
 from secboot.zipl.refusal import ABOUT_OTHER_FILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from secboot.errors import Location
     from secboot.ipl.next_ipl import NextIpl
     from secboot.layout.layout import Layout
     from secboot.lines.changes import StorePlan
     from secboot.machine.discovery import Machine
+    from secboot.plan.plan import ParmfileRequest
     from secboot.profile.profile import Profile
     from secboot.running.system import LiveFacts
-    from secboot.zipl.entry import BootEntry
 
 _NO_FILES = frozenset({PathKind.DIRECTORY, PathKind.OTHER})
 _SELECTED = frozenset({EntryStatus.CHANGE, EntryStatus.UNCHANGED, EntryStatus.GENERATED})
@@ -85,152 +58,77 @@ def make_plan(
     Raises ParseError when zipl would refuse the boot files as they are, and RefusedError when the
     plan can't be made; both leave everything as it is.
     """
-    if machine.prepared is not None and not boots_its_image(profile, machine):
-        return plan_image_alone(profile, machine, layout, machine.prepared)
-    layout.require_editable()
-    if parmfile is not None and layout.builds_image:
-        raise RefusedError(
-            OWN_IMAGE, hint=f"without --parmfile, {_plan(profile, machine)} says how"
+    if machine.prepared is not None:
+        from secboot.plan.profile_image import (  # noqa: PLC0415 - of few machines
+            boots_its_image,
+            plan_image_alone,
         )
+
+        if not boots_its_image(profile, machine):
+            return plan_image_alone(profile, machine, layout, machine.prepared)
+    layout.require_editable()
     if not machine.sources.generated:
         _require_accepted(machine, with_zipl=with_zipl)
         _require_entries(machine)
     stores = stores_of(machine)
-    next_ipl = layout.next_ipl(machine, compare(machine), stores)
-    left = {
-        entry: reason_to_leave(profile, machine, entry) for entry in machine.configuration.entries
-    }
-    store_plans, entry_plans = _lines(profile, machine, layout, stores, next_ipl, left)
-    prepared = None
-    if machine.prepared is not None:
-        prepared = plan_parmfile(profile, machine, machine.prepared, stores)
-    images = tuple(
-        entry
-        for entry, why in left.items()
-        if why and why.status is EntryStatus.SEALED and not machine.is_prepared(entry)
-    )
-    images = () if layout.builds_image else images
-    unmet = tuple(entry for entry in images if not _is_met_inside(profile, machine, entry, stores))
-    rebuild = plan_rebuild(
+    asked = Asked(
         profile,
         machine,
         layout,
         stores,
-        unmet if parmfile is None else images,
+        layout.next_ipl(machine, compare(machine), stores),
+        {
+            entry: reason_to_leave(profile, machine, entry)
+            for entry in machine.configuration.entries
+        },
         parmfile,
-        leaves=leaves_by_files(machine, next_ipl) is not None,
+        allow_unsealed,
     )
-    steps = layout.steps(profile, machine, stores)
-    files = file_changes(machine, stores)
-    image = NO_IMAGE
-    if prepared is not None:
-        image = plan_image(
-            profile, machine, layout, stores, prepared, files, allow_unsealed=allow_unsealed
-        )
-        files = image.entry.files
-        store_plans = (*store_plans, *image.stores)
-        entry_plans = (
-            *of_built_image(machine, tuple(left), entry_plans, image.built),
-            *image.entries,
-        )
-    changed = tuple(f.path for f in files if f.path not in machine.only_prepared)
-    commands = layout.due(profile, machine, next_ipl, stores, changed)
-    refusal = layout.not_edited if steps else None
-    steps = (*steps, *image.steps, *(() if rebuild is None else rebuild.steps))
-    open_image = image.is_known_unmet and not files and not commands
-    if (unmet or open_image) and None not in left.values() and not parmfile:
-        refusal = ONLY_IMAGES
-    stays = allow_unsealed or image.entry.becomes_default is not None
-    if commands and not stays and leaves_by_files(machine, next_ipl) is not None:
-        if machine.prepared is not None and prepared is not None and prepared.changes:
-            # It is the first step to stay inside, and zipl does not read it.
-            alone = plan_image_alone(profile, machine, layout, machine.prepared)
-            found = _as_warnings(secure_findings(machine, next_ipl))
-            return alone._replace(warnings=(HELD_BACK, *alone.warnings, *found))
-        refusal = LEAVES
-        steps = (stay_inside(machine, next_ipl, _allowed(profile, machine)), *steps)
-    texts = {each.line_after for each in entry_plans if each.status in _SELECTED}
-    planned = tuple(stores.line(text) for text in texts if text)
+    store_plans, entry_plans = _lines(asked)
+    images = plan_images(asked, entry_plans)
+    commands = layout.due(profile, machine, asked.next_ipl, stores, images.changed(machine))
+    if commands and images.leaves and images.first_step:
+        return parmfile_first(asked)
+    refusal, steps = refusal_of(asked, images, commands)
     return Plan(
         profile=ProfileReference.of(profile),
         root=machine.root,
         layout=layout.description,
         zipl_version=str(machine.zipl_version),
-        entries=entry_plans,
-        files=files,
+        entries=images.entries,
+        files=images.files,
         commands=commands,
         warnings=(
-            *profile.warnings_for(None if live is None else live.memory, planned),
-            *_warnings(profile, machine, entry_plans, with_zipl=with_zipl),
+            *_about_lines(asked, images.entries, live),
+            *_warnings(profile, machine, images.entries, with_zipl=with_zipl),
             *layout.warnings(profile, machine, stores),
-            *image.warnings,
-            *(() if rebuild is None else rebuild.warnings),
+            *images.warnings,
             *_version_warnings(machine),
-            *_about_kernels(profile, machine, entry_plans, live),
-            *_about_reboot(profile, machine, entry_plans, stores, next_ipl, live),
-            *(_lost_words(next_ipl) if commands else ()),
-            *_as_warnings(_without_default(machine, next_ipl, image)),
+            *_about_kernels(profile, machine, images.entries, live),
+            *_about_reboot(profile, machine, images.entries, stores, asked.next_ipl, live),
+            *(_lost_words(asked.next_ipl) if commands else ()),
         ),
         inputs=inputs_of(machine),
-        stores=store_plans,
+        stores=(*store_plans, *images.stores),
         steps=steps,
         refusal=refusal,
-        parmfile=prepared.text if prepared else rebuild.parmfile if rebuild else None,
-        image_due=image.due,
+        parmfile=images.parmfile,
+        image_due=images.due,
     )
 
 
-def _is_met_inside(profile: Profile, machine: Machine, entry: BootEntry, stores: Stores) -> bool:
-    """Whether the line inside the image of an entry is known to meet the profile."""
-    inside = line_inside(machine, entry)
-    return inside is not None and meets(profile, stores.line(inside))
+def _about_lines(
+    asked: Asked, entries: tuple[EntryPlan, ...], live: LiveFacts | None
+) -> tuple[Finding, ...]:
+    """What the profile has to say of the lines that the plan makes."""
+    texts = {each.line_after for each in entries if each.status in _SELECTED}
+    planned = tuple(asked.stores.line(text) for text in texts if text)
+    return asked.profile.warnings_for(None if live is None else live.memory, planned)
 
 
-def _with_inside(
-    profile: Profile, machine: Machine, stores: Stores, entry: BootEntry, plan: EntryPlan
-) -> EntryPlan:
-    """Add what a new image has to have, where the line inside the present one is known."""
-    inside = line_inside(machine, entry) if plan.status is EntryStatus.SEALED else None
-    if inside is None:
-        return plan
-    before = stores.line(inside)
-    after = wanted_line(profile, before, stores)
-    return plan._replace(parameters=parameter_changes(profile.requirements, before, after))
-
-
-def _allowed(profile: Profile, machine: Machine) -> str:
-    root = None if machine.root == "/" else machine.root
-    return Invocation(profile=reference_to(profile), root=root).for_profile(
-        "apply", "--allow-unsealed"
-    )
-
-
-def _plan(profile: Profile, machine: Machine) -> str:
-    root = None if machine.root == "/" else machine.root
-    return f"`{Invocation(profile=reference_to(profile), root=root).for_profile('plan')}`"
-
-
-def _without_default(machine: Machine, found: NextIpl, image: ImagePlan) -> Iterator[Finding]:
-    """What takes the system out of Secure Execution, but a default that the plan changes."""
-    ends = {UNSEALED_DEFAULT, UNSEALED_AFTER_ZIPL} if image.entry.becomes_default else set()
-    return (each for each in secure_findings(machine, found) if each.code not in ends)
-
-
-def _as_warnings(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """They are no fault of what is planned, however bad."""
-    for finding in findings:
-        yield finding._replace(severity=Severity.WARNING)
-
-
-def _lines(
-    profile: Profile,
-    machine: Machine,
-    layout: Layout,
-    stores: Stores,
-    next_ipl: NextIpl,
-    left: Mapping[BootEntry, LeftAlone | None],
-) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
+def _lines(asked: Asked) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
     """Bring the stores to what the profile requires; return what that makes of them and of entries."""
+    profile, machine, layout, stores, next_ipl, left = asked[:6]
     if machine.sources.generated:
         store_plans = layout.plan_stores(profile, machine, stores)
         return store_plans, tuple(
@@ -253,9 +151,7 @@ def _lines(
         fulfil_line(stores, stores.line_of(entry), profile.requirements)
     store_plans = layout.plan_stores(profile, machine, stores)
     plans = tuple(edited_entry(profile, stores, entry, why) for entry, why in left.items())
-    plans = tuple(
-        _with_inside(profile, machine, stores, *each) for each in zip(left, plans, strict=True)
-    )
+    plans = with_line_inside(asked, plans)
     for entry, plan in zip(left, plans, strict=True):
         if plan.status is EntryStatus.CHANGE or plan.line_after != plan.line_before:
             require_fits(entry, stores)

@@ -10,7 +10,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.kernel_image import SecureImage
 from secboot.ipl.installed_kernels import InstalledKernel, installed_kernels, kernel_to_take
 from secboot.kernel.image_line import unfit
-from secboot.lines.changes import Step
+from secboot.lines.changes import Step, parameter_changes, wanted_line
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.named_tuple import NamedTuple
@@ -30,6 +30,7 @@ from secboot.plan.image_recipe import (
     kept_options,
     recipe,
 )
+from secboot.plan.plan import EntryStatus
 from secboot.profile.profile import Role
 from secboot.profile.search import reference_to
 from secboot.visible import visible
@@ -39,34 +40,11 @@ if TYPE_CHECKING:
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
     from secboot.machine.old_entries import OldEntry
+    from secboot.plan.plan import EntryPlan, ParmfileRequest
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
 
 ANY_PARMFILE = "PARMFILE"
-ONLY_IMAGES = (
-    "every boot entry that the profile selects boots a Secure Execution image: its parameter line is"
-    " inside, and changes only when the image is rebuilt"
-)
-OWN_IMAGE = (
-    "this system builds its Secure Execution image itself, with a parmfile of its own: there is none"
-    " to write"
-)
-HELD_BACK = Finding(
-    "held-back",
-    Severity.WARNING,
-    "only the parmfile of the image is planned: all else has to wait until the image is the default,"
-    " since zipl would make that an ordinary kernel",
-)
-LEAVES = (
-    "zipl would make an ordinary kernel the default, and the next IPL would leave Secure Execution"
-)
-
-
-class ParmfileRequest(NamedTuple):
-    """The file that the user wants the parmfile in; `text` is what it holds, None if it is new."""
-
-    path: str
-    text: str | None
 
 
 class Rebuild(NamedTuple):
@@ -145,6 +123,18 @@ def line_inside(machine: Machine, entry: BootEntry) -> str | None:
     if image is not None and image.parameters is not None:
         return image.parameters
     return machine.running_line if machine.secure_guest else None
+
+
+def changes_inside(
+    profile: Profile, machine: Machine, stores: Stores, entry: BootEntry, plan: EntryPlan
+) -> EntryPlan:
+    """Return the plan of an entry with what its image has to hold, where the present line is known."""
+    inside = line_inside(machine, entry) if plan.status is EntryStatus.SEALED else None
+    if inside is None:
+        return plan
+    before = stores.line(inside)
+    after = wanted_line(profile, before, stores)
+    return plan._replace(parameters=parameter_changes(profile.requirements, before, after))
 
 
 def stay_inside(machine: Machine, found: NextIpl, allowed: str) -> Step:

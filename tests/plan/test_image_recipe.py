@@ -23,9 +23,8 @@ from secboot.finding import Severity
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
-from secboot.plan.plan import Plan
+from secboot.plan.plan import ParmfileRequest, Plan
 from secboot.plan.planner import make_plan
-from secboot.plan.secure_image import ParmfileRequest
 from secboot.system.root import Root
 from tests.command import secboot
 from tests.rights import as_nobody
