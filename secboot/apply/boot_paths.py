@@ -107,4 +107,6 @@ def _parmfiles_of(conf: bytes) -> set[str]:
     """The parmfiles that a zipl.conf names; a load address after a comma is no part of a name."""
     document = ZiplConf.parse(conf.decode("utf-8", "surrogateescape"))
     values = {section.value(Keyword.PARMFILE) or "" for section in document.sections}
-    return values | {value.partition(",")[0] for value in values}
+    names = values | {value.partition(",")[0] for value in values}
+    # zipl runs in the root, and takes a name without a slash at its start from there.
+    return names | {f"/{name}" for name in names if not name.startswith("/")}
