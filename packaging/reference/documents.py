@@ -331,6 +331,10 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             ),
             "accepted": bool,
             "unfinished_change": Finding | None,
+            "secure_execution": (
+                [Finding],
+                "What takes the system out of Secure Execution, or keeps it on an old kernel.",
+            ),
             "boot_record": _RECORD,
             "choices": (_CHOICES, "What the next IPL can start."),
             "reboot": ((_REBOOT, None), "What a reboot does; null for any other tree."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from secboot.errors import Location
 from secboot.formats.zipl_line import Keyword
 from secboot.ipl.boot_record import RecordState
+from secboot.ipl.secure_execution import findings, leaves_by_files
 from secboot.report.choices import NOT_RECORDED, choices_text, next_ipl_document, record_text
 from secboot.report.style import finding_text
 from secboot.visible import visible
@@ -82,6 +83,7 @@ def show_document(
         "secure": [{"section": name, "value": value} for name, value in _secure(machine)],
         "accepted": machine.configuration.accepted,
         "unfinished_change": encode(unfinished),
+        "secure_execution": encode(tuple(findings(machine, next_ipl))),
         **next_ipl_document(next_ipl),
         "reboot": encode(reboot),
         "entries": [_entry_document(machine, e) for e in machine.configuration.entries],
@@ -112,8 +114,9 @@ def _heading(
         what = "one problem" if count == 1 else f"{count} problems"
         see = visible(invocation.command("check"))
         yield style.red(f"zipl refuses this configuration: {what}, see `{see}`")
-    due = () if _nothing_was_recorded(machine, next_ipl) else _due(layout, next_ipl, invocation)
-    for command in due:
+    for finding in findings(machine, next_ipl):
+        yield finding_text(finding, style)
+    for command in _due(machine, layout, next_ipl, invocation):
         yield style.yellow(f"the next IPL does not use these files yet; run: {visible(command)}")
 
 
@@ -122,8 +125,16 @@ def _nothing_was_recorded(machine: Machine, next_ipl: NextIpl) -> bool:
     return not machine.configured and next_ipl.record.state is RecordState.MISSING
 
 
-def _due(layout: Layout, next_ipl: NextIpl, invocation: Invocation) -> Iterator[str]:
-    """What makes the next IPL use the files, if it does not and somebody is to do that by hand."""
+def _due(
+    machine: Machine, layout: Layout, next_ipl: NextIpl, invocation: Invocation
+) -> Iterator[str]:
+    """What makes the next IPL use the files, if it does not and somebody is to do that by hand.
+
+    Nobody is, where that would take the system out of Secure Execution.
+    """
+    leaves = leaves_by_files(machine, next_ipl) is not None
+    if leaves or _nothing_was_recorded(machine, next_ipl):
+        return
     if next_ipl.record.stale is not None and layout.records:
         yield invocation.of_programs(tuple(command.argv for command in layout.records))
 

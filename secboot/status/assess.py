@@ -49,7 +49,8 @@ def assess(evidence: Evidence) -> Status:
     """Judge all stages."""
     machine, profile = evidence.machine, evidence.profile
     stores = stores_of(machine)
-    evidence = evidence._replace(correction=_correction(evidence, stores))
+    leaves = secure_execution.leaves_by_files(machine, evidence.next_ipl) is not None
+    evidence = evidence._replace(correction=_correction(evidence, stores), leaves=leaves)
     new_kernel = evidence.layout.new_kernel(machine, stores)
     entries = _entry_results(evidence)
     origin = running_system.origin_of(evidence)
@@ -165,7 +166,12 @@ def _due(evidence: Evidence, state: EntryState) -> Finding:
 
 
 def _typed(evidence: Evidence, programs: tuple[tuple[str, ...], ...]) -> str | None:
-    """Return programs as they have to be typed; None where nobody is to do that by hand."""
+    """Return programs as they have to be typed; None where nobody is to do that by hand.
+
+    Where that would take the system out of Secure Execution, it is what says how to stay there.
+    """
+    if programs and evidence.leaves:
+        return evidence.invocation.for_profile("plan")
     return evidence.invocation.of_programs(programs) if programs else None
 
 

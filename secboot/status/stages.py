@@ -76,8 +76,8 @@ class Evidence(NamedTuple):
     """What the stages are judged by. `running` is None for a tree that is not the running system.
 
     `invocation` is how secboot was called, for the commands that are to be typed next. `correction`
-    is the one that makes the files say what the profile asks; `secboot.status.assess` finds it once
-    for all entries.
+    is the one that makes the files say what the profile asks, `leaves` whether a run of zipl takes the
+    system out of Secure Execution; `secboot.status.assess` finds them once for all entries.
     """
 
     machine: Machine
@@ -87,6 +87,7 @@ class Evidence(NamedTuple):
     running: RunningSystem | None
     invocation: Invocation = PLAIN
     correction: str | None = None
+    leaves: bool = False
 
 
 class Result(NamedTuple):

@@ -286,3 +286,16 @@ def test_the_way_back_inside_after_a_kernel_update(
     assert "unsealed-default" not in codes(scene.status("site"))
     checked = secboot(capsys, "verify", "site", "--root", tree)
     assert "unsealed-default" not in checked.out
+
+
+def test_nobody_is_told_to_run_zipl_where_that_leaves_secure_execution(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = situation("sealed-then-kernel-update", tmp_path)
+
+    show = secboot(capsys, "show", "--root", scene.tree).out
+    status = secboot(capsys, "status", "guest", "--root", scene.tree).out
+
+    assert "an ordinary kernel; 'Red Hat Enterprise Linux (secured)'" in show
+    assert "chroot" not in show
+    assert "chroot" not in status
