@@ -108,7 +108,9 @@ def _is_ours(access: WriteAccess, checkpoint: Checkpoint) -> bool:
 
 def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) -> RollbackReport:
     try:
-        change = UnfinishedChange(access, checkpoint, access.store.open_journal(checkpoint))
+        change = UnfinishedChange(
+            access, checkpoint, access.store.open_journal(checkpoint), was_cut_short=True
+        )
     except FileError as error:
         raise stuck(access, checkpoint, error) from error
     try:

@@ -78,11 +78,15 @@ class RollbackReport(NamedTuple):
 
 
 class UnfinishedChange(NamedTuple):
-    """A change with all that is needed to roll it back; whoever opened it closes it."""
+    """A change with all that is needed to roll it back; whoever opened it closes it.
+
+    `was_cut_short` is one that ended at an unknown time, and left its files to others since.
+    """
 
     access: WriteAccess
     checkpoint: Checkpoint
     journal: Journal
+    was_cut_short: bool = False
 
     def saved(self, file: SavedFile) -> bytes:
         """The bytes of a file before the change."""
@@ -110,7 +114,7 @@ def roll_back_change(
         if was_stuck or not files.failed:
             # Before zipl: if it fails for good, nothing of ours is left lying beside the files.
             places.discard_temporaries()
-        boot_record, facts = _write_boot_record(change)
+        boot_record, facts = _write_boot_record(change, files)
         if files.failed and not was_stuck:
             raise files.failed[0].error
     except SecbootError as error:
@@ -273,10 +277,14 @@ def _changed_since(
     )
 
 
-def _write_boot_record(change: UnfinishedChange) -> tuple[BootRecordOutcome, Mapping[str, object]]:
-    if not change.journal.has_committed:
-        return BootRecordOutcome.UNTOUCHED, {}
+def _write_boot_record(
+    change: UnfinishedChange, files: FileOutcomes
+) -> tuple[BootRecordOutcome, Mapping[str, object]]:
     access = change.access
+    # Since it was cut short somebody else may have run zipl on its files.
+    put_back = change.was_cut_short and bool(files.restored or files.removed)
+    if not (change.journal.has_committed or (put_back and access.commit is not None)):
+        return BootRecordOutcome.UNTOUCHED, {}
     if access.commit is None:
         return BootRecordOutcome.PENDING, {}
     return BootRecordOutcome.WRITTEN, access.commit(access.lock.inherited)

@@ -526,7 +526,8 @@ def test_recovery_says_what_it_found_and_did(tree: Path, state: State) -> None:
     assert report.checkpoint.state is state
     assert report.rollback.changed_anything == (state is not State.PREPARED)
     assert BLS.found(tree) == BLS.before
-    assert commits == ([BLS.before] if state is State.COMMITTING else [])
+    # In between somebody else may have run zipl on the files of the change.
+    assert commits == ([] if state is State.PREPARED else [BLS.before])
     assert temporaries(tree) == []
 
 
