@@ -17,7 +17,7 @@ from secboot.errors import SecbootError
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
-from secboot.machine.discovery import BLS_DIRECTORY
+from secboot.machine.discovery import is_bls_entry
 from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
 from secboot.profile.profile import is_named_as_parmfile
 from secboot.system.file_errors import FileError
@@ -78,10 +78,7 @@ class BootPaths:
             return None
 
     def _is_named(self, path: str) -> bool:
-        directory, _, name = path.rpartition("/")
-        if path in self._plain or (directory == BLS_DIRECTORY and name.endswith(".conf")):
-            return True
-        return path in self._parmfiles
+        return path in self._plain or is_bls_entry(path) or path in self._parmfiles
 
     @cached_property
     def _parmfiles(self) -> frozenset[str]:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from secboot.apply.undoing import NO_WORDS
 from secboot.errors import SecbootError
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.ipl.boot_record import compare
-from secboot.lines.stores import stores_of
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -52,7 +50,7 @@ def next_default(
 
 
 def _from_record(layout: Layout, machine: Machine) -> tuple[str | None, str | None]:
-    found = layout.next_ipl(machine, compare(machine), stores_of(machine)).default
+    found = layout.next_ipl_of(machine).default
     if found is None or found.line is None or found.unsure is not None:
         return None, None
     return found.title, found.line

@@ -18,7 +18,7 @@ from secboot.errors import RefusedError
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
-from secboot.machine.discovery import BLS_DIRECTORY
+from secboot.machine.discovery import BLS_DIRECTORY, is_bls_entry
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.programs import find_program
@@ -183,18 +183,13 @@ def check_candidates(
     with ExitStack() as directories:
         directory = directories.enter_context(root.private_directory())
         bls = None
-        if any(map(_is_entry, new_contents)):
+        if any(map(is_bls_entry, new_contents)):
             copies = directories.enter_context(root.private_directory())
             _write_entries(copies, machine, new_contents, progress)
             bls = copies.path
         conf = _write_conf(directory, machine, new_contents)
         directories.callback(progress.report, Phase.TIDYING)
         zipl.check(conf, bls, _write_environment(directory, new_contents))
-
-
-def _is_entry(path: str) -> bool:
-    directory, _, name = path.rpartition("/")
-    return directory == BLS_DIRECTORY and name.endswith(".conf")
 
 
 def _write_entries(
@@ -205,8 +200,8 @@ def _write_entries(
 ) -> None:
     """Copy all entries, with the new contents of those that have one, and those that are new."""
     contents = {file.path: file.data for file in machine.files} | dict(new_contents)
-    found = [entry.path for entry in machine.configuration.bls]
-    entries = [*found, *(path for path in filter(_is_entry, new_contents) if path not in found)]
+    found = (entry.path for entry in machine.configuration.bls)
+    entries = dict.fromkeys((*found, *filter(is_bls_entry, new_contents)))
     for number, path in enumerate(entries, start=1):
         copies.write(path.removeprefix(f"{BLS_DIRECTORY}/"), contents[path])
         progress.report(Phase.COPYING, number, len(entries))

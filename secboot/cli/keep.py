@@ -68,13 +68,11 @@ def _of_secure_guest(site: Site) -> Iterable[Finding]:
     """
     from secboot.errors import RefusedError, SecbootError
     from secboot.finding import Finding, Severity
-    from secboot.ipl.boot_record import compare
     from secboot.ipl.secure_execution import SECURE_UNKNOWN, findings
-    from secboot.lines.stores import stores_of
 
     try:
         machine = site.machine()
-        found = site.layout.next_ipl(machine, compare(machine), stores_of(machine))
+        found = site.layout.next_ipl_of(machine)
     except RefusedError:
         return
     except SecbootError as error:

@@ -14,8 +14,6 @@ def show(
     """Show every boot entry with its parameter line."""
     from secboot.cli.printing import print_report
     from secboot.cli.site import Site
-    from secboot.ipl.boot_record import compare
-    from secboot.lines.stores import stores_of
     from secboot.report.show import show_document, show_text
 
     watched = output == "text"
@@ -23,7 +21,7 @@ def show(
         machine = site.machine(unconfigured=True)
         left = site.unfinished_change()
         settings = site.reboot_settings(machine.bootmap.path)
-    next_ipl = site.layout.next_ipl(machine, compare(machine), stores_of(machine))
+    next_ipl = site.layout.next_ipl_of(machine)
     reboot = None
     if settings is not None:
         from secboot.ipl.reboot import at_reboot

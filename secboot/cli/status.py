@@ -86,8 +86,6 @@ def verify(
 def _assess(reference: str | None, root: Path, layout: str | None, *, watched: bool) -> Status:
     """Read the machine and judge it."""
     from secboot.cli.site import Site
-    from secboot.ipl.boot_record import compare
-    from secboot.lines.stores import stores_of
     from secboot.machine.profile_files import read_profile
     from secboot.progress import Phase
     from secboot.running.kernel_log import read_kernel_log
@@ -99,7 +97,7 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
         profile = None if reference is None else read_profile(reference, site.root)
         site.layout.about(None if profile is None else profile.image)
         machine = site.machine(unconfigured=True)
-        next_ipl = site.layout.next_ipl(machine, compare(machine), stores_of(machine))
+        next_ipl = site.layout.next_ipl_of(machine)
         running = None
         if site.is_running_system:
             messages = read_kernel_log(Path("/dev/kmsg"))

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
+from secboot.ipl.boot_record import compare
 from secboot.ipl.next_ipl import next_ipl
 from secboot.lines.changes import Command, Step, StorePlan, StoreStatus, meets
+from secboot.lines.stores import stores_of
 from secboot.machine.discovery import BLS_DIRECTORY, Machine
 from secboot.machine.sources import NO_OTHERS
 from secboot.named_tuple import NamedTuple
@@ -100,6 +102,10 @@ class Layout(ABC):
         """Return what the next IPL can start; the texts of `stores` are those that were found."""
         del stores
         return next_ipl(machine, record)
+
+    def next_ipl_of(self, machine: Machine) -> NextIpl:
+        """Return the same of a machine as it was read."""
+        return self.next_ipl(machine, compare(machine), stores_of(machine))
 
     def zipl_reads_files(self, machine: Machine) -> bool:
         """Whether the next boot record is made from the files that were found."""

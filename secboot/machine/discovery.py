@@ -244,11 +244,7 @@ def configuration_after(
     files = BootFiles(root, changed)
     there = {f"{BLS_DIRECTORY}/{name}" for name in bls_names(root)}
     paths = {path for path in there | changed.keys() if changed.get(path, b"") is not None}
-    names = sorted(
-        name
-        for directory, _, name in (path.rpartition("/") for path in paths)
-        if directory == BLS_DIRECTORY and name.endswith(".conf")
-    )
+    names = sorted(path.rpartition("/")[2] for path in filter(is_bls_entry, paths))
     conf = read_conf(root, files, sources, environment or {}, has_bls=bool(names))
     if changed.get(conf.path, b"") is None:
         raise NoConfigurationError("there would be no zipl.conf", location=Location(conf.path))
@@ -256,6 +252,12 @@ def configuration_after(
     found = (files.read(f"{BLS_DIRECTORY}/{name}") for name in names)
     bls = [BlsFile(file.path, file.text) for file in found]
     return interpret(conf, bls, files, version, _ziplenv(root, files))
+
+
+def is_bls_entry(path: str) -> bool:
+    """Tell whether zipl takes what has this path for a boot entry."""
+    directory, _, name = path.rpartition("/")
+    return directory == BLS_DIRECTORY and name.endswith(".conf")
 
 
 def bls_names(root: Root) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from secboot.errors import RefusedError
 from secboot.finding import Finding, Severity
 from secboot.invocation import Invocation
 from secboot.ipl.next_ipl import is_meant_secure
+from secboot.lines.changes import meets
 from secboot.named_tuple import NamedTuple
 from secboot.plan.file_changes import file_changes
 from secboot.plan.plan import EntryPlan, EntryStatus, ParmfileRequest
@@ -154,7 +155,6 @@ def _rebuilt_by_hand(asked: Asked) -> Iterator[BootEntry]:
 
 def _is_met_inside(asked: Asked, entry: BootEntry) -> bool:
     """Whether the line inside the image of an entry is known to meet the profile."""
-    from secboot.lines.changes import meets  # noqa: PLC0415 - of few machines
     from secboot.plan.secure_image import line_inside  # noqa: PLC0415 - of few machines
 
     inside = line_inside(asked.machine, entry)

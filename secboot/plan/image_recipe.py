@@ -112,14 +112,13 @@ def builder_for(machine: Machine, *, parmfile_outside: bool = False) -> Builder:
 
 
 def recipe(
-    machine: Machine, build: ImageBuild, commit: Iterable[Command], profile: str
+    machine: Machine, builder: Builder, build: ImageBuild, commit: Iterable[Command], profile: str
 ) -> tuple[str, ...]:
     """Return the commands, one a line, in their order; each can be typed as it is shown.
 
-    `commit` are the layout's programs, `profile` is how the user names the profile. None of them acts on
-    another machine than the one in the tree.
+    `commit` are the layout's programs, `profile` is how the user names the profile. None of the
+    commands acts on another machine than the one in the tree.
     """
-    builder = builder_for(machine, parmfile_outside=build.parmfile_outside)
     beside = build.beside or f"{build.output}.new"
     root = "" if machine.root == "/" else machine.root
     invocation = Invocation(profile=profile, root=root or None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
-from secboot.formats.kernel_image import LEGACY_PARAMETER_LIMIT, SecureImage
+from secboot.formats.kernel_image import LEGACY_PARAMETER_LIMIT
 from secboot.ipl.installed_kernels import InstalledKernel, kernel_to_take
 from secboot.kernel.image_line import unfit
 from secboot.lines.changes import (
@@ -26,21 +26,10 @@ from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores, stores
 from secboot.named_tuple import NamedTuple
 from secboot.plan.file_changes import file_changes, inputs_of
 from secboot.plan.image_entry import EntryChange, leaves, plan_entry
-from secboot.plan.image_findings import (
-    about_early_boot,
-    about_kernel,
-    about_material,
-    about_options,
-)
-from secboot.plan.image_recipe import (
-    ImageBuild,
-    builder_for,
-    is_early_boot,
-    kept_options,
-    recipe,
-)
+from secboot.plan.image_findings import about_kernel, about_material
+from secboot.plan.image_recipe import ImageBuild, builder_for, recipe
 from secboot.plan.plan import EntryPlan, EntryStatus, Plan, ProfileReference
-from secboot.plan.secure_image import first_line, only_the_profile_s
+from secboot.plan.secure_image import as_before, first_line, only_the_profile_s
 from secboot.profile.profile import EntryScope, Role, is_named_as_parmfile
 from secboot.profile.search import reference_to
 from secboot.visible import visible
@@ -301,9 +290,11 @@ def _build_step(
     kernel, place = _kernel(profile, machine), Location(paths.output)
     if paths.kernel is not None:
         kernel = InstalledKernel(paths.kernel, paths.ramdisk)
-    image, line = prepared.secure or SecureImage(), line_in_image(machine, prepared)
-    early_boot = prepared.secure is not None and is_early_boot(image, output, line)
-    options = kept_options(image, builder, early_boot=early_boot) if prepared.secure else ()
+    options: tuple[str, ...] = ()
+    kept: tuple[Finding, ...] = ()
+    if prepared.secure is not None:
+        line = line_in_image(machine, prepared)
+        options, kept = as_before(prepared.secure, output, line, builder, place)
     boots_here = boots_its_image(profile, machine)
     has_entry = any(map(machine.is_prepared, machine.configuration.entries))
     build = ImageBuild(
@@ -321,12 +312,10 @@ def _build_step(
     found = [*about_material(machine, builder)]
     if boots_here or kernel is not None:
         found += about_kernel(kernel, place)
-    if prepared.secure is not None:
-        found += about_options(image, builder, options, place)
-        found += about_early_boot(place, by_name=line is None) if early_boot else ()
     title = f"to build the Secure Execution image {paths.output} from its parmfile"
     commit = layout.commit if boots_here else ()
-    return Step(title, recipe(machine, build, commit, reference_to(profile))), tuple(found)
+    lines = recipe(machine, builder, build, commit, reference_to(profile))
+    return Step(title, lines), (*found, *kept)
 
 
 def boots_its_image(profile: Profile, machine: Machine) -> bool:

@@ -8,6 +8,7 @@ from secboot.errors import Location
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.kernel_image import SecureImage
+from secboot.formats.text import byte_length
 from secboot.ipl.installed_kernels import InstalledKernel, installed_kernels, kernel_to_take
 from secboot.kernel.image_line import unfit
 from secboot.lines.changes import Step, parameter_changes, wanted_line
@@ -100,14 +101,20 @@ def plan_rebuild(
     steps = tuple(
         Step(
             f"to rebuild the Secure Execution image of '{entry.name}'",
-            recipe(machine, build._replace(leaves=leaves), layout.commit, reference_to(profile)),
+            recipe(
+                machine,
+                builder,
+                build._replace(leaves=leaves),
+                layout.commit,
+                reference_to(profile),
+            ),
         )
         for entry, build, _ in made
     )
     missing = (
         *about_material(machine, builder),
         *about_kernel(kernel, entries[0].location),
-        *about_parmfile(machine, kernel, len(text.encode("utf-8", "surrogateescape")), place),
+        *about_parmfile(machine, kernel, byte_length(text), place),
         *(finding for _, _, findings in made for finding in findings),
     )
     return Rebuild(text, steps, (*warnings, *opening, *missing))
@@ -218,8 +225,7 @@ def _rebuilt(
     """Return how the image of an entry is built again, and what to know of that."""
     image, line = machine.secure_image(entry) or SecureImage(), line_inside(machine, entry)
     output = machine.kernel_files.target("" if entry.image is None else entry.image.path)
-    early_boot = is_early_boot(image, output, line)
-    options = kept_options(image, builder, early_boot=early_boot)
+    options, found = as_before(image, output, line, builder, entry.location)
     given = None if request is None else _inside(machine, request.path)
     own = f"{machine.image_material.home}/{output.rpartition('/')[2]}.parmfile"
     build = ImageBuild(
@@ -232,10 +238,22 @@ def _rebuilt(
         writes_parmfile=request is None,
         options=options,
     )
-    found = [*about_options(image, builder, options, entry.location)]
+    return entry, build, found
+
+
+def as_before(
+    image: SecureImage, output: str, line: str | None, builder: Builder, place: Location
+) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """Return the options that make a new image allow what the old one does, and what to know of that.
+
+    `output` is the path of the image, `line` the one inside it, None where that is not known.
+    """
+    early_boot = is_early_boot(image, output, line)
+    options = kept_options(image, builder, early_boot=early_boot)
+    found = [*about_options(image, builder, options, place)]
     if early_boot:
-        found += about_early_boot(entry.location, by_name=line is None)
-    return entry, build, tuple(found)
+        found += about_early_boot(place, by_name=line is None)
+    return options, tuple(found)
 
 
 def _inside(machine: Machine, path: str) -> str | None:

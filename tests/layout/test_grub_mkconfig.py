@@ -14,9 +14,7 @@ import pytest
 
 from secboot.demo import kernel_stub
 from secboot.formats.grub_cfg import GrubCfg
-from secboot.ipl.boot_record import compare
 from secboot.layout.detect import detect_layout
-from secboot.lines.stores import stores_of
 from secboot.machine.discovery import discover
 from secboot.system.root import Root
 from tests.available import not_here, require_root
@@ -99,7 +97,7 @@ def test_what_the_variables_give_an_entry_is_what_mkconfig_writes(root: Path) ->
         layout = detect_layout(tree)
         machine = discover(tree, layout.sources)
 
-    entries = layout.next_ipl(machine, compare(machine), stores_of(machine)).entries
+    entries = layout.next_ipl_of(machine).entries
     menu = [each for each in entries if each.generated is not None]
 
     assert len(menu) >= 5

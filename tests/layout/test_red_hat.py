@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from secboot.errors import RefusedError
-from secboot.ipl.boot_record import compare
 from secboot.layout.detect import detect_layout
 from secboot.lines.changes import StorePlan, StoreStatus
 from secboot.lines.stores import stores_of
@@ -155,7 +154,7 @@ def test_status_and_plan_agree_on_what_a_new_kernel_gets(
         layout = detect_layout(tree)
         machine = discover(tree, layout.sources)
         profile = read_profile("host", tree)
-    next_ipl = layout.next_ipl(machine, compare(machine), stores_of(machine))
+    next_ipl = layout.next_ipl_of(machine)
     inherited = (
         assess(Evidence(machine, layout, next_ipl, profile, None))
         .requirements[0]

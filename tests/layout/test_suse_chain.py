@@ -12,11 +12,9 @@ import pytest
 
 from secboot.formats.grub_cfg import GrubCfg
 from secboot.invocation import Invocation
-from secboot.ipl.boot_record import compare
 from secboot.ipl.next_ipl import NextIpl
 from secboot.ipl.reboot import Chooses, at_reboot
 from secboot.layout.detect import detect_layout
-from secboot.lines.stores import stores_of
 from secboot.machine.discovery import Machine, discover
 from secboot.running.firmware import IplSource
 from secboot.running.system import RebootSettings
@@ -66,7 +64,7 @@ def next_ipl(root: Path, machine: Machine | None = None) -> NextIpl:
     machine = machine or machine_of(root)
     with Root(root) as tree:
         layout = detect_layout(tree)
-    return layout.next_ipl(machine, compare(machine), stores_of(machine))
+    return layout.next_ipl_of(machine)
 
 
 def edit(root: Path, path: str, *changes: tuple[str, str]) -> None:

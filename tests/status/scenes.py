@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secboot.invocation import PLAIN, Invocation
-from secboot.ipl.boot_record import compare
 from secboot.layout.detect import detect_layout
-from secboot.lines.stores import stores_of
 from secboot.machine.discovery import Machine, discover
 from secboot.machine.profile_files import read_profile
 from secboot.running.kernel_log import KernelMessages
@@ -82,7 +80,7 @@ class Scene:
         with Root(self.tree) as root:
             loaded = None if profile is None else read_profile(profile, root)
             layout = detect_layout(root)
-        next_ipl = layout.next_ipl(machine, compare(machine), stores_of(machine))
+        next_ipl = layout.next_ipl_of(machine)
         return assess(Evidence(machine, layout, next_ipl, loaded, running, invocation))
 
 
