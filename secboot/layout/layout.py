@@ -188,10 +188,7 @@ class Tree:
 
     def exists(self, path: str) -> bool:
         """Whether there is anything under the path; what can't be looked at is not there."""
-        try:
-            return self._root.exists(path)
-        except FileError:
-            return False
+        return self._root.exists_or_none(path) is True
 
     def link_target(self, path: str) -> str | None:
         """What the symbolic link `path` says; None where there is none, or none to be seen."""

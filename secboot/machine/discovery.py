@@ -26,7 +26,7 @@ from secboot.machine.zipl_conf_file import (
 )
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase, Progress
-from secboot.system.file_errors import AccessError, FileError
+from secboot.system.file_errors import AccessError
 from secboot.zipl.configuration import BootConfiguration, ConfFile, interpret
 from secboot.zipl.order import BlsFile
 from secboot.zipl.scan import EntryKind
@@ -189,12 +189,13 @@ def discover(
     parmfiles = _parmfiles(files, configuration)
     prepared = _prepared_image(root, files, sources, parmfiles)
     facts = _facts(files, configuration)
-    paths = (each.image.path for each in configuration.entries if each.image is not None)
+    paths = tuple(e.image.path for e in configuration.entries if e.image is not None)
     documents = _documents(root, files, sources.reads) | _generated(root, sources)
     if ziplenv is not None:
         documents[ZIPLENV] = ziplenv
     started = sources.images(documents)
-    images = _images(files, configuration, started)
+    looked_at = ((path, files.image(path)) for path in dict.fromkeys((*paths, *started)))
+    images = {path: image for path, image in looked_at if image is not None}
     has_secure = prepared is not None or any(image.secure for image in images.values())
     # A Secure Execution image lies anywhere; the kernels to make it of lie where they are installed.
     others = (*sources.kernels, "/boot") if has_secure else sources.kernels
@@ -227,7 +228,10 @@ def discover(
         configured=conf is not None,
         prepared=prepared,
         old_kernels=old_kernels(root, paths, facts),
-        named_files={path: _is_there(root, path) for path in sources.named(documents)},
+        named_files={
+            path: root.exists_or_none(path) if path.startswith("/") else None
+            for path in sources.named(documents)
+        },
     )
 
 
@@ -298,14 +302,6 @@ def _prepared_image(
     return find_prepared_image(root, files, sources.image, parmfiles, others)
 
 
-def _images(
-    files: BootFiles, configuration: BootConfiguration, others: tuple[str, ...]
-) -> dict[str, KernelImage]:
-    paths = {entry.image.path for entry in configuration.entries if entry.image is not None}
-    images = {path: files.image(path) for path in {*paths, *others}}
-    return {path: image for path, image in images.items() if image is not None}
-
-
 def _ordinary(files: BootFiles, found: KernelFiles) -> KernelFiles:
     """Leave out Secure Execution images that are named as kernels are (``vmlinuz-5.14.0.pv``)."""
     images = ((path, files.image(path)) for path in found.kernels)
@@ -352,13 +348,6 @@ def _is_secure_guest(root: Root) -> bool:
     from secboot.running.firmware import is_secure_guest  # noqa: PLC0415 - a tree needs no such room
 
     return is_secure_guest(root)
-
-
-def _is_there(root: Root, path: str) -> bool | None:
-    try:
-        return root.exists(path) if path.startswith("/") else None
-    except FileError:
-        return None
 
 
 def _image_material(

@@ -58,11 +58,4 @@ def _file(root: Root, named: str | None) -> str | None:
     """Where /boot is a partition of its own, entries name files as they are there."""
     if not named or not named.startswith("/"):
         return None
-    return next((path for path in (named, f"/boot{named}") if _exists(root, path)), None)
-
-
-def _exists(root: Root, path: str) -> bool:
-    try:
-        return root.exists(path)
-    except FileError:
-        return False
+    return next((path for path in (named, f"/boot{named}") if root.exists_or_none(path)), None)

@@ -119,6 +119,13 @@ class Root:
         """Whether `path` leads to anything."""
         return self.stat(path) is not None
 
+    def exists_or_none(self, path: str) -> bool | None:
+        """Whether `path` leads to anything; None where that can't be seen."""
+        try:
+            return self.exists(path)
+        except FileError:
+            return None
+
     def is_readable(self, path: str) -> bool:
         """Whether `path` leads to a regular file that can be opened for reading."""
         try:
