@@ -1,19 +1,24 @@
-"""Run ``secboot`` in this process and catch what it says."""
+"""Run ``secboot`` in this process, or in one that is forked from it, and catch what it says."""
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secboot.cli import main
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
 
 @dataclass(frozen=True)
 class Said:
-    """What one run printed, and its exit code."""
+    """What one run printed, and its exit code, or minus the signal that ended it."""
 
     code: int
     out: str
@@ -26,3 +31,30 @@ def secboot(capsys: pytest.CaptureFixture[str], *words: object) -> Said:
     code = main([str(word) for word in words])
     out, err = capsys.readouterr()
     return Said(int(code), out, err)
+
+
+def forked(work: Callable[[], int]) -> Said:
+    """Do this in a process of its own, which may give up rights or be killed, and catch what it says.
+
+    It has all modules that were imported here. The code is 70 where `work` raises.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            code = 70
+            try:
+                os.dup2(out.fileno(), 1)
+                os.dup2(err.fileno(), 2)
+                sys.stdout = os.fdopen(1, "w", closefd=False)
+                sys.stderr = os.fdopen(2, "w", closefd=False)
+                code = work()
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+    return Said(code, *texts)

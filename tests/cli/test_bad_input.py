@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import pytest
 
+from secboot.cli import main
 from secboot.cli.app import guarded
-from tests.command import Said, secboot
+from tests.command import Said, forked, secboot
+from tests.rights import NOBODY
 from tests.trees import make_sample_tree, snapshot
 
 CONF = "etc/zipl.conf"
@@ -289,24 +290,14 @@ def as_nobody(capsys: pytest.CaptureFixture[str], *words: str) -> Said:
     """Run a command as an ordinary user, in a child that has all modules loaded already."""
     # As root first, harmlessly: the modules it takes may lie where only root can read.
     secboot(capsys, *words, "--output", "json", *(["--dry-run"] if words[0] == "apply" else []))
-    with TemporaryFile() as out, TemporaryFile() as err:
-        child = os.fork()
-        if child == 0:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            said = secboot(capsys, *words)
-            out.write(said.out.encode())
-            err.write(said.err.encode())
-            out.flush()
-            err.flush()
-            os._exit(said.code)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read().decode())
-    return Said(code, *texts)
+
+    def inside() -> int:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        return main([*words])
+
+    return forked(inside)
 
 
 @pytest.mark.usefixtures("as_root")

@@ -9,8 +9,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +16,8 @@ import pytest
 
 from secboot.cli import main
 from tests.available import not_here
-from tests.command import secboot
+from tests.command import Said, forked, secboot
+from tests.trees import snapshot
 
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446
 _VERSION_FLAG = 1
@@ -62,27 +61,14 @@ def forbid_writing() -> None:
     assert libc().syscall(_RESTRICT_SELF, ruleset, 0) == 0, os.strerror(ctypes.get_errno())
 
 
-def confined(work: Callable[[], int]) -> tuple[int, str, str]:
-    """The exit code and the two outputs of a process that does this and can't write to files."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = os.fork()
-        if child == 0:
-            code = 99
-            try:
-                sys.stdout = os.fdopen(out.fileno(), "w", closefd=False)
-                sys.stderr = os.fdopen(err.fileno(), "w", closefd=False)
-                forbid_writing()
-                code = work()
-                sys.stdout.flush()
-                sys.stderr.flush()
-            finally:
-                os._exit(code)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read().decode())
-    return code, texts[0], texts[1]
+def confined(work: Callable[[], int]) -> Said:
+    """Do this in a process that can't write to files."""
+
+    def inside() -> int:
+        forbid_writing()
+        return work()
+
+    return forked(inside)
 
 
 @pytest.fixture
@@ -103,7 +89,7 @@ def test_nothing_can_be_written_then(machine: Path) -> None:
             return error.errno or 0
         return 0
 
-    assert confined(write)[0] == errno.EACCES
+    assert confined(write).code == errno.EACCES
 
 
 @pytest.mark.parametrize("words", LOOKING, ids=" ".join)
@@ -112,12 +98,16 @@ def test_what_only_looks_says_the_same(
 ) -> None:
     said = secboot(capsys, *words, machine)
 
-    assert confined(lambda: main([*words, str(machine)])) == (said.code, said.out, said.err)
+    assert confined(lambda: main([*words, str(machine)])) == said
     assert said.code in {0, 5}
     assert said.out
 
 
 def test_what_changes_something_does_not_get_through(machine: Path) -> None:
-    code, _, said = confined(lambda: main(["rollback", "--root", str(machine)]))
+    before = snapshot(machine)
 
-    assert code == 1, said
+    said = confined(lambda: main(["rollback", "--root", str(machine)]))
+
+    assert said.code == 1, said
+    assert "lock: permission denied" in said.err
+    assert snapshot(machine) == before

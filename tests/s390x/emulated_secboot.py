@@ -14,8 +14,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -24,6 +24,7 @@ from types import FrameType
 import secboot
 from secboot.cli import main
 from secboot.system.programs import Completed, SystemRunner
+from tests.command import Said, forked
 
 _EFFECTS = frozenset(
     {
@@ -79,27 +80,13 @@ def emulate(zipl: str) -> None:
     SystemRunner.run = emulated  # type: ignore[method-assign]  # the one way in for a whole command line
 
 
-def _answer(words: Sequence[str], effect: int, signal: int) -> dict[str, object]:
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = os.fork()
-        if child == 0:
-            code = 70
-            try:
-                os.dup2(out.fileno(), 1)
-                os.dup2(err.fileno(), 2)
-                if effect:
-                    end_at(effect, signal)
-                code = main(list(words))
-                sys.stdout.flush()
-                sys.stderr.flush()
-            finally:
-                os._exit(code)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read().decode(errors="replace"))
-    return {"code": code, "out": texts[0], "err": texts[1]}
+def _answer(words: Sequence[str], effect: int, signal: int) -> Said:
+    def work() -> int:
+        if effect:
+            end_at(effect, signal)
+        return main([*words])
+
+    return forked(work)
 
 
 def serve() -> None:
@@ -109,7 +96,7 @@ def serve() -> None:
             import_module(module.name)  # once, and not in each process
     for line in sys.stdin:
         answer = _answer(*json.loads(line))
-        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.write(json.dumps(asdict(answer)) + "\n")
         sys.stdout.flush()
 
 

@@ -25,6 +25,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.machine.profile_files import read_profile
 from secboot.system.root import Root
 from tests.checkpoint.scenes import temporaries
+from tests.command import Said
 from tests.s390x.living_machines import CHECKOUT, Place
 from tests.s390x.zipl_output import InstalledEntry, read_verdict
 
@@ -51,15 +52,6 @@ class Change:
 
     id: str
     files: Mapping[str, tuple[bytes | None, bytes | None]]
-
-
-@dataclass(frozen=True)
-class Said:
-    """One secboot command: its exit code, or minus the signal that ended it, and its output."""
-
-    code: int
-    out: str
-    err: str
 
 
 @dataclass
