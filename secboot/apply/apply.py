@@ -24,6 +24,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus
 from secboot.progress import Phase
 from secboot.system.file_errors import ChangedError
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,7 +201,8 @@ def active_profile(root: Root, state: StateDirectory) -> Profile | None:
         profile = None
     if profile is None:
         raise RefusedError(
-            f"the profile '{name}', applied as checkpoint {applied.id}, is not found by its name",
+            f"the profile '{visible(name)}', applied as checkpoint {applied.id}, is not found by"
+            " its name",
             hint=f"put it into /etc/secboot/profiles, or name another one in {DECLARED}",
         )
     if profile.digest != digest:

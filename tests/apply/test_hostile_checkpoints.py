@@ -234,9 +234,18 @@ def test_escapes_in_what_is_only_shown_reach_no_terminal(
     told = entries[-1]._replace(facts={"zipl": evil, "reason": evil})
     (root / CHECKPOINT / "journal").write_bytes(format_journal([*entries[:-1], told], "1"))
 
-    for words in (("history",), ("history", "1"), ("keep",), ("rollback",), ("history",)):
+    shown = r"\x1b[31m\u202e\n"
+    for words, code in (
+        (("history",), 0),
+        (("history", "1"), 0),
+        (("keep",), 1),
+        (("rollback",), 0),
+        (("history",), 0),
+    ):
         said = secboot(capsys, *words, "--root", root)
+        assert said.code == code, said
         assert not {"\x1b", "\u202e"} & set(said.out + said.err), words
+        assert shown in said.out + said.err or words == ("rollback",), words
 
 
 @pytest.mark.parametrize("link", ["etc", "boot", "boot/loader", "boot/loader/entries"])

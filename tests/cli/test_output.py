@@ -43,29 +43,57 @@ def read(path: Path) -> bytes:
 
 
 BEFORE = {
-    "closed": "$S apply guest --root m -o json >&-",
-    "closed, for people": "$S apply guest --root m >&-",
-    "full, for people": "$S apply guest --root m >/dev/full",
-    "for reading only": "$S apply guest --root m -o json 1</dev/null",
-    "the reader is gone": "(sleep 1; exec $S apply guest --root m -o json) | true; exit ${PIPESTATUS[0]}",
-    "no place for the parmfile": "$S apply guest --root m --parmfile /nonexistent/x",
-    "no parmfile to write": "$S apply guest --root m --parmfile x",
-    "keep": "$S keep --root m >&-",
-    "rollback": "$S rollback --root m >&-",
+    "closed": ("$S apply guest --root m -o json >&-", "standard output is closed"),
+    "closed, for people": ("$S apply guest --root m >&-", "standard output is closed"),
+    "full, for people": (
+        "$S apply guest --root m >/dev/full",
+        "standard output can't be written to: No space left on device",
+    ),
+    "for reading only": (
+        "$S apply guest --root m -o json 1</dev/null",
+        "standard output is open for reading only",
+    ),
+    "the reader is gone": (
+        "(sleep 1; exec $S apply guest --root m -o json) | true; exit ${PIPESTATUS[0]}",
+        "nobody reads standard output",
+    ),
+    "no parmfile to write": (
+        "$S apply guest --root m --parmfile x",
+        "boots a Secure Execution image",
+    ),
+    "keep, with no profile in force": ("$S keep --root m >&-", "standard output is closed"),
+    "rollback": ("$S rollback --root m >&-", "standard output is closed"),
 }
 
 
 @pytest.mark.parametrize("name", BEFORE)
-def test_what_can_be_known_before_stops_the_change(name: str, root: Path) -> None:
+def test_what_can_be_known_before_stops_the_change(
+    name: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if name == "rollback":
+        assert secboot(capsys, "apply", "guest", "--root", root).code == 0
     before = snapshot(root)
 
-    code, said = shell(BEFORE[name], root.parent)
+    code, said = shell(BEFORE[name][0], root.parent)
 
     assert code == 1, said
+    assert BEFORE[name][1] in said
     assert "Traceback" not in said
-    assert snapshot(root) == before or "/dev/full" in BEFORE[name]
-    assert not changed(root)
+    assert snapshot(root) == before
+    assert changed(root) == (name == "rollback")
     assert not (root.parent / "x").exists()
+
+
+def test_no_place_for_the_parmfile_stops_the_change(root: Path) -> None:
+    for image in (root / "boot").glob("vmlinuz*"):
+        image.write_bytes(sealed_image())
+    before = snapshot(root)
+
+    code, said = shell("$S apply guest --root m --parmfile /nonexistent/x", root.parent)
+
+    assert code == 1, said
+    assert "/nonexistent/x: the parmfile can't be written: No such file or directory" in said
+    assert snapshot(root) == before
 
 
 AFTER = {
