@@ -15,9 +15,16 @@ from pathlib import Path
 import pytest
 
 from secboot.demo import write_sample
+from tests.available import unavailable
 
-if int(metadata.version("typer").split(".")[1]) >= 29:
-    pytest.skip("Typer 0.29 and later import pydantic", allow_module_level=True)
+
+@pytest.fixture(autouse=True)
+def _lean_typer() -> None:
+    """The Typer whose imports are held: `dev` installs it (packaging/constraints.txt)."""
+    major, minor = metadata.version("typer").split(".")[:2]
+    if (int(major), int(minor)) >= (0, 29):
+        unavailable("Typer 0.29 and later import pydantic")
+
 
 ROOT = Path(__file__).parent.parent
 BOOTMAP = ROOT / "tests/data/bootmaps/2.40.0-scsi-512-bls.xz"
@@ -131,3 +138,11 @@ def test_the_status_of_a_tree_takes_nothing_about_a_reboot(machine: str) -> None
 
     assert not {name for name in found if name.startswith("secboot.ipl.reboot")}
     assert others(found) == TYPER
+
+
+def test_check_domain_imports_the_parser_of_xml_beside() -> None:
+    found = modules("check-domain", str(ROOT / "tests/data/domains/launch-security.xml"))
+
+    assert others(found) == TYPER | {"defusedxml"}
+    assert packages(found) == COMMAND_LINE | {"domain", "finding", "formats", "report"}
+    assert not found & COSTLY

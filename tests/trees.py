@@ -131,13 +131,6 @@ def make_sample_tree(name: str, root: Path) -> Path:
     return root
 
 
-def copy_tree(source: Path, root: Path) -> Path:
-    """Copy a folder of boot files to `root`, links as links, and add the images they name."""
-    shutil.copytree(source, root, symlinks=True)
-    add_images(root)
-    return root
-
-
 def add_images(root: Path, command_line_size: int = 4096) -> None:
     """Make a stub of every kernel and ramdisk that a boot file of the tree names."""
     (root / "boot").mkdir(exist_ok=True)

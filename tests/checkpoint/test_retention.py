@@ -66,10 +66,6 @@ class History:
     def ids(self) -> list[int]:
         return [int(number) for number in self.access.store.ids()]
 
-    def standing(self) -> list[str]:
-        found = standing(self.access.store.checkpoints()[::-1])
-        return [c.id for c in self.access.store.checkpoints() if c in list(found)]
-
     def has_copies(self, number: int) -> bool:
         place = self.file.parent / STATE / f"checkpoints/{number}"
         return (place / "before.tar").exists() or (place / "after.tar").exists()

@@ -18,7 +18,6 @@ from secboot.errors import ParseError
 from secboot.finding import Finding
 from secboot.formats.domain_xml import DEEPEST, LARGEST, parse_domain
 from tests.command import secboot as run
-from tests.test_imports import COMMAND_LINE, COSTLY, TYPER, modules, others, packages
 
 DOMAINS = Path(__file__).parent.parent / "data/domains"
 GOOD = (DOMAINS / "launch-security.xml").read_text()
@@ -297,11 +296,3 @@ def test_the_domain_inside_of_a_state_file_of_libvirt() -> None:
     status = f"<domstatus state='running'>{GOOD}</domstatus>"
 
     assert parse_domain(status.encode(), "d.xml").find("name") is not None
-
-
-def test_the_parser_of_xml_is_all_that_it_imports_beside() -> None:
-    found = modules("check-domain", str(DOMAINS / "launch-security.xml"))
-
-    assert others(found) == TYPER | {"defusedxml"}
-    assert packages(found) == COMMAND_LINE | {"domain", "finding", "formats", "report"}
-    assert not found & COSTLY

@@ -414,7 +414,6 @@ def test_what_grub_cfg_lacks_is_known_without_the_record(
     tree: str, installed: str, tmp_path: Path
 ) -> None:
     root = make_situation(f"suse-{tree}", tmp_path / "root")
-    (root / "boot/zipl/bootmap").unlink()
     hide_boot_record(root, 1_700_000_100, "boot/zipl")
 
     assert judged(status(root)) == {NORMAL: f"+{installed}", SKIP: "+?"}

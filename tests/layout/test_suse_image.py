@@ -27,7 +27,7 @@ SUSE_S390_SE_HOST_KEY_SIGNING_KEY="/etc/se/{KEYS[1]}"
 SUSE_S390_SE_CA_CERT="/etc/se/{KEYS[2]}"
 """
 MAPPED = log("software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)")
-RECIPE = ("genprotimg", "pvimg", "rebuild", "PARMFILE", "only of a rebuild")
+RECIPE = ("genprotimg", "pvimg", "rebuild", "PARMFILE")
 
 
 def make(situation: str, root: Path) -> Scene:
@@ -113,7 +113,12 @@ def test_in_the_guest_the_line_is_that_of_grub_cfg(tmp_path: Path) -> None:
         (("true", "false"), "image", {"unsealed-after-zipl": "warning"}, 'is "false"'),
         (("true", "on"), "image", {"unsealed-after-zipl": "warning"}, 'is "on"'),
         ((ENABLE, ""), "image", {"unsealed-after-zipl": "warning"}, "is not set"),
-        ((ENABLE, "SUSE_S390_SE_ENABLE=$x"), "image", {"secure-default-unknown": "warning"}, ":"),
+        (
+            (ENABLE, "SUSE_S390_SE_ENABLE=$x"),
+            "image",
+            {"secure-default-unknown": "warning"},
+            "do not read alike",
+        ),
         (("/etc/se/Digi", "/etc/no/Digi"), "image", {"secure-default-unknown": "warning"}, "there"),
         (('"/etc/se/HKD', '"/etc/se/DigiCertCA.crt,/etc/se/HKD'), "image", {}, ""),
         ((), "ordinary", {"unsealed-default": "error"}, "is told to build"),

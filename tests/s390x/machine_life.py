@@ -170,6 +170,6 @@ class Life(KnownMachine):
         self.trace.append(name)
         detail = step(self)
         self.trace[-1] = f"{len(self.trace)}. {self.trace[-1]} {detail}"
-        self.done[name] += 1
         self.read_record()
         self.check()
+        self.done[name] += 1

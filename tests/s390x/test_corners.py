@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.available import not_here
 from tests.s390x.oracle import MACHINE, compare, compare_cell
 from tests.s390x.real_zipl import Cell
 from tests.s390x.sample_machines import AUTOMATIC, ENTRIES
@@ -17,7 +18,6 @@ pytestmark = pytest.mark.oracle
 ONE = "[defaultboot]\ndefault=l\n"
 SECTION = "[l]\ntarget=/boot\nimage=/boot/vmlinuz\nramdisk=/boot/initrd.img\nparameters=a\n"
 OTHER = "[o]\ntarget=/boot\nimage={image}\nparameters=b\n{more}\n"
-EMPTY = {"boot/empty": b""}
 AUTO = AUTOMATIC.decode()
 
 
@@ -30,6 +30,10 @@ def bls(**fields: str) -> dict[str, bytes]:
     return conf(AUTO) | {f"{ENTRIES}/a.conf": text.encode()}
 
 
+def mvdump(targets: bytes) -> dict[str, bytes]:
+    return conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n") | {"etc/list": targets}
+
+
 def optional(value: str, image: str = "/boot/none") -> dict[str, bytes]:
     return conf(AUTO, SECTION, OTHER.format(image=image, more=f"optional={value}"))
 
@@ -37,17 +41,15 @@ def optional(value: str, image: str = "/boot/none") -> dict[str, bytes]:
 MENU = "[defaultboot]\ndefaultmenu=m\n:m\ntarget=/boot\n"
 CORNERS: Mapping[str, dict[str, bytes]] = {
     **{
-        f"empty-{name}-{kind}": EMPTY | conf(head, SECTION.replace(path, "/boot/empty"))
+        f"empty-{name}-{kind}": conf(head, SECTION.replace(path, "/boot/empty"))
         for name, path in (("ramdisk", "/boot/initrd.img"), ("image", "/boot/vmlinuz"))
         for kind, head in (("alone", ONE), ("menu", AUTO))
     },
-    "empty-ramdisk-of-another-entry": EMPTY
-    | conf(AUTO, SECTION, OTHER.format(image="/boot/vmlinuz", more="ramdisk=/boot/empty")),
-    "empty-ramdisk-optional": EMPTY
-    | conf(AUTO, SECTION, OTHER.format(image="/boot/vmlinuz", more="ramdisk=/boot/empty\noptional=1")),
-    "empty-ramdisk-bls": EMPTY | bls(title="a", linux="/boot/vmlinuz", initrd="/boot/empty"),
-    "empty-image-bls": EMPTY | bls(title="a", linux="/boot/empty"),
-    "empty-parmfile": EMPTY | conf(ONE, SECTION, "parmfile=/boot/empty\n"),
+    "empty-ramdisk-of-another-entry": conf(AUTO, SECTION, OTHER.format(image="/boot/vmlinuz", more="ramdisk=/boot/empty")),
+    "empty-ramdisk-optional": conf(AUTO, SECTION, OTHER.format(image="/boot/vmlinuz", more="ramdisk=/boot/empty\noptional=1")),
+    "empty-ramdisk-bls": bls(title="a", linux="/boot/vmlinuz", initrd="/boot/empty"),
+    "empty-image-bls": bls(title="a", linux="/boot/empty"),
+    "empty-parmfile": conf(ONE, SECTION, "parmfile=/boot/empty\n"),
     "small-image": {"boot/small": b"x" * 0x10437} | conf(ONE, SECTION.replace("vmlinuz", "small")),
     "smallest-image": {"boot/small": b"x" * 0x10438} | conf(ONE, SECTION.replace("vmlinuz", "small")),
     "image-of-one-byte": {"boot/small": b"x"} | conf(AUTO, SECTION.replace("vmlinuz", "small")),
@@ -75,21 +77,21 @@ CORNERS: Mapping[str, dict[str, bytes]] = {
     "relative-bls": bls(title="a", linux="boot/vmlinuz", initrd="boot/initrd.img"),
     "relative-bls-below-the-target": bls(title="a", linux="vmlinuz", initrd="initrd.img"),
     "empty-path": conf(ONE, SECTION.replace("/boot/vmlinuz", "")),
-    "mvdump-list": {"etc/list": b"/dev/none\n"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-empty-list": {"etc/list": b""} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-comment": {"etc/list": b"# nothing\n\n"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-regular-file": {"etc/list": b"/boot/vmlinuz\n"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-directory": {"etc/list": b"/boot\n"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-many": {"etc/list": b"/dev/none\n" * 40} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-blank-line": {"etc/list": b"\n"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-blank-line-first": {"etc/list": b"\n/dev/none\n"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-32": {"etc/list": b"/dev/none\n" * 32} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-33": {"etc/list": b"/dev/none\n" * 33} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-32-and-a-half": {"etc/list": b"/dev/none\n" * 32 + b"x"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-nul": {"etc/list": b"/dev/no\0ne\n"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-long": {"etc/list": b"/dev/" + b"x" * 200 + b"\n"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-blanks": {"etc/list": b"  /dev/none  \n"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
-    "mvdump-no-newline": {"etc/list": b"/dev/none"} | conf("[defaultboot]\ndefault=d\n[d]\nmvdump=/etc/list\n"),
+    "mvdump-list": mvdump(b"/dev/none\n"),
+    "mvdump-empty-list": mvdump(b""),
+    "mvdump-comment": mvdump(b"# nothing\n\n"),
+    "mvdump-regular-file": mvdump(b"/boot/vmlinuz\n"),
+    "mvdump-directory": mvdump(b"/boot\n"),
+    "mvdump-many": mvdump(b"/dev/none\n" * 40),
+    "mvdump-blank-line": mvdump(b"\n"),
+    "mvdump-blank-line-first": mvdump(b"\n/dev/none\n"),
+    "mvdump-32": mvdump(b"/dev/none\n" * 32),
+    "mvdump-33": mvdump(b"/dev/none\n" * 33),
+    "mvdump-32-and-a-half": mvdump(b"/dev/none\n" * 32 + b"x"),
+    "mvdump-nul": mvdump(b"/dev/no\0ne\n"),
+    "mvdump-long": mvdump(b"/dev/" + b"x" * 200 + b"\n"),
+    "mvdump-blanks": mvdump(b"  /dev/none  \n"),
+    "mvdump-no-newline": mvdump(b"/dev/none"),
     "ziplenv-name": {"etc/ziplenv": b"1A=1\n"} | conf(ONE, SECTION),
     "ziplenv-site": {"etc/ziplenv": b"[site 11]\n"} | conf(ONE, SECTION),
     "ziplenv-big": {"etc/ziplenv": b"A=" + b"x" * 4080 + b"\n"} | conf(ONE, SECTION),
@@ -104,13 +106,12 @@ CORNERS: Mapping[str, dict[str, bytes]] = {
 
 
 NEVER_ENDS = {"mvdump-blank-line", "mvdump-no-newline"}
-"""For these zipl 2.16 runs until it is killed."""
 
 
 @pytest.mark.parametrize("name", CORNERS)
 def test_a_corner_is_read_alike(cell: Cell, name: str) -> None:
     if name in NEVER_ENDS and cell.version == "2.16.0":
-        return
+        not_here("zipl 2.16.0 runs on this list until it is killed")
     compare(cell, {**MACHINE, **CORNERS[name]})
 
 

@@ -147,7 +147,7 @@ def test_labels_are_kept(
         limit=240,
     )
 
-    for name in ("load", "apply", "rollback"):
+    for name in ("load", "before", "apply", "after", "rollback", "last"):
         assert done.status(name) == 0, done.output(name)
     assert "WRONG" not in done.output("before")
     for name in ("after", "last"):

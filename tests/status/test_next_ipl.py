@@ -180,7 +180,6 @@ def test_a_record_that_may_not_be_read_is_not_known(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secboot(capsys, "apply", "host", "--root", root)
-    (root / "boot/bootmap").unlink()
     hide_boot_record(root)
 
     said = verify(capsys, root, "host")

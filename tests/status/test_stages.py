@@ -147,7 +147,6 @@ def test_a_bootmap_that_may_not_be_read_is_unknown_and_its_age_the_fallback(scen
 
 
 def _hide_record(scene: Scene) -> None:
-    (scene.tree / "boot/bootmap").unlink()
     hide_boot_record(scene.tree, RECORDED)
 
 

@@ -39,10 +39,10 @@ FILES = FakeFiles(
     },
     {"/srv/box/boot/pf": "pa\npb\n\npc\n"},
 )
-# Where a message of zipl is not like secboot's: zipl adds the reason of an earlier look-up.
 WHOLE_RUN_ONLY = "miss rd single optional"
 """Recorded as an ordinary user; as root zipl goes on, and refuses it (tests/s390x/test_corners.py)."""
 STALE_REASON = {"zipl.default-ignored", "zipl.image-small", "zipl.parameters-length"}
+"""Where a message of zipl is not like secboot's: zipl adds the reason of an earlier look-up."""
 
 
 def read(case: dict[str, Any], version: str) -> BootConfiguration:
