@@ -32,7 +32,7 @@ def build_image(
         image += (_noise(kind, size) if encrypted else data).ljust(size, b"\0")
     ipib = len(image)
     image += _ipib(placed).ljust(PAGE, b"\0")
-    header = _header(encrypted=encrypted)
+    header = secure_header(PCKMO if encrypted else PCKMO | NO_COMPONENT_ENCRYPTION)
     image[HEADER : HEADER + len(header)] = header
     metadata = b"SeImgLnx" + _number(HEADER, 8) + _number(1, 4) + _number(ipib, 8)
     image[METADATA : METADATA + len(metadata)] = metadata
@@ -40,11 +40,12 @@ def build_image(
     return bytes(image)
 
 
-def _header(*, encrypted: bool) -> bytes:
+def secure_header(flags: int) -> bytes:
+    """Return a Secure Execution header with these plaintext control flags."""
     header = bytearray(0x280)
     header[:16] = b"IBMSecEx" + _number(0x100, 4) + _number(len(header), 4)
     header[0x20:0x28] = _number(1, 8)
-    header[0x38:0x40] = _number(PCKMO if encrypted else PCKMO | NO_COMPONENT_ENCRYPTION, 8)
+    header[0x38:0x40] = _number(flags, 8)
     return bytes(header)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from secboot.demo import kernel_stub
 from secboot.machine.installed_zipl import BOOTMAP_LIMIT
+from tests.secure_images import NO_COMPONENT_ENCRYPTION, PCKMO, secure_header
 
 SAMPLES = Path(__file__).parent / "data" / "samples"
 
@@ -96,7 +97,7 @@ def sealed_image(
     *,
     metadata: bool = True,
     encrypted: bool = True,
-    flags: int = 0xE0,
+    flags: int = PCKMO,
 ) -> bytes:
     """An IBM Secure Execution image with its header on the given page.
 
@@ -111,12 +112,7 @@ def sealed_image(
         image[0xC000:0xC008] = b"SeImgLnx"
         image[0xC008:0xC010] = (page * 0x1000).to_bytes(8, "big")
         image[0xC010:0xC014] = (1).to_bytes(4, "big")
-    header = bytearray(0x280)
-    header[:8] = b"IBMSecEx"
-    header[8:12] = (0x100).to_bytes(4, "big")
-    header[12:16] = len(header).to_bytes(4, "big")
-    header[0x20:0x28] = (1).to_bytes(8, "big")
-    header[0x38:0x40] = (flags if encrypted else flags | 0x10000000).to_bytes(8, "big")
+    header = secure_header(flags if encrypted else flags | NO_COMPONENT_ENCRYPTION)
     image[page * 0x1000 : page * 0x1000 + len(header)] = header
     return bytes(image)
 

@@ -14,13 +14,11 @@ from typing import Any
 
 import pytest
 
-from secboot.checkpoint.checksum import with_checksum
 from secboot.checkpoint.journal import JournalEntry, State, format_journal, parse_journal
 from secboot.cli import main
-from tests.checkpoint.scenes import STATE, cut_journal
+from tests.checkpoint.scenes import CHECKPOINT, cut_journal, state_of, write_record
 from tests.command import secboot
 
-CHECKPOINT = f"{STATE}/checkpoints/1"
 ENTRY = "/boot/loader/entries/x.conf"
 TEMPORARY = ".secboot-0123456789abcdef.tmp"
 AT = "2026-11-23T14:00:00Z"
@@ -102,14 +100,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def write_record(root: Path, document: dict[str, Any]) -> None:
-    """Write a record with the checksum that belongs to it."""
-    rest = {key: value for key, value in document.items() if key != "checksum"}
-    text = json.dumps(rest, indent=2).removesuffix("\n}").encode()
-    made = with_checksum(text, "1", b',\n  "checksum": "', b'"\n}\n')
-    (root / CHECKPOINT / "record.json").write_bytes(made)
-
-
 def changed(document: dict[str, Any], field: str, value: object) -> dict[str, Any]:
     made = copy.deepcopy(document)
     if field.endswith(" of"):
@@ -123,14 +113,6 @@ def at(document: Any, steps: list[str]) -> Any:  # noqa: ANN401 - a JSON value
     for step in steps:
         document = document[int(step)] if step.isdigit() else document[step]
     return document
-
-
-def boot_files(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file() and path.name != "lock"
-    }
 
 
 def test_the_record_itself_is_read(
@@ -157,21 +139,21 @@ def test_no_hostile_record_is_acted_upon(
     for field, value in RECORDS:
         where = (field, value)
         write_record(root, changed(document, field, value))
-        before = boot_files(root)
+        before = state_of(root)
 
         said = secboot(capsys, "rollback", "--root", root)
 
         assert said.code == 1, (where, said)
         assert f"{root}/{CHECKPOINT}/record.json" in said.err, (where, said)
         assert "\x1b" not in said.out + said.err, where
-        assert boot_files(root) == before, where
+        assert state_of(root) == before, where
         for words in (("plan", "guest"), ("history",), ("show",)):
             read = secboot(capsys, *words, "--root", root)
             assert read.code == 0, (where, words, read)
             assert "\x1b" not in read.out + read.err, where
         applied = secboot(capsys, "apply", "guest", "--root", root)
         assert applied.code == 0, (where, applied)
-        assert boot_files(root) == before, where
+        assert state_of(root) == before, where
     assert len(RECORDS) > 180
 
 
@@ -202,7 +184,7 @@ def test_no_hostile_journal_is_acted_upon(
     root = tmp_path / "m"
     shutil.copytree(template, root)
     (root / CHECKPOINT / "journal").write_bytes(format_journal(entries, "1"))
-    before = boot_files(root)
+    before = state_of(root)
 
     said = secboot(capsys, "rollback", "--root", root)
 
@@ -210,7 +192,7 @@ def test_no_hostile_journal_is_acted_upon(
     assert f"{root}/{CHECKPOINT}/journal" in said.err
     assert secboot(capsys, "history", "--root", root).code == 0
     assert secboot(capsys, "apply", "guest", "--root", root).code == 0
-    assert boot_files(root) == before
+    assert state_of(root) == before
 
 
 def test_escapes_in_what_is_only_shown_reach_no_terminal(
@@ -265,7 +247,7 @@ def test_no_link_leads_out_of_the_root(
         cut_journal(root / CHECKPOINT, 1)
     outside = tmp_path / "outside"
     shutil.copytree(root / link, outside)
-    before = boot_files(outside)
+    before = state_of(outside)
     shutil.rmtree(root / link)
     for target in (outside, Path("../../../../../../../..") / str(outside)[1:]):
         (root / link).symlink_to(target)
@@ -273,5 +255,5 @@ def test_no_link_leads_out_of_the_root(
         secboot(capsys, "rollback", "--root", root)
         secboot(capsys, "apply", "host", "--root", root)
 
-        assert boot_files(outside) == before
+        assert state_of(outside) == before
         (root / link).unlink()

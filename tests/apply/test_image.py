@@ -28,11 +28,11 @@ from secboot.plan.planner import make_plan
 from secboot.profile.load import parse_profile
 from secboot.profile.profile import Profile, ProfileText
 from secboot.system.root import Root
-from tests.apply.test_hostile_checkpoints import CHECKPOINT, write_record
 from tests.apply.zipl_script import make_zipl
+from tests.checkpoint.scenes import CHECKPOINT, write_record
 from tests.cli.test_properties import examples, machine
 from tests.command import secboot
-from tests.profile.profile_files import MemoryFiles
+from tests.profile.profile_files import IMAGE_PROFILE, MemoryFiles
 from tests.secure_images import build_image
 from tests.situations import make_situation
 from tests.strategies import Setup, setups
@@ -44,20 +44,13 @@ from tests.trees import (
     snapshot,
 )
 
-PROFILE = """\
-version: 1
-extends: guest
-image:
-  parmfile: /etc/secboot/guest.parm
-  output: /boot/secure-linux
-"""
 PARMFILE = "etc/secboot/guest.parm"
 ENTRIES = "boot/loader/entries"
 NOTHING = "parameters: {nothing-that-is-there: {absent: true}}"
 PARMFILES = (None, "", "root=/dev/vda1 ro\n", "root=/dev/vda1\nswiotlb=262144", "swiotlb=262144\n")
 
 
-def profile_of(text: str = PROFILE) -> Profile:
+def profile_of(text: str = IMAGE_PROFILE) -> Profile:
     return parse_profile(ProfileText("site", "site.yaml", text), MemoryFiles())
 
 
@@ -176,7 +169,7 @@ def test_a_parmfile_alone_needs_no_zipl(tmp_path: Path) -> None:
     make_sample_tree("alpine", tmp_path / "root")
     text = (tmp_path / "root/etc/zipl.conf").read_text()
     with Root(tmp_path / "root") as root:
-        guest = Guest(root, profile_of(PROFILE.replace("extends: guest", NOTHING)))
+        guest = Guest(root, profile_of(IMAGE_PROFILE.replace("extends: guest", NOTHING)))
         hide_boot_record(tmp_path / "root", None)
         script = make_zipl(tmp_path / "bin")
         zipl = Zipl(script.runner, timeout=10)
@@ -268,7 +261,9 @@ def test_a_record_can_t_make_another_file_a_parmfile(
     tree = make_sample_tree("alpine", tmp_path / "tree")
     directory = tree / "etc/secboot/profiles" if known else tmp_path
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "site.yaml").write_text(PROFILE.replace("extends: guest", "parameters: {a: 1}"))
+    (directory / "site.yaml").write_text(
+        IMAGE_PROFILE.replace("extends: guest", "parameters: {a: 1}")
+    )
     (tree / "etc/zipl.conf").write_text(
         (tree / "etc/zipl.conf").read_text().replace('parameters="', 'parameters="a=1 ')
     )
@@ -290,7 +285,7 @@ def test_a_profile_that_was_named_by_its_path_is_rolled_back(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree = make_sample_tree("alpine", tmp_path / "tree")
-    (tmp_path / "site.yaml").write_text(PROFILE)
+    (tmp_path / "site.yaml").write_text(IMAGE_PROFILE)
     before = (tree / "etc/zipl.conf").read_bytes()
     applied = secboot(capsys, "apply", tmp_path / "site.yaml", "--root", tree)
     assert f"secboot apply {tmp_path}/site.yaml --root {tree}" in applied.out
@@ -304,7 +299,7 @@ def test_a_profile_that_was_named_by_its_path_is_rolled_back(
 
 def test_a_saved_plan_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tree = make_sample_tree("alpine", tmp_path / "tree")
-    (tmp_path / "site.yaml").write_text(PROFILE)
+    (tmp_path / "site.yaml").write_text(IMAGE_PROFILE)
     plan = tmp_path / "x.plan"
     made = secboot(capsys, "plan", tmp_path / "site.yaml", "--out", plan, "--root", tree)
     assert made.code == 0, made
@@ -322,7 +317,7 @@ def test_keep_makes_the_image_the_default_again(
     tree = make_situation("sealed-then-kernel-update", tmp_path / "tree")
     profiles = tree / "etc/secboot/profiles"
     profiles.mkdir(parents=True)
-    (profiles / "site.yaml").write_text(PROFILE)
+    (profiles / "site.yaml").write_text(IMAGE_PROFILE)
     (tree / "etc/secboot/profile").write_text("site\n")
     (tree / PARMFILE).write_text("root=/dev/mapper/luks swiotlb=262144\n")
     os.utime(tree / PARMFILE, (1, 1))
@@ -341,7 +336,7 @@ def test_an_odd_name_of_a_parmfile_is_known_by_the_profile_s_name_alone(
     tree = make_sample_tree("alpine", tmp_path / "tree")
     directory = tree / "etc/secboot/profiles" if known else tmp_path
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "site.yaml").write_text(PROFILE.replace("guest.parm", "words"))
+    (directory / "site.yaml").write_text(IMAGE_PROFILE.replace("guest.parm", "words"))
     reference = "site" if known else tmp_path / "site.yaml"
 
     applied = secboot(capsys, "apply", reference, "--root", tree)

@@ -7,11 +7,15 @@ test can see whether the boot record belongs to the files that are there.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from secboot.checkpoint.access import WriteAccess, write_access
+from secboot.checkpoint.checksum import with_checksum
 from secboot.checkpoint.journal import State, format_journal, parse_journal
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.recovery import recover
@@ -25,6 +29,7 @@ from secboot.system.root import Root
 
 BOOT_RECORD = "boot/bootmap"
 STATE = "var/lib/secboot"
+CHECKPOINT = f"{STATE}/checkpoints/1"
 
 
 @dataclass(frozen=True)
@@ -222,3 +227,24 @@ def temporaries(tree: Path) -> list[str]:
         for name in directories + files
         if name.startswith((".secboot-", ".new-", ".old-", "journal.new"))
     ]
+
+
+def state_of(tree: Path) -> dict[str, bytes]:
+    """Return all that a command may change: the boot files and the checkpoints."""
+    return {
+        str(path.relative_to(tree)): path.read_bytes()
+        for path in tree.rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
+
+
+def resealed(document: Mapping[str, Any], checkpoint: str) -> bytes:
+    """Return a record with the checksum that belongs to it, which an attacker can make, too."""
+    rest = {key: value for key, value in document.items() if key != "checksum"}
+    text = json.dumps(rest, indent=2).removesuffix("\n}").encode()
+    return with_checksum(text, checkpoint, b',\n  "checksum": "', b'"\n}\n')
+
+
+def write_record(root: Path, document: Mapping[str, Any]) -> None:
+    """Write that of the first checkpoint of a tree."""
+    (root / CHECKPOINT / "record.json").write_bytes(resealed(document, "1"))

@@ -23,7 +23,7 @@ from secboot.checkpoint.undo import newest_apply
 from secboot.errors import ExitCode, SecbootError, StuckError
 from secboot.system.root import Root
 from tests.checkpoint.conftest import FAULT_CASES
-from tests.checkpoint.scenes import BLS, STATE, cut_short, perform
+from tests.checkpoint.scenes import BLS, STATE, cut_short, perform, state_of
 from tests.command import secboot
 
 if TYPE_CHECKING:
@@ -47,15 +47,6 @@ def flip(path: Path, at: int) -> bytes:
     data = path.read_bytes()
     path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
     return data
-
-
-def state_of(tree: Path) -> dict[str, bytes]:
-    """All that a command may change: the boot files and the checkpoints."""
-    return {
-        str(path.relative_to(tree)): path.read_bytes()
-        for path in tree.rglob("*")
-        if path.is_file() and path.name != "lock"
-    }
 
 
 @pytest.mark.parametrize("step", [SAMPLE, EVERY])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from secboot.checkpoint.checksum import DamagedCheckpointError, with_checksum
+from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.record import (
     Action,
     Actor,
@@ -18,6 +18,7 @@ from secboot.checkpoint.record import (
     SavedFile,
 )
 from secboot.system.files import FileAttributes, decode
+from tests.checkpoint.scenes import resealed
 
 MOMENTS = (datetime(1970, 1, 1), datetime(9999, 12, 31))  # noqa: DTZ001 - UTC, as all of them
 # Bytes that are not UTF-8 are held by half surrogates (`secboot.system.files.decode`).
@@ -120,9 +121,7 @@ def example() -> dict[str, object]:
 
 def read(document: dict[str, object]) -> Record:
     """Read a document with the checksum that belongs to it."""
-    rest = {key: value for key, value in document.items() if key != "checksum"}
-    text = json.dumps(rest, indent=2).removesuffix("\n}").encode()
-    return Record.from_json(with_checksum(text, "7", b',\n  "checksum": "', b'"\n}\n'), "7")
+    return Record.from_json(resealed(document, "7"), "7")
 
 
 @pytest.mark.parametrize(

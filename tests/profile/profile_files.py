@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 from secboot.profile.load import load_profile, parse_profile
 from secboot.profile.profile import Profile, ProfileText
 
+IMAGE_PROFILE = """\
+version: 1
+extends: guest
+image:
+  parmfile: /etc/secboot/guest.parm
+  output: /boot/secure-linux
+"""
+"""One that names a Secure Execution image."""
+
 
 @dataclass
 class MemoryFiles:

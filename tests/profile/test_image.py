@@ -4,15 +4,7 @@ import pytest
 
 from secboot.profile.fields import IMAGE_FIELDS, Field
 from secboot.profile.nodes import ProfileError
-from tests.profile.profile_files import parse
-
-BASE = """\
-version: 1
-extends: guest
-image:
-  parmfile: /etc/secboot/guest.parm
-  output: /boot/secure-linux
-"""
+from tests.profile.profile_files import IMAGE_PROFILE, parse
 
 
 def test_a_profile_without_one_has_none() -> None:
@@ -20,7 +12,7 @@ def test_a_profile_without_one_has_none() -> None:
 
 
 def test_its_files() -> None:
-    image = parse(BASE + "  kernel: /boot/vmlinuz-6.1\n").image
+    image = parse(IMAGE_PROFILE + "  kernel: /boot/vmlinuz-6.1\n").image
 
     assert image is not None
     assert (image.parmfile, image.output) == ("/etc/secboot/guest.parm", "/boot/secure-linux")
@@ -29,7 +21,9 @@ def test_its_files() -> None:
 
 
 def test_it_is_extended_key_by_key() -> None:
-    image = parse("version: 1\nextends: base\nimage: {output: /boot/new}\n", base=BASE).image
+    image = parse(
+        "version: 1\nextends: base\nimage: {output: /boot/new}\n", base=IMAGE_PROFILE
+    ).image
 
     assert image is not None
     assert (image.parmfile, image.output) == ("/etc/secboot/guest.parm", "/boot/new")
@@ -40,13 +34,13 @@ def test_what_is_extended_counts_for_paths_that_have_to_differ() -> None:
     text = "version: 1\nextends: base\nimage: {kernel: /boot/secure-linux}\n"
 
     with pytest.raises(ProfileError, match=r"site\.yaml:3:17|is the `output`"):
-        parse(text, base=BASE)
+        parse(text, base=IMAGE_PROFILE)
 
 
 @pytest.mark.parametrize("field", IMAGE_FIELDS, ids=lambda field: str(field.key))
 def test_the_example_of_every_key_reads(field: Field) -> None:
     image = parse(
-        f"version: 1\nextends: base\nimage: {{{field.key}: {field.example}}}\n", base=BASE
+        f"version: 1\nextends: base\nimage: {{{field.key}: {field.example}}}\n", base=IMAGE_PROFILE
     )
 
     assert image.image is not None

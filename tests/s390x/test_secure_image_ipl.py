@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests import secure_images
+from tests.profile.profile_files import IMAGE_PROFILE
 from tests.s390x.emulator import IplResult
 from tests.s390x.guest_disk import ROOT
 from tests.s390x.scenarios import BLS, Installed
@@ -21,13 +22,6 @@ pytestmark = pytest.mark.ipl
 LARGE = "swiotlb=524288"
 UPDATED = f"{ROOT} quiet mark=updated {LARGE}"
 KERNEL_ENTRY = f"title Linux 9.1\nversion 9.1\nlinux /boot/vmlinuz-9.1\ninitrd /boot/initrd\noptions {UPDATED}\n"
-PROFILE = """\
-version: 1
-extends: {base}
-image:
-  parmfile: /etc/secboot/guest.parm
-  output: /boot/secure-linux
-"""
 RECIPE = """\
 import json, sys
 (step,) = [s for s in json.load(sys.stdin)["steps"] if "genprotimg" in s["lines"][0]]
@@ -39,8 +33,8 @@ FILES = {
     "secure_images.py": Path(secure_images.__file__).read_text(),
     "recipe.py": RECIPE,
     "z-9.1.conf": KERNEL_ENTRY,
-    "inside.yaml": PROFILE.format(base="guest"),
-    "inside-large.yaml": PROFILE.format(base="guest-large"),
+    "inside.yaml": IMAGE_PROFILE,
+    "inside-large.yaml": IMAGE_PROFILE.replace("extends: guest", "extends: guest-large"),
 }
 BUILDER = """\
 cp secure_images.py /root/

@@ -12,26 +12,20 @@ import pytest
 
 from secboot.cli import site
 from tests.command import secboot
+from tests.profile.profile_files import IMAGE_PROFILE
 from tests.rights import as_nobody
 from tests.secure_images import build_image
 from tests.situations import make_situation
 from tests.status.scenes import RECORDED, Scene, add_system
 from tests.trees import hide_boot_record, plain_kernel
 
-PROFILE = """\
-version: 1
-extends: guest
-image:
-  parmfile: /etc/secboot/guest.parm
-  output: /boot/secure-linux
-"""
 MET, UNMET = "root=/dev/mapper/luks swiotlb=262144\n", "root=/dev/mapper/luks\n"
 _MARKS = {"met": "+", "missing": "-", "unknown": "?", "not-applicable": "."}
 
 
 def guest(tmp_path: Path, parmfile: str | None, name: str = "sealed-only") -> Scene:
     scene = Scene(make_situation(name, tmp_path / "root"))
-    scene.write("etc/secboot/profiles/site.yaml", PROFILE)
+    scene.write("etc/secboot/profiles/site.yaml", IMAGE_PROFILE)
     if parmfile is not None:
         scene.write("etc/secboot/guest.parm", parmfile)
         os.utime(scene.tree / "etc/secboot/guest.parm", (1, 1))
@@ -150,7 +144,7 @@ def test_a_parmfile_that_may_not_be_read_is_not_known(
         scene = guest(place, MET)
         if closed == "etc/secret":
             (scene.tree / closed).mkdir()
-            profile = PROFILE.replace("/etc/secboot/guest.parm", "/etc/secret/guest.parm")
+            profile = IMAGE_PROFILE.replace("/etc/secboot/guest.parm", "/etc/secret/guest.parm")
             scene.write("etc/secboot/profiles/site.yaml", profile)
         (scene.tree / closed).chmod(0)
 

@@ -12,6 +12,7 @@ from secboot.demo import kernel_stub
 from secboot.finding import Severity
 from secboot.status.stages import Stage, Status
 from tests.command import Said, secboot
+from tests.profile.profile_files import IMAGE_PROFILE
 from tests.secure_images import build_image
 from tests.situations import make_situation
 from tests.status.scenes import RECORDED, Scene, add_system, log, make_scene, only, verdicts
@@ -252,20 +253,12 @@ def test_an_image_that_was_rebuilt_keeps_the_version_of_its_entry(
     assert found.message.endswith(words)
 
 
-SITE = """\
-version: 1
-extends: guest
-image:
-  parmfile: /etc/secboot/guest.parm
-  output: /boot/secure-linux-570
-"""
-
-
 def test_the_way_back_inside_after_a_kernel_update(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene = situation("sealed-then-kernel-update", tmp_path)
-    scene.write("etc/secboot/profiles/site.yaml", SITE)
+    site = IMAGE_PROFILE.replace("secure-linux", "secure-linux-570")
+    scene.write("etc/secboot/profiles/site.yaml", site)
     tree = scene.tree
 
     plan = secboot(capsys, "plan", "site", "--root", tree)
