@@ -19,6 +19,7 @@ from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import newest_apply
 from secboot.errors import Location, RefusedError, UsageError
+from secboot.formats.text import decoded
 from secboot.machine.profile_files import is_name, read_profile
 from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus
@@ -294,7 +295,7 @@ def _audit(managed: ManagedRoot, plan: Plan, machine: Machine) -> Audit:
 def _declared(root: Root) -> str | None:
     if not root.exists(DECLARED):
         return None
-    text = root.read_bytes(DECLARED, _LIMIT).decode("utf-8", "surrogateescape")
+    text = decoded(root.read_bytes(DECLARED, _LIMIT))
     lines = [line.strip() for line in text.split("\n")]
     names = [line for line in lines if line and not line.startswith("#")]
     if len(names) != 1 or "/" in names[0]:

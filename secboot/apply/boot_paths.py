@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secboot.errors import SecbootError
+from secboot.formats.text import decoded
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
@@ -102,7 +103,7 @@ def _is_data(version: FileVersion | None) -> bool:
 
 def _parmfiles_of(conf: bytes) -> set[str]:
     """The parmfiles that a zipl.conf names; a load address after a comma is no part of a name."""
-    document = ZiplConf.parse(conf.decode("utf-8", "surrogateescape"))
+    document = ZiplConf.parse(decoded(conf))
     values = {section.value(Keyword.PARMFILE) or "" for section in document.sections}
     names = values | {value.partition(",")[0] for value in values}
     # zipl runs in the root, and takes a name without a slash at its start from there.

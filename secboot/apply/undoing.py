@@ -13,6 +13,7 @@ from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.errors import RefusedError, SecbootError
 from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.text import decoded, encoded
 from secboot.formats.zipl_conf import DEFAULTBOOT, ConfSection, ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
@@ -118,7 +119,7 @@ def reverted_entries(
         if file is None or options is None or undoing.revert(options) == options:
             continue
         text = entry.set_options(undoing.revert(options)).render()
-        after = text.encode("utf-8", "surrogateescape")
+        after = encoded(text)
         yield FileChange(file.path, file.real_path, file.data, after)
 
 
@@ -133,7 +134,7 @@ def merged_sections(
     before, after = _saved(store, checkpoint, file)
     if before is None or after is None:
         return None
-    old, new, now = (ZiplConf.parse(_text(data)) for data in (before, after, found))
+    old, new, now = (ZiplConf.parse(decoded(data)) for data in (before, after, found))
     if not new.sections or not _differs_by_sections(new, now):
         return None
     undoing = undoing_of(store, checkpoint)
@@ -152,7 +153,7 @@ def merged_sections(
         merged = now.with_values(Keyword.PARAMETERS, values)
     except RefusedError:
         return None
-    return merged.render().encode("utf-8", "surrogateescape") if values else None
+    return encoded(merged.render()) if values else None
 
 
 def _differs_by_sections(one: ZiplConf, other: ZiplConf) -> bool:
@@ -185,7 +186,7 @@ def _saved(
 
 def _lines(path: str, data: bytes) -> dict[str, str]:
     """The parameter lines that a file holds, by section where it has some."""
-    text = _text(data)
+    text = decoded(data)
     if path.startswith(f"{BLS_DIRECTORY}/"):
         options = BlsEntry.parse(text).options
         return {} if options is None else {_WHOLE: options}
@@ -219,7 +220,3 @@ def _with_words(line: CommandLine, name: str, words: tuple[str, ...]) -> Command
         return line.append(" ".join(words))
     except SecbootError:
         return line
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
+from secboot.formats.text import decoded, encoded
 from secboot.formats.zipl_conf import ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
@@ -220,7 +221,7 @@ def _write_conf(
 ) -> str:
     conf = machine.configuration.conf
     if machine.conf_path in new_contents:
-        text = new_contents[machine.conf_path].decode("utf-8", "surrogateescape")
+        text = decoded(new_contents[machine.conf_path])
         conf = ZiplConf.parse(text, machine.conf_path)
     parmfiles = [path for path in machine.parmfiles if path in new_contents]
     candidates = {
@@ -228,7 +229,7 @@ def _write_conf(
         for number, path in enumerate(parmfiles)
     }
     conf = _with_parmfiles(conf, candidates)
-    return directory.write("zipl.conf", conf.render().encode("utf-8", "surrogateescape"))
+    return directory.write("zipl.conf", encoded(conf.render()))
 
 
 def _with_parmfiles(conf: ZiplConf, candidates: Mapping[str, str]) -> ZiplConf:

@@ -18,6 +18,7 @@ from secboot.checkpoint.record import Action
 from secboot.checkpoint.undo import chains, standing
 from secboot.errors import Location
 from secboot.finding import Finding, Severity
+from secboot.formats.text import decoded
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 from secboot.visible import visible
@@ -58,7 +59,7 @@ def kept(root: Root) -> Kept:
     try:
         if not root.exists(LIMIT_FILE):
             return Kept(KEEP)
-        text = root.read_bytes(LIMIT_FILE, 2**16).decode("utf-8", "surrogateescape")
+        text = decoded(root.read_bytes(LIMIT_FILE, 2**16))
     except FileError as error:
         return Kept(None, _no_limit(error.message, root))
     lines = [line.strip() for line in text.split("\n")]

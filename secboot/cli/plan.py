@@ -137,6 +137,7 @@ def parmfile_at(path: Path) -> OutputFile:
 def parmfile_content(plan: Plan, path: Path) -> bytes:
     """Return what the parmfile has to hold. Raises RefusedError where there is none."""
     from secboot.cli.printing import file_error
+    from secboot.formats.text import encoded
 
     if plan.parmfile is None:
         raise file_error(
@@ -144,7 +145,7 @@ def parmfile_content(plan: Plan, path: Path) -> bytes:
             "none of the boot entries that the profile selects boots a Secure Execution image, so"
             " there is no parmfile to write",
         )
-    return plan.parmfile.encode("utf-8", "surrogateescape")
+    return encoded(plan.parmfile)
 
 
 def _parmfile_request(path: Path | None, profile: Profile) -> ParmfileRequest | None:
@@ -160,6 +161,7 @@ def _parmfile_request(path: Path | None, profile: Profile) -> ParmfileRequest | 
             hint="leave out --parmfile",
         )
     from secboot.cli.printing import file_error
+    from secboot.formats.text import decoded
     from secboot.plan.plan import ParmfileRequest
     from secboot.system.trusted import caller, is_shared
 
@@ -168,7 +170,7 @@ def _parmfile_request(path: Path | None, profile: Profile) -> ParmfileRequest | 
         raise file_error(path, "only its owner may read this file, and the plan would show it")
     if found is not None and len(found) > _PARMFILE_LIMIT:
         raise file_error(path, f"more than {_PARMFILE_LIMIT // 2**20} MiB: this is not a parmfile")
-    text = None if found is None else found.decode("utf-8", "surrogateescape")
+    text = None if found is None else decoded(found)
     return ParmfileRequest(str(path), text)
 
 

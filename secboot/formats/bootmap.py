@@ -15,6 +15,7 @@ from secboot.errors import ParseError
 from secboot.formats.bootmap_layout import DiskMap, LayoutError, Placed, ProgramBlocks
 from secboot.formats.bootmap_sets import TableSet, find_sets, read_sets
 from secboot.formats.bootmap_tables import BLOCK_SIZES, BlockReader, ComponentType, PointerForm
+from secboot.formats.text import decoded
 from secboot.formats.zipl_parameters import ZiplEnvironment
 from secboot.named_tuple import NamedTuple
 
@@ -156,7 +157,7 @@ def _parmline(content: bytes, block_size: int) -> str:
     text, nul, rest = content.partition(b"\0")
     if not nul or any(rest) or len(rest) >= block_size:
         raise LayoutError("the parameter line of a program is damaged")
-    return text.decode("utf-8", "surrogateescape")
+    return decoded(text)
 
 
 def _environment(reader: BlockReader) -> ZiplEnvironment | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from secboot.formats.text import decoded
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _components(block: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
 def _line(read_ranges: ReadRanges, offset: int, size: int) -> str | None:
     """The parameter line, which is filled up with NULs to whole pages; None for a part of one."""
     line, end, _ = _bytes_at(read_ranges, offset, min(size, _LONGEST_LINE)).partition(b"\0")
-    return line.decode("utf-8", "surrogateescape") if end else None
+    return decoded(line) if end else None
 
 
 def _release(read_ranges: ReadRanges, offset: int, size: int) -> str | None:

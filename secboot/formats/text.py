@@ -9,6 +9,16 @@ from __future__ import annotations
 from secboot.errors import RefusedError
 
 
+def decoded(data: bytes) -> str:
+    """Return the text of bytes; `encoded` gives the same bytes again."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encoded(text: str) -> bytes:
+    """Return the bytes of a text; UnicodeEncodeError for one that never were any."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def split_lines(text: str) -> list[str]:
     """Split `text` after each newline character, and nowhere else, keeping the newlines.
 
@@ -25,7 +35,7 @@ def split_lines(text: str) -> list[str]:
 
 def byte_length(text: str) -> int:
     """Return the length of `text` in bytes."""
-    return len(text.encode(errors="surrogateescape"))
+    return len(encoded(text))
 
 
 def require_one_line(value: str, holder: str) -> None:
@@ -37,7 +47,7 @@ def require_one_line(value: str, holder: str) -> None:
         if character in value:
             raise RefusedError(f"{holder} has no way to write a value with {called}")
     try:
-        value.encode(errors="surrogateescape")
+        encoded(value)
     except UnicodeEncodeError:
         message = f"{holder} has no way to write a value that can't be encoded"
         raise RefusedError(message) from None

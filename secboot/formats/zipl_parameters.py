@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
-from secboot.formats.text import byte_length, require_one_line, split_lines
+from secboot.formats.text import byte_length, decoded, require_one_line, split_lines
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class ZiplEnvironment(NamedTuple):
             raise ValueError("the zIPL environment block is damaged")
         variables = []
         for line in body.split(b"\n")[:-1]:
-            name, equals, value = line.decode("utf-8", "surrogateescape").partition("=")
+            name, equals, value = decoded(line).partition("=")
             if not equals or not name:
                 raise ValueError("the zIPL environment block is damaged")
             variables.append((name, value))

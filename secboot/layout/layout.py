@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
+from secboot.formats.text import decoded
 from secboot.ipl.boot_record import compare
 from secboot.ipl.next_ipl import next_ipl
 from secboot.lines.changes import Command, Step, StorePlan, StoreStatus, meets
@@ -203,7 +204,7 @@ class Tree:
             data = self._root.read_bytes(f"{BLS_DIRECTORY}/{name}", _LIMIT)
         except FileError:
             return ""
-        return data.decode("utf-8", "surrogateescape")
+        return decoded(data)
 
     def is_like(self, *names: str) -> str | None:
         """Which of the names os-release gives as ID, or lists as ID_LIKE (os-release(5))."""
@@ -221,7 +222,7 @@ class Tree:
         """The assignments of os-release; none where it is missing or can't be read."""
         for path in _OS_RELEASE:
             try:
-                text = self._root.read_bytes(path, _LIMIT).decode("utf-8", "surrogateescape")
+                text = decoded(self._root.read_bytes(path, _LIMIT))
             except FileError:
                 continue
             return {match[1]: match[3] for match in _ASSIGNMENT.finditer(text)}

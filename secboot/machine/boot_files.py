@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_image import KernelImage, read_kernel_image
+from secboot.formats.text import decoded
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError, NotFoundError, TooLargeError, WrongKindError
 from secboot.zipl.file_facts import FileFacts, PathKind, from_root
@@ -39,7 +40,7 @@ class BootFile(NamedTuple):
     @property
     def text(self) -> str:
         """The content as text: UTF-8, other bytes kept as surrogate escapes, line ends as they are."""
-        return self.data.decode("utf-8", "surrogateescape")
+        return decoded(self.data)
 
 
 class NoFile(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from secboot.formats.bls_entry import BlsEntry, BlsKey
 from secboot.formats.kernel_release import release_in_name
+from secboot.formats.text import decoded
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
 from secboot.zipl.order import rpm_version_key
@@ -42,7 +43,7 @@ def old_entries(root: Root, directory: str) -> tuple[OldEntry, ...]:
 
 def _read(root: Root, path: str) -> Iterator[OldEntry]:
     try:
-        text = root.read_bytes(path, _LIMIT).decode("utf-8", "surrogateescape")
+        text = decoded(root.read_bytes(path, _LIMIT))
     except FileError:
         return
     entry = BlsEntry.parse(text, path)

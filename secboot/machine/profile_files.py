@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, UsageError
+from secboot.formats.text import decoded
 from secboot.profile.load import load_profile, parse_profile
 from secboot.profile.profile import ProfileText
 from secboot.profile.search import SUFFIX
@@ -32,7 +33,7 @@ class RootProfileFiles:
     def read_text(self, path: str) -> str | None:
         """Return a file's text, or None where there is none."""
         try:
-            return self._root.read_bytes(path, PROFILE_LIMIT).decode("utf-8", "surrogateescape")
+            return decoded(self._root.read_bytes(path, PROFILE_LIMIT))
         except NotFoundError:
             return None
 
@@ -118,4 +119,4 @@ def _read_path(reference: str) -> str:
             location=Location(visible(reference)),
             hint="give it a name that ends in .plan or .json: `secboot apply` tells it by that",
         )
-    return data.decode("utf-8", "surrogateescape")
+    return decoded(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.digest import digest
+from secboot.formats.text import encoded
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.lines.stores import Store, StoreKind, Stores
@@ -52,11 +53,6 @@ def _new(machine: Machine, path: str, text: str) -> FileChange:
     if prepared is None or prepared.real_path != path:
         raise LookupError(path)
     return FileChange(prepared.paths.parmfile, path, None, encoded(text))
-
-
-def encoded(text: str) -> bytes:
-    """Return the bytes of a text that was read from a boot file."""
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _change(file: BootFile, text: str) -> FileChange:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_release import release_in_name
+from secboot.formats.text import decoded, encoded
 from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.named_tuple import NamedTuple
-from secboot.plan.file_changes import encoded
 from secboot.plan.plan import EntryPlan, EntryStatus
 from secboot.system.files import FileChange
 from secboot.visible import visible
@@ -118,7 +118,7 @@ def leaves(machine: Machine) -> bool:
 def _after(files: tuple[FileChange, ...], path: str) -> ZiplConf | None:
     for change in files:
         if path in {change.path, change.real_path} and change.after is not None:
-            return ZiplConf.parse(change.after.decode("utf-8", "surrogateescape"), path)
+            return ZiplConf.parse(decoded(change.after), path)
     return None
 
 
@@ -331,7 +331,7 @@ def _interpreted(
 
 
 def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode("utf-8", "surrogateescape")
+    return None if data is None else decoded(data)
 
 
 class _Known:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from secboot.digest import digest
 from secboot.errors import Location
+from secboot.formats.text import encoded
 from secboot.kernel.command_line import canonical
 from secboot.profile import fields
 from secboot.profile.composed import COMPOSED
@@ -367,5 +368,5 @@ def _warnings(requirements: tuple[Requirement, ...], memory: int | None) -> tupl
 
 def _digest(sources: list[ProfileText]) -> str:
     """Over the digests of the texts, so that no two chains can run together to the same one."""
-    texts = (source.text.encode("utf-8", "surrogateescape") for source in sources)
+    texts = (encoded(source.text) for source in sources)
     return digest(b"".join(bytes.fromhex(digest(text)) for text in texts))

@@ -13,6 +13,7 @@ from difflib import Match, SequenceMatcher
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from secboot.formats.text import decoded
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _range(start: int, end: int) -> str:
 
 
 def _split(data: bytes) -> list[str]:
-    text = data.decode("utf-8", "surrogateescape")
+    text = decoded(data)
     lines = text.split("\n")
     last = lines.pop()
     return [line + "\n" for line in lines] + ([last] if last else [])

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from secboot.formats.numbers import at_most
+from secboot.formats.text import decoded
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _records(log: int) -> list[str]:
             break
         if not record:
             break
-        records.append(record.decode("utf-8", "surrogateescape"))
+        records.append(decoded(record))
     return records
 
 
