@@ -24,6 +24,11 @@ class Invocation(NamedTuple):
     state_dir: str | None = None
     layout: str | None = None
 
+    @classmethod
+    def on(cls, root: str, profile: str | None = None) -> Invocation:
+        """Return how the machine in this root is named; ``/`` need not be said."""
+        return cls(profile=profile, root=None if root == "/" else root)
+
     def command(self, verb: str, *words: str) -> str:
         """Return a command for a shell: the verb, its words, then the options that it takes."""
         import shlex  # noqa: PLC0415 - for those who have something to say to their user

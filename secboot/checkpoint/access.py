@@ -65,9 +65,9 @@ class WriteAccess(NamedTuple):
     Without `commit` a rollback leaves the boot record alone, and says so; `by_hand` is the command
     that writes it, for a person to type. `keep` counts changes that stand (`retention.prune`).
     `is_ours` tells of a saved file whether it is one that secboot changes here: what a record says
-    besides is not acted upon. `invocation` is how the user named all this. `interrupts` holds back SIGINT, SIGTERM and SIGHUP as long as the access lasts;
-    one that came too late to stop anything is `pending` there. `progress` is told how far a change,
-    or its rollback, has come.
+    besides is not acted upon. `invocation` is how the user named all this. `interrupts` holds back
+    SIGINT, SIGTERM and SIGHUP as long as the access lasts; one that came too late to stop anything
+    is `pending` there. `progress` is told how far a change, or its rollback, has come.
     """
 
     root: Root
@@ -95,8 +95,8 @@ def write_access(
     """Take the lock of a root; it is released at the end of the context.
 
     The state directory is made if there is none. `notice` is given a sentence for the user when
-    an interrupt has to wait. For what else a `WriteAccess` holds see there. Raises `LockedError`, and `FileError` when the state directory can't
-    be made or used.
+    an interrupt has to wait. For what else a `WriteAccess` holds see there. Raises `LockedError`,
+    and `FileError` when the state directory can't be made or used.
     """
     with ExitStack() as held:
         interrupts = held.enter_context(HeldInterrupts(notice))

@@ -63,12 +63,11 @@ class Actor(NamedTuple):
 class Audit(NamedTuple):
     """Why the files were changed.
 
-    `command` is secboot's argument list, `started` a moment in RFC 3339 (UTC), `profile` the
-    name of what was applied with `profile_digest` (SHA-256), `undoes` the checkpoint that is
-    rolled back, `zipl` the version of the zipl that is to run. `left_alone` are the files of boot
-    entries that there were besides those that change; None where that was not written down.
-    `problems` is what was wrong with the files before. `parmfile` is the
-    one that the profile names, if it does.
+    `command` is secboot's argument list, `started` a moment in RFC 3339 (UTC), `profile` the name
+    of what was applied with `profile_digest` (SHA-256), `undoes` the checkpoint that is rolled
+    back, `zipl` the version of the zipl that is to run. `left_alone` are the files of boot entries
+    that there were besides those that change; None where that was not written down. `problems` is
+    what was wrong with the files before. `parmfile` is the one that the profile names, if it does.
     """
 
     action: Action

@@ -185,10 +185,9 @@ def way_back(
     """Return the changes that roll back `checkpoint`.
 
     Without a word on a `conflict`, `ChangedSinceError` is raised when a file is not what the change
-    made of it, unless `merge` has new content for it. A file that was removed since stays away, unless
-    it is to be brought back.
-    Raises `RefusedError` for a checkpoint whose change was not done, and `DamagedCheckpointError`
-    for one that holds other files than secboot changes here.
+    made of it, unless `merge` has new content for it. A file that was removed since stays away,
+    unless it is to be brought back. Raises `RefusedError` for a checkpoint whose change was not
+    done, and `DamagedCheckpointError` for one that holds other files than secboot changes here.
     """
     if checkpoint.state is not State.DONE:
         raise RefusedError(

@@ -81,8 +81,8 @@ class Transaction:
     def begin(cls, access: WriteAccess, changes: Sequence[FileChange], audit: Audit) -> Transaction:
         """Check that every file is as the plan saw it, and save all of it in a new checkpoint.
 
-        No change may be unfinished (`secboot.checkpoint.recovery`).
-        Raises `ChangedError` for a file that is not as the plan saw it, and `FileError`.
+        No change may be unfinished (`secboot.checkpoint.recovery`). Raises `ChangedError` for a
+        file that is not as the plan saw it, and `FileError`.
         """
         _require_sense(changes, access)
         access.interrupts.safe_point()

@@ -61,9 +61,8 @@ class SecureImage(NamedTuple):
     encrypted. `encrypted` is None where that is not known, and `unsure` says why. Of an image that
     is not encrypted `parameters` is the line, as text with its line ends and without the NUL, and
     `release` that of the kernel inside; each is None where it can't be read. `damaged` is whether
-    something of it is missing, so that it can't start, `later` whether it is of a later version than
-    is known here. `flags` are the plaintext control flags,
-    which say what the image allows.
+    something of it is missing, so that it can't start, `later` whether it is of a later version
+    than is known here. `flags` are the plaintext control flags, which say what the image allows.
     """
 
     encrypted: bool | None = None

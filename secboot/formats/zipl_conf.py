@@ -151,8 +151,8 @@ class ZiplConf(_Lines):
     ) -> ZiplConf:
         """Return the document with other values for `keyword` in sections, by their names.
 
-        Or in menus. A value is what zipl shall read, without quotes. Where the section assigns the keyword,
-        nothing but the value changes, and its quotes only where the old ones can't hold it.
+        Or in menus. A value is what zipl shall read, without quotes. Where the section assigns the
+        keyword, nothing but the value changes, and its quotes only where the old ones can't hold it.
         Otherwise a line follows the section's last assignment, or its heading; it takes over
         indentation and blanks from the section, and quotes from other assignments to the keyword.
         A file without a final newline still has none. Raises `RefusedError` when a section is

@@ -54,11 +54,11 @@ class BootRecord(NamedTuple):
     by where it may not be read.
 
     `matches` are its programs with the boot entries that they were made from. `lacking` are the
-    entries that zipl would install and the record does not hold; of `indistinct` it holds some,
-    and can't tell which. `instead` are programs without a partner that boot the kernel of an entry
-    with another ramdisk than it has. `kernels` has by number those whose
-    size the kernel of a program has whose line no entry has. `from_options` says that it was made from options of zipl(8)
-    and not from the configuration: one program, without a menu.
+    entries that zipl would install and the record does not hold; of `indistinct` it holds some, and
+    can't tell which. `instead` are programs without a partner that boot the kernel of an entry with
+    another ramdisk than it has. `kernels` has by number those whose size the kernel of a program
+    has whose line no entry has. `from_options` says that it was made from options of zipl(8) and
+    not from the configuration: one program, without a menu.
     """
 
     path: str

@@ -69,9 +69,9 @@ class Reboot(NamedTuple):
 
     `source` are the settings. `asked` is how they choose, in words (``LOADPARM 9``), empty where
     they don't; `entry` is the name of what starts, `recorded` its line without the text of the
-    settings, and `line` what its kernel is given; None where that is not known. `text` is what the kernel makes of
-    the settings' text; empty where there is none, and where the kernel does not read it. `why` says
-    why something is not known.
+    settings, and `line` what its kernel is given; None where that is not known. `text` is what the
+    kernel makes of the settings' text; empty where there is none, and where the kernel does not
+    read it. `why` says why something is not known.
     """
 
     source: IplSource

@@ -30,9 +30,9 @@ class Match(NamedTuple):
 
     `candidates` are entries alike, of which it is one; with `surplus` it can also be one that is no
     longer among the files, since the record has more programs like that than the files have
-    entries. `same_line` is whether the entry
-    still says what the record holds. `added` are the words that the record's line has beyond the
-    entry's, wherever they stand; None where it has not all of the entry's in their order.
+    entries. `same_line` is whether the entry still says what the record holds. `added` are the
+    words that the record's line has beyond the entry's, wherever they stand; None where it has not
+    all of the entry's in their order.
     """
 
     program: Program

@@ -70,7 +70,8 @@ class SwiotlbReading(NamedTuple):
     `blocks` is the buffer's size after rounding, in blocks of 2 KiB, as if nothing said
     ``noforce``; `areas` 0 means as many as there are CPUs. `force` and `noforce` stay once
     given: ``noforce`` leaves a secure guest without a usable buffer, but for kernel 5.15 (up to
-    5.10 it has one block, since 5.19 none, whatever is said later). `numbered` is the occurrence that decides the number, if any does.
+    5.10 it has one block, since 5.19 none, whatever is said later). `numbered` is the occurrence
+    that decides the number, if any does.
     """
 
     generation: Generation

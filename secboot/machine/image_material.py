@@ -138,8 +138,11 @@ def _files(root: Root, place: str, unreadable: list[str]) -> Iterator[str]:
 
 def _real(root: Root, path: str) -> str:
     """In a tree an absolute link would lead to a file of the machine that it is mounted on."""
-    if root.base == "/":
-        return path
+    return path if root.base == "/" else place_of(root, path)
+
+
+def place_of(root: Root, path: str) -> str:
+    """Return where a path leads; the path itself where that can't be seen."""
     try:
         return root.real_path(path)
     except FileError:

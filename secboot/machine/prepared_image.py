@@ -10,9 +10,10 @@ import stat
 from typing import TYPE_CHECKING
 
 from secboot.errors import UsageError
+from secboot.machine.image_material import place_of
 from secboot.named_tuple import NamedTuple
 from secboot.profile.search import SEARCH_PATH
-from secboot.system.file_errors import AccessError, FileError
+from secboot.system.file_errors import AccessError
 from secboot.system.trusted import caller
 from secboot.visible import visible
 from secboot.zipl.file_facts import PathKind
@@ -98,7 +99,7 @@ def find_prepared_image(
         parmfile,
         unreadable,
         files.look(paths.output),
-        _place(root, paths.output),
+        place_of(root, paths.output),
         files.image(paths.output),
         None if paths.kernel is None else files.image(paths.kernel),
         tuple(
@@ -107,13 +108,6 @@ def find_prepared_image(
             if path is not None and files.look(path).kind is PathKind.MISSING
         ),
     )
-
-
-def _place(root: Root, path: str) -> str:
-    try:
-        return root.real_path(path)
-    except FileError:
-        return path
 
 
 def _find(root: Root, paths: ImagePaths) -> tuple[str, FileStat | None]:

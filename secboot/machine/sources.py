@@ -53,8 +53,7 @@ class Sources(NamedTuple):
     `order` is that in which this system's zipl sorts BLS entries. `kernels` are directories with
     kernels that something else than zipl starts. `named` gives the paths of other files whose
     existence matters, from the documents of these, and `images` those of the kernels that something
-    else than zipl starts. `image` is the Secure Execution image
-    that the profile is about.
+    else than zipl starts. `image` is the Secure Execution image that the profile is about.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})

@@ -6,8 +6,8 @@ says that the guest may leave Secure Execution. `default=` is written even where
 entries would do, since the next kernel update brings an entry that comes before it.
 
 zipl refuses everything when the image of an entry is missing (a menu, a BLS entry), so that there
-is no entry before the image, nor before it was built from the parmfile as that is. What zipl would make of the new files is asked of its model before
-anything is planned.
+is no entry before the image, nor before it was built from the parmfile as that is. What zipl would
+make of the new files is asked of its model before anything is planned.
 """
 
 from __future__ import annotations

@@ -46,9 +46,8 @@ class Asked(NamedTuple):
 
     def command(self, verb: str, *words: str) -> str:
         """Return a command for this profile and this root."""
-        root = None if self.machine.root == "/" else self.machine.root
-        named = reference_to(self.profile)
-        return Invocation(profile=named, root=root).for_profile(verb, *words)
+        here = Invocation.on(self.machine.root, reference_to(self.profile))
+        return here.for_profile(verb, *words)
 
 
 class Images(NamedTuple):

@@ -121,7 +121,7 @@ def recipe(
     """
     beside = build.beside or f"{build.output}.new"
     root = "" if machine.root == "/" else machine.root
-    invocation = Invocation(profile=profile, root=root or None)
+    invocation = Invocation.on(machine.root, profile)
     output = f"{root}{build.output}"
     lines = []
     if build.writes_parmfile:

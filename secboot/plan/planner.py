@@ -161,7 +161,7 @@ def _lines(asked: Asked) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
 def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
     """Refuse to edit what zipl would refuse to read (all of it: one bad line stops zipl)."""
     problems = machine.configuration.problems
-    impossible = tuple(_impossible(machine))
+    impossible = frozenset(_impossible(machine))
     blocking = [
         p
         for p in problems
@@ -171,20 +171,17 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
         return
     first, others = blocking[0], len(blocking) - 1
     more = f" (and {others} more)" if others else ""
+    here = Invocation.on(machine.root)
     raise ParseError(
         f"zipl would refuse this: {first.message}{more}",
         location=first.location,
         hint="\n".join(
             [
-                *([] if first.hint is None else [_invocation(machine).completed(first.hint)]),
-                f"nothing was changed; `{_invocation(machine).command('check')}` lists every problem",
+                *([] if first.hint is None else [here.completed(first.hint)]),
+                f"nothing was changed; `{here.command('check')}` lists every problem",
             ]
         ),
     )
-
-
-def _invocation(machine: Machine) -> Invocation:
-    return Invocation(root=None if machine.root == "/" else machine.root)
 
 
 def _impossible(machine: Machine) -> Iterator[Location]:

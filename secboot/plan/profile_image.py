@@ -62,8 +62,9 @@ _BY_TIMES = "as far as its time tells, it was built from its parmfile as that is
 class ImagePlan(NamedTuple):
     """What becomes of the image beside its parmfile.
 
-    `entry` has all changes of files, `due` says why it has to be built. `is_known_unmet` says that the line inside is not what the
-    profile asks, `built` what happens to the parameters of an image that need not be built.
+    `entry` has all changes of files, `due` says why it has to be built. `is_known_unmet` says that
+    the line inside is not what the profile asks, `built` what happens to the parameters of an image
+    that need not be built.
     """
 
     entry: EntryChange

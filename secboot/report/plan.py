@@ -180,7 +180,7 @@ def _steps(plan: Plan, style: Style) -> Iterator[str]:
 
 
 def _commands(plan: Plan, style: Style) -> Iterator[str]:
-    invocation = Invocation(root=None if plan.root == "/" else plan.root)
+    invocation = Invocation.on(plan.root)
     for command in plan.commands:
         words = invocation.of_programs((command.argv,))
         yield f"Then run {style.bold(visible(words))}: {visible(command.reason)}."

@@ -33,9 +33,10 @@ INDICATIONS_NOTE = (
 class Ultravisor(NamedTuple):
     """`present` is whether the directory is there at all: it takes facility 158 and a kernel for it.
 
-    The two indications are None where the kernel does not give them. `query` has the files below ``query/`` as they are, without the newline at the end.
-    `max_guests` is how many secure guests there can be at a time, `max_address` the highest address
-    that a page of one can have in this host's memory; None where that is not given.
+    The two indications are None where the kernel does not give them. `query` has the files below
+    ``query/`` as they are, without the newline at the end. `max_guests` is how many secure guests
+    there can be at a time, `max_address` the highest address that a page of one can have in this
+    host's memory; None where that is not given.
     """
 
     present: bool

@@ -150,8 +150,8 @@ class Hardware(NamedTuple):
 class RebootSettings(NamedTuple):
     """What a reboot starts from. `secure_guest` is whether the system is a secure guest itself.
 
-    `elsewhere` says that the boot record is on other disks, as far as that can be told. `on_reboot` is what a reboot does, None
-    where that is not known (chshut(8)).
+    `elsewhere` says that the boot record is on other disks, as far as that can be told. `on_reboot`
+    is what a reboot does, None where that is not known (chshut(8)).
     """
 
     source: firmware.IplSource
@@ -179,10 +179,10 @@ class RunningSystem(NamedTuple):
     `command_line` is /proc/cmdline without its newline, `kernel` the kernel's release. `kdump`
     marks a kdump kernel. `kvm_hpage` is kvm's parameter ``hpage``. `bounce_buffer_blocks` is the
     size of the bounce buffer from debugfs, in blocks of 2 KiB. `boot_record_disks` are the devices
-    that hold the boot record. `booted_at` is in seconds since 1970.
-    `on_reboot` is what a reboot does: ``reipl`` unless somebody changed that.
-    `bounce_buffer_used_blocks` is how many were in use at once at most, since boot or since somebody
-    reset it. `memory` is what the system has, in bytes.
+    that hold the boot record. `booted_at` is in seconds since 1970. `on_reboot` is what a reboot
+    does: ``reipl`` unless somebody changed that. `bounce_buffer_used_blocks` is how many were in
+    use at once at most, since boot or since somebody reset it. `memory` is what the system has, in
+    bytes.
     """
 
     command_line: str | None
