@@ -18,21 +18,26 @@ if TYPE_CHECKING:
     from benchmarks.cases import Programs
 
 TIMED = Path(__file__).parent / "timed.py"
-PARTS = ("Python", "Typer", "imports", REST, "profile", "reading", "zipl's reading", "planning",
-         "stages", "text", "files", "syncs")  # fmt: skip
-"""The columns; Python is its start and end, and what no other one has."""
+ROWS = ("all", "Python", "Typer", "imports", REST, "profile", "reading", "zipl's reading", "planning",
+        "stages", "text", "files", "syncs")  # fmt: skip
+"""The rows; Python is its start and end, and what no other one has."""
 
 
 def parts_table(
     programs: Programs, directory: Path, counts: Sequence[int], factor: float
 ) -> Iterator[str]:
     """Yield the table line by line, in milliseconds of wall time: medians over the rounds."""
-    yield "| " + " | ".join(["", "all", *PARTS]) + " |"
-    yield "|---" + "|---:" * (len(PARTS) + 1) + "|"
+    file = directory / "parts"
+    columns = {}
     for name, command, rounds in _commands(programs, directory, counts):
-        file = directory / "parts"
         found = [_parts(programs, command, file) for _ in range(max(1, round(rounds * factor)))]
-        yield _line(name, found)
+        columns[name] = {part: median(each.get(part, 0.0) for each in found) for part in ROWS}
+    yield "| " + " | ".join(["milliseconds", *columns]) + " |"
+    yield "|---" + "|---:" * len(columns) + "|"
+    for part in ROWS:
+        cells = [column[part] * 1000 for column in columns.values()]
+        numbers = [f"{cell:.0f}" if cell >= 0.5 else "" for cell in cells]
+        yield "| " + " | ".join([part, *numbers]) + " |"
 
 
 def _commands(
@@ -63,10 +68,3 @@ def _parts(programs: Programs, command: Command, file: Path) -> dict[str, float]
     wall = timed.cost().wall
     found: dict[str, float] = json.loads(file.read_text())
     return {"all": wall, "Python": wall - sum(found.values()), **found}
-
-
-def _line(name: str, found: Sequence[dict[str, float]]) -> str:
-    cells = [median(each.get(part, 0.0) for each in found) * 1000 for part in ("all", *PARTS)]
-    return (
-        f"| {name} | " + " | ".join(f"{cell:.0f}" if cell >= 0.5 else "" for cell in cells) + " |"
-    )

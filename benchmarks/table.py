@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from benchmarks.processes import Number, Series
 
-HEADS = ("", "wall ms", "CPU ms", "x floor", "x typer", "x read", "of grubby", "MiB")
+HEADS = ("what runs", "wall ms", "CPU ms", "x floor", "x typer", "x read", "of grubby", "MiB")
 MEBIBYTE = 2**20
 
 

@@ -116,7 +116,7 @@ def test_the_files_that_are_named_are_there() -> None:
                (CHECKOUT / room).rglob("*.[pm][yd]") if "data" not in path.parts]  # fmt: skip
     missing = [
         f"{identify(path)}: {name}"
-        for path in (*sources, *ALL_PAGES, CHECKOUT / "pyproject.toml", CHECKOUT / "mkdocs.yml")
+        for path in (*sources, *ALL_PAGES, CHECKOUT / "pyproject.toml", CHECKOUT / "docs/conf.py")
         for name in NAMED_FILE.findall(path.read_text())
         if not (CHECKOUT / name).exists()
     ]

@@ -1,38 +1,83 @@
-"""The documentation can be read in a browser: every page is in the site, and no link leads nowhere."""
+"""The documentation can be read in a browser: on a phone, on a large screen, in the dark, by all."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.available import unavailable
+from tests.docs.browser import browser, set_screen
+from tests.packaging import npm
 from tests.packaging.programs import CHECKOUT, run
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 LOADED = re.compile(
     r"""<(?:script|img|link)\b[^>]*\b(?:src|href)=["'](https?:|//)|@import|url\(["']?(?:https?:|//)"""
 )
+PAGES = sorted(
+    path.relative_to(CHECKOUT / "docs").with_suffix(".html")
+    for path in (CHECKOUT / "docs").rglob("*.md")
+)
+WIDTHS = (360, 1280, 1920)
+"""A phone, a laptop, a large screen: CSS pixels."""
+
+CLIPPED = """
+const wider = [...document.querySelectorAll("body *")].filter((each) => {
+  const style = getComputedStyle(each);
+  const shown = each.checkVisibility({visibilityProperty: true}) && each.clientWidth > 1;
+  return shown && style.overflowX !== "visible" && each.scrollWidth > each.clientWidth + 1
+    && !each.closest(".sidebar-drawer, .toc-drawer");
+});
+const beyond = document.documentElement.scrollWidth > window.innerWidth ? ["the page"] : [];
+return [...beyond, ...wider.map((each) => `${each.localName}.${each.className}: ${each.textContent.slice(0, 60)}`)];
+"""
+"""Elements that hold more than they show."""
+
+ACCESSIBLE = """
+const done = arguments[0];
+axe.run(document, {resultTypes: ["violations"]}).then((found) => done(found.violations.map(
+  (each) => `${each.id}: ${each.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" | ")}`
+)));
+"""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("site")
-    configuration = CHECKOUT / "mkdocs.yml"
+    words = ("--quiet", "--fail-on-warning", "--keep-going")
 
-    done = run(sys.executable, "-m", "mkdocs", "build", "-q", "-f", configuration, "-d", directory)
+    done = run(sys.executable, "-m", "sphinx", *words, CHECKOUT / "docs", directory)
 
     # It is built strictly: a link that leads nowhere, or a page that no menu has, is an error.
     assert done.returncode == 0, done.stdout + done.stderr
     return directory
 
 
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Chrome]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    script = npm.modules() / "axe-core/axe.min.js"
+    if not script.exists():
+        unavailable("axe-core is not installed; run packaging/setup")
+    return script.read_text()
+
+
 def test_every_page_is_there(site: Path) -> None:
-    written = {path.relative_to(CHECKOUT / "docs") for path in (CHECKOUT / "docs").rglob("*.md")}
     found = {path.relative_to(site) for path in site.rglob("*.html")}
 
-    expected = {path.with_suffix(".html") for path in written} - {Path("README.html")}
-    assert found == expected | {Path("index.html"), Path("404.html"), Path("search.html")}
+    assert found == {*PAGES, Path("search.html")}
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
@@ -40,3 +85,39 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
 
     assert files
     assert [path.name for path in files if LOADED.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_text_is_clipped(site: Path, driver: Chrome, width: int) -> None:
+    set_screen(driver, width)
+    clipped: dict[str, Any] = {}
+    for page in PAGES:
+        driver.get((site / page).as_uri())
+        clipped[str(page)] = driver.execute_script(CLIPPED)
+
+    assert {page: found for page, found in clipped.items() if found} == {}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["bright", "dark"])
+@pytest.mark.parametrize("width", WIDTHS[:2])
+def test_everybody_can_read_it(
+    site: Path, driver: Chrome, axe: str, width: int, dark: bool
+) -> None:
+    set_screen(driver, width, dark=dark)
+    wrong: dict[str, Any] = {}
+    for page in (*PAGES, Path("search.html")):
+        driver.get((site / page).as_uri())
+        driver.execute_script(axe)
+        wrong[str(page)] = driver.execute_async_script(ACCESSIBLE)
+
+    assert {page: found for page, found in wrong.items() if found} == {}
+
+
+def test_the_search_finds_pages_without_a_server(site: Path, driver: Chrome) -> None:
+    set_screen(driver, 1280)
+    driver.get((site / "search.html").as_uri() + "?q=swiotlb")
+    driver.implicitly_wait(20)
+
+    found = driver.find_elements("css selector", "#search-results li a")
+
+    assert any("profile" in str(each.get_attribute("href")) for each in found)

@@ -1,0 +1,35 @@
+"""How Sphinx makes a site of these pages: ``./dev site`` builds it into dist/site."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_VERSION = re.search(
+    r'__version__ = "([^"]+)"', (Path(__file__).parents[1] / "secboot/__init__.py").read_text()
+)
+
+project = "secboot"
+author = "the secboot developers"
+release = _VERSION[1] if _VERSION else ""
+html_title = f"secboot {release}"
+language = "en"
+
+extensions = ["myst_parser"]
+# What a heading is called on the site is what GitHub calls it.
+myst_heading_anchors = 4
+exclude_patterns = ["man"]
+nitpicky = True
+
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+html_use_index = False
+# Nothing is loaded from elsewhere: the site is read where there is no network, too.
+html_copy_source = False
+html_show_copyright = False
+html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": True}
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
