@@ -25,6 +25,7 @@ PAGES = sorted(
     path.relative_to(CHECKOUT / "docs").with_suffix(".html")
     for path in (CHECKOUT / "docs").rglob("*.md")
 )
+DIAGRAMS = sorted((CHECKOUT / "docs/diagrams").glob("*.svg"))
 WIDTHS = (360, 1280, 1920)
 """A phone, a laptop, a large screen: CSS pixels."""
 
@@ -39,6 +40,16 @@ const beyond = document.documentElement.scrollWidth > window.innerWidth ? ["the 
 return [...beyond, ...wider.map((each) => `${each.localName}.${each.className}: ${each.textContent.slice(0, 60)}`)];
 """
 """Elements that hold more than they show."""
+
+BEYOND = """
+const paper = document.documentElement.viewBox.baseVal;
+return [...document.querySelectorAll("text")].filter((each) => {
+  const box = each.getBBox();
+  return box.x < 8 || box.y < 8 || box.x + box.width > paper.width - 8
+    || box.y + box.height > paper.height - 8;
+}).map((each) => each.textContent);
+"""
+"""Words of a diagram that stand outside of its paper."""
 
 ACCESSIBLE = """
 const done = arguments[0];
@@ -96,6 +107,14 @@ def test_no_text_is_clipped(site: Path, driver: Chrome, width: int) -> None:
         clipped[str(page)] = driver.execute_script(CLIPPED)
 
     assert {page: found for page, found in clipped.items() if found} == {}
+
+
+@pytest.mark.parametrize("diagram", DIAGRAMS, ids=lambda path: path.stem)
+def test_a_diagram_holds_its_words(driver: Chrome, diagram: Path) -> None:
+    driver.get(diagram.as_uri())
+
+    assert driver.title
+    assert driver.execute_script(BEYOND) == []
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["bright", "dark"])
