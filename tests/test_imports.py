@@ -117,6 +117,12 @@ def test_a_plan_takes_what_reads_and_nothing_that_writes(machine: str) -> None:
     # A shipped profile was read when secboot was built.
     assert others(found) == TYPER
     assert not found & COSTLY
+    # The machine has the layout of one distribution, and boots no Secure Execution image.
+    assert {name for name in found if name.startswith("secboot.layout.")} == {
+        f"secboot.layout.{name}"
+        for name in ("detect", "layout", "recognition", "red_hat", "suse_files")
+    }
+    assert "secboot.machine.material_search" not in found
     # There is no state directory, so nothing reads checkpoints.
     assert {name for name in found if name.startswith("secboot.checkpoint.")} == {
         "secboot.checkpoint.state_directory"

@@ -5,21 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.errors import UsageError
-from secboot.layout import ostree, red_hat, suse
-from secboot.layout.layout import Layout, Tree, UnclearLayout
-from secboot.layout.zipl_only import PLAIN, ROWS
+from secboot.layout.layout import Layout, UnclearLayout
+from secboot.layout.recognition import LAYOUTS, OSTREE, PLAIN, RED_HAT, SUSE, Tree
 from secboot.machine.discovery import bls_names
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from secboot.system.root import Root
 
-LAYOUTS = (
-    ostree.RECOGNITION,
-    suse.RECOGNITION,
-    red_hat.RECOGNITION,
-    *(row.recognition() for row in ROWS),
-)
 NAMES = tuple(each.name for each in LAYOUTS)
 
 
@@ -47,8 +40,27 @@ def detect_layout(root: Root, named: str | None = None) -> Layout:
     name = named or next(iter(found), None)
     if name is None and tree.os_release.get("ID"):
         return _unknown(tree)
-    recognised = next(each for each in LAYOUTS if each.name == (name or PLAIN.name))
-    return recognised.make(tree, (*evidence[recognised.name], *names[recognised.name]))
+    told = name or PLAIN
+    return _layout(told, tree, (*evidence[told], *names[told]))
+
+
+def _layout(name: str, tree: Tree, seen: tuple[str, ...]) -> Layout:
+    """Return what has this name as this tree has it; no other is imported."""
+    if name == OSTREE:
+        from secboot.layout.ostree import Ostree
+
+        return Ostree(tree, seen)
+    if name == SUSE:
+        from secboot.layout.suse import Suse
+
+        return Suse(tree, seen)
+    if name == RED_HAT:
+        from secboot.layout.red_hat import RedHat
+
+        return RedHat(tree, seen)
+    from secboot.layout.zipl_only import ROWS, ZiplConfLayout
+
+    return ZiplConfLayout(ROWS[name], tree, seen)
 
 
 _HINT = f"if you know which it is, name it: --layout NAME (of {', '.join(NAMES)})"

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
-from secboot.formats.text import decoded
 from secboot.ipl.boot_record import compare
 from secboot.ipl.next_ipl import next_ipl
 from secboot.lines.changes import Command, Step, StorePlan, StoreStatus, meets
 from secboot.lines.stores import stores_of
-from secboot.machine.discovery import BLS_DIRECTORY, Machine
 from secboot.machine.sources import NO_OTHERS
 from secboot.named_tuple import NamedTuple
-from secboot.system.file_errors import FileError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from secboot.finding import Finding
     from secboot.invocation import Invocation
     from secboot.ipl.boot_record import BootRecord
     from secboot.ipl.next_ipl import Choice, NextIpl
     from secboot.lines.stores import Stores
+    from secboot.machine.discovery import Machine
     from secboot.profile.profile import ImagePaths, Profile
-    from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
 
 ZIPL = Command(("zipl",), "the boot record holds the old parameter lines until zipl has run")
 LATER_KERNELS = "Kernels installed later"
-_OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
-_LIMIT = 2**16
-_ASSIGNMENT = re.compile(r"""^([A-Z_0-9]+)=(["']?)([^"'\r\n]*)\2[ \t\r]*$""", re.MULTILINE)
 NOT_KNOWN = "it is not known how this distribution configures a new kernel"
 
 
@@ -177,76 +167,6 @@ class Layout(ABC):
         """Return what should be known of this layout's own files."""
         del profile, machine, stores
         return ()
-
-
-class Tree:
-    """What a layout may ask of the tree that it is to recognise."""
-
-    def __init__(self, root: Root, entries: tuple[str, ...]) -> None:
-        self._root = root
-        self.entries = entries
-        """The names of the BLS entries."""
-
-    def exists(self, path: str) -> bool:
-        """Whether there is anything under the path; what can't be looked at is not there."""
-        return self._root.exists_or_none(path) is True
-
-    def link_target(self, path: str) -> str | None:
-        """What the symbolic link `path` says; None where there is none, or none to be seen."""
-        try:
-            return self._root.link_target(path)
-        except FileError:
-            return None
-
-    def entry_text(self, name: str) -> str:
-        """The text of a BLS entry; that of one that can't be read is empty."""
-        try:
-            data = self._root.read_bytes(f"{BLS_DIRECTORY}/{name}", _LIMIT)
-        except FileError:
-            return ""
-        return decoded(data)
-
-    def is_like(self, *names: str) -> str | None:
-        """Which of the names os-release gives as ID, or lists as ID_LIKE (os-release(5))."""
-        given = [self.os_release.get("ID", ""), *self.os_release.get("ID_LIKE", "").split()]
-        return next((name for name in given if name in names), None)
-
-    @property
-    def major_version(self) -> int | None:
-        """The number that VERSION_ID begins with."""
-        found = re.match(r"\d{1,4}", self.os_release.get("VERSION_ID", ""), re.ASCII)
-        return None if found is None else int(found[0])
-
-    @cached_property
-    def os_release(self) -> dict[str, str]:
-        """The assignments of os-release; none where it is missing or can't be read."""
-        for path in _OS_RELEASE:
-            try:
-                text = decoded(self._root.read_bytes(path, _LIMIT))
-            except FileError:
-                continue
-            return {match[1]: match[3] for match in _ASSIGNMENT.finditer(text)}
-        return {}
-
-
-class Recognition(NamedTuple):
-    """How a layout is told from a tree.
-
-    `evidence` are its marks, as a person would check them. `named` is what os-release says of the
-    distribution: it tells the layout where no marks do, and never contradicts any. `make` gives
-    the layout as this tree has it. `made_of` are layouts whose marks are expected beside these.
-    """
-
-    name: str
-    evidence: Callable[[Tree], tuple[str, ...]]
-    make: Callable[[Tree, tuple[str, ...]], Layout]
-    named: Callable[[Tree], tuple[str, ...]] = lambda _: ()
-    made_of: tuple[str, ...] = ()
-
-
-def marks(tree: Tree, *paths: str) -> tuple[str, ...]:
-    """Those of the paths that exist."""
-    return tuple(path for path in paths if tree.exists(path))
 
 
 def _spoilt(profile: Profile, found: NextIpl, stores: Stores) -> str | None:

@@ -9,7 +9,6 @@ steps do it there; a zipl that is run by hand would record the deployment as it 
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -18,9 +17,9 @@ from secboot.finding import Finding, Severity
 from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_config
 from secboot.ipl.boot_record import BootRecord, RecordState
 from secboot.ipl.next_ipl import Absence, Choice, EntryState, NextIpl
-from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
+from secboot.layout.layout import Layout, NewKernel
+from secboot.layout.recognition import OSTREE, Tree
 from secboot.lines.changes import Step, StorePlan, meets, wanted_line
-from secboot.machine.discovery import BLS_DIRECTORY, Machine
 from secboot.machine.image_material import OSTREE_HOST_KEY
 from secboot.machine.sources import Sources
 from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
@@ -29,55 +28,15 @@ from secboot.zipl.configuration import ConfFile
 if TYPE_CHECKING:
     from secboot.invocation import Invocation
     from secboot.lines.stores import Stores
+    from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
     from secboot.zipl.entry import BootEntry
-
-
-_DEPLOYMENT = re.compile(r"ostree-\d+(?:-.+)?\.conf", re.ASCII)
-"""ostree's names of entries (src/libostree/ostree-sysroot-deploy.c)."""
-_OPTION = re.compile(r"^options[ \t](?:[^\n]*[ \t])?((?:ostree|composefs)=)", re.MULTILINE)
-"""Which deployment is the root: of ostree, or of bootc without it."""
-_ENOUGH = 8
-_VARIANTS = frozenset({"coreos", "iot"})
-"""Variants of which there is no other form (os-release(5), VARIANT_ID)."""
-
-
-def evidence(tree: Tree) -> tuple[str, ...]:
-    """The repository, or what tells that a running system or the root of one comes from it.
-
-    A deployment's own root has no repository: /ostree is a link to /sysroot/ostree, where nothing
-    is mounted. Its boot entries tell, and what rpm-ostree or the image's makers write to os-release.
-    """
-    found = marks(tree, "/ostree/repo", "/run/ostree-booted", "/sysroot/ostree")
-    if "/ostree/repo" not in found and tree.link_target("/ostree") is not None:
-        found = ("/ostree", *found)
-    return (*found, *_entry_marks(tree)[:1], *_release_marks(tree)[:1])
-
-
-def _entry_marks(tree: Tree) -> tuple[str, ...]:
-    """The entry that ostree or bootc wrote, by its name or its options.
-
-    All entries of such a system are deployments, so a few tell.
-    """
-    named = [name for name in tree.entries if _DEPLOYMENT.fullmatch(name)]
-    if named:
-        return (f"{BLS_DIRECTORY}/{named[0]}",)
-    options = ((name, _OPTION.search(tree.entry_text(name))) for name in tree.entries[:_ENOUGH])
-    return tuple(f"{found[1]} in {BLS_DIRECTORY}/{name}" for name, found in options if found)
-
-
-def _release_marks(tree: Tree) -> tuple[str, ...]:
-    """What os-release says of the way a tree was made, which is more than its name."""
-    if "OSTREE_VERSION" in tree.os_release:
-        return (f"os-release: OSTREE_VERSION={tree.os_release['OSTREE_VERSION']}",)
-    variant = tree.os_release.get("VARIANT_ID")
-    return (f"os-release: VARIANT_ID={variant}",) if variant in _VARIANTS else ()
 
 
 class Ostree(Layout):
     """Nothing is edited."""
 
-    name = "ostree"
+    name = OSTREE
     description = "ostree deployments"
     sources = Sources(
         generated=True,
@@ -287,7 +246,3 @@ def _without(texts: list[str], others: list[str]) -> list[str]:
         else:
             found.append(text)
     return found
-
-
-RECOGNITION = Recognition(Ostree.name, evidence, Ostree, made_of=("bls", "rhel7"))
-"""Its systems are made of Red Hat's."""

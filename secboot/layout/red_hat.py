@@ -14,20 +14,11 @@ from secboot.errors import Location
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import KernelInstallCmdline
 from secboot.kernel.command_line import is_multi_valued
-from secboot.layout.layout import (
-    LATER_KERNELS,
-    NOT_KNOWN,
-    Layout,
-    NewKernel,
-    Recognition,
-    Tree,
-    marks,
-)
-from secboot.layout.zipl_only import DEBIAN
+from secboot.layout.layout import LATER_KERNELS, NOT_KNOWN, Layout, NewKernel
+from secboot.layout.recognition import RED_HAT, RED_HAT_PLUGIN, Tree
 from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
-from secboot.machine.discovery import BLS_DIRECTORY, Machine
 from secboot.machine.sources import Sources
 from secboot.visible import visible
 from secboot.zipl.entry import Origin
@@ -36,10 +27,10 @@ from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
 
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
-PLUGIN = "/usr/lib/kernel/install.d/20-zipl-kernel.install"
 _STORE = Store(StoreKind.LAYOUT_FILE, KERNEL_CMDLINE)
 _NOT_INHERITED = frozenset({"initrd", "BOOT_IMAGE"})
 """What 20-zipl-kernel.install leaves out of the running line."""
@@ -49,22 +40,11 @@ _COMMENTS = (
 )
 
 
-def evidence(tree: Tree) -> tuple[str, ...]:
-    """BLS entries, or the program that writes them.
-
-    Entries alone don't tell on Debian: zipl reads them there too, but somebody wrote them by
-    hand, and a new kernel still takes its parameters from the sections of zipl.conf.
-    """
-    by_hand = bool(DEBIAN.evidence(tree) or DEBIAN.named(tree))
-    entries = (f"{BLS_DIRECTORY}/*.conf",) if tree.entries and not by_hand else ()
-    return entries + marks(tree, PLUGIN)
-
-
 class RedHat(Layout):
     """Entries and /etc/kernel/cmdline are edited, zipl commits the entries."""
 
     adds_bls_entries = True
-    name = "bls"
+    name = RED_HAT
     description = "BLS entries and zipl.conf"
     sources = Sources(reads={KERNEL_CMDLINE: KernelInstallCmdline.parse})
 
@@ -74,7 +54,7 @@ class RedHat(Layout):
         BLS entries are written elsewhere, too, by kiwi for instance, and read by upstream's zipl.
         """
         super().__init__(seen)
-        theirs = tree.exists(PLUGIN) or tree.is_like("rhel", "fedora", "centos") is not None
+        theirs = tree.exists(RED_HAT_PLUGIN) or tree.is_like("rhel", "fedora", "centos") is not None
         if theirs:
             self.sources = self.sources._replace(order=BlsOrder.RED_HAT)
         self._writes_entries = theirs or not tree.os_release.get("ID")
@@ -219,6 +199,3 @@ def _running_line(machine: Machine, stores: Stores, what: str) -> NewKernel:
     remedy = f"reboot into the corrected entry, or write {KERNEL_CMDLINE}"
     doubt = _doubt(machine, stores, kept.text, "that line") or _default_stays(machine)
     return NewKernel(description, kept.text, doubt=doubt, remedy=remedy)
-
-
-RECOGNITION = Recognition(RedHat.name, evidence, RedHat)

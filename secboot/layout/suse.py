@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location, ParseError, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.grub_default import GrubDefault
-from secboot.layout.layout import Layout, NewKernel, Recognition, Tree, marks
+from secboot.layout.layout import Layout, NewKernel
+from secboot.layout.recognition import SUSE, Tree
 from secboot.layout.suse_files import (
     FIRST_STAGE,
     GRUB_CFG,
@@ -24,7 +25,6 @@ from secboot.layout.suse_files import (
     MORE_OF_GRUB_CFG,
     SE_TEMPLATE,
     ZIPL_CONFIG,
-    ZIPL_TEMPLATE,
 )
 from secboot.layout.suse_image import (
     LINUX,
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.zipl.entry import BootEntry
 
-_IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
 _ALL_ENTRIES = "All boot entries, and kernels installed later"
 _ZIPL_REFUSES = (
     "grub2-zipl-setup writes a value with \\\" into zipl's configuration as it stands, which zipl"
@@ -59,25 +58,6 @@ _QUOTES_ARE_LOST = (
     "grub2-emu hands the kernel words without their quotes, so that a value with blanks does not"
     " arrive as one"
 )
-
-
-def evidence(tree: Tree) -> tuple[str, ...]:
-    """The template or the generated configuration."""
-    return marks(tree, ZIPL_TEMPLATE, ZIPL_CONFIG)
-
-
-def named(tree: Tree) -> tuple[str, ...]:
-    """The distribution's name; up to SLES 11 there were no two stages.
-
-    Later releases have no /etc/zipl.conf: where it stands in the place of grub's files, as in an
-    image that somebody else made, it is not the distribution that boots.
-    """
-    name = tree.is_like(*_IDS)
-    if name in {"sles", "sled"} and (tree.major_version or 12) < 12:
-        return ()
-    if tree.exists("/etc/zipl.conf") and not tree.exists(GRUB_DEFAULT):
-        return ()
-    return () if name is None else (f"os-release: {name}",)
 
 
 def _grub_cfg(text: str, path: str) -> GrubCfg:
@@ -95,7 +75,7 @@ def _kernels(documents: Mapping[str, object]) -> tuple[str, ...]:
 class Suse(Layout):
     """/etc/default/grub is edited; grub.cfg and zipl's configuration are generated anew."""
 
-    name = "suse"
+    name = SUSE
     description = "SUSE's two stages (zipl, then grub2-emu)"
     sources = Sources(
         reads={GRUB_DEFAULT: GrubDefault.parse, SE_TEMPLATE: None},
@@ -248,9 +228,6 @@ class Suse(Layout):
             message = f"it is not known what {GRUB_CFG} holds: {unreadable.reason}"
             found.append(Finding("grub-cfg", Severity.WARNING, message))
         return tuple(found)
-
-
-RECOGNITION = Recognition(Suse.name, evidence, Suse, named)
 
 
 def _take_in(document: GrubDefault, stores: Stores) -> tuple[Store, ...]:

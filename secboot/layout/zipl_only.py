@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.layout.layout import NOT_KNOWN, Layout, NewKernel, Recognition, Tree, marks
+from secboot.layout.layout import NOT_KNOWN, Layout, NewKernel
+from secboot.layout.recognition import ALPINE, DEBIAN, DEBIAN_HOOK, PLAIN, RHEL7
 from secboot.layout.same_names import follows
 from secboot.named_tuple import NamedTuple
 from secboot.zipl.order import debian_version_key, rpm_version_key
 
 if TYPE_CHECKING:
+    from secboot.layout.recognition import Tree
     from secboot.layout.same_names import ReleaseKey
     from secboot.lines.changes import StorePlan
     from secboot.lines.stores import Stores
@@ -25,89 +27,44 @@ _SAME = "a new kernel is booted by the sections that are there, through the same
 class Row(NamedTuple):
     """One such system.
 
-    `paths` are its marks (of those that are one program in two places, the first counts), `ids`
-    its names in os-release, each up to a release where that is not None. `inherits` says what a new
-    kernel gets, if that is known (``{}`` stands for the default section). `order` is how it
-    compares the releases of kernels, `one_name` whether a kernel's file has no release in its name.
-    `hooks` are what runs zipl for a new kernel, none where packages do that unasked.
+    `inherits` says what a new kernel gets, if that is known (``{}`` stands for the default section).
+    `order` is how it compares the releases of kernels, `one_name` whether a kernel's file has no
+    release in its name. `hooks` are what runs zipl for a new kernel, none where packages do that
+    unasked.
     """
 
     name: str
     description: str
-    paths: tuple[tuple[str, ...], ...] = ()
-    ids: tuple[tuple[str, int | None], ...] = ()
     inherits: str | None = _SAME
     order: ReleaseKey = rpm_version_key
     one_name: bool = False
     hooks: tuple[str, ...] = ()
 
-    def evidence(self, tree: Tree) -> tuple[str, ...]:
-        """Programs and files that only this system has."""
-        return tuple(path for places in self.paths for path in marks(tree, *places)[:1])
 
-    def named(self, tree: Tree) -> tuple[str, ...]:
-        """Its name and release."""
-        name = tree.is_like(*(name for name, _ in self.ids))
-        if name is None:
-            return ()
-        last, version = dict(self.ids)[name], tree.major_version
-        if last is None:
-            return (f"os-release: {name}",)
-        if version is None or version > last:
-            return ()
-        return (f"os-release: {name} {version}",)
-
-    def recognition(self) -> Recognition:
-        """Return how it is told from a tree."""
-        return Recognition(
-            self.name,
-            self.evidence,
-            lambda tree, seen: ZiplConfLayout(self, tree, seen),
-            self.named,
-        )
-
-
-DEBIAN = Row(
-    "debian",
+_DEBIAN = Row(
+    DEBIAN,
     "zipl.conf sections (Debian, Ubuntu)",
-    paths=(("/etc/kernel/postinst.d/zz-zipl",), ("/etc/debian_version",)),
-    ids=(("debian", None), ("ubuntu", None)),
     order=debian_version_key,
-    hooks=("/etc/kernel/postinst.d/zz-zipl", "/usr/share/kernel/postinst.d/zz-zipl"),
+    hooks=(DEBIAN_HOOK, "/usr/share/kernel/postinst.d/zz-zipl"),
 )
 """The installer writes zipl.conf once, with sections whose image is a symbolic link. The kernel
 package moves the links and runs zipl through zz-zipl, which does nothing without /etc/zipl.conf."""
 
-ALPINE = Row(
-    "alpine",
-    "zipl.conf sections (Alpine)",
-    paths=(("/etc/alpine-release",),),
-    ids=(("alpine", None),),
-    one_name=True,
-)
+_ALPINE = Row(ALPINE, "zipl.conf sections (Alpine)", one_name=True)
 """zipl.conf is written once by setup-disk (alpine-conf, dasd-functions.sh); the kernel has one
 fixed name. s390-tools' package has a trigger on /boot that runs zipl (aports, s390-tools.trigger)."""
 
-RHEL7 = Row(
-    "rhel7",
+_RHEL7 = Row(
+    RHEL7,
     "zipl.conf sections (RHEL 7)",
-    paths=(("/sbin/new-kernel-pkg", "/usr/sbin/new-kernel-pkg"),),
-    ids=(("rhel", 7), ("centos", 7), ("fedora", 29)),
     inherits="a new kernel gets a copy of {} (new-kernel-pkg, grubby)",
 )
-"""RHEL 8 has no new-kernel-pkg on s390x (20-zipl-kernel.install asks for it and writes BLS entries
-where it is missing)."""
 
-PLAIN = Row(
-    "zipl.conf",
-    "zipl.conf sections",
-    ids=(("sles", 11), ("sled", 11)),
-    inherits=None,
-)
+_PLAIN = Row(PLAIN, "zipl.conf sections", inherits=None)
 """A zipl.conf of no distribution in particular, which is what is left when none is named. SLES 11
 has one, too; its perl-Bootloader adds sections for new kernels, by rules of its own."""
 
-ROWS = (RHEL7, DEBIAN, ALPINE, PLAIN)
+ROWS = {row.name: row for row in (_RHEL7, _DEBIAN, _ALPINE, _PLAIN)}
 
 
 class ZiplConfLayout(Layout):
@@ -117,7 +74,7 @@ class ZiplConfLayout(Layout):
         super().__init__(seen)
         self.name, self.description = row.name, row.description
         self._row = row
-        self._lacks_hook = bool(row.hooks) and not marks(tree, *row.hooks)
+        self._lacks_hook = bool(row.hooks) and not tree.marks(*row.hooks)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores

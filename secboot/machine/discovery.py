@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from secboot.errors import Location
 from secboot.formats.zipl_parameters import ZIPLENV, ZiplenvFile
 from secboot.machine.boot_files import BootFile, BootFiles
-from secboot.machine.image_material import NO_IMAGE_MATERIAL, ImageMaterial, find_image_material
+from secboot.machine.image_material import NO_IMAGE_MATERIAL, ImageMaterial
 from secboot.machine.installed_zipl import (
     BootmapFile,
     installed_version,
@@ -221,7 +221,7 @@ def discover(
         documents=documents,
         running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
         image_material=_image_material(
-            root, images, kernel_files, prepared, running=environment is not None
+            root, images, kernel_files, prepared, sources, running=environment is not None
         ),
         kernel_files=kernel_files,
         secure_guest=environment is not None and _is_secure_guest(root),
@@ -355,9 +355,15 @@ def _image_material(
     images: Mapping[str, KernelImage],
     kernel_files: KernelFiles,
     prepared: PreparedImage | None,
+    sources: Sources,
     *,
     running: bool,
 ) -> ImageMaterial:
+    """Look for it where there is such an image, and where another program may make one (ostree)."""
     paths = {kernel_files.target(path) for path, image in images.items() if image.secure}
     paths |= set() if prepared is None else {prepared.real_output}
+    if not paths and not sources.generated:
+        return NO_IMAGE_MATERIAL
+    from secboot.machine.material_search import find_image_material  # noqa: PLC0415 - of few machines
+
     return find_image_material(root, sorted(paths), BLS_DIRECTORY, running=running)

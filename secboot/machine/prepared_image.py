@@ -10,7 +10,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from secboot.errors import UsageError
-from secboot.machine.image_material import place_of
+from secboot.machine.material_search import place_of
 from secboot.named_tuple import NamedTuple
 from secboot.profile.search import SEARCH_PATH
 from secboot.system.file_errors import AccessError

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.layout.detect import LAYOUTS, NAMES
+from secboot.layout.detect import NAMES
+from secboot.layout.recognition import LAYOUTS
 
 PACKAGE = Path(__file__).parents[2] / "secboot"
 ROOMS = {"ostree", "suse", "red_hat", "zipl_only"}
