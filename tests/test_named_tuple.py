@@ -62,3 +62,24 @@ def test_it_is_matched_by_place_and_hashed_by_value() -> None:
 def test_fields_that_do_not_exist_are_not_replaced() -> None:
     with pytest.raises(ValueError, match="colour"):
         Ours(3)._replace(colour="red")  # type: ignore[call-arg]
+
+
+def test_fields_that_are_missing_or_too_many_are_named() -> None:
+    with pytest.raises(TypeError, match=r"Ours.__new__\(\) missing .*'number'"):
+        Ours()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="given"):
+        Ours(1, "KiB", 2, 3)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="Expected 3"):
+        Ours._make([1])
+
+
+def test_each_has_its_own_fields_and_defaults() -> None:
+    class Many(NamedTuple):
+        a: int
+        b: int = 1
+        c: int = 2
+        d: int = 3
+
+    assert Many(0, d=4) == (0, 1, 2, 4)
+    assert (Many(0, d=4).a, Many(0, d=4).d) == (0, 4)
+    assert Ours(0) == (0, "MiB", None)

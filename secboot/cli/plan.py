@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from secboot.cli import options
-from secboot.cli.output_file import OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from secboot.cli.output_file import OutputFile
     from secboot.cli.site import Site
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import ParmfileRequest, Plan
@@ -131,6 +131,8 @@ def print_plan(plan: Plan, output: options.Format, *, diffs: bool) -> None:
 
 def parmfile_at(path: Path) -> OutputFile:
     """Return the file of the user that gets the parmfile of a rebuilt Secure Execution image."""
+    from secboot.cli.output_file import OutputFile
+
     return OutputFile(path, "the parmfile", 0o600, keeps=True)
 
 
@@ -178,6 +180,7 @@ def _save_plan(reference: str, profile: Profile, plan: Plan, path: Path) -> None
     """Write a plan to a file of the user, readable by its owner: it holds boot files."""
     import json
 
+    from secboot.cli.output_file import OutputFile
     from secboot.cli.printing import file_error
     from secboot.report.saved_plan import saved_plan_document
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = re.compile(r"(\d{1,4})\.(\d{1,4})(?![0-9])", re.ASCII)
-_AT_THE_END = re.compile(r"[-_](\d{1,4}\.\d{1,4}(?:[.+~_-][\x21-\x7e]*)?)$", re.ASCII)
+_NUMBER = r"(?a:(\d{1,4})\.(\d{1,4})(?![0-9]))"
+_AT_THE_END = r"(?a:[-_](\d{1,4}\.\d{1,4}(?:[.+~_-][\x21-\x7e]*)?)$)"
 _SUFFIXES = (".gz", ".img")
 
 
 def release_number(release: str) -> tuple[int, int] | None:
     """The major and minor number of a release; None for a text that is none."""
-    found = _NUMBER.match(release)
+    found = re.match(_NUMBER, release)
     return None if found is None else (int(found[1]), int(found[2]))
 
 
@@ -20,5 +20,5 @@ def release_in_name(path: str) -> str | None:
     name = path.rpartition("/")[2]
     for suffix in _SUFFIXES:
         name = name.removesuffix(suffix)
-    found = _AT_THE_END.search(name)
+    found = re.search(_AT_THE_END, name)
     return None if found is None else found[1]

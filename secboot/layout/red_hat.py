@@ -124,10 +124,9 @@ class RedHat(Layout):
         return tuple(found)
 
 
-_FINDS_ROOT = re.compile(
-    r"root|rootflags|rootfstype|netroot|ip|ifname|nameserver|vlan|bond|bridge|team|dasd|luks\..+"
-    r"|rd[._](?:dasd|zfcp|znet|zdev|cio_accept|lvm|luks|md|dm|iscsi|nvmf|neednet)(?:[._].+)?",
-    re.ASCII | re.IGNORECASE,
+_FINDS_ROOT = (
+    r"(?ai:root|rootflags|rootfstype|netroot|ip|ifname|nameserver|vlan|bond|bridge|team|dasd|luks\..+"
+    r"|rd[._](?:dasd|zfcp|znet|zdev|cio_accept|lvm|luks|md|dm|iscsi|nvmf|neednet)(?:[._].+)?)"
 )
 """Parameters that find the root file system, or the disks and networks that it is on
 (dracut.cmdline(7), s390-tools' 95zdev; ``rd_DASD`` and its like are RHEL 6's)."""
@@ -179,7 +178,7 @@ def _identity(parameter: Parameter) -> str:
 def _finds_root(parameter: Parameter) -> bool:
     """Without a value, or with one that does not switch it off (``rd.lvm=0``)."""
     off = parameter.value in {"0", "no"}
-    return _FINDS_ROOT.fullmatch(parameter.name) is not None and not off
+    return re.fullmatch(_FINDS_ROOT, parameter.name) is not None and not off
 
 
 def _location(document: KernelInstallCmdline) -> Location:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 _KERNEL = r"(?:vmlinu[xz]|[Ii]mage|bzImage|kernel|linux)-"
 _RAMDISK = r"(?:initrd\.img|initrd|initramfs)-"
 _RELEASE = r"(\d+\.\d+[0-9A-Za-z.+~^_-]*?)"
-_NAME = re.compile(rf"(?:{_KERNEL}|{_RAMDISK}){_RELEASE}(?:\.img)?", re.ASCII)
-_KERNEL_NAME = re.compile(rf"{_KERNEL}{_RELEASE}", re.ASCII)
-_RAMDISK_NAME = re.compile(rf"{_RAMDISK}{_RELEASE}(?:\.img)?", re.ASCII)
-_LEFTOVER = re.compile(r"[.~](?:old|bak|orig|save|hmac|sig|gz|tmp|dpkg-\w+|rpm\w+)?$", re.ASCII)
+_NAME = rf"(?a:(?:{_KERNEL}|{_RAMDISK}){_RELEASE}(?:\.img)?)"
+_KERNEL_NAME = rf"(?a:{_KERNEL}{_RELEASE})"
+_RAMDISK_NAME = rf"(?a:{_RAMDISK}{_RELEASE}(?:\.img)?)"
+_LEFTOVER = r"(?a:[.~](?:old|bak|orig|save|hmac|sig|gz|tmp|dpkg-\w+|rpm\w+)?$)"
 """How the names of copies end that no package installs as a kernel."""
 
 
@@ -67,8 +67,8 @@ def release_of(path: str) -> str | None:
     Those of rescue kernels (``vmlinuz-0-rescue-ID``) and of copies (``.old``) are none.
     """
     name = path.rpartition("/")[2]
-    found = _NAME.fullmatch(name)
-    return None if found is None or _LEFTOVER.search(name) else found[1]
+    found = re.fullmatch(_NAME, name)
+    return None if found is None or re.search(_LEFTOVER, name) else found[1]
 
 
 def find_kernel_files(
@@ -122,7 +122,7 @@ def _names_beside(root: Root, directories: set[str]) -> Iterator[tuple[str, str]
             yield directory, name
 
 
-def _called(pattern: re.Pattern[str], files: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _called(pattern: str, files: Iterable[tuple[str, str]]) -> Iterator[str]:
     for directory, name in files:
-        if pattern.fullmatch(name) and not _LEFTOVER.search(name):
+        if re.fullmatch(pattern, name) and not re.search(_LEFTOVER, name):
             yield f"{directory}/{name}"

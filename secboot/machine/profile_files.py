@@ -12,7 +12,6 @@ from secboot.profile.load import load_profile, parse_profile
 from secboot.profile.profile import ProfileText
 from secboot.profile.search import SUFFIX
 from secboot.system.file_errors import NotFoundError
-from secboot.system.trusted import is_shared
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ def reread_profile(reference: str, text: str, root: Root) -> Profile:
 
 def _require_shared(status: os.stat_result, reference: str) -> None:
     """Refuse what the caller could not read without us: errors repeat parts of a profile."""
+    from secboot.system.trusted import is_shared  # noqa: PLC0415 - most profiles come with secboot
+
     if not is_shared(status):
         raise UsageError(
             "only its owner may read this file, so its content is not taken for a profile",

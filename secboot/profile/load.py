@@ -36,11 +36,10 @@ SIZE_LIMIT = 64 * 1024
 # What YAML forbids, and the line breaks that only some YAML versions know: with one of these
 # a comment would end where no editor shows it. The byte order mark may stand at the start.
 _FORBIDDEN = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
-_CONTENT = re.compile(r"^[ \t]*[^#\s]", re.MULTILINE)
-_ANY_KEY = re.compile(
-    rf"(?:^|[{{,])[ \t]*[\"']?(?:{'|'.join(field.key for field in fields.PROFILE_FIELDS)})"
-    r"[\"']?[ \t]*:(?:\s|$)",
-    re.MULTILINE,
+_CONTENT = r"(?m:^[ \t]*[^#\s])"
+_ANY_KEY = (
+    rf"(?m:(?:^|[{{,])[ \t]*[\"']?(?:{'|'.join(field.key for field in fields.PROFILE_FIELDS)})"
+    r"[\"']?[ \t]*:(?:\s|$))"
 )
 CHAIN_LIMIT = 8
 """How many profiles may extend one another."""

@@ -19,10 +19,9 @@ from secboot.named_tuple import NamedTuple
 
 _NULLS = frozenset({"", "~", "null"})
 _BOOLEANS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
-_ODD_NUMBER = re.compile(
-    r"[-+]?(?:0[0-9]+|0[xob][0-9a-f_]+|[0-9][0-9_]*_[0-9_]*|[0-9][0-9_]*(?::[0-5]?[0-9])+"
-    r"|(?:[0-9]+\.?[0-9]*|\.[0-9]+)e[-+]?[0-9]+|\.inf|\.nan)",
-    re.IGNORECASE,
+_ODD_NUMBER = (
+    r"(?i:[-+]?(?:0[0-9]+|0[xob][0-9a-f_]+|[0-9][0-9_]*_[0-9_]*|[0-9][0-9_]*(?::[0-5]?[0-9])+"
+    r"|(?:[0-9]+\.?[0-9]*|\.[0-9]+)e[-+]?[0-9]+|\.inf|\.nan))"
 )
 
 
@@ -121,7 +120,7 @@ def unambiguous_text(scalar: Scalar, problems: Problems, *, instead: str) -> str
             scalar.location,
             instead,
         )
-    elif scalar.plain and _ODD_NUMBER.fullmatch(scalar.text):
+    elif scalar.plain and re.fullmatch(_ODD_NUMBER, scalar.text):
         problems.error(
             "odd-number",
             f"{scalar.text} is a number to YAML, with a value that depends on its version",

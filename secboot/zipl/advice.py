@@ -27,8 +27,8 @@ SCSI_MENU_POSITIONS = 30
 """The highest menu position on a SCSI disk (zipl/src/bootmap.c)."""
 
 _BOOT_IMAGE_BYTES = 14
-_VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|[A-Za-z_][A-Za-z0-9_]*)")
-_NAME = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE = r"\$(?:\{([^}]*)\}|[A-Za-z_][A-Za-z0-9_]*)"
+_NAME = r"\$[A-Za-z_][A-Za-z0-9_]*"
 _ENVIRONMENT_NAME = "[A-Z][A-Z0-9_]*"
 _COMMENT = re.compile(r"(?:^|[ \t])#")
 TITLE_HINT = (
@@ -133,14 +133,16 @@ def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) 
 
 def _unexpanded(line: str, version: ZiplVersion) -> Iterator[str]:
     """Yield what looks like a variable to a shell, and is none to zipl."""
+    if "$" not in line:
+        return
     # Behind the last brace none is closed, and nothing is searched for one.
     end = line.rfind("}") + 1
-    for found in _VARIABLE.finditer(line[:end]):
+    for found in re.finditer(_VARIABLE, line[:end]):
         name = found[1]
         known = name is not None and re.fullmatch(_ENVIRONMENT_NAME, name)
         if not known or not version.reads_environment:
             yield found[0]
-    yield from _NAME.findall(line[end:])
+    yield from re.findall(_NAME, line[end:])
 
 
 def _advise_on_file(part: LoadedFile, findings: Findings) -> None:
