@@ -28,6 +28,7 @@ from secboot.layout.layout import NewKernel
 from secboot.machine.kernel_files import Link
 from secboot.plan.plan import Plan, ProfileReference
 from secboot.profile.profile import ImagePaths, ProfileText
+from secboot.report.made import Made
 from secboot.report.profile import ListedProfile
 from secboot.report.reported import ReportedMachine, Standing
 from secboot.report.saved_plan import MadeFrom
@@ -79,6 +80,9 @@ _ABOUT = {
     "FileChange.attributes": "Those of the new file; null stands for those of the old one.",
     "FileChange.real_path": "Where its symbolic links lead, inside the root.",
     "StorePlan.met": "Whether the profile will be met there; null where that can't be known.",
+    "Made": "When, where and by which secboot the document was made.",
+    "Made.host": "The machine on which secboot ran; null where SOURCE_DATE_EPOCH was set.",
+    "Made.time": "RFC 3339, in UTC; SOURCE_DATE_EPOCH where that was set.",
     "Meanwhile": "What others did to boot files during the change; it was made around that.",
     "NextDefault": "What the next IPL starts by default, once zipl has run; null where that is not known.",
     "NextDefault.parameters": "The words of its line that the change was about; `without NAME` for none.",
@@ -414,7 +418,7 @@ def schema(name: str) -> str:
     """Return the text of a document's schema; `name` is such as ``plan/1``."""
     title, shape = DOCUMENTS[name]
     maker = _Maker()
-    made = maker.of({"schema": Literal[f"secboot/{name}"], **shape})
+    made = maker.of({"schema": Literal[f"secboot/{name}"], "made?": Made, **shape})
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:secboot:{name.replace('/', ':')}",

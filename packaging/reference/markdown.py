@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _SCHEMAS = Path(secboot.__file__).parent / "report" / "schemas"
 _CHANGES = """\
+`made` says when a document was made, on which machine and by which secboot. Where the environment
+has SOURCE_DATE_EPOCH, that is the time and no host is named, so that builds can be reproduced.
+
 A reader should ignore keys that it does not know: a later version may add some and leave the
 number as it is.
 

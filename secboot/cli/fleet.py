@@ -13,8 +13,7 @@ from secboot.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from secboot.report.reported import ReportedMachine
-    from secboot.status.stages import Stage
+    from secboot.report.reported import Counted, ReportedMachine
 
 _LARGEST = 16 * 2**20
 """Bytes. A document has some ten thousand; what is larger than this is something else."""
@@ -40,30 +39,47 @@ def fleet(
     stage: Annotated[
         options.LastStage, typer.Option("--stage", help="Up to which stage counts.")
     ] = "effective",
+    stale_after: Annotated[
+        int,
+        typer.Option(
+            "--stale-after", metavar="DAYS", min=0, max=36500, help="Warn of older documents."
+        ),
+    ] = 7,
+    problems: Annotated[
+        bool,
+        typer.Option("--problems", help="Leave out the machines that are in order (text only)."),
+    ] = False,
     output: options.Output = "text",
     strict: options.Strict = False,
 ) -> int:
     """Report on many machines from their status documents.
 
-    Problems come first. Exits with 5 when a machine misses a stage or its document can't be read,
+    Exits with 5 when a machine misses a stage or its document can't be read,
     with 2 when none can be read.
     """
+    import os
+    from datetime import timedelta
+
     from secboot.cli.output_file import OutputFile
     from secboot.cli.printing import print_report
     from secboot.errors import ExitCode
-    from secboot.report.fleet import fleet_document, fleet_page, fleet_text, in_order
-    from secboot.report.reported import Standing
+    from secboot.report.fleet import fleet_document, fleet_text, in_order
+    from secboot.report.fleet_page import fleet_page
+    from secboot.report.made import made
+    from secboot.report.reported import Counted, Standing
     from secboot.status.stages import Stage
 
     last = Stage(stage)
-    machines = in_order(_machines(files, last))
+    now = made(os.environ)
+    counted = Counted(last, now.moment(), timedelta(days=stale_after))
+    machines = in_order(_machines(files, counted))
     if html is not None:
         with OutputFile(html, "the page", 0o644) as page:
-            page.commit(fleet_page(machines, last).encode())
+            page.commit(fleet_page(machines, last, now).encode())
     print_report(
         output,
         lambda: fleet_document(machines, last),
-        lambda style: fleet_text(machines, style),
+        lambda style: fleet_text(machines, style, problems_only=problems),
     )
     standings = {machine.standing for machine in machines}
     if standings == {Standing.UNREADABLE}:
@@ -72,7 +88,7 @@ def fleet(
     return ExitCode.OK if standings <= accepted else ExitCode.DIFFERENCE
 
 
-def _machines(named: Sequence[Path], last: Stage) -> Iterator[ReportedMachine]:
+def _machines(named: Sequence[Path], counted: Counted) -> Iterator[ReportedMachine]:
     from secboot.report.reported import read_machine, unreadable
 
     found = tuple(dict.fromkeys(_documents(named)))
@@ -87,7 +103,7 @@ def _machines(named: Sequence[Path], last: Stage) -> Iterator[ReportedMachine]:
         if len(content) > _LARGEST:
             yield unreadable(host, file, "this is no JSON document: it is too large for one")
         else:
-            yield read_machine(host, file, content, last)
+            yield read_machine(host, file, content, counted)
 
 
 def _content(path: Path) -> bytes:

@@ -179,14 +179,17 @@ def _parmfile_request(path: Path | None, profile: Profile) -> ParmfileRequest | 
 def _save_plan(reference: str, profile: Profile, plan: Plan, path: Path) -> None:
     """Write a plan to a file of the user, readable by its owner: it holds boot files."""
     import json
+    import os
 
     from secboot.cli.output_file import OutputFile
     from secboot.cli.printing import file_error
+    from secboot.report.made import with_origin
     from secboot.report.saved_plan import saved_plan_document
 
     with OutputFile(path, "the plan", 0o600) as file:
         old = file.read(_HEAD)
         if old and b'"secboot/' not in old:
             raise file_error(path, "this file is not a saved plan, and stays as it is")
-        text = json.dumps(saved_plan_document(reference, profile, plan), indent=2)
+        document = with_origin(saved_plan_document(reference, profile, plan), os.environ)
+        text = json.dumps(document, indent=2)
         file.commit(f"{text}\n".encode())

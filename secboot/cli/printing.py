@@ -97,7 +97,9 @@ def print_json(document: dict[str, Any]) -> None:
     """Write one JSON document; anything but ASCII is escaped, so that every byte survives."""
     import json
 
-    print_text(json.dumps(document, indent=2) + "\n")
+    from secboot.report.made import with_origin
+
+    print_text(json.dumps(with_origin(document, os.environ), indent=2) + "\n")
 
 
 def print_report(

@@ -8,6 +8,7 @@ findings, and ``PROFILE`` where those have its name.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from secboot.codec import decode, parse_document
 from secboot.errors import ParseError
 from secboot.finding import Finding, Severity
 from secboot.named_tuple import NamedTuple
+from secboot.report.made import Made
 from secboot.report.status import SCHEMA as STATUS
 from secboot.report.verify import SCHEMA as VERIFY
 from secboot.status.checks import OF_THE_MACHINE, Outcome
@@ -57,7 +59,7 @@ class ReportedMachine(NamedTuple):
     """A machine. `host` is what the report calls it, `file` where its document was.
 
     `document` is the document's schema, None if it could not be read; then the only finding says
-    why. `stages` has a verdict for each stage, None for those up to which the document does not go.
+    why. `made` is None in documents of 0.1.0, which did not say. `stages` has a verdict for each stage, None for those up to which the document does not go.
     """
 
     host: str
@@ -66,6 +68,7 @@ class ReportedMachine(NamedTuple):
     root: str | None
     profile: str | None
     role: str | None
+    made: Made | None
     standing: Standing
     stages: Mapping[Stage, Verdict | None]
     findings: tuple[Finding, ...]
@@ -76,12 +79,20 @@ def unreadable(host: str, file: str, why: str) -> ReportedMachine:
     found = Finding("unreadable", Severity.ERROR, why)
     stages: dict[Stage, Verdict | None] = dict.fromkeys(Stage)
     return ReportedMachine(
-        host, file, None, None, None, None, Standing.UNREADABLE, stages, (found,)
+        host, file, None, None, None, None, None, Standing.UNREADABLE, stages, (found,)
     )
 
 
-def read_machine(host: str, file: str, content: bytes, last: Stage) -> ReportedMachine:
-    """Return what a document says, of which the stages up to `last` count.
+class Counted(NamedTuple):
+    """What counts: the stages up to `last`, and, at the moment `now`, documents up to `oldest`."""
+
+    last: Stage
+    now: datetime
+    oldest: timedelta
+
+
+def read_machine(host: str, file: str, content: bytes, counted: Counted) -> ReportedMachine:
+    """Return what a document says, as far as it is `counted`.
 
     Never fails: content that is no status and no checks gives a machine that is unreadable.
     """
@@ -95,7 +106,7 @@ def read_machine(host: str, file: str, content: bytes, last: Stage) -> ReportedM
             report = decode(_Checks, document, file).report()
     except ParseError as error:
         return unreadable(host, file, error.message)
-    return _machine(host, file, report, last)
+    return _machine(host, file, report, counted)
 
 
 class _Judgement(NamedTuple):
@@ -111,6 +122,7 @@ class _Report(NamedTuple):
     """What both documents say. `reach` is the last stage that was looked at."""
 
     schema: str
+    made: Made | None
     root: str
     profile: str | None
     role: str | None
@@ -178,6 +190,7 @@ class _Status(NamedTuple):
     profile: _Profile | None
     requirements: tuple[_Requirement, ...]
     notices: tuple[_Notice, ...]
+    made: Made | None = None
 
     def report(self) -> _Report:
         name, role = self.profile or (None, None)
@@ -192,7 +205,7 @@ class _Status(NamedTuple):
             for stage, result in zip(Stage, each.stages, strict=True)
         ]
         judgements += [notice.judgement() for notice in self.notices]
-        return _Report(self.schema, self.root, name, role, judgements, Stage.EFFECTIVE)
+        return _Report(self.schema, self.made, self.root, name, role, judgements, Stage.EFFECTIVE)
 
 
 class _Check(NamedTuple):
@@ -223,10 +236,13 @@ class _Checks(NamedTuple):
     profile: str | None
     stage: Stage
     checks: tuple[_Check, ...]
+    made: Made | None = None
 
     def report(self) -> _Report:
         judgements = [check.judgement() for check in self.checks]
-        return _Report(self.schema, self.root, self.profile, None, judgements, self.stage)
+        return _Report(
+            self.schema, self.made, self.root, self.profile, None, judgements, self.stage
+        )
 
 
 def _causes(
@@ -242,13 +258,15 @@ def _of_machine(code: str, verdict: Verdict, message: str, hint: str | None) -> 
     return _Judgement(None, "", verdict, (Finding(code, severity, message, None, hint or None),))
 
 
-def _machine(host: str, file: str, report: _Report, last: Stage) -> ReportedMachine:
-    counted = [j for j in report.judgements if j.stage is None or j.stage.number <= last.number]
-    findings = [found for each in _first_wrong(counted) for found in each.findings]
-    verdicts = {each.verdict for each in counted}
-    if gap := _gap(report, last):
-        verdicts.add(Verdict.UNKNOWN)
-        findings.append(gap)
+def _machine(host: str, file: str, report: _Report, counted: Counted) -> ReportedMachine:
+    last = counted.last.number
+    judged = [j for j in report.judgements if j.stage is None or j.stage.number <= last]
+    findings = [found for each in _first_wrong(judged) for found in each.findings]
+    verdicts = {each.verdict for each in judged}
+    for gap in (_gap(report, counted.last), _too_old(report.made, counted)):
+        if gap is not None:
+            verdicts.add(Verdict.UNKNOWN)
+            findings.append(gap)
     standing = {Verdict.MISSING: Standing.MISSING, Verdict.UNKNOWN: Standing.WARNING}
     reached = [stage for stage in Stage if stage.number <= report.reach.number]
     stages = {s: _worst(j.verdict for j in report.judgements if j.stage is s) for s in reached}
@@ -259,6 +277,7 @@ def _machine(host: str, file: str, report: _Report, last: Stage) -> ReportedMach
         root=report.root,
         profile=report.profile,
         role=report.role,
+        made=report.made,
         standing=standing.get(_worst(verdicts), Standing.MET),
         stages={stage: stages.get(stage) for stage in Stage},
         findings=tuple(dict.fromkeys(_with_profile(each, report.profile) for each in findings)),
@@ -275,6 +294,15 @@ def _gap(report: _Report, last: Stage) -> Finding | None:
         why = f"checked up to '{report.reach}' only"
         return Finding("checked-in-part", Severity.WARNING, why, None, step)
     return None
+
+
+def _too_old(made: Made | None, counted: Counted) -> Finding | None:
+    """What is to be said of a document from which the machine may long have gone on."""
+    age = timedelta() if made is None else made.age(counted.now)
+    if age <= counted.oldest:
+        return None
+    why = f"the document is {age.days} days old"
+    return Finding("old-document", Severity.WARNING, why, None, None)
 
 
 def _first_wrong(judgements: Iterable[_Judgement]) -> list[_Judgement]:

@@ -9,14 +9,15 @@ written, or taken for a path.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping  # noqa: TC003 - the codec evaluates annotations
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from secboot import __version__
 from secboot.codec import decode, fields, parse_document
 from secboot.errors import Location, ParseError, RefusedError
 from secboot.named_tuple import NamedTuple
-from secboot.profile.profile import ProfileText  # noqa: TC001 - the codec evaluates annotations
+from secboot.profile.profile import ProfileText
+from secboot.report.made import Made
 from secboot.report.plan import SCHEMA as PLAN_SCHEMA
 from secboot.report.plan import plan_document
 from secboot.visible import visible
@@ -113,14 +114,18 @@ def read_saved_plan(text: bytes, path: str) -> SavedPlan:
 
 
 class _WithSource(NamedTuple):
-    """What is read of the file; all else is compared."""
+    """What is read of the file; all else is compared, but for when and where it was made."""
 
     made_from: MadeFrom
+    made: Made | None = None
+
+
+_OF_THE_FILE = frozenset({"schema", "made", "made_from"})
 
 
 def _keys(document: Mapping[str, object]) -> dict[str, object]:
     """Return what the documents of a plan and of a saved plan have in common."""
-    return {key: value for key, value in document.items() if key not in {"schema", "made_from"}}
+    return {key: value for key, value in document.items() if key not in _OF_THE_FILE}
 
 
 _AGAIN = "make it again with: secboot plan PROFILE --out FILE"

@@ -52,9 +52,12 @@ def saved(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Pat
 
 
 def nodes(value: object, path: Where = ()) -> Iterator[Where]:
-    """Where the values of a document are."""
+    """Where the values of a document are that are of the plan."""
     items = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore[arg-type]
     for key, part in items:
+        if (*path, key) == ("made",):
+            # When and where it was made decides nothing.
+            continue
         yield (*path, key)
         if isinstance(part, dict | list):
             yield from nodes(part, (*path, key))

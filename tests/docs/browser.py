@@ -8,9 +8,30 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.available import unavailable
+from tests.packaging import npm
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
+
+CLIPPED = """
+const wider = [...document.querySelectorAll("body *")].filter((each) => {
+  const style = getComputedStyle(each);
+  const shown = each.checkVisibility({visibilityProperty: true}) && each.clientWidth > 1;
+  return shown && style.overflowX !== "visible" && each.scrollWidth > each.clientWidth + 1
+    && !each.closest(".sidebar-drawer, .toc-drawer");
+});
+const beyond = document.documentElement.scrollWidth > window.innerWidth ? ["the page"] : [];
+return [...beyond, ...wider.map((each) => `${each.localName}.${each.className}: ${each.textContent.slice(0, 60)}`)];
+"""
+"""Elements that hold more than they show."""
+
+ACCESSIBLE = """
+const done = arguments[0];
+axe.run(document, {resultTypes: ["violations"]}).then((found) => done(found.violations.map(
+  (each) => `${each.id}: ${each.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" | ")}`
+)));
+"""
+"""What axe-core (`axe`) has to say against the page."""
 
 
 @contextmanager
@@ -32,9 +53,17 @@ def browser() -> Iterator[Chrome]:
         opened.quit()
 
 
-def set_screen(driver: Chrome, width: int, *, dark: bool = False) -> None:
-    """Make the screen this wide (CSS pixels), and the user one who likes it bright or dark."""
-    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+def axe() -> str:
+    """Return the script of axe-core."""
+    script = npm.modules() / "axe-core/axe.min.js"
+    if not script.exists():
+        unavailable("axe-core is not installed; run packaging/setup")
+    return script.read_text()
+
+
+def set_screen(driver: Chrome, width: int, *, height: int = 900, dark: bool = False) -> None:
+    """Make the screen this large (CSS pixels), and the user one who likes it bright or dark."""
+    screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})

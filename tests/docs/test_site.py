@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.available import unavailable
-from tests.docs.browser import browser, set_screen
-from tests.packaging import npm
+from tests.docs.browser import ACCESSIBLE, CLIPPED, axe, browser, set_screen
 from tests.packaging.programs import CHECKOUT, run
 
 if TYPE_CHECKING:
@@ -29,18 +27,6 @@ DIAGRAMS = sorted((CHECKOUT / "docs/diagrams").glob("*.svg"))
 WIDTHS = (360, 1280, 1920)
 """A phone, a laptop, a large screen: CSS pixels."""
 
-CLIPPED = """
-const wider = [...document.querySelectorAll("body *")].filter((each) => {
-  const style = getComputedStyle(each);
-  const shown = each.checkVisibility({visibilityProperty: true}) && each.clientWidth > 1;
-  return shown && style.overflowX !== "visible" && each.scrollWidth > each.clientWidth + 1
-    && !each.closest(".sidebar-drawer, .toc-drawer");
-});
-const beyond = document.documentElement.scrollWidth > window.innerWidth ? ["the page"] : [];
-return [...beyond, ...wider.map((each) => `${each.localName}.${each.className}: ${each.textContent.slice(0, 60)}`)];
-"""
-"""Elements that hold more than they show."""
-
 BEYOND = """
 const paper = document.documentElement.viewBox.baseVal;
 return [...document.querySelectorAll("text")].filter((each) => {
@@ -50,13 +36,6 @@ return [...document.querySelectorAll("text")].filter((each) => {
 }).map((each) => each.textContent);
 """
 """Words of a diagram that stand outside of its paper."""
-
-ACCESSIBLE = """
-const done = arguments[0];
-axe.run(document, {resultTypes: ["violations"]}).then((found) => done(found.violations.map(
-  (each) => `${each.id}: ${each.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" | ")}`
-)));
-"""
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +54,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def driver() -> Iterator[Chrome]:
     with browser() as opened:
         yield opened
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    script = npm.modules() / "axe-core/axe.min.js"
-    if not script.exists():
-        unavailable("axe-core is not installed; run packaging/setup")
-    return script.read_text()
 
 
 def test_every_page_is_there(site: Path) -> None:
@@ -119,14 +90,12 @@ def test_a_diagram_holds_its_words(driver: Chrome, diagram: Path) -> None:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["bright", "dark"])
 @pytest.mark.parametrize("width", WIDTHS[:2])
-def test_everybody_can_read_it(
-    site: Path, driver: Chrome, axe: str, width: int, dark: bool
-) -> None:
+def test_everybody_can_read_it(site: Path, driver: Chrome, width: int, dark: bool) -> None:
     set_screen(driver, width, dark=dark)
     wrong: dict[str, Any] = {}
     for page in (*PAGES, Path("search.html")):
         driver.get((site / page).as_uri())
-        driver.execute_script(axe)
+        driver.execute_script(axe())
         wrong[str(page)] = driver.execute_async_script(ACCESSIBLE)
 
     assert {page: found for page, found in wrong.items() if found} == {}

@@ -217,7 +217,7 @@ def test_the_report_of_the_whole_fleet(
     for name, (_, _, standing, codes) in FLEET.items():
         found = {f["code"] for f in machines[name]["findings"]}
         assert codes <= {code.removeprefix("machine.") for code in found}, name
-        assert f'<th scope="row">{name} <' in html
+        assert f'<th scope="row">{name}</th>' in html
         assert name in shown
         if "unsealed-default" in codes:
             told = [
