@@ -10,7 +10,7 @@ OTHER_WORDS = st.sampled_from(
         "root=/dev/dasda1", "quiet", "rd.znet=qeth,0.0.8000", "rd.dasd=0.0.0120", "console=ttyS0",
         "console=tty0", 'dyndbg="file a +p"', '"rd.x=a b"', "acpi_osi=!Windows", "x='a b'", "=",
         "foo=bar=baz", 'a"b c"d', 'foo=""', "prot_virt_x=1", "xswiotlb=3", "consoleblank=0",
-        "PROT_VIRT=1", "--x", "---",
+        "PROT_VIRT=1", "--x", "---", "console=ttysclp0", "console=", "mem=4G", "mem=2G",
     )
 )  # fmt: skip
 PROT_VIRT_WORDS = st.sampled_from(

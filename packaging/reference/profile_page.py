@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from secboot.kernel.command_line import MULTI_VALUED_NAMES
+from secboot.kernel.command_line import LAST_WINS_NAMES, MULTI_VALUED_NAMES
 from secboot.profile.composer import DEPTH_LIMIT
 from secboot.profile.fields import (
     ENTRY_FIELDS,
@@ -57,6 +57,10 @@ or `1e5` without quotes is, these are refused where a text is meant: put them in
 decimal numbers need none. `true` and `false` are taken where this page says so.
 """
 
+ASKED = (
+    "What is asked of a parameter is a mapping with exactly one of these keys; only `includes` and "
+    "`excludes` can stand together. A single value is short for `exactly`, a list for `includes`."
+)
 _EXTENDING = """\
 ## Extending a profile
 
@@ -81,8 +85,7 @@ def reference_markdown() -> str:
         "## Keys\n\n" + _fields(PROFILE_FIELDS),
         "## `entries`\n\nAs a mapping it narrows down all entries:\n\n" + _fields(ENTRY_FIELDS),
         "## `image`\n\nThe files of a Secure Execution image:\n\n" + _fields(IMAGE_FIELDS),
-        "## `parameters`\n\nWhat is asked of a parameter is a mapping with exactly one of these "
-        "keys. A single value is short for `exactly`, a list for `includes`.\n\n"
+        f"## `parameters`\n\n{_wrapped(ASKED)}\n"
         + _operators()
         + "\n"
         + "\n".join(_rules(f"`{name}`", rules) for name, rules in KNOWN.items()),
@@ -119,11 +122,22 @@ def _rules(title: str, rules: ParameterRules) -> str:
 
 
 def _names() -> str:
+    return "\n".join(map(_wrapped, how_often()))
+
+
+def how_often() -> tuple[str, ...]:
+    """Return paragraphs that say of which parameters several occurrences count."""
     several = ", ".join(f"`{name}`" for name in sorted(MULTI_VALUED_NAMES))
-    return _wrapped(
-        "These can be given several times, each occurrence adding to the others, and so can't be "
-        f"asked for with `exactly`: {several}."
+    once = ", ".join(f"`{name}`" for name in sorted(LAST_WINS_NAMES))
+    adding = (
+        "These can be given several times, each occurrence adding to the others, and so `exactly` "
+        f"takes only a list for them: {several}."
     )
+    last = (
+        "Of these only the last occurrence counts, so that they take neither `includes` nor a list, "
+        f"and without a value they mean nothing: {once}."
+    )
+    return adding, last
 
 
 def _search() -> str:

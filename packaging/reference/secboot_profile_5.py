@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reference import roff
+from reference.profile_page import ASKED, how_often
 from reference.secboot_8 import DATE, MANUAL
 from secboot import __version__
-from secboot.kernel.command_line import MULTI_VALUED_NAMES
 from secboot.profile.fields import (
     ENTRY_FIELDS,
     IMAGE_FIELDS,
@@ -50,7 +50,6 @@ problems of a file are reported in one run, each with its line and column:
 
 def page() -> str:
     """Return the whole page."""
-    several = ", ".join(sorted(MULTI_VALUED_NAMES))
     parts = [
         roff.title("secboot-profile", 5, DATE, f"secboot {__version__}", MANUAL),
         roff.heading("name"),
@@ -69,17 +68,11 @@ def page() -> str:
         roff.paragraph("The files of a Secure Execution image:"),
         *map(_field, IMAGE_FIELDS),
         roff.heading("parameters"),
-        roff.paragraph(
-            "What is asked of a parameter is a mapping with exactly one of these keys. A single "
-            "value is short for `exactly`, a list for `includes`."
-        ),
+        roff.paragraph(ASKED),
         *(roff.item(f"{each.key}: ({each.kind})", each.meaning) for each in REQUIREMENT_FIELDS),
         *(_rules(name, rules) for name, rules in KNOWN.items()),
         _rules("Other parameters", GENERIC),
-        roff.paragraph(
-            "These can be given several times, each occurrence adding to the others, and so can't "
-            f"be asked for with `exactly`: {several}."
-        ),
+        *map(roff.paragraph, how_often()),
         roff.heading("files"),
         *(roff.item(f"{directory}/*.yaml", "Searched in this order.") for directory in SEARCH_PATH),
         roff.paragraph(

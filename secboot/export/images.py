@@ -50,25 +50,45 @@ def butane(request: ExportRequest) -> Exported:
     removes an argument by its whole text only (``should_not_exist``), so a profile that wants a
     parameter gone with whatever value can't be written.
     """
-    words = request.words_to_add("Ignition, which removes an argument by its whole text only:")
-    notes = list(request.losses())
+    words = request.words_to_add(
+        "Ignition, which removes an argument by its whole text only:", removes=True
+    )
+    if len({*words}) < len(words):
+        raise RefusedError(
+            "Ignition takes no argument twice, and the profile asks for one that is",
+            hint="use secboot on the machine, or the format machineconfig",
+        )
+    notes = list(request.losses(removes=True))
     if request.profile.role is Role.GUEST:
         notes.append(
             "In a guest that boots a Secure Execution image Ignition can't set kernel arguments:"
             " give them to genprotimg"
         )
-    listed = "".join(f"    - {quoted(word)}\n" for word in words)
+    lists = {"should_exist": words, "should_not_exist": request.words_to_remove()}
+    arguments = "".join(
+        f"  {key}:\n" + "".join(f"    - {quoted(word)}\n" for word in listed)
+        for key, listed in lists.items()
+        if listed
+    )
     return Exported(
-        f"{request.head(*notes)}variant: fcos\nversion: 1.4.0\n"
-        f"kernel_arguments:\n  should_exist:\n{listed}"
+        f"{request.head(*notes)}variant: fcos\nversion: 1.4.0\nkernel_arguments:\n{arguments}"
     )
 
 
 def coreos_installer(request: ExportRequest) -> Exported:
-    """Options for ``coreos-installer install`` (its man page, ``--append-karg``)."""
-    words = request.words_to_add("coreos-installer")
-    options = "".join(f" \\\n    --append-karg {shlex.quote(word)}" for word in words)
-    head = request.head("Set DEVICE to the disk, /dev/dasda for instance.", *request.losses())
+    """Options for ``coreos-installer install`` (its man page, ``--append-karg``, ``--delete-karg``).
+
+    An argument is deleted by its whole text.
+    """
+    words = request.words_to_add(
+        "coreos-installer, which removes an argument by its whole text only:", removes=True
+    )
+    pairs = [("--delete-karg", word) for word in request.words_to_remove()]
+    pairs += [("--append-karg", word) for word in words]
+    options = "".join(f" \\\n    {option} {shlex.quote(word)}" for option, word in pairs)
+    head = request.head(
+        "Set DEVICE to the disk, /dev/dasda for instance.", *request.losses(removes=True)
+    )
     return Exported(f'{head}coreos-installer install{options} \\\n    "$DEVICE"\n')
 
 

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from secboot.profile.requirement import Requirement
 
 _DAMAGED_BY_GRUBBY = frozenset("&\\\"'*?[]$` #!")
+_EXPRESSION_FOR_GRUBBY = _DAMAGED_BY_GRUBBY | frozenset("+(){}|^")
+"""What it removes is an extended regular expression to it."""
 
 
 def grubby(request: ExportRequest) -> Exported:
     """Calls of grubby, and of zipl, which grubby before 8.40-83 does not run (grubby(8)).
 
-    ``--args`` replaces every occurrence of a name; ``--remove-args`` removes by name. Where a value
+    ``--args`` replaces every occurrence of a name, with one; ``--remove-args`` removes by name, or
+    one value. Where a value
     that an entry has may be good as it is, each entry is looked at before.
     """
     for requirement in request.requirements:
@@ -33,7 +36,8 @@ def grubby(request: ExportRequest) -> Exported:
     which = "DEFAULT" if entries.scope is EntryScope.DEFAULT else "ALL"
     plain = [each for each in request.requirements if each.kept is None]
     added = [word for requirement in plain for word in requirement.words]
-    removed = [each.name for each in plain if not each.words]
+    removed = [each.name for each in plain if not (each.words or each.unwanted)]
+    removed += request.words_to_remove()
     options = [f"--args={shlex.quote(' '.join(added))}"] if added else []
     options += [f"--remove-args={shlex.quote(' '.join(removed))}"] if removed else []
     notes = []
@@ -105,14 +109,17 @@ def ansible(request: ExportRequest) -> Exported:
 
 
 def _require_safe(requirement: Requirement) -> None:
-    if requirement.stands_beside_others:
+    words = requirement.words
+    if len(words) > 1 or (words and requirement.stands_beside_others):
         raise RefusedError(
             f"grubby would remove every other {requirement.name}= when it adds one",
             location=requirement.location,
             hint="use secboot on the machine, or the format ansible",
         )
-    for word in requirement.words:
-        damaged = sorted(_DAMAGED_BY_GRUBBY.intersection(word))
+    harmful = [(word, _DAMAGED_BY_GRUBBY) for word in words]
+    harmful += [(word, _EXPRESSION_FOR_GRUBBY) for word in requirement.unwanted]
+    for word, characters in harmful:
+        damaged = sorted(characters.intersection(word))
         if damaged:
             raise RefusedError(
                 f"grubby damages values that have {damaged[0]!r}, and {word} has",

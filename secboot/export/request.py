@@ -53,13 +53,14 @@ class ExportRequest(NamedTuple):
         """Return comments: whose text this is, then these lines."""
         return comments([self.title(), *lines])
 
-    def words_to_add(self, tool: str) -> tuple[str, ...]:
-        """Return the parameters for a tool that only adds them.
+    def words_to_add(self, tool: str, *, removes: bool = False) -> tuple[str, ...]:
+        """Return the parameters for a tool that only adds them, or also `removes` words.
 
-        Raises RefusedError for a profile that wants something removed, or nothing at all.
+        Raises RefusedError for a profile that wants something removed, or nothing at all. Words
+        that it wants removed beside others are a loss (`losses`).
         """
         for requirement in self.requirements:
-            if not requirement.words:
+            if not requirement.words and not (removes and requirement.unwanted):
                 raise RefusedError(
                     f"{tool} only adds parameters, and the profile wants something removed:"
                     f" {requirement.describe()}",
@@ -68,14 +69,19 @@ class ExportRequest(NamedTuple):
                     " autoinstall, kickstart-post",
                 )
         words = tuple(word for requirement in self.requirements for word in requirement.words)
-        if not words:
+        if not words and not (removes and self.words_to_remove()):
             raise RefusedError(f"the profile asks for nothing that {tool} could add")
         return words
 
-    def losses(self) -> tuple[str, ...]:
-        """Return what a tool that only adds parameters loses of the profile, as sentences."""
-        lost = [requirement.lost_by_adding() for requirement in self.requirements]
-        return (*(f"Lost: {text}" for text in lost if text is not None), *self.entry_losses())
+    def words_to_remove(self) -> tuple[str, ...]:
+        """Return what a tool has to remove that removes words by their whole text."""
+        return tuple(word for requirement in self.requirements for word in requirement.unwanted)
+
+    def losses(self, *, removes: bool = False) -> tuple[str, ...]:
+        """Return what a tool loses of the profile that only adds words, or also `removes` them."""
+        lost = [text for each in self.requirements if (text := each.lost_by_adding()) is not None]
+        lost += [] if removes else [f"{word} is not removed" for word in self.words_to_remove()]
+        return (*(f"Lost: {text}" for text in lost), *self.entry_losses())
 
     def entry_losses(self) -> tuple[str, ...]:
         """Return what is lost of the profile's choice of entries where a tool has none."""

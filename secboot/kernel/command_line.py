@@ -36,6 +36,8 @@ MULTI_VALUED_NAMES = frozenset(
         # Documentation/admin-guide/kernel-parameters.txt: each occurrence adds one.
         "console", "earlycon", "earlyprintk", "hugepages", "hugepagesz", "memmap",
         "initcall_blacklist", "dasd", "cio_ignore", "dyndbg",
+        # arch/s390/boot/ipl_parm.c, modify_fac_list(): each changes the list that is there.
+        "facilities",
         # dracut.cmdline(7): "can be specified multiple times".
         "ip", "nameserver", "rd.route", "vlan", "bond", "bridge", "team", "ifname", "netroot",
         "rd.break", "rd.dasd", "rd.zfcp", "rd.znet", "rd.znet_ifname", "rd.luks.uuid",
@@ -49,13 +51,30 @@ MULTI_VALUED_NAMES = frozenset(
         # kernel-command-line(7) of systemd.
         "luks.name", "luks.uuid", "luks.options", "luks.key", "luks.data", "rd.luks.data",
         "modules_load", "rd.modules_load", "systemd.mask", "systemd.wants",
-        "systemd.setenv", "systemd.set_credential", "systemd.mount-extra",
+        "systemd.setenv", "systemd.set_credential", "systemd.mount-extra", "systemd.swap-extra",
+        "rd.systemd.mask", "rd.systemd.wants", "rd.systemd.mount-extra", "rd.systemd.swap-extra",
     }
 )  # fmt: skip
-"""Names whose occurrences add up, so that none may be taken for a repetition of another.
+"""Names whose occurrences add up, so that none may be taken for a repetition of another."""
 
-module_blacklist= is none of them: of a charp ``core_param`` (kernel/module/main.c) the last counts.
-"""
+LAST_WINS_NAMES = frozenset(
+    {
+        # init/main.c and init/do_mounts.c keep a pointer to the text, or a copy in one place.
+        "init", "rdinit", "root", "rootflags", "rootfstype", "loglevel", "resume",
+        # kernel/crash_reserve.c, get_last_crashkernel(); kernel/panic.c, kernel/cpu.c.
+        "crashkernel", "panic", "mitigations", "maxcpus", "nr_cpus", "possible_cpus",
+        "log_buf_len", "transparent_hugepage", "mem",
+        # A charp core_param (kernel/module/main.c), though its value is a list.
+        "module_blacklist",
+        "lsm", "security", "selinux", "enforcing", "apparmor",
+        # drivers of s390: drivers/s390/char/vmcp.c, arch/s390/kernel/setup.c.
+        "vmhalt", "vmpanic", "vmpoff", "vmreboot",
+    }
+)  # fmt: skip
+"""Names of which the last occurrence counts and the others do nothing; all of them want a value."""
+
+_FINE_WITHOUT_VALUE = frozenset({"bond", "bridge", "earlycon", "earlyprintk", "rd.break"})
+"""Of the names whose occurrences add up, those that mean something as a bare word, too."""
 
 
 def canonical(name: str) -> str:
@@ -70,6 +89,16 @@ def is_multi_valued(name: str) -> bool:
     return canonical(name) in _MULTI_VALUED_CANONICAL
 
 
+def last_wins(name: str) -> bool:
+    """Tell whether of several occurrences of this parameter only the last is known to count."""
+    return canonical(name) in _LAST_WINS_CANONICAL
+
+
+def wants_value(name: str) -> bool:
+    """Tell whether the bare name, without ``=``, is known to do nothing (``console``)."""
+    return canonical(name) in _WANTING_VALUE
+
+
 def occurrences(line: CommandLine, name: str) -> tuple[Parameter, ...]:
     """The words of the line that whoever reads this parameter takes for it, in order."""
     wanted = canonical(name)
@@ -82,6 +111,10 @@ def occurrences(line: CommandLine, name: str) -> tuple[Parameter, ...]:
 
 
 _MULTI_VALUED_CANONICAL = frozenset(map(canonical, MULTI_VALUED_NAMES))
+_LAST_WINS_CANONICAL = frozenset(map(canonical, LAST_WINS_NAMES))
+_WANTING_VALUE = _LAST_WINS_CANONICAL | (
+    _MULTI_VALUED_CANONICAL - frozenset(map(canonical, _FINE_WITHOUT_VALUE))
+)
 
 
 def unreadable(text: str) -> Finding | None:

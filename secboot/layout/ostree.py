@@ -26,6 +26,7 @@ from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
 from secboot.zipl.configuration import ConfFile
 
 if TYPE_CHECKING:
+    from secboot.formats.kernel_cmdline import CommandLine
     from secboot.invocation import Invocation
     from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
@@ -109,8 +110,7 @@ class Ostree(Layout):
             return ()
         after = wanted_line(profile, before, stores)
         old = [parameter.text for parameter in before.parameters]
-        new = [parameter.text for parameter in after.parameters]
-        removed, added = _without(old, new), _without(new, old)
+        removed, added = _words_of(profile, before, after, stores)
         here = "on this machine" if machine.running_line is not None else _ELSEWHERE
         steps = []
         if self._bootc:
@@ -220,9 +220,37 @@ def _loader_entries(here: str, words: list[str]) -> Step:
     return Step(f"{here}, with bootc 1.15.2 and ostree 2026.1 or newer", (shlex.join(argv),), argv)
 
 
+def _words_of(
+    profile: Profile, before: CommandLine, after: CommandLine, stores: Stores
+) -> tuple[list[str], list[str]]:
+    """Return the words to remove and those to add for what adds at the end.
+
+    Where a requirement is about an order that this does not give, all its occurrences are added
+    again.
+    """
+    old, new = ([each.text for each in line.parameters] for line in (before, after))
+    removed, added = _without(old, new), _without(new, old)
+    text = " ".join([*_without(old, removed), *added])
+    if text == after.text:
+        return removed, added
+    result = stores.line(text)
+    for requirement in profile.requirements:
+        if requirement.judge(after).met and not requirement.judge(result).met:
+            there = [each.text for each in requirement.occurrences(before)]
+            wanted = [each.text for each in requirement.occurrences(after)]
+            removed += _without(there, removed)
+            added = [*_without(added, wanted), *wanted]
+    return removed, added
+
+
 def _rpm_ostree(here: str, removed: list[str], added: list[str]) -> Step:
     words = [f"--delete={text}" for text in removed]
-    argv = ("rpm-ostree", "kargs", *words, *(f"--append-if-missing={text}" for text in added))
+    # What comes twice is missing only the first time.
+    words += [
+        f"--append={text}" if added.count(text) > 1 else f"--append-if-missing={text}"
+        for text in added
+    ]
+    argv = ("rpm-ostree", "kargs", *words)
     return Step(here, (shlex.join(argv),), argv)
 
 

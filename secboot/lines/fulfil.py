@@ -11,6 +11,7 @@ from secboot.errors import Location, RefusedError
 from secboot.formats.text import byte_length
 from secboot.formats.zipl_parameters import variables_of
 from secboot.kernel.command_line import require_editable
+from secboot.lines.joined import fulfilled_together
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine
@@ -69,10 +70,24 @@ def _fulfil_at(
     require_editable(before)
     if line.expands:
         _fulfil_variables(stores, line, requirement, site)
+    _fulfil_together(stores, line.stores, requirement)
     for store in _places(stores, line.stores, requirement):
         if requirement.judge(_at(stores, line, site)).met:
             return
         stores.set_line(store, stores.fulfilled(requirement, stores.text(store)))
+
+
+def _fulfil_together(stores: Stores, of_line: tuple[Store, ...], requirement: Requirement) -> None:
+    """Change a line of two stores in one piece where both of them name the parameter."""
+    lines = [stores.line(stores.text(store)) for store in of_line]
+    if len(lines) != 2 or not all(requirement.occurrences(line) for line in lines):
+        return
+    first, second = lines
+    if first.unterminated_quote:
+        return
+    new = fulfilled_together(first, second, requirement, stores)
+    for store, text in zip(of_line, new, strict=True):
+        stores.set_line(store, stores.line(text))
 
 
 def _require_met(

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     TRUE = "true"
     VALUE = "value"
     VALUES = "list of values"
+    VALUE_OR_VALUES = "value, or list of values"
     PARAMETERS = "mapping of parameter names"
     ENTRIES = "one word, or a mapping"
     IMAGE = "mapping"
@@ -204,7 +205,12 @@ ENTRY_FIELDS = (
 )
 
 REQUIREMENT_FIELDS = (
-    Field(Operator.EXACTLY, Kind.VALUE, "This value and no other.", "{exactly: 512 MiB}"),
+    Field(
+        Operator.EXACTLY,
+        Kind.VALUE_OR_VALUES,
+        "This value and no other; or these occurrences, in this order, and no other.",
+        "{exactly: 512 MiB}",
+    ),
     Field(Operator.AT_LEAST, Kind.VALUE, "This size or a larger one.", "{at_least: 512 MiB}"),
     Field(
         Operator.INCLUDES,
@@ -212,6 +218,13 @@ REQUIREMENT_FIELDS = (
         "Each of these values is among those given; the others stay.",
         "{includes: [ttysclp0, hvc0]}",
     ),
+    Field(
+        Operator.EXCLUDES,
+        Kind.VALUES,
+        "None of these values is among those given; the others stay. It can stand beside `includes`.",
+        "{excludes: ['off']}",
+    ),
+    Field(Operator.BARE, Kind.TRUE, "Given as the bare name, without a value.", "{bare: true}"),
     Field(Operator.PRESENT, Kind.TRUE, "Given, with or without a value.", "{present: true}"),
     Field(Operator.ABSENT, Kind.TRUE, "Not given.", "{absent: true}"),
 )

@@ -1,150 +1,29 @@
-"""Requirements on parameters that secboot knows nothing about but their names and values.
-
-Names are matched as whoever reads them would (`kernel.command_line`): ``-`` and ``_`` are the
-same for the kernel, so ``kvm.nested-x=1`` meets what is asked of ``kvm.nested_x`` and is left
-as it is. What has to be written is written with the name that the profile gives.
-"""
+"""How a profile asks for a parameter that has no rules of its own: by its name and values."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.formats.kernel_cmdline import parameter_text
 from secboot.kernel import command_line
 from secboot.profile.nodes import unambiguous_text
+from secboot.profile.occurrences import (
+    AbsentRequirement,
+    ExactRequirement,
+    ListRequirement,
+    PresentRequirement,
+    ValuesRequirement,
+)
 from secboot.profile.requirement import (
     TRUE_SCHEMA,
     Form,
-    Judgement,
-    KeptValues,
     Operator,
     ParameterRules,
     Requirement,
     WrittenRequirement,
-    given,
-    put,
 )
 
 if TYPE_CHECKING:
-    from secboot.errors import Location
-    from secboot.formats.kernel_cmdline import CommandLine, Parameter
     from secboot.profile.nodes import Problems, Scalar
-
-
-class _NamedRequirement(Requirement):
-    def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
-        """The words that the reader of this parameter takes for it."""
-        return command_line.occurrences(line, self.name)
-
-
-class ExactRequirement(_NamedRequirement):
-    """Given with this value, and with no other; the empty value is ``name=``."""
-
-    def __init__(self, name: str, location: Location, value: str) -> None:
-        super().__init__(name, location)
-        self.value = value
-
-    def describe(self) -> str:
-        """Say what is required."""
-        return parameter_text(self.name, self.value)
-
-    def lost_by_adding(self) -> str:
-        """Other values stay."""
-        return f"another {self.name}= is not removed; of most parameters the last value counts"
-
-    def _judge(self, line: CommandLine) -> Judgement:
-        present = self.occurrences(line)
-        if not present:
-            return Judgement(met=False, reason=f"{self.name} is not given")
-        others = tuple(each for each in present if each.value != self.value)
-        if others:
-            return Judgement(met=False, reason=given(others))
-        return Judgement(met=True, reason=given(present))
-
-    def _change(self, line: CommandLine) -> CommandLine:
-        return put(line, self.occurrences(line), parameter_text(self.name, self.value))
-
-
-class IncludesRequirement(_NamedRequirement):
-    """Each of these values is given by some occurrence; all other occurrences stay."""
-
-    def __init__(self, name: str, location: Location, values: tuple[str, ...]) -> None:
-        super().__init__(name, location)
-        self.values = values
-
-    def describe(self) -> str:
-        """Say what is required."""
-        texts = [parameter_text(self.name, value) for value in self.values]
-        return f"{' and '.join(texts)} among the {self.name} parameters"
-
-    @property
-    def stands_beside_others(self) -> bool:
-        """Other values are none of its business."""
-        return True
-
-    def lost_by_adding(self) -> str:
-        """What is there already comes twice."""
-        return f"{self.name} is added even where it is given already"
-
-    def _judge(self, line: CommandLine) -> Judgement:
-        missing = self._missing(line)
-        if missing:
-            texts = " ".join(parameter_text(self.name, value) for value in missing)
-            return Judgement(met=False, reason=f"{texts} is missing")
-        return Judgement(met=True, reason=given(self.occurrences(line)))
-
-    def _change(self, line: CommandLine) -> CommandLine:
-        for value in self._missing(line):
-            line = line.append(parameter_text(self.name, value))
-        return line
-
-    def _missing(self, line: CommandLine) -> tuple[str, ...]:
-        given = {each.value for each in self.occurrences(line)}
-        return tuple(value for value in self.values if value not in given)
-
-
-class PresentRequirement(_NamedRequirement):
-    """Given, with whatever value or none; written as the bare name where it is missing."""
-
-    def describe(self) -> str:
-        """Say what is required."""
-        return f"{self.name} present"
-
-    @property
-    def kept(self) -> KeptValues:
-        """Any value will do."""
-        return KeptValues(".*")
-
-    def lost_by_adding(self) -> str:
-        """What is there already comes twice."""
-        return f"{self.name} is added even where it is given already"
-
-    def _judge(self, line: CommandLine) -> Judgement:
-        present = self.occurrences(line)
-        if present:
-            return Judgement(met=True, reason=given(present))
-        return Judgement(met=False, reason=f"{self.name} is not given")
-
-    def _change(self, line: CommandLine) -> CommandLine:
-        return line.append(self.name)
-
-
-class AbsentRequirement(_NamedRequirement):
-    """Not given, with no value whatever."""
-
-    def describe(self) -> str:
-        """Say what is required."""
-        return f"{self.name} absent"
-
-    def _judge(self, line: CommandLine) -> Judgement:
-        present = self.occurrences(line)
-        if present:
-            return Judgement(met=False, reason=given(present))
-        return Judgement(met=True, reason=f"{self.name} is not given")
-
-    def _change(self, line: CommandLine) -> CommandLine:
-        return line.remove(*self.occurrences(line))
-
 
 _VALUE_SCHEMA = {
     "type": ["string", "integer", "number"],
@@ -154,39 +33,105 @@ _VALUE_SCHEMA = {
 
 
 def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None:
-    if written.operator is Operator.ABSENT:
-        return AbsentRequirement(written.name, written.location)
-    if written.operator is Operator.PRESENT:
-        return PresentRequirement(written.name, written.location)
-    values = [_value(written.name, scalar, problems) for scalar in written.values]
-    texts = tuple(value for value in values if value is not None)
-    if len(texts) < len(values) or _report_repeated(written, texts, problems):
+    if not written.values:
+        return _without_values(written, problems)
+    name, location, operator = written.name, written.location, written.operator
+    values = _values(written, written.values, problems)
+    excluded = _values(written, written.excluded, problems)
+    if values is None or excluded is None or _report_contradiction(written, problems):
         return None
-    if written.operator is Operator.INCLUDES:
-        return IncludesRequirement(written.name, written.location, texts)
-    if command_line.is_multi_valued(written.name):
+    if operator is Operator.EXCLUDES:
+        return ValuesRequirement(name, location, (), values)
+    if _report_number(written, problems):
+        return None
+    if operator is Operator.INCLUDES:
+        return ValuesRequirement(name, location, values, excluded)
+    one = ExactRequirement(name, location, values[0])
+    return ListRequirement(name, location, values) if written.listed else one
+
+
+def _without_values(written: WrittenRequirement, problems: Problems) -> Requirement | None:
+    name, location = written.name, written.location
+    if written.operator is Operator.ABSENT:
+        return AbsentRequirement(name, location)
+    if written.operator is Operator.PRESENT:
+        return PresentRequirement(name, location)
+    if command_line.wants_value(name):
         problems.error(
-            "multi-valued",
-            f"{written.name} can be given several times, so a single value would replace the others",
-            written.location,
-            f"write {written.name}: ['{texts[0]}'] to have it among them",
+            "value-wanted",
+            f"{name} without a value means nothing to whoever reads it",
+            location,
+            f"give its value, or write {name}: {{absent: true}} to remove it",
         )
         return None
-    return ExactRequirement(written.name, written.location, texts[0])
+    if command_line.is_multi_valued(name):
+        return ValuesRequirement(name, location, (None,))
+    return ExactRequirement(name, location, None)
+
+
+def _report_number(written: WrittenRequirement, problems: Problems) -> bool:
+    """Note it where several values are asked of what has one, or one of what has several."""
+    name, values = written.name, written.values
+    listed = written.operator is Operator.INCLUDES or written.listed
+    if listed and command_line.last_wins(name):
+        problems.error(
+            "single-valued",
+            f"of several {name} the last one counts and the others do nothing",
+            written.location,
+            f"write {name}: '{values[-1].text}'",
+        )
+        return True
+    if not listed and command_line.is_multi_valued(name):
+        value = values[0].text
+        problems.error(
+            "multi-valued",
+            f"{name} can be given several times, so a single value would replace the others",
+            written.location,
+            f"write {name}: ['{value}'] to have it among them, or {name}: {{exactly: ['{value}']}}"
+            " to have no other",
+        )
+        return True
+    return False
+
+
+def _values(
+    written: WrittenRequirement, scalars: tuple[Scalar, ...], problems: Problems
+) -> tuple[str, ...] | None:
+    values = [_value(written.name, scalar, problems) for scalar in scalars]
+    texts = tuple(value for value in values if value is not None)
+    if len(texts) < len(values):
+        return None
+    if written.operator is Operator.EXACTLY:
+        # A list says how often a value is given, too (hugepages=).
+        return texts
+    return None if _report_repeated(written.name, scalars, texts, problems) else texts
 
 
 def _report_repeated(
-    written: WrittenRequirement, texts: tuple[str, ...], problems: Problems
+    name: str, scalars: tuple[Scalar, ...], texts: tuple[str, ...], problems: Problems
 ) -> bool:
-    repeated = [each for at, each in enumerate(written.values) if texts[at] in texts[:at]]
+    repeated = [each for at, each in enumerate(scalars) if texts[at] in texts[:at]]
     for scalar in repeated:
         problems.error(
             "value-twice",
-            f"{scalar.text!r} is among the values of {written.name} twice",
+            f"{scalar.text!r} is among the values of {name} twice",
             scalar.location,
             "keep one of them: a value is either given or not",
         )
     return bool(repeated)
+
+
+def _report_contradiction(written: WrittenRequirement, problems: Problems) -> bool:
+    included = {scalar.text for scalar in written.values}
+    both = [each for each in written.excluded if each.text in included]
+    for scalar in both:
+        problems.error(
+            "value-contradiction",
+            f"{scalar.text!r} is asked for and excluded at once",
+            scalar.location,
+            "remove it from one of the lists",
+        )
+    return bool(both)
 
 
 def _value(name: str, scalar: Scalar, problems: Problems) -> str | None:
@@ -224,9 +169,11 @@ RULES = ParameterRules(
         Form(
             Operator.EXACTLY,
             "this value and no other: an occurrence with another one is replaced. `''` is "
-            "`name=`. Not for parameters that can be given several times",
+            "`name=`. A list asks for these occurrences, in this order, and no other; a parameter "
+            "that can be given several times takes only a list",
             "'1'",
             _VALUE_SCHEMA,
+            listed=True,
         ),
         Form(
             Operator.INCLUDES,
@@ -234,6 +181,20 @@ RULES = ParameterRules(
             "missing is added at the end (the last `console=` is the one that `/dev/console` is)",
             "[ttysclp0, hvc0]",
             _VALUE_SCHEMA,
+        ),
+        Form(
+            Operator.EXCLUDES,
+            "no occurrence has one of these values; others stay, the bare name too. Together with "
+            "`includes`, what is included takes the place of what is excluded",
+            "{excludes: ['off']}",
+            _VALUE_SCHEMA,
+        ),
+        Form(
+            Operator.BARE,
+            "given as the bare name: an occurrence with a value is replaced. Not for parameters "
+            "that are known to need a value",
+            "{bare: true}",
+            TRUE_SCHEMA,
         ),
         Form(
             Operator.PRESENT,

@@ -89,13 +89,21 @@ def _read_parameter(key: Scalar, value: Node, problems: Problems) -> Requirement
     if written is None:
         return None
     rules = rules_for(name)
-    if rules.form(written.operator) is None:
+    form = rules.form(written.operator)
+    if form is None:
         forms = " or ".join(form.operator for form in rules.forms)
         problems.error(
             "operator",
             f"{name} can't be asked for with `{written.operator}`",
             written.values[0].location if written.values else key.location,
             f"it takes {forms}",
+        )
+        return None
+    if written.listed and not form.listed:
+        problems.error(
+            "single-value",
+            f"`{written.operator}` takes a single value for {name}",
+            written.values[0].location,
         )
         return None
     return rules.make(written, problems)
@@ -107,17 +115,25 @@ def _read_written(
     if isinstance(value, Scalar):
         return WrittenRequirement(name, Operator.EXACTLY, (value,), key.location)
     if isinstance(value, Sequence):
-        return _read_values(name, key, value, problems)
+        return _read_values(name, key, Operator.INCLUDES, value, problems)
     found = fields.read_fields(value, fields.REQUIREMENT_FIELDS, problems)
     if len(found) == 1:
         ((operator, node),) = found.items()
         return _read_operator(name, key, Operator(operator), node, problems)
+    if found.keys() == {Operator.INCLUDES, Operator.EXCLUDES}:
+        included, excluded = (
+            _read_values(name, key, operator, found[operator], problems)
+            for operator in (Operator.INCLUDES, Operator.EXCLUDES)
+        )
+        if included is None or excluded is None:
+            return None
+        return included._replace(excluded=excluded.values)
     if len(found) == len(value.items):
         problems.error(
             "one-operator",
             f"{name} has to be asked for in exactly one way",
             value.location,
-            f"one of {', '.join(Operator)}",
+            f"one of {', '.join(Operator)}; only includes and excludes can stand together",
         )
     return None
 
@@ -126,8 +142,10 @@ def _read_operator(
     name: str, key: Scalar, operator: Operator, node: Node, problems: Problems
 ) -> WrittenRequirement | None:
     kind = next(field.kind for field in fields.REQUIREMENT_FIELDS if field.key == operator)
-    if kind is fields.Kind.VALUES:
-        return _read_values(name, key, node, problems)
+    listed = kind is fields.Kind.VALUE_OR_VALUES and isinstance(node, Sequence)
+    if kind is fields.Kind.VALUES or listed:
+        written = _read_values(name, key, operator, node, problems)
+        return None if written is None else written._replace(listed=listed)
     if kind is fields.Kind.TRUE:
         return _read_true(WrittenRequirement(name, operator, (), key.location), node, problems)
     if not isinstance(node, Scalar):
@@ -137,12 +155,12 @@ def _read_operator(
 
 
 def _read_values(
-    name: str, key: Scalar, node: Node, problems: Problems
+    name: str, key: Scalar, operator: Operator, node: Node, problems: Problems
 ) -> WrittenRequirement | None:
     values = fields.read_scalars(node, f"the value of {name}", problems)
     if not values:
         return None
-    return WrittenRequirement(name, Operator.INCLUDES, values, key.location)
+    return WrittenRequirement(name, operator, values, key.location)
 
 
 def _read_true(
@@ -150,7 +168,7 @@ def _read_true(
 ) -> WrittenRequirement | None:
     wanted = fields.read_boolean(node, f"`{written.operator}`", problems)
     if wanted is False:
-        other = Operator.ABSENT if written.operator is Operator.PRESENT else Operator.PRESENT
+        other = Operator.PRESENT if written.operator is Operator.ABSENT else Operator.ABSENT
         problems.error(
             "false",
             f"`{written.operator}: false` says nothing",

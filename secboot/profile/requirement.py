@@ -27,6 +27,8 @@ class Operator(StrEnum):
     EXACTLY = "exactly"
     AT_LEAST = "at_least"
     INCLUDES = "includes"
+    EXCLUDES = "excludes"
+    BARE = "bare"
     PRESENT = "present"
     ABSENT = "absent"
 
@@ -36,13 +38,17 @@ class WrittenRequirement(NamedTuple):
 
     The parameter is named at `location`.
 
-    `values` is empty for PRESENT and ABSENT, has one or more for INCLUDES, else exactly one.
+    `values` is empty for PRESENT, ABSENT and BARE, has one or more for INCLUDES, EXCLUDES and where
+    they were `listed` in brackets, else exactly one. `excluded` are values that stand beside those
+    of INCLUDES.
     """
 
     name: str
     operator: Operator
     values: tuple[Scalar, ...]
     location: Location
+    listed: bool = False
+    excluded: tuple[Scalar, ...] = ()
 
 
 class Judgement(NamedTuple):
@@ -139,6 +145,14 @@ class Requirement(ABC):
         return tuple(word.text for word in self.fulfil(CommandLine.parse("")).parameters)
 
     @property
+    def unwanted(self) -> tuple[str, ...]:
+        """The words that may not be there, for tools that remove a word by its whole text.
+
+        None where a name has to go with whatever value.
+        """
+        return ()
+
+    @property
     def stands_beside_others(self) -> bool:
         """Whether other occurrences of the name have to stay beside the words."""
         return False
@@ -211,14 +225,15 @@ def listed(parameters: tuple[Parameter, ...]) -> str:
 class Form(NamedTuple):
     """One way to ask for a parameter: its meaning, an example, and what its values look like.
 
-    `schema` is the JSON Schema of one value; `example` the YAML that stands behind the
-    parameter's name.
+    `schema` is the JSON Schema of one value; `example` the YAML that stands after the
+    parameter's name. `listed` says that EXACTLY takes a list of values as well as one.
     """
 
     operator: Operator
     meaning: str
     example: str
     schema: Mapping[str, Any]
+    listed: bool = False
 
 
 class ParameterRules(NamedTuple):

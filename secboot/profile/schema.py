@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.kernel.command_line import MULTI_VALUED_NAMES
+from secboot.kernel.command_line import LAST_WINS_NAMES, MULTI_VALUED_NAMES, wants_value
 from secboot.profile import fields
 from secboot.profile.parameters import GENERIC, KNOWN
 from secboot.profile.requirement import Operator, ParameterRules
@@ -17,6 +17,7 @@ from secboot.profile.size import MEMORY_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from collections.abc import Mapping as Table
 
 Schema = dict[str, Any]
 
@@ -73,33 +74,54 @@ def _field(field: fields.Field) -> Schema:
 
 
 def _parameters(name: Schema) -> Schema:
-    several = ParameterRules(
-        GENERIC.summary,
-        tuple(form for form in GENERIC.forms if form.operator is not Operator.EXACTLY),
-        GENERIC.make,
-        GENERIC.details,
-    )
+    properties = {known: _rules(rules) for known, rules in KNOWN.items()}
+    for each in sorted(MULTI_VALUED_NAMES):
+        properties[each] = _rules(_without(_unfit(each)), several=True)
+    for each in sorted(LAST_WINS_NAMES):
+        properties[each] = _rules(_without({*_unfit(each), Operator.INCLUDES}, listed=False))
     return {
         "type": "object",
         "propertyNames": name,
-        "properties": {
-            **{known: _rules(rules) for known, rules in KNOWN.items()},
-            **{multiple: _rules(several) for multiple in sorted(MULTI_VALUED_NAMES)},
-        },
+        "properties": properties,
         "additionalProperties": _rules(GENERIC),
     }
 
 
-def _rules(rules: ParameterRules) -> Schema:
-    """Every form as a mapping with its operator; two of them in a short form as well."""
-    schemas = {form.operator: dict(form.schema) for form in rules.forms}
+def _unfit(name: str) -> set[Operator]:
+    return {Operator.BARE} if wants_value(name) else set()
+
+
+def _without(operators: set[Operator], *, listed: bool = True) -> ParameterRules:
+    """The rules of other parameters without some of their forms; not `listed` takes no lists."""
+    forms = (form for form in GENERIC.forms if form.operator not in operators)
+    return GENERIC._replace(
+        forms=tuple(form._replace(listed=form.listed and listed) for form in forms)
+    )
+
+
+def _rules(rules: ParameterRules, *, several: bool = False) -> Schema:
+    """Every form as a mapping with its operator; two of them in a short form as well.
+
+    `several` is for a parameter that takes no single value.
+    """
     ways: list[Schema] = []
-    if Operator.EXACTLY in schemas:
-        ways.append(schemas[Operator.EXACTLY])
-    if Operator.INCLUDES in schemas:
-        schemas[Operator.INCLUDES] = _list_of(schemas[Operator.INCLUDES])
-        ways.append(schemas[Operator.INCLUDES])
+    schemas: dict[Operator, Schema] = {}
+    for form in rules.forms:
+        value = dict(form.schema)
+        schemas[form.operator] = value
+        if form.operator in {Operator.INCLUDES, Operator.EXCLUDES}:
+            schemas[form.operator] = _list_of(value)
+        if form.operator is Operator.EXACTLY:
+            ways += [] if several else [value]
+        if form.operator is Operator.INCLUDES:
+            ways.append(schemas[form.operator])
+        if form.listed:
+            one = [] if several else [value]
+            listed = {"type": "array", "minItems": 1, "items": value}
+            schemas[form.operator] = {"anyOf": [*one, listed]}
     ways.append(_one_of(schemas.items()))
+    if schemas.keys() >= {Operator.INCLUDES, Operator.EXCLUDES}:
+        ways.append(_both(schemas))
     return {"description": rules.summary, "anyOf": ways}
 
 
@@ -110,6 +132,16 @@ def _one_of(operators: Iterable[tuple[Operator, Schema]]) -> Schema:
         "additionalProperties": False,
         "minProperties": 1,
         "maxProperties": 1,
+    }
+
+
+def _both(schemas: Table[Operator, Schema]) -> Schema:
+    both = (Operator.INCLUDES, Operator.EXCLUDES)
+    return {
+        "type": "object",
+        "properties": {str(operator): schemas[operator] for operator in both},
+        "required": list(map(str, both)),
+        "additionalProperties": False,
     }
 
 

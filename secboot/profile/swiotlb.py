@@ -21,8 +21,8 @@ from secboot.kernel.swiotlb import (
     SwiotlbReading,
     size_text,
 )
-from secboot.profile.generic import AbsentRequirement
 from secboot.profile.nodes import unambiguous_text
+from secboot.profile.occurrences import AbsentRequirement
 from secboot.profile.requirement import (
     TRUE_SCHEMA,
     Form,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from secboot.errors import Location, ParseError
 from secboot.export.request import ExportRequest, ProfileSource
 from secboot.formats.kernel_cmdline import parameter_text
-from secboot.profile.generic import ExactRequirement
 from secboot.profile.load import load_profile, parse_profile
+from secboot.profile.occurrences import ExactRequirement
 from secboot.profile.profile import EntrySelection, Profile, ProfileText
 
 SITE = """\

@@ -311,6 +311,9 @@ def test_grubby_adds_removes_and_runs_zipl(name: str, options: list[str]) -> Non
     ("text", "reason"),
     [
         ("parameters: {console: [hvc0]}", "remove every other console="),
+        ("parameters: {console: {exactly: [tty0, hvc0]}}", "remove every other console="),
+        ("parameters: {console: {includes: [tty0], excludes: [hvc0]}}", "remove every other"),
+        ("parameters: {isolcpus: {excludes: ['(1)']}}", r"values that have '\('"),
         ("parameters: {acpi_osi: 'a&b'}", "grubby damages values that have '&'"),
         ("parameters: {note: a b}", "grubby damages values"),
         ("parameters: {quiet: {present: true}}\nentries: {include: [x]}", "by pattern"),
@@ -319,6 +322,74 @@ def test_grubby_adds_removes_and_runs_zipl(name: str, options: list[str]) -> Non
 def test_grubby_is_not_asked_for_what_it_breaks(text: str, reason: str) -> None:
     with pytest.raises(RefusedError, match=reason):
         text_of(ExportFormat.GRUBBY, from_text(f"version: 1\n{text}\n"))
+
+
+def test_grubby_removes_one_value_and_has_one_of_its_own() -> None:
+    asked = from_text(
+        "version: 1\nparameters: {quiet: {excludes: ['off']}, console: {exactly: [hvc0]},"
+        " nosmt: {bare: true}, audit: {absent: true}}\n"
+    )
+    called = called_by_grubby_script(text_of(ExportFormat.GRUBBY, asked), ["root=/dev/a"])
+
+    options = ["--args=console=hvc0 nosmt", "--remove-args=audit quiet=off"]
+    assert called == [["grubby", "--update-kernel=ALL", *options], ["zipl"]]
+
+
+SINGLE_VALUES = from_text(
+    "version: 1\nparameters: {console: {includes: [hvc0], excludes: [tty0]},"
+    " quiet: {excludes: ['off']}}\n"
+)
+EXCLUDING = from_text("version: 1\nparameters: {quiet: {excludes: ['off']}}\n")
+REMOVING_WORDS = (ExportFormat.BUTANE, ExportFormat.COREOS_INSTALLER)
+
+
+@pytest.mark.parametrize("form", [each for each in ADDING if each not in REMOVING_WORDS])
+def test_a_value_that_has_to_go_is_a_loss_or_refused(form: ExportFormat) -> None:
+    beside = from_text("version: 1\nparameters: {console: {includes: [hvc0], excludes: [tty0]}}\n")
+
+    assert READERS[form](text_of(form, beside)) == "console=hvc0"
+    assert "# Lost: console=tty0 is not removed" in text_of(form, beside)
+    for asked in (EXCLUDING, SINGLE_VALUES):
+        with pytest.raises(RefusedError, match="wants something removed: no quiet=off"):
+            text_of(form, asked)
+
+
+@pytest.mark.parametrize("form", REMOVING_WORDS)
+def test_a_word_is_removed_by_what_removes_words(form: ExportFormat) -> None:
+    text = text_of(form, SINGLE_VALUES)
+
+    assert "not removed" not in text
+    assert removed_and_added(form, text) == (["console=tty0", "quiet=off"], ["console=hvc0"])
+    assert removed_and_added(form, text_of(form, EXCLUDING)) == (["quiet=off"], [])
+
+
+def removed_and_added(form: ExportFormat, text: str) -> tuple[list[str], list[str]]:
+    if form is ExportFormat.BUTANE:
+        arguments = yaml(text)["kernel_arguments"]
+        return arguments.get("should_not_exist", []), arguments.get("should_exist", [])
+    words = shell_words(text)[1:-1]
+    pairs = list(zip(words[::2], words[1::2], strict=True))
+    return (
+        [word for option, word in pairs if option == "--delete-karg"],
+        [word for option, word in pairs if option == "--append-karg"],
+    )
+
+
+def test_ignition_takes_nothing_twice() -> None:
+    twice = from_text("version: 1\nparameters: {hugepages: {exactly: ['2', '2']}}\n")
+
+    with pytest.raises(RefusedError, match="no argument twice"):
+        text_of(ExportFormat.BUTANE, twice)
+    assert coreos_installer_words(text_of(ExportFormat.COREOS_INSTALLER, twice)) == (
+        "hugepages=2 hugepages=2"
+    )
+
+
+@pytest.mark.parametrize("form", [ExportFormat.KIWI, ExportFormat.MKOSI])
+def test_a_whole_line_loses_single_values(form: ExportFormat) -> None:
+    asked = SINGLE_VALUES._replace(line="console=tty0 quiet quiet=off a")
+
+    assert READERS[form](text_of(form, asked)) == "console=hvc0 quiet a"
 
 
 def test_grubby_takes_the_default_entry() -> None:

@@ -27,10 +27,12 @@ IGNITION = {"1.4.0": "3.3.0"}
 def translated(text: str) -> dict[str, object]:
     document = YAML(typ="safe", pure=True).load(text)
     assert document.keys() == {"variant", "version", "kernel_arguments"}
-    assert document["kernel_arguments"].keys() == {"should_exist"}
+    names = {"should_exist": "shouldExist", "should_not_exist": "shouldNotExist"}
     return {
         "ignition": {"version": IGNITION[document["version"]]},
-        "kernelArguments": {"shouldExist": document["kernel_arguments"]["should_exist"]},
+        "kernelArguments": {
+            names[key]: words for key, words in document["kernel_arguments"].items()
+        },
     }
 
 
@@ -55,6 +57,7 @@ def exported(asked: ExportRequest) -> str:
         shipped("host"),
         site(),
         from_text("version: 1\nparameters: {console: [hvc0, ttysclp0]}\n"),
+        from_text("version: 1\nparameters: {quiet: {excludes: ['off', '1']}}\n"),
     ],
 )
 def test_ignition_takes_the_arguments(asked: ExportRequest, tmp_path: Path) -> None:

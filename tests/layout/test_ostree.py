@@ -273,3 +273,28 @@ def test_the_plan_warns_of_a_staged_deployment(
     (root / "run/ostree/staged-deployment").touch()
 
     assert "warning: a deployment is staged" in secboot(capsys, "plan", "guest", "--root", root).out
+
+
+@pytest.mark.parametrize(
+    ("asked", "options", "words"),
+    [
+        ("{includes: [ttyS1], excludes: [ttyS0]}", "console=ttyS0 console=tty0",
+         "--delete=console=ttyS0 --append-if-missing=console=ttyS1"),
+        ("{excludes: [ttyS0]}", "console=ttyS0 console=tty0", "--delete=console=ttyS0"),
+        ("{exactly: [tty0, ttyS1]}", "console=tty0 a", "--append-if-missing=console=ttyS1"),
+        # rpm-ostree adds at the end, so that what has to come later is added again.
+        ("{exactly: [ttyS1, tty0]}", "console=tty0 a",
+         "--delete=console=tty0 --append-if-missing=console=ttyS1 --append-if-missing=console=tty0"),
+        ("{exactly: [a, b, a]}", "",
+         "--append=console=a --append-if-missing=console=b --append=console=a"),
+    ],
+)  # fmt: skip
+def test_rpm_ostree_is_told_single_values(
+    tmp_path: Path, asked: str, options: str, words: str
+) -> None:
+    root = make(tmp_path, "rpm-ostree", options=options)
+    profiles = root / "etc/secboot/profiles"
+    profiles.mkdir(parents=True)
+    (profiles / "p.yaml").write_text(f"version: 1\nparameters: {{console: {asked}}}\n")
+
+    assert first_lines(root, "p")[0] == f"rpm-ostree kargs {words}"

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from secboot.errors import Location, RefusedError
 from secboot.formats.kernel_cmdline import BLANKS, CommandLine
 from secboot.kernel.command_line import canonical
-from secboot.profile.generic import (
+from secboot.profile.occurrences import (
     AbsentRequirement,
     ExactRequirement,
-    IncludesRequirement,
+    ListRequirement,
     PresentRequirement,
+    ValuesRequirement,
 )
 from secboot.profile.prot_virt import Hosting, ProtVirtRequirement
 from secboot.profile.requirement import Requirement, put
@@ -38,8 +39,17 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     PresentRequirement("k.a-b", HERE),
     AbsentRequirement("k.a_b", HERE),
     AbsentRequirement("console", HERE),
-    IncludesRequirement("console", HERE, ("tty0", "ttysclp0", "tty0")),
-    IncludesRequirement("rd.dasd", HERE, ("0.0.0121",)),
+    ValuesRequirement("console", HERE, ("tty0", "ttysclp0", "tty0")),
+    ValuesRequirement("rd.dasd", HERE, ("0.0.0121",)),
+    ValuesRequirement("console", HERE, ("hvc0", "x y"), ("tty0", "ttysclp0")),
+    ValuesRequirement("console", HERE, (), ("tty0", "")),
+    ValuesRequirement("k.a_b", HERE, (None,), ("1",)),
+    ValuesRequirement("mem", HERE, ("2G",), ("4G",)),
+    ExactRequirement("k.a_b", HERE, None),
+    ListRequirement("console", HERE, ("tty0", "ttysclp0")),
+    ListRequirement("console", HERE, ("ttysclp0",)),
+    ListRequirement("k.a_b", HERE, ("1", "1", "2", "1")),
+    ListRequirement("mem", HERE, ("4G", "x y")),
 )
 ANY_REQUIREMENT = st.sampled_from(REQUIREMENTS)
 
@@ -105,7 +115,7 @@ def test_requirements_on_different_parameters_do_not_disturb_each_other(
 @given(lines())
 def test_including_values_never_collapses_what_is_there(text: str) -> None:
     line = CommandLine.parse(text)
-    requirement = IncludesRequirement("console", HERE, ("hvc0", "tty0"))
+    requirement = ValuesRequirement("console", HERE, ("hvc0", "tty0"))
 
     before = Counter(each.text for each in line.named("console"))
     after = Counter(each.text for each in requirement.fulfil(line).named("console"))
@@ -148,3 +158,15 @@ def test_put_replaces_the_first_and_removes_the_others() -> None:
     assert put(line, words, "y").text == "y a --"
     assert put(line, words[1:], "y").text == "x=1 a  y --"
     assert put(line, words[2:], "y").text == "x=1 a  x=2 y --"
+
+
+@settings(deadline=None)
+@given(lines())
+def test_excluding_a_value_leaves_every_other_where_it_is(text: str) -> None:
+    def read(line: CommandLine) -> list[str]:
+        return [each.text for each in line.parameters if not each.after_dashdash]
+
+    line = CommandLine.parse(text)
+    fulfilled = ValuesRequirement("console", HERE, (), ("tty0",)).fulfil(line)
+
+    assert read(fulfilled) == [text for text in read(line) if text != "console=tty0"]

@@ -4,7 +4,7 @@ import pytest
 
 from secboot.errors import Location
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.profile.generic import AbsentRequirement
+from secboot.profile.occurrences import AbsentRequirement
 from secboot.profile.swiotlb import Bound, SwiotlbSizeRequirement
 
 AT_LEAST = SwiotlbSizeRequirement("swiotlb", Location("x"), Bound.AT_LEAST, 262144)
