@@ -13,26 +13,17 @@ from secboot.named_tuple import NamedTuple
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the ``secboot`` command; they are part of its interface."""
+    """Exit codes of the ``secboot`` command, part of its interface; `secboot.cli.help` explains them."""
 
     OK = 0
-    """Done, or nothing to do."""
     REFUSED = 1
-    """Refused or failed; nothing was changed."""
     USAGE = 2
-    """Wrong usage, or a profile or boot file that can't be read as such."""
     ROLLED_BACK = 3
-    """Failed half-way and rolled back: the machine is as before."""
     STUCK = 4
-    """Failed, and the way back failed too."""
     DIFFERENCE = 5
-    """There is a difference (``plan --detailed-exitcode``, ``verify``, ``fleet``, ``check``)."""
     UNREPORTED = 6
-    """The machine was changed as asked, but the report about it could not be written."""
     BUG = 70
-    """A bug in secboot."""
     INTERRUPTED = 130
-    """Interrupted."""
 
 
 class Location(NamedTuple):

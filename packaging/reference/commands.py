@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from secboot import errors
 from secboot.cli.app import application
-from secboot.errors import ExitCode
+from secboot.cli.help import EXAMPLES, MEANINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,6 +57,12 @@ class Command:
     help: str
     parameters: tuple[Parameter, ...]
 
+    @property
+    def examples(self) -> tuple[tuple[str, str], ...]:
+        """Commands as they can be typed, and what each does."""
+        of_verb = EXAMPLES[self.name.split(" ")[0]]
+        return tuple(each for each in of_verb if each[0].startswith(f"secboot {self.name}"))
+
 
 def commands() -> tuple[Command, ...]:
     """Return every command that is no group, in the order of ``secboot --help``."""
@@ -74,22 +77,8 @@ def global_options() -> tuple[Parameter, ...]:
 
 
 def exit_codes() -> tuple[tuple[int, str], ...]:
-    """Return each exit code with its meaning, which is the text below it in the source."""
-    tree = ast.parse(Path(errors.__file__).read_text())
-    (body,) = (
-        node.body
-        for node in tree.body
-        if isinstance(node, ast.ClassDef) and node.name == ExitCode.__name__
-    )
-    meanings = [
-        node.value.value
-        for node in body[1:]
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    ]
-    return tuple(
-        (int(code), str(text).replace("``", "`"))
-        for code, text in zip(ExitCode, meanings, strict=True)
-    )
+    """Return each exit code with its meaning."""
+    return tuple((int(code), text) for code, text in MEANINGS.items())
 
 
 def _walk(command: _Command, context: typer.Context, name: str) -> Iterator[Command]:

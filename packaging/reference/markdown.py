@@ -79,8 +79,15 @@ def _command(command: Command) -> str:
         f"```\nsecboot {command.name} {command.synopsis}\n```\n",
         _wrapped(command.help),
         _table(command.parameters),
+        _examples(command),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _examples(command: Command) -> str:
+    width = max((len(typed) for typed, _ in command.examples), default=0)
+    lines = [f"{typed:<{width}}  # {what}" for typed, what in command.examples]
+    return "\n".join(["```sh", *lines, "```", ""]) if lines else ""
 
 
 def _table(parameters: Iterable[Parameter]) -> str:

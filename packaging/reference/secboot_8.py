@@ -32,7 +32,8 @@ prove"; they are for technical evaluations in trusted environments. Proof takes 
 
 _ENVIRONMENT = (
     ("ZIPLCONF", "The path of zipl.conf, as for zipl; heeded for the running system only."),
-    ("NO_COLOR", "With any value, nothing is coloured. Colour is used on a terminal only."),
+    ("NO_COLOR", "With any value, nothing is coloured, unless `--color` says otherwise."),
+    ("CLICOLOR_FORCE, FORCE_COLOR", "With any value but 0, colour is not for terminals only."),
     ("TERM", "With dumb, ibm327x or nothing, no progress is shown."),
     ("SECBOOT_DEBUG", "With any value, the same as `--debug`."),
 )
@@ -92,4 +93,9 @@ def _command(command: Command) -> str:
         f"{roff.inline(command.help)}\n",
     ]
     parts += [roff.item(each.written, each.help) for each in command.parameters]
+    if command.examples:
+        parts += [
+            roff.paragraph("Examples:"),
+            roff.verbatim("\n".join(typed for typed, _ in command.examples)),
+        ]
     return "".join(parts)

@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    if words == ["--version"]:
+    if words in (["--version"], ["-V"]):
         # Asked for by every script and by nobody who needs the rest: it stays cheap, and even
         # `typing` is not imported for it.
         from secboot import __version__

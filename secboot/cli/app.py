@@ -7,12 +7,13 @@ import sys
 from importlib import import_module
 from io import StringIO
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from secboot import __version__
-from secboot.cli.printing import let_go_of_output, print_error, print_message
+from secboot.cli.global_options import taken_from
+from secboot.cli.printing import let_go_of_output, present, print_error, print_message
 from secboot.errors import ExitCode, SecbootError, UsageError
 from secboot.visible import visible, visible_lines
 
@@ -25,6 +26,7 @@ VERBS = (
 )
 """In the order of ``secboot --help``. A verb is the function of its name in the module of its name,
 with _ for - (verify is in that of status); a group is such a module's `app`."""
+_HELP = frozenset({"-h", "--help"})
 COMPLETION = "_SECBOOT_COMPLETE"
 """Set by a shell that asks for completions (Typer names it after the program)."""
 
@@ -34,9 +36,11 @@ def application(words: Sequence[str]) -> typer.Typer:
 
     Reading a verb's options and making them Typer's takes about as long as planning three boot
     entries, so only the verb that is asked for is imported and made. Help, completion and mistakes
-    need them all. No option before the verb takes a value, so the first word that is no option is
-    the verb.
+    need them all. The first word that is no option is the verb: those that may stand before it and
+    take a value are not among `words` (`global_options`).
     """
+    named = next((word for word in words if not word.startswith("-")), None)
+    epilog = _epilogs(words, named)
     app = typer.Typer(
         name="secboot",
         help="Declarative boot configuration for IBM Secure Execution on IBM Z and LinuxONE.",
@@ -44,18 +48,27 @@ def application(words: Sequence[str]) -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=epilog(""),
     )
     app.callback()(options)
-    named = next((word for word in words if not word.startswith("-")), None)
     needed = (named,) if named in VERBS and COMPLETION not in os.environ else VERBS
     for verb in needed:
         name = verb.replace("-", "_")
         module = import_module(f"secboot.cli.{'status' if verb == 'verify' else name}")
         if hasattr(module, "app"):
-            app.add_typer(module.app, name=verb)
+            app.add_typer(module.app, name=verb, epilog=epilog(verb))
         else:
-            app.command(verb)(getattr(module, name))
+            app.command(verb, epilog=epilog(verb))(getattr(module, name))
     return app
+
+
+def _epilogs(words: Sequence[str], named: str | None) -> Callable[[str], str | None]:
+    """What ends the help of a verb; nothing where no help is asked for."""
+    if named is not None and not _HELP.intersection(words):
+        return lambda _: None
+    from secboot.cli.help import epilog
+
+    return epilog
 
 
 def _print_version(value: bool) -> None:
@@ -68,15 +81,27 @@ def options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+            *("--version", "-V"),
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and exit.",
         ),
+    ] = False,
+    color: Annotated[
+        Literal["auto", "always", "never"],
+        typer.Option(
+            "--color", metavar="WHEN", help="Colour: auto (on a terminal), always or never."
+        ),
+    ] = "auto",
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print no report for people, and no progress.")
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show a traceback when something fails.")
     ] = False,
 ) -> None:
-    """Options that stand before the verb; they act through their callbacks and `run`."""
-    _ = version, debug
+    """Options that may stand on either side of the verb: `global_options` has read them."""
+    _ = version, color, quiet, debug
 
 
 def run(words: Sequence[str]) -> int:
@@ -155,6 +180,10 @@ def _require_words(words: Sequence[str]) -> None:
 
 def _run(words: Sequence[str]) -> int:
     _require_words(words)
+    chosen, words = taken_from(words)
+    present(chosen)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     command = typer.main.get_command(application(words))
     try:
         result = command.main(list(words), prog_name="secboot", standalone_mode=False)

@@ -11,6 +11,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from secboot.cli.global_options import GlobalOptions
 from secboot.cli.options import Format
 from secboot.errors import Location, RefusedError, SecbootError, UnreportedError
 from secboot.visible import visible, visible_lines
@@ -20,6 +21,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from secboot.report.style import Style
+
+
+_presented = GlobalOptions()
+"""How this command line wants to be spoken to."""
+
+
+def present(options: GlobalOptions) -> None:
+    """Speak from now on as the command line asks."""
+    global _presented  # noqa: PLW0603 - a process has one standard output
+    _presented = options
+
+
+def is_quiet() -> bool:
+    """Whether reports for people, and progress, are not wanted."""
+    return _presented.quiet
 
 
 class OutputError(RefusedError):
@@ -108,7 +124,7 @@ def print_report(
     """Write what was found for whom it is meant."""
     if output == "json":
         print_json(document())
-    else:
+    elif not is_quiet():
         print_text(text(style()))
 
 
@@ -133,8 +149,6 @@ def file_error(path: Path, message: str) -> RefusedError:
 
 def style() -> Style:
     """Return the style for standard output."""
-    import os
-
     from secboot.report.style import style_for
 
-    return style_for(sys.stdout, os.environ)
+    return style_for(sys.stdout, os.environ, _presented.colour)

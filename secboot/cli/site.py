@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.cli.options import HERE
-from secboot.cli.printing import print_message
+from secboot.cli.printing import is_quiet, print_message
 from secboot.errors import RefusedError
 from secboot.finding import Finding, Severity
 from secboot.invocation import Invocation
@@ -218,7 +218,8 @@ def _progress() -> Iterator[Progress]:
     """
     stream = sys.stderr
     # The stream is None when it is closed.
-    if stream is None or os.environ.get("TERM", "") in _ONE_WAY or not stream.isatty():
+    one_way = os.environ.get("TERM", "") in _ONE_WAY
+    if stream is None or one_way or is_quiet() or not stream.isatty():
         yield UNWATCHED
         return
     from secboot.cli.progress_line import ProgressLine, Screen

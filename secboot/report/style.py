@@ -1,6 +1,7 @@
 """What all reports for people share: colour, and how a finding looks.
 
-Colour is only on a terminal, and never when NO_COLOR is set (https://no-color.org).
+Colour is only on a terminal, unless the user or the environment asks otherwise: NO_COLOR
+(https://no-color.org), CLICOLOR_FORCE (https://bixense.com/clicolors), FORCE_COLOR.
 """
 
 from __future__ import annotations
@@ -57,10 +58,19 @@ class Style(NamedTuple):
 PLAIN = Style(colour=False)
 
 
-def style_for(stream: TextIO, environ: Mapping[str, str]) -> Style:
-    """Return the style that fits `stream`: colour on a terminal unless the environment objects."""
-    wanted = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    return Style(colour=wanted and stream.isatty())
+def style_for(stream: TextIO, environ: Mapping[str, str], when: str = "auto") -> Style:
+    """Return the style for `stream`; `when` is always, never, or auto.
+
+    With auto, NO_COLOR takes colour away, CLICOLOR_FORCE and FORCE_COLOR bring it to any stream, and
+    otherwise it is for a terminal that is not dumb.
+    """
+    if when != "auto":
+        return Style(colour=when == "always")
+    if environ.get("NO_COLOR"):
+        return PLAIN
+    if any(environ.get(name, "0") not in {"", "0"} for name in ("CLICOLOR_FORCE", "FORCE_COLOR")):
+        return Style(colour=True)
+    return Style(colour=environ.get("TERM") != "dumb" and stream.isatty())
 
 
 def counted(number: int, one: str, many: str = "") -> str:
