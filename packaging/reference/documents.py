@@ -29,7 +29,7 @@ from secboot.machine.kernel_files import Link
 from secboot.plan.plan import Plan, ProfileReference
 from secboot.profile.profile import ImagePaths, ProfileText
 from secboot.report.made import Made
-from secboot.report.profile import ListedProfile
+from secboot.report.profile import CheckedProfile, ListedProfile
 from secboot.report.reported import ReportedMachine, Standing
 from secboot.report.saved_plan import MadeFrom
 from secboot.running.firmware import IplSource, Ultravisor
@@ -235,6 +235,14 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "findings": [Finding],
         },
     ),
+    "failure/1": (
+        "What went wrong, in place of the document that was asked for",
+        {
+            "exit_code": int,
+            "meaning": (str, "In which state the machine is."),
+            "problems": ([Finding], "Of a profile all, else one."),
+        },
+    ),
     "fleet/2": (
         "The stages of many machines, problems first",
         {
@@ -297,6 +305,13 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "image": ImagePaths | None,
             "requirements": [{"name": str, "wanted": str, "location": Location}],
             "warnings": [Finding],
+        },
+    ),
+    "profile-checks/1": (
+        "Whether profiles can be used",
+        {
+            "valid": (bool, "Whether all of them can."),
+            "profiles": [CheckedProfile],
         },
     ),
     "profiles/2": ("The profiles that can be used by name", {"profiles": [ListedProfile]}),

@@ -18,6 +18,9 @@ _CHANGES = """\
 `made` says when a document was made, on which machine and by which secboot. Where the environment
 has SOURCE_DATE_EPOCH, that is the time and no host is named, so that builds can be reproduced.
 
+A command that fails, or is refused, prints `secboot/failure/1` in place of the document that was
+asked for; standard error has the same for people.
+
 A reader should ignore keys that it does not know: a later version may add some and leave the
 number as it is.
 

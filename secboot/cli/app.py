@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from io import StringIO
 from itertools import pairwise
@@ -14,7 +15,7 @@ import typer
 from secboot import __version__
 from secboot.cli.global_options import taken_from
 from secboot.cli.printing import let_go_of_output, present, print_error, print_message
-from secboot.errors import ExitCode, SecbootError, UsageError
+from secboot.errors import ExitCode, RefusedError, SecbootError, UsageError
 from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -111,39 +112,81 @@ def run(words: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in words or bool(os.environ.get("SECBOOT_DEBUG"))
-    return guarded(lambda: _run(words), debug=debug)
+    return guarded(lambda: _run(words), debug=debug, as_json=_wants_json(words))
 
 
-def guarded(command: Callable[[], int], *, debug: bool) -> int:
+def guarded(command: Callable[[], int], *, debug: bool, as_json: bool = False) -> int:
     """Run `command` and return its exit code; errors become text on standard error.
 
     A `SecbootError` is reported in its own words, and so is what the system refuses. Anything else
-    is a bug in secboot and is reported as such; its traceback is shown with `debug` only.
+    is a bug in secboot and is reported as such; its traceback is shown with `debug` only. With
+    `as_json` the same is a document on standard output, too.
     """
     try:
         return command()
-    except SecbootError as error:
-        print_error(error)
-        _print_traceback(debug=debug)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print_message("secboot: interrupted")
-        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone (`secboot show | head`): nobody is left to tell.
         let_go_of_output()
         return ExitCode.REFUSED
-    except (OSError, MemoryError, RecursionError, UnicodeError) as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: all else is a bug of ours
+        if debug and not isinstance(error, KeyboardInterrupt | _UsageError):
+            import traceback
+
+            traceback.print_exc()
+        code, shown = _failure(error)
+        if isinstance(error, _UsageError):
+            print_message(error.shown)
+        elif isinstance(error, KeyboardInterrupt):
+            print_message("secboot: interrupted")
+        elif code is ExitCode.BUG:
+            print_message(f"secboot: bug: {visible(str(shown))}")
+            print_message(f"  {shown.hint}")
+        else:
+            print_error(shown)
+        if as_json:
+            _print_failure(code, shown)
+        return code
+
+
+class _UsageError(UsageError):
+    """One of Typer's own, as it shows itself."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(shown.rpartition("Error: ")[2])
+        self.shown = shown
+
+
+def _failure(error: BaseException) -> tuple[ExitCode, SecbootError]:
+    """What ends the command, as an error of ours, and with which code."""
+    if isinstance(error, SecbootError):
+        return error.exit_code, error
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED, RefusedError("interrupted")
+    if isinstance(error, OSError | MemoryError | RecursionError | UnicodeError):
         # What no caller foresaw. A change that it cut short has been rolled back, and then this is
         # not what gets here.
-        _print_traceback(debug=debug)
-        print_message(f"secboot: error: {_of_the_system(error)}")
-        return ExitCode.REFUSED
-    except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug of ours
-        _print_traceback(debug=debug)
-        print_message(f"secboot: bug: {type(error).__name__}: {visible(str(error))}")
-        print_message("  please report it, with what `secboot --debug ...` prints")
-        return ExitCode.BUG
+        return ExitCode.REFUSED, RefusedError(_of_the_system(error))
+    what = f"{type(error).__name__}: {error}"
+    hint = "please report it, with what `secboot --debug ...` prints"
+    return ExitCode.BUG, RefusedError(what, hint=hint)
+
+
+def _print_failure(code: ExitCode, error: SecbootError) -> None:
+    from secboot.cli.help import MEANINGS
+    from secboot.cli.printing import print_json
+    from secboot.report.failure import failure_document
+
+    # Standard error has said it already; whether this can be written changes nothing any more.
+    with suppress(SecbootError, OSError):
+        print_json(failure_document(code, MEANINGS[code], error))
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Tell whether the report was asked for as a document, in a command line that may be wrong."""
+    before = list(words[: words.index("--")] if "--" in words else words)
+    asked = {"-ojson", "-o=json", "--output=json"}
+    pairs = (("-o", "json"), ("--output", "json"))
+    return any(word in asked for word in before) or any(each in pairs for each in pairwise(before))
 
 
 def _of_the_system(error: Exception) -> str:
@@ -156,13 +199,6 @@ def _of_the_system(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "what was read is nested too deeply"
     return f"text can't be read or written: {visible(str(error))}"
-
-
-def _print_traceback(*, debug: bool) -> None:
-    if debug:
-        import traceback
-
-        traceback.print_exc()
 
 
 def _require_words(words: Sequence[str]) -> None:
@@ -195,7 +231,6 @@ def _run(words: Sequence[str]) -> int:
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             shown = StringIO()
             error.show(file=shown)
-            print_message(visible_lines(shown.getvalue().removesuffix("\n")))
-            return int(error.exit_code)
+            raise _UsageError(visible_lines(shown.getvalue().removesuffix("\n"))) from None
         raise
     return int(result or 0)

@@ -9,6 +9,8 @@ import typer
 from secboot.cli import options
 
 if TYPE_CHECKING:
+    from secboot.errors import SecbootError
+    from secboot.finding import Finding
     from secboot.profile.search import Candidate
     from secboot.report.profile import ListedProfile
     from secboot.system.root import Root
@@ -60,15 +62,17 @@ def validate(
         list[str], typer.Argument(metavar="PROFILE...", help="Names or paths of profiles.")
     ],
     root: options.Root = options.HERE,
+    output: options.Output = "text",
 ) -> int:
     """Check profiles and report everything that is wrong with them."""
-    from secboot.cli.printing import print_error, print_text, style
+    from secboot.cli.printing import print_error, print_report
     from secboot.errors import ExitCode, SecbootError
     from secboot.machine.profile_files import read_profile
-    from secboot.report.profile import validated_text
+    from secboot.report.profile import CheckedProfile, checks_document, validated_text
     from secboot.system.root import Root
 
     worst = ExitCode.OK
+    checked = []
     with Root(root) as tree:
         for reference in profiles:
             try:
@@ -76,26 +80,32 @@ def validate(
             except SecbootError as error:
                 print_error(error)
                 worst = error.exit_code
+                checked.append(CheckedProfile(reference, None, _problems(error)))
                 continue
-            print_text(validated_text(found, style()))
+            checked.append(CheckedProfile(reference, found.path, found.warnings))
+    print_report(
+        output,
+        lambda: checks_document(checked),
+        lambda style: "".join(validated_text(each, style) for each in checked if each.valid),
+    )
     return worst
 
 
 @app.command()
 def schema() -> int:
     """Print the JSON Schema of profiles, for editors and other tools."""
-    from secboot.cli.printing import print_json
+    import json
+
+    from secboot.cli.printing import print_text
     from secboot.profile.schema import profile_schema
 
-    print_json(profile_schema())
+    print_text(json.dumps(profile_schema(), indent=2) + "\n")
     return 0
 
 
 def _listed(candidate: Candidate, tree: Root) -> ListedProfile:
     from secboot.errors import SecbootError
-    from secboot.finding import Finding, Severity
     from secboot.machine.profile_files import read_profile
-    from secboot.profile.nodes import ProfileError
     from secboot.report.profile import ListedProfile
 
     description: str = ""
@@ -103,11 +113,17 @@ def _listed(candidate: Candidate, tree: Root) -> ListedProfile:
     if not candidate.hidden:
         try:
             description = read_profile(candidate.name, tree).description
-        except ProfileError as error:
-            problems = error.problems
         except SecbootError as error:
-            why = Finding(
-                "profile.unreadable", Severity.ERROR, error.message, error.location, error.hint
-            )
-            problems = (why,)
+            problems = _problems(error)
     return ListedProfile(candidate.name, candidate.path, candidate.hidden, description, problems)
+
+
+def _problems(error: SecbootError) -> tuple[Finding, ...]:
+    """Why a profile can't be used."""
+    from secboot.finding import Finding, Severity
+    from secboot.profile.nodes import ProfileError
+
+    if isinstance(error, ProfileError):
+        return error.problems
+    code = "profile.unreadable"
+    return (Finding(code, Severity.ERROR, error.message, error.location, error.hint),)

@@ -1,9 +1,10 @@
-"""Profiles as text or JSON (schemas ``secboot/profiles/2`` and ``secboot/profile/1``)."""
+"""Profiles as text or JSON (``secboot/profiles/2``, ``secboot/profile/1``, ``secboot/profile-checks/1``)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from secboot.finding import Severity
 from secboot.kernel.swiotlb import bytes_text
 from secboot.named_tuple import NamedTuple
 from secboot.report.style import finding_text
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 LIST_SCHEMA = "secboot/profiles/2"
 SCHEMA = "secboot/profile/1"
+CHECKS_SCHEMA = "secboot/profile-checks/1"
 
 
 class ListedProfile(NamedTuple):
@@ -28,6 +30,19 @@ class ListedProfile(NamedTuple):
     hidden: bool
     description: str
     problems: tuple[Finding, ...] = ()
+
+
+class CheckedProfile(NamedTuple):
+    """A profile as it was named; `path` is None where it was not found, or could not be read."""
+
+    profile: str
+    path: str | None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """Whether it can be used."""
+        return not any(found.severity is Severity.ERROR for found in self.findings)
 
 
 def list_text(profiles: Sequence[ListedProfile], style: Style) -> str:
@@ -86,11 +101,22 @@ def _paths(image: ImagePaths) -> tuple[str | None, ...]:
     return image.output, image.parmfile, image.kernel, image.ramdisk
 
 
-def validated_text(profile: Profile, style: Style) -> str:
+def validated_text(profile: CheckedProfile, style: Style) -> str:
     """Return that a profile can be used, and what should be known before."""
-    lines = [f"{visible(profile.path)}: valid"]
-    lines += [finding_text(warning, style) for warning in profile.warnings]
+    lines = [f"{visible(profile.path or profile.profile)}: valid"]
+    lines += [finding_text(warning, style) for warning in profile.findings]
     return "\n".join(lines) + "\n"
+
+
+def checks_document(profiles: Sequence[CheckedProfile]) -> dict[str, Any]:
+    """Return what is wrong with which as a JSON document."""
+    from secboot.codec import encode
+
+    return {
+        "schema": CHECKS_SCHEMA,
+        "valid": all(profile.valid for profile in profiles),
+        "profiles": encode(tuple(profiles)),
+    }
 
 
 def profile_document(profile: Profile) -> dict[str, Any]:

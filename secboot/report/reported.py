@@ -16,6 +16,7 @@ from secboot.codec import decode, parse_document
 from secboot.errors import ParseError
 from secboot.finding import Finding, Severity
 from secboot.named_tuple import NamedTuple
+from secboot.report.failure import SCHEMA as FAILURE
 from secboot.report.made import Made
 from secboot.report.status import SCHEMA as STATUS
 from secboot.report.verify import SCHEMA as VERIFY
@@ -99,7 +100,10 @@ def read_machine(host: str, file: str, content: bytes, counted: Counted) -> Repo
     if not content.strip():
         return unreadable(host, file, "the file is empty")
     try:
-        document = parse_document(content, file, *_STATUSES, *_CHECKS)
+        document = parse_document(content, file, *_STATUSES, *_CHECKS, FAILURE)
+        if document["schema"] == FAILURE:
+            failed = decode(_Failure, document, file)
+            return unreadable(host, file, "; ".join(each.message for each in failed.problems))
         if document["schema"] in _STATUSES:
             report = decode(_Status, document, file).report()
         else:
@@ -107,6 +111,12 @@ def read_machine(host: str, file: str, content: bytes, counted: Counted) -> Repo
     except ParseError as error:
         return unreadable(host, file, error.message)
     return _machine(host, file, report, counted)
+
+
+class _Failure(NamedTuple):
+    """What counts here of the document of a command that failed on the machine."""
+
+    problems: tuple[Finding, ...]
 
 
 class _Judgement(NamedTuple):

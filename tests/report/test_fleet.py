@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from secboot.codec import encode
+from secboot.errors import ExitCode
 from secboot.finding import Finding, Severity
+from secboot.profile.nodes import ProfileError
+from secboot.report.failure import failure_document
 from secboot.report.fleet import fleet_document, fleet_text, in_order
 from secboot.report.fleet_page import fleet_page
 from secboot.report.made import made
@@ -157,6 +160,15 @@ def test_without_a_profile_nothing_is_judged(tmp_path: Path) -> None:
     assert machine.standing is Standing.WARNING
     assert set(machine.stages.values()) == {Verdict.NOT_APPLICABLE}
     assert machine.findings[-1].message == "no profile was named, so no stage is judged"
+
+
+def test_a_failure_on_a_machine_is_why_nothing_is_known() -> None:
+    error = ProfileError((Finding("profile.x", Severity.ERROR, "unknown key 'x'"),))
+
+    machine = read(failure_document(ExitCode.USAGE, "Wrong usage.", error))
+
+    assert machine.standing is Standing.UNREADABLE
+    assert [found.message for found in machine.findings] == ["unknown key 'x'"]
 
 
 DAMAGED: list[tuple[bytes, str]] = [
