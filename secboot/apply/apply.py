@@ -18,11 +18,12 @@ from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import newest_apply
-from secboot.errors import Location, RefusedError, UsageError
+from secboot.errors import RefusedError, UsageError
 from secboot.formats.text import decoded
 from secboot.machine.profile_files import is_name, read_profile
 from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus
+from secboot.profile.declared import DECLARED, LIMIT, DeclaredProfile
 from secboot.progress import Phase
 from secboot.system.file_errors import ChangedError
 from secboot.visible import visible
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 
-DECLARED = "/etc/secboot/profile"
-"""Holds one name of a profile; blank lines and lines that begin with ``#`` do not count."""
-_LIMIT = 2**16
 _ATTEMPTS = 5
 """How often a plan is made when files change between the plan and the change."""
 
@@ -92,7 +90,7 @@ def apply_plan(
     due = first.files or (first.commands and managed.zipl is not None)
     if not due and not unfinished:
         return ApplyResult(first, None, None, ())
-    if managed.zipl is not None:
+    if managed.zipl is not None and (first.commands or unfinished):
         managed.zipl.require_available(managed.root)
     with managed.write_access() as access:
         recovered = managed.recover(access)
@@ -260,6 +258,8 @@ def _verify(
         # Whether the boot record is right is for the programs to say, which have just succeeded.
         files = machine._replace(bootmap=machine.bootmap.unread())
         wrong = [" ".join(command.argv) for command in again(files).commands]
+    if not wrong and machine.awaits_kernel:
+        wrong = [file.path for file in again(machine).files]
     if wrong:
         raise RefusedError(
             f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",
@@ -295,13 +295,5 @@ def _audit(managed: ManagedRoot, plan: Plan, machine: Machine) -> Audit:
 def _declared(root: Root) -> str | None:
     if not root.exists(DECLARED):
         return None
-    text = decoded(root.read_bytes(DECLARED, _LIMIT))
-    lines = [line.strip() for line in text.split("\n")]
-    names = [line for line in lines if line and not line.startswith("#")]
-    if len(names) != 1 or "/" in names[0]:
-        raise UsageError(
-            "this file has to hold one name of a profile",
-            location=Location(root.shown(DECLARED)),
-            hint="`secboot profile list` shows the names",
-        )
-    return names[0]
+    text = decoded(root.read_bytes(DECLARED, LIMIT))
+    return DeclaredProfile.parse(text).name(root.shown(DECLARED))

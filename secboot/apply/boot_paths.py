@@ -20,6 +20,7 @@ from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
 from secboot.machine.discovery import is_bls_entry
 from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
+from secboot.profile.declared import DECLARED
 from secboot.profile.profile import is_named_as_parmfile
 from secboot.system.file_errors import FileError
 
@@ -49,10 +50,12 @@ class BootPaths:
 
     def holds(self, checkpoint: Checkpoint, file: SavedFile) -> bool:
         """Whether this file of a checkpoint is one that secboot can have changed here."""
-        if not (self._is_named(file.named) or self._is_of_image(checkpoint, file)):
+        is_ours = self._is_named(file.named) or file.named == DECLARED
+        if not (is_ours or self._is_of_image(checkpoint, file)):
             return False
         try:
-            return self._is_named(file.path) or self._root.real_path(file.named) == file.path
+            named = self._is_named(file.path) and file.named != DECLARED
+            return named or self._root.real_path(file.named) == file.path
         except FileError:
             # A directory that is gone has no links any more.
             return file.path == file.named

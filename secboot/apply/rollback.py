@@ -181,6 +181,8 @@ def _needs_commit(
     managed: ManagedRoot, found: Checkpoint, machine: Machine | None, change: FileChange
 ) -> bool:
     """A parmfile that only the builder of an image reads is in no boot record."""
+    if machine is not None and machine.awaits_kernel:
+        return False
     if change.path == found.record.audit.parmfile:
         parmfiles = () if machine is None else machine.parmfiles.values()
         return any(file.real_path == change.real_path for file in parmfiles)
@@ -228,6 +230,8 @@ def _refusal(
     changes = prepared.changes(choices)
     if managed.layout.sources.generated or not (changes or prepared.way.gone):
         return None
+    if machine is not None and machine.awaits_kernel:
+        return None  # there is nothing yet that zipl could refuse
     contents = {}
     for change in changes:
         contents[change.path] = contents[change.real_path] = change.after

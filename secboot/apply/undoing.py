@@ -19,6 +19,7 @@ from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import ZIPLENV
 from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.named_tuple import NamedTuple
+from secboot.profile.declared import DECLARED
 from secboot.system.file_errors import FileError
 from secboot.system.files import FileChange
 
@@ -193,7 +194,7 @@ def _lines(path: str, data: bytes) -> dict[str, str]:
     sections = ZiplConf.parse(text).sections
     if sections:
         return {each.name: each.value(Keyword.PARAMETERS) or "" for each in sections}
-    return {} if path == ZIPLENV or path.startswith("/etc/default/") else {_WHOLE: text}
+    return {} if path in {ZIPLENV, DECLARED} or path.startswith("/etc/default/") else {_WHOLE: text}
 
 
 def _differences(before: str, after: str) -> Iterator[ParameterUndoing]:

@@ -17,11 +17,13 @@ def check(
     """
     from secboot.cli.printing import print_report
     from secboot.cli.site import Site
-    from secboot.errors import ExitCode
+    from secboot.errors import ExitCode, RefusedError
     from secboot.report.check import check_document, check_text
 
     with Site(root, layout=layout, watched=output == "text") as site:
         machine = site.machine()
+        if machine.lacks_conf or not machine.configured:
+            raise RefusedError(f"there is no zipl configuration in {machine.root} yet")
         invocation = site.invocation
     print_report(
         output,

@@ -48,7 +48,8 @@ Zipl = Annotated[
     typer.Option(
         "--zipl/--no-zipl",
         help="Run zipl to write the boot record, or leave it pending;"
-        " by default it runs when the root is /.",
+        " by default it runs when the root is /, but not in the build of an image, where there is"
+        " neither zipl nor a boot record.",
         show_default=False,
     ),
 ]

@@ -56,7 +56,7 @@ class Site:
         self._path = root
         self._zipl_timeout = zipl_timeout
         self.is_running_system = is_running_system(root)
-        self.runs_zipl = self.is_running_system if zipl is None else zipl
+        self._asked_for_zipl = zipl
         self.invocation = Invocation(
             profile,
             root=None if root == HERE else str(root),
@@ -85,6 +85,26 @@ class Site:
         from secboot.layout.detect import detect_layout
 
         return detect_layout(self.root, self.invocation.layout)
+
+    @cached_property
+    def runs_zipl(self) -> bool:
+        """Whether zipl is to run, or the layout's programs that call it."""
+        if self._asked_for_zipl is not None:
+            return self._asked_for_zipl
+        return self.is_running_system and not self._is_build_step
+
+    @cached_property
+    def _is_build_step(self) -> bool:
+        """Whether the root is / in a step of an image's build: no zipl, and no boot record.
+
+        Where there is a record, something is missing that this machine has to have.
+        """
+        from secboot.machine.installed_zipl import has_usual_record
+        from secboot.system.programs import find_program
+
+        names = {command.argv[0] for command in self.layout.commit}
+        lacks = any(find_program(self.root, name) is None for name in names)
+        return lacks and not has_usual_record(self.root)
 
     @property
     def environment(self) -> Mapping[str, str] | None:
@@ -138,6 +158,12 @@ class Site:
             raise RefusedError(
                 "only root may change the boot files and the boot record of this machine",
                 hint="run it with sudo; `secboot plan` and `--dry-run` work without it",
+            )
+        if self._asked_for_zipl is None and self.is_running_system and not self.runs_zipl:
+            names = " and ".join(command.argv[0] for command in self.layout.commit)
+            self._notice(
+                f"{names} can't run here and there is no boot record, as in the build of an image:"
+                " the boot record is left for later (--no-zipl)"
             )
         return ManagedRoot(
             root=self.root,

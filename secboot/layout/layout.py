@@ -12,6 +12,7 @@ from secboot.lines.changes import Command, Step, StorePlan, StoreStatus, meets
 from secboot.lines.stores import stores_of
 from secboot.machine.sources import NO_OTHERS
 from secboot.named_tuple import NamedTuple
+from secboot.profile.declared import DECLARED
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ class Layout(ABC):
 
     def needs_commit(self, path: str) -> bool:
         """Whether a change of this file counts only when the layout's programs have run."""
-        del path
-        return True
+        return path != DECLARED
 
     def due(
         self,

@@ -37,6 +37,7 @@ _OPTION = r"^options[ \t](?:[^\n]*[ \t])?((?:ostree|composefs)=)"
 _ENOUGH = 8
 _VARIANTS = frozenset({"coreos", "iot"})
 """Variants of which there is no other form (os-release(5), VARIANT_ID)."""
+_FIRST_WITH_ENTRIES = {"rhel": 8, "centos": 8, "fedora": 30}
 _SUSE_IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
 
 
@@ -205,11 +206,19 @@ def _red_hat_evidence(tree: Tree) -> tuple[str, ...]:
     return entries + tree.marks(RED_HAT_PLUGIN)
 
 
+def _named_red_hat(tree: Tree) -> tuple[str, ...]:
+    """The distribution's name, from the release on that has BLS entries."""
+    name, version = tree.is_like(*_FIRST_WITH_ENTRIES), tree.major_version
+    if name is None or version is None or version < _FIRST_WITH_ENTRIES[name]:
+        return ()
+    return (f"os-release: {name} {version}",)
+
+
 LAYOUTS = (
     # The systems of ostree are made of Red Hat's.
     Recognition(OSTREE, _ostree_evidence, made_of=(RED_HAT, RHEL7)),
     Recognition(SUSE, _suse_evidence, _named_suse),
-    Recognition(RED_HAT, _red_hat_evidence),
+    Recognition(RED_HAT, _red_hat_evidence, _named_red_hat),
     # RHEL 8 has no new-kernel-pkg on s390x (20-zipl-kernel.install asks for it and writes BLS
     # entries where it is missing).
     _in_row(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location
 from secboot.finding import Finding, Severity
+from secboot.formats.fstab import FSTAB, Fstab
 from secboot.formats.kernel_cmdline import KernelInstallCmdline
 from secboot.kernel.command_line import is_multi_valued
 from secboot.layout.layout import LATER_KERNELS, NOT_KNOWN, Layout, NewKernel
@@ -20,7 +21,9 @@ from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.machine.sources import Sources
+from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
 from secboot.visible import visible
+from secboot.zipl.configuration import ConfFile
 from secboot.zipl.entry import Origin
 from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import BlsOrder
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from secboot.profile.profile import Profile
 
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
+ZIPL_CONF = "[defaultboot]\ndefaultauto\nprompt=1\ntimeout=5\ntarget=/boot\n"
+"""What anaconda writes (pyanaconda, bootloader/zipl.py), and osbuild (org.osbuild.zipl)."""
 _STORE = Store(StoreKind.LAYOUT_FILE, KERNEL_CMDLINE)
 _NOT_INHERITED = frozenset({"initrd", "BOOT_IMAGE"})
 """What 20-zipl-kernel.install leaves out of the running line."""
@@ -40,13 +45,23 @@ _COMMENTS = (
 )
 
 
+_NO_CMDLINE = Finding(
+    "no-kernel-cmdline",
+    Severity.WARNING,
+    f"{KERNEL_CMDLINE} is missing, and {FSTAB} does not say which device the root file system is"
+    " on: a new kernel takes over the line of the machine that installs it",
+    Location(KERNEL_CMDLINE),
+    "write the line into the file, root= and all, then apply the profile again",
+)
+
+
 class RedHat(Layout):
     """Entries and /etc/kernel/cmdline are edited, zipl commits the entries."""
 
     adds_bls_entries = True
     name = RED_HAT
     description = "BLS entries and zipl.conf"
-    sources = Sources(reads={KERNEL_CMDLINE: KernelInstallCmdline.parse})
+    sources = Sources(reads={KERNEL_CMDLINE: KernelInstallCmdline.parse}, later_kernels=True)
 
     def __init__(self, tree: Tree, seen: tuple[str, ...]) -> None:
         """Where their s390utils is, entries are sorted as its zipl sorts them.
@@ -57,12 +72,16 @@ class RedHat(Layout):
         theirs = tree.exists(RED_HAT_PLUGIN) or tree.is_like("rhel", "fedora", "centos") is not None
         if theirs:
             self.sources = self.sources._replace(order=BlsOrder.RED_HAT)
+        if tree.exists(RED_HAT_PLUGIN):
+            # Nobody else than an installer writes it, and entries are written before.
+            conf = ConfFile(ZIPL_CONF_PATHS[1], ZIPL_CONF)
+            self.sources = self.sources._replace(otherwise=conf)
         self._writes_entries = theirs or not tree.os_release.get("ID")
         """Whether a new kernel gets its entry from their plug-in: not in kiwi's images of SUSE."""
 
     def needs_commit(self, path: str) -> bool:
         """What only the installation of a later kernel reads needs no program to run."""
-        return path != KERNEL_CMDLINE
+        return path != KERNEL_CMDLINE and super().needs_commit(path)
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """The file, or without words in it the line of whatever system installs the kernel."""
@@ -84,6 +103,8 @@ class RedHat(Layout):
     ) -> tuple[StorePlan, ...]:
         """Bring the words of the file to the profile, unless that is for other entries."""
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
+        if document is None and machine.awaits_kernel:
+            return self._first_line(profile, machine, stores)
         if document is None or not document.words:
             return super().plan_stores(profile, machine, stores)
         stores.add(_STORE, document.words, document.parameters)
@@ -103,10 +124,33 @@ class RedHat(Layout):
             plan = plan._replace(met=None)
         return (plan,)
 
+    def _first_line(
+        self, profile: Profile, machine: Machine, stores: Stores
+    ) -> tuple[StorePlan, ...]:
+        """Write the file of an image before its kernel, if the root file system is known.
+
+        Without ``root=`` in it a new kernel would not start; without the file it gets the line of
+        the machine that builds the image.
+        """
+        fstab = machine.document(FSTAB, Fstab)
+        root = None if fstab is None else fstab.root_parameters()
+        if root is None or profile.entries.include:
+            return super().plan_stores(profile, machine, stores)
+        stores.add(_STORE, None)
+        stores.set_line(_STORE, stores.line(root))
+        location = Location(KERNEL_CMDLINE)
+        line = ParameterLine(LATER_KERNELS, location, (_STORE,), lambda: stores.text(_STORE) or "")
+        fulfil_line(stores, line, profile.requirements)
+        after = stores.line(line.joined())
+        plan = edited_store(profile, LATER_KERNELS, location, stores.line(""), after)
+        return (plan._replace(note=f"a new file, with {root} from {FSTAB}"),)
+
     def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
         """What is wrong with /etc/kernel/cmdline, whether or not it has to change."""
         del profile
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
+        if document is None and machine.awaits_kernel and _STORE not in stores:
+            return (_NO_CMDLINE,)
         if document is None:
             return ()
         if not document.words or not self._writes_entries:

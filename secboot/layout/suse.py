@@ -88,6 +88,7 @@ class Suse(Layout):
         generated=True,
         named=key_files,
         images=_kernels,
+        later_kernels=True,
     )
     builds_image = True
 

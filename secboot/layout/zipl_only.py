@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
 
+NO_SECTION = "a new kernel is booted by a section of zipl.conf, and there is none yet"
 _SAME = "a new kernel is booted by the sections that are there, through the same names"
 
 
@@ -75,6 +76,7 @@ class ZiplConfLayout(Layout):
         self.name, self.description = row.name, row.description
         self._row = row
         self._lacks_hook = bool(row.hooks) and not tree.marks(*row.hooks)
+        self.sources = self.sources._replace(later_kernels=row.inherits is not None)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
@@ -92,7 +94,7 @@ class ZiplConfLayout(Layout):
         named = "the default section" + ("" if default is None else f" '{default.name}'")
         description = self._row.inherits.format(named)
         if default is None:
-            return NewKernel(description)
+            return NewKernel(NO_SECTION if machine.awaits_kernel else description)
         if machine.secure_image(default) is not None:
             image = "" if default.image is None else default.image.path
             return NewKernel(

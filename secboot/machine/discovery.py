@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secboot.formats.kernel_image import KernelImage, SecureImage
+    from secboot.machine.bare_tree import BareTree
     from secboot.machine.prepared_image import PreparedImage
     from secboot.system.root import Root
     from secboot.zipl.entry import BootEntry
@@ -61,7 +62,8 @@ class Machine(NamedTuple):
     `secure_guest` is whether that is in Secure Execution mode. `configured` is whether there is a
     zipl configuration at all; without one `conf_path` is where it would be. `named_files` are those
     that files of the layout name, and whether they are there, None where that can't be seen. `prepared`
-    is the Secure Execution image that the profile names.
+    is the Secure Execution image that the profile names. `bare` is what is known of a tree that has no
+    boot entry, where the layout knows what to do with it.
     """
 
     root: str
@@ -82,6 +84,7 @@ class Machine(NamedTuple):
     secure_guest: bool = False
     configured: bool = True
     prepared: PreparedImage | None = None
+    bare: BareTree | None = None
     old_kernels: Mapping[str, OldKernel] = MappingProxyType({})
     named_files: Mapping[str, bool | None] = MappingProxyType({})
 
@@ -99,6 +102,17 @@ class Machine(NamedTuple):
             return None
         image = self.images.get(entry.image.path)
         return None if image is None else image.secure is not None
+
+    @property
+    def awaits_kernel(self) -> bool:
+        """Whether this is an image before its kernel: there is neither a boot entry nor a kernel."""
+        return self.bare is not None and self.bare.awaits_kernel
+
+    @property
+    def lacks_conf(self) -> bool:
+        """Whether there are boot entries and no zipl configuration, which zipl needs besides."""
+        there = self.sources.generated or self.file(self.conf_path) is not None
+        return self.configured and not there
 
     @property
     def only_prepared(self) -> tuple[str, ...]:
@@ -158,7 +172,7 @@ def discover(
     reading is. Raises RefusedError when there is no zipl configuration, and FileError for files
     that can't be read. With `unconfigured` a machine is taken without one too that has something
     else to judge: a boot record, or a running system that is an IBM Z machine. So is one of which
-    the profile names an image.
+    the profile names an image, and one that has no kernel yet.
     """
     progress.report(phase)
     files = BootFiles(root)
@@ -167,7 +181,8 @@ def discover(
         conf = read_conf(root, files, sources, environment or {}, has_bls=bool(names))
     except NoConfigurationError:
         judged = unconfigured and can_be_judged(root, environment)
-        if not judged and sources.image is None:
+        awaits = sources.later_kernels and not names and _bare_tree(root, sources).awaits_kernel
+        if not (judged or awaits or sources.image):
             raise
         conf = None
     bls = []
@@ -191,6 +206,10 @@ def discover(
     facts = _facts(files, configuration)
     paths = tuple(e.image.path for e in configuration.entries if e.image is not None)
     documents = _documents(root, files, sources.reads) | _generated(root, sources)
+    bare = None
+    if sources.later_kernels and not configuration.entries:
+        bare = _bare_tree(root, sources)
+        documents |= _documents(root, files, bare.reads)
     if ziplenv is not None:
         documents[ZIPLENV] = ziplenv
     started = sources.images(documents)
@@ -227,6 +246,7 @@ def discover(
         secure_guest=environment is not None and _is_secure_guest(root),
         configured=conf is not None,
         prepared=prepared,
+        bare=bare,
         old_kernels=old_kernels(root, paths, facts),
         named_files={
             path: root.exists_or_none(path) if path.startswith("/") else None
@@ -273,6 +293,12 @@ def bls_names(root: Root) -> tuple[str, ...]:
     if status is None or not status.is_directory:
         return ()
     return tuple(name for name in root.list_directory(BLS_DIRECTORY) if name.endswith(".conf"))
+
+
+def _bare_tree(root: Root, sources: Sources) -> BareTree:
+    from secboot.machine.bare_tree import find_bare_tree  # noqa: PLC0415 - few trees have no boot entry
+
+    return find_bare_tree(root, tuple(sources.reads))
 
 
 def _ziplenv(root: Root, files: BootFiles) -> ZiplenvFile | None:

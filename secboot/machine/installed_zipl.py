@@ -71,6 +71,12 @@ class BootmapFile(NamedTuple):
         return BootmapFile(self.path, unreadable=f"{self.path} was not read")
 
 
+def has_usual_record(root: Root) -> bool:
+    """Whether there is a boot record where all distributions have it; in doubt there is one."""
+    paths = (f"{USUAL_TARGET}/bootmap", f"{USUAL_TARGET}/zipl/bootmap")
+    return any(root.exists_or_none(path) is not False for path in paths)
+
+
 def read_bootmap_file(root: Root, configuration: BootConfiguration) -> BootmapFile:
     """Find the bootmap where zipl would write it, and read it."""
     paths = [f"{target.rstrip('/')}/bootmap" for target in boot_targets(configuration)]

@@ -49,11 +49,14 @@ class Sources(NamedTuple):
     what makes a document of their text (None where the text is all); those that exist are read.
     `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
     `generated` says that zipl's files are written by another program and not to be edited;
-    `otherwise` is the configuration that comes with such a system where it is in no file here.
+    `otherwise` is the configuration that comes with such a system where it is in no file here, or that
+    its boot entries are written for.
     `order` is that in which this system's zipl sorts BLS entries. `kernels` are directories with
     kernels that something else than zipl starts. `named` gives the paths of other files whose
     existence matters, from the documents of these, and `images` those of the kernels that something
     else than zipl starts. `image` is the Secure Execution image that the profile is about.
+    `later_kernels` says that it is known what a kernel gets that is installed later, so that an image
+    can be prepared before its first one.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})
@@ -66,6 +69,7 @@ class Sources(NamedTuple):
     named: NamedIn = lambda _: ()
     images: NamedIn = lambda _: ()
     image: ImagePaths | None = None
+    later_kernels: bool = False
 
 
 NO_OTHERS = Sources()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
+from secboot.finding import Finding, Severity
 from secboot.machine.installed_zipl import USUAL_TARGET
 from secboot.visible import visible
 from secboot.zipl.configuration import ConfFile
@@ -26,8 +27,17 @@ ZIPL_CONF_PATHS = (
 _TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
 
 
+NO_ENTRY_YET = "there is no boot entry and no kernel yet"
+
+
 class NoConfigurationError(RefusedError):
     """There is nothing that zipl would read."""
+
+
+def no_zipl_conf(path: str) -> Finding:
+    """Say of boot entries that zipl can't read them yet; `path` is where its configuration belongs."""
+    message = f"there is no {path} yet, without which zipl makes no boot record of the boot entries"
+    return Finding("no-zipl-conf", Severity.WARNING, message)
 
 
 def can_be_judged(root: Root, environment: Mapping[str, str] | None) -> bool:
@@ -49,7 +59,7 @@ def read_conf(
     path = sources.conf_path
     if path is None:
         path = _find_conf(root, sources, environment, has_bls=has_bls)
-    if sources.generated and not root.exists(path):
+    if (sources.generated or sources.otherwise) and not root.exists(path):
         return sources.otherwise or ConfFile(path, "")
     conf = files.read(path)
     return ConfFile(conf.path, conf.text)
@@ -73,7 +83,7 @@ def _find_conf(
     unreadable = next((path for path in ZIPL_CONF_PATHS if root.exists(path)), None)
     if unreadable is not None:
         root.read_bytes(unreadable)  # raises the error that says why
-    if sources.generated:
+    if sources.generated or (sources.otherwise and has_bls):
         return ZIPL_CONF_PATHS[1]
     raise _no_configuration(root, has_bls=has_bls)
 

@@ -38,6 +38,8 @@ def file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
             values = {store.section: text for store, text in texts.items()}
             conf = machine.configuration.conf
             after = conf.with_values(Keyword.PARAMETERS, values).render()
+        elif first.kind is StoreKind.LAYOUT_FILE and path not in machine.documents:
+            after = f"{after}\n"
         elif first.kind is StoreKind.LAYOUT_FILE:
             lines = {store.section: stores.line(text) for store, text in texts.items()}
             after = machine.parameter_file(path).with_lines(lines).render()
@@ -48,8 +50,10 @@ def file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
 
 
 def _new(machine: Machine, path: str, text: str) -> FileChange:
-    """Only the parmfile of an image is planned where there is none."""
-    prepared = machine.prepared
+    """Return a file that is made: the parmfile of an image, or one of an image before its kernel."""
+    prepared, bare = machine.prepared, machine.bare
+    if bare is not None and path in {*bare.places, *bare.blocked}:
+        return FileChange(path, bare.place(path), None, encoded(text))
     if prepared is None or prepared.real_path != path:
         raise LookupError(path)
     return FileChange(prepared.paths.parmfile, path, None, encoded(text))

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from secboot.profile.profile import Profile
 
 
+BEFORE_KERNEL = "before-kernel"
+"""The code of what is said of a tree that has neither a boot entry nor a kernel yet."""
+
+
 class EntryStatus(StrEnum):
     """What a plan does to one boot entry."""
 
@@ -109,6 +113,11 @@ class Plan(NamedTuple):
     def is_empty(self) -> bool:
         """True when there is nothing to write and nothing to run."""
         return not self.files and not self.commands
+
+    @property
+    def before_kernel(self) -> bool:
+        """Whether this is about what kernels inherit, since there is none yet."""
+        return any(warning.code == BEFORE_KERNEL for warning in self.warnings)
 
     @property
     def differs(self) -> bool:

@@ -10,6 +10,7 @@ from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
 from secboot.lines.fulfil import fulfil_line, require_fits
 from secboot.lines.stores import Stores, stores_of
+from secboot.machine.zipl_conf_file import no_zipl_conf
 from secboot.plan.boot_entries import (
     edited_entry,
     generated_entry,
@@ -21,7 +22,7 @@ from secboot.plan.image_plan import Asked, parmfile_first, plan_images, refusal_
 from secboot.plan.plan import EntryPlan, EntryStatus, Plan, ProfileReference
 from secboot.visible import visible
 from secboot.zipl.file_facts import PathKind
-from secboot.zipl.refusal import ABOUT_OTHER_FILES
+from secboot.zipl.refusal import ABOUT_OTHER_FILES, OF_NO_ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,13 @@ def make_plan(
         if not boots_its_image(profile, machine):
             return plan_image_alone(profile, machine, layout, machine.prepared)
     layout.require_editable()
+    if machine.awaits_kernel and layout.not_edited is None:
+        from secboot.plan.before_kernel import plan_before_kernel  # noqa: PLC0415 - of few trees
+
+        return plan_before_kernel(profile, machine, layout)
     if not machine.sources.generated:
+        if {p.code for p in machine.configuration.problems} <= OF_NO_ENTRY | ABOUT_OTHER_FILES:
+            _require_entries(machine)
         _require_accepted(machine, with_zipl=with_zipl)
         _require_entries(machine)
     stores = stores_of(machine)
@@ -87,6 +94,7 @@ def make_plan(
     store_plans, entry_plans = _lines(asked)
     images = plan_images(asked, entry_plans)
     commands = layout.due(profile, machine, asked.next_ipl, stores, images.changed(machine))
+    commands = () if machine.lacks_conf else commands
     if commands and images.leaves and images.first_step:
         return parmfile_first(asked)
     refusal, steps = refusal_of(asked, images, commands)
@@ -103,6 +111,7 @@ def make_plan(
             *_warnings(profile, machine, images.entries, with_zipl=with_zipl),
             *layout.warnings(profile, machine, stores),
             *images.warnings,
+            *((no_zipl_conf(machine.conf_path),) if machine.lacks_conf else ()),
             *_version_warnings(machine),
             *_about_kernels(profile, machine, images.entries, live),
             *_about_reboot(profile, machine, images.entries, stores, asked.next_ipl, live),

@@ -45,9 +45,15 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
     if not lines:
         # Then the plan was not shown, and what keeps a reboot from what it says may stand in it.
         due = result.plan.image_due is not None
-        lines.append(
-            "Nothing to write." if due else "Nothing to do: the machine is as the profile asks."
-        )
+        done = "Nothing to do: the machine is as the profile asks."
+        if result.plan.before_kernel:
+            known = all(store.met for store in result.plan.stores)
+            done = (
+                "Nothing to do: kernels installed later get what the profile asks."
+                if known
+                else "Nothing to do before a kernel is installed: the profile is in force."
+            )
+        lines.append("Nothing to write." if due else done)
         lines += [finding_text(each, style) for each in _of_the_next_start(result.plan)]
     if result.plan.image_due is not None:
         lines.append(

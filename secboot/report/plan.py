@@ -104,6 +104,9 @@ def summary(plan: Plan, style: Style) -> str:
     text = f"Plan: {', '.join(parts)}; {counted(len(plan.files), 'file')} to write."
     if not plan.entries and plan.parmfile is not None:
         text = f"Plan: {counted(len(plan.files), 'file')} to write."
+    if plan.before_kernel:
+        parts = ["", "there is no boot entry yet"]
+        text = f"Plan: {counted(len(plan.files), 'file')} to write, for kernels installed later."
     if plan.refusal is not None:
         text = f"Nothing that secboot may change: {plan.refusal}."
     elif plan.is_empty:

@@ -8,6 +8,7 @@ from secboot.errors import Location
 from secboot.formats.zipl_line import Keyword
 from secboot.ipl.boot_record import RecordState
 from secboot.ipl.secure_execution import findings, leaves_by_files
+from secboot.machine.zipl_conf_file import NO_ENTRY_YET
 from secboot.report.choices import NOT_RECORDED, choices_text, next_ipl_document, record_text
 from secboot.report.style import finding_text
 from secboot.visible import visible
@@ -98,7 +99,9 @@ def _heading(
     if layout.seen:
         seen = visible(", ".join(layout.seen))
         yield f"{style.bold('Layout')}   {layout.name} ({seen})"
-    reads = f"reads {visible(machine.conf_path)}" if machine.configured else "has no configuration"
+    reads = f"reads {visible(machine.conf_path)}"
+    if not machine.configured or machine.lacks_conf:
+        reads = "has no configuration"
     yield f"{style.bold('zipl')}     {machine.zipl_version}{assumed} {reads}"
     record = record_text(next_ipl.record, style)
     if _nothing_was_recorded(machine, next_ipl):
@@ -109,6 +112,9 @@ def _heading(
     for name, value in _secure(machine):
         # Secure Boot, which is another matter than Secure Execution; shown and never changed.
         yield f"{style.bold('secure')}   {visible(value)}, in [{visible(name)}] (Secure Boot)"
+    if machine.awaits_kernel:
+        yield NO_ENTRY_YET
+        return
     count = len(machine.configuration.problems)
     if count and machine.configured and layout.zipl_reads_files(machine):
         what = "one problem" if count == 1 else f"{count} problems"
@@ -133,7 +139,7 @@ def _due(
     Nobody is, where that would take the system out of Secure Execution.
     """
     leaves = leaves_by_files(machine, next_ipl) is not None
-    if leaves or _nothing_was_recorded(machine, next_ipl):
+    if leaves or machine.lacks_conf or _nothing_was_recorded(machine, next_ipl):
         return
     if next_ipl.record.stale is not None and layout.records:
         yield invocation.of_programs(tuple(command.argv for command in layout.records))

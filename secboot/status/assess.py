@@ -12,6 +12,7 @@ from secboot.ipl.boot_record import RecordState
 from secboot.ipl.next_ipl import Absence, findings
 from secboot.lines.changes import meets
 from secboot.lines.stores import stores_of
+from secboot.machine.zipl_conf_file import no_zipl_conf
 from secboot.plan.boot_entries import reason_to_leave
 from secboot.plan.plan import EntryStatus, ProfileReference
 from secboot.profile.requirement import Judgement
@@ -25,7 +26,9 @@ from secboot.status.in_image import (
 from secboot.status.inherited import judge_inherited
 from secboot.status.next_reboot import NextReboot, next_reboot
 from secboot.status.stages import (
+    BEFORE_KERNEL_NOTE,
     IN_IMAGE,
+    NO_ENTRY_YET,
     NOT_CONFIGURED,
     EntryResults,
     RequirementResults,
@@ -52,7 +55,8 @@ def assess(evidence: Evidence) -> Status:
     leaves = secure_execution.leaves_by_files(machine, evidence.next_ipl) is not None
     evidence = evidence._replace(correction=_correction(evidence, stores), leaves=leaves)
     new_kernel = evidence.layout.new_kernel(machine, stores)
-    entries = _entry_results(evidence)
+    no_entry_yet = machine.awaits_kernel and machine.prepared is None
+    entries = () if no_entry_yet else _entry_results(evidence)
     origin = running_system.origin_of(evidence)
     reboot = next_reboot(evidence)
     requirements = () if profile is None else profile.requirements
@@ -71,8 +75,8 @@ def assess(evidence: Evidence) -> Status:
         origin=origin,
         reboot=reboot.reboot,
         notices=(
-            *_notices(evidence, entries),
-            *_outdated(evidence, stores, new_kernel),
+            *((BEFORE_KERNEL_NOTE,) if no_entry_yet else _notices(evidence, entries)),
+            *(() if no_entry_yet else _outdated(evidence, stores, new_kernel)),
             *reboot.findings,
         ),
     )
@@ -90,7 +94,9 @@ def _requirement(
     installed = _together([e.installed[number] for e in entries if e.installed])
     configured = _together([e.configured[number] for e in entries if e.configured])
     inherited = judge_inherited(requirement, new_kernel, evidence)
-    if not evidence.machine.configured and evidence.machine.prepared is None:
+    if evidence.machine.awaits_kernel and not entries:
+        configured = installed = NO_ENTRY_YET
+    elif not evidence.machine.configured and evidence.machine.prepared is None:
         configured = inherited = NOT_CONFIGURED
         installed = installed if entries else NOT_CONFIGURED
     stages = {
@@ -350,6 +356,8 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
     record, problems = evidence.next_ipl.record, evidence.machine.configuration.problems
     if not evidence.machine.configured:
         yield Finding("no-configuration", Severity.NOTE, NOT_CONFIGURED.reason)
+    elif evidence.machine.lacks_conf:
+        yield no_zipl_conf(evidence.machine.conf_path)
     elif _is_refused(evidence):
         message = f"zipl would refuse the boot files: {problems[0].message}"
         hint = evidence.invocation.command("check")

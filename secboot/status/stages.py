@@ -5,15 +5,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.finding import Finding, Severity
 from secboot.invocation import PLAIN, Invocation
 from secboot.kernel.command_line import BOOTED_OTHERWISE
+from secboot.machine.zipl_conf_file import NO_ENTRY_YET as NO_ENTRY
 from secboot.named_tuple import NamedTuple
+from secboot.plan.plan import BEFORE_KERNEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secboot.errors import Location
-    from secboot.finding import Finding
     from secboot.ipl.next_ipl import NextIpl
     from secboot.ipl.reboot import Reboot
     from secboot.layout.layout import Layout, NewKernel
@@ -110,6 +112,11 @@ IN_IMAGE = Result(Verdict.NOT_APPLICABLE, "a Secure Execution image has its para
 
 NOT_CONFIGURED = Result(Verdict.NOT_APPLICABLE, "there is no zipl configuration")
 """At the stages of boot files, for a machine whose kernel comes from somewhere else."""
+
+
+NO_ENTRY_YET = Result(Verdict.NOT_APPLICABLE, NO_ENTRY)
+"""At the stages of boot entries, for an image before its kernel."""
+BEFORE_KERNEL_NOTE = Finding(BEFORE_KERNEL, Severity.NOTE, NO_ENTRY)
 
 
 class EntryResults(NamedTuple):

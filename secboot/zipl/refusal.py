@@ -30,6 +30,10 @@ ABOUT_OTHER_FILES = frozenset(
 """Problems that are not in the text: an image tree may get its kernel after its boot entries."""
 
 
+OF_NO_ENTRY = frozenset({"zipl.automenu-empty", "zipl.menu-empty"})
+"""Problems that only say that there is no boot entry."""
+
+
 class Refusal(NamedTuple):
     """One violation of zipl's rules, for which it refuses the whole configuration.
 

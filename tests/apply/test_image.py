@@ -252,7 +252,12 @@ def record_with(root: Path, **audit: object) -> None:
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize(
     "path",
-    ["/etc/passwd", "/etc/secboot/profile", "/etc/sudoers.d/x", "/root/.ssh/authorized_keys"],
+    [
+        "/etc/passwd",
+        "/etc/secboot/profiles/x.yaml",
+        "/etc/sudoers.d/x",
+        "/root/.ssh/authorized_keys",
+    ],
 )
 def test_a_record_can_t_make_another_file_a_parmfile(
     path: str, known: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -1,7 +1,7 @@
 """The code in the documentation does what it says.
 
-In a ``console`` block each line that starts with ``$`` is run, secboot or tar; what follows it is
-what it prints. A page's blocks run in order in one directory of their own; ``> FILE`` at the end of
+In a ``console`` block each line that starts with ``$`` is run, secboot or one of a few programs; what
+follows it is what it prints. A page's blocks run in order in one directory of their own; ``> FILE`` at the end of
 a command means what it does in a shell. A command whose line ends with a comment ``# exit code N``
 ends with that one. ``./dev update`` writes the output again.
 """
@@ -22,6 +22,7 @@ DOCS = CHECKOUT / "docs"
 PAGES = sorted([*(DOCS / "tutorial").glob("*.md"), *(DOCS / "how-to").glob("*.md")])
 ALL_PAGES = sorted([*DOCS.rglob("*.md"), *CHECKOUT.glob("*.md"), *CHECKOUT.glob("ansible/**/*.md")])
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+OTHERS = {"tar", "mkdir", "printf", "echo", "ln", "cat"}
 EXIT_CODE = re.compile(r"  # exit code (\d+)$")
 NAMED_FILE = re.compile(
     r"(?<![/\w])((?:secboot|tests|benchmarks|packaging|hooks)/[\w./-]+\.(?:py|sh|md|txt|yaml|json))\b"
@@ -42,16 +43,17 @@ def rerun(block: str, capsys: pytest.CaptureFixture[str]) -> str:
     for command in [line[2:] for line in block.splitlines() if line.startswith("$ ")]:
         expected = EXIT_CODE.search(command)
         program, *words = shlex.split(command, comments=True)
-        if program == "tar":
-            lines.append(f"$ {command}\n{run(program, *words).stdout}")
-            continue
-        assert program == "secboot"
         words, target = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
-        said = secboot(capsys, *words)
-        assert said.code == (int(expected[1]) if expected else 0), said.err
+        if program == "secboot":
+            said = secboot(capsys, *words)
+            assert said.code == (int(expected[1]) if expected else 0), said.err
+            out, err = said.out, said.err
+        else:
+            assert program in OTHERS
+            out, err = run(program, *words).stdout, ""
         if target is not None:
-            Path(target).write_text(said.out)
-        lines.append(f"$ {command}\n{said.out if target is None else ''}{said.err}")
+            Path(target).write_text(out)
+        lines.append(f"$ {command}\n{out if target is None else ''}{err}")
     return "".join(lines)
 
 

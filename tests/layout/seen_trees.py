@@ -63,26 +63,52 @@ RED_HAT = {
     ),
     "fedora-29": Tree("rhel7", _release("fedora", "29"), (ZIPL_CONF,), (), "fedora 29"),
     "rhel-8.10": Tree(
-        "bls", _release("rhel", "8.10", "fedora"), (BLS, PLUGIN), (ENTRIES, f"/{PLUGIN}")
+        "bls",
+        _release("rhel", "8.10", "fedora"),
+        (BLS, PLUGIN),
+        (ENTRIES, f"/{PLUGIN}"),
+        "rhel 8",
     ),
     "rhel-9.4": Tree(
-        "bls", _release("rhel", "9.4", "fedora"), (BLS, PLUGIN), (ENTRIES, f"/{PLUGIN}")
+        "bls",
+        _release("rhel", "9.4", "fedora"),
+        (BLS, PLUGIN),
+        (ENTRIES, f"/{PLUGIN}"),
+        "rhel 9",
     ),
     "rhel-10.0": Tree(
-        "bls", _release("rhel", "10.0", "centos fedora"), (BLS, PLUGIN), (ENTRIES, f"/{PLUGIN}")
+        "bls",
+        _release("rhel", "10.0", "centos fedora"),
+        (BLS, PLUGIN),
+        (ENTRIES, f"/{PLUGIN}"),
+        "rhel 10",
     ),
     "centos-stream-9": Tree(
-        "bls", _release("centos", "9", "rhel fedora"), (BLS, PLUGIN), (ENTRIES, f"/{PLUGIN}")
+        "bls",
+        _release("centos", "9", "rhel fedora"),
+        (BLS, PLUGIN),
+        (ENTRIES, f"/{PLUGIN}"),
+        "centos 9",
     ),
     "almalinux-9": Tree(
-        "bls", _release("almalinux", "9.4", "rhel centos fedora"), (BLS,), (ENTRIES,)
+        "bls", _release("almalinux", "9.4", "rhel centos fedora"), (BLS,), (ENTRIES,), "rhel 9"
     ),
-    "rocky-8": Tree("bls", _release("rocky", "8.9", "rhel centos fedora"), (BLS,), (ENTRIES,)),
-    "fedora-30": Tree("bls", _release("fedora", "30"), (BLS, PLUGIN), (ENTRIES, f"/{PLUGIN}")),
-    "fedora-41": Tree("bls", _release("fedora", "41"), (BLS, PLUGIN), (ENTRIES, f"/{PLUGIN}")),
+    "rocky-8": Tree(
+        "bls", _release("rocky", "8.9", "rhel centos fedora"), (BLS,), (ENTRIES,), "rhel 8"
+    ),
+    "fedora-30": Tree(
+        "bls", _release("fedora", "30"), (BLS, PLUGIN), (ENTRIES, f"/{PLUGIN}"), "fedora 30"
+    ),
+    "fedora-41": Tree(
+        "bls", _release("fedora", "41"), (BLS, PLUGIN), (ENTRIES, f"/{PLUGIN}"), "fedora 41"
+    ),
     "image-before-its-first-kernel": Tree(
-        "bls", _release("rhel", "9.4", "fedora"), (PLUGIN,), (f"/{PLUGIN}",)
+        "bls", _release("rhel", "9.4", "fedora"), (PLUGIN,), (f"/{PLUGIN}",), "rhel 9"
     ),
+    "rhel-9-without-boot": Tree(
+        "bls", _release("rhel", "9.4", "fedora"), (ZIPL_CONF,), (), "rhel 9"
+    ),
+    "fedora-30-without-boot": Tree("bls", _release("fedora", "30"), (), (), "fedora 30"),
     "without-os-release": Tree("bls", None, (BLS,), (ENTRIES,)),
     "nobody-knows-but-it-has-entries": Tree("bls", _release("nobody-knows"), (BLS,), (ENTRIES,)),
 }
@@ -132,9 +158,14 @@ OSTREE = {
         _release("fedora", "41") + "VARIANT_ID=server\n",
         ("boot/loader/entries/ostree-kernel.conf", "boot/loader/entries/my-ostree-1.conf"),
         (ENTRIES,),
+        "fedora 41",
     ),
     "a-repository-of-flatpak-is-none": Tree(
-        "bls", _release("fedora", "41"), (BLS, "var/lib/flatpak/repo/config"), (ENTRIES,)
+        "bls",
+        _release("fedora", "41"),
+        (BLS, "var/lib/flatpak/repo/config"),
+        (ENTRIES,),
+        "fedora 41",
     ),
 }
 
@@ -242,10 +273,6 @@ UNKNOWN = {
         "opensuse-leap 15.6",
     ),
     "without-a-version": Tree("unknown", "ID=nixos\n", (ZIPL_CONF,), (), "nixos"),
-    "rhel-9-without-boot": Tree(
-        "unknown", _release("rhel", "9.4", "fedora"), (ZIPL_CONF,), (), "rhel 9.4"
-    ),
-    "fedora-30-without-boot": Tree("unknown", _release("fedora", "30"), (), (), "fedora 30"),
     "rhel-without-a-version": Tree("unknown", _release("rhel"), (), (), "rhel"),
     "rhel-with-a-version-of-words": Tree(
         "unknown", _release("rhel", "seven"), (), (), "rhel seven"

@@ -1,0 +1,61 @@
+"""/etc/fstab, as far as it says where the root file system of a tree is (fstab(5), mount(8))."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+FSTAB = "/etc/fstab"
+_SPECIFIC = re.compile(
+    r"(?:UUID|LABEL|PARTUUID|PARTLABEL)=[0-9A-Za-z._:+-]+|/dev/[0-9A-Za-z._:+/-]+", re.ASCII
+)
+"""A device that an initramfs finds by the same words, and that no quote or blank tears apart."""
+_OF_A_BUILD = re.compile(r"/dev/(?:root|ram\d*|loop\d+\S*|nbd\d+\S*|dm-\d+)", re.ASCII)
+"""Devices of the machine that builds an image, or of one boot."""
+_SUBVOLUME = re.compile(r"subvol(?:id)?=[0-9A-Za-z._@/+-]+", re.ASCII)
+
+
+class Fstab(NamedTuple):
+    """The file; `text` is all of it."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str, path: str = FSTAB) -> Self:
+        """Take any text; `path` is for the form that parsers have."""
+        del path
+        return cls(text)
+
+    def root_parameters(self) -> str | None:
+        """Return what tells a kernel this root file system: ``root=``, and the subvolume of a btrfs.
+
+        None where no line, or more than one, is about ``/``, and where what stands there means
+        nothing to an initramfs, or another device on another machine (``/dev/loop0``).
+        """
+        found = [fields for fields in self._lines() if fields[1] == "/"]
+        if len(found) != 1:
+            return None
+        device, _, kind, options = (*found[0], "", "")[:4]
+        name, tag, value = device.partition("=")
+        device = f"{name}{tag}{value.strip(chr(34))}"
+        if not _SPECIFIC.fullmatch(device) or _OF_A_BUILD.fullmatch(device):
+            return None
+        words = [f"root={device}"]
+        if kind == "btrfs":
+            subvolumes = [each for each in options.split(",") if each.startswith("subvol")]
+            if not all(map(_SUBVOLUME.fullmatch, subvolumes)):
+                return None
+            words += [f"rootflags={','.join(subvolumes)}"] if subvolumes else []
+        return " ".join(words)
+
+    def _lines(self) -> Iterator[list[str]]:
+        for line in self.text.split("\n"):
+            fields = line.split()
+            if len(fields) > 1 and not fields[0].startswith("#"):
+                yield fields

@@ -1,0 +1,61 @@
+"""The file with which an administrator, or the build of an image, says which profile is in force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location, UsageError
+from secboot.formats.text import split_lines
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Self
+
+DECLARED = "/etc/secboot/profile"
+"""Holds one name of a profile; blank lines and lines that begin with ``#`` do not count."""
+LIMIT = 2**16
+"""Bytes; it has a line or two."""
+
+
+class DeclaredProfile(NamedTuple):
+    """What the file says, line by line, with the line ends."""
+
+    lines: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, text: str, path: str = DECLARED) -> Self:
+        """Take any text; `path` is for the form that parsers have."""
+        del path
+        return cls(tuple(split_lines(text)))
+
+    def render(self) -> str:
+        """Return the text of the file."""
+        return "".join(self.lines)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in it, as they stand there."""
+        words = (line.strip() for line in self.lines)
+        return tuple(word for word in words if word and not word.startswith("#"))
+
+    def name(self, shown: str = DECLARED) -> str:
+        """Return the one name. Raises UsageError for none, several, or a path; `shown` is the file."""
+        if len(self.names) != 1 or "/" in self.names[0]:
+            raise UsageError(
+                "this file has to hold one name of a profile",
+                location=Location(shown),
+                hint="`secboot profile list` shows the names",
+            )
+        return self.names[0]
+
+    def with_name(self, name: str) -> Self:
+        """Return the file with this name in the place of the one that it holds, or at the end."""
+        found = self.names[0] if self.names else None
+        if found is None:
+            ended = not self.lines or self.lines[-1].endswith("\n")
+            return self._replace(lines=(*self.lines, *([] if ended else ["\n"]), f"{name}\n"))
+        return self._replace(
+            lines=tuple(
+                line.replace(found, name) if line.strip() == found else line for line in self.lines
+            )
+        )
