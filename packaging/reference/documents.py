@@ -17,8 +17,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from secboot.apply.change import Meanwhile
 from secboot.apply.next_default import NextDefault
-from secboot.checkpoint.record import Action, Actor
+from secboot.checkpoint.record import Action, Actor, Trial
 from secboot.checkpoint.rollback import BootRecordOutcome
+from secboot.checkpoint.settings import Setting
 from secboot.errors import Location
 from secboot.finding import Finding
 from secboot.formats.kernel_image import SecureImage
@@ -37,6 +38,7 @@ from secboot.running.kernel_log import KernelMessages
 from secboot.running.system import Level, RunningSystem
 from secboot.status.checks import Check, Outcome
 from secboot.status.stages import EntryResults, Result, Stage
+from secboot.status.trial import TrialStanding
 from secboot.system.files import FileChange
 from secboot.zipl.entry import Origin
 from secboot.zipl.scan import EntryKind
@@ -72,6 +74,16 @@ _ABOUT = {
     "Plan.steps": "What somebody else has to do: lines to be run or written.",
     "Plan.parmfile": "What the parmfile of a rebuilt Secure Execution image has to hold.",
     "Plan.image_due": "Why the image that the profile names has to be built; null where it need not.",
+    "Plan.trial": "What is tried for one IPL; null for a change that is to stay.",
+    "Plan.confirms": "The trial that this makes permanent; null where there is none.",
+    "TrialPlan.setting": "The re-IPL setting that chooses the entry; null for a tree that does not run.",
+    "TrialPlan.back": "How to get back without secboot.",
+    "TrialPlan.profile": "What is tried, to be applied once it was confirmed.",
+    "Confirmation.setting": "The re-IPL setting that chooses the entry; null where none does.",
+    "TrialStanding.checkpoint": "null where none can be read.",
+    "TrialStanding.number": "That of the entry by the files as they are now.",
+    "Trial.boot": "The boot in which it was prepared; empty for a tree that did not run.",
+    "Setting.boot": "The boot in which it was written.",
     "Plan.inputs": "The files that the plan was made from.",
     "Step.argv": "The command, where `apply --run-kargs` would run it; else empty.",
     "EntryPlan.line_before": "The parameter line as zipl would install it now.",
@@ -271,6 +283,9 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
                     "profile_digest": str | None,
                     "zipl": str | None,
                     "undoes": str | None,
+                    "confirms": (str | None, "The checkpoint whose trial was made permanent."),
+                    "trial": ((Trial, None), "What was tried for one IPL."),
+                    "settings": ([Setting], "Settings of the running system that were written."),
                     "path": str,
                     "files": [
                         {
@@ -287,6 +302,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
                 int | None,
                 "How many changes that stand are kept; null where a limit is set that can't be read.",
             ),
+            "trial": ([Finding], "Where a trial stands that is neither confirmed nor dropped."),
             "warnings": [Finding],
         },
     ),
@@ -330,6 +346,9 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "checkpoint": str | None,
             "zipl": _ZIPL,
             "next_default": NextDefault | None,
+            "settings": (_WORDS, "Paths of re-IPL settings that were put back."),
+            "trial": (str | None, "The boot entry of the trial that was dropped."),
+            "confirmed": (str | None, "The checkpoint whose trial had been made permanent."),
             "meanwhile": Meanwhile,
             "recovered": [_RECOVERED],
         },
@@ -350,6 +369,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             ),
             "accepted": bool,
             "unfinished_change": Finding | None,
+            "trial": ((TrialStanding, None), "A change that is tried for one IPL."),
             "secure_execution": (
                 [Finding],
                 "What takes the system out of Secure Execution, or keeps it on an old kernel.",
@@ -412,6 +432,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "new_kernel": (NewKernel, "What a kernel gets that is installed tomorrow."),
             "running": ((_RUNNING, None), "null for a tree that is not the running system."),
             "reboot": ((_REBOOT, None), "What a reboot does; null where the system does not tell."),
+            "trial": ((TrialStanding, None), "A change that is tried for one IPL."),
             "notices": [Finding],
         },
     ),

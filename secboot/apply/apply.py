@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secboot.checkpoint.access import WriteAccess
+    from secboot.checkpoint.record import Trial
     from secboot.checkpoint.recovery import RecoveryReport
+    from secboot.checkpoint.settings import Setting
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import Plan
@@ -184,7 +186,7 @@ def active_profile(root: Root, state: StateDirectory) -> Profile | None:
     if store is None:
         return None
     with store:
-        applied, doubts = newest_apply(store)
+        applied, doubts = newest_apply(store, but_trials=True)
     if doubts:
         raise RefusedError(
             f"it is not known which profile is active: {doubts[0].finding.message}",
@@ -230,6 +232,7 @@ def _apply(
         machine=machine,
         verify=lambda read: _verify(managed, read, plan, again),
         needs_commit=bool(due),
+        settings=_settings(plan),
     )
     return change_files(managed, access, change_set)
 
@@ -239,7 +242,7 @@ def _verify(
 ) -> None:
     """Compare each entry's line, as it was read afterwards, with what was planned.
 
-    Entries that another program generates are judged by planning `again`, if that has run. One whose
+    Of a trial the boot record is read, too, before a reboot is told to start it. Entries that another program generates are judged by planning `again`, if that has run. One whose
     file has gone meanwhile needs no judgement.
     """
     there = {file.path for file in machine.files}
@@ -247,19 +250,25 @@ def _verify(
     wrong = [
         entry.name
         for entry in plan.entries
-        if entry.status is not EntryStatus.GENERATED
+        if entry.status not in {EntryStatus.GENERATED, EntryStatus.REMOVE}
         and entry.location.path in there
         and found.get((entry.location.path, entry.name)) != _line(entry.line_after)
     ]
     present = {(e.path, e.name, e.is_default) for e in machine.configuration.entries}
     added = plan.with_status(EntryStatus.ADD)
     wrong += [e.name for e in added if (e.location.path, e.name, e.default) not in present]
+    removed = plan.with_status(EntryStatus.REMOVE)
+    wrong += [each.name for each in removed if (each.location.path, each.name) in found]
     if not wrong and machine.sources.generated and managed.zipl is not None:
         # Whether the boot record is right is for the programs to say, which have just succeeded.
         files = machine._replace(bootmap=machine.bootmap.unread())
         wrong = [" ".join(command.argv) for command in again(files).commands]
     if not wrong and machine.awaits_kernel:
         wrong = [file.path for file in again(machine).files]
+    if plan.trial is not None and not wrong and managed.zipl is not None:
+        from secboot.apply.trial_setting import require_recorded  # noqa: PLC0415 - for a trial alone
+
+        require_recorded(plan.trial, managed.layout, machine)
     if wrong:
         raise RefusedError(
             f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",
@@ -286,10 +295,28 @@ def _audit(managed: ManagedRoot, plan: Plan, machine: Machine) -> Audit:
         zipl=plan.zipl_version if managed.zipl is not None else None,
         left_alone=tuple(e.path for e in machine.configuration.bls if e.path not in changed),
         problems=tuple(map(problem_key, machine.configuration.problems)),
+        confirms=None if plan.confirms is None else plan.confirms.checkpoint,
+        trial=_trial(managed, plan),
         parmfile=None
         if managed.layout.sources.image is None
         else managed.layout.sources.image.parmfile,
     )
+
+
+def _settings(plan: Plan) -> tuple[Setting, ...]:
+    if plan.trial is None and plan.confirms is None:
+        return ()
+    from secboot.apply.trial_setting import settings_of  # noqa: PLC0415 - for a trial alone
+
+    return settings_of(plan)
+
+
+def _trial(managed: ManagedRoot, plan: Plan) -> Trial | None:
+    if plan.trial is None:
+        return None
+    from secboot.apply.trial_setting import trial_record  # noqa: PLC0415 - for a trial alone
+
+    return trial_record(plan.trial, managed)
 
 
 def _declared(root: Root) -> str | None:

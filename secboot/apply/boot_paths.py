@@ -10,6 +10,7 @@ word counts for a file that is called as parmfiles are, and that is data which n
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,15 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 
+_REBOOT_SETTING = re.compile(r"/sys/firmware/reipl/(?:ccw|eckd|fcp|nvme)/(?:loadparm|bootprog)")
 _MODE = 0o666
 """What of its rights the parmfile of an image may have."""
 _LABELS = frozenset({"security.selinux", "system.posix_acl_access"})
+
+
+def is_reboot_setting(path: str) -> bool:
+    """Whether it is one of the re-IPL settings by which secboot chooses what a reboot starts."""
+    return _REBOOT_SETTING.fullmatch(path) is not None
 
 
 class BootPaths:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from secboot.apply.boot_paths import BootPaths
+from secboot.apply.boot_paths import BootPaths, is_reboot_setting
 from secboot.apply.zipl import check_candidates
 from secboot.checkpoint.access import write_access
 from secboot.checkpoint.changed_files import Conflict
@@ -20,7 +20,7 @@ from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import Transaction
 from secboot.errors import SecbootError
 from secboot.invocation import PLAIN, Invocation
-from secboot.machine.discovery import discover
+from secboot.machine.discovery import discover, is_bls_entry
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from secboot.apply.zipl import Zipl, ZiplRun
     from secboot.checkpoint.access import Commit, WriteAccess
     from secboot.checkpoint.record import Audit, Checkpoint
+    from secboot.checkpoint.settings import Setting
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.finding import Finding
     from secboot.layout.layout import Layout
@@ -65,6 +66,11 @@ class ManagedRoot(NamedTuple):
     log: Callable[[Checkpoint], None] = lambda _: None
     invocation: Invocation = PLAIN
     progress: Progress = UNWATCHED
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is the running system, whose settings can be written."""
+        return self.environment is not None
 
     @property
     def commit(self) -> Commit | None:
@@ -114,6 +120,7 @@ class ManagedRoot(NamedTuple):
                 by_hand=self.invocation.of_programs(tuple(c.argv for c in self.layout.commit)),
                 invocation=self.invocation,
                 is_ours=paths.holds,
+                is_setting=is_reboot_setting if self.is_running else None,
             )
 
     def warn(self, finding: Finding, more: str = "") -> None:
@@ -147,7 +154,7 @@ class ChangeSet(NamedTuple):
     """The files that change as one, why, and how to be sure of the result.
 
     `machine` is what was found, None where that can't be read: then the candidates are not checked
-    either. `verify` is given what was read after the change, and raises when that does not say
+    either. `settings` are written at their moments. `verify` is given what was read after the change, and raises when that does not say
     what it should; without it a machine that can't be read is no failure. `needs_commit` is False
     where nothing changes that the boot record is made of.
     """
@@ -157,13 +164,13 @@ class ChangeSet(NamedTuple):
     machine: Machine | None
     verify: Callable[[Machine], None] | None = None
     needs_commit: bool = True
+    settings: tuple[Setting, ...] = ()
 
-    def contents(self) -> dict[str, bytes]:
+    def contents(self) -> dict[str, bytes | None]:
         """Return the new contents by every path that leads to them."""
         found = {}
         for change in self.changes:
-            if change.after is not None:
-                found[change.path] = found[change.real_path] = change.after
+            found[change.path] = found[change.real_path] = change.after
         return found
 
     def expected(self) -> dict[str, bytes] | None:
@@ -186,21 +193,24 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
     checkpoint goes to the log. A directory that is made for a new file stays, whatever becomes of it.
     """
     zipl = managed.zipl if change_set.needs_commit else None
-    # A file that is to vanish can't be checked as a candidate.
-    checkable = all(change.after is not None for change in change_set.changes)
+    # A file that is to vanish, other than a boot entry, can't be checked as a candidate.
+    checkable = all(c.after is not None or is_bls_entry(c.path) for c in change_set.changes)
     if zipl is not None and zipl.is_direct and change_set.machine is not None and checkable:
         new = change_set.contents()
         check_candidates(managed.root, zipl, change_set.machine, new, managed.progress)
     for change in change_set.changes:
         if change.before is None:
             managed.root.make_directories(change.real_path.rpartition("/")[0])
-    transaction = Transaction.begin(access, change_set.changes, change_set.audit)
+    transaction = Transaction.begin(
+        access, change_set.changes, change_set.audit, change_set.settings
+    )
     try:
         with transaction:
             transaction.write_files()
             if zipl is not None:
                 transaction.committing()
             changed = _commit(managed, access, change_set, zipl)
+            transaction.settle()
             pending = "pending" if change_set.needs_commit else "not-needed"
             run = changed.zipl
             transaction.done({"zipl": pending if run is None else run.facts()})

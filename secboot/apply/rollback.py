@@ -20,10 +20,10 @@ from secboot.apply.undoing import (
 )
 from secboot.checkpoint.changed_files import Conflict
 from secboot.checkpoint.journal import now
-from secboot.checkpoint.record import Action, Actor, Audit
+from secboot.checkpoint.record import Action, Actor, Audit, Checkpoint
 from secboot.checkpoint.rollback import WayBack, way_back
 from secboot.checkpoint.store import CheckpointStore
-from secboot.checkpoint.undo import newest_apply
+from secboot.checkpoint.undo import newest_apply, standing_trial
 from secboot.errors import RefusedError, SecbootError
 from secboot.machine.discovery import configuration_after
 from secboot.named_tuple import NamedTuple
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from secboot.apply.undoing import Undoing
     from secboot.apply.zipl import ZiplRun
     from secboot.checkpoint.access import WriteAccess
-    from secboot.checkpoint.record import Checkpoint
+    from secboot.checkpoint.record import Trial
     from secboot.checkpoint.recovery import RecoveryReport
     from secboot.finding import Finding
     from secboot.machine.discovery import Machine
@@ -70,7 +70,8 @@ class RollbackResult(NamedTuple):
     were brought to the state before, too, `left_new` those that were not. `gone` files were
     removed since and stay away, `left` ones were changed since and are as they were. `next` is what
     the next IPL starts by default, None where that is not known. `meanwhile` is what others did to
-    the boot files during the rollback.
+    the boot files during the rollback. `settings` are the paths of those that were put back. `trial` is
+    what the change that was undone had tried, `confirmed` the checkpoint whose trial it had confirmed.
     """
 
     undone: str | None
@@ -86,6 +87,9 @@ class RollbackResult(NamedTuple):
     left: tuple[str, ...] = ()
     next: NextDefault | None = None
     meanwhile: Meanwhile = Meanwhile()
+    settings: tuple[str, ...] = ()
+    trial: Trial | None = None
+    confirmed: str | None = None
 
     @property
     def zipl_pending(self) -> bool:
@@ -126,8 +130,8 @@ def roll_back(
         recovered = managed.recover(access, choices.conflict or Conflict.KEEP)
         if recovered and checkpoint in {None, *(r.checkpoint.id for r in recovered)}:
             return RollbackResult(None, (), None, None, recovered)
-        found = _choose(managed, access.store, checkpoint)
         machine = _machine(managed)
+        found = _choose(managed, access.store, checkpoint, machine)
         prepared = _prepare(managed, access, found, choices, machine)
         return _roll_back(managed, access, found, choices, machine, prepared)._replace(
             recovered=recovered
@@ -142,7 +146,7 @@ def _roll_back(
     machine: Machine | None,
     prepared: _Prepared,
 ) -> RollbackResult:
-    changes, way = prepared.changes(choices), prepared.way
+    changes, way = prepared.changes(choices), _with_settings(managed, found, prepared.way)
     new = tuple(change.path for change in prepared.new)
     result = RollbackResult(
         found.id,
@@ -154,13 +158,17 @@ def _roll_back(
         left_new=new if choices.leave_new else (),
         gone=way.gone,
         left=way.left,
+        settings=tuple(each.path for each in way.settings),
+        trial=found.record.audit.trial,
+        confirmed=found.record.audit.confirms,
     )
-    if changes:
+    if changes or way.settings:
         change_set = ChangeSet(
             changes=changes,
             audit=_audit(managed, found, machine, {change.path for change in changes}),
             machine=machine,
             needs_commit=any(_needs_commit(managed, found, machine, c) for c in changes),
+            settings=way.settings,
         )
         done = change_files(managed, access, change_set)
         result = result._replace(
@@ -175,6 +183,21 @@ def _roll_back(
         return result
     ran = result.zipl is not None
     return result._replace(next=next_default(managed.layout, machine, prepared.undoing, ran=ran))
+
+
+def _with_settings(managed: ManagedRoot, found: Checkpoint, way: WayBack) -> WayBack:
+    """Keep a reboot from the boot entry of a trial that vanishes, whoever told it to start that."""
+    trial = found.record.audit.trial
+    if trial is None or way.settings or not managed.is_running:
+        return way
+    from secboot.apply.trial_setting import setting_to_take_back  # noqa: PLC0415 - for a trial alone
+    from secboot.running.firmware import read_reipl  # noqa: PLC0415
+
+    setting = setting_to_take_back(found, trial, read_reipl(managed.root))
+    if setting is None:
+        return way
+    left = tuple(path for path in way.left if path != setting.path)
+    return way._replace(settings=(setting,), left=left)
 
 
 def _needs_commit(
@@ -269,10 +292,17 @@ def _refused(
     )
 
 
-def _choose(managed: ManagedRoot, store: CheckpointStore, checkpoint: str | None) -> Checkpoint:
+def _choose(
+    managed: ManagedRoot, store: CheckpointStore, checkpoint: str | None, machine: Machine | None
+) -> Checkpoint:
+    """A trial that stands comes first, even if a new kernel's entries were changed since."""
     if checkpoint is not None:
         return store.get(checkpoint)
-    found, doubts = newest_apply(store)
+    is_there = machine is None or any(each.is_trial for each in machine.configuration.entries)
+    trial = standing_trial(store.newest_first()) if is_there else None
+    if isinstance(trial, Checkpoint):
+        return trial
+    found, doubts = newest_apply(store, but_trials=not is_there)
     if doubts:
         command = managed.invocation.command
         hints = [f"see what was done: {command('history')}"]

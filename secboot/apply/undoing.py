@@ -100,6 +100,7 @@ def entries_since(machine: Machine, checkpoint: Checkpoint) -> tuple[BlsEntry, .
     """
     audit = checkpoint.record.audit
     known = {file.named for file in checkpoint.record.files} | set(audit.left_alone or ())
+    known |= {entry.path for entry in machine.configuration.entries if entry.is_trial}
     entries = [entry for entry in machine.configuration.bls if entry.path not in known]
     if audit.left_alone is not None:
         return tuple(entries)

@@ -174,10 +174,12 @@ def check_candidates(
     root: Root,
     zipl: Zipl,
     machine: Machine,
-    new_contents: Mapping[str, bytes],
+    new_contents: Mapping[str, bytes | None],
     progress: Progress = UNWATCHED,
 ) -> None:
     """Have zipl check the machine's files with the new contents, which are given by path.
+
+    None stands for a boot entry that is to vanish.
 
     Raises ZiplFailedError when it refuses them; nothing of the machine has changed then.
     """
@@ -196,37 +198,38 @@ def check_candidates(
 def _write_entries(
     copies: PrivateDirectory,
     machine: Machine,
-    new_contents: Mapping[str, bytes],
+    new_contents: Mapping[str, bytes | None],
     progress: Progress,
 ) -> None:
     """Copy all entries, with the new contents of those that have one, and those that are new."""
-    contents = {file.path: file.data for file in machine.files} | dict(new_contents)
+    contents: dict[str, bytes | None] = {file.path: file.data for file in machine.files}
+    contents.update(new_contents)
     found = (entry.path for entry in machine.configuration.bls)
     entries = dict.fromkeys((*found, *filter(is_bls_entry, new_contents)))
     for number, path in enumerate(entries, start=1):
-        copies.write(path.removeprefix(f"{BLS_DIRECTORY}/"), contents[path])
+        if (data := contents[path]) is not None:
+            copies.write(path.removeprefix(f"{BLS_DIRECTORY}/"), data)
         progress.report(Phase.COPYING, number, len(entries))
 
 
 def _write_environment(
-    directory: PrivateDirectory, new_contents: Mapping[str, bytes]
+    directory: PrivateDirectory, new_contents: Mapping[str, bytes | None]
 ) -> str | None:
-    if ZIPLENV not in new_contents:
-        return None
-    return directory.write("ziplenv", new_contents[ZIPLENV])
+    data = new_contents.get(ZIPLENV)
+    return None if data is None else directory.write("ziplenv", data)
 
 
 def _write_conf(
-    directory: PrivateDirectory, machine: Machine, new_contents: Mapping[str, bytes]
+    directory: PrivateDirectory, machine: Machine, new_contents: Mapping[str, bytes | None]
 ) -> str:
     conf = machine.configuration.conf
-    if machine.conf_path in new_contents:
-        text = decoded(new_contents[machine.conf_path])
-        conf = ZiplConf.parse(text, machine.conf_path)
-    parmfiles = [path for path in machine.parmfiles if path in new_contents]
+    new_conf = new_contents.get(machine.conf_path)
+    if new_conf is not None:
+        conf = ZiplConf.parse(decoded(new_conf), machine.conf_path)
+    parmfiles = [(path, data) for path in machine.parmfiles if (data := new_contents.get(path))]
     candidates = {
-        path: directory.write(f"parmfile-{number}", new_contents[path])
-        for number, path in enumerate(parmfiles)
+        path: directory.write(f"parmfile-{number}", data)
+        for number, (path, data) in enumerate(parmfiles)
     }
     conf = _with_parmfiles(conf, candidates)
     return directory.write("zipl.conf", encoded(conf.render()))

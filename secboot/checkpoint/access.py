@@ -65,7 +65,8 @@ class WriteAccess(NamedTuple):
     Without `commit` a rollback leaves the boot record alone, and says so; `by_hand` is the command
     that writes it, for a person to type. `keep` counts changes that stand (`retention.prune`).
     `is_ours` tells of a saved file whether it is one that secboot changes here: what a record says
-    besides is not acted upon. `invocation` is how the user named all this. `interrupts` holds back
+    besides is not acted upon. `is_setting` tells the same of a setting's path; it is None for a tree
+    that is not the running system, where no setting is written or put back. `invocation` is how the user named all this. `interrupts` holds back
     SIGINT, SIGTERM and SIGHUP as long as the access lasts; one that came too late to stop anything
     is `pending` there. `progress` is told how far a change, or its rollback, has come.
     """
@@ -80,6 +81,7 @@ class WriteAccess(NamedTuple):
     by_hand: str | None = None
     invocation: Invocation = PLAIN
     is_ours: Callable[[Checkpoint, SavedFile], bool] = lambda *_: True
+    is_setting: Callable[[str], bool] | None = None
 
 
 @contextmanager

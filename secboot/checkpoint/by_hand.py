@@ -51,7 +51,9 @@ def commands_by_hand(access: WriteAccess, checkpoint: Checkpoint) -> tuple[str, 
     if not access.store.holds_what_it_says(checkpoint):
         saved = []
     added = [shell_word(root.shown(file.path)) for file in files if file.before is None]
+    settings = checkpoint.record.settings if access.is_setting is not None else ()
     return (
+        *(f"echo {shell_word(each.before)} > {shell_word(each.path)}" for each in settings),
         *([_unpack(root, checkpoint, saved)] if saved else []),
         *(_labels(root, saved)),
         *([f"rm -f -- {' '.join(added)}"] if added else []),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from secboot import codec
 from secboot.checkpoint.checksum import DamagedCheckpointError, checked, with_checksum
 from secboot.checkpoint.journal import MOMENT, JournalEntry, State, state_of
+from secboot.checkpoint.settings import Setting
 from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
 from secboot.system.files import FILE_LIMIT, FileAttributes
@@ -60,6 +61,28 @@ class Actor(NamedTuple):
         return cls(uid, _user_name(uid), sudo_user, os.uname().nodename)
 
 
+class Trial(NamedTuple):
+    """What a change tries for one IPL: a boot entry of its own, with the line of a profile.
+
+    `entry` is the entry's name, `number` its number in the boot menu, `line` its parameter line.
+    `default` is the name of the entry that it is a copy of. `profile_path` and `profile_text` are
+    those of the profile that is tried; what that extends is found by name. `boot` is the boot in
+    which the trial was prepared, empty for a tree that is not the running system.
+    """
+
+    entry: str
+    number: int
+    line: str
+    default: str
+    profile_path: str
+    profile_text: str
+    boot: str = ""
+
+    def flaw(self) -> str:
+        """Say what no trial of ours has."""
+        return "" if self.number in range(1, 100) else f"has the number {self.number}"
+
+
 class Audit(NamedTuple):
     """Why the files were changed.
 
@@ -68,6 +91,7 @@ class Audit(NamedTuple):
     back, `zipl` the version of the zipl that is to run. `left_alone` are the files of boot entries
     that there were besides those that change; None where that was not written down. `problems` is
     what was wrong with the files before. `parmfile` is the one that the profile names, if it does.
+    `trial` is what the change tries, and `confirms` the checkpoint whose trial it makes the rule.
     """
 
     action: Action
@@ -82,6 +106,8 @@ class Audit(NamedTuple):
     left_alone: tuple[str, ...] | None = None
     parmfile: str | None = None
     problems: tuple[str, ...] = ()
+    trial: Trial | None = None
+    confirms: str | None = None
 
     def flaw(self) -> str:
         """Say what no record of ours has."""
@@ -89,8 +115,9 @@ class Audit(NamedTuple):
             return "has no moment in UTC"
         if (self.action is Action.ROLLBACK) != (self.undoes is not None):
             return f"is {self.action} and undoes {self.undoes!r}"
-        if self.undoes is not None and not is_id(self.undoes):
-            return f"undoes {self.undoes!r}, which is not a checkpoint"
+        for number in filter(None, (self.undoes, self.confirms)):
+            if not is_id(number):
+                return f"undoes or confirms {number!r}, which is not a checkpoint"
         if self.profile_digest is not None and not _DIGEST.fullmatch(self.profile_digest):
             return "has a digest of no profile"
         if self.parmfile is not None and not _is_plain(self.parmfile):
@@ -160,10 +187,12 @@ class Record(NamedTuple):
     root: str
     audit: Audit
     files: tuple[SavedFile, ...]
+    settings: tuple[Setting, ...] = ()
 
     def to_json(self) -> bytes:
         """The document, ASCII, each file in a line of its own, with a newline at its end."""
         document = codec.document(SCHEMA, self._replace(files=()))
+        document["files"] = document.pop("files")
         head = json.dumps(document, indent=2).removesuffix("[]\n}")
         files = ",\n".join(f"    {json.dumps(codec.encode(file))}" for file in self.files)
         text = f"{head}[\n{files}\n  ]".encode("ascii")
@@ -188,11 +217,11 @@ class Record(NamedTuple):
 
     def flaw(self) -> str:
         """Say what no record of ours has."""
-        undoes = self.audit.undoes
-        if not is_id(self.checkpoint) or (undoes and int(undoes) >= int(self.checkpoint)):
+        others = filter(None, (self.audit.undoes, self.audit.confirms))
+        if not is_id(self.checkpoint) or any(int(x) >= int(self.checkpoint) for x in others):
             return "has a number that no checkpoint has"
-        if not self.files:
-            return "changes no file"
+        if not (self.files or self.settings):
+            return "changes nothing"
         names = [name for file in self.files for name in (file.prepared, file.restored)]
         paths = {file.path for file in self.files}
         if len(paths) < len(self.files) or len(set(names)) < len(names):
@@ -242,11 +271,14 @@ def line_for(checkpoint: Checkpoint) -> str:
         "profile": audit.profile,
         "profile_digest": audit.profile_digest,
         "undoes": audit.undoes,
+        "trial": None if audit.trial is None else audit.trial.entry,
+        "confirms": audit.confirms,
         "user": audit.who.user or str(audit.who.uid),
         "sudo_user": audit.who.sudo_user,
         "version": audit.version,
         "zipl": audit.zipl,
         "files": ",".join(file.path for file in checkpoint.record.files),
+        "settings": ",".join(each.path for each in checkpoint.record.settings) or None,
     }
     return " ".join(f"{key}={_quoted(value)}" for key, value in words.items() if value is not None)
 

@@ -2,8 +2,8 @@
 
 What counts are the changes that stand (`secboot.checkpoint.undo`): of these, as many are kept as the
 limit says, and as many undo chains that came to nothing, whole. Never dropped are the change that is
-unfinished, the newest apply that stands and the newest of a profile, which is the active one, and what
-can't be read. A change that failed and was rolled back keeps its record, for the history, and loses its
+unfinished, the newest apply that stands and the newest of a profile, which is the active one, a trial that
+stands, and what can't be read. A change that failed and was rolled back keeps its record, for the history, and loses its
 copies of files, which nothing needs any more; only where a file was left to its user they stay a while.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import State, state_of
 from secboot.checkpoint.record import Action
-from secboot.checkpoint.undo import chains, standing
+from secboot.checkpoint.undo import chains, standing, standing_trial
 from secboot.errors import Location
 from secboot.finding import Finding, Severity
 from secboot.formats.text import decoded
@@ -120,7 +120,10 @@ def _beyond(done: Sequence[Checkpoint], keep: int) -> tuple[str, ...]:
     stands = {found.id for found in standing(done)}
     applies = [c for c in done if c.id in stands and c.record.audit.action is Action.APPLY]
     needed = {found.id for found in applies[:1]}
-    needed |= {found.id for found in [c for c in applies if c.record.audit.profile][:1]}
+    rules = [c for c in applies if c.record.audit.profile and c.record.audit.trial is None]
+    needed |= {found.id for found in rules[:1]}
+    trial = standing_trial(done)
+    needed |= set() if trial is None else {trial.id}
     counts = {True: 0, False: 0}
     dropped: list[str] = []
     for chain in chains(done):

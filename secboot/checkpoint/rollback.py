@@ -22,6 +22,13 @@ from secboot.checkpoint.changed_files import Conflict, FileOutcomes, matches, pu
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import Journal, State
 from secboot.checkpoint.record import Checkpoint
+from secboot.checkpoint.settings import (
+    Moment,
+    Setting,
+    SettingOutcomes,
+    put_back,
+    read_setting,
+)
 from secboot.checkpoint.store import BEFORE
 from secboot.checkpoint.undo import standing
 from secboot.errors import Location, RefusedError, SecbootError
@@ -39,6 +46,9 @@ if TYPE_CHECKING:
     from secboot.checkpoint.store import CheckpointStore
     from secboot.system.files import FileContent
     from secboot.system.root import Root
+
+
+_WHOSE = "find out who wrote it: such a record is damaged, or comes from another system"
 
 
 class BootRecordOutcome(StrEnum):
@@ -65,6 +75,7 @@ class RollbackReport(NamedTuple):
 
     files: FileOutcomes
     boot_record: BootRecordOutcome
+    settings: SettingOutcomes = SettingOutcomes()
 
     @property
     def changed_anything(self) -> bool:
@@ -73,6 +84,7 @@ class RollbackReport(NamedTuple):
             self.files.restored
             or self.files.removed
             or self.files.remaining
+            or self.settings.restored
             or self.boot_record is not BootRecordOutcome.UNTOUCHED
         )
 
@@ -99,7 +111,7 @@ def roll_back_change(
     reason: str,
     conflict: Conflict = Conflict.KEEP,
 ) -> RollbackReport:
-    """Put back all files; run zipl again if it may have run. `reason` goes to the journal.
+    """Put back all files and settings; run zipl again if it may have run. `reason` goes to the journal.
 
     What somebody changed or removed since is left so, and reported. Raises `StuckError`, which says
     how to go on by hand, when a file can't be put back or zipl fails; everything else is as before
@@ -110,6 +122,7 @@ def roll_back_change(
     # A rollback does not depend on the journal: on a full disk it does without.
     _note(change.journal, State.ROLLING_BACK, {"reason": reason})
     try:
+        before = _put_back_settings(change, Moment.LAST, despite_failure=was_stuck)
         files = put_back_files(places, change.saved, conflict, change.access.progress)
         if was_stuck or not files.failed:
             # Before zipl: if it fails for good, nothing of ours is left lying beside the files.
@@ -117,6 +130,7 @@ def roll_back_change(
         boot_record, facts = _write_boot_record(change, files)
         if files.failed and not was_stuck:
             raise files.failed[0].error
+        after = _put_back_settings(change, Moment.FIRST, despite_failure=was_stuck)
     except SecbootError as error:
         _note(change.journal, State.STUCK, {"reason": str(error)})
         raise stuck(change.access, change.checkpoint, error) from error
@@ -126,7 +140,18 @@ def roll_back_change(
         State.ROLLED_BACK,
         told | ({"left": list(files.remaining)} if files.remaining else {}),
     )
-    return RollbackReport(files, boot_record)
+    settings = SettingOutcomes(before.restored + after.restored, before.left + after.left)
+    return RollbackReport(files, boot_record, settings)
+
+
+def _put_back_settings(
+    change: UnfinishedChange, moment: Moment, *, despite_failure: bool
+) -> SettingOutcomes:
+    """Put back those of the running system; of any other tree there are none."""
+    if change.access.is_setting is None:
+        return SettingOutcomes()
+    settings = change.checkpoint.record.settings
+    return put_back(change.access.root, settings, moment, despite_failure=despite_failure)
 
 
 def state_after(report: RollbackReport, checkpoint: Checkpoint) -> Iterator[str]:
@@ -139,6 +164,8 @@ def state_after(report: RollbackReport, checkpoint: Checkpoint) -> Iterator[str]
         yield f"NOT restored: {each.error}"
     if files.gone:
         yield f"removed by something else meanwhile, and not restored: {_shown(files.gone)}"
+    if report.settings.left:
+        yield f"set to something else meanwhile, and left so: {_shown(report.settings.left)}"
     if files.remaining:
         yield f"their old content is in {visible(checkpoint.shown)}/{BEFORE}"
     yield {
@@ -165,13 +192,14 @@ Merge = Callable[["SavedFile", bytes], "bytes | None"]
 class WayBack(NamedTuple):
     """The changes that undo a finished one; none where all files are as before already.
 
-    `gone` are files that were removed since and stay away, `left` files that were changed since and
-    are left as they are.
+    `gone` are files that were removed since and stay away, `left` files and settings that were changed
+    since and are left as they are. `settings` come before the files, which they rely on.
     """
 
     changes: tuple[FileChange, ...]
     gone: tuple[str, ...]
     left: tuple[str, ...]
+    settings: tuple[Setting, ...] = ()
 
 
 def way_back(
@@ -214,7 +242,27 @@ def way_back(
     if changed and conflict is None:
         raise _changed_since(access, checkpoint, changed)
     left = changed if conflict is Conflict.KEEP else []
-    return WayBack(tuple(changes), tuple(gone), tuple(left))
+    settings, other = _settings_back(access, checkpoint)
+    return WayBack(tuple(changes), tuple(gone), (*left, *other), settings)
+
+
+def _settings_back(
+    access: WriteAccess, checkpoint: Checkpoint
+) -> tuple[tuple[Setting, ...], tuple[str, ...]]:
+    """Return the settings that undo those of a change, and those that are something else since.
+
+    What a change took away before anything else is not set again: that served what is gone.
+    """
+    back, left = [], []
+    for each in checkpoint.record.settings if access.is_setting is not None else ():
+        found = read_setting(access.root, each.path)
+        if each.moment is Moment.FIRST or found == each.before:
+            continue
+        if found == each.after:
+            back.append(Setting(each.path, each.after, each.before, Moment.FIRST))
+        else:
+            left.append(each.path)
+    return tuple(back), tuple(left)
 
 
 def require_ours(access: WriteAccess, checkpoint: Checkpoint) -> None:
@@ -224,7 +272,15 @@ def require_ours(access: WriteAccess, checkpoint: Checkpoint) -> None:
             raise DamagedCheckpointError(
                 f"it names {visible(file.path)}, which is not a boot file here: it is not acted upon",
                 location=Location(visible(f"{checkpoint.shown}/record.json")),
-                hint="find out who wrote it: such a record is damaged, or comes from another system",
+                hint=_WHOSE,
+            )
+    for each in checkpoint.record.settings if access.is_setting is not None else ():
+        if access.is_setting is not None and not access.is_setting(each.path):
+            raise DamagedCheckpointError(
+                f"it names {visible(each.path)}, which is not a setting that secboot writes: it is"
+                " not acted upon",
+                location=Location(visible(f"{checkpoint.shown}/record.json")),
+                hint=_WHOSE,
             )
 
 

@@ -4,9 +4,11 @@ The order of things, each on the disk before the next begins:
 
 1. the checkpoint: what every file was, byte for byte, and its attributes (PREPARED);
 2. the new files, complete, under temporary names beside the old ones;
-3. the journal says WRITING; each name is given its new file by one rename; the directories;
+3. the journal says WRITING; the settings that come first; each name is given its new file by one
+   rename; the directories;
 4. the journal says COMMITTING; the caller runs zipl;
-5. the journal says DONE, and only now the displaced old files are let go.
+5. the settings that come last (`secboot.checkpoint.settings`);
+6. the journal says DONE, and only now the displaced old files are let go.
 
 An error or an interrupt at any point leads to a rollback (`secboot.checkpoint.rollback`); being
 killed leads to one on the next run (`secboot.checkpoint.recovery`).
@@ -30,6 +32,7 @@ from secboot.checkpoint.rollback import (
     roll_back_change,
     state_after,
 )
+from secboot.checkpoint.settings import Moment, Setting, boot_of, read_setting, write_setting
 from secboot.digest import digest
 from secboot.errors import RefusedError, RolledBackError, SecbootError
 from secboot.named_tuple import NamedTuple
@@ -64,7 +67,7 @@ class Transaction:
     - an interrupt or a bug goes on as it is, when everything has been put back;
     - `StuckError` if that fails.
 
-    `write_files`, `committing` and `done` are where signals held back (`WriteAccess`) become an
+    `write_files`, `committing`, `settle` and `done` are where signals held back (`WriteAccess`) become an
     `InterruptError`.
     """
 
@@ -78,13 +81,19 @@ class Transaction:
         """What rolling back did, once it was needed."""
 
     @classmethod
-    def begin(cls, access: WriteAccess, changes: Sequence[FileChange], audit: Audit) -> Transaction:
-        """Check that every file is as the plan saw it, and save all of it in a new checkpoint.
+    def begin(
+        cls,
+        access: WriteAccess,
+        changes: Sequence[FileChange],
+        audit: Audit,
+        settings: Sequence[Setting] = (),
+    ) -> Transaction:
+        """Check that all is as the plan saw it, and save it in a new checkpoint.
 
         No change may be unfinished (`secboot.checkpoint.recovery`). Raises `ChangedError` for a
-        file that is not as the plan saw it, and `FileError`.
+        file or setting that is not as the plan saw it, and `FileError`.
         """
-        _require_sense(changes, access)
+        _require_sense(changes, settings, access)
         access.interrupts.safe_point()
         store, root = access.store, access.root
         if left := store.unfinished():
@@ -92,7 +101,7 @@ class Transaction:
         access.progress.report(Phase.SAVING)
         examined = tuple(_examine(root, change) for change in changes)
         files = tuple(_saved_file(each) for each in examined)
-        record = Record(store.next_id(), root.base, audit, files)
+        record = Record(store.next_id(), root.base, audit, files, _examine_settings(root, settings))
         with ExitStack() as opened:
             places = opened.enter_context(Places(root, files))
             store.create(record, changes)
@@ -124,6 +133,7 @@ class Transaction:
                 )
             access.progress.report(Phase.WRITING, number, total)
         self._advance(State.WRITING)
+        self._write_settings(Moment.FIRST)
         for number, (each, place) in enumerate(self._files, start=1):
             access.interrupts.safe_point()
             _replace(each, place)
@@ -134,6 +144,16 @@ class Transaction:
         """Note that zipl is about to run: from here on a rollback has to run it again."""
         self._change.access.interrupts.safe_point()
         self._advance(State.COMMITTING)
+
+    def settle(self) -> None:
+        """Write the settings that rely on all else: on the files, and on what zipl made of them."""
+        self._change.access.interrupts.safe_point()
+        self._write_settings(Moment.LAST)
+
+    def _write_settings(self, moment: Moment) -> None:
+        for each in self._change.checkpoint.record.settings:
+            if each.moment is moment:
+                write_setting(self._change.access.root, each.path, each.after)
 
     def done(self, facts: Mapping[str, object] | None = None) -> None:
         """Note that the change is complete, with `facts` (JSON values) about zipl's run.
@@ -190,13 +210,29 @@ class Transaction:
             ) from error
 
 
-def _require_sense(changes: Sequence[FileChange], access: WriteAccess) -> None:
-    paths = [change.real_path for change in changes]
-    if not access.lock.held or not changes or len(set(paths)) != len(paths):
+def _require_sense(
+    changes: Sequence[FileChange], settings: Sequence[Setting], access: WriteAccess
+) -> None:
+    paths = [change.real_path for change in changes] + [each.path for each in settings]
+    if not access.lock.held or not paths or len(set(paths)) != len(paths):
         raise ValueError("a transaction needs the lock, and changes of different files")
-    for change in changes:
-        if flaw := change.flaw():
+    if any(access.is_setting is None or not access.is_setting(each.path) for each in settings):
+        raise ValueError("a setting that is not one of the running system")
+    for flaw in (*(c.flaw() for c in changes), *(each.flaw() for each in settings)):
+        if flaw:
             raise ValueError(flaw)
+
+
+def _examine_settings(root: Root, settings: Sequence[Setting]) -> tuple[Setting, ...]:
+    for each in settings:
+        if read_setting(root, each.path) != each.before:
+            raise ChangedError(
+                "this was set to something else since the plan was made",
+                path=root.shown(each.path),
+                hint="see what changed, then make a new plan",
+            )
+    boot = boot_of(root) if settings else ""
+    return tuple(each._replace(boot=boot) for each in settings)
 
 
 def _examine(root: Root, change: FileChange) -> _Examined:

@@ -42,13 +42,32 @@ def standing(
             yield found
 
 
-def newest_apply(store: CheckpointStore) -> NewestApply:
-    """What ``rollback`` without an id undoes, and whose profile is active."""
+def standing_trial(
+    newest_first: Iterable[Checkpoint | Damage],
+) -> Checkpoint | Damage | None:
+    """Return the newest trial that stands and was not confirmed; None where there is none.
+
+    What can't be read before one is found may be its end, and is returned instead.
+    """
+    confirmed = set()
+    for found in standing(newest_first):
+        if not isinstance(found, Checkpoint):
+            return found
+        confirmed.add(found.record.audit.confirms)
+        if found.record.audit.trial is not None:
+            return found if found.id not in confirmed else None
+    return None
+
+
+def newest_apply(store: CheckpointStore, *, but_trials: bool = False) -> NewestApply:
+    """What ``rollback`` without an id undoes; `but_trials`, whose profile is active."""
     doubts = []
     for found in standing(store.newest_first()):
         if not isinstance(found, Checkpoint):
             doubts.append(found)
         elif found.record.audit.action is Action.APPLY:
+            if but_trials and found.record.audit.trial is not None:
+                continue
             return NewestApply(found, tuple(doubts))
     return NewestApply(None, tuple(doubts))
 

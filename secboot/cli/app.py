@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 VERBS = (
-    *("plan", "apply", "status", "verify", "fleet", "rollback", "keep", "history", "show"),
+    *(
+        "plan",
+        "apply",
+        "confirm",
+        "status",
+        "verify",
+        "fleet",
+        "rollback",
+        "keep",
+        "history",
+        "show",
+    ),
     *("check", "check-domain", "profile", "export", "demo"),
 )
 """In the order of ``secboot --help``. A verb is the function of its name in the module of its name,

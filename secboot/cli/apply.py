@@ -46,6 +46,14 @@ def apply(
     layout: options.Layout = None,
     parmfile: options.Parmfile = None,
     allow_unsealed: options.AllowUnsealed = False,
+    trial: Annotated[
+        bool,
+        typer.Option(
+            "--trial",
+            help="Try it for one IPL: in a boot entry of its own, which the next reboot starts once."
+            " `secboot confirm` makes it permanent after that, `secboot rollback` drops it.",
+        ),
+    ] = False,
     run_kargs: Annotated[
         bool,
         typer.Option(
@@ -61,7 +69,12 @@ def apply(
     """
     from secboot.cli.plan import print_plan, with_unfinished_change
     from secboot.cli.site import Site
+    from secboot.errors import UsageError
 
+    if trial and (parmfile is not None or allow_unsealed or run_kargs):
+        raise UsageError(
+            "--trial can't be combined with --parmfile, --allow-unsealed or --run-kargs"
+        )
     saved = _saved_plan(profile) if profile.endswith(PLAN_SUFFIXES) else None
     site = Site(
         root,
@@ -73,11 +86,12 @@ def apply(
         watched=output == "text",
     )
     with site:
-        asked = _Asked(site, profile, saved, parmfile, allow_unsealed=allow_unsealed)
+        asked = _Asked(site, profile, saved, parmfile, allow_unsealed=allow_unsealed, trial=trial)
         if dry_run:
-            plan = asked.plan(site.machine())
+            machine = site.machine()
+            plan = asked.plan(machine)
             asked.agree(plan)
-            print_plan(with_unfinished_change(site, plan), output, diffs=diff is not False)
+            print_plan(with_unfinished_change(site, plan, machine), output, diffs=diff is not False)
             return 0
         _change(asked, output, diffs=bool(diff), run_kargs=run_kargs)
     return 0
@@ -94,8 +108,9 @@ class _Asked:
         parmfile: Path | None,
         *,
         allow_unsealed: bool,
+        trial: bool = False,
     ) -> None:
-        from secboot.cli.plan import planner
+        from secboot.cli.plan import planner, trial_planner
         from secboot.machine.profile_files import read_profile, reread_profile
 
         self.site = site
@@ -113,9 +128,17 @@ class _Asked:
             )
             saved.require_same_profile(profile, self._again)
         self.plan = planner(site, profile, parmfile, allow_unsealed=allow_unsealed)
+        if trial:
+            # What was promised is the change that is tried.
+            self.plan = trial_planner(site, profile, self.plan, self._promised)
+        self._trial = trial
 
     def agree(self, plan: Plan) -> None:
         """Raise RefusedError where the plan is not what was promised."""
+        if not self._trial:
+            self._promised(plan)
+
+    def _promised(self, plan: Plan) -> None:
         if self._saved is not None:
             self._saved.require_same(plan, self._again)
 
@@ -136,6 +159,7 @@ def _change(asked: _Asked, output: options.Format, *, diffs: bool, run_kargs: bo
         file = None if path is None else open_files.enter_context(parmfile_at(path))
 
         def begin(plan: Plan) -> None:
+            plan.require_no_trial()
             if file is not None and path is not None:
                 file.prepare(parmfile_content(plan, path))
             if output == "text":

@@ -37,7 +37,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("secboot apply guest", "change this machine, and run zipl"),
         ("secboot apply guest --dry-run", "show what would change"),
         ("secboot apply guest.plan", "follow a plan of `secboot plan --out`"),
+        ("secboot apply guest --trial", "try it for one reboot"),
         ("secboot apply guest --root /mnt/image", "change the tree of an image"),
+    ),
+    "confirm": (
+        ("secboot confirm", "keep what was tried, after the reboot"),
+        ("secboot confirm --stage effective", "if the kernel honours it, too"),
     ),
     "status": (
         ("secboot status guest", "how far the profile has got"),
@@ -79,6 +84,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
 _CODES = {
     "plan": (0, 1, 2, 5),
     "apply": (0, 1, 2, 3, 4, 6),
+    "confirm": (0, 1, 2, 3, 4, 6),
     "rollback": (0, 1, 2, 3, 4, 6),
     "keep": (0, 1, 2, 3, 4, 6),
     "verify": (0, 1, 2, 5),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from secboot.cli import options
+
+if TYPE_CHECKING:
+    from secboot.checkpoint.record import Checkpoint
+    from secboot.checkpoint.store import Damage, Listing
+    from secboot.cli.site import Site
+    from secboot.finding import Finding
 
 
 def history(
@@ -34,10 +40,11 @@ def history(
     with Site(root, state_dir=state_dir, watched=False) as site, site.checkpoints() as store:
         if checkpoint is None:
             found = Listing((), ()) if store is None else store.listing()
+            trial = _trial(site, found)
             print_report(
                 output,
-                lambda: history_document(found, kept(site.root)),
-                lambda style: history_text(found, kept(site.root), style),
+                lambda: history_document(found, kept(site.root), trial),
+                lambda style: history_text(found, kept(site.root), trial, style),
             )
             return 0
         if store is None:
@@ -51,3 +58,20 @@ def history(
             lambda style: checkpoint_text(one, file_diffs(store, one), style),
         )
     return 0
+
+
+def _trial(site: Site, listing: Listing) -> tuple[Finding, ...]:
+    """Say where a trial stands that was neither confirmed nor dropped, if the machine can be read."""
+    from secboot.checkpoint.undo import standing_trial
+    from secboot.errors import SecbootError
+
+    found: list[Checkpoint | Damage] = [*listing.checkpoints, *listing.damaged]
+    newest_first = sorted(found, key=lambda each: int(each.id), reverse=True)
+    trial = standing_trial(newest_first)
+    if trial is None:
+        return ()
+    try:
+        standing = site.trial(site.machine())
+    except SecbootError:
+        return ()
+    return () if standing is None else standing.findings

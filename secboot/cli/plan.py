@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from secboot.cli.output_file import OutputFile
     from secboot.cli.site import Site
+    from secboot.finding import Finding
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import ParmfileRequest, Plan
     from secboot.profile.profile import Profile
@@ -65,8 +66,9 @@ def plan(
     ) as site:
         read = read_profile(profile, site.root)
         make = planner(site, read, parmfile, allow_unsealed=allow_unsealed)
-        made = make(site.machine())
-        shown = with_unfinished_change(site, made)
+        machine = site.machine()
+        made = make(machine)
+        shown = with_unfinished_change(site, made, machine)
     print_plan(shown, output, diffs=diff)
     if out is not None:
         _save_plan(profile, read, made, out)
@@ -101,15 +103,40 @@ def planner(
     return make
 
 
-def with_unfinished_change(site: Site, plan: Plan) -> Plan:
-    """Return the plan with a warning about a change that is unfinished, if there is one.
+def trial_planner(
+    site: Site,
+    profile: Profile,
+    plan: Callable[[Machine], Plan],
+    agree: Callable[[Plan], None] = lambda _: None,
+) -> Callable[[Machine], Plan]:
+    """Return what makes the plan that tries what `plan` does; `agree` is given that one first."""
+    from secboot.plan.trial_entry import plan_trial, require_possible
+
+    def make(machine: Machine) -> Plan:
+        require_possible(machine, site.layout, profile)
+        base = plan(machine)
+        agree(base)
+        live = site.live_facts(machine.bootmap.path)
+        return plan_trial(base, profile, machine, site.layout, live, with_zipl=site.runs_zipl)
+
+    return make
+
+
+def with_unfinished_change(site: Site, plan: Plan, machine: Machine | None = None) -> Plan:
+    """Return the plan with what is to be said of a change that is unfinished, and of a trial.
 
     It is about the checkpoints, and no part of what the plan promises.
     """
     left = site.unfinished_change()
-    if left is None:
-        return plan
-    return plan._replace(warnings=(left, *plan.warnings))
+    trial = None if machine is None else site.trial(machine)
+    found: tuple[Finding, ...] = () if left is None else (left,)
+    warnings = plan.warnings
+    if trial is not None:
+        from secboot.plan.plan import TRIAL_STANDS
+
+        found += trial.findings
+        warnings = tuple(each for each in warnings if each.code != TRIAL_STANDS)
+    return plan._replace(warnings=(*found, *warnings)) if found else plan
 
 
 def print_plan(plan: Plan, output: options.Format, *, diffs: bool) -> None:

@@ -20,6 +20,7 @@ def show(
     with Site(root, layout=layout, state_dir=state_dir, watched=watched) as site:
         machine = site.machine(unconfigured=True)
         left = site.unfinished_change()
+        trial = site.trial(machine)
         settings = site.reboot_settings(machine.bootmap.path)
     next_ipl = site.layout.next_ipl_of(machine)
     reboot = None
@@ -27,11 +28,12 @@ def show(
         from secboot.ipl.reboot import at_reboot
 
         reboot = at_reboot(settings, next_ipl.choices)
+    changes = (*filter(None, (left,)), *(() if trial is None else trial.findings))
     print_report(
         output,
-        lambda: show_document(machine, site.layout, next_ipl, reboot, left),
+        lambda: show_document(machine, site.layout, next_ipl, reboot, left, trial),
         lambda style: show_text(
-            machine, site.layout, next_ipl, reboot, site.invocation, left, style
+            machine, site.layout, next_ipl, reboot, site.invocation, changes, style
         ),
     )
     return 0

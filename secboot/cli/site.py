@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
     from secboot.running.system import LiveFacts, RebootSettings
+    from secboot.status.trial import TrialStanding
 
 _ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})
 """Values of TERM for terminals on which a line can't be rewritten (line-mode consoles of IBM Z)."""
@@ -145,6 +146,40 @@ class Site:
         from secboot.running.system import read_live_facts
 
         return read_live_facts(self.root, boot_record)
+
+    def trial(self, machine: Machine, checkpoint: Checkpoint | None = None) -> TrialStanding | None:
+        """Return where a trial stands here; None where there is none.
+
+        Without the `checkpoint` of one it is looked for where there is a boot entry of one.
+        """
+        entry = next((e for e in machine.configuration.entries if e.is_trial), None)
+        if checkpoint is None and entry is not None:
+            checkpoint = self.trial_checkpoint()
+        if checkpoint is None and entry is None:
+            return None
+        from secboot.status.trial import trial_standing, unrecorded
+
+        trial = None if checkpoint is None else checkpoint.record.audit.trial
+        if checkpoint is None or trial is None:
+            return None if entry is None else unrecorded(entry, self.invocation)
+        from secboot.running.system import read_boot_facts
+
+        path = machine.bootmap.path
+        facts = read_boot_facts(self.root, path) if self.is_running_system else None
+        choices = self.layout.next_ipl_of(machine).choices
+        return trial_standing(checkpoint, trial, machine, choices, facts, self.invocation)
+
+    def trial_checkpoint(self) -> Checkpoint | None:
+        """Return the checkpoint of the trial that stands, if it can be read."""
+        from secboot.checkpoint.record import Checkpoint
+        from secboot.checkpoint.undo import standing_trial
+
+        try:
+            with self.checkpoints() as store:
+                found = None if store is None else standing_trial(store.newest_first())
+        except FileError:
+            return None
+        return found if isinstance(found, Checkpoint) else None
 
     def managed_root(self) -> ManagedRoot:
         """Return what the flows that change something work on; nothing is written yet.

@@ -10,7 +10,9 @@ import typer
 from secboot.cli import options
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
     from secboot.status.stages import Stage, Status
+    from secboot.status.trial import TrialStanding
 
 
 def status(
@@ -105,9 +107,16 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
         site.progress.report(Phase.ASSESSING)
         found = assess(Evidence(machine, site.layout, next_ipl, profile, running, site.invocation))
         left = site.unfinished_change()
-    if left is None:
-        return found
-    return found._replace(notices=(left, *found.notices))
+        trial = site.trial(machine)
+    notices = found.notices if left is None else (left, *found.notices)
+    return found._replace(notices=notices) if trial is None else with_trial(found, trial, notices)
+
+
+def with_trial(found: Status, trial: TrialStanding, notices: tuple[Finding, ...]) -> Status:
+    """Return the status with a trial; that a reboot starts its entry is what it is for."""
+    if trial.state in {"waiting", "running"}:
+        notices = tuple(each for each in notices if each.code != "reipl-entry")
+    return found._replace(trial=trial, notices=(*trial.findings, *notices))
 
 
 def _last_stage(named: options.LastStage | None, root: Path) -> Stage:

@@ -133,6 +133,27 @@ class ZiplConf(_Lines):
         before = "" if not text else "\n" if text.endswith("\n") else "\n\n"
         return ZiplConf.parse(f"{text}{before}{chr(10).join(lines)}\n", self.path)
 
+    def without_section(self, name: str) -> ZiplConf:
+        """Return the document without a section that `with_section` added, and its menu entries.
+
+        What follows the section's last assignment stays.
+        """
+        dropped = {
+            line.number
+            for menu in self.menus
+            for line in menu.lines
+            if line.kind is LineKind.NUMBER and line.value is not None and line.value.text == name
+        }
+        section = self.section(name)
+        if section is not None:
+            first = section.heading.number
+            last = section.assignments[-1] if section.assignments else section.heading
+            before = first - 1
+            blank = before > 0 and not self.lines[before - 1].text.strip()
+            dropped.update(range(before if blank else first, last.number + 1))
+        text = "".join(line.text for line in self.lines if line.number not in dropped)
+        return ZiplConf.parse(text, self.path)
+
     def with_menu_entry(self, menu: ConfSection, number: int, section: str) -> ZiplConf:
         """Return the document with one more entry in a menu, behind the last one there."""
         numbers = [line for line in menu.lines if line.kind is LineKind.NUMBER]

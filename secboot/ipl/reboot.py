@@ -232,6 +232,32 @@ def chosen_by_loadparm(source: IplSource) -> bool:
     return source.type not in _LIST_DIRECTED or _GRUB.fullmatch(source.loadparm) is not None
 
 
+def choosing(source: IplSource, number: int) -> tuple[str, str]:
+    """Return which of the settings chooses the program of this number, and its value for that.
+
+    What LOADPARM says of a site of the zIPL environment stays.
+    """
+    if not chosen_by_loadparm(source):
+        return "bootprog", str(number)
+    named = _site(source.loadparm) is not None or source.loadparm == _SITE_OF_SUBCHANNEL
+    site = source.loadparm if named else site_alone(source.loadparm)
+    return "loadparm", f"{number}{site[site.find('S') :] if site else ''}"
+
+
+def chosen_number(source: IplSource) -> int:
+    """Return the number of the program that the settings choose; 0 where they choose none."""
+    text = source.loadparm if chosen_by_loadparm(source) else source.bootprog
+    found = _LEADING_NUMBER.match(text)
+    return int(found[0]) if found is not None and len(found[0]) <= len(str(2**31)) else 0
+
+
+def choosing_none(source: IplSource) -> tuple[str, str]:
+    """Return which of the settings chooses the program, and its value that chooses the default."""
+    if not chosen_by_loadparm(source):
+        return "bootprog", "0"
+    return "loadparm", choosing(source, 0)[1].removeprefix("0")
+
+
 def site_alone(loadparm: str) -> str:
     """Return LOADPARM without its number: what it says of a site of the zIPL environment."""
     found = _NUMBER.fullmatch(loadparm)

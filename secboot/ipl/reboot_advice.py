@@ -83,7 +83,7 @@ def reboot_findings(
     )
     remarks = [] if command.startswith("chreipl") else ["chreipl writes this text since 2.41"]
     chosen = any(each.code in _BY_LOADER for each in found) and chosen_by_loadparm(reboot.source)
-    if chosen and _may_ignore_loadparm(surroundings):
+    if chosen and may_ignore_loadparm(surroundings):
         remarks.append("a loader of zipl before 2.40 ignores LOADPARM without a line-mode console")
     remarks += [_OUTSIDE[surroundings.runs_in]] if surroundings.runs_in in _OUTSIDE else []
     hint = f"{command}  # {'; '.join(remarks)}" if remarks else command
@@ -185,7 +185,7 @@ def _target(source: IplSource, surroundings: Surroundings) -> list[str]:
             return ["node", surroundings.directory]
 
 
-def _may_ignore_loadparm(surroundings: Surroundings) -> bool:
+def may_ignore_loadparm(surroundings: Surroundings) -> bool:
     """Whether zipl's own loader reads it, and is one of those; QEMU reads it itself."""
     release = surroundings.release
     old = release is not None and release[:2] < _READS_LOADPARM_SINCE

@@ -64,6 +64,9 @@ class Layout(ABC):
     refusal: str | None = None
     """Why nothing may be changed, since it is not known whose boot files these are."""
     hint: str | None = None
+    no_trial: str | None = None
+    """Why a change can't be tried in a boot entry of its own; then `instead` is what to do."""
+    instead: str | None = None
     adds_bls_entries: bool = False
     """Whether a new boot entry is a BLS entry, where zipl makes a menu of all there are."""
     builds_image: bool = False

@@ -45,6 +45,11 @@ class Ostree(Layout):
     )
     commit = ()
     builds_image = True
+    no_trial = "ostree writes the boot entries, one for each deployment"
+    instead = (
+        "apply it: the deployment before stays in the boot menu, and `rpm-ostree rollback` or"
+        " `bootc rollback` leads back"
+    )
     not_edited = (
         "the boot entries of an ostree system are generated for each deployment; an edit is lost"
         " with the next one"

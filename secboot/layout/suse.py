@@ -91,6 +91,10 @@ class Suse(Layout):
         later_kernels=True,
     )
     builds_image = True
+    no_trial = (
+        "what starts is chosen in the menu of grub.cfg, behind zipl's, and both are generated"
+    )
+    instead = "try the line once at the menu of grub2-emu (key e), then apply it without --trial"
 
     def __init__(self, tree: Tree, seen: tuple[str, ...]) -> None:
         """The programs themselves are preferred to ``update-bootloader``.

@@ -34,6 +34,8 @@ def reason_to_leave(profile: Profile, machine: Machine, entry: BootEntry) -> Lef
         )
     if entry.kdump:
         return LeftAlone(EntryStatus.NOT_LINUX, "a kdump section; left alone")
+    if entry.is_trial:
+        return LeftAlone(EntryStatus.NOT_SELECTED, "it tries a change for one IPL; left alone")
     why_not = profile.entries.why_not(
         entry.name, is_default=entry.is_default, is_rescue=entry.is_rescue
     )

@@ -22,17 +22,16 @@ from secboot.formats.zipl_conf import DEFAULTBOOT, ZiplConf
 from secboot.formats.zipl_line import Keyword
 from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.named_tuple import NamedTuple
+from secboot.plan.foreseen import configuration_with, require_own
 from secboot.plan.plan import EntryPlan, EntryStatus
 from secboot.system.files import FileChange
 from secboot.visible import visible
-from secboot.zipl.configuration import ConfFile, interpret
-from secboot.zipl.file_facts import FileFacts, PathKind
-from secboot.zipl.order import BlsFile
+from secboot.zipl.file_facts import PathKind
 from secboot.zipl.refusal import ABOUT_OTHER_FILES
 from secboot.zipl.scan import TARGET_KEYWORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
 _NO_RELEASE = "0"
 """The version of an entry whose kernel is not known, where all others have one: without it zipl
 would sort all of them by their file names."""
-_ADMINISTRATOR_S = "/etc/"
 _AFTER_THAT = "its boot entry comes with the next apply after that"
 _UNREADABLE = "whether it is a Secure Execution image can't be read, so it gets no boot entry"
 _OWN_IMAGE = "this system builds its Secure Execution image, and the boot entry of it, itself"
@@ -137,17 +135,10 @@ def _with_entry(machine: Machine, layout: Layout, prepared: PreparedImage, texts
         if menu in {None, each.name}:
             positions = [line.position or 0 for line in each.lines]
             conf = conf.with_menu_entry(each, max(positions, default=0) + 1, name)
-    _require_own(machine)
+    require_own(machine)
     target = {} if automatic is not None else _target(machine, texts.conf)
     conf = conf.with_section(name, {**target, Keyword.IMAGE: prepared.paths.output})
     return texts._replace(conf=conf, name=name)
-
-
-def _require_own(machine: Machine) -> None:
-    """What a package or a program at each boot writes is not edited."""
-    if not machine.conf_path.startswith(_ADMINISTRATOR_S):
-        message = f"{machine.conf_path} is not the administrator's; copy it to /etc/zipl.conf first"
-        raise RefusedError(message)
 
 
 def _with_bls_entry(machine: Machine, prepared: PreparedImage, texts: _Texts) -> _Texts:
@@ -223,8 +214,10 @@ def _checked(
     before = machine.configuration
     changed = texts.conf.render() != before.conf.render()
     if changed:
-        _require_own(machine)
-    after = _interpreted(machine, prepared, files, texts)
+        require_own(machine)
+    after = configuration_with(
+        machine, texts.conf, files, texts.entry, {prepared.paths.output: prepared.output}
+    )
     problems = {(each.code, each.message) for each in before.problems}
     for problem in after.problems:
         known = (problem.code, problem.message) in problems
@@ -306,59 +299,3 @@ def _renumbered(before: BootConfiguration, after: BootConfiguration) -> Iterator
             f"the numbers of boot entries change, by which LOADPARM chooses: {', '.join(moved)}"
         )
         yield Finding("menu-numbers", Severity.WARNING, message)
-
-
-def _interpreted(
-    machine: Machine, prepared: PreparedImage, files: tuple[FileChange, ...], texts: _Texts
-) -> BootConfiguration:
-    """Return zipl's reading of the files as they would be."""
-    contents = {each.path: each.after for each in files} | {
-        each.real_path: each.after for each in files
-    }
-    bls = [
-        BlsFile(each.path, _text(contents.get(each.path)) or each.render())
-        for each in machine.configuration.bls
-    ]
-    if texts.entry is not None:
-        bls.append(BlsFile(*texts.entry))
-    return interpret(
-        ConfFile(machine.conf_path, texts.conf.render()),
-        bls,
-        _Known(machine, prepared, contents),
-        machine.zipl_version,
-        None,
-    )
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else decoded(data)
-
-
-class _Known:
-    """The files that zipl would find, as far as they were looked at (`FileLookup`)."""
-
-    def __init__(
-        self, machine: Machine, prepared: PreparedImage, contents: Mapping[str, bytes | None]
-    ) -> None:
-        self._parmfiles = {path: file.text for path, file in machine.parmfiles.items()}
-        self._parmfiles |= {
-            path: _text(contents[file.real_path]) or ""
-            for path, file in machine.parmfiles.items()
-            if file.real_path in contents
-        }
-        self._facts = {**machine.facts, prepared.paths.output: prepared.output}
-        conf = machine.configuration.conf
-        self._targets = {block.value(Keyword.TARGET) for block in conf.blocks}
-
-    def look(self, path: str) -> FileFacts:
-        """See `FileLookup.look`."""
-        if path in self._facts:
-            return self._facts[path]
-        if path in self._parmfiles:
-            return FileFacts(PathKind.REGULAR, len(self._parmfiles[path]))
-        there = path in self._targets or path == "/boot"
-        return FileFacts(PathKind.DIRECTORY if there else PathKind.MISSING)
-
-    def read_text(self, path: str) -> str:
-        """See `FileLookup.read_text`."""
-        return self._parmfiles[path]

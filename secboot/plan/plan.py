@@ -17,7 +17,11 @@ from secboot.named_tuple import NamedTuple
 from secboot.system.files import FileChange
 
 if TYPE_CHECKING:
-    from secboot.profile.profile import Profile
+    from secboot.profile.profile import Profile, ProfileText
+
+
+TRIAL_STANDS = "trial-stands"
+"""The code of a warning about a boot entry that tries a change."""
 
 
 BEFORE_KERNEL = "before-kernel"
@@ -28,6 +32,7 @@ class EntryStatus(StrEnum):
     """What a plan does to one boot entry."""
 
     ADD = "add"
+    REMOVE = "remove"
     CHANGE = "change"
     UNCHANGED = "unchanged"
     NOT_SELECTED = "not-selected"
@@ -88,6 +93,41 @@ class ParmfileRequest(NamedTuple):
     text: str | None
 
 
+class TrialPlan(NamedTuple):
+    """What a plan tries for one IPL, besides the boot entry that it adds.
+
+    `entry` is the name of that, `number` its number in the boot menu, `line` its parameter line, and
+    `default` the name of the entry that it is a copy of. `setting` is the path of the re-IPL setting
+    that is to choose it, with its value `before` and `after`; None where the tree is not the running
+    system. `back` are commands that make a reboot start the default again, without secboot.
+    `profile` is what is tried, as text, to be applied to all that it selects once it was confirmed.
+    """
+
+    entry: str
+    number: int
+    line: str
+    default: str
+    setting: str | None
+    before: str
+    after: str
+    back: tuple[str, ...]
+    profile: ProfileText
+
+
+class Confirmation(NamedTuple):
+    """What a plan does to end a trial that runs: `checkpoint` is its id, `entry` what vanishes.
+
+    `setting` is the path of the re-IPL setting that chooses that entry, which gets the value `after`;
+    None where none does.
+    """
+
+    checkpoint: str
+    entry: str
+    setting: str | None = None
+    before: str = ""
+    after: str = ""
+
+
 class Plan(NamedTuple):
     """What would change, and what the answer was made from."""
 
@@ -108,6 +148,10 @@ class Plan(NamedTuple):
     """The parmfile that a rebuild of the Secure Execution images needs; None where there is none."""
     image_due: str | None = None
     """Why the Secure Execution image that the profile names has to be built; None where it need not."""
+    trial: TrialPlan | None = None
+    """What is tried for one IPL; None for a change that is to stay."""
+    confirms: Confirmation | None = None
+    """The trial that this makes permanent; None where there is none."""
 
     @property
     def is_empty(self) -> bool:
@@ -136,6 +180,16 @@ class Plan(NamedTuple):
         if self.refusal is not None:
             lines = [line for step in self.steps for line in (f"{step.title}:", *step.lines)]
             raise RefusedError(self.refusal, hint="\n".join(lines))
+
+    def require_no_trial(self) -> None:
+        """Raise RefusedError where this would change files while a trial stands."""
+        found = next((each for each in self.warnings if each.code == TRIAL_STANDS), None)
+        if found is not None and self.files:
+            raise RefusedError(
+                f"a trial stands, so nothing else is applied: {found.message}",
+                location=found.location,
+                hint=found.hint,
+            )
 
     def with_status(self, status: EntryStatus) -> tuple[EntryPlan, ...]:
         """Return the boot entries to which the plan does this."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secboot.errors import ParseError, RefusedError
+from secboot.errors import Location, ParseError, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
@@ -19,7 +19,7 @@ from secboot.plan.boot_entries import (
 )
 from secboot.plan.file_changes import inputs_of
 from secboot.plan.image_plan import Asked, parmfile_first, plan_images, refusal_of, with_line_inside
-from secboot.plan.plan import EntryPlan, EntryStatus, Plan, ProfileReference
+from secboot.plan.plan import TRIAL_STANDS, EntryPlan, EntryStatus, Plan, ProfileReference
 from secboot.visible import visible
 from secboot.zipl.file_facts import PathKind
 from secboot.zipl.refusal import ABOUT_OTHER_FILES, OF_NO_ENTRY
@@ -27,7 +27,6 @@ from secboot.zipl.refusal import ABOUT_OTHER_FILES, OF_NO_ENTRY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from secboot.errors import Location
     from secboot.ipl.next_ipl import NextIpl
     from secboot.layout.layout import Layout
     from secboot.lines.changes import StorePlan
@@ -214,6 +213,7 @@ def _warnings(
     profile: Profile, machine: Machine, plans: tuple[EntryPlan, ...], *, with_zipl: bool
 ) -> tuple[Finding, ...]:
     """Return what should be known about selection, zipl's reading, and shared files."""
+    here = Invocation.on(machine.root)
     found = _selection_warnings(profile, machine, plans)
     if not with_zipl:
         found += [
@@ -222,6 +222,17 @@ def _warnings(
             if p.code in ABOUT_OTHER_FILES
         ]
     found += machine.configuration.warnings
+    found += [
+        Finding(
+            TRIAL_STANDS,
+            Severity.WARNING,
+            f"'{visible(entry.name)}' tries a change, and a plan leaves it alone",
+            Location(entry.path, entry.line),
+            f"make that permanent: {here.command('confirm')}\ndrop it: {here.command('rollback')}",
+        )
+        for entry in machine.configuration.entries
+        if entry.is_trial
+    ]
     found += [
         Finding(
             "shared-parmfile",

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 SCHEMA = "secboot/history/1"
 
 
-def history_text(listing: Listing, kept: Kept, style: Style) -> str:
-    """Return one line a checkpoint, the newest first, then how many are kept."""
+def history_text(listing: Listing, kept: Kept, trial: tuple[Finding, ...], style: Style) -> str:
+    """Return one line a checkpoint, the newest first, then how many are kept.
+
+    `trial` says where one stands, if there is one.
+    """
     damaged = {each.id: _damaged_row(each) for each in listing.damaged}
     rows_by_id = {each.id: _row(each) for each in listing.checkpoints} | damaged
     if not rows_by_id:
@@ -35,7 +38,7 @@ def history_text(listing: Listing, kept: Kept, style: Style) -> str:
     lines[0] = style.bold(lines[0])
     lines = [line.rstrip() for line in lines]
     lines += ["", *_limit(kept)]
-    lines += [finding_text(finding, style) for finding in _warnings(listing, kept)]
+    lines += [finding_text(finding, style) for finding in (*trial, *_warnings(listing, kept))]
     return "\n".join(lines) + "\n"
 
 
@@ -67,12 +70,16 @@ def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) 
         style.bold("Journal"),
     ]
     lines += [f"  {entry.at}  {entry.state}{_facts(entry.facts)}" for entry in checkpoint.journal]
+    for each in checkpoint.record.settings:
+        lines += ["", f"{visible(each.path)}: '{each.before}' -> '{each.after}'"]
     for diff in diffs:
         lines += ["", diff]
     return "\n".join(lines) + "\n"
 
 
-def history_document(listing: Listing, kept: Kept) -> dict[str, Any]:
+def history_document(
+    listing: Listing, kept: Kept, trial: tuple[Finding, ...] = ()
+) -> dict[str, Any]:
     """Return the checkpoints, the oldest first, as a JSON document."""
     from secboot.codec import encode
 
@@ -80,6 +87,7 @@ def history_document(listing: Listing, kept: Kept) -> dict[str, Any]:
         "schema": SCHEMA,
         "checkpoints": [_document(checkpoint) for checkpoint in listing.checkpoints],
         "limit": kept.limit,
+        "trial": encode(trial),
         "warnings": [encode(finding) for finding in _warnings(listing, kept)],
     }
 
@@ -132,7 +140,10 @@ def _what(checkpoint: Checkpoint) -> str:
     audit = checkpoint.record.audit
     if audit.undoes is not None:
         return f"{audit.action} of {audit.undoes}"
-    return f"{audit.action} {visible(audit.profile)}" if audit.profile else str(audit.action)
+    if audit.confirms is not None:
+        return f"confirm of {audit.confirms}"
+    what = "trial of" if audit.trial is not None else audit.action
+    return f"{what} {visible(audit.profile)}" if audit.profile else str(audit.action)
 
 
 def _who(checkpoint: Checkpoint) -> str:
@@ -163,6 +174,9 @@ def _document(checkpoint: Checkpoint) -> dict[str, Any]:
         "profile_digest": audit.profile_digest,
         "zipl": audit.zipl,
         "undoes": audit.undoes,
+        "confirms": audit.confirms,
+        "trial": encode(audit.trial),
+        "settings": encode(checkpoint.record.settings),
         "path": checkpoint.shown,
         "files": [
             {

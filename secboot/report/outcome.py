@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.recovery import RecoveryReport
     from secboot.finding import Finding
     from secboot.invocation import Invocation
-    from secboot.plan.plan import EntryPlan, Plan
+    from secboot.plan.plan import EntryPlan, Plan, TrialPlan
     from secboot.report.style import Style
 
 APPLY_SCHEMA = "secboot/apply/1"
@@ -40,7 +40,14 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
         )
     lines += _commit(result, invocation, style)
     lines += _meanwhile(result.meanwhile, style)
-    if result.meanwhile.came:
+    if result.plan.trial is not None:
+        lines += trial_text(result.plan.trial, invocation, style)
+    if result.plan.confirms is not None and result.checkpoint is not None:
+        lines.append(
+            f"The trial of checkpoint {result.plan.confirms.checkpoint} is confirmed: the profile is applied to"
+            " all that it selects, and the boot entry of the trial is gone."
+        )
+    if result.meanwhile.came and result.plan.trial is None:
         lines.append(f"Apply the profile to them, too: {visible(invocation.for_profile('apply'))}")
     if not lines:
         # Then the plan was not shown, and what keeps a reboot from what it says may stand in it.
@@ -109,6 +116,22 @@ def done_text(result: ApplyResult | RollbackResult) -> str:
     return " and ".join(done)
 
 
+def trial_text(trial: TrialPlan, invocation: Invocation, style: Style) -> Iterator[str]:
+    """Say what starts the entry of a trial, what does not, and how it ends."""
+    default, number = visible(trial.default), trial.number
+    what = "LOADPARM" if trial.setting is None or "loadparm" in trial.setting else "boot program"
+    yield style.bold(f"Trial: boot entry {number}, '{visible(trial.entry)}'")
+    if trial.setting is None:
+        yield f"  A LOAD with LOADPARM {number} starts it, and without one the default, '{default}'."
+    else:
+        yield f"  The next `reboot` starts it: {what} of the re-IPL settings is now {trial.after}."
+        yield f"  A LOAD from the HMC, virsh or QEMU starts the default as before: '{default}'."
+    yield f"  When it runs, make it permanent: {visible(invocation.command('confirm'))}"
+    yield f"  Drop it at any time:             {visible(invocation.command('rollback'))}"
+    yield "  Without secboot:"
+    yield from (f"    {visible(each)}" for each in trial.back)
+
+
 def apply_document(result: ApplyResult) -> dict[str, Any]:
     """Return an apply's result with its plan as a JSON document."""
     return {
@@ -131,6 +154,7 @@ def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) 
     lines += _commit(result, invocation, style)
     lines += _meanwhile(result.meanwhile, style)
     lines += _next_default(result, style)
+    lines += _of_rolled_back_trial(result, invocation, style)
     return "\n".join(lines) + "\n"
 
 
@@ -157,6 +181,24 @@ def _undone(result: RollbackResult, undone: str, style: Style) -> Iterator[str]:
             yield from _listed(paths)
 
 
+def _of_rolled_back_trial(
+    result: RollbackResult, invocation: Invocation, style: Style
+) -> Iterator[str]:
+    """Say what is left of a trial: nothing, or its boot entry where a confirmation was undone."""
+    if result.trial is not None:
+        yield style.green(f"The trial '{visible(result.trial.entry)}' is dropped.")
+        for path in result.settings:
+            yield f"{visible(path)} is as it was before: a reboot does not start the trial any more."
+        if result.next is not None:
+            yield f"An IPL starts the default: '{visible(result.next.title)}'."
+    if result.confirmed is not None:
+        yield style.yellow(
+            f"The boot entry of the trial (checkpoint {result.confirmed}) is there again, and nothing"
+            " starts it by itself."
+        )
+        yield f"Drop that, too: {visible(invocation.command('rollback'))}"
+
+
 def _meanwhile(meanwhile: Meanwhile, style: Style) -> Iterator[str]:
     """Say what others did to boot files during the change; it was made around that."""
     lists = {
@@ -176,7 +218,7 @@ def _listed(paths: tuple[str, ...]) -> Iterator[str]:
 
 def _next_default(result: RollbackResult, style: Style) -> Iterator[str]:
     """Say what starts next as far as the change was about it."""
-    if result.undone is None or result.next is None or not result.next.parameters:
+    if result.undone is None or result.next is None or not result.next.parameters or result.trial:
         return
     when = "Once it has run, an IPL" if result.zipl_pending else "The next IPL"
     absent = tuple(word for word in result.next.parameters if word.startswith(NO_WORDS))
@@ -203,6 +245,9 @@ def rollback_document(result: RollbackResult) -> dict[str, Any]:
         "checkpoint": result.checkpoint,
         "zipl": _zipl_document(result.zipl, pending=result.zipl_pending),
         "next_default": None if result.next is None else fields(result.next),
+        "settings": list(result.settings),
+        "trial": None if result.trial is None else result.trial.entry,
+        "confirmed": result.confirmed,
         "meanwhile": fields(result.meanwhile),
         "recovered": [_recovered_document(report) for report in result.recovered],
     }
@@ -223,7 +268,8 @@ def _commit(
     """Say whether the boot record was written, by zipl or by the programs that call it."""
     if result.zipl is not None:
         who = " and ".join(map(visible, result.zipl.programs))
-        yield style.green(f"{who} wrote the boot record.") + " The change counts from the next IPL."
+        counts = "" if _of_trial(result) else " The change counts from the next IPL."
+        yield style.green(f"{who} wrote the boot record.") + counts
     elif result.zipl_pending:
         where = "" if invocation.root is None else f" inside {visible(invocation.root)}"
         names = " and ".join(argv[0] for argv in result.programs)
@@ -232,6 +278,12 @@ def _commit(
             f"{names} {verb} pending: run {them}{where} before the next IPL, or the old parameters"
             " are used."
         )
+
+
+def _of_trial(result: ApplyResult | RollbackResult) -> bool:
+    """Whether the change is about a trial, which no IPL starts by default."""
+    plan = getattr(result, "plan", None)
+    return getattr(result, "trial", None) is not None or getattr(plan, "trial", None) is not None
 
 
 def _zipl_document(run: ZiplRun | None, *, pending: bool) -> dict[str, Any]:

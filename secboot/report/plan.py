@@ -25,6 +25,7 @@ SCHEMA = "secboot/plan/1"
 
 _MARKS = {
     EntryStatus.ADD: "+",
+    EntryStatus.REMOVE: "x",
     EntryStatus.CHANGE: "~",
     EntryStatus.UNCHANGED: "=",
     EntryStatus.NOT_SELECTED: "-",
@@ -64,6 +65,7 @@ def plan_text(plan: Plan, style: Style, *, diffs: bool) -> str:
     lines += [*_steps(plan, style), "", summary(plan, style)]
     if plan.refusal is None:
         lines += _commands(plan, style)
+        lines += _settings(plan, style)
     return "\n".join(lines) + "\n"
 
 
@@ -88,7 +90,8 @@ def summary(plan: Plan, style: Style) -> str:
     changed = len(plan.with_status(EntryStatus.CHANGE))
     unchanged = len(plan.with_status(EntryStatus.UNCHANGED))
     added = len(plan.with_status(EntryStatus.ADD))
-    skipped = len(plan.entries) - changed - unchanged - added
+    removed = len(plan.with_status(EntryStatus.REMOVE))
+    skipped = len(plan.entries) - changed - unchanged - added - removed
     parts = [
         f"{counted(changed, 'boot entry', 'boot entries')} to change",
         f"{unchanged} unchanged",
@@ -99,6 +102,8 @@ def summary(plan: Plan, style: Style) -> str:
         parts = [f"{counted(generated, 'boot entry', 'boot entries')} generated"]
     if added:
         parts.insert(0, f"{counted(added, 'boot entry', 'boot entries')} to add")
+    if removed:
+        parts.append(f"{removed} to remove")
     if skipped:
         parts.append(f"{skipped} left alone")
     text = f"Plan: {', '.join(parts)}; {counted(len(plan.files), 'file')} to write."
@@ -129,6 +134,7 @@ def _entry(entry: EntryPlan, style: Style) -> Iterator[str]:
     tags = {entry.kind: entry.kind != "ipl", "default": entry.default, "rescue": entry.rescue}
     painted = style.yellow(mark) if entry.status is EntryStatus.CHANGE else mark
     painted = style.green(mark) if entry.status is EntryStatus.ADD else painted
+    painted = style.red(mark) if entry.status is EntryStatus.REMOVE else painted
     yield f"{painted} {style.bold(name)}{style.tags(tags)}"
     yield style.faint(f"    {visible(str(entry.location))}")
     if entry.note:
@@ -180,6 +186,17 @@ def _steps(plan: Plan, style: Style) -> Iterator[str]:
         yield f"{style.bold(visible(step.title[:1].upper() + step.title[1:]))}:"
         for line in step.lines:
             yield f"  {visible(line)}"
+
+
+def _settings(plan: Plan, style: Style) -> Iterator[str]:
+    """Say what becomes of the re-IPL setting that chooses the boot entry of a trial."""
+    trial, confirms = plan.trial, plan.confirms
+    if trial is not None and trial.setting is not None:
+        words = f"{trial.setting}: '{trial.before}' -> '{trial.after}'"
+        yield f"Then set {style.bold(visible(words))}; the next `reboot` starts the trial."
+    if confirms is not None and confirms.setting is not None:
+        words = f"{confirms.setting}: '{confirms.before}' -> '{confirms.after}'"
+        yield f"Before all of that set {style.bold(visible(words))}; a reboot starts the default."
 
 
 def _commands(plan: Plan, style: Style) -> Iterator[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
     from secboot.report.style import Style
+    from secboot.status.trial import TrialStanding
     from secboot.zipl.entry import BootEntry
 
 SCHEMA = "secboot/show/2"
@@ -41,19 +42,18 @@ def show_text(
     next_ipl: NextIpl,
     reboot: Reboot | None,
     invocation: Invocation,
-    unfinished: Finding | None,
+    changes: tuple[Finding, ...],
     style: Style,
 ) -> str:
     """Return every entry with its parameter line as zipl would install it.
 
-    `unfinished` is about a change that was cut short, if there is one; `reboot` what a reboot does,
+    `changes` are about one that was cut short, and one that is tried; `reboot` is what a reboot does,
     where this is the running system.
     """
     lines = list(_heading(machine, layout, next_ipl, invocation, style))
     if reboot is not None:
         lines.append(f"{style.bold('Reboot')}   {reboot.describe()}")
-    if unfinished is not None:
-        lines.append(finding_text(unfinished, style))
+    lines += [finding_text(each, style) for each in changes]
     for entry in machine.configuration.entries:
         lines += ["", *_entry(machine, entry, style)]
     choices = tuple(choices_text(next_ipl, style))
@@ -68,6 +68,7 @@ def show_document(
     next_ipl: NextIpl,
     reboot: Reboot | None,
     unfinished: Finding | None,
+    trial: TrialStanding | None,
 ) -> dict[str, Any]:
     """Return the same as a JSON document."""
     from secboot.codec import encode
@@ -84,6 +85,7 @@ def show_document(
         "secure": [{"section": name, "value": value} for name, value in _secure(machine)],
         "accepted": machine.configuration.accepted,
         "unfinished_change": encode(unfinished),
+        "trial": encode(trial),
         "secure_execution": encode(tuple(findings(machine, next_ipl))),
         **next_ipl_document(next_ipl),
         "reboot": encode(reboot),
@@ -161,6 +163,7 @@ def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
         "rescue": entry.is_rescue,
         "kdump": entry.kdump,
         "optional": entry.optional,
+        "trial": entry.is_trial,
         "Secure Execution image": image is not None,
     }
     yield f"{number}{style.bold(visible(entry.name))}{style.tags(tags)}"

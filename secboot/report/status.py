@@ -224,6 +224,7 @@ def status_document(status: Status) -> Document:
         "new_kernel": encode(status.new_kernel),
         "running": None if running is None else _running_document(running, status.origin),
         "reboot": encode(status.reboot),
+        "trial": encode(status.trial),
         "notices": encode(status.notices),
     }
 

@@ -47,6 +47,8 @@ _MACHINE = re.compile(r"^processor \d+:.*\bmachine = ([0-9A-F]{4})", re.MULTILIN
 _VENDOR = re.compile(r"^vendor_id\s*:\s*IBM/S390\s*$", re.MULTILINE)
 _LEVEL = re.compile(r"^VM(\d\d) Control Program:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+"""Holds what tells one boot of a system from the next (random(4))."""
 _RELEASE = "/proc/sys/kernel/osrelease"
 _BOOT_TIME = re.compile(r"^btime (\d{1,11})$", re.MULTILINE | re.ASCII)
 _MEM_TOTAL = re.compile(r"^MemTotal: *(\d{1,15}) kB$", re.MULTILINE | re.ASCII)
@@ -161,6 +163,18 @@ class RebootSettings(NamedTuple):
     on_reboot: str | None = None
 
 
+class BootFacts(NamedTuple):
+    """Which boot of the running system this is, with which line, and what a reboot starts from.
+
+    `boot` differs from one boot to the next; empty where it is not known.
+    """
+
+    boot: str
+    command_line: str | None
+    ipl: firmware.IplSource | None
+    reboot: RebootSettings | None
+
+
 class LiveFacts(NamedTuple):
     """What a plan for the running system has to know of it.
 
@@ -238,6 +252,16 @@ def read_reboot_settings(root: Root, boot_record: str) -> RebootSettings | None:
         firmware.is_secure_guest(root),
         elsewhere,
         root.text_or_none(firmware.ON_REBOOT),
+    )
+
+
+def read_boot_facts(root: Root, boot_record: str) -> BootFacts:
+    """Read what tells how the running system was booted, and what a reboot of it starts."""
+    return BootFacts(
+        root.text_or_none(BOOT_ID) or "",
+        root.text_or_none("/proc/cmdline"),
+        firmware.read_ipl(root),
+        read_reboot_settings(root, boot_record),
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from secboot.plan.plan import ProfileReference
     from secboot.profile.profile import Profile
     from secboot.running.system import RunningSystem
+    from secboot.status.trial import TrialStanding
 
 
 class Stage(StrEnum):
@@ -177,3 +178,5 @@ class Status(NamedTuple):
     reboot: Reboot | None
     """What a reboot is going to do; None where the running system does not tell."""
     notices: tuple[Finding, ...]
+    trial: TrialStanding | None = None
+    """A change that is tried for one IPL, and where it stands."""

@@ -35,6 +35,7 @@ _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _NO_LINK = _ABSENT | {errno.EINVAL}
 _SMALL = 2**20
 """Bytes; more than any file of /proc and /sys that is read here."""
+_IN_PLACE_FLAGS = os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PRIVATE_PLACES = ("/run", "/tmp", "/var/tmp", "/boot")  # noqa: S108 - the directory made there is private
 
 
@@ -174,6 +175,25 @@ class Root:
         except FileError:
             return None
         return data.decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    def write_in_place(self, path: str, text: str) -> None:
+        """Write a file of /proc or /sys, which takes what is written to it as one message.
+
+        It has to be there, and no part of its path may be a symbolic link. Nothing of it is atomic or
+        durable: it is no way to change any other file.
+        """
+        shown = self.shown(path)
+        with ErrorsAbout(shown):
+            look = self._resolver.open_direct(_absolute(path), os.O_PATH | os.O_NOFOLLOW)
+            try:
+                require_regular(os.fstat(look), shown)
+            finally:
+                os.close(look)
+            file = self._resolver.open_direct(_absolute(path), _IN_PLACE_FLAGS)
+            try:
+                os.write(file, encode(text))
+            finally:
+                os.close(file)
 
     def names_or_none(self, path: str) -> tuple[str, ...] | None:
         """Return the names in a directory, or None when it can't be read."""

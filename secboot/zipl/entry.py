@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _RESCUE = re.compile(r"(?<![0-9.])0-rescue(?![A-Za-z])")
 """dracut's version for what is no release: ``5.10-rescue`` and ``4.18.0-rescue`` are releases."""
+TRIAL_SECTION = "secboot-trial"
+TRIAL_TITLE = " (secboot trial)"
+"""What the section, and the end of the title, of the boot entry of a trial is called."""
 _BLOCK = 4096
 _LOWEST = 0x10000
 _LIMIT = 0x80000000
@@ -108,6 +111,11 @@ class BootEntry(NamedTuple):
         names = [(path or "").rpartition("/")[2] for path in paths]
         version = None if self.bls is None else self.bls.version
         return any(_RESCUE.search(text or "") for text in (self.name, version, *names))
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it tries a change for one IPL, by its name: no change of a profile is for it."""
+        return self.name == TRIAL_SECTION or self.name.endswith(TRIAL_TITLE)
 
     @property
     def parmline_length(self) -> int:

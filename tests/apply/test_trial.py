@@ -1,0 +1,378 @@
+"""A change that is tried for one IPL, from ``apply --trial`` to ``confirm`` or ``rollback``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from secboot.layout.detect import detect_layout
+from secboot.machine.discovery import Machine as Found
+from secboot.machine.discovery import discover
+from secboot.system.root import Root
+from tests.trees import SAMPLE_TREES, snapshot
+from tests.trials import Machine, make_machine
+
+Maker = Callable[..., Machine]
+KINDS = ("menu", "automatic", "rhel8", "rhel8-default-title")
+WHY_NOT = ("no boot menu", "not the administrator's", "nothing to try")
+
+
+@pytest.fixture
+def machine_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Maker:
+    def make(kind: str, reipl: str = "ccw", body: str = "exit 0") -> Machine:
+        return make_machine(kind, tmp_path / kind, monkeypatch, capsys, reipl, body)
+
+    return make
+
+
+def read(machine: Machine) -> Found:
+    with Root(machine.root) as root:
+        return discover(root, detect_layout(root).sources, {})
+
+
+def installed(machine: Machine) -> dict[str, tuple[int | None, bool, str | None]]:
+    """What zipl would install: number, default and line of each entry by its name."""
+    return {
+        each.entry.name: (each.position, each.is_default, each.entry.parmline)
+        for each in read(machine).configuration.to_install
+    }
+
+
+def trial_of(machine: Machine, profile: str = "host") -> tuple[str, int, str]:
+    """Begin a trial; return its entry's name, number and line."""
+    said = machine.run("apply", profile, "--trial")
+    assert said.code == 0, said.err
+    name, (number, _, line) = list(installed(machine).items())[-1]
+    assert number is not None
+    return name, number, line or ""
+
+
+def document(machine: Machine, *words: str) -> dict[str, Any]:
+    said = machine.run(*words, "--output", "json")
+    assert said.code in {0, 5}, said.err
+    found: dict[str, Any] = json.loads(said.out)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_default_and_every_number_stay(kind: str, machine_of: Maker) -> None:
+    machine = machine_of(kind)
+    before = installed(machine)
+
+    name, number, line = trial_of(machine)
+
+    after = installed(machine)
+    assert {key: value for key, value in after.items() if key != name} == before
+    default = next(line for _, is_default, line in before.values() if is_default)
+    assert line == f"{default} prot_virt=1"
+    assert number == max(n or 0 for n, *_ in before.values()) + 1
+    assert machine.chosen == str(number)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rollback_drops_it_to_the_byte(kind: str, machine_of: Maker) -> None:
+    machine = machine_of(kind)
+    before = snapshot(machine.root)
+    trial_of(machine)
+
+    said = machine.run("rollback")
+
+    assert said.code == 0, said.err
+    assert "dropped" in said.out
+    assert snapshot(machine.root) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("reipl", ["ccw", "fcp", "nvme", "eckd"])
+def test_confirmed_it_is_what_an_apply_would_have_done(
+    kind: str,
+    reipl: str,
+    machine_of: Maker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    machine = machine_of(kind, reipl)
+    default = machine.chosen
+    _, number, line = trial_of(machine)
+    machine.boot(f"{line} BOOT_IMAGE={number}")
+
+    said = machine.run("confirm")
+
+    assert said.code == 0, said.err
+    assert machine.chosen == default
+    other = make_machine(kind, tmp_path / "other", monkeypatch, capsys, reipl)
+    other.boot(f"{line} BOOT_IMAGE={number}")
+    assert other.run("apply", "host").code == 0
+    boots = ("proc/sys/kernel/random/boot_id",)
+    found, wanted = (
+        {path: each for path, each in snapshot(m.root).items() if path not in boots}
+        for m in (machine, other)
+    )
+    assert found == wanted
+    assert [call for call in machine.script.calls if not call][-1:] == [""]
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        ("{trial} BOOT_IMAGE={number}", "running"),
+        ("{trial}", "running"),
+        ("{trial} BOOT_IMAGE=1", "failed"),
+        ("{default} BOOT_IMAGE=1", "failed"),
+        ("{default}", "failed"),
+        ("root=/dev/other", "failed"),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_it_stands_after_a_boot(kind: str, line: str, state: str, machine_of: Maker) -> None:
+    machine = machine_of(kind)
+    default = next(each[2] for each in installed(machine).values() if each[1])
+    assert document(machine, "status")["trial"] is None
+    _, number, trial = trial_of(machine)
+    assert document(machine, "status")["trial"]["state"] == "waiting"
+
+    machine.boot(line.format(trial=trial, number=number, default=default))
+
+    assert document(machine, "status")["trial"]["state"] == state
+    assert document(machine, "show")["trial"]["state"] == state
+    said = machine.run("confirm", "--dry-run")
+    assert said.code == (0 if state == "running" else 1), said.err
+
+
+def test_a_line_that_only_lacks_a_word_is_told_from_the_default(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    machine.write("p.yaml", "version: 1\nparameters:\n  quiet: absent\n")
+    machine.write("p.yaml", "version: 1\nparameters:\n  quiet:\n    absent: true\n")
+    (machine.root / "p.yaml").chmod(0o644)
+    _, number, line = trial_of(machine, str(machine.root / "p.yaml"))
+    assert line == "root=/dev/dasda1"
+
+    machine.boot("root=/dev/dasda1 quiet")
+    assert document(machine, "status")["trial"]["state"] == "failed"
+    machine.boot(f"root=/dev/dasda1 BOOT_IMAGE={number}")
+    assert document(machine, "status")["trial"]["state"] == "running"
+    assert machine.run("confirm").code == 0
+
+
+def test_confirm_is_refused_before_the_reboot(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    assert "no trial to confirm" in machine.run("confirm").err
+    trial_of(machine)
+    before = snapshot(machine.root)
+
+    said = machine.run("confirm")
+
+    assert said.code == 1
+    assert "waits for its reboot" in said.err
+    assert snapshot(machine.root) == before
+
+
+def test_the_stage_that_was_asked_for_has_to_be_reached(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    _, number, line = trial_of(machine)
+    machine.boot(f"{line} BOOT_IMAGE={number}")
+    machine.write("sys/firmware/uv/prot_virt_host", "0\n")
+
+    refused = machine.run("confirm", "--stage", "effective")
+    machine.write("sys/firmware/uv/prot_virt_host", "1\n")
+    done = machine.run("confirm", "--stage", "effective")
+
+    assert refused.code == 1
+    assert "has not reached the stage effective" in refused.err
+    assert done.code == 0, done.err
+
+
+def test_a_second_trial_and_another_apply_are_refused(machine_of: Maker) -> None:
+    machine = machine_of("rhel8")
+    trial_of(machine)
+    before = snapshot(machine.root)
+
+    for words in (("apply", "guest", "--trial"), ("apply", "guest")):
+        said = machine.run(*words)
+        assert said.code == 1
+        assert "a trial stands" in said.err
+        assert "secboot rollback" in said.err
+    assert snapshot(machine.root) == before
+    assert machine.run("plan", "guest").code == 0
+
+
+def test_a_lost_setting_is_said_and_left(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    trial_of(machine)
+    machine.setting.write_text("2\n")
+
+    found = document(machine, "status")
+    said = machine.run("rollback")
+
+    assert found["trial"]["state"] == "lost"
+    assert "echo 3 > /sys/firmware/reipl/ccw/loadparm" in found["trial"]["findings"][0]["hint"]
+    assert said.code == 0, said.err
+    assert machine.chosen == "2"
+    assert "Changed since, and left" in said.out
+
+
+def test_a_setting_that_somebody_else_made_is_taken_back_where_it_chooses_the_trial(
+    machine_of: Maker,
+) -> None:
+    # A LOAD with LOADPARM from outside: the system that comes up has it as its re-IPL setting.
+    machine = machine_of("menu")
+    _, number, line = trial_of(machine)
+    machine.boot(f"{line} BOOT_IMAGE={number}")
+    machine.setting.write_text(f"{number} S1\n")
+
+    assert machine.run("confirm").code == 0
+    assert machine.chosen == "S1"
+
+
+def test_what_was_set_before_is_set_again(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    machine.setting.write_text("2\n")
+    trial_of(machine)
+    assert machine.chosen == "3"
+
+    assert machine.run("rollback").code == 0
+    assert machine.chosen == "2"
+
+
+def test_a_zipl_that_fails_leaves_all_as_it_was(machine_of: Maker) -> None:
+    machine = machine_of("menu", body='[ -n "$dry" ] || exit 1')
+    before = snapshot(machine.root)
+
+    said = machine.run("apply", "host", "--trial")
+
+    assert said.code == 4  # nor does it run on the old files
+    assert snapshot(machine.root) == before
+
+
+def test_a_setting_that_cannot_be_written_puts_all_back(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    before = snapshot(machine.root)
+    machine.script.directory.joinpath("zipl").write_text(
+        f'#!/bin/sh\ncase "$*" in *--dry-run*) exit 0;; esac\nrm -f {machine.setting}\n'
+    )
+
+    said = machine.run("apply", "host", "--trial")
+
+    assert said.code == 3, said.err
+    del before["sys/firmware/reipl/ccw/loadparm"]
+    assert snapshot(machine.root) == before
+
+
+def test_a_rollback_of_the_confirmation_leaves_the_trial_to_be_dropped(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    before = snapshot(machine.root)
+    _, number, line = trial_of(machine)
+    machine.boot(f"{line} BOOT_IMAGE={number}")
+    assert machine.run("confirm").code == 0
+
+    first = machine.run("rollback")
+    assert "is there again" in first.out
+    assert machine.chosen == ""
+    assert machine.run("rollback").code == 0
+
+    boots = {"proc/sys/kernel/random/boot_id", "proc/cmdline"}
+    assert {k: v for k, v in snapshot(machine.root).items() if k not in boots} == {
+        k: v for k, v in before.items() if k not in boots
+    }
+    assert "there is nothing to roll back" in machine.run("rollback").err
+
+
+def test_an_entry_that_was_removed_by_hand_is_no_trial(machine_of: Maker) -> None:
+    machine = machine_of("rhel8")
+    assert machine.run("apply", "guest").code == 0
+    trial_of(machine)
+    next((machine.root / "boot/loader/entries").glob("*secboot*")).unlink()
+
+    assert "is over" in machine.run("confirm").err
+    assert machine.run("apply", "host").code == 0
+    assert machine.run("rollback").code == 0
+    assert machine.run("rollback").code == 0
+    assert "rollback of 1" in machine.run("history").out
+
+
+REFUSED = {
+    "no menu": ("alone", {}, "no boot menu"),
+    "nothing to try": ("menu", {"etc/zipl.conf": ("quiet", "prot_virt=1")}, "nothing to try"),
+    "no setting": ("menu", {"sys/firmware/reipl/reipl_type": ("ccw", "unknown")}, "can't be told"),
+    "another disk": ("menu", {"sys/firmware/reipl/reipl_type": ("ccw", "nss")}, "can't be told"),
+    "no re-IPL": (
+        "menu",
+        {"sys/firmware/shutdown_actions/on_reboot": ("reipl", "stop")},
+        "no re-IPL",
+    ),
+    "full": (
+        "menu",
+        {"etc/zipl.conf": ("2 = old\n", "".join(f"{n} = old\n" for n in range(2, 63)))},
+        "the boot menu is full",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str, machine_of: Maker) -> None:
+    kind, edits, words = REFUSED[name]
+    machine = machine_of(kind)
+    for path, (old, new) in edits.items():
+        text = (machine.root / path).read_text()
+        assert old in text
+        machine.write(path, text.replace(old, new))
+    before = snapshot(machine.root)
+
+    said = machine.run("apply", "host", "--trial")
+
+    assert said.code == 1, said.out
+    assert words in said.err
+    assert snapshot(machine.root) == before
+
+
+def test_the_highest_free_number_is_taken_where_the_next_one_is_too_high(
+    machine_of: Maker,
+) -> None:
+    machine = machine_of("menu")
+    text = (machine.root / "etc/zipl.conf").read_text()
+    machine.write("etc/zipl.conf", text.replace("2 = old", "62 = old"))
+
+    assert trial_of(machine)[1] == 61
+
+
+def test_a_saved_plan_is_tried(machine_of: Maker, tmp_path: Path) -> None:
+    machine = machine_of("menu")
+    plan = tmp_path / "x.plan"
+    assert machine.run("plan", "host", "--out", plan).code == 0
+
+    assert machine.run("apply", plan, "--trial", "--dry-run").code == 0
+    assert machine.run("apply", plan, "--trial").code == 0
+    assert machine.chosen == "3"
+    assert machine.run("rollback").code == 0
+    machine.write("etc/zipl.conf", (machine.root / "etc/zipl.conf").read_text() + "# x\n")
+    assert "changed since the plan was made" in machine.run("apply", plan, "--trial").err
+
+
+@pytest.mark.parametrize("name", SAMPLE_TREES)
+def test_a_tree_is_prepared_and_nothing_is_set(
+    name: str, machine_of: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = machine_of(name)
+    monkeypatch.setattr("secboot.cli.site.is_running_system", lambda _: False)
+    before, files = installed(machine), snapshot(machine.root)
+
+    said = machine.run("apply", "host", "--trial")
+
+    if said.code:
+        assert any(why in said.err for why in WHY_NOT), said.err
+        return
+    assert "A LOAD with LOADPARM" in said.out
+    assert machine.chosen == ""
+    after = installed(machine)
+    assert list(before.items()) == [each for each in after.items() if each[0] in before]
+    assert document(machine, "status")["trial"]["state"] == "prepared"
+    assert "only the running system" in machine.run("confirm").err
+    assert machine.run("rollback").code == 0
+    assert snapshot(machine.root) == files
