@@ -1,10 +1,17 @@
-_secboot_completion() {
-    local IFS=$'
-'
-    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
-                   COMP_CWORD=$COMP_CWORD \
-                   _SECBOOT_COMPLETE=complete_bash $1 ) )
+# Completion of secboot for bash: in a file named secboot where bash-completion looks.
+_secboot() {
+    local IFS=$' \t\n' line
+    local words="${COMP_WORDS[*]:0:COMP_CWORD+1}"
+    COMPREPLY=()
+    while IFS= read -r line; do
+        line="${line%%$'\t'*}"
+        [[ -z $line ]] || COMPREPLY+=("$(printf '%q' "$line")")
+    done < <(env _SECBOOT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS="$words" secboot 2>/dev/null)
+    # What ends with a slash is a directory, in which the next word goes on.
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then
+        compopt -o nospace 2>/dev/null || return 0
+    fi
     return 0
 }
 
-complete -o default -F _secboot_completion secboot
+complete -F _secboot secboot

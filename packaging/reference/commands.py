@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 _MANY_CHOICES = re.compile(r"<([^<>|]+(?:\|[^<>|]+){5,})>")
 """More than five choices: too long for where an option is named."""
-_OF_TYPER = frozenset({"--install-completion", "--show-completion"})
-"""Options of every Typer program; secboot's packages ship completions instead."""
 
 
 class _Parameter(Protocol):
@@ -99,7 +97,7 @@ def _parameters(command: _Command, context: typer.Context) -> tuple[Parameter, .
     found = []
     for parameter in command.params:
         record = parameter.get_help_record(context)
-        if record is None or set(parameter.opts) & _OF_TYPER:
+        if record is None:
             continue
         written, text = record
         is_option = parameter.param_type_name == "option"

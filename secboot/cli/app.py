@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from secboot import __version__
-from secboot.cli.global_options import taken_from
+from secboot.cli.global_options import COMPLETION, taken_from
 from secboot.cli.printing import let_go_of_output, present, print_error, print_message
 from secboot.errors import ExitCode, RefusedError, SecbootError, UsageError
 from secboot.visible import visible, visible_lines
@@ -22,25 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 VERBS = (
-    *(
-        "plan",
-        "apply",
-        "confirm",
-        "status",
-        "verify",
-        "fleet",
-        "rollback",
-        "keep",
-        "history",
-        "show",
-    ),
-    *("check", "check-domain", "profile", "export", "demo"),
+    *("plan", "apply", "confirm", "status", "verify", "fleet", "rollback", "keep", "history"),
+    *("show", "check", "check-domain", "profile", "export", "demo", "completion"),
 )
 """In the order of ``secboot --help``. A verb is the function of its name in the module of its name,
 with _ for - (verify is in that of status); a group is such a module's `app`."""
 _HELP = frozenset({"-h", "--help"})
-COMPLETION = "_SECBOOT_COMPLETE"
-"""Set by a shell that asks for completions (Typer names it after the program)."""
 
 
 def application(words: Sequence[str]) -> typer.Typer:
@@ -59,11 +46,12 @@ def application(words: Sequence[str]) -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog=epilog(""),
     )
     app.callback()(options)
-    needed = (named,) if named in VERBS and COMPLETION not in os.environ else VERBS
+    needed = (named,) if named in VERBS else VERBS
     for verb in needed:
         name = verb.replace("-", "_")
         module = import_module(f"secboot.cli.{'status' if verb == 'verify' else name}")
@@ -231,7 +219,15 @@ def _run(words: Sequence[str]) -> int:
     present(chosen)
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
-    command = typer.main.get_command(application(words))
+    if COMPLETION in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined] # Typer has no other way
+
+        from secboot.cli.completion import words_before
+
+        completion_init()
+        command = typer.main.get_command(application(words_before(os.environ)))
+    else:
+        command = typer.main.get_command(application(words))
     try:
         result = command.main(list(words), prog_name="secboot", standalone_mode=False)
     except typer.Abort:

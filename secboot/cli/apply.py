@@ -22,6 +22,7 @@ def apply(
         str,
         typer.Argument(
             metavar="PROFILE|FILE",
+            autocompletion=options.completed_by("profiles_and_plans"),
             help="A profile's name or path, or a plan that was saved with `plan --out` as"
             " *.json or *.plan.",
             show_default=False,

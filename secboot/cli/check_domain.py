@@ -16,6 +16,7 @@ def check_domain(
         str,
         typer.Argument(
             metavar="FILE",
+            autocompletion=options.completed_by("domains"),
             help="A guest's domain as XML; - is standard input, as for"
             " `virsh dumpxml GUEST | secboot check-domain -`.",
             show_default=False,

@@ -7,10 +7,17 @@ from typing import Annotated
 
 import typer
 
+from secboot.cli import options
+
 
 def demo(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A directory that is empty or does not exist yet.")
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            autocompletion=options.completed_by("directories"),
+            help="A directory that is empty or does not exist yet.",
+        ),
     ],
 ) -> int:
     """Write a sample IBM Z machine into DIR, to try all of this."""

@@ -25,6 +25,7 @@ def fleet(
         list[Path],
         typer.Argument(
             metavar="FILE...",
+            autocompletion=options.completed_by("documents"),
             help="Documents of `secboot status` or `secboot verify` with --output json, one a"
             " machine and named after it; of a directory, every .json file below it.",
             show_default=False,
@@ -33,7 +34,11 @@ def fleet(
     html: Annotated[
         Path | None,
         typer.Option(
-            "--html", metavar="FILE", help="Write one page for browsers, too.", show_default=False
+            "--html",
+            metavar="FILE",
+            autocompletion=options.completed_by("files"),
+            help="Write one page for browsers, too.",
+            show_default=False,
         ),
     ] = None,
     stage: Annotated[

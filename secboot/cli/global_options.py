@@ -10,6 +10,8 @@ from secboot.named_tuple import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+COMPLETION = "_SECBOOT_COMPLETE"
+"""Set by a shell that asks for completions (Typer names it after the program)."""
 WHEN = ("auto", "always", "never")
 _COLOR = ("--color", "--colour")
 _QUIET = ("-q", "--quiet")

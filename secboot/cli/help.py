@@ -73,6 +73,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "export": (("secboot export guest --format kickstart", "for an installation"),),
     "demo": (("secboot demo machine", "then: secboot plan guest --root machine"),),
+    "completion": (("secboot completion bash", "to be put where bash looks for completions"),),
     "profile": (
         ("secboot profile list", "the profiles that can be named"),
         ("secboot profile show guest", "one, with all that it extends"),

@@ -19,7 +19,10 @@ def history(
     checkpoint: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ID]", help="Show this one with the changes it made.", show_default=False
+            metavar="[ID]",
+            autocompletion=options.completed_by("checkpoints"),
+            help="Show this one with the changes it made.",
+            show_default=False,
         ),
     ] = None,
     root: options.Root = options.HERE,

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from secboot.cli.global_options import COMPLETION
+from secboot.errors import SecbootError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Format = Literal["text", "json"]
 """Whom a report is for: people or programs."""
@@ -15,9 +22,32 @@ HERE = Path("/")
 TIMEOUT = 300.0
 """Seconds."""
 
+
+def completed_by(candidates: str) -> Callable[[typer.Context, str], list[tuple[str, str]]] | None:
+    """Return what offers a shell the values of an option: a function of `secboot.cli.candidates`.
+
+    None, at no cost, where no shell asks.
+    """
+    if COMPLETION not in os.environ:
+        return None
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+        from secboot.cli import candidates as offered
+
+        try:
+            found: list[tuple[str, str]] = getattr(offered, candidates)(ctx, incomplete)
+        except (SecbootError, OSError, ValueError):
+            # There is nobody to tell; the command itself will.
+            return []
+        return found
+
+    return complete
+
+
 Profile = Annotated[
     str,
     typer.Argument(
+        autocompletion=completed_by("profiles"),
         metavar="PROFILE",
         help="A profile's name (`secboot profile list` shows them) or the path of its file.",
         show_default=False,
@@ -27,6 +57,7 @@ Root = Annotated[
     Path,
     typer.Option(
         "--root",
+        autocompletion=completed_by("directories"),
         metavar="DIR",
         help="The root of the machine to look at: / or the tree of an image.",
     ),
@@ -38,6 +69,7 @@ StateDir = Annotated[
     Path | None,
     typer.Option(
         "--state-dir",
+        autocompletion=completed_by("directories"),
         metavar="DIR",
         help="Where checkpoints are kept; by default /var/lib/secboot inside the root.",
         show_default=False,
@@ -63,6 +95,7 @@ Layout = Annotated[
     str | None,
     typer.Option(
         "--layout",
+        autocompletion=completed_by("layouts"),
         metavar="NAME",
         help="How this system configures its boot, if secboot can't tell: ostree, suse, bls,"
         " rhel7, debian, alpine or zipl.conf.",
@@ -73,6 +106,7 @@ Parmfile = Annotated[
     Path | None,
     typer.Option(
         "--parmfile",
+        autocompletion=completed_by("files"),
         metavar="FILE",
         help="Write the parmfile that rebuilds the Secure Execution image of a guest; a FILE that exists"
         " is brought to what the profile asks.",

@@ -43,6 +43,7 @@ def plan(
         typer.Option(
             "--out",
             metavar="FILE",
+            autocompletion=options.completed_by("files"),
             help="Save the plan for `secboot apply FILE`.",
             show_default=False,
         ),

@@ -59,7 +59,12 @@ def show(
 @app.command()
 def validate(
     profiles: Annotated[
-        list[str], typer.Argument(metavar="PROFILE...", help="Names or paths of profiles.")
+        list[str],
+        typer.Argument(
+            metavar="PROFILE...",
+            autocompletion=options.completed_by("profiles"),
+            help="Names or paths of profiles.",
+        ),
     ],
     root: options.Root = options.HERE,
     output: options.Output = "text",

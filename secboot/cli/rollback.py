@@ -14,6 +14,7 @@ def rollback(
         str | None,
         typer.Argument(
             metavar="[ID]",
+            autocompletion=options.completed_by("checkpoints"),
             help="Checkpoint to undo; by default the newest apply.",
             show_default=False,
         ),

@@ -20,6 +20,7 @@ def status(
         str | None,
         typer.Argument(
             metavar="[PROFILE]",
+            autocompletion=options.completed_by("profiles"),
             help="A profile's name or path; without one, only what is found is shown.",
             show_default=False,
         ),
