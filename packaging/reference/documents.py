@@ -68,6 +68,7 @@ _ABOUT = {
     "ImagePaths.location": "Where the profile names the parmfile.",
     "Link": "A symbolic link that a boot entry names: its text, and where it leads inside the tree.",
     "Link.target": "null where it leads out of the tree or nowhere; `reason` says what is known.",
+    "Plan.profile": "null in the plan of a first configuration (init).",
     "Plan.root": "The root that the plan was made for.",
     "Plan.refusal": "Why secboot can't make this machine what the profile asks; `steps` say how.",
     "Plan.stores": "Parameters that are in no boot entry, such as those of kernels installed later.",
@@ -210,22 +211,20 @@ _RUNNING = {
     },
 }
 
-DOCUMENTS: dict[str, tuple[str, Shape]] = {
-    "apply/1": (
-        "What an apply did",
-        {
-            "changed": bool,
-            "checkpoint": str | None,
-            "zipl": _ZIPL,
-            "reboot_required": (
-                bool,
-                "Whether the boot record was written, which counts from the next IPL.",
-            ),
-            "meanwhile": Meanwhile,
-            "recovered": [_RECOVERED],
-            "plan": {"schema": Literal["secboot/plan/1"], **_PLAN},
-        },
+_APPLY = {
+    "changed": bool,
+    "checkpoint": str | None,
+    "zipl": _ZIPL,
+    "reboot_required": (
+        bool,
+        "Whether the boot record was written, which counts from the next IPL.",
     ),
+    "meanwhile": Meanwhile,
+    "recovered": [_RECOVERED],
+    "plan": {"schema": Literal["secboot/plan/1"], **_PLAN},
+}
+DOCUMENTS: dict[str, tuple[str, Shape]] = {
+    "apply/1": ("What an apply did", _APPLY),
     "check/1": (
         "zipl's verdict on a machine's boot files",
         {
@@ -306,6 +305,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "warnings": [Finding],
         },
     ),
+    "init/1": ("The first configuration that a tree was given", _APPLY),
     "plan/1": ("A plan: what would change in a machine's boot files", _PLAN),
     "profile/1": (
         "A profile with all that it extends",

@@ -222,6 +222,9 @@ def _apply(
     again: Callable[[Machine], Plan],
 ) -> Changed:
     due = {command.argv for command in plan.commands}
+    if plan.profile is None:
+        # What is put back is no configuration: there is nothing to run zipl on.
+        access = access._replace(commit=None)
     if not plan.files:
         if not due or managed.zipl is None:
             return Changed(None, None)
@@ -285,13 +288,13 @@ def _line(text: str | None) -> str | None:
 def _audit(managed: ManagedRoot, plan: Plan, machine: Machine) -> Audit:
     changed = {file.path for file in plan.files}
     return Audit(
-        action=Action.APPLY,
+        action=Action.INIT if plan.profile is None else Action.APPLY,
         command=managed.command,
         who=Actor.current(),
         started=now(),
         version=__version__,
-        profile=plan.profile.name,
-        profile_digest=plan.profile.digest,
+        profile=None if plan.profile is None else plan.profile.name,
+        profile_digest=None if plan.profile is None else plan.profile.digest,
         zipl=plan.zipl_version if managed.zipl is not None else None,
         left_alone=tuple(e.path for e in machine.configuration.bls if e.path not in changed),
         problems=tuple(map(problem_key, machine.configuration.problems)),

@@ -99,12 +99,16 @@ class RollbackResult(NamedTuple):
 
 
 class _Prepared(NamedTuple):
-    """The changes of a rollback; `problems` are those that zipl had with the files before the apply."""
+    """The changes of a rollback; `problems` are those that zipl had with the files before the apply.
+
+    `is_first` is whether it takes the first configuration away.
+    """
 
     way: WayBack
     new: tuple[FileChange, ...]
     undoing: Undoing
     problems: tuple[str, ...]
+    is_first: bool
 
     def changes(self, choices: Choices) -> tuple[FileChange, ...]:
         return self.way.changes if choices.leave_new else (*self.way.changes, *self.new)
@@ -204,7 +208,8 @@ def _needs_commit(
     managed: ManagedRoot, found: Checkpoint, machine: Machine | None, change: FileChange
 ) -> bool:
     """A parmfile that only the builder of an image reads is in no boot record."""
-    if machine is not None and machine.awaits_kernel:
+    is_first = found.record.audit.action is Action.INIT
+    if is_first or (machine is not None and machine.awaits_kernel):
         return False
     if change.path == found.record.audit.parmfile:
         parmfiles = () if machine is None else machine.parmfiles.values()
@@ -231,7 +236,8 @@ def _prepare(
         choices.conflict,
         merge=partial(merged_sections, access.store, found),
     )
-    prepared = _Prepared(way(), new, undoing, found.record.audit.problems)
+    audit = found.record.audit
+    prepared = _Prepared(way(), new, undoing, audit.problems, audit.action is Action.INIT)
     refusal = _refusal(managed, machine, prepared, choices)
     if refusal is not None and choices.force and prepared.way.gone:
         # What is missing may be what zipl needs.
@@ -253,8 +259,8 @@ def _refusal(
     changes = prepared.changes(choices)
     if managed.layout.sources.generated or not (changes or prepared.way.gone):
         return None
-    if machine is not None and machine.awaits_kernel:
-        return None  # there is nothing yet that zipl could refuse
+    if prepared.is_first or (machine is not None and machine.awaits_kernel):
+        return None  # there is nothing, or nothing any more, that zipl could refuse
     contents = {}
     for change in changes:
         contents[change.path] = contents[change.real_path] = change.after
@@ -302,7 +308,7 @@ def _choose(
     trial = standing_trial(store.newest_first()) if is_there else None
     if isinstance(trial, Checkpoint):
         return trial
-    found, doubts = newest_apply(store, but_trials=not is_there)
+    found, doubts = newest_apply(store, (Action.APPLY, Action.INIT), but_trials=not is_there)
     if doubts:
         command = managed.invocation.command
         hints = [f"see what was done: {command('history')}"]

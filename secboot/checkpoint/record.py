@@ -41,6 +41,7 @@ _TEMPORARY = re.compile(r"\.secboot-[0-9a-f]{16}\.tmp", re.ASCII)
 class Action(StrEnum):
     """What made the checkpoint."""
 
+    INIT = "init"
     APPLY = "apply"
     ROLLBACK = "rollback"
 

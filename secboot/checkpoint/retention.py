@@ -118,7 +118,7 @@ def _ended(
 def _beyond(done: Sequence[Checkpoint], keep: int) -> tuple[str, ...]:
     """The ids of what is in neither of the newest chains, nor needed to know the active profile."""
     stands = {found.id for found in standing(done)}
-    applies = [c for c in done if c.id in stands and c.record.audit.action is Action.APPLY]
+    applies = [c for c in done if c.id in stands and c.record.audit.action is not Action.ROLLBACK]
     needed = {found.id for found in applies[:1]}
     rules = [c for c in applies if c.record.audit.profile and c.record.audit.trial is None]
     needed |= {found.id for found in rules[:1]}
@@ -128,7 +128,7 @@ def _beyond(done: Sequence[Checkpoint], keep: int) -> tuple[str, ...]:
     dropped: list[str] = []
     for chain in chains(done):
         first = chain[-1]
-        is_standing = first.id in stands and first.record.audit.action is Action.APPLY
+        is_standing = first.id in stands and first.record.audit.action is not Action.ROLLBACK
         counts[is_standing] += 1
         ids = [each.id for each in chain]
         if counts[is_standing] > keep and not needed & set(ids):

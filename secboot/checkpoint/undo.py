@@ -13,7 +13,7 @@ from secboot.checkpoint.record import Action, Checkpoint
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from secboot.checkpoint.store import CheckpointStore, Damage
 
@@ -59,13 +59,18 @@ def standing_trial(
     return None
 
 
-def newest_apply(store: CheckpointStore, *, but_trials: bool = False) -> NewestApply:
-    """What ``rollback`` without an id undoes; `but_trials`, whose profile is active."""
+def newest_apply(
+    store: CheckpointStore,
+    actions: Collection[Action] = (Action.APPLY,),
+    *,
+    but_trials: bool = False,
+) -> NewestApply:
+    """What ``rollback`` without an id undoes, of all `actions`; `but_trials`, whose profile is active."""
     doubts = []
     for found in standing(store.newest_first()):
         if not isinstance(found, Checkpoint):
             doubts.append(found)
-        elif found.record.audit.action is Action.APPLY:
+        elif found.record.audit.action in actions:
             if but_trials and found.record.audit.trial is not None:
                 continue
             return NewestApply(found, tuple(doubts))

@@ -23,7 +23,10 @@ def check(
     with Site(root, layout=layout, watched=output == "text") as site:
         machine = site.machine()
         if machine.lacks_conf or not machine.configured:
-            raise RefusedError(f"there is no zipl configuration in {machine.root} yet")
+            raise RefusedError(
+                f"there is no zipl configuration in {machine.root} yet",
+                hint=None if machine.awaits_kernel else site.invocation.command("init"),
+            )
         invocation = site.invocation
     print_report(
         output,

@@ -28,6 +28,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("secboot rollback", "undo it"),
         ("secboot demo machine", "a sample machine to try this on, with --root machine"),
     ),
+    "init": (
+        ("secboot init --root /mnt/image --dry-run", "what it would write into an image"),
+        ("secboot init --root /mnt/image", "write it; then apply a profile"),
+    ),
     "plan": (
         ("secboot plan guest", "on this machine"),
         ("secboot plan guest --root /mnt/image", "in the tree of an image"),
@@ -84,6 +88,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
 
 _CODES = {
     "plan": (0, 1, 2, 5),
+    "init": (0, 1, 2, 3, 4, 6),
     "apply": (0, 1, 2, 3, 4, 6),
     "confirm": (0, 1, 2, 3, 4, 6),
     "rollback": (0, 1, 2, 3, 4, 6),

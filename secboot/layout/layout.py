@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
+from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
 from secboot.ipl.next_ipl import next_ipl
 from secboot.lines.changes import Command, Step, StorePlan, StoreStatus, meets
@@ -17,9 +18,9 @@ from secboot.visible import visible
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
-    from secboot.invocation import Invocation
     from secboot.ipl.boot_record import BootRecord
     from secboot.ipl.next_ipl import Choice, NextIpl
+    from secboot.layout.first import FirstAsked, FirstFiles
     from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import ImagePaths, Profile
@@ -72,6 +73,9 @@ class Layout(ABC):
     builds_image: bool = False
     """Whether its programs build the Secure Execution image that it boots."""
 
+    first_by: str = "its installer"
+    """What writes the first configuration, where that is not for secboot to do."""
+
     def __init__(self, seen: tuple[str, ...] = ()) -> None:
         self.seen = seen
 
@@ -83,6 +87,24 @@ class Layout(ABC):
         """Raise RefusedError when it is not known whose boot files these are."""
         if self.refusal is not None:
             raise RefusedError(self.refusal, hint=self.hint)
+
+    def for_first_configuration(self) -> None:
+        """Take a tree without a configuration from now on."""
+        self.sources = self.sources._replace(first=True)
+
+    def first_configuration(self, machine: Machine, asked: FirstAsked) -> FirstFiles:
+        """Return the files with which the kernels of a tree can be booted that has none yet.
+
+        Raises RefusedError, with what to do, where that is for others to do or something is missing.
+        """
+        del asked
+        programs = tuple(command.argv for command in self.commit)
+        typed = Invocation.on(machine.root).of_programs(programs)
+        raise RefusedError(
+            f"the first configuration of such a system ({self.description}) is written by"
+            f" {self.first_by}, not by secboot",
+            hint=typed if self.sources.generated and programs else None,
+        )
 
     @property
     def records(self) -> tuple[Command, ...]:

@@ -44,6 +44,7 @@ class Ostree(Layout):
         otherwise=ConfFile(ZIPL_CONF_PATHS[2], "[defaultboot]\ndefaultauto\ntarget=/boot\n"),
     )
     commit = ()
+    first_by = "each deployment (bootc install, ostree admin deploy)"
     builds_image = True
     no_trial = "ostree writes the boot entries, one for each deployment"
     instead = (

@@ -30,6 +30,7 @@ from secboot.zipl.version import BlsOrder
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
+    from secboot.layout.first import FirstAsked, FirstFiles
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
 
@@ -76,8 +77,15 @@ class RedHat(Layout):
             # Nobody else than an installer writes it, and entries are written before.
             conf = ConfFile(ZIPL_CONF_PATHS[1], ZIPL_CONF)
             self.sources = self.sources._replace(otherwise=conf)
+        self._os_release = tree.os_release
         self._writes_entries = theirs or not tree.os_release.get("ID")
         """Whether a new kernel gets its entry from their plug-in: not in kiwi's images of SUSE."""
+
+    def first_configuration(self, machine: Machine, asked: FirstAsked) -> FirstFiles:
+        """An automatic menu, and an entry for each kernel."""
+        from secboot.layout.first_bls import first_bls  # noqa: PLC0415 - for one verb
+
+        return first_bls(machine, asked, KERNEL_CMDLINE, self._os_release)
 
     def needs_commit(self, path: str) -> bool:
         """What only the installation of a later kernel reads needs no program to run."""

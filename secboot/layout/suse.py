@@ -95,6 +95,7 @@ class Suse(Layout):
         "what starts is chosen in the menu of grub.cfg, behind zipl's, and both are generated"
     )
     instead = "try the line once at the menu of grub2-emu (key e), then apply it without --trial"
+    first_by = "grub2-mkconfig and grub2-zipl-setup, from /etc/default/grub"
 
     def __init__(self, tree: Tree, seen: tuple[str, ...]) -> None:
         """The programs themselves are preferred to ``update-bootloader``.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.errors import RefusedError
 from secboot.layout.layout import NOT_KNOWN, Layout, NewKernel
 from secboot.layout.recognition import ALPINE, DEBIAN, DEBIAN_HOOK, PLAIN, RHEL7
 from secboot.layout.same_names import follows
@@ -14,6 +15,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.zipl.order import debian_version_key, rpm_version_key
 
 if TYPE_CHECKING:
+    from secboot.layout.first import FirstAsked, FirstFiles
     from secboot.layout.recognition import Tree
     from secboot.layout.same_names import ReleaseKey
     from secboot.lines.changes import StorePlan
@@ -31,7 +33,7 @@ class Row(NamedTuple):
     `inherits` says what a new kernel gets, if that is known (``{}`` stands for the default section).
     `order` is how it compares the releases of kernels, `one_name` whether a kernel's file has no
     release in its name. `hooks` are what runs zipl for a new kernel, none where packages do that
-    unasked.
+    unasked. `first_by` is what writes the first zipl.conf, where that is known.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Row(NamedTuple):
     order: ReleaseKey = rpm_version_key
     one_name: bool = False
     hooks: tuple[str, ...] = ()
+    first_by: str | None = None
 
 
 _DEBIAN = Row(
@@ -51,7 +54,9 @@ _DEBIAN = Row(
 """The installer writes zipl.conf once, with sections whose image is a symbolic link. The kernel
 package moves the links and runs zipl through zz-zipl, which does nothing without /etc/zipl.conf."""
 
-_ALPINE = Row(ALPINE, "zipl.conf sections (Alpine)", one_name=True)
+_ALPINE = Row(
+    ALPINE, "zipl.conf sections (Alpine)", one_name=True, first_by="setup-disk (alpine-conf)"
+)
 """zipl.conf is written once by setup-disk (alpine-conf, dasd-functions.sh); the kernel has one
 fixed name. s390-tools' package has a trigger on /boot that runs zipl (aports, s390-tools.trigger)."""
 
@@ -59,6 +64,7 @@ _RHEL7 = Row(
     RHEL7,
     "zipl.conf sections (RHEL 7)",
     inherits="a new kernel gets a copy of {} (new-kernel-pkg, grubby)",
+    first_by="its installer and new-kernel-pkg",
 )
 
 _PLAIN = Row(PLAIN, "zipl.conf sections", inherits=None)
@@ -75,8 +81,23 @@ class ZiplConfLayout(Layout):
         super().__init__(seen)
         self.name, self.description = row.name, row.description
         self._row = row
+        self._system = tree.os_release.get("ID") or "linux"
+        self.first_by = row.first_by or self.first_by
         self._lacks_hook = bool(row.hooks) and not tree.marks(*row.hooks)
         self.sources = self.sources._replace(later_kernels=row.inherits is not None)
+
+    def first_configuration(self, machine: Machine, asked: FirstAsked) -> FirstFiles:
+        """Debian's is known; it names links that its packages move."""
+        if self._row is _PLAIN:
+            raise RefusedError(
+                f"it is not known which distribution {machine.root} is, so nor how it is set up",
+                hint="if it is set up as one of these, name it: --layout bls or --layout debian",
+            )
+        if self._row is not _DEBIAN:
+            return super().first_configuration(machine, asked)
+        from secboot.layout.first_sections import first_sections  # noqa: PLC0415 - for one verb
+
+        return first_sections(machine, asked, self._system)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores

@@ -13,17 +13,38 @@ from secboot.profile.declared import DECLARED, DeclaredProfile
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
-    from secboot.machine.sources import Parser
+    from secboot.machine.sources import Parser, Sources
     from secboot.system.root import Root
 
+ZIPL_CONF = "/etc/zipl.conf"
+"""Where a first zipl.conf belongs."""
 READS: Mapping[str, Parser] = MappingProxyType(
     {FSTAB: Fstab.parse, DECLARED: DeclaredProfile.parse}
 )
+MACHINE_ID = "/etc/machine-id"
 _BOOTED = re.compile(r"(?:vmlinu[xz]|[Ii]mage|bzImage|kernel|linux)(?:[-.].*)?|bootmap", re.ASCII)
 """Names of kernels, and that of the boot record: something was installed."""
 _MODULES = ("/usr/lib/modules", "/lib/modules")
+_BOOT_NAME = re.compile(r"(?:vmlinuz|initrd\.img|initramfs)(?:[-.].*)?", re.ASCII)
+_KERNEL_MARK = 0x10008, b"S390EP"
+"""In every s390x kernel image (arch/s390/boot/head.S)."""
+_ID = re.compile("[0-9a-f]{32}", re.ASCII)
+
+
+class BootName(NamedTuple):
+    """A kernel or ramdisk by the name that a boot entry would give it; links are followed.
+
+    `target` is the real path. `device` tells file systems apart, `modified` is in ns since 1970.
+    `is_kernel` is whether it has the mark of an s390x kernel, None where it can't be read.
+    """
+
+    target: str
+    device: int
+    size: int
+    modified: int
+    is_kernel: bool | None
 
 
 class BareTree(NamedTuple):
@@ -32,35 +53,51 @@ class BareTree(NamedTuple):
     `awaits_kernel` is whether no kernel is installed. `reads` are the files that count then, besides
     the layout's. `places` are by path those files that are not there and can be made, with their real
     paths, `blocked` those that can't, with the reason.
+
+    The rest is what a first configuration is made of: `boot_names` are the kernels and ramdisks in
+    /boot and /, by path, `dangling` are links among these that lead nowhere; `modules` the releases
+    of which there are modules. `machine_id` is None where it is not set, or not valid.
     """
 
     awaits_kernel: bool = False
     reads: Mapping[str, Parser] = MappingProxyType({})
     places: Mapping[str, str] = MappingProxyType({})
     blocked: Mapping[str, str] = MappingProxyType({})
+    boot_names: Mapping[str, BootName] = MappingProxyType({})
+    dangling: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    machine_id: str | None = None
 
     def place(self, path: str) -> str:
         """Return the real path of a file that is to be made. Raises RefusedError where it can't be."""
-        if path in self.blocked:
-            raise RefusedError(
-                f"{path} can't be made: {self.blocked[path]}", hint="move it out of the way"
-            )
-        return self.places[path]
+        directory, _, name = path.rpartition("/")
+        for each in (path, directory):
+            if each in self.blocked:
+                raise RefusedError(
+                    f"{path} can't be made: {self.blocked[each]}", hint="move it out of the way"
+                )
+        return self.places[path] if path in self.places else f"{self.places[directory]}/{name}"
 
 
-def find_bare_tree(root: Root, paths: Collection[str]) -> BareTree:
-    """Look at a tree that has no boot entry; `paths` are files of its layout."""
-    if not awaits_kernel(root):
+def find_bare_tree(root: Root, sources: Sources, entries: str) -> BareTree:
+    """Look at a tree that has no boot entry, or is to get its first one.
+
+    `entries` is the directory of BLS entries.
+    """
+    awaits = awaits_kernel(root)
+    if not (awaits or sources.first):
         return BareTree()
-    places, blocked = {}, {}
-    for path in (*paths, *READS):
-        if root.stat(path) is None:
+    places: dict[str, str] = {}
+    blocked: dict[str, str] = {}
+    for path in (*sources.reads, *READS, ZIPL_CONF, entries):
+        if root.stat(path) is None or path == entries:
             place, reason = _place_of_new(root, path)
             if reason:
                 blocked[path] = reason
             else:
                 places[path] = place
-    return BareTree(awaits_kernel=True, reads=READS, places=places, blocked=blocked)
+    bare = BareTree(awaits, READS, places, blocked)
+    return _with_material(root, bare) if sources.first else bare
 
 
 def awaits_kernel(root: Root) -> bool:
@@ -75,7 +112,7 @@ def awaits_kernel(root: Root) -> bool:
 
 
 def _place_of_new(root: Root, path: str) -> tuple[str, str]:
-    """Return the real path of a file that is yet to be made, or why it can't be.
+    """Return the real path of what is yet to be made, or is a directory, or why it can't be made.
 
     The directories above it are made with it.
     """
@@ -92,3 +129,36 @@ def _place_of_new(root: Root, path: str) -> tuple[str, str]:
             return "", f"{there} is not a directory"
         return "/".join([root.real_path(there).rstrip("/"), *names[depth:]]), ""
     raise LookupError(path)
+
+
+def _with_material(root: Root, bare: BareTree) -> BareTree:
+    found: dict[str, BootName] = {}
+    dangling = []
+    for directory in ("/boot/", "/"):
+        for name in root.names_or_none(directory) or ():
+            path = f"{directory}{name}"
+            if _BOOT_NAME.fullmatch(name) is None:
+                continue
+            status = root.stat(path)
+            if status is None:
+                dangling.append(path)
+            elif status.is_regular:
+                known = _is_kernel(root, path)
+                found[path] = BootName(
+                    root.real_path(path), status.device, status.size, status.modified, known
+                )
+    releases = {each for place in _MODULES for each in root.names_or_none(place) or ()}
+    identity = root.text_or_none(MACHINE_ID) or ""
+    return bare._replace(
+        boot_names=found,
+        dangling=tuple(dangling),
+        modules=tuple(sorted(releases)),
+        machine_id=identity if _ID.fullmatch(identity) else None,
+    )
+
+
+def _is_kernel(root: Root, path: str) -> bool | None:
+    offset, mark = _KERNEL_MARK
+    if not root.is_readable(path):
+        return None
+    return root.read_ranges(path, [(offset, len(mark))]) == (mark,)

@@ -82,7 +82,8 @@ class BootFiles:
                 data = self._root.read_bytes(path, SIZE_LIMIT)
                 _require_few_lines(data, LINES_LIMIT, self._root.shown(path))
             modified = 0 if status is None else status.modified
-            known = BootFile(path, self._root.real_path(path), data, modified)
+            new = status is None and path in self.changed
+            known = BootFile(path, path if new else self._root.real_path(path), data, modified)
             self._read[path] = known
         return known
 

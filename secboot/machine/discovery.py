@@ -182,7 +182,7 @@ def discover(
     except NoConfigurationError:
         judged = unconfigured and can_be_judged(root, environment)
         awaits = sources.later_kernels and not names and _bare_tree(root, sources).awaits_kernel
-        if not (judged or awaits or sources.image):
+        if not (judged or awaits or sources.image or sources.first):
             raise
         conf = None
     bls = []
@@ -207,7 +207,7 @@ def discover(
     paths = tuple(e.image.path for e in configuration.entries if e.image is not None)
     documents = _documents(root, files, sources.reads) | _generated(root, sources)
     bare = None
-    if sources.later_kernels and not configuration.entries:
+    if sources.first or (sources.later_kernels and not configuration.entries):
         bare = _bare_tree(root, sources)
         documents |= _documents(root, files, bare.reads)
     if ziplenv is not None:
@@ -298,7 +298,7 @@ def bls_names(root: Root) -> tuple[str, ...]:
 def _bare_tree(root: Root, sources: Sources) -> BareTree:
     from secboot.machine.bare_tree import find_bare_tree  # noqa: PLC0415 - few trees have no boot entry
 
-    return find_bare_tree(root, tuple(sources.reads))
+    return find_bare_tree(root, sources, BLS_DIRECTORY)
 
 
 def _ziplenv(root: Root, files: BootFiles) -> ZiplenvFile | None:

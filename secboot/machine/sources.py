@@ -56,7 +56,8 @@ class Sources(NamedTuple):
     existence matters, from the documents of these, and `images` those of the kernels that something
     else than zipl starts. `image` is the Secure Execution image that the profile is about.
     `later_kernels` says that it is known what a kernel gets that is installed later, so that an image
-    can be prepared before its first one.
+    can be prepared before its first one. `first` says that the tree is to get its first
+    configuration, and is taken without one.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})
@@ -70,6 +71,7 @@ class Sources(NamedTuple):
     images: NamedIn = lambda _: ()
     image: ImagePaths | None = None
     later_kernels: bool = False
+    first: bool = False
 
 
 NO_OTHERS = Sources()

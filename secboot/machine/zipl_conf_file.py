@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
+from secboot.invocation import Invocation
 from secboot.machine.installed_zipl import USUAL_TARGET
 from secboot.visible import visible
 from secboot.zipl.configuration import ConfFile
@@ -34,10 +35,10 @@ class NoConfigurationError(RefusedError):
     """There is nothing that zipl would read."""
 
 
-def no_zipl_conf(path: str) -> Finding:
+def no_zipl_conf(path: str, hint: str) -> Finding:
     """Say of boot entries that zipl can't read them yet; `path` is where its configuration belongs."""
     message = f"there is no {path} yet, without which zipl makes no boot record of the boot entries"
-    return Finding("no-zipl-conf", Severity.WARNING, message)
+    return Finding("no-zipl-conf", Severity.WARNING, message, hint=hint)
 
 
 def can_be_judged(root: Root, environment: Mapping[str, str] | None) -> bool:
@@ -58,15 +59,22 @@ def read_conf(
     """Return the configuration that zipl gets; an empty one where a program is yet to write it."""
     path = sources.conf_path
     if path is None:
-        path = _find_conf(root, sources, environment, has_bls=has_bls)
-    if (sources.generated or sources.otherwise) and not root.exists(path):
+        path = _find_conf(root, sources, environment, files.changed, has_bls=has_bls)
+    if (sources.generated or sources.otherwise) and not (
+        path in files.changed or root.exists(path)
+    ):
         return sources.otherwise or ConfFile(path, "")
     conf = files.read(path)
     return ConfFile(conf.path, conf.text)
 
 
 def _find_conf(
-    root: Root, sources: Sources, environment: Mapping[str, str], *, has_bls: bool
+    root: Root,
+    sources: Sources,
+    environment: Mapping[str, str],
+    changed: Mapping[str, bytes | None],
+    *,
+    has_bls: bool,
 ) -> str:
     named = environment.get("ZIPLCONF")
     if named is not None:
@@ -77,7 +85,7 @@ def _find_conf(
                 hint="correct the environment variable ZIPLCONF, or unset it",
             )
         return named
-    found = next((path for path in ZIPL_CONF_PATHS if root.is_readable(path)), None)
+    found = next((p for p in ZIPL_CONF_PATHS if p in changed or root.is_readable(p)), None)
     if found is not None:
         return found
     unreadable = next((path for path in ZIPL_CONF_PATHS if root.exists(path)), None)
@@ -100,9 +108,11 @@ def _no_configuration(root: Root, *, has_bls: bool) -> NoConfigurationError:
             f"{shown} is not the root of a Linux system: it has neither /etc nor /boot",
             hint="name the directory that holds the machine's files: --root DIR",
         )
+    hints = ["zipl would look for " + ", ".join(ZIPL_CONF_PATHS[:3])]
+    if any(name.startswith("vmlinuz") for name in root.names_or_none("/boot") or ()):
+        hints.append(f"to write the first one: {Invocation.on(shown).command('init')}")
     return NoConfigurationError(
-        f"there is no zipl configuration in {shown}",
-        hint="zipl would look for " + ", ".join(ZIPL_CONF_PATHS[:3]) + "\n" + _TRY_DEMO,
+        f"there is no zipl configuration in {shown}", hint="\n".join([*hints, _TRY_DEMO])
     )
 
 

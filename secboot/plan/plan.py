@@ -129,9 +129,9 @@ class Confirmation(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What would change, and what the answer was made from."""
+    """What would change, and what the answer was made from; without a profile, a first configuration."""
 
-    profile: ProfileReference
+    profile: ProfileReference | None
     root: str
     layout: str
     zipl_version: str

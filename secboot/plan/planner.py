@@ -110,7 +110,7 @@ def make_plan(
             *_warnings(profile, machine, images.entries, with_zipl=with_zipl),
             *layout.warnings(profile, machine, stores),
             *images.warnings,
-            *((no_zipl_conf(machine.conf_path),) if machine.lacks_conf else ()),
+            *_about_conf(machine),
             *_version_warnings(machine),
             *_about_kernels(profile, machine, images.entries, live),
             *_about_reboot(profile, machine, images.entries, stores, asked.next_ipl, live),
@@ -123,6 +123,11 @@ def make_plan(
         parmfile=images.parmfile,
         image_due=images.due,
     )
+
+
+def _about_conf(machine: Machine) -> Iterator[Finding]:
+    if machine.lacks_conf:
+        yield no_zipl_conf(machine.conf_path, Invocation.on(machine.root).command("init"))
 
 
 def _about_lines(
@@ -205,7 +210,8 @@ def _require_entries(machine: Machine) -> None:
     if not machine.configuration.entries:
         raise RefusedError(
             "there is no boot entry: zipl.conf has no section and there are no BLS entries",
-            hint="is the right root named, and is /boot mounted there?",
+            hint="is the right root named, and is /boot mounted there?\n"
+            f"to write the first ones for its kernels: {Invocation.on(machine.root).command('init')}",
         )
 
 

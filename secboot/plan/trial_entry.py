@@ -166,16 +166,17 @@ def _planned(base: Plan, default: BootEntry) -> EntryPlan:
         (e for e in base.entries if (e.location.path, e.name) == (default.path, default.name)), None
     )
     here = Invocation.on(base.root)
+    name = "PROFILE" if base.profile is None else base.profile.name
     if found is None or found.status not in {EntryStatus.CHANGE, EntryStatus.UNCHANGED}:
         why = f" ({found.note})" if found is not None and found.note else ""
         raise RefusedError(
             f"there is nothing to try: the plan leaves the default '{default.name}' alone{why}",
-            hint=f"see the plan: {here.command('plan', base.profile.name)}",
+            hint=f"see the plan: {here.command('plan', name)}",
         )
     if found.status is EntryStatus.UNCHANGED:
         raise RefusedError(
             f"there is nothing to try: the default '{default.name}' has what the profile asks",
-            hint=f"bring all else to it: {here.command('apply', base.profile.name)}",
+            hint=f"bring all else to it: {here.command('apply', name)}",
         )
     if found.line_after == found.line_before:
         raise RefusedError(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from secboot.report.style import Style
 
 APPLY_SCHEMA = "secboot/apply/1"
+INIT_SCHEMA = "secboot/init/1"
 ROLLBACK_SCHEMA = "secboot/rollback/1"
 
 
@@ -38,7 +39,10 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
             style.green(f"Wrote {counted(len(result.plan.files), 'file')}.")
             + f" Undo with: {visible(invocation.command('rollback', result.checkpoint))}"
         )
-    lines += _commit(result, invocation, style)
+    if result.plan.profile is None:
+        lines += _commit(result, invocation, style, "nothing of this starts")
+    else:
+        lines += _commit(result, invocation, style)
     lines += _meanwhile(result.meanwhile, style)
     if result.plan.trial is not None:
         lines += trial_text(result.plan.trial, invocation, style)
@@ -47,7 +51,7 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
             f"The trial of checkpoint {result.plan.confirms.checkpoint} is confirmed: the profile is applied to"
             " all that it selects, and the boot entry of the trial is gone."
         )
-    if result.meanwhile.came and result.plan.trial is None:
+    if result.meanwhile.came and result.plan.trial is None and result.plan.profile is not None:
         lines.append(f"Apply the profile to them, too: {visible(invocation.for_profile('apply'))}")
     if not lines:
         # Then the plan was not shown, and what keeps a reboot from what it says may stand in it.
@@ -135,7 +139,7 @@ def trial_text(trial: TrialPlan, invocation: Invocation, style: Style) -> Iterat
 def apply_document(result: ApplyResult) -> dict[str, Any]:
     """Return an apply's result with its plan as a JSON document."""
     return {
-        "schema": APPLY_SCHEMA,
+        "schema": APPLY_SCHEMA if result.plan.profile is not None else INIT_SCHEMA,
         "changed": result.checkpoint is not None or result.zipl is not None,
         "checkpoint": result.checkpoint,
         "zipl": _zipl_document(result.zipl, pending=result.zipl_pending),
@@ -263,7 +267,10 @@ def _recovered(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[st
 
 
 def _commit(
-    result: ApplyResult | RollbackResult, invocation: Invocation, style: Style
+    result: ApplyResult | RollbackResult,
+    invocation: Invocation,
+    style: Style,
+    otherwise: str = "the old parameters are used",
 ) -> Iterator[str]:
     """Say whether the boot record was written, by zipl or by the programs that call it."""
     if result.zipl is not None:
@@ -275,8 +282,7 @@ def _commit(
         names = " and ".join(argv[0] for argv in result.programs)
         verb, them = ("are", "them") if len(result.programs) > 1 else ("is", "it")
         yield style.yellow(
-            f"{names} {verb} pending: run {them}{where} before the next IPL, or the old parameters"
-            " are used."
+            f"{names} {verb} pending: run {them}{where} before the next IPL, or {otherwise}."
         )
 
 

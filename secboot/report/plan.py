@@ -109,6 +109,9 @@ def summary(plan: Plan, style: Style) -> str:
     text = f"Plan: {', '.join(parts)}; {counted(len(plan.files), 'file')} to write."
     if not plan.entries and plan.parmfile is not None:
         text = f"Plan: {counted(len(plan.files), 'file')} to write."
+    if plan.profile is None:
+        parts = [f"{counted(added, 'boot entry', 'boot entries')} to add"]
+        text = f"Plan: {parts[0]}; {counted(len(plan.files), 'file')} to write."
     if plan.before_kernel:
         parts = ["", "there is no boot entry yet"]
         text = f"Plan: {counted(len(plan.files), 'file')} to write, for kernels installed later."
@@ -122,8 +125,9 @@ def summary(plan: Plan, style: Style) -> str:
 
 def _heading(plan: Plan, style: Style) -> Iterator[str]:
     profile = plan.profile
-    yield f"{style.bold('Profile')}  {visible(profile.name)} ({visible(profile.path)})"
-    if profile.description:
+    if profile is not None:
+        yield f"{style.bold('Profile')}  {visible(profile.name)} ({visible(profile.path)})"
+    if profile is not None and profile.description:
         yield f"         {visible(profile.description)}"
     yield f"{style.bold('Machine')}  {visible(plan.root)}, {plan.layout}; read as zipl {plan.zipl_version} does"
 

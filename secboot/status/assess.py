@@ -357,7 +357,7 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
     if not evidence.machine.configured:
         yield Finding("no-configuration", Severity.NOTE, NOT_CONFIGURED.reason)
     elif evidence.machine.lacks_conf:
-        yield no_zipl_conf(evidence.machine.conf_path)
+        yield no_zipl_conf(evidence.machine.conf_path, evidence.invocation.command("init"))
     elif _is_refused(evidence):
         message = f"zipl would refuse the boot files: {problems[0].message}"
         hint = evidence.invocation.command("check")

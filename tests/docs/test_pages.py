@@ -22,7 +22,7 @@ DOCS = CHECKOUT / "docs"
 PAGES = sorted([*(DOCS / "tutorial").glob("*.md"), *(DOCS / "how-to").glob("*.md")])
 ALL_PAGES = sorted([*DOCS.rglob("*.md"), *CHECKOUT.glob("*.md"), *CHECKOUT.glob("ansible/**/*.md")])
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-OTHERS = {"tar", "mkdir", "printf", "echo", "ln", "cat"}
+OTHERS = {"tar", "mkdir", "printf", "echo", "ln", "cp"}
 EXIT_CODE = re.compile(r"  # exit code (\d+)$")
 NAMED_FILE = re.compile(
     r"(?<![/\w])((?:secboot|tests|benchmarks|packaging|hooks)/[\w./-]+\.(?:py|sh|md|txt|yaml|json))\b"

@@ -1,0 +1,140 @@
+"""The first configuration of RHEL 8 to 10 and Fedora: an automatic menu of BLS entries.
+
+zipl.conf is what anaconda writes (pyanaconda, bootloader/zipl.py). The entries are as s390utils'
+20-zipl-kernel.install writes them, and the rescue entry as it follows from dracut's
+51-dracut-rescue.install: the same names, so that the removal of a kernel finds its entry.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from secboot.errors import RefusedError
+from secboot.formats.kernel_cmdline import KernelInstallCmdline
+from secboot.layout.first import (
+    USUAL_TARGET,
+    FirstAsked,
+    FirstFiles,
+    first_line,
+    inside,
+    material,
+    require_kernel,
+)
+from secboot.machine.bare_tree import ZIPL_CONF
+from secboot.machine.discovery import BLS_DIRECTORY
+from secboot.machine.kernel_files import release_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from secboot.machine.discovery import Machine
+
+_KERNEL = "/boot/vmlinuz-"
+_FIRST_WITH_SECURE = (2, 9, 0)
+"""The zipl that knows ``secure=`` (s390-tools, CHANGELOG)."""
+
+
+def first_bls(
+    machine: Machine,
+    asked: FirstAsked,
+    kernel_cmdline: str,
+    os_release: Mapping[str, str],
+) -> FirstFiles:
+    """Return zipl.conf where it is missing, the entries where there are none, and their line.
+
+    `kernel_cmdline` is the path of the file that later kernels take their line from.
+    """
+    conf = () if machine.file(ZIPL_CONF) else ((ZIPL_CONF, _conf(machine, asked)),)
+    if not conf and asked.target is not None:
+        raise RefusedError(f"{ZIPL_CONF} is there, and names the target", hint="leave out --target")
+    if machine.configuration.bls:
+        for path, name in material(machine).boot_names.items():
+            if path.startswith(_KERNEL):
+                require_kernel(path, name)
+        if asked.parameters is not None:
+            raise RefusedError(
+                f"there are boot entries in {BLS_DIRECTORY}, with lines of their own",
+                hint="leave out --parameters; only zipl.conf is written",
+            )
+        return FirstFiles(conf, None)
+    versions = _versions(machine)
+    document = machine.document(kernel_cmdline, KernelInstallCmdline)
+    kept = "" if document is None else " ".join(document.words.split())
+    line, origin = first_line(machine, asked, kept, kernel_cmdline)
+    entries = tuple(
+        (f"{BLS_DIRECTORY}/{name}.conf", text)
+        for version in versions
+        for name, text in [_entry(machine, version, line, os_release)]
+    )
+    inherited = () if kept else ((kernel_cmdline, f"{line}\n"),)
+    return FirstFiles((*conf, *entries, *inherited), line, origin)
+
+
+def _conf(machine: Machine, asked: FirstAsked) -> str:
+    version = machine.zipl_version
+    known = (version.major, version.minor, version.patch) >= _FIRST_WITH_SECURE
+    secure = "secure=auto\n" if known else ""
+    target = asked.target or USUAL_TARGET
+    return f"[defaultboot]\ndefaultauto\nprompt=1\ntimeout=5\ntarget={target}\n{secure}"
+
+
+def _versions(machine: Machine) -> list[str]:
+    """What the names of kernels end in, a rescue kernel's too; each has its ramdisk."""
+    found, identity = material(machine), material(machine).machine_id
+    kernels = [
+        path.removeprefix(_KERNEL)
+        for path in found.boot_names
+        if path.startswith(_KERNEL)
+        if release_of(path) is not None or path == f"{_KERNEL}0-rescue-{identity}"
+    ]
+    if not any(release_of(f"{_KERNEL}{version}") for version in kernels):
+        copied = next(iter(reversed(found.modules)), None)
+        raise RefusedError(
+            f"there is no kernel in {machine.root}: no {_KERNEL}RELEASE",
+            hint="install one: its package copies it there and writes its boot entry"
+            if copied is None
+            else inside(machine, "kernel-install", "add", copied, f"/lib/modules/{copied}/vmlinuz"),
+        )
+    if identity is None:
+        raise RefusedError(
+            f"{machine.root} has no machine id (/etc/machine-id), with which the names of boot entries"
+            " begin: zipl would sort later kernels by another one",
+            hint="set it before: systemd-machine-id-setup --root=" + machine.root,
+        )
+    for version in kernels:
+        require_kernel(_KERNEL + version, found.boot_names[_KERNEL + version])
+        if f"/boot/initramfs-{version}.img" not in found.boot_names:
+            raise RefusedError(
+                f"{_KERNEL}{version} has no ramdisk: /boot/initramfs-{version}.img is missing, with"
+                " what it takes to find the root file system",
+                hint=inside(machine, "dracut", f"/boot/initramfs-{version}.img", version),
+            )
+    return kernels
+
+
+def _entry(
+    machine: Machine, version: str, line: str, os_release: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the name of a kernel's entry and its text."""
+    found = material(machine)
+    seconds = found.boot_names[_KERNEL + version].modified // 10**9
+    date = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%d%H%M%S")
+    _, plus, flavor = version.rpartition("+")
+    debug = plus and flavor == "debug"
+    title = f"{os_release.get('NAME', 'Linux')} ({version}) {os_release.get('VERSION', '')}".strip()
+    identity = f"{version}-debug" if debug else version
+    is_rescue = version == f"0-rescue-{found.machine_id}"
+    lines = (
+        f"title {title}{' with debugging' if debug else ''}",
+        f"version {identity}",
+        f"linux {_KERNEL}{version}",
+        f"initrd /boot/initramfs-{version}.img",
+        f"options {line}",
+        f"id {os_release.get('ID', 'linux')}-{date}-{identity}",
+        "grub_users $grub_users",
+        "grub_arg --unrestricted",
+        f"grub_class kernel{f'-{flavor}' if plus else ''}",
+    )
+    name = f"{found.machine_id}-{'0-rescue' if is_rescue else version}"
+    return name, "".join(f"{each}\n" for each in lines)

@@ -1,0 +1,115 @@
+"""The first configuration of Debian and Ubuntu: sections on the links that move to each new kernel.
+
+Debian's is the menu that its installer writes (zipl-installer), Ubuntu's the one section of its
+installer (curtin, curthooks.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.errors import RefusedError
+from secboot.formats.zipl_conf import ZiplConf
+from secboot.formats.zipl_line import Keyword
+from secboot.layout.first import (
+    USUAL_TARGET,
+    FirstAsked,
+    FirstFiles,
+    first_line,
+    inside,
+    material,
+    require_kernel,
+)
+from secboot.machine.bare_tree import ZIPL_CONF
+from secboot.machine.kernel_files import release_of
+
+if TYPE_CHECKING:
+    from secboot.machine.discovery import Machine
+
+_MENU = """\
+[defaultboot]
+defaultmenu = menu
+
+:menu
+target = {target}
+1 = {name}
+2 = old
+default = 1
+prompt = 1
+timeout = 10
+
+"""
+_SECTION = """\
+[{name}]
+target = {target}
+image = {image}
+ramdisk = {ramdisk}
+"""
+_OLD = "optional = 1\n"
+"""zipl goes on where the kernel before the newest is not there."""
+
+
+def first_sections(machine: Machine, asked: FirstAsked, system: str) -> FirstFiles:
+    """Return zipl.conf; `system` is the distribution's name, of which Ubuntu has no menu."""
+    image, ramdisk = _names(machine, system)
+    line, origin = first_line(machine, asked, "", "")
+    target = asked.target or USUAL_TARGET
+    fields = {"name": system, "target": target, "image": image, "ramdisk": ramdisk}
+    section = _SECTION.format(**fields)
+    if system == "ubuntu":
+        text = f"[defaultboot]\ndefault = {system}\n\n{section}"
+        names = [system]
+    else:
+        old = {"name": "old", "image": f"{image}.old", "ramdisk": f"{ramdisk}.old"}
+        text = f"{_MENU.format(**fields)}{section}\n{_SECTION.format(**fields | old)}{_OLD}"
+        names = [system, "old"]
+    conf = ZiplConf.parse(text, ZIPL_CONF)
+    conf = conf.with_values(Keyword.PARAMETERS, dict.fromkeys(names, line))
+    return FirstFiles(((ZIPL_CONF, conf.render()),), line, origin)
+
+
+def _names(machine: Machine, system: str) -> tuple[str, str]:
+    """Return the names of kernel and ramdisk that the kernel's package moves (linux-update-symlinks)."""
+    found = material(machine)
+    kernels = sorted(
+        path
+        for path in found.boot_names
+        if path.startswith("/boot/vmlinuz-") and release_of(path) is not None
+    )
+    for directory in ("/boot/", "/"):
+        image, ramdisk = f"{directory}vmlinuz", f"{directory}initrd.img"
+        if image not in found.boot_names:
+            continue
+        require_kernel(image, found.boot_names[image])
+        release = release_of(found.boot_names[image].target)
+        if ramdisk not in found.boot_names:
+            raise RefusedError(
+                f"{image} has no ramdisk: {ramdisk} "
+                + ("leads nowhere" if ramdisk in found.dangling else "is missing"),
+                hint=inside(machine, "update-initramfs", "-c", "-k", release or "all"),
+            )
+        other = release_of(found.boot_names[ramdisk].target)
+        if release != other:
+            raise RefusedError(
+                f"{image} leads to kernel {release}, and {ramdisk} to the ramdisk of {other}",
+                hint=_linked(machine, release) if release else "let both lead to one kernel",
+            )
+        return image, ramdisk
+    if kernels:
+        require_kernel(kernels[-1], found.boot_names[kernels[-1]])
+        raise RefusedError(
+            "there is no link /boot/vmlinuz or /vmlinuz to a kernel, through which each new kernel is"
+            " booted",
+            hint=_linked(machine, release_of(kernels[-1]) or ""),
+        )
+    package = "linux-image-generic" if system == "ubuntu" else "linux-image-s390x"
+    dangling = next((path for path in found.dangling if path.endswith("/vmlinuz")), None)
+    why = "no /boot/vmlinuz-RELEASE" if dangling is None else f"the link {dangling} leads nowhere"
+    raise RefusedError(
+        f"there is no kernel in {machine.root}: {why}",
+        hint=inside(machine, "apt-get", "install", package),
+    )
+
+
+def _linked(machine: Machine, release: str) -> str:
+    return inside(machine, "linux-update-symlinks", "install", release, f"/boot/vmlinuz-{release}")

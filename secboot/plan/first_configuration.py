@@ -1,0 +1,190 @@
+"""The plan that gives a tree its first configuration: it has kernels, and nothing that boots them.
+
+The layout says which files make it; what they come to is asked of the model of zipl before anything is
+planned. There is no profile in it: `apply` brings the new boot entries to one afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.errors import Location, RefusedError
+from secboot.finding import Finding, Severity
+from secboot.formats.fstab import FSTAB
+from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.text import encoded
+from secboot.invocation import Invocation
+from secboot.layout.first import USUAL_TARGET, material
+from secboot.lines.changes import Command
+from secboot.machine.bare_tree import ZIPL_CONF
+from secboot.plan.file_changes import inputs_of
+from secboot.plan.plan import EntryPlan, EntryStatus, Plan
+from secboot.system.files import FileChange
+from secboot.zipl.refusal import ABOUT_OTHER_FILES, OF_NO_ENTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from secboot.layout.first import FirstAsked, FirstFiles
+    from secboot.layout.layout import Layout
+    from secboot.machine.discovery import Machine
+    from secboot.zipl.configuration import BootConfiguration
+    from secboot.zipl.entry import BootEntry
+
+    After = Callable[[Mapping[str, bytes | None]], BootConfiguration]
+    """What zipl would make of the boot files if some were changed, by path."""
+
+_NO_TARGETS = ("/proc", "/sys", "/dev", "/run", "/tmp")  # noqa: S108 - to be refused
+_WHY = "there is no boot record of this configuration yet"
+
+
+def plan_first_configuration(
+    machine: Machine,
+    layout: Layout,
+    asked: FirstAsked,
+    after: After,
+    device_of: Callable[[str], int | None],
+) -> Plan:
+    """Return what it takes so that zipl can boot the kernels of a tree that has no configuration.
+
+    `device_of` gives the file system of a directory, None where there is none. Raises RefusedError,
+    with what to do, where the tree has a configuration, or something is missing or not known.
+    """
+    layout.require_editable()
+    _require_target(machine, asked, device_of)
+    if not layout.sources.generated:
+        _require_none(machine, layout)
+    files = layout.first_configuration(machine, asked)
+    changes = tuple(_change(machine, path, text) for path, text in files.files)
+    found = after({path: data for each in changes for path, data in _contents(each)})
+    if found.problems:
+        first = found.problems[0]
+        raise RefusedError(
+            f"zipl would refuse this configuration: {first.message}",
+            location=first.location,
+            hint=first.hint,
+        )
+    _require_one_file_system(machine, asked, found, device_of)
+    return Plan(
+        profile=None,
+        root=machine.root,
+        layout=layout.description,
+        zipl_version=str(machine.zipl_version),
+        entries=tuple(map(_entry, found.entries)),
+        files=changes,
+        commands=tuple(Command(each.argv, _WHY) for each in layout.commit),
+        warnings=(*_about_line(files), *found.warnings, *_version(machine)),
+        inputs=inputs_of(machine),
+    )
+
+
+def _require_target(
+    machine: Machine, asked: FirstAsked, device_of: Callable[[str], int | None]
+) -> None:
+    """Refuse a directory that zipl can't write its files to, or not for the next IPL."""
+    target = asked.target or USUAL_TARGET
+    why = ""
+    if not target.startswith("/") or {"", ".", ".."} & set(target[1:].split("/")):
+        why = "not the path of a directory inside the root"
+    elif any(target == each or target.startswith(f"{each}/") for each in _NO_TARGETS):
+        why = "not on a disk"
+    elif device_of(target) is None:
+        why = "not a directory of the tree"
+    if why:
+        raise RefusedError(
+            f"{target} can't be zipl's target in {machine.root}: it is {why}",
+            hint="the target is the directory for the boot record, by default /boot: --target DIR"
+            if asked.target is not None
+            else "is the right root named, and is /boot mounted there?",
+        )
+
+
+def _require_none(machine: Machine, layout: Layout) -> None:
+    command = Invocation.on(machine.root).command
+    entries, where = machine.configuration.entries, machine.conf_path
+    if entries and machine.configured and not machine.lacks_conf:
+        raise RefusedError(
+            f"{machine.root} has a configuration: {len(entries)} boot"
+            f" {'entry' if len(entries) == 1 else 'entries'}, by {where}",
+            hint=f"{command('show')}, and to change it: {command('apply', 'PROFILE')}",
+        )
+    if machine.file(ZIPL_CONF) is None:
+        return
+    others = {problem.code for problem in machine.configuration.problems} - OF_NO_ENTRY
+    if not layout.adds_bls_entries or others - ABOUT_OTHER_FILES:
+        raise RefusedError(
+            f"{machine.root} has a configuration: {ZIPL_CONF}, which zipl refuses",
+            hint=f"correct it ({command('check')}), or remove it",
+        )
+
+
+def _require_one_file_system(
+    machine: Machine,
+    asked: FirstAsked,
+    found: BootConfiguration,
+    device_of: Callable[[str], int | None],
+) -> None:
+    """Refuse files that the boot record can't point to: it holds blocks of the target's disk."""
+    target = asked.target or next((e.target for e in found.entries if e.target), USUAL_TARGET)
+    names = material(machine).boot_names
+    for entry in found.entries:
+        for part in (entry.image, entry.ramdisk):
+            name = None if part is None else names.get(part.path)
+            if name is not None and name.device != device_of(target):
+                raise RefusedError(
+                    f"{name.target} is on another file system than the target {target}",
+                    hint="zipl needs both on one: name a directory beside the kernel with --target",
+                )
+
+
+def _change(machine: Machine, path: str, text: str) -> FileChange:
+    file = machine.file(path)
+    if file is not None:
+        return FileChange(path, file.real_path, file.data, encoded(text))
+    return FileChange(path, material(machine).place(path), None, encoded(text))
+
+
+def _contents(change: FileChange) -> Iterator[tuple[str, bytes | None]]:
+    yield change.path, change.after
+    yield change.real_path, change.after
+
+
+def _entry(entry: BootEntry) -> EntryPlan:
+    parts = [part.path for part in (entry.image, entry.ramdisk) if part is not None]
+    return EntryPlan(
+        name=entry.name,
+        location=Location(entry.path, entry.line),
+        kind=entry.kind.value,
+        status=EntryStatus.ADD,
+        note=" ".join(parts),
+        default=entry.is_default,
+        rescue=entry.is_rescue,
+        parameters=(),
+        line_before=None,
+        line_after=entry.parmline,
+    )
+
+
+def _about_line(files: FirstFiles) -> Iterator[Finding]:
+    if files.line is None:
+        return
+    if not CommandLine.parse(files.line).named("root"):
+        message = "the parameter line has no root=: only an initramfs that finds it by itself boots"
+        yield Finding("no-root", Severity.WARNING, message)
+    if files.origin == FSTAB:
+        yield Finding(
+            "line-of-fstab",
+            Severity.NOTE,
+            f"the parameter line is {files.line}, as {FSTAB} says; what else the machine needs, such as"
+            " rd.dasd= or rd.zfcp= for disks that its initramfs does not know, is given with"
+            " --parameters",
+        )
+
+
+def _version(machine: Machine) -> Iterator[Finding]:
+    if machine.zipl_version_is_assumed:
+        message = (
+            f"zipl is not installed in {machine.root}; its version is taken to be"
+            f" {machine.zipl_version}"
+        )
+        yield Finding("zipl-version", Severity.WARNING, message)
