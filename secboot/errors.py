@@ -49,6 +49,8 @@ class SecbootError(Exception):
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.REFUSED
+    quote = ""
+    """The line that it is about, and a caret below its place; for people, where there is one."""
 
     def __init__(
         self, message: str, *, location: Location | None = None, hint: str | None = None

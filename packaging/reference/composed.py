@@ -18,7 +18,7 @@ PROFILES = Path(__file__).resolve().parent.parent.parent / "profiles"
 _MODULE = '''\
 """What the YAML of the shipped profiles says. Made by packaging/generate: do not edit.
 
-`secboot.profile.load` takes a text's nodes from here if its digest is here.
+`secboot.profile.document` takes a text's nodes from here if its digest is here.
 """
 
 from __future__ import annotations

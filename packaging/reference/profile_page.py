@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from secboot.kernel.command_line import LAST_WINS_NAMES, MULTI_VALUED_NAMES
 from secboot.profile.composer import DEPTH_LIMIT
+from secboot.profile.document import SIZE_LIMIT
 from secboot.profile.fields import (
     ENTRY_FIELDS,
     IMAGE_FIELDS,
@@ -14,9 +15,9 @@ from secboot.profile.fields import (
     REQUIREMENT_FIELDS,
     Field,
 )
-from secboot.profile.load import SIZE_LIMIT
 from secboot.profile.parameters import GENERIC, KNOWN
 from secboot.profile.search import SEARCH_PATH, SHIPPED
+from secboot.profile.spelling import COMMON_NAMES
 
 if TYPE_CHECKING:
     from secboot.profile.requirement import ParameterRules
@@ -137,7 +138,13 @@ def how_often() -> tuple[str, ...]:
         "Of these only the last occurrence counts, so that they take neither `includes` nor a list, "
         f"and without a value they mean nothing: {once}."
     )
-    return adding, last
+    others = ", ".join(f"`{name}`" for name in sorted(COMMON_NAMES))
+    misspelt = (
+        "A name that is one letter off one of these is an error, and so is one that is off "
+        f"{' or '.join(f'`{name}`' for name in KNOWN)} by two letters, or by one off {others}. "
+        "`as_spelled` lists those that are right."
+    )
+    return adding, last, misspelt
 
 
 def _search() -> str:
@@ -145,8 +152,10 @@ def _search() -> str:
     return _wrapped(
         f"`{SEARCH_PATH[0]}` is searched first, then `{SEARCH_PATH[1]}`, both inside the root that "
         f"secboot works on, then the profiles that come with it: {shipped}. A name that is found "
-        "earlier hides the same name later. Only profiles on this path can be extended, by name; "
-        "on the command line a profile can also be given by its path."
+        "earlier hides the same name later. A file ends in `.yaml` or `.yml`. On the command line a "
+        "profile can also be given by its path; what it extends is then looked for beside it first, "
+        "so that a directory of profiles means the same before it is copied to a machine and there. "
+        "Such a file has to have the same owner, or root."
     )
 
 

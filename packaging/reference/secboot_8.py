@@ -39,8 +39,8 @@ _ENVIRONMENT = (
 )
 
 _FILES = (
-    (f"{SEARCH_PATH[0]}/*.yaml", "The profiles of this site; see `secboot-profile`(5)."),
-    (f"{SEARCH_PATH[1]}/*.yaml", "The profiles of the distribution."),
+    (f"{SEARCH_PATH[0]}/*.yaml, *.yml", "The profiles of this site; see `secboot-profile`(5)."),
+    (f"{SEARCH_PATH[1]}/*.yaml, *.yml", "The profiles of the distribution."),
     ("/var/lib/secboot", "Checkpoints: what was changed, with the files as they were before."),
     (
         "/etc/zipl.conf, /boot/loader/entries/*.conf",

@@ -74,7 +74,10 @@ def page() -> str:
         _rules("Other parameters", GENERIC),
         *map(roff.paragraph, how_often()),
         roff.heading("files"),
-        *(roff.item(f"{directory}/*.yaml", "Searched in this order.") for directory in SEARCH_PATH),
+        *(
+            roff.item(f"{directory}/*.yaml, *.yml", "Searched in this order.")
+            for directory in SEARCH_PATH
+        ),
         roff.paragraph(
             "Then come the profiles in secboot itself: "
             f"{', '.join(f'`{name}`' for name in SHIPPED)}. A name that is found earlier hides the "

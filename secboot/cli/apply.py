@@ -124,9 +124,7 @@ class _Asked:
         if saved is None:
             profile = read_profile(reference, site.root)
         else:
-            profile = reread_profile(
-                saved.made_from.reference, saved.made_from.profile[0].text, site.root
-            )
+            profile = reread_profile(saved.made_from.reference, saved.made_from.profile, site.root)
             saved.require_same_profile(profile, self._again)
         self.plan = planner(site, profile, parmfile, allow_unsealed=allow_unsealed)
         if trial:

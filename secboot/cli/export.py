@@ -88,7 +88,10 @@ def _sources(profile: Profile, reference: str) -> tuple[ProfileSource, ...]:
     for _, path, text in profile.sources:
         if path in shipped:
             continue
-        target = f"{SEARCH_PATH[0]}/{profile.name}{SUFFIX}" if path == reference else path
+        directory, _, name = path.rpartition("/")
+        target = path if directory in SEARCH_PATH else f"{SEARCH_PATH[0]}/{name}"
+        if path == reference:
+            target = f"{SEARCH_PATH[0]}/{profile.name}{SUFFIX}"
         if target in sources:
             raise RefusedError(
                 f"the profile and one that it extends would both be {target} on a machine",

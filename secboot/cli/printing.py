@@ -131,6 +131,8 @@ def print_report(
 def print_error(error: SecbootError) -> None:
     """Report an error on standard error: what, where, and below it what to do."""
     print_message(f"secboot: error: {visible_lines(str(error))}")
+    if error.quote:
+        print_message(visible_lines(error.quote))
     if error.hint:
         print_message("\n".join(f"  {line}" for line in visible_lines(error.hint).split("\n")))
 

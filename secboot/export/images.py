@@ -17,7 +17,7 @@ from secboot.formats.kernel_arguments import bootc_kargs, kargs_file, machine_co
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.kernel_image import LEGACY_PARAMETER_LIMIT
 from secboot.kernel.image_line import unfit
-from secboot.profile.profile import Role
+from secboot.profile.requirement import Role
 from secboot.visible import visible
 
 _ADJOINING_DASH = re.compile(r"-(?=-)")

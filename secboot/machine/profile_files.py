@@ -10,9 +10,9 @@ from secboot.errors import Location, UsageError
 from secboot.formats.text import decoded
 from secboot.profile.load import load_profile, parse_profile
 from secboot.profile.profile import ProfileText
-from secboot.profile.search import SUFFIX
+from secboot.profile.search import SEARCH_PATH, is_path, name_of
 from secboot.system.file_errors import NotFoundError
-from secboot.visible import visible
+from secboot.visible import shell_word, visible
 
 if TYPE_CHECKING:
     from secboot.profile.profile import Profile
@@ -36,6 +36,12 @@ class RootProfileFiles:
         except NotFoundError:
             return None
 
+    def read_beside(self, path: str, name: str) -> ProfileText | None:
+        """Return the file of this name beside one in these directories."""
+        directory = path.rpartition("/")[0]
+        text = self.read_text(f"{directory}/{name}") if directory in SEARCH_PATH else None
+        return None if text is None else ProfileText(name_of(name), f"{directory}/{name}", text)
+
     def list_names(self, directory: str) -> tuple[str, ...]:
         """Return the names in a directory, none where it is missing."""
         status = self._root.stat(directory)
@@ -44,32 +50,78 @@ class RootProfileFiles:
         return self._root.list_directory(directory)
 
 
+class _BesidePath(RootProfileFiles):
+    """The same, and the files beside one of this machine that was named by its path."""
+
+    def __init__(self, root: Root, path: str) -> None:
+        super().__init__(root)
+        self._own = {path}
+
+    def read_beside(self, path: str, name: str) -> ProfileText | None:
+        """Return a file of this machine beside another one of them."""
+        if path not in self._own:
+            return super().read_beside(path, name)
+        directory, slash, _ = path.rpartition("/")
+        found = f"{directory}{slash}{name}"
+        text = self._read(path, found)
+        if text is None:
+            return None
+        self._own.add(found)
+        return ProfileText(name_of(name), found, text)
+
+    def _read(self, path: str, found: str) -> str | None:
+        if not os.path.lexists(found):
+            return None
+        text = _read_path(found)
+        if Path(found).stat().st_uid not in {0, Path(path).stat().st_uid}:
+            # In /tmp anybody can put a file beside that of somebody else.
+            raise UsageError(
+                "this file has another owner than the profile that extends it",
+                location=Location(visible(found)),
+                hint=f"if it is meant, make it yours: chown --reference={shell_word(path)}"
+                f" {shell_word(found)}",
+            )
+        return text
+
+
+class _BesideSaved(_BesidePath):
+    """The same from texts that were read before: no path is followed."""
+
+    def __init__(self, root: Root, path: str, texts: tuple[ProfileText, ...]) -> None:
+        super().__init__(root, path)
+        self._texts = {each.path: each.text for each in texts}
+
+    def _read(self, path: str, found: str) -> str | None:
+        del path
+        return self._texts.get(found)
+
+
 def is_name(reference: str) -> bool:
     """Whether a reference is a profile's name, and not the path of its file."""
-    return "/" not in reference and not reference.endswith(SUFFIX)
+    return not is_path(reference)
 
 
 def read_profile(reference: str, root: Root) -> Profile:
     """Read the profile that a person names: by name in the search path, or by path.
 
     A path is one of this machine's, wherever the root is: it was typed here. What that profile
-    extends is looked up by name. Raises UsageError and ProfileError.
+    extends is beside it, or in the search path. Raises UsageError and ProfileError.
     """
-    files = RootProfileFiles(root)
-    if not _is_path(reference):
-        return load_profile(reference, files)
-    return parse_profile(ProfileText(_name(reference), reference, _read_path(reference)), files)
+    if not is_path(reference):
+        return load_profile(reference, RootProfileFiles(root))
+    source = ProfileText(name_of(reference), reference, _read_path(reference))
+    return parse_profile(source, _BesidePath(root, reference))
 
 
-def reread_profile(reference: str, text: str, root: Root) -> Profile:
-    """Read a profile again that had this text when it was read.
+def reread_profile(reference: str, texts: tuple[ProfileText, ...], root: Root) -> Profile:
+    """Read a profile again that had these texts when it was read, its own first.
 
-    A name leads to what the machine has now. No path is followed: what it led to is the text.
+    A name leads to what the machine has now. No path is followed: what it led to is in the texts.
     """
-    files = RootProfileFiles(root)
-    if not _is_path(reference):
-        return load_profile(reference, files)
-    return parse_profile(ProfileText(_name(reference), reference, text), files)
+    if not is_path(reference):
+        return load_profile(reference, RootProfileFiles(root))
+    source = ProfileText(name_of(reference), reference, texts[0].text)
+    return parse_profile(source, _BesideSaved(root, reference, texts))
 
 
 def _require_shared(status: os.stat_result, reference: str) -> None:
@@ -82,14 +134,6 @@ def _require_shared(status: os.stat_result, reference: str) -> None:
             location=Location(visible(reference)),
             hint="a profile holds no secrets: keep it in a file that everybody may read",
         )
-
-
-def _is_path(reference: str) -> bool:
-    return "/" in reference or reference.endswith(SUFFIX)
-
-
-def _name(path: str) -> str:
-    return Path(path).name.removesuffix(SUFFIX)
 
 
 def _read_path(reference: str) -> str:

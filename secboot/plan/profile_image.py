@@ -30,7 +30,8 @@ from secboot.plan.image_findings import about_kernel, about_material
 from secboot.plan.image_recipe import ImageBuild, builder_for, recipe
 from secboot.plan.plan import EntryPlan, EntryStatus, Plan, ProfileReference
 from secboot.plan.secure_image import as_before, first_line, only_the_profile_s
-from secboot.profile.profile import EntryScope, Role, is_named_as_parmfile
+from secboot.profile.profile import EntryScope, is_named_as_parmfile
+from secboot.profile.requirement import Role
 from secboot.profile.search import reference_to
 from secboot.visible import visible
 from secboot.zipl.file_facts import PathKind

@@ -32,7 +32,7 @@ from secboot.plan.image_recipe import (
     recipe,
 )
 from secboot.plan.plan import EntryStatus
-from secboot.profile.profile import Role
+from secboot.profile.requirement import Role
 from secboot.profile.search import reference_to
 from secboot.visible import visible
 

@@ -1,6 +1,6 @@
 """What the YAML of the shipped profiles says. Made by packaging/generate: do not edit.
 
-`secboot.profile.load` takes a text's nodes from here if its digest is here.
+`secboot.profile.document` takes a text's nodes from here if its digest is here.
 """
 
 from __future__ import annotations

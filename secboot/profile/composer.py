@@ -1,7 +1,7 @@
 """Build a profile's nodes from the events of the YAML parser.
 
 The events are read one by one and never built into objects by the YAML library, so an alias
-can't multiply and nesting ends where it gets too deep. Only `secboot.profile.load` imports
+can't multiply and nesting ends where it gets too deep. Only `secboot.profile.document` imports
 this module, and only when a profile is read.
 """
 

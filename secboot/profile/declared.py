@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location, UsageError
 from secboot.formats.text import split_lines
 from secboot.named_tuple import NamedTuple
+from secboot.profile.search import is_path
 
 if TYPE_CHECKING:
     from typing import Self
@@ -40,7 +41,7 @@ class DeclaredProfile(NamedTuple):
 
     def name(self, shown: str = DECLARED) -> str:
         """Return the one name. Raises UsageError for none, several, or a path; `shown` is the file."""
-        if len(self.names) != 1 or "/" in self.names[0]:
+        if len(self.names) != 1 or is_path(self.names[0]):
             raise UsageError(
                 "this file has to hold one name of a profile",
                 location=Location(shown),

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 from secboot.profile.nodes import Mapping, Node, Scalar, Sequence, is_boolean, unambiguous_text
-from secboot.profile.profile import EntryScope, Role
-from secboot.profile.requirement import Operator
+from secboot.profile.profile import EntryScope
+from secboot.profile.requirement import Operator, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from secboot.profile.nodes import Problems
 
@@ -27,7 +27,7 @@ class Kind(StrEnum):
     CHOICE = "one word"
     TEXT = "text"
     MEMORY = "size"
-    PROFILE = "name of a profile"
+    PROFILE = "name of a profile, or of a file"
     NAMES = "list of parameter names"
     PATTERNS = "list of patterns"
     BOOLEAN = "true or false"
@@ -59,7 +59,9 @@ NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:/+@*-]*$"
 _LIKE_A_KEY = r"[A-Za-z][A-Za-z0-9_. -]{0,39}"
 """What is repeated of an unknown key: no line of a file that is something else."""
 PROFILE_NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-"""A profile's name, which is a file's name without ``.yaml``."""
+"""A profile's name, which is a file's name without ``.yaml`` or ``.yml``."""
+EXTENDED_PATTERN = r"^(\./)?[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+"""The same, or a file beside the one that extends it: no directory of this machine is looked into."""
 PATH_PATTERN = r"^(/[A-Za-z0-9_.:@%+=~-]+)+$"
 """A path that is the same for zipl (which reads ``,`` as a load address), BLS entries and a shell."""
 
@@ -86,7 +88,8 @@ PROFILE_FIELDS = (
         Kind.TEXT,
         "One line for people, shown by `secboot profile list`.",
         "Guests of the payroll cluster",
-        default="as in the extended profile; else empty",
+        default="as in the extended profile, unless a parameter or the role of that is changed or "
+        "dropped; then what is, by name; else empty",
     ),
     Field(
         "memory",
@@ -100,9 +103,10 @@ PROFILE_FIELDS = (
     Field(
         "extends",
         Kind.PROFILE,
-        "The profile that this one starts from, by name, found as on the command line. A "
-        "parameter given here takes the place of the same one there. A file may extend a "
-        "profile of its own name: that is the next one in the search order, so that "
+        "The profile that this one starts from: a name, or a file beside this one (`base.yaml`). A "
+        "name is looked for beside this file first, then as on the command line. A parameter "
+        "given here takes the place of the same one there. A file may extend a profile of its own "
+        "name: that is the next one in the search order, so that "
         "`/etc/secboot/profiles/guest.yaml` can extend the shipped `guest`.",
         "guest",
         default="nothing",
@@ -121,6 +125,15 @@ PROFILE_FIELDS = (
         "What is asked of each kernel parameter, by name.",
         "{prot_virt: 1}",
         default="only those of the extended profile",
+    ),
+    Field(
+        "as_spelled",
+        Kind.NAMES,
+        "Names in this file's `parameters` that are meant as they are spelled. Otherwise a name that "
+        "looks like a misspelling of a known parameter is an error: the kernel takes no notice of "
+        "a name that it does not know.",
+        "[swiotlbs]",
+        default="none",
     ),
     Field(
         "entries",
@@ -230,8 +243,16 @@ REQUIREMENT_FIELDS = (
 )
 
 
-def read_fields(node: Mapping, fields: tuple[Field, ...], problems: Problems) -> dict[str, Node]:
-    """The values of the known keys; every unknown key, and every missing one, is an error."""
+def read_fields(
+    node: Mapping,
+    fields: tuple[Field, ...],
+    problems: Problems,
+    hint: Callable[[str], str] | None = None,
+) -> dict[str, Node]:
+    """The values of the known keys; every unknown key, and every missing one, is an error.
+
+    `hint` says what to write for an unknown one, where that is not simply one of the known.
+    """
     known = [field.key for field in fields]
     found: dict[str, Node] = {}
     for key, value in node.items:
@@ -243,7 +264,7 @@ def read_fields(node: Mapping, fields: tuple[Field, ...], problems: Problems) ->
                 "unknown-key",
                 f"{named} is unknown here",
                 key.location,
-                closest(key.text, known),
+                closest(key.text, known) if hint is None else hint(key.text),
             )
     for field in fields:
         if field.required and field.key not in found:
@@ -258,10 +279,10 @@ def read_fields(node: Mapping, fields: tuple[Field, ...], problems: Problems) ->
 
 def closest(word: str, known: Collection[str]) -> str:
     """A hint that names the known word which was probably meant, or else all of them."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only needed where something is wrong
+    from secboot.profile.spelling import likely_word  # noqa: PLC0415 - where something is wrong
 
-    near = get_close_matches(word.lower().replace("-", "_"), known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+    meant = likely_word(word, known)
+    return f"known here: {', '.join(known)}" if meant is None else f"did you mean '{meant}'?"
 
 
 def read_text(node: Node, what: str, problems: Problems) -> str | None:

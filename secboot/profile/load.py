@@ -10,13 +10,19 @@ from secboot.errors import Location
 from secboot.formats.text import encoded
 from secboot.kernel.command_line import canonical
 from secboot.profile import fields
-from secboot.profile.composed import COMPOSED
+from secboot.profile.document import SIZE_LIMIT, read_document
 from secboot.profile.image import ImageLayer, merge_image, read_image
-from secboot.profile.nodes import Mapping, Node, Problems, Scalar, Sequence, unambiguous_text
+from secboot.profile.nodes import Mapping, Node, Problems, Scalar, unambiguous_text
 from secboot.profile.parameters import read_parameters
-from secboot.profile.profile import EntryScope, EntrySelection, Profile, ProfileText, Role
-from secboot.profile.requirement import costs
-from secboot.profile.search import ProfileFiles, find_by_name, find_profile
+from secboot.profile.profile import EntryScope, EntrySelection, Profile, ProfileText
+from secboot.profile.requirement import Role, costs
+from secboot.profile.search import (
+    ProfileFiles,
+    available_profiles,
+    find_extended,
+    find_profile,
+    is_path,
+)
 from secboot.profile.size import (
     MEMORY_EXAMPLE,
     MEMORY_PATTERN,
@@ -27,33 +33,23 @@ from secboot.profile.size import (
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
-    from secboot.profile.composed import Composed
     from secboot.profile.requirement import Requirement
 
-SIZE_LIMIT = 64 * 1024
-"""Characters. A profile has a few dozen lines; this is far above any and still read at once."""
-
-# What YAML forbids, and the line breaks that only some YAML versions know: with one of these
-# a comment would end where no editor shows it. The byte order mark may stand at the start.
-_FORBIDDEN = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
-_CONTENT = r"(?m:^[ \t]*[^#\s])"
-_ANY_KEY = (
-    rf"(?m:(?:^|[{{,])[ \t]*[\"']?(?:{'|'.join(field.key for field in fields.PROFILE_FIELDS)})"
-    r"[\"']?[ \t]*:(?:\s|$))"
-)
 CHAIN_LIMIT = 8
 """How many profiles may extend one another."""
 
 
 class _Layer:
-    """What one file says; None where it says nothing."""
+    """What one file says; None where it says nothing. `node` is what it was read as."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: Node | None) -> None:
+        self.node = node
         self.role: Role | None = None
         self.description: str | None = None
         self.memory: int | None = None
         self.extends: Scalar | None = None
         self.drop: tuple[Scalar, ...] = ()
+        self.as_spelled: tuple[Scalar, ...] = ()
         self.requirements: tuple[Requirement, ...] = ()
         self.entries: EntrySelection | None = None
         self.entries_at: Location | None = None
@@ -80,22 +76,57 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
         message = "the profile is for no boot entry, and names no image"
         place = chosen.entries_at or Location(source.path)
         problems.error("asks-nothing", message, place, "add `image`")
-    problems.require_none()
+    problems.require_none(lambda location: _quote(location, sources, layers))
     memory = next((layer.memory for layer in layers if layer.memory), None)
+    role = _role(layers)
     return Profile(
         name=source.name,
         version=fields.FORMAT_VERSION,
-        role=next((layer.role for layer in layers if layer.role), None),
-        description=next((layer.description for layer in layers if layer.description), ""),
+        role=role,
+        description=_description(sources, layers),
         requirements=requirements,
         entries=entries,
         path=source.path,
         digest=_digest(sources),
         sources=tuple(sources),
-        warnings=_warnings(requirements, memory),
+        warnings=_warnings(requirements, role, memory),
         memory=memory,
         image=image,
     )
+
+
+def _quote(location: Location, sources: list[ProfileText], layers: list[_Layer]) -> str:
+    """Return the line at a location, where that is in a profile."""
+    from secboot.profile.quote import is_profile, quote  # noqa: PLC0415 - only for what is wrong
+
+    for source, layer in zip(sources, layers, strict=True):
+        if source.path == location.path and len(source.text) <= SIZE_LIMIT:
+            return quote(source.text, location) if is_profile(source.text, layer.node) else ""
+    return ""
+
+
+def _description(sources: list[ProfileText], layers: list[_Layer]) -> str:
+    """Return the profile's own words; those of what it extends unless it asks otherwise there.
+
+    Else they need not be true any more, and it is named with what was changed. What is added, and for
+    which entries and which machine it is, makes them no less true.
+    """
+    at = next((at for at, layer in enumerate(layers) if layer.description), None)
+    if at is None:
+        return ""
+    below = {canonical(each.name) for layer in layers[at:] for each in layer.requirements}
+    asked = [each.name for layer in layers[:at] for each in layer.requirements]
+    changed = [name for name in dict.fromkeys(asked) if canonical(name) in below]
+    dropped = dict.fromkeys(each.text for layer in layers[:at] for each in layer.drop)
+    if _role(layers) is not _role(layers[at:]):
+        changed.append("role")
+    said = [f"changed: {', '.join(changed)}"] if changed else []
+    said += [f"dropped: {', '.join(dropped)}"] if dropped else []
+    return f"{sources[at].name}, {'; '.join(said)}" if said else layers[at].description or ""
+
+
+def _role(layers: list[_Layer]) -> Role | None:
+    return next((layer.role for layer in layers if layer.role), None)
 
 
 def _read_chain(
@@ -107,7 +138,7 @@ def _read_chain(
     while layers[-1].extends is not None:
         wanted = layers[-1].extends
         paths = [each.path for each in sources]
-        found = _extended(wanted, files, paths, problems)
+        found = _extended(wanted, sources[-1], files, paths, problems)
         if found is None:
             break
         sources.append(found)
@@ -116,7 +147,7 @@ def _read_chain(
 
 
 def _extended(
-    wanted: Scalar, files: ProfileFiles, paths: list[str], problems: Problems
+    wanted: Scalar, by: ProfileText, files: ProfileFiles, paths: list[str], problems: Problems
 ) -> ProfileText | None:
     if len(paths) >= CHAIN_LIMIT:
         problems.error(
@@ -126,10 +157,10 @@ def _extended(
             " extends ".join(paths),
         )
         return None
-    found = find_by_name(wanted.text, files, paths)
+    found = find_extended(wanted.text, by, files, paths)
     if found is not None:
         return found
-    again = find_by_name(wanted.text, files, ())
+    again = find_extended(wanted.text, by, files, ())
     if again is not None:
         circle = " extends ".join([*paths[paths.index(again.path) :], again.path])
         problems.error("extends-circle", f"{wanted.text!r} extends itself", wanted.location, circle)
@@ -138,84 +169,26 @@ def _extended(
             "extends-missing",
             f"there is no profile {wanted.text!r} to extend",
             wanted.location,
-            "profiles are extended by name; `secboot profile list` shows them",
+            _where_else(wanted.text, files),
         )
     return None
 
 
-def read_document(text: str, path: str, problems: Problems) -> Node | None:
-    """Read the one document of a profile.
+def _where_else(wanted: str, files: ProfileFiles) -> str:
+    """Say where a profile was looked for, and which one was probably meant."""
+    from secboot.profile.spelling import likely_word  # noqa: PLC0415 - only for what is wrong
 
-    `text` is decoded as UTF-8 with surrogate escapes; `path` is for the messages. Everything
-    that isn't allowed goes to `problems`; None means that nothing usable is left.
-    """
-    start = Location(path, 1, 1)
-    if len(text) > SIZE_LIMIT:
-        problems.error(
-            "too-large",
-            f"the file has more than {SIZE_LIMIT // 1024} KiB: that is no profile",
-            start,
-        )
-        return None
-    body = text.removeprefix("\ufeff")
-    known = COMPOSED.get(digest(body.encode("utf-8", "surrogatepass")))
-    if known:
-        return _placed(known, path)
-    if re.search(_CONTENT, body) and not re.search(_ANY_KEY, body):
-        # Errors repeat what a profile says, and nothing of any other file that a path leads to.
-        problems.error(
-            "not-a-profile",
-            "this is not a profile: it has none of the keys of one",
-            start,
-            "it starts with `version: 1`",
-        )
-        return None
-    forbidden = re.search(_FORBIDDEN, body)
-    if forbidden:
-        _report_forbidden(body, forbidden.start(), path, problems)
-        return None
-    # Imported here since it costs more than all else: only who reads a profile of their own pays.
-    from secboot.profile.composer import Composer  # noqa: PLC0415
-
-    return Composer(path, problems).compose(body)
-
-
-def _placed(composed: Composed, path: str) -> Node:
-    content, line, column = composed
-    location = Location(path, line, column)
-    if isinstance(content, str):
-        return Scalar(content, plain=True, location=location)
-    if isinstance(content, list):
-        return Sequence(tuple(_placed(each, path) for each in content), location)
-    pairs = [(_placed(key, path), _placed(value, path)) for key, value in content]
-    return Mapping(tuple((key, value) for key, value in pairs if isinstance(key, Scalar)), location)
-
-
-def _report_forbidden(text: str, position: int, path: str, problems: Problems) -> None:
-    before = text[:position].replace("\r\n", "\n").replace("\r", "\n")
-    line = before.count("\n") + 1
-    column = len(before) - (before.rfind("\n") + 1) + 1
-    code = ord(text[position])
-    location = Location(path, line, column)
-    if 0xDC80 <= code <= 0xDCFF:
-        problems.error(
-            "not-utf-8",
-            f"the byte 0x{code - 0xDC00:02X} is not UTF-8",
-            location,
-            "save the file as UTF-8",
-        )
-    else:
-        problems.error(
-            "forbidden-character",
-            f"the character U+{code:04X} is not allowed in a profile",
-            location,
-        )
+    if is_path(wanted):
+        return "write the name of a file beside this one, or that of a profile"
+    meant = likely_word(wanted, {each.name: None for each in available_profiles(files)})
+    proposed = "" if meant is None else f"did you mean '{meant}'?\n"
+    return f"{proposed}it is looked for beside this file, then where `secboot profile list` looks"
 
 
 def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
     node = read_document(source.text, source.path, problems)
     if node is None:
-        return _Layer()
+        return _Layer(node)
     if not isinstance(node, Mapping):
         problems.error(
             "not-a-mapping",
@@ -223,8 +196,8 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
             node.location,
             "it starts with `version: 1`",
         )
-        return _Layer()
-    layer = _Layer()
+        return _Layer(node)
+    layer = _Layer(node)
     found = fields.read_fields(node, fields.PROFILE_FIELDS, problems)
     readers = {
         "version": _read_version,
@@ -233,6 +206,7 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
         "memory": _read_memory,
         "extends": _read_extends,
         "drop": _read_drop,
+        "as_spelled": _read_as_spelled,
         "parameters": _read_parameters,
         "entries": _read_entries,
         "image": _read_image,
@@ -240,6 +214,7 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
     for key, reader in readers.items():
         if key in found:
             reader(layer, found[key], problems)
+    _report_unused(layer.as_spelled, found.get("parameters"), problems)
     unknown_keys = len(found) < len(node.items)
     if not {"parameters", "extends"} & found.keys() and not unknown_keys:
         problems.error(
@@ -255,6 +230,18 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
             found["drop"].location,
         )
     return layer
+
+
+def _report_unused(names: tuple[Scalar, ...], parameters: Node | None, problems: Problems) -> None:
+    given = [key.text for key, _ in parameters.items] if isinstance(parameters, Mapping) else []
+    for name in names:
+        if name.text not in given:
+            problems.error(
+                "as-spelled-unused",
+                f"{name.text!r} is not among the `parameters` of this file",
+                name.location,
+                fields.closest(name.text, given) if given else "remove it",
+            )
 
 
 def _read_version(_layer: _Layer, node: Node, problems: Problems) -> None:
@@ -290,24 +277,32 @@ def _read_extends(layer: _Layer, node: Node, problems: Problems) -> None:
     name = fields.read_text(node, "`extends`", problems)
     if name is None or not isinstance(node, Scalar):
         return
-    if not re.fullmatch(fields.PROFILE_NAME_PATTERN, name):
+    if not re.fullmatch(fields.EXTENDED_PATTERN, name):
         problems.error(
             "profile-name",
             f"{name!r} is no name of a profile",
             node.location,
-            "profiles are extended by name, from the directories that are searched",
+            "write the name of a profile, or that of a file beside this one: base.yaml",
         )
         return
     layer.extends = Scalar(name, node.plain, node.location)
 
 
 def _read_drop(layer: _Layer, node: Node, problems: Problems) -> None:
-    names = fields.read_scalars(node, "`drop`", problems)
-    layer.drop = tuple(each for each in names if fields.read_name(each, problems) is not None)
+    layer.drop = _read_names(node, "`drop`", problems)
+
+
+def _read_names(node: Node, what: str, problems: Problems) -> tuple[Scalar, ...]:
+    names = fields.read_scalars(node, what, problems)
+    return tuple(each for each in names if fields.read_name(each, problems) is not None)
+
+
+def _read_as_spelled(layer: _Layer, node: Node, problems: Problems) -> None:
+    layer.as_spelled = _read_names(node, "`as_spelled`", problems)
 
 
 def _read_parameters(layer: _Layer, node: Node, problems: Problems) -> None:
-    layer.requirements = read_parameters(node, problems)
+    layer.requirements = read_parameters(node, layer.as_spelled, problems)
 
 
 def _read_entries(layer: _Layer, node: Node, problems: Problems) -> None:
@@ -353,14 +348,20 @@ def _merge_requirements(layers: list[_Layer], problems: Problems) -> tuple[Requi
                     f"{dropped.text!r} is not asked for by what is extended, so it can't be "
                     "dropped",
                     dropped.location,
+                    fields.closest(dropped.text, [each.name for each in merged.values()])
+                    if merged
+                    else None,
                 )
         for requirement in layer.requirements:
             merged[canonical(requirement.name)] = requirement
     return tuple(merged.values())
 
 
-def _warnings(requirements: tuple[Requirement, ...], memory: int | None) -> tuple[Finding, ...]:
-    found = (requirement.warning() for requirement in requirements)
+def _warnings(
+    requirements: tuple[Requirement, ...], role: Role | None, memory: int | None
+) -> tuple[Finding, ...]:
+    unfit = [None if role is None else requirement.unfit(role) for requirement in requirements]
+    found = (*unfit, *(requirement.warning() for requirement in requirements))
     warnings = tuple(warning for warning in found if warning is not None)
     return warnings if memory is None else (*warnings, *costs(requirements, memory))
 

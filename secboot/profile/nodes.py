@@ -12,10 +12,14 @@ Problems are collected while a profile is read, so that one run reports all of t
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from secboot.errors import Location, ParseError
 from secboot.finding import Finding, Severity
 from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NULLS = frozenset({"", "~", "null"})
 _BOOLEANS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
@@ -51,15 +55,20 @@ Node = Scalar | Sequence | Mapping
 
 
 class ProfileError(ParseError):
-    """A profile that can't be used, with every reason why, in the order of its text."""
+    """A profile that can't be used, with every reason why, in the order of its text.
 
-    def __init__(self, problems: tuple[Finding, ...]) -> None:
+    `quotes` are for each of the reasons the line that it is about, "" for none.
+    """
+
+    def __init__(self, problems: tuple[Finding, ...], quotes: tuple[str, ...] = ()) -> None:
         self.problems = problems
+        self.quotes = quotes or ("",) * len(problems)
         if len(problems) == 1:
             only = problems[0]
             super().__init__(only.message, location=only.location, hint=only.hint)
+            self.quote = self.quotes[0]
             return
-        lines = "\n".join(f"  {_line(problem)}" for problem in problems)
+        lines = "\n".join(map(_lines, problems, self.quotes))
         super().__init__(f"{len(problems)} problems in the profile:\n{lines}")
 
 
@@ -79,8 +88,11 @@ class Problems:
         """Whether there is an error so far."""
         return bool(self._errors)
 
-    def require_none(self) -> None:
-        """Raise ProfileError with all errors so far, if there are any."""
+    def require_none(self, quote: Callable[[Location], str] = lambda _: "") -> None:
+        """Raise ProfileError with all errors so far, if there are any.
+
+        `quote` gives the line at a location, and a caret below it; "" for none.
+        """
         if not self._errors:
             return
         # The files keep their order (a site file before what it extends).
@@ -88,12 +100,14 @@ class Problems:
         self._errors.sort(
             key=lambda each: (paths.index(each[0].path), each[0].line or 0, each[0].column or 0)
         )
-        raise ProfileError(tuple(finding for _, finding in self._errors))
+        quotes = tuple(quote(location) for location, _ in self._errors)
+        raise ProfileError(tuple(finding for _, finding in self._errors), quotes)
 
 
-def _line(problem: Finding) -> str:
-    text = f"{problem.location}: {problem.message}"
-    return f"{text}\n    {problem.hint}" if problem.hint else text
+def _lines(problem: Finding, quote: str) -> str:
+    """One problem among several, indented."""
+    below = [*quote.splitlines(), *(problem.hint or "").splitlines()]
+    return "\n".join([f"  {problem.location}: {problem.message}", *(f"    {e}" for e in below)])
 
 
 def is_null(scalar: Scalar) -> bool:

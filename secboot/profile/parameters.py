@@ -8,6 +8,7 @@ from secboot.kernel.command_line import canonical
 from secboot.profile import fields, generic, prot_virt, swiotlb
 from secboot.profile.nodes import Mapping, Node, Scalar, Sequence
 from secboot.profile.requirement import Operator, WrittenRequirement
+from secboot.profile.spelling import likely_name, likely_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Table
@@ -32,14 +33,13 @@ PARAMETERS_LIMIT = 500
 """The kernel's line has some thousand characters."""
 
 
-def meant(name: str) -> str | None:
-    """The known parameter that a name looks like but isn't: ``prot-virt``, ``SWIOTLB``."""
-    like = name.lower().replace("-", "_")
-    return like if like in KNOWN and like != name else None
+def read_parameters(
+    node: Node, as_spelled: tuple[Scalar, ...], problems: Problems
+) -> tuple[Requirement, ...]:
+    """Every requirement that is sound; whatever is wrong goes to `problems`.
 
-
-def read_parameters(node: Node, problems: Problems) -> tuple[Requirement, ...]:
-    """Every requirement that is sound; whatever is wrong goes to `problems`."""
+    `as_spelled` are the names that are meant although they look misspelt.
+    """
     if not isinstance(node, Mapping):
         problems.error(
             "parameters-mapping",
@@ -55,9 +55,10 @@ def read_parameters(node: Node, problems: Problems) -> tuple[Requirement, ...]:
             node.items[PARAMETERS_LIMIT][0].location,
         )
         return ()
+    meant = {each.text for each in as_spelled}
     requirements: dict[str, Requirement] = {}
     for key, value in node.items:
-        requirement = _read_parameter(key, value, problems)
+        requirement = _read_parameter(key, value, meant, problems)
         if requirement is None:
             continue
         same = requirements.setdefault(canonical(requirement.name), requirement)
@@ -72,18 +73,13 @@ def read_parameters(node: Node, problems: Problems) -> tuple[Requirement, ...]:
     return tuple(requirements.values())
 
 
-def _read_parameter(key: Scalar, value: Node, problems: Problems) -> Requirement | None:
+def _read_parameter(
+    key: Scalar, value: Node, meant: set[str], problems: Problems
+) -> Requirement | None:
     name = fields.read_name(key, problems)
     if name is None:
         return None
-    known = meant(name)
-    if known:
-        problems.error(
-            "misspelt-name",
-            f"the kernel does not know {name!r}",
-            key.location,
-            f"did you mean {known!r}?",
-        )
+    if name not in KNOWN and _report_misspelt(key, meant, problems):
         return None
     written = _read_written(name, key, value, problems)
     if written is None:
@@ -109,6 +105,22 @@ def _read_parameter(key: Scalar, value: Node, problems: Problems) -> Requirement
     return rules.make(written, problems)
 
 
+def _report_misspelt(key: Scalar, meant: set[str], problems: Problems) -> bool:
+    name = key.text
+    like = name.lower().replace("-", "_")
+    if name != like and like in KNOWN and (name not in meant or canonical(name) == like):
+        # For secboot, as for most of the kernel, - and _ are one character in a name.
+        message, hint = f"the kernel does not know {name!r}", f"did you mean '{like}'?"
+    else:
+        other = None if name in meant else likely_name(name, KNOWN)
+        if other is None:
+            return False
+        message = f"{name!r} looks like a misspelling of '{other}'"
+        hint = f"write '{other}', or add `as_spelled: [{name}]` if the name is right"
+    problems.error("misspelt-name", message, key.location, hint)
+    return True
+
+
 def _read_written(
     name: str, key: Scalar, value: Node, problems: Problems
 ) -> WrittenRequirement | None:
@@ -116,7 +128,9 @@ def _read_written(
         return WrittenRequirement(name, Operator.EXACTLY, (value,), key.location)
     if isinstance(value, Sequence):
         return _read_values(name, key, Operator.INCLUDES, value, problems)
-    found = fields.read_fields(value, fields.REQUIREMENT_FIELDS, problems)
+    found = fields.read_fields(
+        value, fields.REQUIREMENT_FIELDS, problems, lambda word: _meant_operator(word, name)
+    )
     if len(found) == 1:
         ((operator, node),) = found.items()
         return _read_operator(name, key, Operator(operator), node, problems)
@@ -136,6 +150,16 @@ def _read_written(
             f"one of {', '.join(Operator)}; only includes and excludes can stand together",
         )
     return None
+
+
+def _meant_operator(word: str, name: str) -> str:
+    """Propose what `word` is a misspelling of, and say so where that is nothing for this parameter."""
+    taken = [form.operator for form in rules_for(name).forms]
+    meant = likely_word(word, Operator)
+    if meant is None:
+        return f"{name} takes {', '.join(taken)}"
+    said = f"did you mean '{meant}'?"
+    return said if meant in taken else f"{said} {name} takes {', '.join(taken)}"
 
 
 def _read_operator(

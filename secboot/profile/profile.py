@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
-from secboot.profile.requirement import costs
+from secboot.profile.requirement import Role, costs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,13 +81,6 @@ class EntrySelection(NamedTuple):
 
 def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern.replace("[", "[[]"))
-
-
-class Role(StrEnum):
-    """What a machine is in Secure Execution."""
-
-    HOST = "host"
-    GUEST = "guest"
 
 
 class ImagePaths(NamedTuple):

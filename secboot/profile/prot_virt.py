@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.finding import Finding, Severity
 from secboot.kernel import prot_virt
 from secboot.profile.nodes import unambiguous_text
 from secboot.profile.requirement import (
@@ -14,6 +15,7 @@ from secboot.profile.requirement import (
     Operator,
     ParameterRules,
     Requirement,
+    Role,
     WrittenRequirement,
     given,
     listed,
@@ -68,6 +70,23 @@ class ProtVirtRequirement(Requirement):
         if self.hosting is not Hosting.ON:
             return None
         return prot_virt.unknown_to(release, boot_names)
+
+    def unfit(self, role: Role) -> Finding | None:
+        """Warn of a guest that is to host, and of a host that is not to.
+
+        The kernel leaves hosting off in a secure guest (arch/s390/boot/uv.c,
+        is_prot_virt_host_capable(); before 5.15 arch/s390/kernel/uv.c, setup_uv()).
+        """
+        is_on = self.hosting is Hosting.ON
+        if role is Role.GUEST and is_on:
+            message = "a secure guest can't host others: the kernel ignores prot_virt=1 there"
+            hint = "remove prot_virt, or write `role: host` for the machine that the guests run on"
+        elif role is Role.HOST and not is_on:
+            message = f"a host of secure guests needs prot_virt=1, and this asks for {self.hosting}"
+            hint = "write `prot_virt: 1`, or remove `role: host`"
+        else:
+            return None
+        return Finding("profile.role", Severity.WARNING, message, self.location, hint)
 
     def _judge(self, line: CommandLine) -> Judgement:
         enabling = prot_virt.enabling(line)

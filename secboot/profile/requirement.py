@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from secboot.running.system import RunningSystem
 
 
+class Role(StrEnum):
+    """What a machine is in Secure Execution."""
+
+    HOST = "host"
+    GUEST = "guest"
+
+
 class Operator(StrEnum):
     """How values are meant; the names are keys in the profile."""
 
@@ -124,6 +131,11 @@ class Requirement(ABC):
 
     def warning(self) -> Finding | None:
         """What a person should know before this is asked of a machine, if anything."""
+        return None
+
+    def unfit(self, role: Role) -> Finding | None:
+        """Warn where this makes no sense on a machine of that role, if that is so."""
+        del role
         return None
 
     def cost(self, memory: int, lines: Sequence[CommandLine] = ()) -> Finding | None:

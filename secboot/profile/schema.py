@@ -57,7 +57,7 @@ def _field(field: fields.Field) -> Schema:
         fields.Kind.CHOICE: {"enum": list(map(str, field.choices))},
         fields.Kind.TEXT: {"type": "string"},
         fields.Kind.MEMORY: {"type": "string", "pattern": MEMORY_PATTERN},
-        fields.Kind.PROFILE: {"type": "string", "pattern": fields.PROFILE_NAME_PATTERN},
+        fields.Kind.PROFILE: {"type": "string", "pattern": fields.EXTENDED_PATTERN},
         fields.Kind.NAMES: _list_of(name),
         fields.Kind.PATTERNS: _list_of({"type": "string", "minLength": 1}),
         fields.Kind.BOOLEAN: {"type": "boolean"},

@@ -28,6 +28,8 @@ SHIPPED = ("host", "host-off", "guest", "guest-large", "guest-secure", "guest-of
 SEARCH_PATH = ("/etc/secboot/profiles", "/usr/share/secboot/profiles")
 """Directories, both inside the root; a name in an earlier one hides the same in a later one."""
 SUFFIX = ".yaml"
+SUFFIXES = (SUFFIX, ".yml")
+"""Of two files that differ in nothing else, the first is used."""
 
 
 class ProfileFiles(Protocol):
@@ -39,27 +41,43 @@ class ProfileFiles(Protocol):
         Any other failure raises a SecbootError.
         """
 
+    def read_beside(self, path: str, name: str) -> ProfileText | None:
+        """The file of this name in the directory of the profile `path` that was read through this.
+
+        None where there is none, or where nothing can be beside it. Failures as above.
+        """
+
     def list_names(self, directory: str) -> tuple[str, ...]:
         """The names in a directory; none if there is no such directory."""
 
 
 def reference_to(profile: Profile) -> str:
     """Return how a person names a profile that was read: by name where it is found by it, or by path."""
-    places = (f"{directory}/{profile.name}{SUFFIX}" for directory in SEARCH_PATH)
+    places = _paths(profile.name)
     return profile.name if profile.path in {*places, shipped_path(profile.name)} else profile.path
 
 
+def is_path(reference: str) -> bool:
+    """Whether a person means a file, which has a ``/`` or ends as one of a profile does."""
+    return "/" in reference or reference.endswith(SUFFIXES)
+
+
+def name_of(path: str) -> str:
+    """The name of the profile in a file."""
+    name = path.rpartition("/")[2]
+    return next((name.removesuffix(each) for each in SUFFIXES if name.endswith(each)), name)
+
+
 def find_profile(reference: str, files: ProfileFiles) -> ProfileText:
-    """Find what a person calls a profile: a name, or a path, which has a ``/`` or ``.yaml``.
+    """Find what a person calls a profile: a name, or a path (`is_path`).
 
     Raises UsageError where there is none, with the name that was probably meant.
     """
-    if "/" in reference or reference.endswith(SUFFIX):
+    if is_path(reference):
         text = files.read_text(reference)
         if text is None:
             raise UsageError(f"there is no profile file {reference}")
-        name = reference.rsplit("/", 1)[-1].removesuffix(SUFFIX)
-        return ProfileText(name, reference, text)
+        return ProfileText(name_of(reference), reference, text)
     found = find_by_name(reference, files, ())
     if found is None:
         known = dict.fromkeys(each.name for each in _candidates(files))
@@ -74,14 +92,38 @@ def find_by_name(name: str, files: ProfileFiles, without: Collection[str]) -> Pr
     """The first profile of this name in the search order whose path isn't one of `without`."""
     if not re.fullmatch(PROFILE_NAME_PATTERN, name):
         return None
-    for directory in SEARCH_PATH:
-        path = f"{directory}/{name}{SUFFIX}"
+    for path in _paths(name):
         text = files.read_text(path) if path not in without else None
         if text is not None:
             return ProfileText(name, path, text)
     path = shipped_path(name)
     text = shipped_text(name) if path not in without else None
     return ProfileText(name, path, text) if text is not None else None
+
+
+def find_extended(
+    wanted: str, by: ProfileText, files: ProfileFiles, without: Collection[str]
+) -> ProfileText | None:
+    """The profile that `by` extends: a file beside it, or else one of this name in the search order.
+
+    So a directory of profiles means the same before it is copied to a machine and there. In a
+    directory that is searched the search order holds.
+    """
+    names = [f"{wanted}{suffix}" for suffix in SUFFIXES]
+    if is_path(wanted):
+        names = [wanted.removeprefix("./")]
+    elif by.path.rpartition("/")[0] in SEARCH_PATH:
+        names = []
+    for name in names:
+        found = files.read_beside(by.path, name)
+        if found is not None and found.path not in without:
+            return found
+    return None if is_path(wanted) else find_by_name(wanted, files, without)
+
+
+def _paths(name: str) -> Iterator[str]:
+    """Where a profile of this name is looked for."""
+    return (f"{directory}/{name}{suffix}" for directory in SEARCH_PATH for suffix in SUFFIXES)
 
 
 class Candidate(NamedTuple):
@@ -105,8 +147,8 @@ def available_profiles(files: ProfileFiles) -> tuple[Candidate, ...]:
 def _candidates(files: ProfileFiles) -> Iterator[Candidate]:
     for directory in SEARCH_PATH:
         for entry in sorted(files.list_names(directory)):
-            name = entry.removesuffix(SUFFIX)
-            if entry.endswith(SUFFIX) and re.fullmatch(PROFILE_NAME_PATTERN, name):
+            name = name_of(entry)
+            if name != entry and re.fullmatch(PROFILE_NAME_PATTERN, name):
                 yield Candidate(name, f"{directory}/{entry}", hidden=False)
     for name in SHIPPED:
         yield Candidate(name, shipped_path(name), hidden=False)

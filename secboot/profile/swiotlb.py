@@ -31,6 +31,7 @@ from secboot.profile.requirement import (
     Operator,
     ParameterRules,
     Requirement,
+    Role,
     WrittenRequirement,
     put,
 )
@@ -111,6 +112,16 @@ class SwiotlbSizeRequirement(Requirement):
                 "a power of two is the same everywhere",
             )
         return None
+
+    def unfit(self, role: Role) -> Finding | None:
+        """Warn of a buffer on a host: the kernel makes none there (arch/s390/mm/init.c, pv_init())."""
+        if role is not Role.HOST:
+            return None
+        message = (
+            "a host has no bounce buffer: the kernel ignores swiotlb= outside of secure guests"
+        )
+        hint = "remove swiotlb, or write `role: guest` for the guests that run on the host"
+        return Finding("profile.role", Severity.WARNING, message, self.location, hint)
 
     def cost(self, memory: int, lines: Sequence[CommandLine] = ()) -> Finding | None:
         """Warn of a buffer of more than a quarter of the memory: the largest of the lines."""

@@ -39,6 +39,9 @@ class NoFiles:
         _ = path
         return None
 
+    def read_beside(self, _path: str, _name: str) -> ProfileText | None:
+        return None
+
     def list_names(self, directory: str) -> tuple[str, ...]:
         _ = directory
         return ()

@@ -111,6 +111,9 @@ class NoFiles:
     def read_text(self, _path: str) -> str | None:
         return None
 
+    def read_beside(self, _path: str, _name: str) -> ProfileText | None:
+        return None
+
     def list_names(self, _directory: str) -> tuple[str, ...]:
         return ()
 

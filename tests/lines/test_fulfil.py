@@ -12,6 +12,7 @@ from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.profile.load import load_profile
+from secboot.profile.profile import ProfileText
 from secboot.profile.requirement import Requirement
 
 STORE = Store(StoreKind.PARAMETERS, "/etc/zipl.conf", "linux")
@@ -30,6 +31,9 @@ VALUES = ["", "1", "512M", "524288", "swiotlb=7", "quiet swiotlb=64", "prot_virt
 
 class NoFiles:
     def read_text(self, _path: str) -> str | None:
+        return None
+
+    def read_beside(self, _path: str, _name: str) -> ProfileText | None:
         return None
 
     def list_names(self, _directory: str) -> tuple[str, ...]:

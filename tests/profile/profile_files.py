@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from secboot.profile.load import load_profile, parse_profile
 from secboot.profile.profile import Profile, ProfileText
+from secboot.profile.search import name_of
 
 IMAGE_PROFILE = """\
 version: 1
@@ -27,6 +28,13 @@ class MemoryFiles:
     def read_text(self, path: str) -> str | None:
         self.asked.append(path)
         return self.texts.get(path)
+
+    def read_beside(self, path: str, name: str) -> ProfileText | None:
+        directory, slash, _ = path.rpartition("/")
+        text = self.read_text(f"{directory}{slash}{name}")
+        return (
+            None if text is None else ProfileText(name_of(name), f"{directory}{slash}{name}", text)
+        )
 
     def list_names(self, directory: str) -> tuple[str, ...]:
         return tuple(

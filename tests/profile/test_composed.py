@@ -9,7 +9,7 @@ import pytest
 from secboot.digest import digest
 from secboot.profile.composed import COMPOSED
 from secboot.profile.composer import Composer
-from secboot.profile.load import read_document
+from secboot.profile.document import read_document
 from secboot.profile.nodes import Problems
 from secboot.profile.search import SHIPPED, shipped_text
 

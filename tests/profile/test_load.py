@@ -6,9 +6,10 @@ import sys
 import pytest
 
 from secboot.errors import ExitCode, UsageError
-from secboot.profile.load import CHAIN_LIMIT
+from secboot.profile.load import CHAIN_LIMIT, parse_profile
 from secboot.profile.nodes import ProfileError
-from secboot.profile.profile import EntryScope, EntrySelection, Role
+from secboot.profile.profile import EntryScope, EntrySelection, ProfileText
+from secboot.profile.requirement import Role
 from tests.profile.profile_files import MemoryFiles, load, parse
 
 WHOLE = """\
@@ -155,7 +156,10 @@ def test_an_extending_profile_replaces_drops_and_adds() -> None:
         "k.a_b=3",
         "new=2",
     ]
-    assert (profile.role, profile.description) == (Role.GUEST, "base")
+    assert (profile.role, profile.description) == (
+        Role.GUEST,
+        "base, changed: k.a_b; dropped: quiet",
+    )
     assert profile.entries.scope is EntryScope.DEFAULT
     assert profile.chain == ("site.yaml", "/etc/secboot/profiles/base.yaml")
 
@@ -195,7 +199,7 @@ def test_a_problem_in_what_is_extended_is_reported_at_its_own_place() -> None:
     [
         ({"a": "b", "b": "a"}, "'a' extends itself", "a.yaml extends /etc/secboot/profiles/b.yaml"),
         ({"a": "a"}, "'a' extends itself", "a.yaml extends"),
-        ({"a": "nowhere"}, "there is no profile 'nowhere'", "by name"),
+        ({"a": "nowhere"}, "there is no profile 'nowhere'", "beside this file"),
         (
             {f"a{n or ''}": f"a{n + 1}" for n in range(CHAIN_LIMIT + 1)},
             f"more than {CHAIN_LIMIT} profiles",
@@ -258,3 +262,117 @@ def test_the_memory_is_that_of_the_nearest_profile_that_gives_one() -> None:
     assert [each.code for each in small.warnings] == ["swiotlb-share"]
     assert str(small.warnings[0].location) == "/etc/secboot/profiles/base.yaml:3:14"
     assert large.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("role", "parameters", "warned"),
+    [
+        ("guest", "{prot_virt: 1}", ["can't host others"]),
+        ("guest", "{prot_virt: 0}", []),
+        ("guest", "{prot_virt: {absent: true}, swiotlb: 512 MiB}", []),
+        ("host", "{prot_virt: 1}", []),
+        ("host", "{prot_virt: 0}", ["asks for off"]),
+        ("host", "{prot_virt: {absent: true}}", ["asks for absent"]),
+        ("host", "{prot_virt: 1, swiotlb: 512 MiB}", ["no bounce buffer"]),
+        ("host", "{prot_virt: 1, swiotlb: {absent: true}}", []),
+        ("host", "{a: 1}", []),
+    ],
+)
+def test_a_role_that_the_parameters_deny_is_a_warning(
+    role: str, parameters: str, warned: list[str]
+) -> None:
+    text = f"parameters: {parameters}\n"
+    found = parse(f"version: 1\nrole: {role}\n{text}").warnings
+
+    assert [each.code for each in found] == ["profile.role"] * len(warned)
+    assert all(words in each.message for words, each in zip(warned, found, strict=True))
+    assert all(each.hint and each.location and each.location.line == 3 for each in found)
+    assert parse(f"version: 1\n{text}").warnings == ()
+
+
+def test_the_role_of_what_is_extended_counts() -> None:
+    (warning,) = parse("version: 1\nextends: guest\nparameters: {prot_virt: 1}\n").warnings
+
+    assert warning.code == "profile.role"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "base"),
+        ("as_spelled: [rooot]\nparameters: {rooot: 1}\n", "base"),
+        ("parameters: {swiotlb: 1 GiB}\n", "base, changed: swiotlb"),
+        ("drop: [quiet]\n", "base, dropped: quiet"),
+        ("role: guest\nmemory: 4 GiB\nentries: all\n", "base"),
+        ("role: host\nparameters: {k.a_b: 2}\n", "base, changed: k.a_b, role"),
+        ("drop: [quiet]\nparameters: {new: 1}\n", "base, dropped: quiet"),
+        ("parameters: {swiotlb: 1 GiB}\ndescription: mine\n", "mine"),
+    ],
+)
+def test_a_description_is_true_of_the_profile_that_has_it(text: str, said: str) -> None:
+    assert parse(f"version: 1\nextends: base\n{text}", base=BASE).description == said
+
+
+def test_a_description_two_profiles_away_names_the_changes_of_both() -> None:
+    middle = "version: 1\nextends: base\nparameters: {m: 1, quiet: 2}\n"
+
+    alias = parse("version: 1\nextends: middle\n", base=BASE, middle=middle)
+    more = "version: 1\nextends: middle\ndrop: [m]\nparameters: {new: 1, swiotlb: 1 GiB}\n"
+    both = parse(more, base=BASE, middle=middle)
+
+    assert alias.description == "base, changed: quiet"
+    assert both.description == "base, changed: swiotlb, quiet; dropped: m"
+
+
+def test_without_any_description_there_is_none() -> None:
+    base = "version: 1\nparameters: {a: 1}\n"
+
+    assert not parse("version: 1\nextends: base\nparameters: {b: 1}\n", base=base).description
+
+
+SIMPLE = "version: 1\nparameters: {a: '1'}\n"
+
+
+@pytest.mark.parametrize(
+    ("extends", "texts", "chain"),
+    [
+        ("base", {"/d/base.yaml": SIMPLE}, "/d/base.yaml"),
+        ("base", {"/d/base.yml": SIMPLE}, "/d/base.yml"),
+        ("base", {"/d/base.yml": SIMPLE, "/d/base.yaml": SIMPLE}, "/d/base.yaml"),
+        ("base.yml", {"/d/base.yml": SIMPLE, "/d/base.yaml": SIMPLE}, "/d/base.yml"),
+        ("./base.yaml", {"/d/base.yaml": SIMPLE}, "/d/base.yaml"),
+        ("guest", {"/d/guest.yaml": SIMPLE}, "/d/guest.yaml"),
+        ("guest", {}, "<shipped>/guest.yaml"),
+        ("base", {"/etc/secboot/profiles/base.yml": SIMPLE}, "/etc/secboot/profiles/base.yml"),
+        (
+            "base",
+            {"/d/base.yml": SIMPLE, "/etc/secboot/profiles/base.yaml": SIMPLE},
+            "/d/base.yml",
+        ),
+    ],
+)
+def test_what_is_extended_is_beside_the_file_or_in_the_search_path(
+    extends: str, texts: dict[str, str], chain: str
+) -> None:
+    source = ProfileText("mine", "/d/mine.yaml", f"version: 1\nextends: {extends}\n")
+
+    assert parse_profile(source, MemoryFiles(texts)).chain == ("/d/mine.yaml", chain)
+
+
+def test_in_the_search_path_its_order_holds() -> None:
+    share, etc = "/usr/share/secboot/profiles", "/etc/secboot/profiles"
+    files = MemoryFiles({f"{share}/base.yaml": SIMPLE, f"{etc}/base.yaml": SIMPLE})
+    text = "version: 1\nextends: {}\n"
+
+    by_name = ProfileText("mine", f"{share}/mine.yaml", text.format("base"))
+    by_file = ProfileText("mine", f"{share}/mine.yaml", text.format("base.yaml"))
+
+    assert parse_profile(by_name, files).chain[1] == f"{etc}/base.yaml"
+    assert parse_profile(by_file, files).chain[1] == f"{share}/base.yaml"
+
+
+def test_a_file_that_extends_itself_by_its_path_is_a_circle() -> None:
+    source = ProfileText("mine", "/d/mine.yaml", "version: 1\nextends: ./mine.yaml\n")
+
+    with pytest.raises(ProfileError, match="extends itself"):
+        parse_profile(source, MemoryFiles({"/d/mine.yaml": source.text}))

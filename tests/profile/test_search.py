@@ -37,6 +37,22 @@ def test_names_are_searched_and_paths_are_read(reference: str, path: str, name: 
     assert (found.path, found.name) == (path, name)
 
 
+def test_both_endings_are_found_and_the_usual_one_first() -> None:
+    texts = {f"{ETC}/a.yml": "", f"{SHARE}/a.yaml": "", f"{SHARE}/b.yml": "", f"{SHARE}/b.yaml": ""}
+    files = MemoryFiles(texts | {"c.yml": ""})
+
+    found = [find_profile(reference, files).path for reference in ("a", "b", "c.yml")]
+    listed = [(each.path, each.hidden) for each in available_profiles(files)][:4]
+
+    assert found == [f"{ETC}/a.yml", f"{SHARE}/b.yaml", "c.yml"]
+    assert listed == [
+        (f"{ETC}/a.yml", False),
+        (f"{SHARE}/a.yaml", True),
+        (f"{SHARE}/b.yaml", False),
+        (f"{SHARE}/b.yml", True),
+    ]
+
+
 def test_what_is_already_there_is_passed_over() -> None:
     without = [f"{ETC}/guest.yaml"]
     second = find_by_name("guest", FILES, without)

@@ -1,0 +1,98 @@
+"""The line of a profile that an error is about, with a caret under the place, as compilers show it.
+
+Only of what is a profile: a path can lead to any file, and an error repeats nothing of another one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from secboot.named_tuple import NamedTuple
+from secboot.profile import fields
+from secboot.profile.nodes import Mapping
+from secboot.profile.spelling import likely_word
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from secboot.errors import Location
+    from secboot.profile.nodes import Node
+
+WIDTH = 76
+"""Columns of a quote; what shows it may indent it, and a terminal has 80."""
+_LINE_BREAK = re.compile(r"\r\n|[\r\n]")
+_NOT_TOP = re.compile(r"[ \t#}\]]|- |(?:---|\.\.\.)(?:\s|$)")
+"""What begins a line in which no key of a profile begins."""
+_TOP = re.compile(r"""["']?([A-Za-z_-]+)["']?[ \t]*:(?:\s|$)""")
+_TELLING = {"version", "parameters", "extends"}
+_CUT = "..."
+
+
+class _Cell(NamedTuple):
+    """A character as it is shown, and how many columns it takes."""
+
+    text: str
+    width: int
+
+
+def is_profile(text: str, node: Node | None) -> bool:
+    """Whether a text says nothing but what a profile says, in keys that may be misspelt.
+
+    `node` is what it was read as; None where it can't be read, and its lines have to tell.
+    """
+    if node is None:
+        lines = (line for line in _LINE_BREAK.split(text) if line and not _NOT_TOP.match(line))
+        found = [_TOP.match(line) for line in lines]
+        keys = [None if match is None else match[1] for match in found]
+    else:
+        keys = [key.text for key, _ in node.items] if isinstance(node, Mapping) else []
+    known = [field.key for field in fields.PROFILE_FIELDS]
+    return bool(_TELLING.intersection(filter(None, keys))) and all(
+        key is not None and (key in known or likely_word(key, known) is not None) for key in keys
+    )
+
+
+def quote(text: str, location: Location) -> str:
+    """Return the line of `text` at the location, and below it a caret; "" where there is no such line.
+
+    No line of that is wider than `WIDTH`. What is not printable is shown as `visible` has it.
+    """
+    if location.line is None or location.column is None:
+        return ""
+    lines = _LINE_BREAK.split(text.removeprefix("\ufeff"))
+    line = lines[location.line - 1] if location.line <= len(lines) else ""
+    if not line:
+        return ""
+    margin = f"{location.line:>5} | "
+    cells = [_cell(character) for character in line]
+    at = min(location.column - 1, len(cells))
+    begin, end = _window(cells, at, WIDTH - len(margin))
+    shown = "".join(cell.text for cell in cells[begin:end])
+    shown = f"{_CUT if begin else ''}{shown}{_CUT if end < len(cells) else ''}"
+    before = len(_CUT) * bool(begin) + sum(cell.width for cell in cells[begin:at])
+    return f"{margin}{shown}\n{'| '.rjust(len(margin))}{' ' * before}^"
+
+
+def _window(cells: list[_Cell], at: int, room: int) -> tuple[int, int]:
+    """Which of the cells fit into the room, those around `at` among them, and the marks of a cut."""
+    if sum(cell.width for cell in cells) <= room:
+        return 0, len(cells)
+    begin, used = at, 0
+    while begin and used + cells[begin - 1].width <= room // 2:
+        begin -= 1
+        used += cells[begin].width
+    end, used = begin, 0
+    while end < len(cells) and used + cells[end].width <= room - 2 * len(_CUT):
+        used += cells[end].width
+        end += 1
+    return begin, end
+
+
+def _cell(character: str) -> _Cell:
+    text = visible(character)
+    if text != character:
+        return _Cell(text, len(text))
+    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me"}:
+        return _Cell(text, 0)
+    return _Cell(text, 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1)

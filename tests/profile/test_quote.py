@@ -1,0 +1,123 @@
+"""The line that an error is about: at most 80 columns, a caret below its place, and of profiles only."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secboot.errors import Location
+from secboot.profile.nodes import ProfileError
+from secboot.profile.quote import WIDTH, quote
+from tests.profile.profile_files import parse
+
+MARGIN = len("    1 | ")
+ODD = st.text(alphabet="ab :'\t\x1b\x7f\udc80\u202e日本語e\u0301é\U0001f600\ufeff", max_size=300)
+
+
+def columns(text: str) -> int:
+    """How many columns a terminal takes for a text (Unicode Standard Annex 11)."""
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
+        for each in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "shown"),
+    [
+        ("a: b", 4, "    1 | a: b\n      |    ^"),
+        ("a: b", 9, "    1 | a: b\n      |     ^"),
+        ("\tb", 2, "    1 | \\tb\n      |   ^"),
+        ("\x1b[31mb", 2, "    1 | \\x1b[31mb\n      |     ^"),
+        ("日本: b", 5, "    1 | 日本: b\n      |       ^"),
+        ("e\u0301: b", 5, "    1 | e\u0301: b\n      |    ^"),
+        ("\udce9: b", 4, "    1 | \\xe9: b\n      |       ^"),
+    ],
+)
+def test_the_caret_is_below_the_place(line: str, column: int, shown: str) -> None:
+    assert quote(line, Location("x", 1, column)) == shown
+
+
+def test_a_line_that_is_too_long_is_cut_around_the_place() -> None:
+    line = "x" * 200 + "HERE" + "y" * 200
+
+    text, caret = quote(line, Location("x", 1, 201)).split("\n")
+
+    assert text.startswith("    1 | ...xxx")
+    assert text.endswith("yyy...")
+    assert text[caret.index("^") :].startswith("HERE")
+    assert WIDTH - 2 <= len(text) <= WIDTH
+
+
+@given(ODD, st.integers(1, 320))
+def test_no_line_is_wider_than_a_terminal_nor_holds_what_is_not_printable(
+    line: str, column: int
+) -> None:
+    text, caret = quote(f"first\r\n:{line}\nlast", Location("x", 2, column)).split("\n")
+
+    assert text.isprintable()
+    assert columns(text) <= WIDTH
+    assert len(caret) <= WIDTH + 1
+    assert caret[: MARGIN - 2].isspace()
+    assert caret.endswith("^")
+
+
+@given(st.text(alphabet="abc日é", max_size=200), st.text(alphabet="x\t日", max_size=200))
+def test_what_is_above_the_caret_is_what_is_at_the_column(before: str, behind: str) -> None:
+    text, caret = quote(f"{before}@{behind}", Location("x", 1, len(before) + 1)).split("\n")
+
+    assert columns(text[: text.index("@")]) == len(caret) - 1
+
+
+@pytest.mark.parametrize(
+    "location", [Location("x"), Location("x", 1), Location("x", 2, 1), Location("x", 9, 1)], ids=str
+)
+def test_there_is_nothing_to_quote_without_a_place(location: Location) -> None:
+    assert quote("a: b\n", location) == ""
+
+
+FOREIGN = {
+    "compose": 'version: "3"\nservices:\n  db: {password: Secret0}\n',
+    "storage class": "kind: StorageClass\nparameters:\n  prot-virt: Secret0\n  : Secret0\n",
+    "cut off": "version: 1\npassword: Secret0\n\tx",
+    "a list": "- version: 1\n- version: [Secret0\n",
+    "text": "version: 1\nSecret0 is a word\n  : x\n\t",
+    "ini": "[Secret0]\nversion: 1\n",
+}
+
+
+def quotes_of(text: str) -> str:
+    with pytest.raises(ProfileError) as caught:
+        parse(text)
+    return "\n".join(caught.value.quotes)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_nothing_is_quoted_of_what_is_no_profile(name: str) -> None:
+    assert quotes_of(FOREIGN[name]).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("version: 2\nparameters: {a: 1}\n", "version: 2"),
+        ("parameters:\n  a: on\n", "  a: on"),
+        ("version: 1\nparams:\n  a: 1\n", "params:"),
+        ("version: 1\nparameters:\n\ta: 1\n", "\\ta: 1"),
+        ("# x\r\nversion: 1\r\nparameters: {a: [}\r\n", "parameters: {a: [}"),
+        ("\ufeffversion: 1\nrole: gast\nextends: guest\n", "role: gast"),
+        ("version: 1\ndrop:\n- a\nextends: [a}\n", "extends: [a}"),
+    ],
+)
+def test_of_a_profile_the_line_is_quoted(text: str, line: str) -> None:
+    assert f" | {line}\n" in quotes_of(text)
+
+
+def test_what_is_extended_is_quoted_from_its_own_file() -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse("version: 1\nextends: base\n", base="version: 1\nparameters: {prto_virt: 1}\n")
+
+    assert caught.value.quotes == ("    2 | parameters: {prto_virt: 1}\n      |              ^",)
