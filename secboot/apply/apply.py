@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.recovery import RecoveryReport
     from secboot.checkpoint.settings import Setting
     from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.invocation import Invocation
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import Plan
     from secboot.profile.profile import Profile
@@ -169,7 +170,7 @@ def run_deployment_command(
     raise RefusedError("; ".join(failed), hint="the deployments are as they were")
 
 
-def active_profile(root: Root, state: StateDirectory) -> Profile | None:
+def active_profile(root: Root, state: StateDirectory, invocation: Invocation) -> Profile | None:
     """Return the profile that new boot entries are kept true to; None when there is none.
 
     It is what /etc/secboot/profile names; without that file, the newest apply that was not rolled
@@ -204,12 +205,13 @@ def active_profile(root: Root, state: StateDirectory) -> Profile | None:
         raise RefusedError(
             f"the profile '{visible(name)}', applied as checkpoint {applied.id}, is not found by"
             " its name",
-            hint=f"put it into /etc/secboot/profiles, or name another one in {DECLARED}",
+            hint=f"put it into {root.shown('/etc/secboot/profiles')}, or name another one in"
+            f" {root.shown(DECLARED)}",
         )
     if profile.digest != digest:
         raise RefusedError(
             f"the profile '{name}' was changed since it was applied as checkpoint {applied.id}",
-            hint=f"look at it with `secboot plan {name}`, then apply it",
+            hint=f"look at it with `{invocation.command('plan', name)}`, then apply it",
         )
     return profile
 

@@ -96,7 +96,8 @@ def undoing_of(store: CheckpointStore, checkpoint: Checkpoint) -> Undoing:
 def entries_since(machine: Machine, checkpoint: Checkpoint) -> tuple[BlsEntry, ...]:
     """Return the BLS entries that were added since a checkpoint was made.
 
-    secboot 0.1.0 did not record which there were: then the file's time tells.
+    secboot 0.1.0 did not record which there were: then the file's time tells, and when files began
+    to be replaced, which has a checksum in the journal.
     """
     audit = checkpoint.record.audit
     known = {file.named for file in checkpoint.record.files} | set(audit.left_alone or ())
@@ -106,7 +107,8 @@ def entries_since(machine: Machine, checkpoint: Checkpoint) -> tuple[BlsEntry, .
         return tuple(entries)
     from datetime import datetime  # noqa: PLC0415 - for old checkpoints alone
 
-    started = datetime.fromisoformat(audit.started).timestamp() * 1e9
+    began = checkpoint.journal[0].at if checkpoint.journal else audit.started
+    started = datetime.fromisoformat(began).timestamp() * 1e9
     times = {file.path: file.modified for file in machine.files}
     return tuple(entry for entry in entries if times.get(entry.path, 0) > started)
 

@@ -23,7 +23,7 @@ from secboot.machine.discovery import BLS_DIRECTORY, is_bls_entry
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.programs import find_program
-from secboot.visible import visible
+from secboot.visible import shell_word, visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -167,7 +167,7 @@ def _hint(done: Completed) -> str:
     if done.status < 0:
         return f"it was ended by signal {-done.status}"
     verbose = " -V" if "zipl" in done.argv else ""
-    return f"run by hand to see more: {' '.join(visible(word) for word in done.argv)}{verbose}"
+    return f"run by hand to see more: {' '.join(map(shell_word, done.argv))}{verbose}"
 
 
 def check_candidates(

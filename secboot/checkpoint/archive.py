@@ -12,11 +12,10 @@ from tarfile import BLOCKSIZE, GNU_FORMAT, TarError, TarFile, TarInfo
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
+from secboot.system.files import FileAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from secboot.system.files import FileAttributes
 
 # Paths are bytes that need not be text, as everywhere in secboot (`secboot.system.files.encode`).
 _ENCODING, _ERRORS = "utf-8", "surrogateescape"
@@ -42,16 +41,23 @@ def pack(members: Iterable[Member], modified: int) -> Iterator[bytes]:
     yield bytes(2 * BLOCKSIZE)
 
 
-def member_names(archive: bytes) -> tuple[str, ...] | None:
-    """Return the paths of an archive that holds plain files alone; None for any other."""
+def members(archive: bytes) -> tuple[Member, ...] | None:
+    """Return what an archive holds that has plain files alone; None for any other.
+
+    Their extended attributes are not in it.
+    """
+    found = []
     try:
         with TarFile(fileobj=BytesIO(archive), encoding=_ENCODING, errors=_ERRORS) as tar:
-            members = tar.getmembers()
+            for info in tar:
+                content = tar.extractfile(info) if info.isreg() else None
+                if content is None:
+                    return None
+                attributes = FileAttributes(info.mode, info.uid, info.gid, ())
+                found.append(Member(f"/{info.name}", content.read(), attributes))
     except (TarError, ValueError, OverflowError):
         return None
-    if not all(member.isreg() for member in members):
-        return None
-    return tuple(f"/{member.name}" for member in members)
+    return tuple(found)
 
 
 def unpack(archive: bytes) -> dict[str, bytes]:

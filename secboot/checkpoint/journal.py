@@ -21,7 +21,7 @@ from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from secboot.system.directory import OpenDirectory
 
@@ -29,8 +29,10 @@ JOURNAL = "journal"
 NEXT_JOURNAL = "journal.new"
 """The next journal until it takes the place of the present one; a crash may leave it."""
 _WHOLE = b"whole "
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-"""A moment in UTC as RFC 3339 has it, to the second (`now`)."""
+_MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
+_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+PROGRAMS = frozenset({"zipl", "grub2-mkconfig", "grub2-zipl-setup", "update-bootloader"})
+"""What a layout runs to write the boot record: no other has ever been written down."""
 
 
 class State(StrEnum):
@@ -81,34 +83,52 @@ class JournalEntry(NamedTuple):
 
     def flaw(self) -> str:
         """Say what no entry of ours has."""
-        if not MOMENT.fullmatch(self.at):
+        if not is_moment(self.at):
             return "has no moment in UTC"
         for name, value in self.facts.items():
-            if name not in _FACTS or not _is_fact(name, value):
+            if name not in _FACTS or not _FACTS[name](value):
                 return f"has a fact that is not known: {name}"
         return ""
 
 
-_FACTS: Mapping[str, tuple[type, ...]] = {
-    "reason": (str,),
-    "boot_record": (str,),
-    "left": (list,),
-    "zipl": (str, dict),
-    "status": (int,),
-}
-_OF_A_RUN: Mapping[str, tuple[type, ...]] = {
-    "argv": (list,),
-    "status": (int,),
-    "seconds": (int, float),
-    "before": (list,),
-}
-"""What is remembered of zipl's run."""
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_fact(name: str, value: object) -> bool:
-    if name == "zipl" and isinstance(value, dict):
-        return all(isinstance(value[key], _OF_A_RUN.get(key, ())) for key in value)
-    return isinstance(value, _FACTS[name])
+def _is_command(value: object) -> bool:
+    """Whether this is one of our programs with its words, in a root perhaps."""
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        return False
+    words = value[2:] if value[:1] == ["chroot"] else value
+    return words[:1] != [] and words[0] in PROGRAMS
+
+
+def _is_list_of(kind: Callable[[object], bool], value: object) -> bool:
+    return isinstance(value, list) and all(map(kind, value))
+
+
+def _is_run(value: object) -> bool:
+    """Whether this is what is remembered of the programs' run, or why there was none."""
+    if not isinstance(value, dict):
+        return value in ("pending", "not-needed")
+    return all(name in _OF_A_RUN and _OF_A_RUN[name](value[name]) for name in value)
+
+
+_OF_A_RUN: Mapping[str, Callable[[object], bool]] = {
+    "argv": _is_command,
+    "status": _is_number,
+    "seconds": _is_number,
+    "before": lambda value: _is_list_of(_is_command, value),
+}
+_FACTS: Mapping[str, Callable[[object], bool]] = {
+    "reason": lambda value: isinstance(value, str),
+    "boot_record": lambda value: value in ("untouched", "written", "pending"),
+    "left": lambda value: _is_list_of(
+        lambda path: isinstance(path, str) and path.startswith("/"), value
+    ),
+    "zipl": _is_run,
+}
+"""What is written down of a step, by name, and which values it can have."""
 
 
 class _Head(NamedTuple):
@@ -121,6 +141,17 @@ class _Head(NamedTuple):
 def now() -> str:
     """The present moment in UTC as RFC 3339 has it, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def is_moment(text: str) -> bool:
+    """Whether a text is a moment in UTC as `now` writes it, of a day that there is."""
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        return False
+    year, month, day = map(int, found.groups()[:3])
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    days = dict(enumerate(_DAYS, start=1)).get(month, 0) + (is_leap and month == 2)
+    return year > 0 and 1 <= day <= days
 
 
 def state_of(entries: Sequence[JournalEntry]) -> State:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from secboot import codec
 from secboot.checkpoint.checksum import DamagedCheckpointError, checked, with_checksum
-from secboot.checkpoint.journal import MOMENT, JournalEntry, State, state_of
+from secboot.checkpoint.journal import JournalEntry, State, is_moment, state_of
 from secboot.checkpoint.settings import Setting
 from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
@@ -31,6 +31,7 @@ SCHEMA = "secboot/checkpoint/2"
 FIRST_SCHEMA = "secboot/checkpoint/1"
 """That of secboot 0.1.0, whose records and journals have no checksum over the whole."""
 
+_PROGRAM = "secboot"
 _MARK = b',\n  "checksum": "'
 _END = b'"\n}\n'
 _ID = re.compile("[1-9][0-9]{0,8}", re.ASCII)
@@ -112,8 +113,8 @@ class Audit(NamedTuple):
 
     def flaw(self) -> str:
         """Say what no record of ours has."""
-        if not MOMENT.fullmatch(self.started):
-            return "has no moment in UTC"
+        if not is_moment(self.started) or self.command[:1] != (_PROGRAM,):
+            return "has no moment in UTC, or another program's command"
         if (self.action is Action.ROLLBACK) != (self.undoes is not None):
             return f"is {self.action} and undoes {self.undoes!r}"
         for number in filter(None, (self.undoes, self.confirms)):

@@ -23,7 +23,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from secboot.checkpoint.archive import Member, member_names, pack, unpack
+from secboot.checkpoint.archive import Member, members, pack, unpack
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import (
     JOURNAL,
@@ -164,7 +164,34 @@ class CheckpointStore:
             entries = _entries(self._read(checkpoint, name), checkpoint, first=is_first(data))
         except DamagedCheckpointError as error:
             raise self._damaged(checkpoint, name, error.message) from error
-        return Checkpoint(record, entries, self.shown(checkpoint))
+        found = Checkpoint(record, entries, self.shown(checkpoint))
+        if is_first(data) and found.state is not State.ROLLED_BACK:
+            self._require_borne_out(found)
+        return found
+
+    def _require_borne_out(self, found: Checkpoint) -> None:
+        """Raise DamagedCheckpointError where what is kept beside a record says something else."""
+        from secboot.checkpoint.first_record import (  # noqa: PLC0415 - of secboot 0.1.0 alone
+            is_borne_out,
+            is_undone_by,
+        )
+
+        before, after = (self._archive_bytes(found.id, name) for name in (BEFORE, _AFTER))
+        undone = found.record.audit.undoes
+        is_right = before is not None and is_borne_out(found.record, before, after)
+        if is_right and undone is not None and self._state.exists(_path(undone)):
+            with suppress(FileError, DamagedCheckpointError):
+                is_right = is_undone_by(self.get(undone).record, found.record)
+        if not is_right:
+            message = "it has no checksum, and what is kept beside it says something else"
+            raise self._damaged(found.id, _RECORD, message)
+
+    def _archive_bytes(self, checkpoint: str, name: str) -> bytes | None:
+        """An archive; None where it can't be read."""
+        try:
+            return self._state.read_bytes(_path(checkpoint, name), ARCHIVE_LIMIT)
+        except FileError:
+            return None
 
     def before(self, checkpoint: Checkpoint, file: SavedFile) -> bytes:
         """The saved bytes of a file that there was before the change, checked by digest."""
@@ -187,16 +214,12 @@ class CheckpointStore:
 
     def holds_what_it_says(self, checkpoint: Checkpoint) -> bool:
         """Whether the archive of old files has these, as they were, and nothing besides."""
-        try:
-            members = member_names(
-                self._state.read_bytes(_path(checkpoint.id, BEFORE), ARCHIVE_LIMIT)
-            )
-            saved = [file for file in checkpoint.record.files if file.before is not None]
-            for file in saved:
-                self.before(checkpoint, file)
-        except (FileError, DamagedCheckpointError):
-            return False
-        return members == tuple(file.path for file in saved)
+        data = self._archive_bytes(checkpoint.id, BEFORE)
+        found = None if data is None else members(data)
+        saved = [file for file in checkpoint.record.files if file.before is not None]
+        return found is not None and [(member.path, digest(member.data)) for member in found] == [
+            (file.path, file.before and file.before.digest) for file in saved
+        ]
 
     def _archive(self, checkpoint: Checkpoint, name: str) -> dict[str, bytes]:
         """What an archive of a checkpoint holds, by path; read once for all its files."""

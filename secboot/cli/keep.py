@@ -39,7 +39,7 @@ def keep(
     ) as site:
         # Without a look at standard output: a new kernel needs its parameters, read or not.
         managed = site.managed_root()
-        profile = active_profile(site.root, site.state)
+        profile = active_profile(site.root, site.state, site.invocation)
         told = () if profile is not None else tuple(_of_secure_guest(site))
         result = (
             None

@@ -10,8 +10,9 @@ from typing import Self
 from secboot.cli.printing import file_error
 from secboot.errors import SecbootError
 
-_SPECIAL = ("/dev/", "/proc/")
-"""What is below leads to what is open already, and is written to as it is."""
+_SPECIAL = ("/dev", "/proc/")
+"""What is directly in the first, or anywhere below the second, leads to what is open already, and is
+written to as it is. /dev/shm is a directory like any other."""
 
 
 class OutputFile:
@@ -77,7 +78,9 @@ class OutputFile:
 
     def _target(self) -> Path | None:
         """The regular file to replace or to make; None for what is written to as it is."""
-        if str(self._path).startswith(_SPECIAL):
+        device, process = _SPECIAL
+        place = os.path.realpath(self._path.parent)
+        if place == device or f"{place}/".startswith(process):
             return None
         target = Path(os.path.realpath(self._path))
         if not target.exists():

@@ -279,7 +279,10 @@ class KernelInstallCmdline(NamedTuple):
         return list(enumerate(split_lines(self.render()), 1))
 
     def _word_problems(self) -> Iterator[Finding]:
+        number, position = self.line, 0
         for parameter in self.parameters.parameters:
+            number += self.words.count("\n", position, parameter.start)
+            position = parameter.start
             reason = None
             if parameter.name in {"BOOT_IMAGE", "initrd"}:
                 reason = "was added by a boot loader for one boot and is no setting"
@@ -288,9 +291,8 @@ class KernelInstallCmdline(NamedTuple):
             elif _SED_SPECIAL.search(parameter.text):
                 reason = "is garbled by 20-zipl-kernel.install, which puts it into a sed expression"
             if reason is not None:
-                at = self.line + self.words[: parameter.start].count("\n")
                 message = f"'{parameter.text}' {reason}"
-                yield self._warning("kernel-cmdline-word", message, at)
+                yield self._warning("kernel-cmdline-word", message, number)
 
 
 def _holds_words(line: str) -> bool:

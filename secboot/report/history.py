@@ -8,7 +8,7 @@ from secboot.checkpoint.retention import LIMIT_FILE
 from secboot.report.diff import unified_diff
 from secboot.report.style import finding_text
 from secboot.system.files import FileChange
-from secboot.visible import visible
+from secboot.visible import shell_word, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +65,7 @@ def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) 
         f"{style.bold('What')}        {_what(checkpoint)}",
         f"{style.bold('When')}        {audit.started}",
         f"{style.bold('By')}          {_who(checkpoint)} on {visible(audit.who.host)}",
-        f"{style.bold('Command')}     {' '.join(visible(word) for word in audit.command)}",
+        f"{style.bold('Command')}     {' '.join(map(shell_word, audit.command))}",
         f"{style.bold('Saved in')}    {visible(checkpoint.shown)}",
         style.bold("Journal"),
     ]

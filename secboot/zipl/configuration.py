@@ -139,13 +139,13 @@ def _scan(
     tokens = scan.conf_tokens(conf)
     inherited = _inherited_target(scan.TokenList(tokens)) if version.bls_inherits_target else None
     for entry in entries:
-        is_below = title_is_below(entry)
+        title = title_location(entry) if title_is_below(entry) else None
         for problem in entry.problems:
             code = problem.code.replace(".", "-")
             place, hint = problem.location or Location(entry.path), None
-            if problem.code == "bls.field" and is_below:
+            if problem.code == "bls.field" and title is not None:
                 # What zipl stumbles over is a consequence: the title is where it begins.
-                place, hint = title_location(entry), TITLE_HINT
+                place, hint = title, TITLE_HINT
             findings.error(code, problem.message, place, hint=hint)
         tokens += scan.entry_tokens(entry)
         if inherited is not None:

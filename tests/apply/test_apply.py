@@ -12,7 +12,7 @@ import pytest
 from secboot.apply.apply import ApplyResult, apply_plan
 from secboot.apply.change import ManagedRoot
 from secboot.apply.rollback import Choices, RollbackResult, roll_back
-from secboot.apply.zipl import Zipl
+from secboot.apply.zipl import Zipl, ZiplFailedError
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Action, Checkpoint
 from secboot.checkpoint.state_directory import StateDirectory
@@ -24,6 +24,7 @@ from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.report.outcome import apply_document
+from secboot.system.programs import SystemRunner
 from secboot.system.root import Root
 from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.trees import hide_boot_record, make_sample_tree, snapshot
@@ -384,3 +385,15 @@ def test_each_change_is_told_to_the_log_however_it_ends(
         ("2", Action.ROLLBACK, State.DONE),
         ("3", Action.APPLY, State.ROLLED_BACK),
     ]
+
+
+def test_what_is_to_be_run_by_hand_can_be_typed(tmp_path: Path) -> None:
+    chroot = tmp_path / "chroot"
+    chroot.write_text("#!/bin/sh\nexit 3\n")
+    chroot.chmod(0o755)
+    zipl = Zipl(SystemRunner((str(tmp_path), "/bin")), 20.0, chroot="/mnt/a machine")
+
+    with pytest.raises(ZiplFailedError) as caught:
+        zipl.install()
+
+    assert caught.value.hint == "run by hand to see more: chroot '/mnt/a machine' zipl -V"

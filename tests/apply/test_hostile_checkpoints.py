@@ -50,11 +50,18 @@ HOSTILE: dict[str, tuple[object, ...]] = {
     "root": (None, 7, [], {}),
     "audit": (*TYPES, "x"),
     "audit.action": ("delete", "rollback", *TYPES),
-    "audit.command": ("x", [7], [None], None, {}),
+    "audit.command": ("x", [7], [None], None, {}, [], ["rm", "-r", "/"], ["secboot; rm", "x"]),
     "audit.who": (*TYPES, "x"),
     "audit.who.uid": (-(2**70), "0", None, 1.5),
     "audit.who.host": (None, 7, []),
-    "audit.started": ("yesterday", "2026-11-23T14:00:00Z\x1b[31m", "", *TYPES),
+    "audit.started": (
+        "2026-02-30T14:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "yesterday",
+        "2026-11-23T14:00:00Z\x1b[31m",
+        "",
+        *TYPES,
+    ),
     "audit.version": (None, 7, []),
     "audit.profile_digest": ("x", "0" * 63, "G" * 64, 7, []),
     "audit.undoes": ("1", "9", "x", "0", 7, []),
@@ -171,6 +178,9 @@ JOURNALS: tuple[tuple[JournalEntry, ...], ...] = (
     (JournalEntry(State.WRITING, AT, {"left": "/etc/passwd"}),),
     (JournalEntry(State.WRITING, AT), JournalEntry(State.DONE, AT, {"zipl": {"run": "rm"}})),
     (JournalEntry(State.WRITING, AT), JournalEntry(State.DONE, AT, {"zipl": [1]})),
+    (JournalEntry(State.WRITING, AT), JournalEntry(State.DONE, AT, {"zipl": {"argv": ["rm"]}})),
+    (JournalEntry(State.WRITING, AT), JournalEntry(State.DONE, AT, {"zipl": "rm -r /"})),
+    (JournalEntry(State.WRITING, "2026-02-30T14:00:00Z"), JournalEntry(State.DONE, AT)),
 )
 
 
@@ -211,9 +221,9 @@ def test_escapes_in_what_is_only_shown_reach_no_terminal(
         "audit.who.host",
     ):
         document = changed(document, field, evil)
-    write_record(root, changed(document, "audit.command", [evil]))
+    write_record(root, changed(document, "audit.command", ["secboot", evil]))
     entries = parse_journal((root / CHECKPOINT / "journal").read_bytes(), "1")
-    told = entries[-1]._replace(facts={"zipl": evil, "reason": evil})
+    told = entries[-1]._replace(facts={"reason": evil})
     (root / CHECKPOINT / "journal").write_bytes(format_journal([*entries[:-1], told], "1"))
 
     shown = r"\x1b[31m\u202e\n"

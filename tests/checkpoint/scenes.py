@@ -174,7 +174,7 @@ def _run(
         transaction.write_files()
         transaction.committing()
         write_boot_record(tree, scene)
-        transaction.done({"status": 0})
+        transaction.done({"zipl": {"status": 0}})
 
 
 VERBS = {

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from secboot.checkpoint.journal import State
+from secboot.checkpoint.journal import State, format_line, parse_journal
 from secboot.checkpoint.record import Record
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import CheckpointStore
 from secboot.system.root import Root
+from tests.checkpoint.conftest import FAULT_CASES
+from tests.checkpoint.scenes import STATE
+from tests.checkpoint.test_damage import EVERY, flip
 from tests.command import secboot
+from tests.trees import snapshot
 
+SAMPLE = 101
+"""Of so many bytes one is flipped in an ordinary run."""
 MADE = Path(__file__).parent / "data/0.1.0"
 
 
@@ -61,3 +67,88 @@ def test_it_is_shown_and_rolled_back(machine: Path, capsys: pytest.CaptureFixtur
             saved = before.extractfile(member)
             assert saved is not None
             assert (machine / member.name).read_bytes() == saved.read()
+
+
+@pytest.mark.parametrize("step", [SAMPLE, EVERY])
+def test_a_flipped_bit_is_no_wrong_rollback(
+    step: int, machine: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    """Such a record has no checksum: what is kept beside it says whether it is the one."""
+    undone = machine.with_name("undone")
+    shutil.copytree(machine, undone)
+    assert secboot(capsys, "rollback", "--root", undone).code == 0
+    before, right = snapshot(machine), snapshot(undone)
+    count, tree = 0, machine.with_name("tree")
+    for name in ("record.json", "journal", "before.tar", "after.tar"):
+        for at in range(0, (MADE / name).stat().st_size, step):
+            count += 1
+            shutil.copytree(machine, tree)
+            flip(tree / STATE / "checkpoints/1" / name, at)
+
+            said = secboot(capsys, "rollback", "--root", tree)
+
+            assert snapshot(tree) == (before if said.code else right), (name, at, said)
+            shutil.rmtree(tree)
+    request.node.user_properties.append((FAULT_CASES, count))
+
+
+def as_first(checkpoint: Path) -> None:
+    """Make a checkpoint one of secboot 0.1.0: without the checksums over the whole."""
+    document = json.loads((checkpoint / "record.json").read_bytes())
+    document["schema"] = "secboot/checkpoint/1"
+    del document["checksum"]
+    for name in ("left_alone", "parmfile", "problems"):
+        del document["audit"][name]
+    (checkpoint / "record.json").write_text(json.dumps(document, indent=2))
+    entries = parse_journal((checkpoint / "journal").read_bytes(), checkpoint.name)
+    lines = [format_line(entry, checkpoint.name) for entry in entries]
+    (checkpoint / "journal").write_bytes(b"".join(lines))
+
+
+def test_a_rollback_that_names_another_change_is_not_believed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "machine"
+    assert secboot(capsys, "demo", root).code == 0
+    for verb in ("apply guest", "apply host", "apply host-off", "rollback"):
+        assert secboot(capsys, *verb.split(), "--root", root).code == 0
+    made = root / STATE / "checkpoints"
+    for directory in made.iterdir():
+        as_first(directory)
+    assert "Profile in force: host." in secboot(capsys, "keep", "--root", root).out
+    record = made / "4/record.json"
+    text = record.read_text()
+    assert '"undoes": "3"' in text
+
+    for other in ("1", "2"):
+        record.write_text(text.replace('"undoes": "3"', f'"undoes": "{other}"'))
+
+        said = secboot(capsys, "keep", "--root", root)
+
+        assert said.code == 1
+        assert "it is not known which profile is active: checkpoint 4 can't be read" in said.err
+        assert str(record) in secboot(capsys, "history", "--root", root).out
+
+
+def test_a_file_that_was_made_needs_its_copy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing else says which one it was; all others have a copy of what they were."""
+    root = tmp_path / "machine"
+    assert secboot(capsys, "demo", root).code == 0
+    entry = next((root / "boot/loader/entries").glob("*rescue.conf"))
+    assert secboot(capsys, "apply", "guest", "--root", root).code == 0
+    made = root / STATE / "checkpoints/1"
+    as_first(made)
+    (made / "after.tar").unlink()
+    assert secboot(capsys, "rollback", "--root", root).code == 0
+    as_first(made.with_name("2"))
+    assert entry.exists()
+
+    document = json.loads((made / "record.json").read_bytes())
+    document["files"][0]["before"] = None
+    (made / "record.json").write_text(json.dumps(document))
+
+    said = secboot(capsys, "rollback", "1", "--root", root)
+    assert said.code == 1
+    assert "it has no checksum, and what is kept beside it says something else" in said.err

@@ -65,7 +65,7 @@ def records_of(draw: st.DrawFn) -> Record:
     undoes = str(draw(st.integers(1, number - 1))) if action is Action.ROLLBACK else None
     audit = Audit(
         action,
-        tuple(draw(st.lists(texts))),
+        ("secboot", *draw(st.lists(texts))),
         draw(actors),
         draw(moments),
         draw(texts),

@@ -28,6 +28,7 @@ TEXTS = {
     "titles": (ENTRY, HEAD, "title A\n", 9_000),
     "too many titles": (ENTRY, HEAD, "title A\n", 125_000),
     "fields without a value": (ENTRY, HEAD, "x\n", 9_000),
+    "fields below which a title stands": (ENTRY, f"version 1\n{HEAD}", "x\n", 9_000),
     "unknown fields": (ENTRY, HEAD, "x y\n", 9_000),
     "too many unknown fields": (ENTRY, HEAD, "x y\n", 500_000),
     "empty lines": (ENTRY, HEAD, "\n", 9_000),
@@ -37,6 +38,7 @@ TEXTS = {
     "no keywords": ("etc/zipl.conf", CONF, "x\n", 20_000),
     "a long value": ("etc/zipl.conf", f"{CONF}parameters=", "${", 900_000),
     "parameters of new kernels": ("etc/kernel/cmdline", "", "swiotlb=1 ", 60_000),
+    "parameters that sed takes apart": ("etc/kernel/cmdline", "", "a#b ", 400_000),
     "variables of zipl": ("etc/ziplenv", "", "A=${\n", 40_000),
 }
 

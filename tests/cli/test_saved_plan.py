@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from itertools import cycle
@@ -15,6 +16,7 @@ import pytest
 from secboot.errors import SecbootError
 from secboot.report.saved_plan import read_saved_plan
 from secboot.system.trusted import read_trusted
+from tests.available import unavailable
 from tests.command import Said, secboot
 from tests.damaged import Document, put
 from tests.rights import NOBODY
@@ -353,3 +355,26 @@ def test_no_other_file_is_overwritten_by_a_plan(
     assert "not a saved plan, and stays as it is" in said.err
     assert other.read_text().startswith("root:x")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_directory_below_dev_is_one_like_any_other(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not Path("/dev/shm").is_dir():
+        unavailable("there is no directory in memory here")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        plan = Path(directory) / "x.plan"
+
+        assert secboot(capsys, "plan", "guest", "--root", root, "--out", plan).code == 0
+        assert secboot(capsys, "apply", plan, "--root", root).code == 0
+
+
+@pytest.mark.parametrize("place", ["/dev/none.plan", "/proc/self/fd/none", "/dev/fd/none"])
+def test_no_file_is_made_among_devices(
+    place: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = secboot(capsys, "plan", "guest", "--root", root, "--out", place)
+
+    assert said.code == 1
+    assert f"{place}: the plan can't be written: No such file or directory" in said.err
+    assert not Path(place).exists()

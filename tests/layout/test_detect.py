@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyfakefs.fake_filesystem import FakeFilesystem
 
+from secboot.checkpoint.journal import PROGRAMS
 from secboot.errors import RefusedError, UsageError
 from secboot.layout.detect import NAMES, detect_layout
 from secboot.layout.layout import Layout
@@ -56,6 +57,7 @@ def test_the_layout_is_told_with_the_marks_that_tell_it(name: str, memory: FakeF
 
     assert (found.name, found.seen) == (tree.layout, tree.marks)
     assert (found.refusal is not None) == (tree.layout in UNCLEAR)
+    assert {command.argv[0] for command in found.commit} <= PROGRAMS
 
 
 @pytest.mark.parametrize("name", [name for name, tree in TREES.items() if tree.layout in UNCLEAR])
