@@ -65,7 +65,7 @@ def members() -> Iterator[tuple[str, bytes]]:
     """Yield every file of the archive but the byte code, by its name there."""
     yield "__main__.py", MAIN.read_bytes()
     yield "LICENSE", (CHECKOUT / "LICENSE").read_bytes()
-    for folder, suffixes in (("secboot", {".py", ".json"}), ("profiles", {".yaml"})):
+    for folder, suffixes in (("secboot", {".py", ".json", ".md"}), ("profiles", {".yaml"})):
         for path in (CHECKOUT / folder).rglob("*"):
             if path.suffix in suffixes:
                 inside = path.relative_to(CHECKOUT).as_posix()

@@ -146,6 +146,19 @@ def test_the_status_of_a_tree_takes_nothing_about_a_reboot(machine: str) -> None
     assert others(found) == TYPER
 
 
+def test_an_explanation_takes_nothing_that_reads_or_plans() -> None:
+    for words in (["explain", "3", "zipl.bls-same-version"], ["explain", "--list"]):
+        found = modules(*words)
+
+        assert packages(found) == COMMAND_LINE | {"finding", "report"}
+        assert {name for name in found if name.startswith("secboot.report.")} == {
+            "secboot.report.explain",
+            "secboot.report.style",
+        }
+        assert others(found) == TYPER
+        assert not found & COSTLY
+
+
 def test_check_domain_imports_the_parser_of_xml_beside() -> None:
     found = modules("check-domain", str(ROOT / "tests/data/domains/launch-security.xml"))
 

@@ -29,6 +29,7 @@ from secboot.layout.layout import NewKernel
 from secboot.machine.kernel_files import Link
 from secboot.plan.plan import Plan, ProfileReference
 from secboot.profile.profile import ImagePaths, ProfileText
+from secboot.report.explain import Explanation
 from secboot.report.made import Made
 from secboot.report.profile import CheckedProfile, ListedProfile
 from secboot.report.reported import ReportedMachine, Standing
@@ -252,6 +253,22 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "exit_code": int,
             "meaning": (str, "In which state the machine is."),
             "problems": ([Finding], "Of a profile all, else one."),
+        },
+    ),
+    "explain/1": (
+        "What findings, checks and exit codes mean",
+        {
+            "explanations": [
+                {
+                    "": Explanation,
+                    "code": (str, "As asked for: an exit code is its number."),
+                    "group": (str, "Where it is met."),
+                    "summary": (str, "What it means. This and the other texts are Markdown."),
+                    "why": (str | None, "Why it matters."),
+                    "what_to_do": str | None,
+                    "source": (str | None, "Where the rule is from."),
+                }
+            ],
         },
     ),
     "fleet/2": (

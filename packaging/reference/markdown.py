@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import secboot
 from reference.commands import Command, Parameter, commands, exit_codes, global_options
+from secboot.report import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,6 +76,43 @@ def json_page() -> str:
     files = sorted(_SCHEMAS.glob("*.json"))
     parts += [_document(json.loads(path.read_text()), path.name) for path in files]
     return "\n".join(parts)
+
+
+def findings_page() -> str:
+    """Return the page on all codes, from what ``secboot explain`` prints."""
+    parts = [
+        "# Findings and exit codes\n",
+        _GENERATED,
+        _wrapped(
+            "Everything that secboot finds has a code: `secboot check` prints it in brackets, "
+            "`secboot verify` as the name of a check, JSON documents as `code`. "
+            "`secboot explain CODE` prints what is on this page."
+        ),
+    ]
+    every = explain.groups()
+    tails = Counter(_tail(each.code) for group in every for each in group.explanations)
+    for group in every:
+        parts += [f"## {group.title}\n", *([_wrapped(group.about)] if group.about else [])]
+        parts += [_finding(each, tails) for each in group.explanations]
+    return "\n".join(parts)
+
+
+def _tail(code: str) -> str:
+    return code.rpartition(".")[2]
+
+
+def _finding(each: explain.Explanation, tails: Counter[str]) -> str:
+    # GitHub and MyST leave the dot out of a heading's address, so there is one to link to, too.
+    is_own = tails[_tail(each.code)] == 1
+    anchor = _tail(each.code) if is_own else each.code.replace(".", "-")
+    parts = [
+        *([f'<a id="{anchor}"></a>\n'] if "." in each.code else []),
+        f"### {'Exit code ' if each.code.isdecimal() else ''}{each.code}\n",
+        _wrapped(f"**{each.summary}** {each.why or ''}".strip()),
+    ]
+    items = (("What to do", each.what_to_do), ("Source", each.source))
+    lines = [f"- {label}: {text}" for label, text in items if text is not None]
+    return "\n".join([*parts, *(["\n".join(lines) + "\n"] if lines else [])])
 
 
 def _command(command: Command) -> str:

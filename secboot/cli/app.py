@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 VERBS = (
     *("init", "plan", "apply", "confirm", "status", "verify", "fleet", "rollback", "keep"),
-    *("history", "show", "check", "check-domain", "profile", "export", "demo", "completion"),
+    *("history", "show", "check", "check-domain", "explain", "profile", "export", "demo"),
+    "completion",
 )
 """In the order of ``secboot --help``. A verb is the function of its name in the module of its name,
 with _ for - (verify is in that of status); a group is such a module's `app`."""

@@ -64,6 +64,14 @@ def checkpoints(context: typer.Context, incomplete: str) -> Candidates:
     return [each for each in found if each[0].startswith(incomplete)]
 
 
+def findings(_: typer.Context, incomplete: str) -> Candidates:
+    """The codes that ``secboot explain`` knows."""
+    from secboot.report.explain import groups
+
+    every = [each for group in groups() for each in group.explanations]
+    return [(e.code, e.summary.replace("`", "")) for e in every if e.code.startswith(incomplete)]
+
+
 def directories(_: typer.Context, incomplete: str) -> Candidates:
     """Directories, each with a slash at its end, so that one below can be chosen."""
     return list(_paths(incomplete, ()))

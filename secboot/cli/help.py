@@ -75,6 +75,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("secboot check-domain guest.xml", "a file"),
         ("secboot check-domain -", "what `virsh dumpxml GUEST` is piped into"),
     ),
+    "explain": (
+        ("secboot explain zipl.bls-same-version", "what a finding means, and what to do"),
+        ("secboot explain installed.swiotlb", "a check of `secboot verify`"),
+        ("secboot explain 3", "an exit code"),
+        ("secboot explain --list", "all of them, with one line each"),
+    ),
     "export": (("secboot export guest --format kickstart", "for an installation"),),
     "demo": (("secboot demo machine", "then: secboot plan guest --root machine"),),
     "completion": (("secboot completion bash", "to be put where bash looks for completions"),),

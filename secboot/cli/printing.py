@@ -149,6 +149,14 @@ def file_error(path: Path, message: str) -> RefusedError:
     return RefusedError(message, location=Location(visible(str(path))))
 
 
+def columns() -> int | None:
+    """Return how many columns the terminal has that standard output is; None where it is none."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
 def style() -> Style:
     """Return the style for standard output."""
     from secboot.report.style import style_for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.report.style import counted, finding_text
+from secboot.report.style import counted, finding_text, where_explained
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def check_text(machine: Machine, invocation: Invocation, style: Style) -> str:
     found = (*configuration.problems, *configuration.warnings)
     lines = [finding_text(_typed(each, invocation), style, with_code=True) for each in found]
     lines.append(style.bold(_verdict(machine)))
+    lines += where_explained((each.code for each in found), style)
     return "\n".join(lines) + "\n"
 
 

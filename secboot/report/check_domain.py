@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.domain.secure_guest import launch_security
 from secboot.finding import Severity
-from secboot.report.style import counted, finding_text
+from secboot.report.style import counted, finding_text, where_explained
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ def domain_text(domain: Element, found: Sequence[Finding], style: Style) -> str:
     counts = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     verdict = "is not fit" if errors else "may not be fit" if warnings else "is fit"
     lines.append(style.bold(f"{name} {verdict} for IBM Secure Execution: {counts}"))
+    worst_first = sorted(found, key=lambda each: list(Severity).index(each.severity))
+    lines += where_explained((each.code for each in worst_first), style)
     return "\n".join(lines) + "\n" + ("" if errors else _NOT_SHOWN)
 
 

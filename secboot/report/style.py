@@ -13,7 +13,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import TextIO
 
     from secboot.finding import Finding
@@ -82,7 +82,7 @@ def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> 
     """Return ``path:line:column: warning: message``, and below it the hint, each line indented.
 
     This is the form that compilers have, from which editors know the place. There is no newline
-    at the end.
+    at the end. Where a person reads it, in colour, the code is always there, for `secboot explain`.
     """
     paint = {
         Severity.ERROR: style.red,
@@ -90,10 +90,18 @@ def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> 
         Severity.NOTE: style.bold,
     }[finding.severity]
     where = "" if finding.location is None else f"{visible(str(finding.location))}: "
-    code = style.faint(f" [{finding.code}]") if with_code else ""
+    code = style.faint(f" [{finding.code}]") if with_code or style.colour else ""
     first = f"{where}{paint(finding.severity)}: {visible_lines(finding.message)}{code}"
     hints = (finding.hint or "").splitlines()
     return "\n".join([first, *(f"    {visible(line)}" for line in hints)])
+
+
+def where_explained(codes: Iterable[str], style: Style) -> list[str]:
+    """Return the line that says where the first of `codes` is explained, for who reads in colour."""
+    first = next(iter(codes), None)
+    if first is None or not style.colour:
+        return []
+    return [style.faint(f"What it means, and what to do: secboot explain {visible(first)}")]
 
 
 def cause_text(cause: Finding, style: Style) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.report.style import cause_text
+from secboot.report.style import cause_text, where_explained
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import Outcome, worst
 from secboot.status.stages import Stage
@@ -34,6 +34,10 @@ def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
     if last is Stage.EFFECTIVE:
         lines.append(style.faint(f"NOTE {INDICATIONS_NOTE}"))
     lines.append(style.bold(_verdict(checks, last)))
+    worst_first = (
+        c.id for each in (Outcome.FAIL, Outcome.WARN) for c in checks if c.outcome is each
+    )
+    lines += where_explained(worst_first, style)
     return "\n".join(lines) + "\n"
 
 

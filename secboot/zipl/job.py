@@ -95,7 +95,7 @@ class Job:
                 self._report_empty(entry, part, called)
 
     def _report_empty(self, entry: BootEntry, part: LoadedFile, called: str) -> None:
-        code = f"{called.partition(' ')[0]}-empty"
+        code = "ramdisk-empty" if called == "ramdisk" else "image-empty"
         if not self.version.asks_image_for_limit:
             what = f"Could not add {called} '{part.path}'"
             message = f"{what}: Could not read empty file '{part.path}'"

@@ -110,7 +110,7 @@ def test_it_holds_all_modules_profiles_schemas_and_licences(pyz: Path) -> None:
     package = Path(secboot.__file__).parent
     wanted = {
         f"secboot/{path.relative_to(package).as_posix()}"
-        for suffix in ("py", "json")
+        for suffix in ("py", "json", "md")
         for path in package.rglob(f"*.{suffix}")
     }
     wanted |= {f"secboot/profiles/{path.name}" for path in (CHECKOUT / "profiles").glob("*.yaml")}

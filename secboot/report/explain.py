@@ -1,0 +1,170 @@
+"""What a finding means and what to do about it: as text or JSON (schema ``secboot/explain/1``).
+
+The explanations are in ``findings.md`` next to this module, from which ``packaging/generate`` also
+makes the page of the documentation. There ``#`` begins a group and ``##`` a code; below it one line
+says what the code means, then follows why that matters, and last a list of what to do and of the
+rule's source. ``test_findings.py`` holds that every code that secboot can print is there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import secboot
+from secboot.errors import UsageError
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from secboot.report.style import Style
+
+SCHEMA = "secboot/explain/1"
+_WIDEST = 100
+"""Longer lines are hard to read."""
+_OF_THE_MACHINE = "machine."
+"""What stands before a code in the check of a notice (`secboot.status.checks`)."""
+_ANY_PARAMETER = "PARAMETER"
+_NEAR = 3
+_TO_DO = "What to do"
+_SOURCE = "Source"
+_CODE = r"`([^`]*)`"
+_WORD = r"(?:`[^`]*`|[^\s`])+"
+"""What no line break may part: a word, with the code in it."""
+
+
+class Explanation(NamedTuple):
+    """What a code means, why that matters, what to do, and where its rule is from, in Markdown.
+
+    `code` is a number for an exit code. All but `summary`, which is one sentence or two, may be None.
+    """
+
+    code: str
+    group: str
+    summary: str
+    why: str | None
+    what_to_do: str | None
+    source: str | None
+
+
+class Group(NamedTuple):
+    """Codes that are met in the same place; `about` is what they have in common, or empty."""
+
+    title: str
+    about: str
+    explanations: tuple[Explanation, ...]
+
+
+def source() -> str:
+    """Return the Markdown of all explanations, through the package's loader: it may be in an archive."""
+    loader = getattr(secboot, "__loader__")  # noqa: B009 - not declared for packages
+    path = f"{secboot.__path__[0]}/report/findings.md"
+    return bytes(loader.get_data(path)).decode("utf-8")
+
+
+def groups() -> tuple[Group, ...]:
+    """Return all explanations in the order of their source."""
+    _, *parts = source().split("\n# ")
+    return tuple(map(_group, parts))
+
+
+def _group(text: str) -> Group:
+    head, *sections = text.split("\n## ")
+    title, _, about = head.strip().partition("\n")
+    return Group(title, about.strip(), tuple(_explanation(title, each) for each in sections))
+
+
+def _explanation(group: str, section: str) -> Explanation:
+    code, summary, *lines = [line for line in section.split("\n") if line]
+    why = " ".join(line for line in lines if not line.startswith("- "))
+    items = dict(line.removeprefix("- ").split(": ", 1) for line in lines if line.startswith("- "))
+    return Explanation(code, group, summary, why or None, items.get(_TO_DO), items.get(_SOURCE))
+
+
+def explained(codes: Sequence[str]) -> tuple[Explanation, ...]:
+    """Return the explanations of `codes`, as they are typed: codes, checks of ``verify``, exit codes.
+
+    Raises UsageError for one that does not exist, with those that were probably meant.
+    """
+    known = {each.code: each for group in groups() for each in group.explanations}
+    return tuple(_found(code, known) for code in dict.fromkeys(codes))
+
+
+def _found(typed: str, known: Mapping[str, Explanation]) -> Explanation:
+    """Return what is meant: a code as it is, that of a check, or what follows the dot in one."""
+    name = typed.strip("[]").removeprefix(_OF_THE_MACHINE)
+    short = [code for code in known if code.partition(".")[2] == name]
+    if name not in known and len(short) == 1:
+        (name,) = short
+    stage, dot, parameter = name.partition(".")
+    if name not in known and parameter and f"{stage}{dot}{_ANY_PARAMETER}" in known:
+        return known[f"{stage}{dot}{_ANY_PARAMETER}"]._replace(code=name)
+    if name in known:
+        return known[name]
+    raise UsageError(f"{typed!r} is not a code of secboot", hint=_hint(name, short, known))
+
+
+def _hint(name: str, short: Sequence[str], known: Mapping[str, Explanation]) -> str:
+    from difflib import get_close_matches
+
+    tails = {code.rpartition(".")[2]: code for code in known}
+    found = get_close_matches(name.lower().replace("_", "-"), [*known, *tails], n=_NEAR)
+    near = short or list(dict.fromkeys(tails.get(each, each) for each in found))
+    every = "all codes: secboot explain --list"
+    return f"did you mean {' or '.join(near)}?\n{every}" if near else every
+
+
+def explain_text(found: Iterable[Explanation], columns: int, style: Style) -> str:
+    """Return each explanation below its code, wrapped between words."""
+    return "\n".join(_explained(each, columns, style) for each in found)
+
+
+def _explained(each: Explanation, columns: int, style: Style) -> str:
+    lines = [style.bold(f"exit code {each.code}" if each.code.isdecimal() else each.code)]
+    for label, text in (
+        ("", each.summary),
+        ("", each.why),
+        (f"{_TO_DO}: ", each.what_to_do),
+        (f"{_SOURCE}: ", each.source),
+    ):
+        if text is not None:
+            later = "    " if label else "  "
+            lines += _filled(f"{label}{text}", later, min(columns, _WIDEST), style)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def list_text(columns: int | None, style: Style) -> str:
+    """Return every code with its first sentence, group by group; without `columns` on one line."""
+    lines = []
+    for group in groups():
+        lines.append(style.bold(group.title))
+        for each in group.explanations:
+            lines += _filled(f"`{each.code}`: {each.summary}", "      ", columns, style)
+        lines.append("")
+    lines.append("secboot explain CODE tells what to do about it.")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _filled(text: str, indent: str, columns: int | None, style: Style) -> list[str]:
+    """Wrap a line of Markdown: the first line is indented by two columns, later ones by `indent`.
+
+    What is code in it stays in one piece, so that it can be copied.
+    """
+    lines: list[str] = []
+    room = 0
+    for word in re.findall(_WORD, text):
+        length = len(word.replace("`", ""))
+        shown = re.sub(_CODE, lambda code: style.bold(code[1]), word)
+        if not lines or (columns is not None and room < length + 1):
+            lines.append(f"{indent if lines else '  '}{shown}")
+            room = (columns or 0) - len(indent if len(lines) > 1 else "  ") - length
+        else:
+            lines[-1] += f" {shown}"
+            room -= length + 1
+    return lines
+
+
+def explain_document(found: Iterable[Explanation]) -> dict[str, Any]:
+    """Return the same as a JSON document; its texts are Markdown."""
+    return {"schema": SCHEMA, "explanations": [each._asdict() for each in found]}
