@@ -76,7 +76,8 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
         message = "the profile is for no boot entry, and names no image"
         place = chosen.entries_at or Location(source.path)
         problems.error("asks-nothing", message, place, "add `image`")
-    problems.require_none(lambda location: _quote(location, sources, layers))
+    if problems.found:
+        _refuse(sources, layers, problems)
     memory = next((layer.memory for layer in layers if layer.memory), None)
     role = _role(layers)
     return Profile(
@@ -95,14 +96,16 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
     )
 
 
-def _quote(location: Location, sources: list[ProfileText], layers: list[_Layer]) -> str:
-    """Return the line at a location, where that is in a profile."""
-    from secboot.profile.quote import is_profile, quote  # noqa: PLC0415 - only for what is wrong
+def _refuse(sources: list[ProfileText], layers: list[_Layer], problems: Problems) -> None:
+    """Raise ProfileError, with the lines that are wrong where these are a profile's."""
+    from secboot.profile.quote import Quotes  # noqa: PLC0415 - only for what is wrong
 
-    for source, layer in zip(sources, layers, strict=True):
-        if source.path == location.path and len(source.text) <= SIZE_LIMIT:
-            return quote(source.text, location) if is_profile(source.text, layer.node) else ""
-    return ""
+    texts = {
+        source.path: (source.text, layer.node)
+        for source, layer in zip(sources, layers, strict=True)
+        if len(source.text) <= SIZE_LIMIT
+    }
+    problems.require_none(Quotes(texts).at)
 
 
 def _description(sources: list[ProfileText], layers: list[_Layer]) -> str:

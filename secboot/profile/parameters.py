@@ -8,7 +8,6 @@ from secboot.kernel.command_line import canonical
 from secboot.profile import fields, generic, prot_virt, swiotlb
 from secboot.profile.nodes import Mapping, Node, Scalar, Sequence
 from secboot.profile.requirement import Operator, WrittenRequirement
-from secboot.profile.spelling import likely_name, likely_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Table
@@ -106,6 +105,8 @@ def _read_parameter(
 
 
 def _report_misspelt(key: Scalar, meant: set[str], problems: Problems) -> bool:
+    from secboot.profile.spelling import likely_name  # noqa: PLC0415 - not for the known ones
+
     name = key.text
     like = name.lower().replace("-", "_")
     if name != like and like in KNOWN and (name not in meant or canonical(name) == like):
@@ -154,6 +155,8 @@ def _read_written(
 
 def _meant_operator(word: str, name: str) -> str:
     """Propose what `word` is a misspelling of, and say so where that is nothing for this parameter."""
+    from secboot.profile.spelling import likely_word  # noqa: PLC0415 - only for what is wrong
+
     taken = [form.operator for form in rules_for(name).forms]
     meant = likely_word(word, Operator)
     if meant is None:

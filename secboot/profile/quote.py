@@ -16,6 +16,8 @@ from secboot.profile.spelling import likely_word
 from secboot.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping as TextMapping
+
     from secboot.errors import Location
     from secboot.profile.nodes import Node
 
@@ -53,30 +55,54 @@ def is_profile(text: str, node: Node | None) -> bool:
     )
 
 
-def quote(text: str, location: Location) -> str:
-    """Return the line of `text` at the location, and below it a caret; "" where there is no such line.
+class Quotes:
+    """Quotes lines of the texts that a profile is made of, each text looked at once.
 
-    No line of that is wider than `WIDTH`. What is not printable is shown as `visible` has it.
+    `texts` are by path what was read, and what it was read as (`is_profile`).
     """
-    if location.line is None or location.column is None:
-        return ""
-    lines = _LINE_BREAK.split(text.removeprefix("\ufeff"))
-    line = lines[location.line - 1] if location.line <= len(lines) else ""
-    if not line:
-        return ""
-    margin = f"{location.line:>5} | "
-    cells = [_cell(character) for character in line]
-    at = min(location.column - 1, len(cells))
-    begin, end = _window(cells, at, WIDTH - len(margin))
+
+    def __init__(self, texts: TextMapping[str, tuple[str, Node | None]]) -> None:
+        self._texts = texts
+        self._lines: dict[str, list[str]] = {}
+
+    def at(self, location: Location) -> str:
+        """Return the line at the location, and below it a caret; "" where there is no such line.
+
+        Nothing is wider than `WIDTH`. What is not printable is shown as `visible` has it.
+        """
+        if location.line is None or location.column is None:
+            return ""
+        lines = self._lines_of(location.path)
+        line = lines[location.line - 1] if location.line <= len(lines) else ""
+        return _quote(line, location.line, location.column) if line else ""
+
+    def _lines_of(self, path: str) -> list[str]:
+        if path not in self._lines:
+            text, node = self._texts.get(path, ("", None))
+            lines = _LINE_BREAK.split(text.removeprefix("\ufeff")) if is_profile(text, node) else []
+            self._lines[path] = lines
+        return self._lines[path]
+
+
+def _quote(line: str, number: int, column: int) -> str:
+    margin = f"{number:>5} | "
+    room = WIDTH - len(margin)
+    at = min(column - 1, len(line))
+    # Nothing that is further away is shown, so that it costs nothing in a line of any length.
+    first = max(0, at - room)
+    cells = [_cell(character) for character in line[first : at + room]]
+    is_cut = len(cells) < len(line)
+    begin, end = _window(cells, at - first, room, is_cut=is_cut)
+    before, behind = first + begin > 0, first + end < len(line)
     shown = "".join(cell.text for cell in cells[begin:end])
-    shown = f"{_CUT if begin else ''}{shown}{_CUT if end < len(cells) else ''}"
-    before = len(_CUT) * bool(begin) + sum(cell.width for cell in cells[begin:at])
-    return f"{margin}{shown}\n{'| '.rjust(len(margin))}{' ' * before}^"
+    shown = f"{_CUT if before else ''}{shown}{_CUT if behind else ''}"
+    indent = len(_CUT) * before + sum(cell.width for cell in cells[begin : at - first])
+    return f"{margin}{shown}\n{'| '.rjust(len(margin))}{' ' * indent}^"
 
 
-def _window(cells: list[_Cell], at: int, room: int) -> tuple[int, int]:
+def _window(cells: list[_Cell], at: int, room: int, *, is_cut: bool) -> tuple[int, int]:
     """Which of the cells fit into the room, those around `at` among them, and the marks of a cut."""
-    if sum(cell.width for cell in cells) <= room:
+    if not is_cut and sum(cell.width for cell in cells) <= room:
         return 0, len(cells)
     begin, used = at, 0
     while begin and used + cells[begin - 1].width <= room // 2:

@@ -32,7 +32,7 @@ def profile_schema() -> Schema:
         "description": "What a role in IBM Secure Execution asks of the kernel parameters",
         **_object(fields.PROFILE_FIELDS),
         "anyOf": [{"required": ["parameters"]}, {"required": ["extends"]}],
-        "dependentRequired": {"drop": ["extends"]},
+        "dependentRequired": {"drop": ["extends"], "as_spelled": ["parameters"]},
         "if": {"not": {"required": ["extends"]}},
         "then": {"properties": {"image": {"required": ["parmfile", "output"]}}},
     }

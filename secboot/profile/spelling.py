@@ -41,21 +41,22 @@ _FEWEST = 3
 """Letters that tell which word goes on from there."""
 
 
+_OTHERS = BOOT_CODE_NAMES | LAST_WINS_NAMES | MULTI_VALUED_NAMES | COMMON_NAMES
+_CANONICAL = frozenset(map(canonical, _OTHERS))
+_LONGER = tuple(sorted(name for name in _OTHERS if len(name) >= _SHORTEST))
+
+
 def likely_name(name: str, known: Collection[str]) -> str | None:
     """Return the parameter that a name looks like without being it; None for nothing.
 
     `known` are those that must not be missed: two letters off look like them, too; of the others,
     one. Letters that changed places are one.
     """
-    if name in known:
-        return None
-    others = BOOT_CODE_NAMES | LAST_WINS_NAMES | MULTI_VALUED_NAMES | COMMON_NAMES
-    if canonical(name) in map(canonical, others):
+    if name in known or canonical(name) in _CANONICAL:
         return None
     found = _nearest(name.lower(), known, 2)
     if found is None and len(name) >= _SHORTEST:
-        longer = sorted(each for each in others if len(each) >= _SHORTEST)
-        found = _nearest(name.lower(), longer, 1)
+        found = _nearest(name.lower(), _LONGER, 1)
     return found
 
 
@@ -79,9 +80,30 @@ def _same_start(one: str, other: str) -> bool:
 
 
 def _nearest(word: str, known: Iterable[str], limit: int) -> str | None:
-    near = ((_distance(word, each), each) for each in known if abs(len(each) - len(word)) <= limit)
-    found = min((each for each in near if each[0] <= limit), default=None)
+    """The one that the fewest mistakes lead to, `limit` at most."""
+    found: tuple[int, str] | None = None
+    for each in known:
+        if abs(len(each) - len(word)) > limit:
+            continue
+        one, other = _differing(word, each)
+        # One mistake is in one letter, or in two that are side by side.
+        if limit == 1 and max(len(one), len(other)) > 2:
+            continue
+        distance = _distance(one, other)
+        if distance <= limit and (found is None or distance < found[0]):
+            found = distance, each
     return None if found is None else found[1]
+
+
+def _differing(one: str, other: str) -> tuple[str, str]:
+    """Both without what they begin and end with in common."""
+    start, shorter = 0, min(len(one), len(other))
+    while start < shorter and one[start] == other[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and one[-1 - end] == other[-1 - end]:
+        end += 1
+    return one[start : len(one) - end], other[start : len(other) - end]
 
 
 def _distance(one: str, other: str) -> int:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
+from string import ascii_lowercase as LETTERS  # noqa: N812 - of the alphabet
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from secboot.errors import Location
-from secboot.profile.nodes import ProfileError
-from secboot.profile.quote import WIDTH, quote
+from secboot.profile.nodes import Mapping, ProfileError, Scalar
+from secboot.profile.quote import WIDTH, Quotes
 from tests.profile.profile_files import parse
 
-MARGIN = len("    1 | ")
+MARGIN = len("    2 | ")
 ODD = st.text(alphabet="ab :'\t\x1b\x7f\udc80\u202e日本語e\u0301é\U0001f600\ufeff", max_size=300)
+
+
+def quote(line: str, column: int) -> str:
+    """What is quoted of a profile with this line behind the first."""
+    known = Scalar("version", plain=True, location=Location("x", 1, 1))
+    texts = {"x": (f"version: 1\r\n{line}\nlast", Mapping(((known, known),), known.location))}
+    return Quotes(texts).at(Location("x", 2, column))
 
 
 def columns(text: str) -> int:
@@ -28,25 +37,25 @@ def columns(text: str) -> int:
 @pytest.mark.parametrize(
     ("line", "column", "shown"),
     [
-        ("a: b", 4, "    1 | a: b\n      |    ^"),
-        ("a: b", 9, "    1 | a: b\n      |     ^"),
-        ("\tb", 2, "    1 | \\tb\n      |   ^"),
-        ("\x1b[31mb", 2, "    1 | \\x1b[31mb\n      |     ^"),
-        ("日本: b", 5, "    1 | 日本: b\n      |       ^"),
-        ("e\u0301: b", 5, "    1 | e\u0301: b\n      |    ^"),
-        ("\udce9: b", 4, "    1 | \\xe9: b\n      |       ^"),
+        ("a: b", 4, "    2 | a: b\n      |    ^"),
+        ("a: b", 9, "    2 | a: b\n      |     ^"),
+        ("\tb", 2, "    2 | \\tb\n      |   ^"),
+        ("\x1b[31mb", 2, "    2 | \\x1b[31mb\n      |     ^"),
+        ("日本: b", 5, "    2 | 日本: b\n      |       ^"),
+        ("e\u0301: b", 5, "    2 | e\u0301: b\n      |    ^"),
+        ("\udce9: b", 4, "    2 | \\xe9: b\n      |       ^"),
     ],
 )
 def test_the_caret_is_below_the_place(line: str, column: int, shown: str) -> None:
-    assert quote(line, Location("x", 1, column)) == shown
+    assert quote(line, column) == shown
 
 
 def test_a_line_that_is_too_long_is_cut_around_the_place() -> None:
     line = "x" * 200 + "HERE" + "y" * 200
 
-    text, caret = quote(line, Location("x", 1, 201)).split("\n")
+    text, caret = quote(line, 201).split("\n")
 
-    assert text.startswith("    1 | ...xxx")
+    assert text.startswith("    2 | ...xxx")
     assert text.endswith("yyy...")
     assert text[caret.index("^") :].startswith("HERE")
     assert WIDTH - 2 <= len(text) <= WIDTH
@@ -56,7 +65,7 @@ def test_a_line_that_is_too_long_is_cut_around_the_place() -> None:
 def test_no_line_is_wider_than_a_terminal_nor_holds_what_is_not_printable(
     line: str, column: int
 ) -> None:
-    text, caret = quote(f"first\r\n:{line}\nlast", Location("x", 2, column)).split("\n")
+    text, caret = quote(f":{line}", column).split("\n")
 
     assert text.isprintable()
     assert columns(text) <= WIDTH
@@ -67,16 +76,35 @@ def test_no_line_is_wider_than_a_terminal_nor_holds_what_is_not_printable(
 
 @given(st.text(alphabet="abc日é", max_size=200), st.text(alphabet="x\t日", max_size=200))
 def test_what_is_above_the_caret_is_what_is_at_the_column(before: str, behind: str) -> None:
-    text, caret = quote(f"{before}@{behind}", Location("x", 1, len(before) + 1)).split("\n")
+    text, caret = quote(f"{before}@{behind}", len(before) + 1).split("\n")
 
     assert columns(text[: text.index("@")]) == len(caret) - 1
 
 
 @pytest.mark.parametrize(
-    "location", [Location("x"), Location("x", 1), Location("x", 2, 1), Location("x", 9, 1)], ids=str
+    "location",
+    [
+        Location("x"),
+        Location("x", 1),
+        Location("x", 2, 1),
+        Location("x", 9, 1),
+        Location("y", 1, 1),
+    ],
+    ids=str,
 )
 def test_there_is_nothing_to_quote_without_a_place(location: Location) -> None:
-    assert quote("a: b\n", location) == ""
+    assert Quotes({"x": ("version: 1\n", None)}).at(location) == ""
+
+
+def test_many_mistakes_take_no_longer_than_their_share() -> None:
+    """Each line, and each file, is looked at once; the limit is far above what it takes."""
+    one_line = f"version: 1\nparameters: {{{', '.join(f'a{n}: on' for n in range(490))}, b: '{'x' * 50_000}'}}\n"
+    keys = "".join(f"rol{a}{b}: 1\n" for a in LETTERS for b in LETTERS if a + b != "es")
+    begun = time.process_time()
+
+    assert quotes_of(one_line).count("^") == 490
+    assert quotes_of(f"version: 1\n{keys}").count("^") > 500
+    assert time.process_time() - begun < 20
 
 
 FOREIGN = {

@@ -18,7 +18,7 @@ INVISIBLE = {
     "merge-key", "syntax", "tab", "unknown-parent", "drop", "equivalent-names", "too-large",
     "odd-numbers", "misspelt-names", "empty", "nesting", "open-quote", "structure", "size-3-KiB", "size-2-GiB",
     "size-1048575-blocks", "image-duplicate", "entries-none", "image-twice",
-    "as-spelled-of-nothing", "extends-misspelt", "extends-no-file", "misspelt-common-names",
+    "extends-misspelt", "extends-no-file", "misspelt-common-names",
 }  # fmt: skip
 # Imported by name: the library comes without types.
 jsonschema = import_module("jsonschema")

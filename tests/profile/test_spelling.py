@@ -132,3 +132,24 @@ def test_a_key_without_its_last_letter_is_proposed_whole(key: str) -> None:
         keys = [field.key for field in fields]
         if key in keys:
             assert likely_word(key[:-1], keys) == key
+
+
+def mistakes(one: str, other: str) -> int:
+    """The optimal string alignment distance, by its definition."""
+    if not one or not other:
+        return len(one) + len(other)
+    ways = [
+        mistakes(one[1:], other) + 1,
+        mistakes(one, other[1:]) + 1,
+        mistakes(one[1:], other[1:]) + (one[0] != other[0]),
+    ]
+    if one[:2] == other[1::-1] and len(one) > 1 < len(other):
+        ways.append(mistakes(one[2:], other[2:]) + 1)
+    return min(ways)
+
+
+@given(st.text(alphabet="abp", min_size=1, max_size=5), st.text(alphabet="abp", max_size=5))
+def test_what_looks_like_a_known_name_is_two_mistakes_off_at_most(name: str, known: str) -> None:
+    expected = known if name != known and mistakes(name, known) <= 2 else None
+
+    assert likely_name(name, (known,)) == expected
