@@ -16,18 +16,20 @@ _NOT_TAKEN = {
 class Invocation(NamedTuple):
     """The words that a next command has to have in common with this one, as they were typed.
 
-    None stands for an option that was not given; `profile` is a profile's name or path.
+    None stands for an option that was not given; `profile` is a profile's name or path, `words` what
+    ``secboot set`` was given in its place.
     """
 
     profile: str | None = None
     root: str | None = None
     state_dir: str | None = None
     layout: str | None = None
+    words: tuple[str, ...] = ()
 
     @classmethod
-    def on(cls, root: str, profile: str | None = None) -> Invocation:
+    def on(cls, root: str, profile: str | None = None, words: tuple[str, ...] = ()) -> Invocation:
         """Return how the machine in this root is named; ``/`` need not be said."""
-        return cls(profile=profile, root=None if root == "/" else root)
+        return cls(profile=profile, root=None if root == "/" else root, words=words)
 
     def command(self, verb: str, *words: str) -> str:
         """Return a command for a shell: the verb, its words, then the options that it takes."""
@@ -36,7 +38,14 @@ class Invocation(NamedTuple):
         return shlex.join(["secboot", *verb.split(), *words, *self._options(verb)])
 
     def for_profile(self, verb: str, *options: str) -> str:
-        """Return the command `verb` for the profile; ``PROFILE`` stands where none was named."""
+        """Return the command `verb` for the profile; ``PROFILE`` stands where none was named.
+
+        Words that stand for a profile are planned and applied by ``set``, and known to no other verb.
+        """
+        if self.words:
+            dry_run = {"plan": ("--dry-run",), "apply": ()}.get(verb)
+            words = () if dry_run is None else (*self.words, *dry_run, *options)
+            return self.command("status" if dry_run is None else "set", *words)
         return self.command(verb, self.profile or "PROFILE", *options)
 
     def completed(self, hint: str) -> str:

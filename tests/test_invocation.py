@@ -10,7 +10,7 @@ import typer
 from secboot.cli.app import application
 from secboot.invocation import Invocation
 
-VERBS = ("plan", "apply", "status", "verify", "rollback", "keep", "history", "show", "check")
+VERBS = ("plan", "apply", "set", "status", "verify", "rollback", "keep", "history", "show", "check")
 TYPED = Invocation("my profile", root="/mnt/it's", state_dir="/srv/state", layout="bls")
 
 
@@ -38,3 +38,14 @@ def test_a_verb_gets_the_options_that_it_takes(verb: str) -> None:
     said = {word for word in TYPED.command(verb).split() if word.startswith("--")}
 
     assert said == options_of(verb) & {"--root", "--state-dir", "--layout"}
+
+
+def test_words_stand_for_a_profile() -> None:
+    typed = Invocation(root="/mnt", words=("note=a b", "quiet-", "--no-rescue"))
+
+    assert typed.for_profile("apply") == "secboot set 'note=a b' quiet- --no-rescue --root /mnt"
+    assert typed.for_profile("plan") == (
+        "secboot set 'note=a b' quiet- --no-rescue --dry-run --root /mnt"
+    )
+    assert typed.for_profile("verify") == "secboot status --root /mnt"
+    assert typed.command("rollback", "7") == "secboot rollback 7 --root /mnt"

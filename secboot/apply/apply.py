@@ -17,7 +17,7 @@ from secboot.apply.zipl import ZiplRun, words_of
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.store import CheckpointStore
-from secboot.checkpoint.undo import newest_apply
+from secboot.checkpoint.undo import newest_profile
 from secboot.errors import RefusedError, UsageError
 from secboot.formats.text import decoded
 from secboot.machine.profile_files import is_name, read_profile
@@ -173,8 +173,8 @@ def run_deployment_command(
 def active_profile(root: Root, state: StateDirectory, invocation: Invocation) -> Profile | None:
     """Return the profile that new boot entries are kept true to; None when there is none.
 
-    It is what /etc/secboot/profile names; without that file, the newest apply that was not rolled
-    back. The former is an administrator's word and is taken as it is. The latter is only taken
+    It is what /etc/secboot/profile names; without that file, that of the newest apply of one which
+    was not rolled back. The former is an administrator's word and is taken as it is. The latter is only taken
     while the profile still has the text that was applied: nothing else was ever agreed to.
 
     Raises RefusedError when it can't be told any more, UsageError for a file that does not name
@@ -187,7 +187,7 @@ def active_profile(root: Root, state: StateDirectory, invocation: Invocation) ->
     if store is None:
         return None
     with store:
-        applied, doubts = newest_apply(store, but_trials=True)
+        applied, doubts = newest_profile(store)
     if doubts:
         raise RefusedError(
             f"it is not known which profile is active: {doubts[0].finding.message}",
@@ -289,19 +289,21 @@ def _line(text: str | None) -> str | None:
 
 def _audit(managed: ManagedRoot, plan: Plan, machine: Machine) -> Audit:
     changed = {file.path for file in plan.files}
+    words = managed.invocation.words
     return Audit(
         action=Action.INIT if plan.profile is None else Action.APPLY,
         command=managed.command,
         who=Actor.current(),
         started=now(),
         version=__version__,
-        profile=None if plan.profile is None else plan.profile.name,
-        profile_digest=None if plan.profile is None else plan.profile.digest,
+        profile=None if plan.profile is None or words else plan.profile.name,
+        profile_digest=None if plan.profile is None or words else plan.profile.digest,
         zipl=plan.zipl_version if managed.zipl is not None else None,
         left_alone=tuple(e.path for e in machine.configuration.bls if e.path not in changed),
         problems=tuple(map(problem_key, machine.configuration.problems)),
         confirms=None if plan.confirms is None else plan.confirms.checkpoint,
         trial=_trial(managed, plan),
+        words=words,
         parmfile=None
         if managed.layout.sources.image is None
         else managed.layout.sources.image.parmfile,

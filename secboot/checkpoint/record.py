@@ -94,6 +94,7 @@ class Audit(NamedTuple):
     that there were besides those that change; None where that was not written down. `problems` is
     what was wrong with the files before. `parmfile` is the one that the profile names, if it does.
     `trial` is what the change tries, and `confirms` the checkpoint whose trial it makes the rule.
+    `words` are those of ``secboot set``, in the place of a profile.
     """
 
     action: Action
@@ -110,6 +111,7 @@ class Audit(NamedTuple):
     problems: tuple[str, ...] = ()
     trial: Trial | None = None
     confirms: str | None = None
+    words: tuple[str, ...] = ()
 
     def flaw(self) -> str:
         """Say what no record of ours has."""
@@ -224,6 +226,8 @@ class Record(NamedTuple):
             return "has a number that no checkpoint has"
         if not (self.files or self.settings):
             return "changes nothing"
+        if self.audit.words and (self.audit.profile or self.audit.action is not Action.APPLY):
+            return "has words beside a profile"
         names = [name for file in self.files for name in (file.prepared, file.restored)]
         paths = {file.path for file in self.files}
         if len(paths) < len(self.files) or len(set(names)) < len(names):
@@ -272,6 +276,7 @@ def line_for(checkpoint: Checkpoint) -> str:
         "root": checkpoint.record.root,
         "profile": audit.profile,
         "profile_digest": audit.profile_digest,
+        "set": " ".join(audit.words) or None,
         "undoes": audit.undoes,
         "trial": None if audit.trial is None else audit.trial.entry,
         "confirms": audit.confirms,

@@ -13,8 +13,9 @@ from secboot.checkpoint.record import Action, Checkpoint
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from secboot.checkpoint.record import Audit
     from secboot.checkpoint.store import CheckpointStore, Damage
 
 
@@ -65,14 +66,30 @@ def newest_apply(
     *,
     but_trials: bool = False,
 ) -> NewestApply:
-    """What ``rollback`` without an id undoes, of all `actions`; `but_trials`, whose profile is active."""
+    """What ``rollback`` without an id undoes, of all `actions`; `but_trials` where none is left to drop."""
+    return _newest(
+        store, lambda audit: audit.action in actions and (audit.trial is None or not but_trials)
+    )
+
+
+def newest_profile(store: CheckpointStore) -> NewestApply:
+    """The newest apply of a profile, which is the active one.
+
+    What ``set`` does changes nothing of it, nor does a trial before it is confirmed.
+    """
+    return _newest(store, _is_of_profile)
+
+
+def _is_of_profile(audit: Audit) -> bool:
+    return audit.action is Action.APPLY and audit.profile is not None and audit.trial is None
+
+
+def _newest(store: CheckpointStore, counts: Callable[[Audit], bool]) -> NewestApply:
     doubts = []
     for found in standing(store.newest_first()):
         if not isinstance(found, Checkpoint):
             doubts.append(found)
-        elif found.record.audit.action in actions:
-            if but_trials and found.record.audit.trial is not None:
-                continue
+        elif counts(found.record.audit):
             return NewestApply(found, tuple(doubts))
     return NewestApply(None, tuple(doubts))
 

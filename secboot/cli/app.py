@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 VERBS = (
-    *("init", "plan", "apply", "confirm", "status", "verify", "fleet", "rollback", "keep"),
-    *("history", "show", "check", "check-domain", "explain", "profile", "export", "demo"),
-    "completion",
+    *("init", "plan", "apply", "set", "confirm", "status", "verify", "fleet", "rollback"),
+    *("keep", "history", "show", "check", "check-domain", "explain", "profile", "export"),
+    *("demo", "completion"),
 )
 """In the order of ``secboot --help``. A verb is the function of its name in the module of its name,
 with _ for - (verify is in that of status); a group is such a module's `app`."""

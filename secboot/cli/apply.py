@@ -10,8 +10,12 @@ import typer
 from secboot.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from secboot.cli.site import Site
+    from secboot.machine.discovery import Machine
     from secboot.plan.plan import Plan
+    from secboot.profile.profile import Profile
     from secboot.report.saved_plan import SavedPlan
 
 PLAN_SUFFIXES = (".json", ".plan")
@@ -28,54 +32,27 @@ def apply(
             show_default=False,
         ),
     ],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the plan; write nothing at all.")
-    ] = False,
+    dry_run: options.DryRun = False,
     root: options.Root = options.HERE,
     output: options.Output = "text",
-    diff: Annotated[
-        bool | None,
-        typer.Option(
-            "--diff/--no-diff",
-            help="Show what changes in each file, line by line; by default with --dry-run only.",
-            show_default=False,
-        ),
-    ] = None,
+    diff: options.Diff = None,
     zipl: options.Zipl = None,
     state_dir: options.StateDir = None,
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
     layout: options.Layout = None,
     parmfile: options.Parmfile = None,
     allow_unsealed: options.AllowUnsealed = False,
-    trial: Annotated[
-        bool,
-        typer.Option(
-            "--trial",
-            help="Try it for one IPL: in a boot entry of its own, which the next reboot starts once."
-            " `secboot confirm` makes it permanent after that, `secboot rollback` drops it.",
-        ),
-    ] = False,
-    run_kargs: Annotated[
-        bool,
-        typer.Option(
-            "--run-kargs",
-            help="On an ostree system, run the command that the plan shows (rpm-ostree or bootc).",
-        ),
-    ] = False,
+    trial: options.Trial = False,
+    run_kargs: options.RunKargs = False,
 ) -> int:
     """Make the machine what the profile asks for.
 
     zipl checks the new boot files before they count, and writes the boot record afterwards. If
     anything fails, everything is put back. `secboot rollback` undoes a change.
     """
-    from secboot.cli.plan import print_plan, with_unfinished_change
     from secboot.cli.site import Site
-    from secboot.errors import UsageError
 
-    if trial and (parmfile is not None or allow_unsealed or run_kargs):
-        raise UsageError(
-            "--trial can't be combined with --parmfile, --allow-unsealed or --run-kargs"
-        )
+    require_alone(trial=trial, others=(parmfile is not None, allow_unsealed, run_kargs))
     saved = _saved_plan(profile) if profile.endswith(PLAN_SUFFIXES) else None
     site = Site(
         root,
@@ -87,62 +64,98 @@ def apply(
         watched=output == "text",
     )
     with site:
-        asked = _Asked(site, profile, saved, parmfile, allow_unsealed=allow_unsealed, trial=trial)
-        if dry_run:
-            machine = site.machine()
-            plan = asked.plan(machine)
-            asked.agree(plan)
-            print_plan(with_unfinished_change(site, plan, machine), output, diffs=diff is not False)
-            return 0
-        _change(asked, output, diffs=bool(diff), run_kargs=run_kargs)
-    return 0
+        asked = _asked(site, profile, saved, parmfile, allow_unsealed=allow_unsealed, trial=trial)
+        return carry_out(asked, output, dry_run=dry_run, diff=diff, run_kargs=run_kargs)
 
 
-class _Asked:
-    """What is to be applied: a profile, or what was promised in a `saved` plan."""
+def require_alone(*, trial: bool, others: tuple[bool, ...]) -> None:
+    """Raise UsageError for a trial with one of the options that are not for an IPL alone."""
+    from secboot.errors import UsageError
+
+    if trial and any(others):
+        raise UsageError(
+            "--trial can't be combined with --parmfile, --allow-unsealed or --run-kargs"
+        )
+
+
+class ApplyRequest:
+    """What is to be applied: the plan of a profile, or its `trial`.
+
+    `agree` raises where a plan is not what was promised; of a trial that is the change it tries.
+    """
 
     def __init__(
         self,
         site: Site,
-        reference: str,
-        saved: SavedPlan | None,
+        profile: Profile,
+        make_plan: Callable[[Machine], Plan],
         parmfile: Path | None,
         *,
-        allow_unsealed: bool,
-        trial: bool = False,
+        trial: bool,
+        agree: Callable[[Plan], None] = lambda _: None,
     ) -> None:
-        from secboot.cli.plan import planner, trial_planner
-        from secboot.machine.profile_files import read_profile, reread_profile
+        from secboot.cli.plan import trial_planner
 
         self.site = site
         self.parmfile = parmfile
-        self._saved = saved
-        again = ["--out", reference]
-        again += [] if parmfile is None else ["--parmfile", str(parmfile)]
-        again += ["--allow-unsealed"] if allow_unsealed else []
-        self._again = site.invocation.for_profile("plan", *again)
-        if saved is None:
-            profile = read_profile(reference, site.root)
-        else:
-            profile = reread_profile(saved.made_from.reference, saved.made_from.profile, site.root)
-            saved.require_same_profile(profile, self._again)
-        self.plan = planner(site, profile, parmfile, allow_unsealed=allow_unsealed)
-        if trial:
-            # What was promised is the change that is tried.
-            self.plan = trial_planner(site, profile, self.plan, self._promised)
-        self._trial = trial
-
-    def agree(self, plan: Plan) -> None:
-        """Raise RefusedError where the plan is not what was promised."""
-        if not self._trial:
-            self._promised(plan)
-
-    def _promised(self, plan: Plan) -> None:
-        if self._saved is not None:
-            self._saved.require_same(plan, self._again)
+        self.plan = trial_planner(site, profile, make_plan, agree) if trial else make_plan
+        self.agree: Callable[[Plan], None] = (lambda _: None) if trial else agree
 
 
-def _change(asked: _Asked, output: options.Format, *, diffs: bool, run_kargs: bool) -> None:
+def _asked(
+    site: Site,
+    reference: str,
+    saved: SavedPlan | None,
+    parmfile: Path | None,
+    *,
+    allow_unsealed: bool,
+    trial: bool,
+) -> ApplyRequest:
+    """Return what is to be applied: a profile, or what was promised in a `saved` plan."""
+    from secboot.cli.plan import planner
+    from secboot.machine.profile_files import read_profile, reread_profile
+
+    if saved is None:
+        profile = read_profile(reference, site.root)
+        make_plan = planner(site, profile, parmfile, allow_unsealed=allow_unsealed)
+        return ApplyRequest(site, profile, make_plan, parmfile, trial=trial)
+    again = ["--out", reference]
+    again += [] if parmfile is None else ["--parmfile", str(parmfile)]
+    again += ["--allow-unsealed"] if allow_unsealed else []
+    command = site.invocation.for_profile("plan", *again)
+    profile = reread_profile(saved.made_from.reference, saved.made_from.profile, site.root)
+    saved.require_same_profile(profile, command)
+    make_plan = planner(site, profile, parmfile, allow_unsealed=allow_unsealed)
+
+    def agree(plan: Plan) -> None:
+        saved.require_same(plan, command)
+
+    return ApplyRequest(site, profile, make_plan, parmfile, trial=trial, agree=agree)
+
+
+def carry_out(
+    asked: ApplyRequest,
+    output: options.Format,
+    *,
+    dry_run: bool,
+    diff: bool | None,
+    run_kargs: bool,
+) -> int:
+    """Show the plan with `dry_run`, else follow it. Returns the exit code."""
+    from secboot.cli.plan import print_plan, with_unfinished_change
+
+    if not dry_run:
+        _change(asked, output, diffs=bool(diff), run_kargs=run_kargs)
+        return 0
+    machine = asked.site.machine()
+    plan = asked.plan(machine)
+    asked.agree(plan)
+    shown = with_unfinished_change(asked.site, plan, machine)
+    print_plan(shown, output, diffs=diff is not False)
+    return 0
+
+
+def _change(asked: ApplyRequest, output: options.Format, *, diffs: bool, run_kargs: bool) -> None:
     """Follow the plan, then report. All that can fail of the report is tried before."""
     from contextlib import ExitStack
 

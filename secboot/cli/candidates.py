@@ -72,6 +72,15 @@ def findings(_: typer.Context, incomplete: str) -> Candidates:
     return [(e.code, e.summary.replace("`", "")) for e in every if e.code.startswith(incomplete)]
 
 
+def parameters(_: typer.Context, incomplete: str) -> Candidates:
+    """Return the names of which it is known how often they count, for ``secboot set``."""
+    from secboot.kernel.command_line import LAST_WINS_NAMES, MULTI_VALUED_NAMES
+    from secboot.profile.parameters import KNOWN
+
+    names = sorted({*KNOWN, *LAST_WINS_NAMES, *MULTI_VALUED_NAMES})
+    return [(f"{name}=", "") for name in names if name.startswith(incomplete)]
+
+
 def directories(_: typer.Context, incomplete: str) -> Candidates:
     """Directories, each with a slash at its end, so that one below can be chosen."""
     return list(_paths(incomplete, ()))

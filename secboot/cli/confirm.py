@@ -56,6 +56,7 @@ def confirm(
         watched=output == "text",
     ) as site:
         trial = _Trial(site, stage)
+        trial.name_words()
         if dry_run:
             plan = trial.plan(site.machine())
             print_plan(with_unfinished_change(site, plan), output, diffs=True)
@@ -85,6 +86,12 @@ class _Trial:
 
     def __init__(self, site: Site, stage: Literal["running", "effective"]) -> None:
         self._site, self._stage = site, stage
+
+    def name_words(self) -> None:
+        """Make the change in the name of the words that were tried, where it was not a profile."""
+        checkpoint = self._site.trial_checkpoint()
+        words = () if checkpoint is None else checkpoint.record.audit.words
+        self._site.invocation = self._site.invocation._replace(words=words)
 
     def plan(self, machine: Machine) -> Plan:
         """Return the plan, if there is a trial and it runs; else raise RefusedError."""
@@ -132,10 +139,16 @@ class _Trial:
         from secboot.machine.profile_files import RootProfileFiles
         from secboot.profile.load import parse_profile
         from secboot.profile.profile import ProfileText
+        from secboot.profile.words import NAME as WORDS
 
         audit, trial = checkpoint.record.audit, checkpoint.record.audit.trial
         if trial is None:
             raise LookupError(checkpoint.id)
+        if audit.words:
+            # They extend nothing.
+            text = ProfileText(WORDS, trial.profile_path, trial.profile_text)
+            profile = parse_profile(text, RootProfileFiles(self._site.root))
+            return profile._replace(words=audit.words)
         text = ProfileText(audit.profile or "", trial.profile_path, trial.profile_text)
         profile = parse_profile(text, RootProfileFiles(self._site.root))
         if profile.digest != audit.profile_digest:

@@ -48,6 +48,13 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("secboot confirm", "keep what was tried, after the reboot"),
         ("secboot confirm --stage effective", "if the kernel honours it, too"),
     ),
+    "set": (
+        ("secboot set nosmt loglevel=4 quiet-", "a name, a value, none of a name"),
+        ("secboot set console-=ttyS0 console+=ttyS1", "one value for another"),
+        ("secboot set console- console=ttysclp0", "this one and no other"),
+        ("secboot set nosmt --dry-run", "show what would change"),
+        ("secboot set nosmt --show-profile", "the same as a profile"),
+    ),
     "status": (
         ("secboot status guest", "how far the profile has got"),
         ("secboot status guest -o json", "the same for `secboot fleet`"),
@@ -97,6 +104,7 @@ _CODES = {
     "init": (0, 1, 2, 3, 4, 6),
     "apply": (0, 1, 2, 3, 4, 6),
     "confirm": (0, 1, 2, 3, 4, 6),
+    "set": (0, 1, 2, 3, 4, 6),
     "rollback": (0, 1, 2, 3, 4, 6),
     "keep": (0, 1, 2, 3, 4, 6),
     "verify": (0, 1, 2, 5),

@@ -47,7 +47,7 @@ def keep(
             else apply_plan(managed, planner(site, profile, allow_unsealed=allow_unsealed))
         )
     if profile is None or result is None:
-        print_text("No profile is in force: nothing was applied here.\n")
+        print_text("No profile is in force: none was applied here.\n")
         _print_findings(told)
     else:
         invocation = site.invocation._replace(profile=profile.name)

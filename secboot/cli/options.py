@@ -65,6 +65,17 @@ Root = Annotated[
 Output = Annotated[
     Format, typer.Option("--output", "-o", help="text for people, json for programs.")
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only show the plan; write nothing at all.")
+]
+Diff = Annotated[
+    bool | None,
+    typer.Option(
+        "--diff/--no-diff",
+        help="Show what changes in each file, line by line; by default with --dry-run only.",
+        show_default=False,
+    ),
+]
 StateDir = Annotated[
     Path | None,
     typer.Option(
@@ -119,6 +130,21 @@ AllowUnsealed = Annotated[
         "--allow-unsealed",
         help="Run zipl even where it makes an ordinary kernel the default of a guest that is to be"
         " in Secure Execution.",
+    ),
+]
+Trial = Annotated[
+    bool,
+    typer.Option(
+        "--trial",
+        help="Try it for one IPL: in a boot entry of its own, which the next reboot starts once."
+        " `secboot confirm` makes it permanent after that, `secboot rollback` drops it.",
+    ),
+]
+RunKargs = Annotated[
+    bool,
+    typer.Option(
+        "--run-kargs",
+        help="On an ostree system, run the command that the plan shows (rpm-ostree or bootc).",
     ),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")]

@@ -38,7 +38,7 @@ _ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})
 class Site:
     """A root, and how this command works on it; a context in which it is open.
 
-    The arguments are the options of these names, as typed. `watched` is for output that people
+    The arguments are the options of these names, as typed; `words` are those of ``secboot set``. `watched` is for output that people
     read: a line on their terminal then shows what takes long (who reads JSON may read standard
     error, too). `progress` is who shows it.
     """
@@ -48,6 +48,7 @@ class Site:
         root: Path,
         *,
         profile: str | None = None,
+        words: tuple[str, ...] = (),
         layout: str | None = None,
         state_dir: Path | None = None,
         zipl: bool | None = None,
@@ -63,6 +64,7 @@ class Site:
             root=None if root == HERE else str(root),
             state_dir=None if state_dir is None else str(state_dir),
             layout=layout,
+            words=words,
         )
         self._open = ExitStack()
         self.progress = self._open.enter_context(_progress()) if watched else UNWATCHED

@@ -39,7 +39,8 @@ def plan_before_kernel(profile: Profile, machine: Machine, layout: Layout) -> Pl
     """
     stores = stores_of(machine)
     store_plans = layout.plan_stores(profile, machine, stores)
-    in_force, declared = _in_force(profile, machine)
+    # Words are no profile that could be in force.
+    in_force, declared = (None, None) if profile.words else _in_force(profile, machine)
     files = file_changes(machine, stores)
     return Plan(
         profile=ProfileReference.of(profile),
@@ -60,7 +61,7 @@ def plan_before_kernel(profile: Profile, machine: Machine, layout: Layout) -> Pl
             *layout.warnings(profile, machine, stores),
         ),
         inputs=inputs_of(machine),
-        stores=(*store_plans, in_force),
+        stores=store_plans if in_force is None else (*store_plans, in_force),
     )
 
 

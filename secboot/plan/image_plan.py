@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
 from secboot.finding import Finding, Severity
-from secboot.invocation import Invocation
 from secboot.ipl.next_ipl import is_meant_secure
 from secboot.lines.changes import meets
 from secboot.named_tuple import NamedTuple
 from secboot.plan.file_changes import file_changes
 from secboot.plan.plan import EntryPlan, EntryStatus, ParmfileRequest
-from secboot.profile.search import reference_to
+from secboot.profile.search import invocation_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,8 +45,7 @@ class Asked(NamedTuple):
 
     def command(self, verb: str, *words: str) -> str:
         """Return a command for this profile and this root."""
-        here = Invocation.on(self.machine.root, reference_to(self.profile))
-        return here.for_profile(verb, *words)
+        return invocation_for(self.profile, self.machine.root).for_profile(verb, *words)
 
 
 class Images(NamedTuple):

@@ -20,6 +20,7 @@ from secboot.formats.kernel_image import (
 )
 from secboot.invocation import Invocation
 from secboot.named_tuple import NamedTuple
+from secboot.profile.search import invocation_for
 from secboot.zipl.order import rpm_version_key
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from secboot.formats.kernel_image import SecureImage
     from secboot.lines.changes import Command
     from secboot.machine.discovery import Machine
+    from secboot.profile.profile import Profile
 
 ANY_HOST_KEY = "HOST-KEY-DOCUMENT.crt"
 ANY_SIGNING_KEY = "IBM-Z-HOST-KEY-SIGNING.crt"
@@ -112,18 +114,27 @@ def builder_for(machine: Machine, *, parmfile_outside: bool = False) -> Builder:
 
 
 def recipe(
-    machine: Machine, builder: Builder, build: ImageBuild, commit: Iterable[Command], profile: str
+    machine: Machine,
+    builder: Builder,
+    build: ImageBuild,
+    commit: Iterable[Command],
+    profile: Profile,
 ) -> tuple[str, ...]:
     """Return the commands, one a line, in their order; each can be typed as it is shown.
 
-    `commit` are the layout's programs, `profile` is how the user names the profile. None of the
-    commands acts on another machine than the one in the tree.
+    `commit` are the layout's programs. None of the commands acts on another machine than the one in
+    the tree.
     """
     beside = build.beside or f"{build.output}.new"
     root = "" if machine.root == "/" else machine.root
-    invocation = Invocation.on(machine.root, profile)
+    invocation = invocation_for(profile, machine.root)
+    before = []
+    if profile.words:
+        # Further verbs need a file.
+        before = [f"{invocation.command('set', *profile.words, '--show-profile')} > set.yaml"]
+        invocation = Invocation.on(machine.root, "./set.yaml")
     output = f"{root}{build.output}"
-    lines = []
+    lines = [*before]
     if build.writes_parmfile:
         lines.append(invocation.for_profile("plan", "--parmfile", f"{root}{build.parmfile}"))
     lines.append(shlex.join([*builder.before, *_create(machine, builder, build, beside)]))

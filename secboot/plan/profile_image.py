@@ -316,7 +316,7 @@ def _build_step(
         found += about_kernel(kernel, place)
     title = f"to build the Secure Execution image {paths.output} from its parmfile"
     commit = layout.commit if boots_here else ()
-    lines = recipe(machine, builder, build, commit, reference_to(profile))
+    lines = recipe(machine, builder, build, commit, profile)
     return Step(title, lines), (*found, *kept)
 
 

@@ -33,7 +33,6 @@ from secboot.plan.image_recipe import (
 )
 from secboot.plan.plan import EntryStatus
 from secboot.profile.requirement import Role
-from secboot.profile.search import reference_to
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def plan_rebuild(
                 builder,
                 build._replace(leaves=leaves),
                 layout.commit,
-                reference_to(profile),
+                profile,
             ),
         )
         for entry, build, _ in made

@@ -21,6 +21,7 @@ from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.named_tuple import NamedTuple
 from secboot.plan.foreseen import configuration_with, require_own
 from secboot.plan.plan import EntryPlan, EntryStatus, TrialPlan
+from secboot.profile.search import invocation_for
 from secboot.system.files import FileChange
 from secboot.visible import visible
 from secboot.zipl.entry import TRIAL_SECTION, TRIAL_TITLE
@@ -95,7 +96,7 @@ def plan_trial(
     """
     base.require_applicable()
     default = _default(machine)
-    planned = _planned(base, default)
+    planned = _planned(base, default, invocation_for(profile, machine.root))
     line = planned.line_after or ""
     settings = None if live is None else _settings(live, with_zipl=with_zipl)
     added = _with_entry(machine, default, line)
@@ -160,23 +161,21 @@ def _default(machine: Machine) -> BootEntry:
     return default
 
 
-def _planned(base: Plan, default: BootEntry) -> EntryPlan:
+def _planned(base: Plan, default: BootEntry, here: Invocation) -> EntryPlan:
     """Return what the plan does to the default, if that can be tried by a line of its own."""
     found = next(
         (e for e in base.entries if (e.location.path, e.name) == (default.path, default.name)), None
     )
-    here = Invocation.on(base.root)
-    name = "PROFILE" if base.profile is None else base.profile.name
     if found is None or found.status not in {EntryStatus.CHANGE, EntryStatus.UNCHANGED}:
         why = f" ({found.note})" if found is not None and found.note else ""
         raise RefusedError(
             f"there is nothing to try: the plan leaves the default '{default.name}' alone{why}",
-            hint=f"see the plan: {here.command('plan', name)}",
+            hint=f"see the plan: {here.for_profile('plan')}",
         )
     if found.status is EntryStatus.UNCHANGED:
         raise RefusedError(
             f"there is nothing to try: the default '{default.name}' has what the profile asks",
-            hint=f"bring all else to it: {here.command('apply', name)}",
+            hint=f"bring all else to it: {here.for_profile('apply')}",
         )
     if found.line_after == found.line_before:
         raise RefusedError(

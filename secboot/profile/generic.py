@@ -143,17 +143,18 @@ def _value(name: str, scalar: Scalar, problems: Problems) -> str | None:
     )
     if text is None:
         return None
-    fault = _fault(text)
+    fault = value_fault(text)
     if fault:
-        problems.error("value-text", f"the value of {name} {fault}", scalar.location, _VALUE_HINT)
+        problems.error("value-text", f"the value of {name} {fault}", scalar.location, VALUE_HINT)
         return None
     return text
 
 
-_VALUE_HINT = "a value is printable ASCII in one line, without a double quote; blanks are fine"
+VALUE_HINT = "a value is printable ASCII in one line, without a double quote; blanks are fine"
 
 
-def _fault(text: str) -> str | None:
+def value_fault(text: str) -> str | None:
+    """Say what keeps a text from being a value on the kernel's command line; None for a good one."""
     if not text.isascii():
         return "has a character that isn't ASCII: the kernel would take the line for EBCDIC"
     if '"' in text:

@@ -119,7 +119,8 @@ class Profile(NamedTuple):
     that it is made of, its own first, then what that extends; `digest` is a SHA-256 in hexadecimal
     over these texts. `warnings` are for a person to see before use. `memory` is that of the machines
     that it is for, in bytes; None is not known. `image` are the files of the
-    Secure Execution image that it is about, if there is one.
+    Secure Execution image that it is about, if there is one. `words` are those that were said
+    instead of a file (`secboot.profile.words`).
     """
 
     name: str
@@ -134,6 +135,7 @@ class Profile(NamedTuple):
     warnings: tuple[Finding, ...]
     memory: int | None = None
     image: ImagePaths | None = None
+    words: tuple[str, ...] = ()
 
     def warnings_for(self, memory: int | None, lines: Sequence[CommandLine]) -> tuple[Finding, ...]:
         """Return the warnings for a machine with so many bytes of memory and lines that meet this.

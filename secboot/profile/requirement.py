@@ -253,12 +253,15 @@ class ParameterRules(NamedTuple):
 
     `make` turns what is written, with the operator of one of the forms, into a requirement, or
     notes why that can't be and gives None. `details` is a paragraph for the reference page.
+    `of_kernel_value` gives what a profile says for a value as the kernel reads it (``262144 blocks``
+    for ``262144``), and raises UsageError where the kernel would read something else than it seems.
     """
 
     summary: str
     forms: tuple[Form, ...]
     make: Callable[[WrittenRequirement, Problems], Requirement | None]
     details: str
+    of_kernel_value: Callable[[str], str] = str
 
     def form(self, operator: Operator) -> Form | None:
         """The form for an operator, or None if the parameter can't be asked for in that way."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import secboot
 from secboot.errors import RefusedError, UsageError
+from secboot.invocation import Invocation
 from secboot.named_tuple import NamedTuple
 from secboot.profile.fields import PROFILE_NAME_PATTERN, closest
 from secboot.profile.profile import ProfileText
@@ -66,6 +67,11 @@ def name_of(path: str) -> str:
     """The name of the profile in a file."""
     name = path.rpartition("/")[2]
     return next((name.removesuffix(each) for each in SUFFIXES if name.endswith(each)), name)
+
+
+def invocation_for(profile: Profile, root: str) -> Invocation:
+    """Return how a person names a profile, or what was said in its place, and its root."""
+    return Invocation.on(root, reference_to(profile), profile.words)
 
 
 def find_profile(reference: str, files: ProfileFiles) -> ProfileText:

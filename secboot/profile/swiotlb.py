@@ -10,6 +10,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from secboot.errors import UsageError
 from secboot.finding import Finding, Severity
 from secboot.kernel import swiotlb
 from secboot.kernel.buffer_size import share, usage
@@ -270,6 +271,21 @@ def _intended_number(number: int) -> str:
     return f"say what it counts: {blocks}{other}"
 
 
+def _of_kernel_value(value: str) -> str:
+    """The number that the kernel reads, in whatever base, if that is all there is."""
+    number, rest = swiotlb.parse_unsigned(value)
+    if number and not rest:
+        return f"{number} blocks"
+    if number:
+        read = f"the kernel reads {number} blocks = {size_text(number)} and {rest!r} after that"
+    else:
+        read = f"{value!r} is no number of blocks"
+    raise UsageError(
+        read,
+        hint="give the number of blocks of 2 KiB: 262144 is 512 MiB; areas and force stay as they are",
+    )
+
+
 _SIZE_SCHEMA = {"type": "string", "pattern": SIZE_PATTERN}
 
 RULES = ParameterRules(
@@ -290,7 +306,8 @@ RULES = ParameterRules(
         Form(Operator.ABSENT, "no `swiotlb` on the line", "{absent: true}", TRUE_SCHEMA),
     ),
     _make,
-    "A size is a whole number with a unit: `KiB`, `MiB`, `GiB`, or `blocks` of 2 KiB, which is "
+    of_kernel_value=_of_kernel_value,
+    details="A size is a whole number with a unit: `KiB`, `MiB`, `GiB`, or `blocks` of 2 KiB, which is "
     "what the kernel counts (`512 MiB` and `262144 blocks` are the same). A number alone and units "
     "like `MB` are refused. Kernels up to 7.2 place the buffer below 2 GiB in one piece, so the size "
     "has to be smaller than that; there are warnings for less than 128 MiB, and for what kernels since 6.0 "

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from secboot.report.style import Style
 
 SCHEMA = "secboot/history/1"
+_WIDTH = 40
+"""Characters of what was done, in the list: words of ``secboot set`` can be many."""
 
 
 def history_text(listing: Listing, kept: Kept, trial: tuple[Finding, ...], style: Style) -> str:
@@ -129,11 +131,15 @@ def _row(checkpoint: Checkpoint) -> tuple[str, str, str, str, str, str]:
     return (
         checkpoint.id,
         when,
-        _what(checkpoint),
+        _shortened(_what(checkpoint)),
         checkpoint.state.value,
         str(len(checkpoint.record.files)),
         _who(checkpoint),
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 
 
 def _what(checkpoint: Checkpoint) -> str:
@@ -142,8 +148,12 @@ def _what(checkpoint: Checkpoint) -> str:
         return f"{audit.action} of {audit.undoes}"
     if audit.confirms is not None:
         return f"confirm of {audit.confirms}"
-    what = "trial of" if audit.trial is not None else audit.action
-    return f"{what} {visible(audit.profile)}" if audit.profile else str(audit.action)
+    said = f"set {' '.join(audit.words)}" if audit.words else None
+    if audit.trial is not None:
+        return visible(f"trial of {said or audit.profile}")
+    if said is not None:
+        return visible(said)
+    return f"{audit.action} {visible(audit.profile)}" if audit.profile else str(audit.action)
 
 
 def _who(checkpoint: Checkpoint) -> str:

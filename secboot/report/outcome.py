@@ -47,20 +47,23 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
     if result.plan.trial is not None:
         lines += trial_text(result.plan.trial, invocation, style)
     if result.plan.confirms is not None and result.checkpoint is not None:
+        done = "it is set in" if invocation.words else "the profile is applied to"
         lines.append(
-            f"The trial of checkpoint {result.plan.confirms.checkpoint} is confirmed: the profile is applied to"
+            f"The trial of checkpoint {result.plan.confirms.checkpoint} is confirmed: {done}"
             " all that it selects, and the boot entry of the trial is gone."
         )
     if result.meanwhile.came and result.plan.trial is None and result.plan.profile is not None:
-        lines.append(f"Apply the profile to them, too: {visible(invocation.for_profile('apply'))}")
+        what = "Set it in" if invocation.words else "Apply the profile to"
+        lines.append(f"{what} them, too: {visible(invocation.for_profile('apply'))}")
     if not lines:
         # Then the plan was not shown, and what keeps a reboot from what it says may stand in it.
         due = result.plan.image_due is not None
-        done = "Nothing to do: the machine is as the profile asks."
+        asks = "these words ask" if invocation.words else "the profile asks"
+        done = f"Nothing to do: the machine is as {asks}."
         if result.plan.before_kernel:
             known = all(store.met for store in result.plan.stores)
             done = (
-                "Nothing to do: kernels installed later get what the profile asks."
+                f"Nothing to do: kernels installed later get what {asks}."
                 if known
                 else "Nothing to do before a kernel is installed: the profile is in force."
             )

@@ -35,7 +35,7 @@ def test_nothing_was_applied(root: Path, capsys: pytest.CaptureFixture[str]) -> 
 
     said = secboot(capsys, "keep", "--root", root)
 
-    assert (said.code, said.out) == (0, "No profile is in force: nothing was applied here.\n")
+    assert (said.code, said.out) == (0, "No profile is in force: none was applied here.\n")
     assert snapshot(root) == before
     assert not (root / "var").exists()
     assert options(entry) == "ro"
@@ -116,3 +116,68 @@ def test_a_profile_named_by_path_has_to_get_a_place(
 
     (root / "etc/secboot/profiles/mine.yaml").write_text(SITE)
     assert secboot(capsys, "keep", "--root", root).code == 0
+
+
+def test_set_leaves_the_active_profile_what_it_is(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert secboot(capsys, "apply", "guest", "--root", root).code == 0
+    said = secboot(capsys, "set", "nosmt", "--root", root)
+    assert said.code == 0, said.err
+    assert "stays active" not in said.out
+    entry = new_entry(root)
+
+    kept = secboot(capsys, "keep", "--root", root)
+
+    assert kept.out.startswith("Profile in force: guest.\n")
+    assert options(entry) == "ro swiotlb=262144"
+    history = secboot(capsys, "history", "--root", root).out
+    assert [line.split("  ")[2].strip() for line in history.splitlines()[1:4]] == [
+        "apply guest",
+        "set nosmt",
+        "apply guest",
+    ]
+
+
+def test_set_alone_puts_no_profile_in_force(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert secboot(capsys, "set", "nosmt", "--root", root).code == 0
+    entry = new_entry(root)
+
+    said = secboot(capsys, "keep", "--root", root)
+
+    assert (said.code, said.out) == (0, "No profile is in force: none was applied here.\n")
+    assert options(entry) == "ro"
+
+
+def test_set_says_what_the_active_profile_brings_back(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert secboot(capsys, "apply", "guest", "--root", root).code == 0
+    for words in (["swiotlb-"], ["swiotlb=1000", "nosmt"]):
+        said = secboot(capsys, "set", *words, "--dry-run", "--root", root)
+        assert said.code == 0
+        assert "the profile 'guest', which stays active, requires swiotlb at least" in said.out
+        assert f"secboot apply PROFILE --root {root}" in said.out
+    for words in (["swiotlb=524288"], ["nosmt"], ["prot_virt-"]):
+        said = secboot(capsys, "set", *words, "--dry-run", "--root", root)
+        assert "stays active" not in said.out
+    (root / "etc/secboot/profile").write_text("host\n")
+
+    said = secboot(capsys, "set", "swiotlb-", "--dry-run", "--root", root)
+
+    assert "stays active" not in said.out
+
+
+def test_a_rollback_undoes_what_was_set_and_not_the_profile(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secboot(capsys, "apply", "guest", "--root", root)
+    before = snapshot(root / "boot")
+    secboot(capsys, "set", "swiotlb-", "nosmt", "--root", root)
+
+    said = secboot(capsys, "rollback", "--root", root)
+
+    assert said.code == 0
+    assert snapshot(root / "boot") == before
+    assert "with swiotlb=262144 and without nosmt" in said.out
+    assert secboot(capsys, "keep", "--root", root).out.startswith("Profile in force: guest.\n")

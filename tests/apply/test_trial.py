@@ -376,3 +376,40 @@ def test_a_tree_is_prepared_and_nothing_is_set(
     assert "only the running system" in machine.run("confirm").err
     assert machine.run("rollback").code == 0
     assert snapshot(machine.root) == files
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_words_are_tried_and_confirmed(kind: str, machine_of: Maker) -> None:
+    machine = machine_of(kind)
+    default = next(line for _, is_default, line in installed(machine).values() if is_default)
+    assert machine.run("apply", "guest").code == 0
+    said = machine.run("set", "nosmt", "quiet-", "--trial")
+    assert said.code == 0, said.err
+    assert "trial of set nosmt quiet-" in machine.run("history").out
+    _, (number, _, line) = list(installed(machine).items())[-1]
+    assert "nosmt" in (line or "").split()
+    assert "quiet" not in (line or "").split()
+    assert document(machine, "status")["trial"]["state"] == "waiting"
+    machine.boot(f"{line} BOOT_IMAGE={number}")
+
+    confirmed = machine.run("confirm")
+
+    assert confirmed.code == 0, confirmed.err
+    lines = [words for *_, words in installed(machine).values()]
+    assert all("nosmt" in (each or "").split() for each in lines)
+    assert all("quiet" not in (each or "").split() for each in lines)
+    assert default not in lines
+    assert machine.run("keep").out.startswith("Profile in force: guest.\n")
+    assert machine.run("rollback").code == 0
+
+
+def test_words_that_are_tried_are_dropped(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    before = snapshot(machine.root)
+    assert machine.run("set", "nosmt", "--trial").code == 0
+
+    assert machine.run("keep").out == "No profile is in force: none was applied here.\n"
+    assert machine.run("rollback").code == 0
+    assert snapshot(machine.root) == before
+    said = machine.run("set", "nosmt", "--trial", "--run-kargs")
+    assert said.code == 2
