@@ -9,7 +9,6 @@ reader's scheme; no colour says what the words don't say, too.
 from __future__ import annotations
 
 from base64 import b64encode
-from datetime import UTC
 from hashlib import sha256
 from html import escape
 from typing import TYPE_CHECKING
@@ -183,7 +182,7 @@ def _made(machines: Sequence[ReportedMachine], now: Made) -> str:
 
 
 def _moment(made: Made) -> str:
-    return made.moment().astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return made.moment().strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _row(machine: ReportedMachine) -> str:

@@ -27,16 +27,16 @@ class Made(NamedTuple):
         """Say what no document of ours lacks."""
         try:
             self.moment()
-        except ValueError:
+        except (ValueError, OverflowError):
             return "has a time that is none"
         return ""
 
     def moment(self) -> datetime:
-        """Return the time; ValueError where it is none, or none of a known zone."""
+        """Return the time in UTC; ValueError or OverflowError where it is none, or of no zone."""
         moment = datetime.fromisoformat(self.time)
         if moment.tzinfo is None:
             raise ValueError("a time without a zone")
-        return moment
+        return moment.astimezone(UTC)
 
     def age(self, now: datetime) -> timedelta:
         """How old the document is; a clock that is ahead makes none younger than new."""

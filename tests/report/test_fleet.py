@@ -369,7 +369,8 @@ def test_an_old_document_is_a_warning() -> None:
         Standing.MET,
     ]
     assert [found.message for found in old.findings] == ["the document is 8 days old"]
-    assert made_at("yesterday").findings[0].message == "made: has a time that is none"
+    for none in ("yesterday", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"):
+        assert made_at(none).findings[0].message == "made: has a time that is none"
     page = fleet_page([old, young], Stage.EFFECTIVE, MADE)
     assert "The documents are from 2025-11-18 06:00 UTC to 2025-11-26 05:59 UTC." in page
 
