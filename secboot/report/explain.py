@@ -27,6 +27,9 @@ _OF_THE_MACHINE = "machine."
 """What stands before a code in the check of a notice (`secboot.status.checks`)."""
 _ANY_PARAMETER = "PARAMETER"
 _NEAR = 3
+_ALIKE = 0.75
+"""How many codes are proposed at most, and how much alike they have to be."""
+_WORD_LENGTH = 4
 _TO_DO = "What to do"
 _SOURCE = "Source"
 _CODE = r"`([^`]*)`"
@@ -106,13 +109,27 @@ def _found(typed: str, known: Mapping[str, Explanation]) -> Explanation:
 
 
 def _hint(name: str, short: Sequence[str], known: Mapping[str, Explanation]) -> str:
-    from difflib import get_close_matches
-
-    tails = {code.rpartition(".")[2]: code for code in known}
-    found = get_close_matches(name.lower().replace("_", "-"), [*known, *tails], n=_NEAR)
-    near = short or list(dict.fromkeys(tails.get(each, each) for each in found))
+    near = short or list(dict.fromkeys([*_alike(name, known), *_with_word(name, known)]))[:_NEAR]
     every = "all codes: secboot explain --list"
     return f"did you mean {' or '.join(near)}?\n{every}" if near else every
+
+
+def _alike(name: str, known: Mapping[str, Explanation]) -> list[str]:
+    """Return the codes that are spelt much like this one, as a whole or behind their dots."""
+    from difflib import get_close_matches
+
+    parameter = name.partition(".")[2] or _ANY_PARAMETER
+    every = {code.replace(_ANY_PARAMETER, parameter): code for code in known}
+    tails = {code.rpartition(".")[2]: code for code in every if code in known}
+    said = name.lower().replace("_", "-")
+    return [
+        tails.get(each, each) for each in get_close_matches(said, [*every, *tails], _NEAR, _ALIKE)
+    ]
+
+
+def _with_word(name: str, known: Mapping[str, Explanation]) -> list[str]:
+    """Return the codes that have all of this in them."""
+    return [code for code in known if name in code] if len(name) >= _WORD_LENGTH else []
 
 
 def explain_text(found: Iterable[Explanation], columns: int, style: Style) -> str:

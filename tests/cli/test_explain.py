@@ -96,8 +96,9 @@ def test_a_code_can_be_typed_as_it_is_printed(
     [
         ("bls-same-versoin", "zipl.bls-same-version"),
         ("zipl.unknown_keyword", "zipl.unknown-keyword"),
-        ("installed-swiotlb", None),
+        ("installedd.swiotlb", "installed.swiotlb"),
         ("machine.unsealed-defualt", "unsealed-default"),
+        ("swiotlb", "swiotlb-share"),
         ("7", None),
         ("installed.", None),
         ("\x1b[31m", None),

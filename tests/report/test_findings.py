@@ -9,6 +9,7 @@ import pytest
 from secboot.cli.help import MEANINGS
 from secboot.report.explain import Explanation, groups, source
 from secboot.status.stages import Stage
+from tests.packaging.programs import CHECKOUT
 from tests.report.finding_codes import collect
 
 EVERY = [each for group in groups() for each in group.explanations]
@@ -66,6 +67,25 @@ def test_an_explanation_has_the_form_of_all(explanation: Explanation) -> None:
     assert sorted(items, key=lambda item: not item.startswith(LABELS[0])) == items
     assert section.count("`") % 2 == 0
     assert explanation.what_to_do or explanation.code in {"0", "5"}
+
+
+def test_the_readme_has_the_same_exit_codes() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
+
+    assert dict(rows) == EXITS
+
+
+def test_what_whole_runs_print_is_known() -> None:
+    """Another way to all codes than the one through the source: what the cases print in brackets."""
+    texts = [path.read_text() for path in (CHECKOUT / "tests/cli/cases").glob("*.txt")]
+    printed = {
+        code
+        for text in texts
+        for code in re.findall(r" \[([a-z_]+\.[a-z-]+)\]$", text, re.MULTILINE)
+    }
+
+    assert len(printed) > 10
+    assert printed <= collect().made.keys()
 
 
 def test_no_section_is_lost() -> None:
