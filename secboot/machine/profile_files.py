@@ -73,12 +73,13 @@ class _BesidePath(RootProfileFiles):
         if not os.path.lexists(found):
             return None
         text = _read_path(found)
-        if Path(found).stat().st_uid not in {0, Path(path).stat().st_uid}:
-            # In /tmp anybody can put a file beside that of somebody else.
+        # In /tmp anybody can put a file, or a link to one of root's, beside that of somebody else.
+        owners = {Path(found).stat().st_uid, Path(found).lstat().st_uid}
+        if owners - {0, Path(path).stat().st_uid}:
             raise UsageError(
                 "this file has another owner than the profile that extends it",
                 location=Location(visible(found)),
-                hint=f"if it is meant, make it yours: chown --reference={shell_word(path)}"
+                hint=f"if it is meant, make it yours: chown -h --reference={shell_word(path)}"
                 f" {shell_word(found)}",
             )
         return text

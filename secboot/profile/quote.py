@@ -44,8 +44,8 @@ def is_profile(text: str, node: Node | None) -> bool:
     `node` is what it was read as; None where it can't be read, and its lines have to tell.
     """
     if node is None:
-        lines = (line for line in _LINE_BREAK.split(text) if line and not _NOT_TOP.match(line))
-        found = [_TOP.match(line) for line in lines]
+        lines = _LINE_BREAK.split(text.removeprefix("\ufeff"))
+        found = [_TOP.match(line) for line in lines if line and not _NOT_TOP.match(line)]
         keys = [None if match is None else match[1] for match in found]
     else:
         keys = [key.text for key, _ in node.items] if isinstance(node, Mapping) else []

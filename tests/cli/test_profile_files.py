@@ -102,6 +102,19 @@ def test_a_file_that_somebody_else_put_there_is_refused(
     assert ("another owner" in said.err) == (code == 2)
 
 
+@pytest.mark.usefixtures("as_root")
+def test_a_link_that_somebody_else_put_there_is_refused(
+    profiles: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (profiles / "base.yml").rename(tmp_path / "roots.yml")
+    (profiles / "base.yml").symlink_to(tmp_path / "roots.yml")
+    assert secboot(capsys, "plan", "mine.yml", "--root", root).code == 0
+
+    os.chown(profiles / "base.yml", 1234, 1234, follow_symlinks=False)
+
+    assert "another owner" in secboot(capsys, "plan", "mine.yml", "--root", root).err
+
+
 def test_a_directory_beside_is_no_profile(
     profiles: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -139,6 +139,7 @@ def test_nothing_is_quoted_of_what_is_no_profile(name: str) -> None:
         ("version: 1\nparameters:\n\ta: 1\n", "\\ta: 1"),
         ("# x\r\nversion: 1\r\nparameters: {a: [}\r\n", "parameters: {a: [}"),
         ("\ufeffversion: 1\nrole: gast\nextends: guest\n", "role: gast"),
+        ("\ufeffversion: 1\nextends: [a}\n", "extends: [a}"),
         ("version: 1\ndrop:\n- a\nextends: [a}\n", "extends: [a}"),
     ],
 )
