@@ -73,9 +73,10 @@ def emulate(zipl: str) -> None:
     ) -> Completed:
         program, _root, name, *words = argv
         assert (program, name) == ("chroot", "zipl"), argv
-        return run(
+        done = run(
             self, [zipl, *words], timeout=timeout, environment=environment, inherited=inherited
         )
+        return done._replace(argv=tuple(argv))
 
     SystemRunner.run = emulated  # type: ignore[method-assign]  # the one way in for a whole command line
 

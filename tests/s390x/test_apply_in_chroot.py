@@ -44,12 +44,13 @@ class Emulating(SystemRunner):
     ) -> Completed:
         program, root, zipl, *words = argv
         assert (program, zipl) == ("chroot", "zipl")
-        return super().run(
+        done = super().run(
             [program, root, "/bin/qemu", "/sbin/zipl", *words],
             timeout=timeout,
             environment=environment,
             inherited=inherited,
         )
+        return done._replace(argv=tuple(argv))
 
 
 @contextmanager
