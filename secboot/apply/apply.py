@@ -270,10 +270,10 @@ def _verify(
         wrong = [" ".join(command.argv) for command in again(files).commands]
     if not wrong and machine.awaits_kernel:
         wrong = [file.path for file in again(machine).files]
-    if plan.trial is not None and not wrong and managed.zipl is not None:
-        from secboot.apply.trial_setting import require_recorded  # noqa: PLC0415 - for a trial alone
+    if plan.trial is not None and not wrong:
+        from secboot.apply.trial_setting import require_numbered  # noqa: PLC0415 - for a trial alone
 
-        require_recorded(plan.trial, managed.layout, machine)
+        require_numbered(plan.trial, managed.layout, machine)
     if wrong:
         raise RefusedError(
             f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",

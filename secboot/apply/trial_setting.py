@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.record import Trial
-from secboot.checkpoint.settings import Moment, Setting, boot_of
+from secboot.checkpoint.settings import Moment, Setting, boot_of, put_back
 from secboot.errors import RefusedError
 from secboot.ipl.reboot import choosing_none, chosen_number
 from secboot.running.firmware import REIPL
@@ -58,17 +58,25 @@ def trial_record(trial: TrialPlan, managed: ManagedRoot) -> Trial:
         number=trial.number,
         line=trial.line,
         default=trial.default,
+        default_line=trial.default_line,
         profile_path=trial.profile.path,
         profile_text=trial.profile.text,
         boot=boot_of(managed.root) if managed.is_running else "",
     )
 
 
-def require_recorded(trial: TrialPlan, layout: Layout, machine: Machine) -> None:
-    """Raise RefusedError where the boot record has something else under the number of a trial.
+def require_numbered(trial: TrialPlan, layout: Layout, machine: Machine) -> None:
+    """Raise RefusedError where something else has the number of a trial, by the files or the record.
 
     A record that can't be read says nothing: then the model of zipl is all there is to go by.
     """
+    entries = machine.configuration.to_install
+    entry = next((each for each in entries if each.entry.name == trial.entry), None)
+    if entry is None or entry.position != trial.number:
+        raise RefusedError(
+            f"the boot entry of the trial has not the number {trial.number} of the boot menu any more",
+            hint="boot entries came or went meanwhile: try again",
+        )
     record = layout.next_ipl_of(machine)
     if record.record.bootmap is None:
         return
@@ -79,3 +87,13 @@ def require_recorded(trial: TrialPlan, layout: Layout, machine: Machine) -> None
             f"zipl wrote {what} under number {trial.number} of the boot menu, and not the entry of"
             " the trial"
         )
+
+
+def let_go(managed: ManagedRoot, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Put back the re-IPL settings of a trial whose entry got another number; return their paths.
+
+    The number that they choose is that of another entry by now, or of none.
+    """
+    with managed.write_access() as access:
+        managed.recover(access)
+        return put_back(managed.root, checkpoint.record.settings, Moment.LAST).restored

@@ -79,6 +79,10 @@ class Undoing(NamedTuple):
 def undoing_of(store: CheckpointStore, checkpoint: Checkpoint) -> Undoing:
     """Return what a change did to parameters, as far as its copies of files say."""
     found: dict[ParameterUndoing, None] = {}
+    trial = checkpoint.record.audit.trial
+    if trial is not None:
+        # A kernel that was installed while the trial ran may have its line from the running one.
+        found.update(dict.fromkeys(_differences(trial.default_line, trial.line)))
     files = sorted(checkpoint.record.files, key=lambda file: file.named != KERNEL_CMDLINE)
     for file in files:
         if file.named == checkpoint.record.audit.parmfile:

@@ -13,6 +13,9 @@ something else     anything else               somebody changed the new file: it
 not there          anything                    somebody removed it: it stays away
 =================  ==========================  =======================================
 
+Where the change is to remove the file, "the new one" is none, and the displaced file is what tells
+that it was not somebody else who did.
+
 The displaced file may differ from the saved one, if somebody changed it at the last instant
 before it was displaced and secboot was killed right then; it is put back all the same, for it is
 what stood there. Running all of this again, after being killed anywhere in it, ends the same.
@@ -233,6 +236,10 @@ def _settled(place: Place, current: FileContent | None, conflict: Conflict) -> _
     """What becomes of a file that is not to be put back; None for one that is."""
     if matches(current, place.file.before):
         return _Outcome.UNTOUCHED
+    if current is None and place.file.after is None:
+        # Whatever a change takes away it keeps until it is done.
+        there = place.directory.read(place.file.prepared) is not None
+        return None if there else _Outcome.GONE
     if matches(current, place.file.after):
         return None
     if current is None:

@@ -67,7 +67,7 @@ class Trial(NamedTuple):
     """What a change tries for one IPL: a boot entry of its own, with the line of a profile.
 
     `entry` is the entry's name, `number` its number in the boot menu, `line` its parameter line.
-    `default` is the name of the entry that it is a copy of. `profile_path` and `profile_text` are
+    `default` is the name of the entry that it is a copy of, with `default_line`. `profile_path` and `profile_text` are
     those of the profile that is tried; what that extends is found by name. `boot` is the boot in
     which the trial was prepared, empty for a tree that is not the running system.
     """
@@ -76,6 +76,7 @@ class Trial(NamedTuple):
     number: int
     line: str
     default: str
+    default_line: str
     profile_path: str
     profile_text: str
     boot: str = ""

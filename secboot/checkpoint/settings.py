@@ -86,7 +86,8 @@ def write_setting(root: Root, path: str, value: str) -> None:
 
 def boot_of(root: Root) -> str:
     """Return which boot of the system this is; empty where it does not tell."""
-    return root.text_or_none(BOOT_ID) or ""
+    found = root.text_or_none(BOOT_ID) or ""
+    return found if _BOOT.fullmatch(found) else ""
 
 
 def put_back(

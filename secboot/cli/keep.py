@@ -9,6 +9,7 @@ from secboot.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from secboot.apply.change import ManagedRoot
     from secboot.cli.site import Site
     from secboot.finding import Finding
 
@@ -27,6 +28,8 @@ def keep(
     hooks for kernel-install and for Debian's kernels call this before they run zipl; where there
     is no profile in force, nothing is done. Of a guest in Secure Execution it says what a new
     kernel means for it: an image that is outdated now, a default that leaves Secure Execution.
+    A trial whose kernel is gone is dropped, since zipl would refuse everything; one whose entry has
+    another number now is not started by a reboot any more.
     """
     from secboot.apply.apply import active_profile, apply_plan
     from secboot.cli.plan import planner
@@ -39,6 +42,7 @@ def keep(
     ) as site:
         # Without a look at standard output: a new kernel needs its parameters, read or not.
         managed = site.managed_root()
+        _keep_trial(site, managed)
         profile = active_profile(site.root, site.state, site.invocation)
         told = () if profile is not None else tuple(_of_secure_guest(site))
         result = (
@@ -58,6 +62,44 @@ def keep(
                 # Else they stand in that text.
                 _print_findings(of_secure_guest(result.plan.warnings))
     return 0
+
+
+def _keep_trial(site: Site, managed: ManagedRoot) -> None:
+    """Say where a trial stands, and see to what a kernel that came or went has made of it.
+
+    Whatever goes wrong with it, the new kernel gets its parameters.
+    """
+    from secboot.cli.printing import print_text
+    from secboot.errors import SecbootError
+
+    try:
+        checkpoint = site.trial_checkpoint()
+        standing = None if checkpoint is None else site.trial(site.machine(), checkpoint)
+        if checkpoint is None or standing is None or standing.number is None:
+            return
+        from secboot.status.trial import KERNEL_GONE
+
+        if any(each.code == KERNEL_GONE for each in standing.findings):
+            from secboot.apply.rollback import roll_back
+
+            roll_back(managed, checkpoint.id)
+            print_text(
+                f"The trial of checkpoint {checkpoint.id} was dropped: its kernel is gone.\n"
+            )
+            return
+        trial = checkpoint.record.audit.trial
+        if trial is not None and standing.number != trial.number and managed.is_running:
+            from secboot.apply.trial_setting import let_go
+
+            for path in let_go(managed, checkpoint):
+                print_text(
+                    f"The boot entry of the trial has number {standing.number} now, and not"
+                    f" {trial.number}: {path} is as before, and a reboot does not start it.\n"
+                )
+            standing = site.trial(site.machine(), checkpoint) or standing
+        _print_findings(standing.findings)
+    except SecbootError as error:
+        print_text(f"The trial that stands here was left as it is: {error.message}\n")
 
 
 def _of_secure_guest(site: Site) -> Iterable[Finding]:

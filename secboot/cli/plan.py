@@ -136,7 +136,9 @@ def with_unfinished_change(site: Site, plan: Plan, machine: Machine | None = Non
         from secboot.plan.plan import TRIAL_STANDS
 
         found += trial.findings
-        warnings = tuple(each for each in warnings if each.code != TRIAL_STANDS)
+        # That a reboot starts its entry is what it is for.
+        said = {TRIAL_STANDS, *(("reipl-entry",) if trial.state in {"waiting", "running"} else ())}
+        warnings = tuple(each for each in warnings if each.code not in said)
     return plan._replace(warnings=(*found, *warnings)) if found else plan
 
 

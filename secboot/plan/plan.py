@@ -97,7 +97,7 @@ class TrialPlan(NamedTuple):
     """What a plan tries for one IPL, besides the boot entry that it adds.
 
     `entry` is the name of that, `number` its number in the boot menu, `line` its parameter line, and
-    `default` the name of the entry that it is a copy of. `setting` is the path of the re-IPL setting
+    `default` the name of the entry that it is a copy of, with `default_line`. `setting` is the path of the re-IPL setting
     that is to choose it, with its value `before` and `after`; None where the tree is not the running
     system. `back` are commands that make a reboot start the default again, without secboot.
     `profile` is what is tried, as text, to be applied to all that it selects once it was confirmed.
@@ -107,6 +107,7 @@ class TrialPlan(NamedTuple):
     number: int
     line: str
     default: str
+    default_line: str
     setting: str | None
     before: str
     after: str

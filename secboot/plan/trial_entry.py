@@ -106,7 +106,7 @@ def plan_trial(
             f"the boot menu is full: a SCSI disk has no number after {_SCSI_POSITIONS}",
             hint="remove a boot entry that is not needed any more",
         )
-    trial = _trial_plan(machine, added, number, line, default.name, settings, profile)
+    trial = _trial_plan(machine, added, number, line, default, settings, profile)
     others = tuple(
         each._replace(
             status=each.status
@@ -330,7 +330,7 @@ def _trial_plan(
     added: _Added,
     number: int,
     line: str,
-    default: str,
+    default: BootEntry,
     settings: RebootSettings | None,
     profile: Profile,
 ) -> TrialPlan:
@@ -345,8 +345,18 @@ def _trial_plan(
     else:
         back.append(f"remove [{TRIAL_SECTION}] and its number in the menu from {machine.conf_path}")
     back.append(Invocation.on(machine.root).of_programs((("zipl",),)))
-    text = profile.sources[0]
-    return TrialPlan(added.name, number, line, default, setting, before, after, tuple(back), text)
+    return TrialPlan(
+        entry=added.name,
+        number=number,
+        line=line,
+        default=default.name,
+        default_line=default.parmline or "",
+        setting=setting,
+        before=before,
+        after=after,
+        back=tuple(back),
+        profile=profile.sources[0],
+    )
 
 
 def _warnings(machine: Machine, settings: RebootSettings | None) -> tuple[Finding, ...]:

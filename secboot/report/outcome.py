@@ -196,8 +196,6 @@ def _of_rolled_back_trial(
         yield style.green(f"The trial '{visible(result.trial.entry)}' is dropped.")
         for path in result.settings:
             yield f"{visible(path)} is as it was before: a reboot does not start the trial any more."
-        if result.next is not None:
-            yield f"An IPL starts the default: '{visible(result.next.title)}'."
     if result.confirmed is not None:
         yield style.yellow(
             f"The boot entry of the trial (checkpoint {result.confirmed}) is there again, and nothing"
@@ -225,7 +223,7 @@ def _listed(paths: tuple[str, ...]) -> Iterator[str]:
 
 def _next_default(result: RollbackResult, style: Style) -> Iterator[str]:
     """Say what starts next as far as the change was about it."""
-    if result.undone is None or result.next is None or not result.next.parameters or result.trial:
+    if result.undone is None or result.next is None or not result.next.parameters:
         return
     when = "Once it has run, an IPL" if result.zipl_pending else "The next IPL"
     absent = tuple(word for word in result.next.parameters if word.startswith(NO_WORDS))

@@ -144,6 +144,8 @@ def _correction(evidence: Evidence, stores: Stores) -> str | None:
     """Return what makes the files say what the profile asks for; before that, zipl has to read them."""
     if evidence.profile is None:
         return None
+    if any(entry.is_trial for entry in evidence.machine.configuration.entries):
+        return evidence.invocation.command("confirm")
     if _is_refused(evidence) and evidence.layout.not_edited is None:
         return evidence.invocation.command("check")
     return evidence.layout.next_step(

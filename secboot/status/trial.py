@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from secboot.running.system import BootFacts
     from secboot.zipl.entry import BootEntry
 
+KERNEL_GONE = "trial-kernel-gone"
+"""The code of a finding about a trial as long as which stands zipl refuses everything."""
 _MENU_NUMBER = re.compile(r"(?:^|[ \t])BOOT_IMAGE=(\d+)(?=[ \t]|$)")
 
 
@@ -238,7 +240,7 @@ class _Words(NamedTuple):
                     f" '{visible(self.trial.entry)}' names it"
                 )
                 hint = f"drop the trial: {self.invocation.command('rollback')}"
-                yield Finding("trial-kernel-gone", Severity.ERROR, message, part.location, hint)
+                yield Finding(KERNEL_GONE, Severity.ERROR, message, part.location, hint)
 
     def _instead(self) -> str:
         reboot = None if self.facts is None else self.facts.reboot

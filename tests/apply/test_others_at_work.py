@@ -25,11 +25,16 @@ from secboot.apply.zipl import Zipl
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import CheckpointStore
-from secboot.errors import RolledBackError, SecbootError, StuckError
+from secboot.errors import RefusedError, RolledBackError, SecbootError, StuckError
 from secboot.layout.detect import detect_layout
 from secboot.machine.profile_files import read_profile
+from secboot.plan.confirmation import plan_confirmation
+from secboot.plan.plan import Confirmation
 from secboot.plan.planner import make_plan
+from secboot.plan.trial_entry import plan_trial
 from secboot.progress import Phase, Progress
+from secboot.running.firmware import IplSource
+from secboot.running.system import LiveFacts, RebootSettings
 from secboot.system.root import Root
 from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.available import not_here, require_root, unavailable
@@ -39,6 +44,10 @@ from tests.trees import MACHINE_ID, make_sample_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from secboot.machine.discovery import Machine
+    from secboot.plan.plan import Plan
+    from secboot.profile.profile import Profile
 
 ENTRIES = "boot/loader/entries"
 NOTHING = hashlib.sha256(b"").hexdigest()
@@ -142,7 +151,10 @@ STEPS = (
     (Phase.TIDYING, 2),
 )
 """A phase, and which report of it."""
-VERBS = ("apply", "fail", "rollback", "recovery")
+VERBS = ("apply", "fail", "rollback", "recovery", "trial", "drop", "confirm")
+"""``drop`` is the rollback of a trial, ``confirm`` what makes one permanent."""
+ON_A_TRIAL = frozenset({"drop", "confirm"})
+SETTING = "sys/firmware/reipl/ccw/loadparm"
 
 
 class Meddler(Progress):
@@ -163,6 +175,41 @@ class Meddler(Progress):
 QUIET = Progress()
 
 
+def plan_of(verb: str, profile: Profile, machine: Machine, managed: ManagedRoot) -> Plan:
+    """The plan of an apply, of a trial or of its confirmation."""
+    base = make_plan(profile, machine, managed.layout, with_zipl=True)
+    if verb == "trial":
+        source = IplSource("ccw", "0.0.0120", chosen(Path(managed.root.base)), None)
+        live = LiveFacts(RebootSettings(source))
+        return plan_trial(base, profile, machine, managed.layout, live, with_zipl=True)
+    if verb == "confirm":
+        entry = next((each for each in machine.configuration.entries if each.is_trial), None)
+        if entry is None:
+            raise RefusedError("there is no trial to confirm")
+        path, now = f"/{SETTING}", chosen(Path(managed.root.base))
+        confirmation = Confirmation("1", entry.name, path if now else None, now, "")
+        return plan_confirmation(base, machine, managed.layout, entry, confirmation)
+    return base
+
+
+def chosen(root: Path) -> str:
+    """What the re-IPL setting says."""
+    return (root / SETTING).read_text().strip()
+
+
+def require_startable(root: Path, how: str, verb: str) -> None:
+    """Fail unless a reboot starts an entry that is there; a change that was put back left no trace."""
+    texts = [path.read_text() for path in (root / ENTRIES).glob("*secboot-trial.conf")]
+    conf = root / "etc/zipl.conf"
+    texts += [conf.read_text()] if conf.is_file() and "secboot-trial" in conf.read_text() else []
+    # Where somebody took zipl.conf away, the boot record is what it was.
+    assert not chosen(root) or texts or not conf.is_file(), (verb, how)
+    if how == "done":
+        assert bool(chosen(root)) == (verb == "trial"), (verb, how)
+    elif how in {"rolled back", "refused"} and verb not in ON_A_TRIAL:
+        assert not chosen(root), (verb, how)
+
+
 class Site:
     def __init__(self, root: Path, script: ZiplScript) -> None:
         self.root, self._script = root, script
@@ -176,19 +223,16 @@ class Site:
                     StateDirectory(root),
                     Zipl(self._script.runner, 20, progress=progress),
                     detect_layout(root),
-                    None,
+                    {},
                     ("secboot",),
                     lambda _: None,
                     progress=progress,
                 )
-                if verb == "rollback":
+                if verb in {"rollback", "drop"}:
                     roll_back(managed, None, Choices())
                 else:
                     wanted = read_profile(profile, root)
-                    apply_plan(
-                        managed,
-                        lambda found: make_plan(wanted, found, managed.layout, with_zipl=True),
-                    )
+                    apply_plan(managed, lambda found: plan_of(verb, wanted, found, managed))
         except StuckError:
             return "stuck"
         except RolledBackError:
@@ -259,7 +303,7 @@ def test_whatever_others_do_at_any_step(
         prepare(site, verb)
         before = (site.root / RECORD).read_text().strip()
         meddler = Meddler(step, lambda site=site: action(site.root))  # type: ignore[misc] # bound
-        how = site.run("rollback" if verb in {"rollback", "recovery"} else "apply", meddler)
+        how = site.run(RUN.get(verb, verb), meddler)
         if not meddler.acted:
             continue
         count += 1
@@ -272,6 +316,8 @@ def test_whatever_others_do_at_any_step(
             )
         assert how == "stuck" or not site.unfinished(), where
         assert how == "stuck" or temporaries(site.root) == [], where
+        if how != "stuck" and action not in {move_directory, remove_directory, make_directory}:
+            require_startable(site.root, how, verb)
         if how in {"done", "rolled back"} and step[0] is not Phase.TIDYING:
             # Whoever changes a file before zipl runs, or when all is over, has to run it, too.
             found, recorded = boot_digest(site.root), (site.root / RECORD).read_text().strip()
@@ -292,11 +338,20 @@ def test_whatever_others_do_at_any_step(
     assert fits or action is make_directory
 
 
+RUN = {"fail": "apply", "recovery": "rollback"}
+"""What is run for a verb that is not one of secboot."""
+
+
 def prepare(site: Site, verb: str) -> None:
     """Bring a site to where a verb begins."""
+    (site.root / SETTING).parent.mkdir(parents=True, exist_ok=True)
+    (site.root / SETTING).write_text("\n")
+    (site.root / SETTING).parent.parent.joinpath("reipl_type").write_text("ccw\n")
     (site.root / RECORD).write_text(boot_digest(site.root) + "\n")
     if verb in {"rollback", "recovery"}:
         assert site.run("apply") == "done"
+    if verb in ON_A_TRIAL:
+        assert site.run("trial") == "done"
     if verb == "recovery":
         cut_journal(site.root / "var/lib/secboot/checkpoints/1", 2)
     if verb == "fail":

@@ -13,6 +13,7 @@ from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import Machine as Found
 from secboot.machine.discovery import discover
 from secboot.system.root import Root
+from tests.checkpoint.scenes import CHECKPOINT, cut_journal, write_record
 from tests.trees import SAMPLE_TREES, snapshot
 from tests.trials import Machine, make_machine
 
@@ -408,8 +409,142 @@ def test_words_that_are_tried_are_dropped(machine_of: Maker) -> None:
     before = snapshot(machine.root)
     assert machine.run("set", "nosmt", "--trial").code == 0
 
-    assert machine.run("keep").out == "No profile is in force: none was applied here.\n"
+    assert machine.run("keep").out.endswith("No profile is in force: none was applied here.\n")
     assert machine.run("rollback").code == 0
     assert snapshot(machine.root) == before
     said = machine.run("set", "nosmt", "--trial", "--run-kargs")
     assert said.code == 2
+
+
+def entries_of(machine: Machine) -> Path:
+    return machine.root / "boot/loader/entries"
+
+
+def test_a_kernel_that_is_installed_moves_the_number_and_lets_the_setting_go(
+    machine_of: Maker,
+) -> None:
+    machine = machine_of("rhel8")
+    assert machine.run("apply", "guest").code == 0
+    _, number, _ = trial_of(machine)
+    old = min(entries_of(machine).glob("*147.el8.s390x.conf"))
+    text = old.read_text().replace("4.18.0-147", "4.18.0-148")
+    old.with_name(old.name.replace("147", "148")).write_text(text.replace(" swiotlb=262144", ""))
+    for name in ("vmlinuz", "initramfs"):
+        for file in (machine.root / "boot").glob(f"{name}-4.18.0-147.el8.s390x*"):
+            file.with_name(file.name.replace("147", "148")).write_bytes(file.read_bytes())
+
+    said = machine.run("keep")
+
+    assert said.code == 0, said.err
+    assert f"has number {number + 1} now, and not {number}" in said.out
+    assert machine.chosen == ""
+    # The new kernel has the profile in force, which is not the one that is tried.
+    assert "swiotlb=262144" in old.with_name(old.name.replace("147", "148")).read_text()
+    assert "prot_virt" not in old.with_name(old.name.replace("147", "148")).read_text()
+    assert document(machine, "status")["trial"]["state"] == "lost"
+    assert machine.run("rollback").code == 0
+    assert "rollback of 2" in machine.run("history").out
+
+
+def test_a_trial_whose_kernel_is_gone_is_dropped_by_keep(machine_of: Maker) -> None:
+    machine = machine_of("rhel8")
+    _, number, _ = trial_of(machine)
+    entry = next(entries_of(machine).glob("*secboot*"))
+    kernel = next(line.split()[1] for line in entry.read_text().split("\n") if "linux " in line)
+    (machine.root / kernel.lstrip("/")).unlink(missing_ok=True)
+    (machine.root / "boot" / kernel.lstrip("/")).unlink(missing_ok=True)
+    for each in entries_of(machine).glob("*.conf"):
+        if each != entry and f"{kernel}\n" in each.read_text():
+            each.unlink()
+    status = document(machine, "status")
+    assert any(each["code"] == "trial-kernel-gone" for each in status["notices"])
+    assert machine.chosen == str(number)
+
+    said = machine.run("keep")
+
+    assert said.code == 0, said.err
+    assert "was dropped: its kernel is gone" in said.out
+    assert not entry.exists()
+    assert machine.chosen == ""
+    assert document(machine, "status")["trial"] is None
+
+
+def test_what_a_new_kernel_has_inherited_of_a_trial_goes_with_it(machine_of: Maker) -> None:
+    machine = machine_of("rhel8")
+    _, number, line = trial_of(machine)
+    machine.boot(f"{line} BOOT_IMAGE={number}")
+    old = min(entries_of(machine).glob("*147.el8.s390x.conf"))
+    new = old.with_name(old.name.replace("147", "148"))
+    options = f"options {line}"
+    text = old.read_text().replace("(4.18.0-147", "(4.18.0-148")
+    new.write_text("\n".join(options if "options" in each else each for each in text.split("\n")))
+
+    said = machine.run("rollback")
+
+    assert said.code == 0, said.err
+    assert "had inherited the change" in said.out
+    assert "prot_virt" not in new.read_text()
+
+
+HOSTILE = (
+    ("settings.0.path", "/etc/passwd"),
+    ("settings.0.path", "/proc/sys/kernel/panic"),
+    ("settings.0.path", "/sys/firmware/reipl/ccw/parm"),
+    ("settings.0.path", "/sys/firmware/reipl/ccw/../../../../etc/passwd"),
+    ("settings.0.path", "/sys/firmware/reipl/ccw/loadparm/"),
+    ("settings.0.path", None),
+    ("settings.0.before", "1\nx"),
+    ("settings.0.before", " 1"),
+    ("settings.0.before", "=root=/dev/x"),
+    ("settings.0.before", "1" * 21),
+    ("settings.0.before", "3"),
+    ("settings.0.before", 7),
+    ("settings.0.moment", "never"),
+    ("settings.0.boot", "../x"),
+    ("settings", "x"),
+    ("settings", [None]),
+    ("audit.trial.number", 0),
+    ("audit.trial.number", "3"),
+    ("audit.trial.line", None),
+    ("audit.confirms", "9"),
+    ("audit.confirms", "x"),
+)
+
+
+@pytest.mark.parametrize(("field", "value"), HOSTILE)
+@pytest.mark.parametrize("done", [True, False], ids=["done", "cut short"])
+def test_a_record_that_no_secboot_wrote_is_not_acted_upon(
+    field: str, value: object, done: bool, machine_of: Maker
+) -> None:
+    machine = machine_of("menu")
+    trial_of(machine)
+    machine.write("etc/passwd", "3\n")
+    machine.write("proc/sys/kernel/panic", "3\n")
+    machine.write("sys/firmware/reipl/ccw/parm", "3\n")
+    record = json.loads((machine.root / CHECKPOINT / "record.json").read_text())
+    at = record
+    *steps, last = field.split(".")
+    for step in steps:
+        at = at[int(step) if step.isdigit() else step]
+    at[int(last) if last.isdigit() else last] = value
+    write_record(machine.root, record)
+    if not done:
+        cut_journal(machine.root / CHECKPOINT, 2)
+    before = snapshot(machine.root)
+
+    said = machine.run("rollback")
+
+    assert said.code in {1, 2}, said.out
+    assert snapshot(machine.root) == before
+
+
+def test_a_record_of_another_system_leaves_the_settings_of_this_one(
+    machine_of: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = machine_of("menu")
+    trial_of(machine)
+    monkeypatch.setattr("secboot.cli.site.is_running_system", lambda _: False)
+
+    assert machine.run("rollback").code == 0
+    assert machine.chosen == "3"
+    assert "secboot-trial" not in (machine.root / "etc/zipl.conf").read_text()

@@ -20,10 +20,12 @@ from secboot.checkpoint.journal import State, format_journal, parse_journal
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.recovery import recover
 from secboot.checkpoint.rollback import way_back
+from secboot.checkpoint.settings import Moment, Setting
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.transaction import Transaction
 from secboot.checkpoint.undo import newest_apply
 from secboot.errors import ExitCode, RefusedError, SecbootError
+from secboot.running.system import BOOT_ID
 from secboot.system.files import FileChange
 from secboot.system.root import Root
 
@@ -41,6 +43,7 @@ class Scene:
     after: dict[str, str | None]
     links: dict[str, str] = field(default_factory=dict)
     modes: dict[str, int] = field(default_factory=dict)
+    setting: Setting | None = None
 
     def make(self, tree: Path) -> None:
         for path, text in self.before.items():
@@ -51,7 +54,28 @@ class Scene:
                 file.chmod(self.modes.get(path, 0o644))
         for path, target in self.links.items():
             (tree / path).symlink_to(target)
+        if self.setting is not None:
+            for path, text in ((self.setting.path, self.setting.before), (BOOT_ID, "b007-1")):
+                file = tree / path.lstrip("/")
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(f"{text}\n")
         write_boot_record(tree, self)
+
+    def load(self, tree: Path) -> None:
+        """Come up again as after a loss of power: a LOAD from outside chooses the default."""
+        if self.setting is not None:
+            for path, text in ((self.setting.path, ""), (BOOT_ID, "b007-2")):
+                (tree / path.lstrip("/")).write_text(f"{text}\n")
+
+    def chosen(self, tree: Path) -> str | None:
+        """The value of the setting; None where there is none."""
+        if self.setting is None:
+            return None
+        return (tree / self.setting.path.lstrip("/")).read_text().strip()
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        return () if self.setting is None else (self.setting,)
 
     def changes(self) -> tuple[FileChange, ...]:
         return tuple(
@@ -95,7 +119,22 @@ ZIPL_CONF = Scene(
     modes={"etc/zipl.real": 0o640},
 )
 
-SCENES = {scene.name: scene for scene in (BLS, ZIPL_CONF)}
+LOADPARM = "/sys/firmware/reipl/ccw/loadparm"
+_TRIED = "title One (secboot trial)\noptions root=/dev/dasda1 prot_virt=1\n"
+TRIAL = Scene(
+    "trial",
+    before={"boot/loader/entries/0-secboot-trial.conf": None},
+    after={"boot/loader/entries/0-secboot-trial.conf": _TRIED},
+    setting=Setting(LOADPARM, "", "3", Moment.LAST),
+)
+CONFIRMATION = Scene(
+    "confirmation",
+    before={**BLS.before, "boot/loader/entries/0-secboot-trial.conf": _TRIED},
+    after={**BLS.after, "boot/loader/entries/0-secboot-trial.conf": None},
+    modes=BLS.modes,
+    setting=Setting(LOADPARM, "3", "", Moment.FIRST),
+)
+SCENES = {scene.name: scene for scene in (BLS, ZIPL_CONF, TRIAL, CONFIRMATION)}
 
 
 def _bytes(text: str | None) -> bytes | None:
@@ -126,7 +165,7 @@ def audit(action: Action = Action.APPLY, undoes: str | None = None) -> Audit:
 
 def apply(access: WriteAccess, tree: Path, scene: Scene) -> None:
     recover(access)
-    _run(access, tree, scene, scene.changes(), audit())
+    _run(access, tree, scene, scene.changes(), audit(), scene.settings)
 
 
 def roll_back_latest(access: WriteAccess, tree: Path, scene: Scene) -> None:
@@ -134,14 +173,14 @@ def roll_back_latest(access: WriteAccess, tree: Path, scene: Scene) -> None:
     checkpoint, doubts = newest_apply(access.store)
     if checkpoint is None or doubts:
         raise RefusedError("it is not known what to roll back")
-    changes = way_back(access, checkpoint).changes
-    _run(access, tree, scene, changes, audit(Action.ROLLBACK, checkpoint.id))
+    way = way_back(access, checkpoint)
+    _run(access, tree, scene, way.changes, audit(Action.ROLLBACK, checkpoint.id), way.settings)
 
 
 def apply_in_vain(access: WriteAccess, tree: Path, scene: Scene) -> None:
     """An apply whose zipl fails, so that it has to be rolled back."""
     recover(access)
-    with Transaction.begin(access, scene.changes(), audit()) as transaction:
+    with Transaction.begin(access, scene.changes(), audit(), scene.settings) as transaction:
         transaction.write_files()
         transaction.committing()
         write_boot_record(tree, scene)
@@ -150,12 +189,13 @@ def apply_in_vain(access: WriteAccess, tree: Path, scene: Scene) -> None:
 
 def apply_cut_short(access: WriteAccess, scene: Scene, state: State) -> None:
     """An apply whose process ends as soon as `state` is reached. Never returns."""
-    transaction = Transaction.begin(access, scene.changes(), audit())
+    transaction = Transaction.begin(access, scene.changes(), audit(), scene.settings)
     if state is not State.PREPARED:
         transaction.write_files()
     if state is State.COMMITTING:
         transaction.committing()
         write_boot_record(Path(access.root.base), scene)
+        transaction.settle()
     os._exit(0)
 
 
@@ -169,11 +209,13 @@ def _run(
     scene: Scene,
     changes: tuple[FileChange, ...],
     reason: Audit,
+    settings: tuple[Setting, ...],
 ) -> None:
-    with Transaction.begin(access, changes, reason) as transaction:
+    with Transaction.begin(access, changes, reason, settings) as transaction:
         transaction.write_files()
         transaction.committing()
         write_boot_record(tree, scene)
+        transaction.settle()
         transaction.done({"zipl": {"status": 0}})
 
 
@@ -194,7 +236,7 @@ def perform(verb: str, tree: Path, scene: Scene) -> int:
 
     try:
         with Root(tree) as root, write_access(root, StateDirectory(root), commit=commit) as access:
-            VERBS[verb](access, tree, scene)
+            VERBS[verb](access._replace(is_setting=LOADPARM.__eq__), tree, scene)
     except SecbootError as error:
         return error.exit_code
     return ExitCode.OK
@@ -206,7 +248,7 @@ def cut_short(tree: Path, scene: Scene, state: State) -> None:
     if child == 0:
         try:
             with Root(tree) as root, write_access(root, StateDirectory(root)) as access:
-                apply_cut_short(access, scene, state)
+                apply_cut_short(access._replace(is_setting=LOADPARM.__eq__), scene, state)
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == 0

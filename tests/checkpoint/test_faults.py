@@ -17,6 +17,7 @@ import pytest
 
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Action, Checkpoint
+from secboot.checkpoint.settings import Moment
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import CheckpointStore
 from secboot.errors import ExitCode
@@ -28,6 +29,7 @@ from tests.checkpoint.scenes import (
     Scene,
     boot_digest,
     cut_short,
+    digest_of,
     perform,
     temporaries,
 )
@@ -170,7 +172,8 @@ def problems_of(case: Case, verb: str, template: Path, result: int) -> Iterator[
         if text not in both[path]:
             yield f"{path} is torn: {text!r}"
     yield from _lies(verb, scene, tree, template, result)
-    yield from _after_recovery(scene, tree, goal_of(verb, scene, tree))
+    yield from astray(scene, tree)
+    yield from _after_recovery(scene, verb, tree, goal_of(verb, scene, tree))
 
 
 def _lies(verb: str, scene: Scene, tree: Path, template: Path, result: int) -> Iterator[str]:
@@ -195,6 +198,27 @@ def _lies(verb: str, scene: Scene, tree: Path, template: Path, result: int) -> I
         yield f"exit code {result}, but the files are {found}"
 
 
+def astray(scene: Scene, tree: Path) -> Iterator[str]:
+    """What is wrong with the setting: it chooses an entry that the boot record does not have."""
+    if scene.setting is None or not scene.chosen(tree):
+        return
+    chosen, setting = scene.chosen(tree), scene.setting
+    if chosen not in {setting.before, setting.after}:
+        yield f"the setting is {chosen!r}"
+    with_entry = scene.after if setting.moment is Moment.LAST else scene.before
+    if (tree / BOOT_RECORD).read_text() != digest_of(with_entry):
+        yield f"the setting chooses {chosen}, which the boot record does not have"
+
+
+def chosen_in(scene: Scene, verb: str, goal: dict[str, str | None]) -> str | None:
+    """What the setting has to be where the files are these; what a change took away stays so."""
+    if scene.setting is None:
+        return None
+    if verb == "rollback" and scene.setting.moment is Moment.FIRST:
+        return scene.setting.after
+    return scene.setting.after if goal == scene.after else scene.setting.before
+
+
 def goal_of(verb: str, scene: Scene, tree: Path) -> dict[str, str | None]:
     """What the files have to be once recovery has run."""
     newest = newest_checkpoint(tree)
@@ -203,13 +227,17 @@ def goal_of(verb: str, scene: Scene, tree: Path) -> dict[str, str | None]:
     return scene.after if verb == "rollback" else scene.before
 
 
-def _after_recovery(scene: Scene, tree: Path, goal: dict[str, str | None]) -> Iterator[str]:
+def _after_recovery(
+    scene: Scene, verb: str, tree: Path, goal: dict[str, str | None]
+) -> Iterator[str]:
     if (code := perform("recover", tree, scene)) != ExitCode.OK:
         yield f"recovery ended with {code}"
     if scene.found(tree) != goal:
         yield f"after recovery the files are {scene.found(tree)}"
     if (tree / BOOT_RECORD).read_text() != boot_digest(tree, scene):
         yield "after recovery the boot record belongs to other files"
+    if scene.chosen(tree) != (wanted := chosen_in(scene, verb, goal)):
+        yield f"after recovery the setting is {scene.chosen(tree)!r} and not {wanted!r}"
     for path in scene.before:
         mode = scene.modes.get(path, 0o644)
         if (tree / path).exists() and (tree / path).stat().st_mode & 0o7777 != mode:

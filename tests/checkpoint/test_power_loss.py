@@ -47,7 +47,10 @@ def traced(
         [case], [0], ["-ff", "-y", "-x", "-s", "1000000", "-o", str(prefix), *options], workplace
     )
     assert outcome.status == ExitCode.OK
-    return Path(f"{prefix}.{outcome.pid}").read_text().splitlines()
+    lines = Path(f"{prefix}.{outcome.pid}").read_text().splitlines()
+    # What is in sysfs is on no disk.
+    setting = None if scene.setting is None else f"{scene.setting.path}>"
+    return [line for line in lines if setting is None or setting not in line]
 
 
 def start(scene: Scene, verb: str, tree: Path) -> None:
@@ -104,6 +107,8 @@ def violations(scene: Scene, verb: str, tree: Path) -> Iterator[str]:
         yield f"after recovery the files are {scene.found(tree)}"
     if (tree / BOOT_RECORD).read_text() != boot_digest(tree, scene):
         yield "after recovery the boot record belongs to other files"
+    if scene.chosen(tree):
+        yield f"after recovery the setting is {scene.chosen(tree)!r}"
     if left := temporaries(tree):
         yield f"left behind: {left}"
 
@@ -130,6 +135,7 @@ def found_wrong(
         tree = workplace / f"crash-{count}"
         disk.write_out(crash.kept, tree)
         (tree / BOOT_RECORD).write_text(crash.boot_record)
+        scene.load(tree)
         try:
             wrong += [f"{crash.line[:150]}: {text}" for text in violations(scene, verb, tree)]
         except SecbootError as error:

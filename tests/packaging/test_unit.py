@@ -1,4 +1,4 @@
-"""secboot-apply@.service: systemd takes it, and it can neither loop nor restart a machine."""
+"""The units: systemd takes them, and they can neither loop nor restart a machine."""
 
 from __future__ import annotations
 
@@ -11,23 +11,34 @@ from secboot.cli.options import TIMEOUT
 from tests.packaging.programs import CHECKOUT, require, run
 
 UNIT = CHECKOUT / "packaging/systemd/secboot-apply@.service"
+TRIAL = UNIT.with_name("secboot-trial.service")
+
+
+def read(path: Path) -> RawConfigParser:
+    parser = RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign] # keys keep their letters
+    parser.read(path)
+    return parser
 
 
 @pytest.fixture
 def unit() -> RawConfigParser:
-    parser = RawConfigParser(strict=False)
-    parser.optionxform = str  # type: ignore[assignment,method-assign] # keys keep their letters
-    parser.read(UNIT)
-    return parser
+    return read(UNIT)
 
 
-def test_systemd_accepts_it(tmp_path: Path) -> None:
+@pytest.fixture(params=[UNIT, TRIAL], ids=lambda path: str(path.name))
+def each(request: pytest.FixtureRequest) -> RawConfigParser:
+    return read(request.param)
+
+
+@pytest.mark.parametrize("path", [UNIT, TRIAL], ids=lambda path: str(path.name))
+def test_systemd_accepts_it(path: Path, tmp_path: Path) -> None:
     program = tmp_path / "secboot"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    copy = tmp_path / UNIT.name
+    copy = tmp_path / path.name
     # The program is not installed here, and neither are its manual pages.
-    copy.write_text(UNIT.read_text().replace("/usr/bin/secboot", str(program)))
+    copy.write_text(path.read_text().replace("/usr/bin/secboot", str(program)))
 
     done = run(require("systemd-analyze"), "verify", "--man=no", copy)
 
@@ -53,28 +64,37 @@ def test_it_runs_until_it_has_succeeded_once(unit: RawConfigParser) -> None:
     assert marker == f"/var/lib/{unit['Service']['StateDirectory']}/%i"
 
 
-def test_it_neither_restarts_itself_nor_the_machine(unit: RawConfigParser) -> None:
-    keys = {key for section in unit.sections() for key in unit[section]}
+def test_it_neither_restarts_itself_nor_the_machine(each: RawConfigParser) -> None:
+    keys = {key for section in each.sections() for key in each[section]}
 
-    assert unit["Service"]["Type"] == "oneshot"
+    assert each["Service"]["Type"] == "oneshot"
     assert not keys & {"Restart", "OnFailure", "FailureAction", "SuccessAction", "JobTimeoutAction"}
     # Nothing waits for it: the boot goes on without it.
     assert not keys & {"Before", "RequiredBy"}
-    assert unit["Install"]["WantedBy"] == "multi-user.target"
+    assert each["Install"]["WantedBy"] == "multi-user.target"
 
 
-def test_a_shutdown_leaves_zipl_the_time_that_secboot_gives_it(unit: RawConfigParser) -> None:
+def test_a_shutdown_leaves_zipl_the_time_that_secboot_gives_it(each: RawConfigParser) -> None:
+
     def seconds(key: str) -> int:
-        return 60 * int(unit["Service"][key].removesuffix("min"))
+        return 60 * int(each["Service"][key].removesuffix("min"))
 
     # zipl checks, writes the boot record, and writes it again when something fails after it; when
     # secboot is stopped, no more than the last two are left.
     assert seconds("TimeoutStartSec") >= 3 * TIMEOUT
     assert seconds("TimeoutStopSec") >= 2 * TIMEOUT
     # The signal is for secboot alone.
-    assert unit["Service"]["KillMode"] == "mixed"
+    assert each["Service"]["KillMode"] == "mixed"
 
 
 def test_the_name_of_a_profile_arrives_unchanged(unit: RawConfigParser) -> None:
     # %I would make host/off of host-off.
     assert unit["Service"]["ExecStart"] == "/usr/bin/secboot apply %i"
+
+
+def test_a_trial_is_confirmed_only_where_it_could_be() -> None:
+    service = read(TRIAL)["Service"]
+
+    # What ExecCondition= refuses with 1 is no failure of a unit (systemd.service(5)).
+    assert service["ExecCondition"] == f"{service['ExecStart']} --dry-run"
+    assert service["ExecStart"] == "/usr/bin/secboot confirm --stage effective"
