@@ -203,14 +203,14 @@ def _of_the_system(error: Exception) -> str:
 
 def _require_words(words: Sequence[str]) -> None:
     """Refuse an empty word: as a path it would be the current directory, as a name nothing."""
+    are_options = True
     for before, word in pairwise(["", *words]):
-        option, equals, value = word.partition("=")
+        option, equals, value = word.partition("=") if are_options else (word, "", "")
         is_empty = not word or (option.startswith("--") and equals and not value)
-        if word == "--":
-            return
+        are_options = are_options and word != "--"
         if is_empty and "--line" not in {before, option}:
             named = option or before
-            what = named if named.startswith("-") else "an argument"
+            what = named if named.startswith("-") and named != "--" else "an argument"
             raise UsageError(f"{what} is empty", hint="is a variable of the shell unset?")
 
 

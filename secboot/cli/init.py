@@ -102,6 +102,7 @@ def _write(
     from secboot.apply.apply import apply_plan
     from secboot.cli.plan import print_plan
     from secboot.cli.printing import print_report, reporting, require_output
+    from secboot.profile.declared import DECLARED
     from secboot.report.outcome import apply_document, apply_text, done_text
 
     require_output()
@@ -112,12 +113,14 @@ def _write(
                 print_plan(plan, output, diffs=diffs)
 
     result = apply_plan(site.managed_root(), make, begin=begin)
+    following = site.invocation.for_profile("apply")
+    if site.root.exists(DECLARED):
+        following = site.invocation.command("keep")
     with site.progress.hidden(), reporting(done_text(result), site.invocation.command("history")):
         print_report(
             output,
             lambda: apply_document(result),
             lambda style: (
-                apply_text(result, site.invocation, style)
-                + f"Next, the profile: {site.invocation.for_profile('apply')}\n"
+                apply_text(result, site.invocation, style) + f"Next, the profile: {following}\n"
             ),
         )

@@ -12,6 +12,7 @@ from secboot.machine.bare_tree import BareTree
 from secboot.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from secboot.finding import Finding
     from secboot.machine.bare_tree import BootName
     from secboot.machine.discovery import Machine
 
@@ -28,12 +29,13 @@ class FirstAsked(NamedTuple):
 class FirstFiles(NamedTuple):
     """The new files by path, with their texts, and the parameter line, with where it is from.
 
-    `line` is None where the boot entries are there already.
+    `line` is None where the boot entries are there already. `warnings` are about the file that it is from.
     """
 
     files: tuple[tuple[str, str], ...]
     line: str | None
     origin: str = ""
+    warnings: tuple[Finding, ...] = ()
 
 
 def material(machine: Machine) -> BareTree:

@@ -7,6 +7,7 @@ zipl.conf is what anaconda writes (pyanaconda, bootloader/zipl.py). The entries 
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,12 @@ def first_bls(
         return FirstFiles(conf, None)
     versions = _versions(machine)
     document = machine.document(kernel_cmdline, KernelInstallCmdline)
+    if document is not None and document.render().split() and not document.words:
+        raise RefusedError(
+            f"{kernel_cmdline} has nothing but comments, which become the line of each new kernel: no"
+            " program that reads it knows comments",
+            hint="write the line into it, or remove it",
+        )
     kept = "" if document is None else " ".join(document.words.split())
     line, origin = first_line(machine, asked, kept, kernel_cmdline)
     entries = tuple(
@@ -68,7 +75,8 @@ def first_bls(
         for name, text in [_entry(machine, version, line, os_release)]
     )
     inherited = () if kept else ((kernel_cmdline, f"{line}\n"),)
-    return FirstFiles((*conf, *entries, *inherited), line, origin)
+    warnings = () if document is None else document.problems
+    return FirstFiles((*conf, *entries, *inherited), line, origin, warnings)
 
 
 def _conf(machine: Machine, asked: FirstAsked) -> str:
@@ -100,7 +108,7 @@ def _versions(machine: Machine) -> list[str]:
         raise RefusedError(
             f"{machine.root} has no machine id (/etc/machine-id), with which the names of boot entries"
             " begin: zipl would sort later kernels by another one",
-            hint="set it before: systemd-machine-id-setup --root=" + machine.root,
+            hint=f"set it before: {shlex.join(['systemd-machine-id-setup', f'--root={machine.root}'])}",
         )
     for version in kernels:
         require_kernel(_KERNEL + version, found.boot_names[_KERNEL + version])

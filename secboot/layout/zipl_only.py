@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
 
-NO_SECTION = "a new kernel is booted by a section of zipl.conf, and there is none yet"
+NO_SECTION = (
+    "a new kernel is booted by a section of zipl.conf, and there is none yet: once a kernel is installed,"
+    " secboot init writes it"
+)
 _SAME = "a new kernel is booted by the sections that are there, through the same names"
 
 

@@ -73,7 +73,7 @@ def plan_first_configuration(
         entries=tuple(map(_entry, found.entries)),
         files=changes,
         commands=tuple(Command(each.argv, _WHY) for each in layout.commit),
-        warnings=(*_about_line(files), *found.warnings, *_version(machine)),
+        warnings=(*_about_line(files), *files.warnings, *found.warnings, *_version(machine)),
         inputs=inputs_of(machine),
     )
 

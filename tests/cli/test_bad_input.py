@@ -164,6 +164,11 @@ EMPTY = (
     ["fleet", ""],
     ["fleet", "x.json", "--html", ""],
     ["profile", "validate", ""],
+    ["init", "--root", ""],
+    ["init", "--target="],
+    ["init", "--parameters", ""],
+    ["demo", "--", ""],
+    ["rollback", "--", ""],
     [""],
 )
 

@@ -15,8 +15,8 @@ from tests.command import secboot
 from tests.layout.machines import SYSTEMS
 from tests.trees import snapshot
 
-_HOST = ("/etc/", "/proc/", "/sys/", "/boot/", "/run/", "/var/", "/usr/lib/os-release")
-_OURSELVES = {"/proc/sys/kernel/random/boot_id", f"/proc/{os.getpid()}/stat"}
+HOST = ("/etc/", "/proc/", "/sys/", "/boot/", "/run/", "/var/", "/usr/lib/os-release")
+OURSELVES = {"/proc/sys/kernel/random/boot_id", f"/proc/{os.getpid()}/stat"}
 """Tell a later run whether the process that holds a lock still lives; nothing of the machine."""
 
 
@@ -31,36 +31,36 @@ def test_no_file_of_the_build_host_is_opened(
         if event in {"open", "os.listdir", "os.scandir"} and isinstance(arguments[0], str | bytes):
             opened.add(os.path.abspath(os.fsdecode(arguments[0])))  # noqa: PTH100 - as the kernel has it
 
-    with _Audit(note):
+    with Audit(note):
         for words in (["show"], ["plan", "host"], ["apply", "host"], ["keep"], ["rollback"]):
             assert secboot(capsys, *words, "--root", root).code == 0
 
     # Files of the tree are opened by openat2(2) relative to it, or have its path before theirs.
-    outside = {path for path in opened if path.startswith(_HOST)} - _OURSELVES
+    outside = {path for path in opened if path.startswith(HOST)} - OURSELVES
     assert not outside
 
 
-class _Audit:
+class Audit:
     """Calls a function for each audit event while the context lasts (PEP 578)."""
 
-    _hooks: list[_Audit] = []  # noqa: RUF012 - an audit hook can't be removed, so one serves all
+    _hooks: list[Audit] = []  # noqa: RUF012 - an audit hook can't be removed, so one serves all
     _installed = False
 
     def __init__(self, note: object) -> None:
         self._note = note
 
     def __enter__(self) -> None:
-        if not _Audit._installed:
-            sys.addaudithook(_Audit._call)
-            _Audit._installed = True
-        _Audit._hooks.append(self)
+        if not Audit._installed:
+            sys.addaudithook(Audit._call)
+            Audit._installed = True
+        Audit._hooks.append(self)
 
     def __exit__(self, *_: object) -> None:
-        _Audit._hooks.remove(self)
+        Audit._hooks.remove(self)
 
     @staticmethod
     def _call(event: str, arguments: tuple[object, ...]) -> None:
-        for hook in _Audit._hooks:
+        for hook in Audit._hooks:
             assert callable(hook._note)
             hook._note(event, arguments)
 

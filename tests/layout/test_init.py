@@ -14,13 +14,17 @@ import pytest
 
 from secboot.demo import kernel_stub
 from secboot.system.files import FileStat
+from tests.checkpoint.tracing import require_strace
 from tests.command import secboot
 from tests.layout.machines import DEBIAN, RHEL9, UBUNTU
+from tests.layout.test_image_builds import HOST, OURSELVES, Audit
 from tests.packaging.programs import CHECKOUT, require
 from tests.trees import MACHINE_ID, sealed_image, snapshot
 
 VERSION = "5.14.0-427.13.1.el9_4.s390x"
 FSTAB = "UUID=11111111-2222-3333-4444-555555555555 / xfs defaults 0 0\n"
+MANY = 5
+"""Kills, of which each is at another call; an init makes some dozens."""
 LINE = "root=UUID=11111111-2222-3333-4444-555555555555"
 
 
@@ -34,6 +38,7 @@ def rhel(root: Path, *versions: str) -> Path:
     for version in versions or (VERSION,):
         (root / f"boot/vmlinuz-{version}").write_bytes(kernel_stub(4096))
         (root / f"boot/initramfs-{version}.img").write_bytes(b"ramdisk")
+        os.utime(root / f"boot/vmlinuz-{version}", (1714521600, 1714521600))
     return root
 
 
@@ -103,7 +108,6 @@ def test_each_kernel_gets_the_entry_that_its_removal_finds(
     root = rhel(tmp_path / "root", VERSION, f"{VERSION}+debug", "5.14.0-70.el9.s390x", rescue)
     for name in (f"vmlinuz-{VERSION}.old", "vmlinuz-0-rescue-" + "f" * 32, ".vmlinuz-x.hmac"):
         (root / "boot" / name).write_bytes(kernel_stub(4096))
-    os.utime(root / f"boot/vmlinuz-{VERSION}", (1714521600, 1714521600))
 
     assert secboot(capsys, "init", "--root", root).code == 0
 
@@ -362,3 +366,54 @@ def test_on_the_running_system(fails: bool, tmp_path: Path) -> None:
     else:
         assert done.returncode == 0, done.stdout + done.stderr
         assert "zipl wrote the boot record" in done.stdout
+
+
+@pytest.mark.fault
+def test_a_kill_leaves_all_of_it_or_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At each call that names, writes or syncs a file; the next init finds out, and does it."""
+    require_strace()
+    wanted = rhel(tmp_path / "wanted")
+    assert secboot(capsys, "init", "--root", wanted).code == 0
+    calls = "renameat2,renameat,linkat,unlinkat,fsync,mkdirat"
+    killed = 0
+    for at in range(1, 200, 3):
+        root = rhel(tmp_path / f"root-{at}")
+        done = subprocess.run(
+            [
+                *("strace", "-f", "-qq", "-e", f"trace={calls}", "-e", "signal=none"),
+                *("-e", f"inject={calls}:signal=SIGKILL:when={at}"),
+                *(sys.executable, "-m", "secboot", "init", "--root", root),
+            ],
+            env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            break
+        killed += 1
+        said = secboot(capsys, "init", "--root", root)
+        # Killed after its end it was done; else it is done now.
+        assert said.code == 0 or "has a configuration" in said.err, (at, said)
+        found, complete = snapshot(root), snapshot(wanted)
+        assert {path: found[path][1] for path in found} == {
+            path: complete[path][1] for path in complete
+        }, at
+    assert killed >= MANY
+
+
+def test_no_file_of_the_build_host_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = debian(tmp_path / "root")
+    opened: set[str] = set()
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if event in {"open", "os.listdir", "os.scandir"} and isinstance(arguments[0], str | bytes):
+            opened.add(os.path.abspath(os.fsdecode(arguments[0])))  # noqa: PTH100 - as the kernel has it
+
+    with Audit(note):
+        assert secboot(capsys, "init", "--root", root).code == 0
+
+    assert not {path for path in opened if path.startswith(HOST)} - OURSELVES
