@@ -72,6 +72,7 @@ class RollbackResult(NamedTuple):
     the next IPL starts by default, None where that is not known. `meanwhile` is what others did to
     the boot files during the rollback. `settings` are the paths of those that were put back. `trial` is
     what the change that was undone had tried, `confirmed` the checkpoint whose trial it had confirmed.
+    `is_first` is whether the first configuration was taken away.
     """
 
     undone: str | None
@@ -87,6 +88,7 @@ class RollbackResult(NamedTuple):
     left: tuple[str, ...] = ()
     next: NextDefault | None = None
     meanwhile: Meanwhile = Meanwhile()
+    is_first: bool = False
     settings: tuple[str, ...] = ()
     trial: Trial | None = None
     confirmed: str | None = None
@@ -160,6 +162,7 @@ def _roll_back(
         (),
         taken_along=() if choices.leave_new else new,
         left_new=new if choices.leave_new else (),
+        is_first=prepared.is_first,
         gone=way.gone,
         left=way.left,
         settings=tuple(each.path for each in way.settings),

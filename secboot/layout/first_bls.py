@@ -22,6 +22,7 @@ from secboot.layout.first import (
     material,
     require_kernel,
 )
+from secboot.layout.first_sections import first_section
 from secboot.machine.bare_tree import ZIPL_CONF
 from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.machine.kernel_files import release_of
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
 
 _KERNEL = "/boot/vmlinuz-"
+_LAST_SECOND = 253402300799
+"""Of the year 9999: file systems know later ones."""
 _FIRST_WITH_SECURE = (2, 9, 0)
 """The zipl that knows ``secure=`` (s390-tools, CHANGELOG)."""
 
@@ -50,16 +53,12 @@ def first_bls(
     if not conf and asked.target is not None:
         raise RefusedError(f"{ZIPL_CONF} is there, and names the target", hint="leave out --target")
     if machine.configuration.bls:
-        for path, name in material(machine).boot_names.items():
-            if path.startswith(_KERNEL):
-                require_kernel(path, name)
         if asked.parameters is not None:
             raise RefusedError(
                 f"there are boot entries in {BLS_DIRECTORY}, with lines of their own",
                 hint="leave out --parameters; only zipl.conf is written",
             )
         return FirstFiles(conf, None)
-    versions = _versions(machine)
     document = machine.document(kernel_cmdline, KernelInstallCmdline)
     if document is not None and document.render().split() and not document.words:
         raise RefusedError(
@@ -68,6 +67,12 @@ def first_bls(
             hint="write the line into it, or remove it",
         )
     kept = "" if document is None else " ".join(document.words.split())
+    system, versions = os_release.get("ID", "linux"), _versions(machine)
+    if conf and not versions:
+        found = first_section(machine, asked, system, (kept, kernel_cmdline))
+        if found is not None:
+            return found
+    _require_complete(machine, versions)
     line, origin = first_line(machine, asked, kept, kernel_cmdline)
     entries = tuple(
         (f"{BLS_DIRECTORY}/{name}.conf", text)
@@ -88,15 +93,21 @@ def _conf(machine: Machine, asked: FirstAsked) -> str:
 
 
 def _versions(machine: Machine) -> list[str]:
-    """What the names of kernels end in, a rescue kernel's too; each has its ramdisk."""
-    found, identity = material(machine), material(machine).machine_id
+    """What the names of kernels end in, a rescue kernel's too; nothing where that is alone."""
+    found = material(machine)
+    rescue = f"{_KERNEL}0-rescue-{found.machine_id}"
     kernels = [
         path.removeprefix(_KERNEL)
         for path in found.boot_names
-        if path.startswith(_KERNEL)
-        if release_of(path) is not None or path == f"{_KERNEL}0-rescue-{identity}"
+        if path.startswith(_KERNEL) and (release_of(path) is not None or path == rescue)
     ]
-    if not any(release_of(f"{_KERNEL}{version}") for version in kernels):
+    return kernels if any(release_of(_KERNEL + version) for version in kernels) else []
+
+
+def _require_complete(machine: Machine, versions: list[str]) -> None:
+    """Refuse a tree without a kernel, and kernels without a ramdisk or a name for their entries."""
+    found = material(machine)
+    if not versions:
         copied = next(iter(reversed(found.modules)), None)
         raise RefusedError(
             f"there is no kernel in {machine.root}: no {_KERNEL}RELEASE",
@@ -104,13 +115,14 @@ def _versions(machine: Machine) -> list[str]:
             if copied is None
             else inside(machine, "kernel-install", "add", copied, f"/lib/modules/{copied}/vmlinuz"),
         )
-    if identity is None:
+    if found.machine_id is None:
+        typed = shlex.join(["systemd-machine-id-setup", f"--root={machine.root}"])
         raise RefusedError(
             f"{machine.root} has no machine id (/etc/machine-id), with which the names of boot entries"
             " begin: zipl would sort later kernels by another one",
-            hint=f"set it before: {shlex.join(['systemd-machine-id-setup', f'--root={machine.root}'])}",
+            hint=f"set it before: {typed}",
         )
-    for version in kernels:
+    for version in versions:
         require_kernel(_KERNEL + version, found.boot_names[_KERNEL + version])
         if f"/boot/initramfs-{version}.img" not in found.boot_names:
             raise RefusedError(
@@ -118,7 +130,6 @@ def _versions(machine: Machine) -> list[str]:
                 " what it takes to find the root file system",
                 hint=inside(machine, "dracut", f"/boot/initramfs-{version}.img", version),
             )
-    return kernels
 
 
 def _entry(
@@ -126,7 +137,7 @@ def _entry(
 ) -> tuple[str, str]:
     """Return the name of a kernel's entry and its text."""
     found = material(machine)
-    seconds = found.boot_names[_KERNEL + version].modified // 10**9
+    seconds = min(max(found.boot_names[_KERNEL + version].modified // 10**9, 0), _LAST_SECOND)
     date = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%d%H%M%S")
     _, plus, flavor = version.rpartition("+")
     debug = plus and flavor == "debug"

@@ -1,7 +1,8 @@
 """The first configuration of Debian and Ubuntu: sections on the links that move to each new kernel.
 
 Debian's is the menu that its installer writes (zipl-installer), Ubuntu's the one section of its
-installer (curtin, curthooks.py).
+installer (curtin, curthooks.py). Such a section is for a kernel, too, that an image builder left under
+a name without its release, whatever the distribution.
 """
 
 from __future__ import annotations
@@ -45,30 +46,58 @@ target = {target}
 image = {image}
 ramdisk = {ramdisk}
 """
+_RAMDISKS = ("/boot/initrd.img", "/boot/initramfs.img", "/boot/initrd")
 _OLD = "optional = 1\n"
 """zipl goes on where the kernel before the newest is not there."""
 
 
-def first_sections(machine: Machine, asked: FirstAsked, system: str) -> FirstFiles:
-    """Return zipl.conf; `system` is the distribution's name, of which Ubuntu has no menu."""
-    image, ramdisk = _names(machine, system)
+def first_menu(machine: Machine, asked: FirstAsked, system: str) -> FirstFiles:
+    """Return Debian's zipl.conf, or Ubuntu's; `system` is the distribution's name."""
+    image, ramdisk = _linked_names(machine, system)
     line, origin = first_line(machine, asked, "", "")
-    target = asked.target or USUAL_TARGET
-    fields = {"name": system, "target": target, "image": image, "ramdisk": ramdisk}
-    section = _SECTION.format(**fields)
+    fields = _fields(asked, system, image, ramdisk)
     if system == "ubuntu":
-        text = f"[defaultboot]\ndefault = {system}\n\n{section}"
-        names = [system]
-    else:
-        old = {"name": "old", "image": f"{image}.old", "ramdisk": f"{ramdisk}.old"}
-        text = f"{_MENU.format(**fields)}{section}\n{_SECTION.format(**fields | old)}{_OLD}"
-        names = [system, "old"]
+        return _files(_alone(fields), (system,), line, origin)
+    old = fields | {"name": "old", "image": f"{image}.old", "ramdisk": f"{ramdisk}.old"}
+    text = f"{_MENU.format(**fields)}{_SECTION.format(**fields)}\n{_SECTION.format(**old)}{_OLD}"
+    return _files(text, (system, "old"), line, origin)
+
+
+def first_section(
+    machine: Machine, asked: FirstAsked, system: str, kept: tuple[str, str]
+) -> FirstFiles | None:
+    """Return a zipl.conf for /boot/vmlinuz, None where there is none; `kept` is a line and where it is."""
+    image, names = "/boot/vmlinuz", material(machine).boot_names
+    if image not in names:
+        return None
+    require_kernel(image, names[image])
+    ramdisk = next((path for path in _RAMDISKS if path in names), None)
+    if ramdisk is None:
+        raise RefusedError(
+            f"{image} has no ramdisk: none of {', '.join(_RAMDISKS)} is there",
+            hint=inside(machine, "dracut", _RAMDISKS[1], "RELEASE"),
+        )
+    line, origin = first_line(machine, asked, *kept)
+    text = _alone(_fields(asked, system, image, ramdisk))
+    return _files(text, (system,), line, origin)
+
+
+def _fields(asked: FirstAsked, system: str, image: str, ramdisk: str) -> dict[str, str]:
+    target = asked.target or USUAL_TARGET
+    return {"name": system, "target": target, "image": image, "ramdisk": ramdisk}
+
+
+def _alone(fields: dict[str, str]) -> str:
+    return f"[defaultboot]\ndefault = {fields['name']}\n\n{_SECTION.format(**fields)}"
+
+
+def _files(text: str, names: tuple[str, ...], line: str, origin: str) -> FirstFiles:
     conf = ZiplConf.parse(text, ZIPL_CONF)
     conf = conf.with_values(Keyword.PARAMETERS, dict.fromkeys(names, line))
     return FirstFiles(((ZIPL_CONF, conf.render()),), line, origin)
 
 
-def _names(machine: Machine, system: str) -> tuple[str, str]:
+def _linked_names(machine: Machine, system: str) -> tuple[str, str]:
     """Return the names of kernel and ramdisk that the kernel's package moves (linux-update-symlinks)."""
     found = material(machine)
     kernels = sorted(

@@ -186,7 +186,10 @@ _FINDS_ROOT = (
 
 def _doubt(machine: Machine, stores: Stores, words: str | None, where: str) -> str | None:
     """Say which words a new kernel would miss of those that all boot entries have."""
-    lacking = _lacking(machine, stores, stores.line(words))
+    line = stores.line(words)
+    if machine.awaits_kernel and not line.named("root"):
+        return f"{where} has no root=, without which a kernel finds no root file system"
+    lacking = _lacking(machine, stores, line)
     if not lacking:
         return None
     listed = " ".join(lacking)

@@ -270,7 +270,9 @@ def _plan_variables(profile: Profile, machine: Machine, stores: Stores) -> Store
     if document is None:
         raise RefusedError(
             f"there is no {GRUB_DEFAULT}, from which the boot files are generated",
-            hint="is this the root of a complete system?",
+            hint="install grub2 (grub2-s390x-emu) before the kernel, then apply the profile again"
+            if machine.awaits_kernel
+            else "is this the root of a complete system?",
         )
     assigned = _take_in(document, stores)
     location = _location(document)

@@ -98,9 +98,9 @@ class ZiplConfLayout(Layout):
             )
         if self._row is not _DEBIAN:
             return super().first_configuration(machine, asked)
-        from secboot.layout.first_sections import first_sections  # noqa: PLC0415 - for one verb
+        from secboot.layout.first_sections import first_menu  # noqa: PLC0415 - for one verb
 
-        return first_sections(machine, asked, self._system)
+        return first_menu(machine, asked, self._system)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores

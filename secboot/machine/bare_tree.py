@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
 from secboot.formats.fstab import FSTAB, Fstab
+from secboot.formats.kernel_image import read_kernel_image
 from secboot.named_tuple import NamedTuple
 from secboot.profile.declared import DECLARED, DeclaredProfile
 from secboot.visible import visible
+from secboot.zipl.file_facts import from_root
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from secboot.machine.sources import Parser, Sources
     from secboot.system.root import Root
@@ -27,7 +29,7 @@ MACHINE_ID = "/etc/machine-id"
 _BOOTED = re.compile(r"(?:vmlinu[xz]|[Ii]mage|bzImage|kernel|linux)(?:[-.].*)?|bootmap", re.ASCII)
 """Names of kernels, and that of the boot record: something was installed."""
 _MODULES = ("/usr/lib/modules", "/lib/modules")
-_BOOT_NAME = re.compile(r"(?:vmlinuz|initrd\.img|initramfs)(?:[-.].*)?", re.ASCII)
+_BOOT_NAME = re.compile(r"(?:vmlinuz|initrd|initramfs)(?:[-.].*)?", re.ASCII)
 _KERNEL_MARK = 0x10008, b"S390EP"
 """In every s390x kernel image (arch/s390/boot/head.S)."""
 _ID = re.compile("[0-9a-f]{32}", re.ASCII)
@@ -37,7 +39,8 @@ class BootName(NamedTuple):
     """A kernel or ramdisk by the name that a boot entry would give it; links are followed.
 
     `target` is the real path. `device` tells file systems apart, `modified` is in ns since 1970.
-    `is_kernel` is whether it has the mark of an s390x kernel, None where it can't be read.
+    `is_kernel` is whether it has the mark of an s390x kernel, None where it can't be read; `is_secure`
+    whether it is a Secure Execution image, which has none.
     """
 
     target: str
@@ -45,6 +48,7 @@ class BootName(NamedTuple):
     size: int
     modified: int
     is_kernel: bool | None
+    is_secure: bool = False
 
 
 class BareTree(NamedTuple):
@@ -55,7 +59,7 @@ class BareTree(NamedTuple):
     paths, `blocked` those that can't, with the reason.
 
     The rest is what a first configuration is made of: `boot_names` are the kernels and ramdisks in
-    /boot and /, by path, `dangling` are links among these that lead nowhere; `modules` the releases
+    /boot and /, and the kernels of boot entries, by path, `dangling` are links among these that lead nowhere; `modules` the releases
     of which there are modules. `machine_id` is None where it is not set, or not valid.
     """
 
@@ -79,10 +83,12 @@ class BareTree(NamedTuple):
         return self.places[path] if path in self.places else f"{self.places[directory]}/{name}"
 
 
-def find_bare_tree(root: Root, sources: Sources, entries: str) -> BareTree:
-    """Look at a tree that has no boot entry, or is to get its first one.
+def find_bare_tree(
+    root: Root, sources: Sources, entries: str, images: Iterable[str] = ()
+) -> BareTree:
+    """Look at a tree that has no boot entry, or is to get its first configuration.
 
-    `entries` is the directory of BLS entries.
+    `entries` is the directory of BLS entries, `images` are the kernels that those name.
     """
     awaits = awaits_kernel(root)
     if not (awaits or sources.first):
@@ -97,7 +103,7 @@ def find_bare_tree(root: Root, sources: Sources, entries: str) -> BareTree:
             else:
                 places[path] = place
     bare = BareTree(awaits, READS, places, blocked)
-    return _with_material(root, bare) if sources.first else bare
+    return _with_material(root, bare, images) if sources.first else bare
 
 
 def awaits_kernel(root: Root) -> bool:
@@ -131,22 +137,23 @@ def _place_of_new(root: Root, path: str) -> tuple[str, str]:
     raise LookupError(path)
 
 
-def _with_material(root: Root, bare: BareTree) -> BareTree:
+def _with_material(root: Root, bare: BareTree, images: Iterable[str]) -> BareTree:
     found: dict[str, BootName] = {}
     dangling = []
-    for directory in ("/boot/", "/"):
-        for name in root.names_or_none(directory) or ():
-            path = f"{directory}{name}"
-            if _BOOT_NAME.fullmatch(name) is None:
-                continue
-            status = root.stat(path)
-            if status is None:
-                dangling.append(path)
-            elif status.is_regular:
-                known = _is_kernel(root, path)
-                found[path] = BootName(
-                    root.real_path(path), status.device, status.size, status.modified, known
-                )
+    usual = [
+        f"{directory}{name}"
+        for directory in ("/boot/", "/")
+        for name in root.names_or_none(directory) or ()
+        if _BOOT_NAME.fullmatch(name)
+    ]
+    named = [f"{prefix}{from_root(image)}" for image in images for prefix in ("", "/boot")]
+    for path in dict.fromkeys((*usual, *named)):
+        status = root.stat(path)
+        if status is None:
+            dangling.append(path)
+        elif status.is_regular:
+            facts = status.device, status.size, status.modified
+            found[path] = BootName(root.real_path(path), *facts, *_kind(root, path))
     releases = {each for place in _MODULES for each in root.names_or_none(place) or ()}
     identity = root.text_or_none(MACHINE_ID) or ""
     return bare._replace(
@@ -157,8 +164,12 @@ def _with_material(root: Root, bare: BareTree) -> BareTree:
     )
 
 
-def _is_kernel(root: Root, path: str) -> bool | None:
+def _kind(root: Root, path: str) -> tuple[bool | None, bool]:
+    """Return whether a file is a kernel for s390x, and whether it is a Secure Execution image."""
     offset, mark = _KERNEL_MARK
     if not root.is_readable(path):
-        return None
-    return root.read_ranges(path, [(offset, len(mark))]) == (mark,)
+        return None, False
+    if root.read_ranges(path, [(offset, len(mark))]) == (mark,):
+        return True, False
+    image = read_kernel_image(lambda ranges: root.read_ranges(path, ranges))
+    return False, image.secure is not None

@@ -208,7 +208,7 @@ def discover(
     documents = _documents(root, files, sources.reads) | _generated(root, sources)
     bare = None
     if sources.first or (sources.later_kernels and not configuration.entries):
-        bare = _bare_tree(root, sources)
+        bare = _bare_tree(root, sources, paths)
         documents |= _documents(root, files, bare.reads)
     if ziplenv is not None:
         documents[ZIPLENV] = ziplenv
@@ -295,10 +295,10 @@ def bls_names(root: Root) -> tuple[str, ...]:
     return tuple(name for name in root.list_directory(BLS_DIRECTORY) if name.endswith(".conf"))
 
 
-def _bare_tree(root: Root, sources: Sources) -> BareTree:
+def _bare_tree(root: Root, sources: Sources, images: tuple[str, ...] = ()) -> BareTree:
     from secboot.machine.bare_tree import find_bare_tree  # noqa: PLC0415 - few trees have no boot entry
 
-    return find_bare_tree(root, sources, BLS_DIRECTORY)
+    return find_bare_tree(root, sources, BLS_DIRECTORY, images)
 
 
 def _ziplenv(root: Root, files: BootFiles) -> ZiplenvFile | None:

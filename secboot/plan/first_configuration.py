@@ -14,12 +14,13 @@ from secboot.formats.fstab import FSTAB
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.text import encoded
 from secboot.invocation import Invocation
-from secboot.layout.first import USUAL_TARGET, material
+from secboot.layout.first import USUAL_TARGET, material, require_kernel
 from secboot.lines.changes import Command
 from secboot.machine.bare_tree import ZIPL_CONF
 from secboot.plan.file_changes import inputs_of
 from secboot.plan.plan import EntryPlan, EntryStatus, Plan
 from secboot.system.files import FileChange
+from secboot.zipl.file_facts import from_root
 from secboot.zipl.refusal import ABOUT_OTHER_FILES, OF_NO_ENTRY
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def plan_first_configuration(
             location=first.location,
             hint=first.hint,
         )
-    _require_one_file_system(machine, asked, found, device_of)
+    _require_usable(machine, asked, found, device_of)
     return Plan(
         profile=None,
         root=machine.root,
@@ -118,18 +119,23 @@ def _require_none(machine: Machine, layout: Layout) -> None:
         )
 
 
-def _require_one_file_system(
+def _require_usable(
     machine: Machine,
     asked: FirstAsked,
     found: BootConfiguration,
     device_of: Callable[[str], int | None],
 ) -> None:
-    """Refuse files that the boot record can't point to: it holds blocks of the target's disk."""
+    """Refuse kernels of another kind of machine, and files on another disk than the target.
+
+    The boot record points to blocks of the target's disk.
+    """
     target = asked.target or next((e.target for e in found.entries if e.target), USUAL_TARGET)
     names = material(machine).boot_names
     for entry in found.entries:
         for part in (entry.image, entry.ramdisk):
-            name = None if part is None else names.get(part.path)
+            name = None if part is None else names.get(from_root(part.path))
+            if part is entry.image and name is not None and not name.is_secure:
+                require_kernel(name.target, name)
             if name is not None and name.device != device_of(target):
                 raise RefusedError(
                     f"{name.target} is on another file system than the target {target}",

@@ -158,6 +158,10 @@ def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) 
     lines = list(_recovered(result.recovered, style))
     if result.undone is not None:
         lines += _undone(result, result.undone, style)
+    if result.is_first:
+        lines.append(
+            "That was the first configuration. A boot record stays, and starts what it holds."
+        )
     lines += _commit(result, invocation, style)
     lines += _meanwhile(result.meanwhile, style)
     lines += _next_default(result, style)

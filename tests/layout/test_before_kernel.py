@@ -194,3 +194,18 @@ def test_a_build_step_needs_no_zipl(record: bool, zipl: list[str], tmp_path: Pat
     assert "(--no-zipl)" in done.stderr
     assert "zipl is pending" in done.stdout
     assert "prot_virt=1" in (root / "etc/zipl.conf").read_text()
+
+
+def test_a_line_without_a_root_device_is_not_called_good(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tree / "etc/kernel/cmdline", "audit=1\n")
+
+    said = secboot(capsys, "apply", "guest", "--root", tree)
+
+    assert said.code == 0
+    assert "warning: /etc/kernel/cmdline has no root=" in said.out
+    assert (tree / "etc/kernel/cmdline").read_text() == "audit=1 swiotlb=262144\n"
+    verified = secboot(capsys, "verify", "guest", "--root", tree)
+    assert "WARN inherited.swiotlb" in verified.out
+    assert "Nothing to do before a kernel" in secboot(capsys, "apply", "guest", "--root", tree).out

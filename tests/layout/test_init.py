@@ -19,6 +19,7 @@ from tests.command import secboot
 from tests.layout.machines import DEBIAN, RHEL9, UBUNTU
 from tests.layout.test_image_builds import HOST, OURSELVES, Audit
 from tests.packaging.programs import CHECKOUT, require
+from tests.situations import make_situation
 from tests.trees import MACHINE_ID, sealed_image, snapshot
 
 VERSION = "5.14.0-427.13.1.el9_4.s390x"
@@ -163,6 +164,66 @@ def test_names_without_links_are_taken_as_they_are(
     assert "default = ubuntu\n" in (root / "etc/zipl.conf").read_text()
 
 
+def test_a_kernel_without_a_release_in_its_name_gets_a_section(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fedora as cloud-api-adaptor's mkosi leaves it, whose boot record was made from options of zipl."""
+    root = make_situation("no-configuration", tmp_path / "root")
+    before = snapshot(root)
+    assert "--parameters root=UUID=..." in secboot(capsys, "init", "--root", root).err
+
+    said = secboot(capsys, "init", "--root", root, "--parameters", "root=LABEL=system")
+
+    assert said.code == 0, said.err
+    assert (root / "etc/zipl.conf").read_text() == (
+        "[defaultboot]\ndefault = fedora\n\n[fedora]\ntarget = /boot\nimage = /boot/vmlinuz\n"
+        'ramdisk = /boot/initrd.img\nparameters = "root=LABEL=system"\n'
+    )
+    assert secboot(capsys, "check", "--root", root).code == 0
+    undone = secboot(capsys, "rollback", "--root", root)
+    assert "A boot record stays, and starts what it holds." in undone.out
+    assert snapshot(root) == before
+
+
+def test_a_time_that_no_calendar_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = rhel(tmp_path / "root")
+    of = FileStat.of
+    monkeypatch.setattr(FileStat, "of", lambda status: of(status)._replace(modified=2**62))
+    assert secboot(capsys, "init", "--root", root).code == 0
+
+
+def test_what_is_wrong_with_the_line_of_later_kernels_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = rhel(tmp_path / "root")
+    (root / "etc/kernel").mkdir()
+    (root / "etc/kernel/cmdline").write_text("root=/dev/loop0p2 quiet\n")
+
+    said = secboot(capsys, "init", "--root", root, "--dry-run")
+
+    assert "'root=/dev/loop0p2' is a device of the machine that built this system" in said.out
+
+
+def test_entries_of_another_kind_of_machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A Fedora machine with GRUB: BLS entries, and kernels of x86-64."""
+    root = rhel(tmp_path / "root")
+    (root / f"boot/vmlinuz-{VERSION}").write_bytes(b"MZ" + bytes(2**17))
+    entries = root / "boot/loader/entries"
+    entries.mkdir(parents=True)
+    (entries / "a.conf").write_text(
+        f"title Fedora\nversion 1\nlinux /vmlinuz-{VERSION}\noptions root=/dev/sda1\n"
+    )
+
+    said = secboot(capsys, "init", "--root", root)
+
+    assert said.code == 1
+    assert "is not a kernel for IBM Z" in said.err
+
+
 def no_kernel(root: Path) -> None:
     for path in (root / "boot").iterdir():
         path.unlink()
@@ -199,6 +260,11 @@ def no_boot(root: Path) -> None:
     (root / "boot").rmdir()
 
 
+def comments(root: Path) -> None:
+    (root / "etc/kernel").mkdir()
+    (root / "etc/kernel/cmdline").write_text("# later\n")
+
+
 def other_ramdisk(root: Path) -> None:
     (root / "boot/initrd.img-6.1.0-8-s390x").write_bytes(b"ramdisk")
     (root / "boot/initrd.img").unlink()
@@ -216,6 +282,7 @@ BREAK: dict[str, Callable[[Path], None]] = {
     "empty ramdisk": replace("boot/init*", b""),
     "file for entries": replace("boot/loader", b""),
     "no machine id": replace("etc/machine-id", b"uninitialized\n"),
+    "comments": comments,
     "other zipl.conf": replace("etc/zipl.conf", b"[defaultboot]\ndefault=x\n"),
     "no links": remove("boot/vmlinuz", "boot/initrd.img"),
     "other ramdisk": other_ramdisk,
@@ -232,6 +299,7 @@ REFUSED = {
     ("rhel", "empty ramdisk"): "zipl would refuse this configuration",
     ("rhel", "file for entries"): "/boot/loader is not a directory",
     ("rhel", "no machine id"): "systemd-machine-id-setup --root=",
+    ("rhel", "comments"): "has nothing but comments",
     ("rhel", "other zipl.conf"): "or remove it",
     ("debian", "no kernel"): "apt-get install linux-image-s390x",
     ("debian", "no boot"): "is /boot mounted there?",

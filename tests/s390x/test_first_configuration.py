@@ -90,6 +90,12 @@ def trees(draw: st.DrawFn) -> Tree:
     ramdisk = "initramfs-{}.img" if of_red_hat else "initrd.img-{}"
     if of_red_hat and draw(st.booleans()):
         releases.append(f"0-rescue-{MACHINE_ID}")
+    if of_red_hat and draw(st.booleans()):
+        releases = []
+        files["boot/vmlinuz"] = plain_kernel(2**17, limit)
+        files[draw(st.sampled_from(["boot/initrd.img", "boot/initramfs.img", "boot/initrd"]))] = (
+            b"r" * 5000
+        )
     for release in releases:
         files[f"boot/vmlinuz-{release}"] = plain_kernel(2**17, limit)
         files[f"boot/{ramdisk.format(release)}"] = b"r" * 5000
