@@ -12,6 +12,11 @@ from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.lines.fulfil import fulfil_line
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
 from secboot.profile.load import load_profile
+from secboot.profile.occurrences import (
+    ExactRequirement,
+    ListRequirement,
+    ValuesRequirement,
+)
 from secboot.profile.profile import ProfileText
 from secboot.profile.requirement import Requirement
 
@@ -84,6 +89,41 @@ def test_every_site_meets_the_profile_or_it_is_refused(
     assert [n for n, _ in stores.environment.variables] == [n for n, _ in environment.variables]
     changed = {f"{site or ''}{variable}" for site, variable, _ in stores.changed_variables}
     assert changed <= {n for n, _ in environment.variables}
+
+
+X = Location("x")
+SINGLE_VALUES: tuple[Requirement, ...] = (
+    ValuesRequirement("x", X, ("1k",), ("512Mk",)),
+    ValuesRequirement("x", X, (), ("512Mk", "k", "2")),
+    ListRequirement("x", X, ("1k", "2")),
+    ListRequirement("x", X, ("2",)),
+    ExactRequirement("x", X, None),
+)
+
+
+@given(
+    words=st.lists(st.sampled_from(["ro", "${A}", "x=${B}k", "x=${A}", "x=2", "x"]), max_size=4),
+    environment=st.dictionaries(
+        st.sampled_from(["A", "B", "3A", "3B"]), st.sampled_from(["", "1", "512M", "2", "a x=2"])
+    ).map(lambda held: ZiplEnvironment(tuple(held.items()))),
+    requirement=st.sampled_from(SINGLE_VALUES),
+)
+@settings(deadline=None, max_examples=300)
+def test_single_values_are_met_at_every_site_or_refused(
+    words: list[str], environment: ZiplEnvironment, requirement: Requirement
+) -> None:
+    line = " ".join(words)
+    stores, subject = make(line, environment)
+    try:
+        fulfil_line(stores, subject, (requirement,))
+    except RefusedError:
+        return
+
+    after = subject.joined()
+    assert sorted(variables_of(after)) == sorted(variables_of(line))
+    for site in (None, "3", "7"):
+        as_read = CommandLine.parse(stores.environment.expand(after, site))
+        assert requirement.judge(as_read).met
 
 
 @pytest.mark.parametrize(
