@@ -163,7 +163,8 @@ class Site:
 
         trial = None if checkpoint is None else checkpoint.record.audit.trial
         if checkpoint is None or trial is None:
-            return None if entry is None else unrecorded(entry, self.invocation)
+            for_root = self.is_running_system and os.geteuid() != 0
+            return None if entry is None else unrecorded(entry, self.invocation, for_root=for_root)
         from secboot.running.system import read_boot_facts
 
         path = machine.bootmap.path

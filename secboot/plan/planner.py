@@ -191,10 +191,23 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
         hint="\n".join(
             [
                 *([] if first.hint is None else [here.completed(first.hint)]),
+                *(
+                    [f"that is the boot entry of a trial; drop it: {here.command('rollback')}"]
+                    if first.location in tuple(_of_trial(machine))
+                    else []
+                ),
                 f"nothing was changed; `{here.command('check')}` lists every problem",
             ]
         ),
     )
+
+
+def _of_trial(machine: Machine) -> Iterator[Location]:
+    """Where the boot entry of a trial and what it names stand."""
+    for entry in machine.configuration.entries:
+        if entry.is_trial:
+            yield entry.location
+            yield from (p.location for p in (entry.image, entry.ramdisk) if p is not None)
 
 
 def _impossible(machine: Machine) -> Iterator[Location]:

@@ -95,13 +95,16 @@ def trial_standing(
     return found._replace(findings=(words.of_state(checkpoint), *words.of_kernel(machine, entry)))
 
 
-def unrecorded(entry: BootEntry, invocation: Invocation) -> TrialStanding:
-    """Return where a trial stands of which no checkpoint can be read."""
-    message = (
-        f"'{visible(entry.name)}' tries a change, and no checkpoint of it can be read here: it can't be"
-        " confirmed"
-    )
+def unrecorded(
+    entry: BootEntry, invocation: Invocation, *, for_root: bool = False
+) -> TrialStanding:
+    """Return where a trial stands of which no checkpoint can be read, which may be `for_root` alone."""
+    message = f"'{visible(entry.name)}' tries a change, and no checkpoint of it can be read here"
     hint = f"see what was done: {invocation.command('history')}\nor remove the entry and run zipl"
+    if for_root:
+        hint = "run it as root to see where it stands"
+    else:
+        message += ": it can't be confirmed"
     finding = Finding("trial-unknown", Severity.WARNING, message, entry.location, hint)
     return TrialStanding(
         TrialState.UNKNOWN, entry.name, number=entry.menu_position, findings=(finding,)

@@ -14,6 +14,7 @@ from secboot.machine.discovery import Machine as Found
 from secboot.machine.discovery import discover
 from secboot.system.root import Root
 from tests.checkpoint.scenes import CHECKPOINT, cut_journal, write_record
+from tests.report.test_schemas import require_valid
 from tests.trees import SAMPLE_TREES, snapshot
 from tests.trials import Machine, make_machine
 
@@ -548,3 +549,87 @@ def test_a_record_of_another_system_leaves_the_settings_of_this_one(
     assert machine.run("rollback").code == 0
     assert machine.chosen == "3"
     assert "secboot-trial" not in (machine.root / "etc/zipl.conf").read_text()
+
+
+def test_every_document_is_as_its_schema_says(machine_of: Maker) -> None:
+    machine = machine_of("rhel8")
+
+    def check(*words: str) -> None:
+        require_valid(machine.run(*words, "--output", "json"))
+
+    check("apply", "host", "--trial", "--dry-run")
+    check("apply", "host", "--trial")
+    name, (number, _, line) = list(installed(machine).items())[-1]
+    for words in (("status", "host"), ("status",), ("show",), ("history",), ("plan", "guest")):
+        check(*words)
+    check("verify", "host")
+    machine.boot(f"{line} BOOT_IMAGE={number}")
+    check("status", "host")
+    check("confirm", "--dry-run")
+    check("confirm")
+    check("history")
+    check("rollback")
+    check("rollback")
+    assert name not in installed(machine)
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+@pytest.mark.parametrize("verb", ["trial", "confirm"])
+def test_what_was_cut_short_is_rolled_back_with_its_setting(
+    verb: str, lines: int, machine_of: Maker
+) -> None:
+    machine = machine_of("menu")
+    files = machine.root / "etc/zipl.conf"
+    before = files.read_bytes()
+    _, number, line = trial_of(machine)
+    if verb == "confirm":
+        before = files.read_bytes()
+        machine.boot(f"{line} BOOT_IMAGE={number}")
+        assert machine.run("confirm").code == 0
+    cut_journal(machine.root / CHECKPOINT.replace("/1", "/1" if verb == "trial" else "/2"), lines)
+    assert "unfinished" in machine.run("status").out
+
+    said = machine.run("rollback")
+
+    assert said.code == 0, said.err
+    assert "was interrupted and has been rolled back" in said.out
+    assert files.read_bytes() == before
+    assert machine.chosen == ("" if verb == "trial" else "3")
+
+
+def test_after_a_loss_of_power_what_confirm_took_away_is_not_set_again(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    _, number, line = trial_of(machine)
+    machine.boot(f"{line} BOOT_IMAGE={number}")
+    assert machine.run("confirm").code == 0
+    cut_journal(machine.root / CHECKPOINT.replace("/1", "/2"), 2)
+    # A LOAD from outside: the default, and no LOADPARM.
+    machine.boot("root=/dev/dasda1 quiet BOOT_IMAGE=1")
+
+    assert machine.run("rollback").code == 0
+
+    assert machine.chosen == ""
+    assert document(machine, "status")["trial"]["state"] == "failed"
+
+
+def test_whoever_may_not_read_the_checkpoints_is_told(
+    machine_of: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = machine_of("menu")
+    trial_of(machine)
+    monkeypatch.setattr("secboot.cli.site.Site.trial_checkpoint", lambda _: None)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    assert "run it as root to see where it stands" in machine.run("status").out
+
+
+def test_zipl_s_refusal_of_the_trial_says_how_to_drop_it(machine_of: Maker) -> None:
+    machine = machine_of("rhel8")
+    trial_of(machine)
+    entry = next(entries_of(machine).glob("*secboot*"))
+    entry.write_text(entry.read_text().replace("linux /", "linux /gone/"))
+
+    said = machine.run("plan", "guest")
+
+    assert said.code == 2
+    assert "that is the boot entry of a trial; drop it: secboot rollback" in said.err
