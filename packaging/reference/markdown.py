@@ -30,7 +30,8 @@ number as it is.
 
 Since 0.1.0 everything that is wrong or worth knowing has one form in all documents, a *finding*:
 `code`, `severity` (`error`, `warning`, `note`), `message`, `location` and `hint`. A hint is a
-command that can be typed as shown, with the profile's name and the root in it.
+command that can be typed as shown, with the profile's name and the root in it. `secboot explain CODE`
+and [a page](findings.md) say what a code means.
 
 | document | what changed |
 |---|---|
