@@ -43,6 +43,21 @@ PATHS: tuple[object, ...] = (
     "",
     "\ud800",
 )
+TRIAL = {
+    "entry": "x",
+    "number": 1,
+    "line": "a",
+    "default": "y",
+    "profile_path": "p",
+    "profile_text": "t",
+    "boot": "",
+}
+
+
+def setting(path: object, before: object = "1", after: object = "2", **more: object) -> object:
+    return [{"path": path, "before": before, "after": after, "moment": "last", "boot": ""} | more]
+
+
 TYPES: tuple[object, ...] = (None, True, 7, 1.5, [], {}, [["x"]], {"x": 1}, "\x1b[31mx")
 HOSTILE: dict[str, tuple[object, ...]] = {
     "schema": ("secboot/checkpoint/1", "secboot/checkpoint/3", "secboot/plan/1", 2, None),
@@ -66,6 +81,26 @@ HOSTILE: dict[str, tuple[object, ...]] = {
     "audit.profile_digest": ("x", "0" * 63, "G" * 64, 7, []),
     "audit.undoes": ("1", "9", "x", "0", 7, []),
     "audit.left_alone": ("x", [7], {}, 7),
+    "audit.confirms": ("0", "1", "9", "x", "../1", 7, []),
+    "audit.trial": (
+        *("x", 7, [], {}, True),
+        *(TRIAL | {"number": number} for number in (0, 100, -1, "1", None, 2**70)),
+        *(TRIAL | {name: 7} for name in TRIAL if name != "number"),
+    ),
+    "settings": (
+        *(None, "x", 7, {}, [None], [[]], [{}], ["/sys/x"]),
+        *map(setting, PATHS),
+        *map(
+            setting, ("/sys", "/sys/", "/sys/../etc/passwd", "/sys/./x", "/sys/a b", "/sys/$(id)")
+        ),
+        *(
+            setting("/sys/x", value)
+            for value in ("2", "|/bin/sh", "x\n", "\x1b", "x" * 21, 1, None)
+        ),
+        *(setting("/sys/x", "1", value) for value in ("$(id)", "'", "`id`", 1, None)),
+        *(setting("/sys/x", moment=moment) for moment in ("never", None, 7)),
+        *(setting("/sys/x", boot=boot) for boot in ("../x", "G", "0" * 37, None, 7)),
+    ),
     "files": ([], {}, None, "x", [None], [[]]),
     "files.0.path": (*PATHS, *TYPES),
     "files.0.named": (*PATHS, *TYPES),
