@@ -50,11 +50,11 @@ def init(
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
     layout: options.Layout = None,
 ) -> int:
-    """Write the first boot configuration of a system that has none.
+    """Write the first boot configuration of a system.
 
-    It is the one of the distribution: on RHEL and Fedora an automatic menu and a BLS entry for each
-    kernel, on Debian and Ubuntu sections on the links that their packages move. zipl checks it before it
-    counts. `secboot rollback` removes it.
+    The system has kernels and no configuration; it gets the one of its distribution: on RHEL and Fedora
+    an automatic menu and a BLS entry for each kernel, on Debian and Ubuntu sections on the links that
+    their packages move. zipl checks it before it counts. `secboot rollback` removes it.
     """
     from secboot.cli.plan import print_plan, with_unfinished_change
     from secboot.cli.site import Site
@@ -113,14 +113,12 @@ def _write(
                 print_plan(plan, output, diffs=diffs)
 
     result = apply_plan(site.managed_root(), make, begin=begin)
-    following = site.invocation.for_profile("apply")
+    following = f"Next, apply a profile: {site.invocation.for_profile('apply')}"
     if site.root.exists(DECLARED):
-        following = site.invocation.command("keep")
+        following = f"Next, apply the profile in force: {site.invocation.command('keep')}"
     with site.progress.hidden(), reporting(done_text(result), site.invocation.command("history")):
         print_report(
             output,
             lambda: apply_document(result),
-            lambda style: (
-                apply_text(result, site.invocation, style) + f"Next, the profile: {following}\n"
-            ),
+            lambda style: apply_text(result, site.invocation, style) + f"{following}\n",
         )

@@ -93,7 +93,7 @@ class ZiplConfLayout(Layout):
         """Debian's is known; it names links that its packages move."""
         if self._row is _PLAIN:
             raise RefusedError(
-                f"it is not known which distribution {machine.root} is, so nor how it is set up",
+                f"it is not known which distribution {machine.root} is, and so how it is set up",
                 hint="if it is set up as one of these, name it: --layout bls or --layout debian",
             )
         if self._row is not _DEBIAN:

@@ -105,16 +105,16 @@ def _require_none(machine: Machine, layout: Layout) -> None:
     entries, where = machine.configuration.entries, machine.conf_path
     if entries and machine.configured and not machine.lacks_conf:
         raise RefusedError(
-            f"{machine.root} has a configuration: {len(entries)} boot"
-            f" {'entry' if len(entries) == 1 else 'entries'}, by {where}",
-            hint=f"{command('show')}, and to change it: {command('apply', 'PROFILE')}",
+            f"{machine.root} already has a configuration: {len(entries)} boot"
+            f" {'entry' if len(entries) == 1 else 'entries'}, from {where}",
+            hint=f"to see it: {command('show')}\nto change it: {command('apply', 'PROFILE')}",
         )
     if machine.file(ZIPL_CONF) is None:
         return
     others = {problem.code for problem in machine.configuration.problems} - OF_NO_ENTRY
     if not layout.adds_bls_entries or others - ABOUT_OTHER_FILES:
         raise RefusedError(
-            f"{machine.root} has a configuration: {ZIPL_CONF}, which zipl refuses",
+            f"{machine.root} already has a configuration: {ZIPL_CONF}, which zipl refuses",
             hint=f"correct it ({command('check')}), or remove it",
         )
 
@@ -181,9 +181,9 @@ def _about_line(files: FirstFiles) -> Iterator[Finding]:
         yield Finding(
             "line-of-fstab",
             Severity.NOTE,
-            f"the parameter line is {files.line}, as {FSTAB} says; what else the machine needs, such as"
-            " rd.dasd= or rd.zfcp= for disks that its initramfs does not know, is given with"
-            " --parameters",
+            f"the parameter line is {files.line}, from {FSTAB}; if the machine needs more, such as"
+            " rd.dasd= or rd.zfcp= for disks that its initramfs does not know, give the whole line"
+            " with --parameters",
         )
 
 

@@ -40,7 +40,7 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
             + f" Undo with: {visible(invocation.command('rollback', result.checkpoint))}"
         )
     if result.plan.profile is None:
-        lines += _commit(result, invocation, style, "nothing of this starts")
+        lines += _commit(result, invocation, style, "it does not boot")
     else:
         lines += _commit(result, invocation, style)
     lines += _meanwhile(result.meanwhile, style)
@@ -160,7 +160,7 @@ def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) 
         lines += _undone(result, result.undone, style)
     if result.is_first:
         lines.append(
-            "That was the first configuration. A boot record stays, and starts what it holds."
+            "That was the first configuration. A boot record that exists is left as it is."
         )
     lines += _commit(result, invocation, style)
     lines += _meanwhile(result.meanwhile, style)
