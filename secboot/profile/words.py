@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, UsageError
-from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.kernel_cmdline import CommandLine, parameter_text
 from secboot.formats.zipl_parameters import variables_of
 from secboot.kernel.command_line import canonical, is_multi_valued, last_wins, wants_value
 from secboot.named_tuple import NamedTuple
@@ -212,14 +212,15 @@ def _requirement(name: str, group: Sequence[Word]) -> str:
         raise _error(said, "these words contradict one another", _FORMS)
     if bare:
         return "{bare: true}"
-    if cleared:
-        return f"{{exactly: {_list(wanted)}}}" if wanted else "{absent: true}"
-    if last_wins(name) and (len(wanted) > 1 or values[Operation.ADD]):
+    once = last_wins(name)
+    if once and (len(wanted) > 1 or values[Operation.ADD]):
         raise _error(
             said,
             f"of several {name} the last one counts and the others do nothing",
-            f"write {shlex.quote(f'{name}={wanted[-1]}')}",
+            f"write {shlex.quote(parameter_text(name, wanted[-1]))}",
         )
+    if cleared and not (wanted and once):
+        return f"{{exactly: {_list(wanted)}}}" if wanted else "{absent: true}"
     if not several and values[Operation.SET]:
         if len(wanted) > 1:
             raise _error(

@@ -7,8 +7,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from secboot.profile.fields import PROFILE_FIELDS
+from secboot.profile.load import parse_profile
+from secboot.profile.nodes import ProfileError
+from secboot.profile.profile import ProfileText
 from secboot.profile.schema import profile_schema
 from secboot.profile.search import SHIPPED
+from tests.export.requests import NoFiles
 from tests.profile.test_load import BASE, WHOLE
 
 INVALID = Path(__file__).parent / "invalid"
@@ -62,3 +66,43 @@ def test_every_key_is_described() -> None:
     assert {key: value["description"] for key, value in properties.items()} == {
         field.key: field.meaning for field in PROFILE_FIELDS
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_good"),
+    [
+        ("console: {exactly: [a, b]}", True),
+        ("console: {exactly: [a, a]}", True),
+        ("console: [a]", True),
+        ("console: {excludes: [a]}", True),
+        ("console: {includes: [a], excludes: [b]}", True),
+        ("earlycon: {bare: true}", True),
+        ("nosmt: {bare: true}", True),
+        ("other: {exactly: [a, b]}", True),
+        ("loglevel: 3", True),
+        ("loglevel: {excludes: [a]}", True),
+        ("console: {exactly: a}", False),
+        ("console: a", False),
+        ("console: {bare: true}", False),
+        ("console: {includes: [a, a]}", False),
+        ("console: {includes: [a], absent: true}", False),
+        ("console: {excludes: []}", False),
+        ("loglevel: [3]", False),
+        ("loglevel: {exactly: ['3', '4']}", False),
+        ("loglevel: {bare: true}", False),
+        ("prot_virt: {exactly: [1]}", False),
+        ("swiotlb: {excludes: [force]}", False),
+        ("nosmt: {bare: false}", False),
+    ],
+)
+def test_single_values_are_judged_as_they_are_read(asked: str, *, is_good: bool) -> None:
+    text = f"version: 1\nparameters:\n  {asked}\n"
+    try:
+        parse_profile(ProfileText("p", "p.yaml", text), NoFiles())
+    except ProfileError:
+        read = False
+    else:
+        read = True
+
+    assert read is is_good
+    assert is_valid(text) is is_good
