@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import secboot
 from secboot.errors import UsageError
 from secboot.named_tuple import NamedTuple
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +29,9 @@ _OF_THE_MACHINE = "machine."
 _ANY_PARAMETER = "PARAMETER"
 _NEAR = 3
 _ALIKE = 0.75
-"""How many codes are proposed at most, and how much alike they have to be."""
+"""How many codes are proposed at most, and how much alike they have to be (difflib's ratio)."""
 _WORD_LENGTH = 4
+"""From so many letters on, codes that have them inside are proposed, too."""
 _TO_DO = "What to do"
 _SOURCE = "Source"
 _CODE = r"`([^`]*)`"
@@ -138,7 +140,8 @@ def explain_text(found: Iterable[Explanation], columns: int, style: Style) -> st
 
 
 def _explained(each: Explanation, columns: int, style: Style) -> str:
-    lines = [style.bold(f"exit code {each.code}" if each.code.isdecimal() else each.code)]
+    heading = f"exit code {each.code}" if each.code.isdecimal() else visible(each.code)
+    lines = [style.bold(heading)]
     for label, text in (
         ("", each.summary),
         ("", each.why),

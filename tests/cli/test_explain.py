@@ -117,6 +117,15 @@ def test_an_unknown_code_is_an_error_that_names_what_was_meant(
         assert f"did you mean {meant}" in said.err
 
 
+def test_nothing_that_is_typed_reaches_the_terminal_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = secboot(capsys, "explain", "installed.\x1b[31m")
+
+    assert said.code == 0
+    assert "\x1b" not in said.out
+
+
 @pytest.mark.parametrize("words", [["explain"], ["explain", "--list"]])
 def test_the_list_has_a_line_for_each_code(
     words: list[str], capsys: pytest.CaptureFixture[str]
