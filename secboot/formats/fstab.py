@@ -12,13 +12,11 @@ if TYPE_CHECKING:
     from typing import Self
 
 FSTAB = "/etc/fstab"
-_SPECIFIC = re.compile(
-    r"(?:UUID|LABEL|PARTUUID|PARTLABEL)=[0-9A-Za-z._:+-]+|/dev/[0-9A-Za-z._:+/-]+", re.ASCII
-)
+_SPECIFIC = r"(?:UUID|LABEL|PARTUUID|PARTLABEL)=[0-9A-Za-z._:+-]+|/dev/[0-9A-Za-z._:+/-]+"
 """A device that an initramfs finds by the same words, and that no quote or blank tears apart."""
-_OF_A_BUILD = re.compile(r"/dev/(?:root|ram\d*|loop\d+\S*|nbd\d+\S*|dm-\d+)", re.ASCII)
+_OF_A_BUILD = r"(?a:/dev/(?:root|ram\d*|loop\d+\S*|nbd\d+\S*|dm-\d+))"
 """Devices of the machine that builds an image, or of one boot."""
-_SUBVOLUME = re.compile(r"subvol(?:id)?=[0-9A-Za-z._@/+-]+", re.ASCII)
+_SUBVOLUME = r"subvol(?:id)?=[0-9A-Za-z._@/+-]+"
 
 
 class Fstab(NamedTuple):
@@ -44,12 +42,12 @@ class Fstab(NamedTuple):
         device, _, kind, options = (*found[0], "", "")[:4]
         name, tag, value = device.partition("=")
         device = f"{name}{tag}{value.strip(chr(34))}"
-        if not _SPECIFIC.fullmatch(device) or _OF_A_BUILD.fullmatch(device):
+        if not re.fullmatch(_SPECIFIC, device) or re.fullmatch(_OF_A_BUILD, device):
             return None
         words = [f"root={device}"]
         if kind == "btrfs":
             subvolumes = [each for each in options.split(",") if each.startswith("subvol")]
-            if not all(map(_SUBVOLUME.fullmatch, subvolumes)):
+            if not all(re.fullmatch(_SUBVOLUME, each) for each in subvolumes):
                 return None
             words += [f"rootflags={','.join(subvolumes)}"] if subvolumes else []
         return " ".join(words)

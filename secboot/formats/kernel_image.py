@@ -51,7 +51,7 @@ _COMPONENTS, _COMPONENT_SIZE = 8 + 128, 24
 """Where in the block the components begin, and what each takes."""
 _LONGEST_LINE = 0x10000
 _RELEASE_SIZE = 64
-_RELEASE = re.compile(r"\d+\.\d+[!-~]*", re.ASCII)
+_RELEASE = r"[0-9]+\.[0-9]+[!-~]*"
 
 
 class SecureImage(NamedTuple):
@@ -189,7 +189,7 @@ def _release(read_ranges: ReadRanges, offset: int, size: int) -> str | None:
 def release_text(data: bytes) -> str | None:
     """Return the release that the kernel's version text begins with; None where it is none."""
     word = data.partition(b"\0")[0].partition(b" ")[0].decode("ascii", "replace")
-    return word if _RELEASE.fullmatch(word) else None
+    return word if re.fullmatch(_RELEASE, word) else None
 
 
 def _bytes_at(read_ranges: ReadRanges, offset: int, size: int) -> bytes:

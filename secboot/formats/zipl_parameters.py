@@ -25,7 +25,7 @@ SIGNATURE = b"# zIPL Environment Block\n"
 _NEWLINES = "\n+"
 _VARIABLE = re.compile(r"\$\{([^}]*)(?:\}|\Z)")
 """One that is not closed takes all the rest of the line, so that no part of it is looked at twice."""
-_SITE = re.compile(r"\[site[ \t]+([^\]]*)\]", re.IGNORECASE)
+_SITE = r"(?i:\[site[ \t]+([^\]]*)\])"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _SITES = frozenset("0123456789")
 _IMPORT_LIMIT = 4071
@@ -197,7 +197,7 @@ class ZiplenvFile(NamedTuple):
                 yield self._refusal("ziplenv-size", message, number)
                 continue
             text = line.partition("\0")[0]
-            heading = _SITE.match(text)
+            heading = re.match(_SITE, text)
             if heading is not None:
                 site = heading[1].strip()
                 if site not in _SITES:

@@ -29,7 +29,7 @@ FIRST_RELEASE = (5, 7)
 """Of upstream's kernel. Distributions have it earlier: see `RELEASES_NOTE`."""
 RELEASES_NOTE = "upstream since 5.7, in RHEL 8.6's 4.18 and SLES 15 SP2's 5.3, too"
 """From which kernel on it can be had, for what tells of a kernel by its number alone."""
-_RHEL_8 = re.compile(r"4\.18\.0-(\d{1,5})[0-9.]*\.el8", re.ASCII)
+_RHEL_8 = r"4\.18\.0-([0-9]{1,5})[0-9.]*\.el8"
 _RHEL_8_6 = 372
 _SLES_15_SP2 = "5.3.18-"
 _ALWAYS_SINCE = (6, 12)
@@ -46,7 +46,7 @@ def unknown_to(release: str, boot_names: frozenset[str]) -> str | None:
         return None
     if boot_names:
         return f"does not know {NAME}: its boot code has no such word ({RELEASES_NOTE})"
-    built = _RHEL_8.match(release)
+    built = re.match(_RHEL_8, release)
     if release.startswith(_SLES_15_SP2) or (built is not None and int(built[1]) >= _RHEL_8_6):
         return None
     return f"may not know {NAME} ({RELEASES_NOTE})"
