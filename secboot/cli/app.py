@@ -97,12 +97,15 @@ def options(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print no report for people, and no progress.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name every boot entry, and where it is.")
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show a traceback when something fails.")
     ] = False,
 ) -> None:
     """Options that may stand on either side of the verb: `global_options` has read them."""
-    _ = version, color, quiet, debug
+    _ = version, color, quiet, verbose, debug
 
 
 def run(words: Sequence[str]) -> int:

@@ -151,7 +151,7 @@ def carry_out(
     plan = asked.plan(machine)
     asked.agree(plan)
     shown = with_unfinished_change(asked.site, plan, machine)
-    print_plan(shown, output, diffs=diff is not False)
+    print_plan(shown, output, diffs=diff)
     return 0
 
 
@@ -176,7 +176,7 @@ def _change(asked: ApplyRequest, output: options.Format, *, diffs: bool, run_kar
                 file.prepare(parmfile_content(plan, path))
             if output == "text":
                 with site.progress.hidden():
-                    print_plan(plan, output, diffs=diffs)
+                    print_plan(plan, output, diffs=diffs, acting=True)
 
         managed = site.managed_root()
         deployed = None

@@ -59,14 +59,14 @@ def confirm(
         trial.name_words()
         if dry_run:
             plan = trial.plan(site.machine())
-            print_plan(with_unfinished_change(site, plan), output, diffs=True)
+            print_plan(with_unfinished_change(site, plan), output, diffs=None)
             return 0
         require_output()
 
         def begin(plan: Plan) -> None:
             if output == "text":
                 with site.progress.hidden():
-                    print_plan(plan, output, diffs=False)
+                    print_plan(plan, output, diffs=False, acting=True)
 
         result = apply_plan(site.managed_root(), trial.plan, begin=begin)
         with (

@@ -15,14 +15,19 @@ COMPLETION = "_SECBOOT_COMPLETE"
 WHEN = ("auto", "always", "never")
 _COLOR = ("--color", "--colour")
 _QUIET = ("-q", "--quiet")
+_VERBOSE = ("-v", "--verbose")
 _DEBUG = "--debug"
 
 
 class GlobalOptions(NamedTuple):
-    """How secboot speaks: `colour` is one of `WHEN`, `quiet` leaves out reports for people."""
+    """How secboot speaks: `colour` is one of `WHEN`, `quiet` leaves out reports for people.
+
+    `verbose` leaves nothing out of them.
+    """
 
     colour: str = "auto"
     quiet: bool = False
+    verbose: bool = False
     debug: bool = False
 
 
@@ -39,6 +44,8 @@ def taken_from(words: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
             left += [word, *rest]
         elif word in _QUIET:
             options = options._replace(quiet=True)
+        elif word in _VERBOSE:
+            options = options._replace(verbose=True)
         elif word == _DEBUG:
             options = options._replace(debug=True)
         elif name in _COLOR:

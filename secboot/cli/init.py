@@ -42,9 +42,7 @@ def init(
         ),
     ] = None,
     output: options.Output = "text",
-    diff: Annotated[
-        bool, typer.Option("--diff/--no-diff", help="Show what each file will hold.")
-    ] = True,
+    diff: options.Diff = None,
     zipl: options.Zipl = None,
     state_dir: options.StateDir = None,
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
@@ -97,7 +95,7 @@ def _planner(site: Site, asked: FirstAsked) -> Callable[[Machine], Plan]:
 
 
 def _write(
-    site: Site, make: Callable[[Machine], Plan], output: options.Format, *, diffs: bool
+    site: Site, make: Callable[[Machine], Plan], output: options.Format, *, diffs: bool | None
 ) -> None:
     from secboot.apply.apply import apply_plan
     from secboot.cli.plan import print_plan
@@ -110,7 +108,7 @@ def _write(
     def begin(plan: Plan) -> None:
         if output == "text":
             with site.progress.hidden():
-                print_plan(plan, output, diffs=diffs)
+                print_plan(plan, output, diffs=diffs, acting=True)
 
     result = apply_plan(site.managed_root(), make, begin=begin)
     following = f"Next, apply a profile: {site.invocation.for_profile('apply')}"

@@ -72,7 +72,7 @@ Diff = Annotated[
     bool | None,
     typer.Option(
         "--diff/--no-diff",
-        help="Show what changes in each file, line by line; by default with --dry-run only.",
+        help="Show a diff of each file; by default only where the plan does not go to a terminal.",
         show_default=False,
     ),
 ]

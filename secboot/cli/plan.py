@@ -30,9 +30,7 @@ def plan(
     profile: options.Profile,
     root: options.Root = options.HERE,
     output: options.Output = "text",
-    diff: Annotated[
-        bool, typer.Option("--diff/--no-diff", help="Show what changes in each file, line by line.")
-    ] = True,
+    diff: options.Diff = None,
     zipl: options.Zipl = None,
     state_dir: options.StateDir = None,
     detailed_exitcode: Annotated[
@@ -70,7 +68,10 @@ def plan(
         machine = site.machine()
         made = make(machine)
         shown = with_unfinished_change(site, made, machine)
-    print_plan(shown, output, diffs=diff)
+        apply = site.invocation.for_profile("apply")
+        if out is not None:
+            apply = site.invocation.command("apply", str(out))
+    print_plan(shown, output, diffs=diff, apply=apply)
     if out is not None:
         _save_plan(profile, read, made, out)
     if parmfile is not None:
@@ -142,9 +143,20 @@ def with_unfinished_change(site: Site, plan: Plan, machine: Machine | None = Non
     return plan._replace(warnings=(*found, *warnings)) if found else plan
 
 
-def print_plan(plan: Plan, output: options.Format, *, diffs: bool) -> None:
-    """Write a plan for whom it is meant; JSON always has the diffs."""
-    from secboot.cli.printing import print_report
+def print_plan(
+    plan: Plan,
+    output: options.Format,
+    *,
+    diffs: bool | None,
+    apply: str | None = None,
+    acting: bool = False,
+) -> None:
+    """Write a plan for whom it is meant, with the command that follows it, if there is one to tell.
+
+    `diffs` None shows them where the text is not for a terminal; JSON always has them. `acting` is for
+    a plan that is being followed.
+    """
+    from secboot.cli.printing import is_verbose, print_report
 
     def document() -> dict[str, Any]:
         from secboot.report.plan import plan_document
@@ -154,7 +166,8 @@ def print_plan(plan: Plan, output: options.Format, *, diffs: bool) -> None:
     def text(style: Style) -> str:
         from secboot.report.plan import plan_text
 
-        return plan_text(plan, style, diffs=diffs)
+        shown = style.width is None if diffs is None else diffs
+        return plan_text(plan, style, diffs=shown, every=is_verbose(), apply=apply, acting=acting)
 
     print_report(output, document, text)
 

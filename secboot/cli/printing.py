@@ -38,6 +38,11 @@ def is_quiet() -> bool:
     return _presented.quiet
 
 
+def is_verbose() -> bool:
+    """Whether reports are to leave nothing out."""
+    return _presented.verbose
+
+
 class OutputError(RefusedError):
     """Standard output can't be written to."""
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from secboot.profile.profile import ImagePaths, Profile
     from secboot.zipl.entry import BootEntry
 
-ZIPL = Command(("zipl",), "the boot record holds the old parameter lines until zipl has run")
+ZIPL = Command(("zipl",), "until then the boot record holds the old lines")
 LATER_KERNELS = "Kernels installed later"
 NOT_KNOWN = "it is not known how this distribution configures a new kernel"
 

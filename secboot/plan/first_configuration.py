@@ -189,8 +189,5 @@ def _about_line(files: FirstFiles) -> Iterator[Finding]:
 
 def _version(machine: Machine) -> Iterator[Finding]:
     if machine.zipl_version_is_assumed:
-        message = (
-            f"zipl is not installed in {machine.root}; its version is taken to be"
-            f" {machine.zipl_version}"
-        )
+        message = f"zipl is not installed in {machine.root}; assuming {machine.zipl_version}"
         yield Finding("zipl-version", Severity.WARNING, message)

@@ -280,10 +280,7 @@ def _lost_words(found: NextIpl) -> Iterator[Finding]:
 def _version_warnings(machine: Machine) -> tuple[Finding, ...]:
     if not machine.zipl_version_is_assumed:
         return ()
-    message = (
-        f"zipl is not installed in {machine.root}; its version is taken to be"
-        f" {machine.zipl_version}"
-    )
+    message = f"zipl is not installed in {machine.root}; assuming {machine.zipl_version}"
     return (Finding("zipl-version", Severity.WARNING, message),)
 
 

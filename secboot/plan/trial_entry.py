@@ -124,7 +124,7 @@ def plan_trial(
         location=Location(path),
         kind=EntryKind.IPL.value,
         status=EntryStatus.ADD,
-        note=f"number {number} of the boot menu; a copy of the default '{default.name}' with:",
+        note=f"number {number} of the boot menu; a copy of the default '{default.name}'",
         default=False,
         rescue=False,
         parameters=planned.parameters,

@@ -15,7 +15,7 @@ from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from secboot.lines.changes import ParameterChange, StorePlan
     from secboot.plan.plan import EntryPlan, Plan
@@ -23,49 +23,74 @@ if TYPE_CHECKING:
 
 SCHEMA = "secboot/plan/1"
 
-_MARKS = {
-    EntryStatus.ADD: "+",
-    EntryStatus.REMOVE: "x",
-    EntryStatus.CHANGE: "~",
-    EntryStatus.UNCHANGED: "=",
-    EntryStatus.NOT_SELECTED: "-",
-    EntryStatus.NOT_LINUX: "-",
-    EntryStatus.SEALED: "!",
-    EntryStatus.GENERATED: ">",
+_WORDS = {
+    EntryStatus.ADD: "Add",
+    EntryStatus.REMOVE: "Remove",
+    EntryStatus.CHANGE: "Change",
+    EntryStatus.SEALED: "Rebuild the image of",
+    EntryStatus.GENERATED: "Generated",
+    EntryStatus.UNCHANGED: "Unchanged",
+    EntryStatus.NOT_SELECTED: "Left alone",
+    EntryStatus.NOT_LINUX: "Left alone",
 }
-_STORE_MARKS = {
-    EntryStatus.ADD: "+",
-    StoreStatus.CHANGE: "~",
-    StoreStatus.UNCHANGED: "=",
-    StoreStatus.NOT_SELECTED: "-",
-    StoreStatus.NONE: "?",
+"""What becomes of a boot entry, in the order in which a plan says it."""
+_STORE_WORDS = {
+    StoreStatus.CHANGE: "Change",
+    StoreStatus.UNCHANGED: "Unchanged",
+    StoreStatus.NOT_SELECTED: "Left alone",
+    StoreStatus.NONE: "Not set here",
 }
-_ACTION_MARKS = {
-    EntryStatus.ADD: "+",
-    ParameterAction.ADD: "+",
-    ParameterAction.CHANGE: "~",
-    ParameterAction.REMOVE: "-",
-    ParameterAction.KEEP: "=",
+_QUIET = frozenset({EntryStatus.UNCHANGED, EntryStatus.NOT_SELECTED, EntryStatus.NOT_LINUX})
+"""What needs no look at each of the entries."""
+_COUNTED = {
+    EntryStatus.ADD: "to add",
+    EntryStatus.CHANGE: "to change",
+    EntryStatus.GENERATED: "generated",
+    EntryStatus.REMOVE: "to remove",
+    EntryStatus.UNCHANGED: "unchanged",
+    EntryStatus.SEALED: "left alone",
+    EntryStatus.NOT_SELECTED: "left alone",
+    EntryStatus.NOT_LINUX: "left alone",
 }
+_NAMED = 5
+"""How many boot entries of a kind are named, where not all are asked for."""
+_ALIKE = 3
+"""From how many warnings of a kind on some are left out, and counted."""
 
 
-def plan_text(plan: Plan, style: Style, *, diffs: bool) -> str:
-    """Return the plan as text that ends with a newline."""
+def plan_text(
+    plan: Plan,
+    style: Style,
+    *,
+    diffs: bool,
+    every: bool = False,
+    apply: str | None = None,
+    acting: bool = False,
+) -> str:
+    """Return the plan as text that ends with a newline.
+
+    Boot entries with which the same is done are told of together, and a reason once. With `every`
+    each of them is named, and where it is. `apply` is the command that follows the plan, for its end.
+    A plan that is `acting` is being followed: what becomes of the boot record is said afterwards.
+    """
     lines = list(_heading(plan, style))
-    for entry in plan.entries:
-        lines += ["", *_entry(entry, style)]
+    told: set[str] = set()
+    for entries in _groups(plan):
+        lines += ["", *_entries(entries, style, told, every=every)]
     for store in plan.stores:
-        lines += ["", *_store(store, style)]
+        lines += ["", *_store(store, style, told)]
     if diffs:
         for change in plan.files:
             lines += ["", *(_diff_line(line, style) for line in unified_diff(change))]
     if plan.warnings:
         lines.append("")
-    lines += [finding_text(warning, style) for warning in plan.warnings]
-    lines += [*_steps(plan, style), "", summary(plan, style)]
+    lines += _warnings(plan, style, every=every)
+    lines += [*_steps(plan, style), "", *summary(plan, style)]
     if plan.refusal is None:
-        lines += _commands(plan, style)
+        lines += () if acting else _commands(plan, style)
         lines += _settings(plan, style)
+        if apply is not None and not plan.is_empty:
+            lines.append(f"Next: {style.bold(visible(apply))}")
     return "\n".join(lines) + "\n"
 
 
@@ -85,42 +110,55 @@ def plan_document(plan: Plan) -> dict[str, object]:
     return {**document(SCHEMA, plan, changes=not plan.is_empty), "files": files}
 
 
-def summary(plan: Plan, style: Style) -> str:
-    """Return the one line that says how much the plan changes."""
-    changed = len(plan.with_status(EntryStatus.CHANGE))
-    unchanged = len(plan.with_status(EntryStatus.UNCHANGED))
-    added = len(plan.with_status(EntryStatus.ADD))
-    removed = len(plan.with_status(EntryStatus.REMOVE))
-    skipped = len(plan.entries) - changed - unchanged - added - removed
-    parts = [
-        f"{counted(changed, 'boot entry', 'boot entries')} to change",
-        f"{unchanged} unchanged",
-    ]
-    generated = len(plan.with_status(EntryStatus.GENERATED))
-    skipped -= generated
-    if generated:
-        parts = [f"{counted(generated, 'boot entry', 'boot entries')} generated"]
-    if added:
-        parts.insert(0, f"{counted(added, 'boot entry', 'boot entries')} to add")
-    if removed:
-        parts.append(f"{removed} to remove")
-    if skipped:
-        parts.append(f"{skipped} left alone")
-    text = f"Plan: {', '.join(parts)}; {counted(len(plan.files), 'file')} to write."
-    if not plan.entries and plan.parmfile is not None:
-        text = f"Plan: {counted(len(plan.files), 'file')} to write."
-    if plan.profile is None:
-        parts = [f"{counted(added, 'boot entry', 'boot entries')} to add"]
-        text = f"Plan: {parts[0]}; {counted(len(plan.files), 'file')} to write."
-    if plan.before_kernel:
-        parts = ["", "there is no boot entry yet"]
-        text = f"Plan: {counted(len(plan.files), 'file')} to write, for kernels installed later."
+def summary(plan: Plan, style: Style) -> list[str]:
+    """Return what says how much the plan changes, in one line where that has room."""
+    entries, files = _counts(plan), f"{counted(len(plan.files), 'file')} to write"
     if plan.refusal is not None:
         text = f"Nothing that secboot may change: {plan.refusal}."
     elif plan.is_empty:
-        parts = parts[1:] if parts[1:] and not generated else parts
-        text = f"No changes. {', '.join(parts)}."
-    return style.bold(text)
+        what = "there is no boot entry yet" if plan.before_kernel else entries
+        text = f"No changes. {what[:1].upper()}{what[1:]}." if what else "No changes."
+    elif plan.before_kernel:
+        text = f"Plan: {files}, for kernels installed later."
+    else:
+        text = f"Plan: {'; '.join(filter(None, (entries, files if plan.files else '')))}."
+    return [style.bold(line) for line in style.filled(text)]
+
+
+def _counts(plan: Plan) -> str:
+    """How many boot entries become what."""
+    counts: dict[str, int] = {}
+    for status, what in _COUNTED.items():
+        counts[what] = counts.get(what, 0) + len(plan.with_status(status))
+    parts = [(number, what) for what, number in counts.items() if number]
+    first = [f"{counted(n, 'boot entry', 'boot entries')} {what}" for n, what in parts[:1]]
+    return ", ".join([*first, *(f"{number} {what}" for number, what in parts[1:])])
+
+
+def _warnings(plan: Plan, style: Style, *, every: bool) -> Iterator[str]:
+    """The warnings; of many of one kind some, for the others are read no better than the first."""
+    kinds = [warning.code for warning in plan.warnings]
+    seen: dict[str, int] = {}
+    for warning in plan.warnings:
+        number = seen[warning.code] = seen.get(warning.code, 0) + 1
+        total = kinds.count(warning.code) if number <= _ALIKE else 0
+        if every or number < _ALIKE or total == _ALIKE:
+            yield finding_text(warning, style)
+        elif number == _ALIKE:
+            more = total - number + 1
+            yield style.faint(f"and {more} more warnings of this kind (-v shows them all)")
+
+
+def _groups(plan: Plan) -> list[list[EntryPlan]]:
+    """The boot entries, those together with which the same is done for the same reason."""
+    groups: dict[object, list[EntryPlan]] = {}
+    for entry in plan.entries:
+        key = (entry.status, entry.kind, entry.note, entry.parameters)
+        if entry.status in _QUIET:
+            key = (entry.status, entry.kind, entry.note, ())
+        groups.setdefault(key, []).append(entry)
+    order = list(_WORDS)
+    return sorted(groups.values(), key=lambda entries: order.index(entries[0].status))
 
 
 def _heading(plan: Plan, style: Style) -> Iterator[str]:
@@ -132,46 +170,84 @@ def _heading(plan: Plan, style: Style) -> Iterator[str]:
     yield f"{style.bold('Machine')}  {visible(plan.root)}, {plan.layout}; read as zipl {plan.zipl_version} does"
 
 
-def _entry(entry: EntryPlan, style: Style) -> Iterator[str]:
-    mark = _MARKS[entry.status]
-    name = visible(entry.name)
-    tags = {entry.kind: entry.kind != "ipl", "default": entry.default, "rescue": entry.rescue}
-    painted = style.yellow(mark) if entry.status is EntryStatus.CHANGE else mark
-    painted = style.green(mark) if entry.status is EntryStatus.ADD else painted
-    painted = style.red(mark) if entry.status is EntryStatus.REMOVE else painted
-    yield f"{painted} {style.bold(name)}{style.tags(tags)}"
-    yield style.faint(f"    {visible(str(entry.location))}")
-    if entry.note:
-        yield f"    {visible(entry.note)}"
-    for change in entry.parameters:
-        yield from _parameter(change, style)
+def _entries(
+    entries: Sequence[EntryPlan], style: Style, told: set[str], *, every: bool
+) -> Iterator[str]:
+    """Say once what is done with all of these boot entries."""
+    first = entries[0]
+    kind = "" if first.kind == "ipl" else f" ({first.kind})"
+    how_many = counted(len(entries), "boot entry", "boot entries")
+    head = f"{_painted(first.status, style)} {style.bold(how_many)}{kind}"
+    if first.status in _QUIET:
+        head = f"{_WORDS[first.status]}: {style.bold(how_many)}{kind}"
+    if first.status is EntryStatus.GENERATED:
+        head = f"{_WORDS[first.status]} ({style.bold(how_many)}{kind})"
+    yield from _with_parameters(head, first.parameters, style, told, quiet=first.status in _QUIET)
+    if first.note:
+        yield from style.filled(visible(first.note), "  ", "  ")
+    shown = len(entries) if every or len(entries) == 1 else _NAMED
+    if first.status in _QUIET and len(entries) > _NAMED and not every:
+        return
+    for entry in entries[:shown]:
+        tags = style.tags({"default": entry.default, "rescue": entry.rescue})
+        *lines, last = style.filled(visible(entry.name), "    ", "      ")
+        yield from lines
+        yield f"{last}{tags}"
+        if every or entry.status in {EntryStatus.ADD, EntryStatus.REMOVE}:
+            yield style.faint(f"      {visible(str(entry.location))}")
+    if len(entries) > shown:
+        yield style.faint(f"    and {len(entries) - shown} more (-v names them all)")
 
 
-def _store(store: StorePlan, style: Style) -> Iterator[str]:
-    mark = _STORE_MARKS[store.status]
-    painted = style.yellow(mark) if store.status is StoreStatus.CHANGE else mark
-    yield f"{painted} {style.bold(store.name)}"
+def _painted(status: EntryStatus, style: Style) -> str:
+    paint = {
+        EntryStatus.CHANGE: style.yellow,
+        EntryStatus.ADD: style.green,
+        EntryStatus.REMOVE: style.red,
+        EntryStatus.SEALED: style.yellow,
+    }.get(status)
+    return _WORDS[status] if paint is None else paint(_WORDS[status])
+
+
+def _store(store: StorePlan, style: Style, told: set[str]) -> Iterator[str]:
+    word = _STORE_WORDS[store.status]
+    word = style.yellow(word) if store.status is StoreStatus.CHANGE else f"{word}:"
+    head = f"{word} {style.bold(store.name[:1].lower() + store.name[1:])}"
     if store.location is not None:
-        yield style.faint(f"    {visible(str(store.location))}")
+        head += style.faint(f" ({visible(str(store.location))})")
+    quiet = store.status is not StoreStatus.CHANGE
+    yield from _with_parameters(head, store.parameters, style, told, quiet=quiet)
     if store.note:
-        note = visible(store.note)
-        yield f"    {style.yellow(note) if store.met is False else note}"
-    for change in store.parameters:
-        yield from _parameter(change, style)
+        for line in style.filled(visible(store.note), "  ", "  "):
+            yield style.yellow(line) if store.met is False else line
 
 
-def _parameter(change: ParameterChange, style: Style) -> Iterator[str]:
+def _with_parameters(
+    head: str, changes: Sequence[ParameterChange], style: Style, told: set[str], *, quiet: bool
+) -> Iterator[str]:
+    """What is done with the parameters: behind the head where it is one, else below it."""
+    if quiet:
+        changes = []
+    one_line = len(changes) == 1
+    if not one_line:
+        yield f"{head}:" if changes else head
+    for change in changes:
+        yield f"{head}: {_change(change, style)}" if one_line else f"  {_change(change, style)}"
+        if change.reason not in told:
+            told.add(change.reason)
+            indent = "  " if one_line else "    "
+            yield from map(style.faint, style.filled(visible(change.reason), indent, indent))
+
+
+def _change(change: ParameterChange, style: Style) -> str:
     before = visible(" ".join(change.before))
     after = visible(" ".join(change.after))
-    mark = _ACTION_MARKS[change.action]
-    text = {
-        ParameterAction.ADD: style.green(f"{mark} {after}"),
-        ParameterAction.REMOVE: style.red(f"{mark} {before}"),
-        ParameterAction.CHANGE: style.yellow(f"{mark} {before} -> {after}"),
-        ParameterAction.KEEP: f"{mark} {before or change.name}",
+    return {
+        ParameterAction.ADD: style.green(f"+ {after}"),
+        ParameterAction.REMOVE: style.red(f"- {before}"),
+        ParameterAction.CHANGE: style.yellow(f"{before} -> {after}"),
+        ParameterAction.KEEP: f"{before or change.name} stays",
     }[change.action]
-    yield f"    {text}"
-    yield style.faint(f"      {visible(change.reason)}")
 
 
 def _diff_line(line: str, style: Style) -> str:
@@ -206,5 +282,8 @@ def _settings(plan: Plan, style: Style) -> Iterator[str]:
 def _commands(plan: Plan, style: Style) -> Iterator[str]:
     invocation = Invocation.on(plan.root)
     for command in plan.commands:
-        words = invocation.of_programs((command.argv,))
-        yield f"Then run {style.bold(visible(words))}: {visible(command.reason)}."
+        words = visible(invocation.of_programs((command.argv,)))
+        if style.width is None:
+            yield f"Then run {style.bold(words)}: {visible(command.reason)}."
+        else:
+            yield from style.filled(f"Then run {words}: {visible(command.reason)}.")

@@ -6,6 +6,7 @@ Colour is only on a terminal, unless the user or the environment asks otherwise:
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from secboot.finding import Severity
@@ -19,12 +20,31 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
 
 _RESET = "\x1b[0m"
+_USUAL = 80
+_NARROWEST = 40
 
 
 class Style(NamedTuple):
-    """How text is marked; without `colour` every method returns its text as it is."""
+    """How text is marked, and wrapped; without `colour` every method marks nothing.
+
+    `width` is that of the terminal in columns, None where lines are not for one, and stay whole.
+    """
 
     colour: bool
+    width: int | None = None
+
+    def filled(self, text: str, first: str = "", rest: str = "") -> list[str]:
+        """Return prose in lines that fit, broken between words; `first` and `rest` begin them."""
+        if self.width is None or len(first) + len(text) <= self.width:
+            return [f"{first}{text}"]
+        lines, line = [], first
+        start = len(first)
+        for word in text.split(" "):
+            if len(line) > start and len(line) + 1 + len(word) > self.width:
+                lines.append(line)
+                line, start = rest, len(rest)
+            line += word if len(line) == start else f" {word}"
+        return [*lines, line]
 
     def bold(self, text: str) -> str:
         """Mark a heading."""
@@ -64,13 +84,26 @@ def style_for(stream: TextIO, environ: Mapping[str, str], when: str = "auto") ->
     With auto, NO_COLOR takes colour away, CLICOLOR_FORCE and FORCE_COLOR bring it to any stream, and
     otherwise it is for a terminal that is not dumb.
     """
+    is_terminal = stream.isatty()
+    width = _columns(stream, environ) if is_terminal else None
     if when != "auto":
-        return Style(colour=when == "always")
+        return Style(when == "always", width)
     if environ.get("NO_COLOR"):
-        return PLAIN
+        return Style(colour=False, width=width)
     if any(environ.get(name, "0") not in {"", "0"} for name in ("CLICOLOR_FORCE", "FORCE_COLOR")):
-        return Style(colour=True)
-    return Style(colour=environ.get("TERM") != "dumb" and stream.isatty())
+        return Style(colour=True, width=width)
+    return Style(environ.get("TERM") != "dumb" and is_terminal, width)
+
+
+def _columns(stream: TextIO, environ: Mapping[str, str]) -> int:
+    """The width of a terminal: what COLUMNS says, what it says itself, or 80."""
+    said = environ.get("COLUMNS", "")
+    if said.isascii() and said.isdecimal() and len(said) < 5:
+        return max(int(said), _NARROWEST)
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns or _USUAL, _NARROWEST)
+    except (OSError, ValueError):
+        return _USUAL
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -91,7 +124,10 @@ def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> 
     }[finding.severity]
     where = "" if finding.location is None else f"{visible(str(finding.location))}: "
     code = style.faint(f" [{finding.code}]") if with_code or style.colour else ""
-    first = f"{where}{paint(finding.severity)}: {visible_lines(finding.message)}{code}"
+    message, *more = visible_lines(finding.message).split("\n")
+    plain = style.filled(f"{where}{finding.severity}: {message}", "", "  ")
+    plain[0] = plain[0].replace(f"{finding.severity}:", f"{paint(finding.severity)}:", 1)
+    first = "\n".join([*plain, *more]) + code
     hints = (finding.hint or "").splitlines()
     return "\n".join([first, *(f"    {visible(line)}" for line in hints)])
 

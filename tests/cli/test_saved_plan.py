@@ -95,7 +95,8 @@ def require_refused(said: Said, root: Path, before: object) -> None:
 def test_it_is_followed_once(root: Path, saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert saved.stat().st_mode & 0o777 == 0o600
     shown = secboot(capsys, "apply", saved, "--root", root, "--dry-run")
-    assert shown.out == secboot(capsys, "plan", "guest", "--root", root).out
+    planned = secboot(capsys, "plan", "guest", "--root", root).out
+    assert planned == f"{shown.out}Next: secboot apply guest --root {root}\n"
 
     assert secboot(capsys, "apply", saved, "--root", root).code == 0
 

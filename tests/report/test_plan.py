@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secboot.demo import write_sample
 from secboot.errors import Location
 from secboot.finding import Finding, Severity
 from secboot.layout.detect import detect_layout
 from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
+from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.report.plan import plan_text
-from secboot.report.style import PLAIN
+from secboot.report.style import PLAIN, Style
 from secboot.system.root import Root
 from tests.trees import make_sample_tree
 
@@ -25,3 +32,78 @@ def test_the_hint_of_a_warning_is_printed(tmp_path: Path) -> None:
     text = plan_text(plan._replace(warnings=(warning,)), PLAIN, diffs=False)
 
     assert "/c:1:2: warning: b\n    do\n    this\n" in text
+
+
+def plan_of(tree: Path, profile: str = "guest") -> Plan:
+    with Root(tree) as root:
+        layout = detect_layout(root)
+        machine = discover(root, layout.sources)
+        return make_plan(read_profile(profile, root), machine, layout, with_zipl=True)
+
+
+def test_the_demo_fits_a_terminal_of_24_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_sample(Path("machine"))
+    plan = plan_of(Path("machine"))
+    terminal = Style(colour=False, width=80)
+
+    shown = plan_text(plan, terminal, diffs=False, apply="secboot apply guest --root machine")
+
+    lines = shown.splitlines()
+    assert len(lines) < 24
+    assert [line for line in lines if len(line) > 80 and "(" not in line] == []
+    assert lines[-1] == "Next: secboot apply guest --root machine"
+
+
+def many_entries(tree: Path, count: int, line: str) -> Path:
+    make_sample_tree("rhel9", tree)
+    entries = tree / "boot/loader/entries"
+    text = next(entries.glob("*.conf")).read_text()
+    for old in entries.glob("*.conf"):
+        old.unlink()
+    for number in range(count):
+        words = [
+            f"options {line}" if each.startswith("options ") else each
+            for each in re.sub(r"(?m)^title .*$", f"title Linux {number}", text).splitlines()
+        ]
+        words = [f"version 5.14.0-{number}" if each[:8] == "version " else each for each in words]
+        (entries / f"m-5.14.0-{number}.conf").write_text("\n".join(words) + "\n")
+    return tree
+
+
+def test_of_many_entries_some_are_named_and_all_on_request(tmp_path: Path) -> None:
+    plan = plan_of(many_entries(tmp_path / "root", 62, "root=/dev/dasda1 quiet"))
+    terminal = Style(colour=False, width=80)
+
+    shown = plan_text(plan, terminal, diffs=False)
+    every = plan_text(plan, terminal, diffs=False, every=True)
+
+    assert len(shown.splitlines()) < 30
+    assert shown.count("above 30") == 2
+    assert "and 30 more warnings of this kind" in shown
+    assert "Change 62 boot entries: + swiotlb=262144" in shown
+    assert "and 57 more (-v names them all)" in shown
+    assert every.count("    Linux ") == 62
+    assert every.count("no size is given") == 1
+
+
+def test_entries_without_a_change_are_one_line(tmp_path: Path) -> None:
+    plan = plan_of(many_entries(tmp_path / "root", 12, "root=/dev/dasda1 swiotlb=262144"))
+
+    shown = plan_text(plan, PLAIN, diffs=False)
+
+    assert "Unchanged: 12 boot entries\n\n" in shown
+    assert "    Linux " not in shown
+
+
+@given(st.text(alphabet="ab \n"), st.integers(40, 90), st.sampled_from(["", "  ", "    "]))
+def test_prose_is_filled_without_losing_a_word(text: str, width: int, indent: str) -> None:
+    prose = " ".join(text.split())
+
+    lines = Style(colour=False, width=width).filled(prose, indent, indent)
+
+    assert " ".join(line.removeprefix(indent) for line in lines) == prose
+    assert all(len(line) <= width or " " not in line.removeprefix(indent) for line in lines)
+    assert PLAIN.filled(prose, indent, indent) == [indent + prose]
