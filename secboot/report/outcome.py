@@ -132,7 +132,10 @@ def trial_text(trial: TrialPlan, invocation: Invocation, style: Style) -> Iterat
         yield f"  A LOAD with LOADPARM {number} starts it, and without one the default, '{default}'."
     else:
         yield f"  The next `reboot` starts it: {what} of the re-IPL settings is now {trial.after}."
-        yield f"  A LOAD from the HMC, virsh or QEMU starts the default as before: '{default}'."
+        yield (
+            f"  A LOAD from the HMC, virsh or QEMU starts what it did before: '{default}', the default,"
+            " without LOADPARM."
+        )
     yield f"  When it runs, make it permanent: {visible(invocation.command('confirm'))}"
     yield f"  Drop it at any time:             {visible(invocation.command('rollback'))}"
     yield "  Without secboot:"

@@ -276,7 +276,7 @@ def _settings(plan: Plan, style: Style) -> Iterator[str]:
         yield f"Then set {style.bold(visible(words))}; the next `reboot` starts the trial."
     if confirms is not None and confirms.setting is not None:
         words = f"{confirms.setting}: '{confirms.before}' -> '{confirms.after}'"
-        yield f"Before all of that set {style.bold(visible(words))}; a reboot starts the default."
+        yield f"Before all of that set {style.bold(visible(words))}; a reboot does not start the trial any more."
 
 
 def _commands(plan: Plan, style: Style) -> Iterator[str]:
