@@ -7,6 +7,7 @@ that they are put into: ``==> on NAME <==``.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -34,8 +35,16 @@ MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 STATE = "var/lib/secboot/checkpoints"
 CONFIGURATION = ("etc", "usr/lib", "boot/loader", "boot/zipl/config", "boot/grub2", "boot/parmfile")
 """Where the files are that are damaged; the rest of a tree is what they name."""
-READ = ("check", "show", "plan guest", "status host", "verify guest", "keep")
-ON_STATE = ("history", "history 2", "keep", "apply host-off --dry-run", "rollback", "apply host")
+READ = (
+    *("check", "show", "plan guest", "status host", "verify guest", "keep", "init --dry-run"),
+    "apply guest --trial --dry-run",
+)
+ON_STATE = (
+    *("history", "history 2", "keep", "show", "status", "confirm", "apply host-off --dry-run"),
+    *("rollback", "apply host"),
+)
+STATES = {"applied": ("1", "2", "3"), "tried": ("1", "2")}
+"""Trees with checkpoints: two applies and a rollback; an apply and a trial."""
 _HEADING = re.compile(rb"^==> (?:on )?(.+?) <==\n", re.MULTILINE)
 _LARGEST_TEXT = 2**14
 _BUG = re.compile(
@@ -90,10 +99,14 @@ def base_trees() -> Path:
     for situation in sorted(SITUATIONS.iterdir()):
         if situation.is_dir():
             make_situation(situation.name, trees / situation.name)
-    run("demo", str(trees / "applied"))
-    (trees / "applied/etc/passwd").write_text("root\n")
-    for verb in ("apply guest", "apply host", "rollback"):
-        run(*verb.split(), "--root", str(trees / "applied"))
+    for name, verbs in (
+        ("applied", ("apply guest", "apply host", "rollback")),
+        ("tried", ("apply guest", "apply host --trial")),
+    ):
+        run("demo", str(trees / name))
+        (trees / name / "etc/passwd").write_text("root\n")
+        for verb in verbs:
+            assert run(*verb.split(), "--root", str(trees / name)).code == 0
     return trees
 
 
@@ -186,8 +199,10 @@ def read_tree(data: bytes) -> None:
 def read_state(data: bytes) -> None:
     """Every command on a state directory: records and journals get the checksums that match."""
     with tree_of(data, "applied") as root:
-        for path in sorted((root / STATE).glob("*/*")):
-            number = path.parent.name
+        for name in unpacked(data)[1]:
+            path, number = root / name, (root / name).parent.name
+            if not (name.startswith(STATE) and path.is_file()):
+                continue
             if path.name == "record.json":
                 path.write_bytes(sealed_record(path.read_bytes(), number))
             elif path.name == "journal":
@@ -207,6 +222,19 @@ def read_running_system(data: bytes) -> None:
         if found.reboot_settings is not None:
             at_reboot(found.reboot_settings, ())
         found.hardware.describe()
+
+
+def set_words(data: bytes) -> None:
+    """Words of a command line, one a line, as parameters to set; then they are taken back."""
+    words = [os.fsdecode(word) for word in data.replace(b"\0", b"").split(b"\n")][:20]
+    with tree_of(b"", "rhel9") as root:
+        before = snapshot(root)
+        done = require_decent(("set", "--root", str(root), "--", *words), {0, 1, 2})
+        if done.code == 0 and snapshot(root) != before:
+            require_decent(("keep", "--root", str(root)), {0, 1})
+            undone = require_decent(("rollback", "--root", str(root)), {0, 1})
+            if undone.code == 0 and snapshot(root) != before:
+                raise FoundError("a rollback left something else", "rollback of set")
 
 
 def apply_plan(data: bytes) -> None:
@@ -263,7 +291,7 @@ def grub_scripts() -> tuple[bytes, ...]:
 
 def trees() -> tuple[bytes, ...]:
     """Every tree, with the files that are damaged."""
-    names = sorted(path.name for path in base_trees().iterdir() if path.name != "applied")
+    names = sorted(path.name for path in base_trees().iterdir() if path.name not in STATES)
     return tuple(packed(_texts(base_trees() / name, CONFIGURATION), name) for name in names)
 
 
@@ -275,14 +303,14 @@ def running_systems() -> tuple[bytes, ...]:
 def states() -> tuple[bytes, ...]:
     """One checkpoint after the other, as files without checksums."""
     found = []
-    for number in ("1", "2", "3"):
-        place = base_trees() / "applied" / STATE / number
+    for name, number in [(tree, number) for tree in STATES for number in STATES[tree]]:
+        place = base_trees() / name / STATE / number
         journal = journal_texts((place / "journal").read_bytes())
         whole = {"record.json": (place / "record.json").read_bytes(), "journal": journal}
         short = whole | {"journal": journal.partition(b"\n")[0] + b"\n"}
         for files in (whole, short):
-            named = {f"{STATE}/{number}/{name}": data for name, data in files.items()}
-            found.append(packed(named, "applied"))
+            named = {f"{STATE}/{number}/{path}": data for path, data in files.items()}
+            found.append(packed(named, name))
     return tuple(found)
 
 

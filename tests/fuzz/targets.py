@@ -287,6 +287,11 @@ def reports() -> tuple[bytes, ...]:
     return commands.said("status guest", "verify guest", "status host")
 
 
+def words_to_set() -> tuple[bytes, ...]:
+    asked = (b"audit=1", b"quiet\nconsole+=ttyS0", b"swiotlb=262144\ndebug-", b'a="b c"\nhost-=x')
+    return (*asked, *(line.replace(b" ", b"\n") for line in LINES()))
+
+
 LINES = files_of("cmdline/*", "se-guest/parmfile*", "other/lfs-parmfile")
 
 TARGETS: dict[str, Target] = {
@@ -325,6 +330,7 @@ TARGETS: dict[str, Target] = {
     "tree": Target(commands.read_tree, commands.trees, weight=8, largest=2**16, longest=8.0),
     "running": Target(commands.read_running_system, commands.running_systems, weight=2),
     "state": Target(commands.read_state, commands.states, weight=6, largest=0),
+    "set": Target(commands.set_words, words_to_set, weight=2, largest=0),
     "apply-plan": Target(commands.apply_plan, commands.saved_plans, weight=2, largest=0),
 }
 """All of them, by name."""
