@@ -14,7 +14,9 @@ from secboot.machine.discovery import Machine as Found
 from secboot.machine.discovery import discover
 from secboot.system.root import Root
 from tests.checkpoint.scenes import CHECKPOINT, cut_journal, write_record
+from tests.command import secboot
 from tests.report.test_schemas import require_valid
+from tests.situations import make_situation
 from tests.trees import SAMPLE_TREES, snapshot
 from tests.trials import Machine, make_machine
 
@@ -633,3 +635,70 @@ def test_zipl_s_refusal_of_the_trial_says_how_to_drop_it(machine_of: Maker) -> N
 
     assert said.code == 2
     assert "that is the boot entry of a trial; drop it: secboot rollback" in said.err
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ostree-deployment-root", "ostree writes the boot entries"),
+        ("rhcos-sealed", "ostree writes the boot entries"),
+        ("suse-healthy", "behind zipl's"),
+        ("suse-sealed", "behind zipl's"),
+        ("sealed-only", "Secure Execution image"),
+        ("no-configuration", "no zipl configuration"),
+        ("append-keyword", "zipl would refuse"),
+    ],
+)
+def test_refused_in_a_situation(
+    name: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation(name, tmp_path / "root")
+    before = snapshot(root)
+
+    said = secboot(capsys, "apply", "guest", "--trial", "--root", root)
+
+    assert said.code in {1, 2}, said.out
+    assert words in said.err
+    assert snapshot(root) == before
+
+
+def sections(count: int) -> str:
+    return "".join(
+        f'[s{number}]\nimage=/boot/vmlinuz\nparameters="root=/dev/dasda1"\n'
+        for number in range(1, count + 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("reipl", "count", "fits"),
+    [("ccw", 61, True), ("ccw", 62, False), ("fcp", 29, True), ("fcp", 30, False)],
+)
+def test_the_places_of_an_automatic_menu(
+    reipl: str, count: int, fits: bool, machine_of: Maker
+) -> None:
+    machine = machine_of("automatic", reipl)
+    machine.write("etc/zipl.conf", f"[defaultboot]\ndefaultauto\ntarget=/boot\n{sections(count)}")
+    before = snapshot(machine.root)
+
+    said = machine.run("apply", "host", "--trial")
+
+    assert said.code == (0 if fits else 1), said.err
+    if fits:
+        assert machine.chosen == str(count + 1)
+    else:
+        assert "the boot menu is full" in said.err
+        assert snapshot(machine.root) == before
+
+
+def test_a_text_that_takes_the_place_of_the_line_is_taken_away_first(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    machine.write("sys/firmware/reipl/ccw/parm", "=root=/dev/x\n")
+    assert "begins with '='" in machine.run("apply", "host", "--trial").err
+
+    machine.write("sys/firmware/reipl/ccw/parm", "debug\n")
+    _, number, line = trial_of(machine)
+    machine.boot(f"{line} BOOT_IMAGE={number} debug")
+    machine.write("sys/firmware/ipl/parm", "debug\n")
+
+    assert document(machine, "status")["trial"]["state"] == "running"
+    assert machine.run("confirm").code == 0

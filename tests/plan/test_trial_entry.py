@@ -14,9 +14,12 @@ from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
 from secboot.plan.planner import make_plan
 from secboot.plan.trial_entry import plan_trial
+from secboot.plan.trial_reboot import about_loader
+from secboot.running.firmware import IplSource
+from secboot.running.system import Level, RebootSettings
 from secboot.system.root import Root
-from secboot.zipl.version import BlsOrder
-from tests.trees import MACHINE_ID, add_images
+from secboot.zipl.version import BlsOrder, ZiplVersion
+from tests.trees import MACHINE_ID, add_images, make_sample_tree
 
 CONF = "[defaultboot]\ndefaultauto\ntarget=/boot\n"
 releases = st.builds(
@@ -69,3 +72,27 @@ def test_it_stands_last(order: BlsOrder, found: list[tuple[str, str, bool]]) -> 
     assert numbers[:-1] == [(e.entry.name, e.position, e.is_default) for e in before.to_install]
     assert numbers[-1] == (plan.trial.entry, plan.trial.number, False)
     assert after.to_install[-1].entry.parmline == "root=/dev/dasda1 prot_virt=1"
+
+
+@pytest.mark.parametrize(
+    ("release", "kind", "level", "warned"),
+    [
+        ((2, 39), "ccw", Level.LPAR, True),
+        ((2, 39), "ccw", Level.ZVM, True),
+        ((2, 39), "ccw", Level.KVM, False),
+        ((2, 40), "ccw", Level.LPAR, False),
+        ((2, 39), "fcp", Level.LPAR, False),
+    ],
+)
+def test_a_loader_that_may_ignore_loadparm_is_warned_of(
+    release: tuple[int, int], kind: str, level: Level, warned: bool, tmp_path: Path
+) -> None:
+    with Root(make_sample_tree("rhel8", tmp_path / "root")) as root:
+        machine = discover(root)._replace(
+            zipl_version=ZiplVersion(*release), zipl_version_is_assumed=False
+        )
+    settings = RebootSettings(IplSource(kind, "0.0.0120", "", None), level)
+
+    found = [each.code for each in about_loader(machine, settings)]
+
+    assert found == ["trial-loader"] * warned
