@@ -29,6 +29,8 @@ LOOKING = [
     ("plan", "guest", "--root"),
     ("plan", "host", "--diff", "--output", "json", "--root"),
     ("apply", "guest", "--dry-run", "--root"),
+    ("set", "prot_virt-", "nosmt", "--dry-run", "--root"),
+    ("set", "nosmt", "--show-profile", "--root"),
     ("status", "--root"),
     ("status", "guest", "--output", "json", "--root"),
     ("verify", "host", "--stage", "installed", "--root"),
