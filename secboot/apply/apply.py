@@ -11,6 +11,7 @@ from secboot.apply.change import (
     ManagedRoot,
     Meanwhile,
     change_files,
+    follow_plan,
     problem_key,
 )
 from secboot.apply.zipl import ZiplRun, words_of
@@ -25,7 +26,6 @@ from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import EntryStatus
 from secboot.profile.declared import DECLARED, LIMIT, DeclaredProfile
 from secboot.progress import Phase
-from secboot.system.file_errors import ChangedError
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 
-_ATTEMPTS = 5
-"""How often a plan is made when files change between the plan and the change."""
 
 
 class ApplyResult(NamedTuple):
@@ -84,37 +82,14 @@ def apply_plan(
     agreed to; `begin` gets the plan that is about to be followed, and whatever it raises stops that.
     """
     make_plan = _remembering(make_plan)
-    first = make_plan(managed.discover())
-    unfinished = managed.has_remains()
-    if not unfinished:
-        # Else the machine is between two states, and the plan may be another one afterwards.
-        agree(first)
-    first.require_applicable()
-    due = first.files or (first.commands and managed.zipl is not None)
-    if not due and not unfinished:
-        return ApplyResult(first, None, None, ())
-    if managed.zipl is not None and (first.commands or unfinished):
-        managed.zipl.require_available(managed.root)
-    with managed.write_access() as access:
-        recovered = managed.recover(access)
-        begun: Plan | None = None
-        for attempt in range(1, _ATTEMPTS + 1):
-            machine = managed.discover(Phase.READING_AGAIN)
-            plan = make_plan(machine)
-            agree(plan)
-            plan.require_applicable()
-            if plan != begun:
-                begin(plan)
-            begun = plan
-            try:
-                done = _apply(managed, access, machine, plan, make_plan)
-            except ChangedError:
-                # Others are at work, as when a kernel is installed; nothing has been changed yet.
-                if attempt == _ATTEMPTS:
-                    raise
-            else:
-                return ApplyResult(plan, done.checkpoint, done.zipl, recovered, done.meanwhile)
-        raise AssertionError
+    plan, done, recovered = follow_plan(
+        managed,
+        make_plan,
+        lambda access, machine, plan: _apply(managed, access, machine, plan, make_plan),
+        agree,
+        begin,
+    )
+    return ApplyResult(plan, done.checkpoint, done.zipl, recovered, done.meanwhile)
 
 
 def _remembering(make_plan: Callable[[Machine], Plan]) -> Callable[[Machine], Plan]:

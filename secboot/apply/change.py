@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from secboot.apply.boot_paths import BootPaths, is_reboot_setting
 from secboot.apply.zipl import check_candidates
@@ -23,6 +23,7 @@ from secboot.invocation import PLAIN, Invocation
 from secboot.machine.discovery import discover, is_bls_entry
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
+from secboot.system.file_errors import ChangedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -34,12 +35,15 @@ if TYPE_CHECKING:
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.finding import Finding
     from secboot.layout.layout import Layout
+    from secboot.lines.changes import Command
     from secboot.machine.discovery import Machine
     from secboot.progress import Progress
     from secboot.system.files import FileChange
     from secboot.system.root import Root
 
 
+_ATTEMPTS = 5
+"""How often a plan is made when files change between the plan and the change."""
 _ROUNDS = 3
 """How often zipl is run when boot files change meanwhile."""
 
@@ -77,9 +81,13 @@ class ManagedRoot(NamedTuple):
         """What writes the boot record when a change is rolled back."""
         return None if self.zipl is None else self.zipl.commit
 
-    def discover(self, phase: Phase = Phase.READING) -> Machine:
-        """Read the machine as it is now."""
-        return discover(self.root, self.layout.sources, self.environment, self.progress, phase)
+    def discover(
+        self, phase: Phase = Phase.READING, changed: Mapping[str, bytes] | None = None
+    ) -> Machine:
+        """Read the machine as it is now, or as it would be with contents of files `changed`."""
+        return discover(
+            self.root, self.layout.sources, self.environment, self.progress, phase, changed=changed
+        )
 
     def recover(
         self, access: WriteAccess, conflict: Conflict = Conflict.KEEP
@@ -148,6 +156,73 @@ class Changed(NamedTuple):
     zipl: ZiplRun | None
     machine: Machine | None = None
     meanwhile: Meanwhile = Meanwhile()
+
+
+class Followable(Protocol):
+    """What a plan of any kind has: the files to write, and the programs that make them count."""
+
+    @property
+    def files(self) -> tuple[FileChange, ...]:
+        """The files with their new contents."""
+        ...
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """The programs that have to run."""
+        ...
+
+    def require_applicable(self) -> None:
+        """Raise RefusedError when it may not be followed."""
+        ...
+
+
+P = TypeVar("P", bound=Followable)
+
+
+def follow_plan(
+    managed: ManagedRoot,
+    make_plan: Callable[[Machine], P],
+    follow: Callable[[WriteAccess, Machine, P], Changed],
+    agree: Callable[[P], None] = lambda _: None,
+    begin: Callable[[P], None] = lambda _: None,
+) -> tuple[P, Changed, tuple[RecoveryReport, ...]]:
+    """Make a plan and `follow` it; return both with what was recovered first.
+
+    It is made once without the lock, so that a machine which is as it should be is not written to
+    at all, and again under the lock. `agree` raises where a plan is not the one that was agreed to;
+    `begin` gets the plan that is about to be followed, and whatever it raises stops that.
+    """
+    first = make_plan(managed.discover())
+    unfinished = managed.has_remains()
+    if not unfinished:
+        # Else the machine is between two states, and the plan may be another one afterwards.
+        agree(first)
+    first.require_applicable()
+    due = first.files or (first.commands and managed.zipl is not None)
+    if not due and not unfinished:
+        return first, Changed(None, None), ()
+    if managed.zipl is not None and (first.commands or unfinished):
+        managed.zipl.require_available(managed.root)
+    with managed.write_access() as access:
+        recovered = managed.recover(access)
+        begun: P | None = None
+        for attempt in range(1, _ATTEMPTS + 1):
+            machine = managed.discover(Phase.READING_AGAIN)
+            plan = make_plan(machine)
+            agree(plan)
+            plan.require_applicable()
+            if plan != begun:
+                begin(plan)
+            begun = plan
+            try:
+                done = follow(access, machine, plan)
+            except ChangedError:
+                # Others are at work, as when a kernel is installed; nothing has been changed yet.
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                return plan, done, recovered
+        raise AssertionError
 
 
 class ChangeSet(NamedTuple):

@@ -23,8 +23,9 @@ from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit, Checkpoint
 from secboot.checkpoint.rollback import WayBack, way_back
 from secboot.checkpoint.store import CheckpointStore
-from secboot.checkpoint.undo import newest_apply, standing_trial
+from secboot.checkpoint.undo import newest_change, standing_trial
 from secboot.errors import RefusedError, SecbootError
+from secboot.finding import Finding
 from secboot.machine.discovery import configuration_after
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
@@ -38,9 +39,12 @@ if TYPE_CHECKING:
     from secboot.checkpoint.access import WriteAccess
     from secboot.checkpoint.record import Trial
     from secboot.checkpoint.recovery import RecoveryReport
-    from secboot.finding import Finding
     from secboot.machine.discovery import Machine
     from secboot.system.files import FileChange
+
+
+_UNDONE = (Action.APPLY, Action.INIT, Action.FIX)
+"""What a rollback without an id undoes."""
 
 
 class Choices(NamedTuple):
@@ -286,18 +290,19 @@ def _refused(
     managed: ManagedRoot, found: Checkpoint, problem: Finding | SecbootError
 ) -> RefusedError:
     command = managed.invocation.command
+    hint = [
+        "nothing was changed",
+        f"see what the change was: {command('history', found.id)}",
+        f"see what zipl says now: {command('check')}",
+        "then correct that, or apply another profile instead of going back",
+    ]
+    if isinstance(problem, Finding) and problem_key(problem) in found.record.audit.problems:
+        again = command("rollback", found.id, "--no-zipl")
+        hint[2:] = [f"zipl refused them before that, too; to have them back all the same: {again}"]
     return RefusedError(
         f"zipl would refuse the boot files as this rollback leaves them: {problem.message}",
         location=problem.location,
-        hint="\n".join(
-            [
-                *([problem.hint] if problem.hint else []),
-                "nothing was changed",
-                f"see what the change was: {command('history', found.id)}",
-                f"see what zipl says now: {command('check')}",
-                "then correct that, or apply another profile instead of going back",
-            ]
-        ),
+        hint="\n".join([*([problem.hint] if problem.hint else []), *hint]),
     )
 
 
@@ -311,7 +316,7 @@ def _choose(
     trial = standing_trial(store.newest_first()) if is_there else None
     if isinstance(trial, Checkpoint):
         return trial
-    found, doubts = newest_apply(store, (Action.APPLY, Action.INIT), but_trials=not is_there)
+    found, doubts = newest_apply(store, _UNDONE, but_trials=not is_there)
     if doubts:
         command = managed.invocation.command
         hints = [f"see what was done: {command('history')}"]
@@ -328,7 +333,7 @@ def _choose(
 
 def _nothing(managed: ManagedRoot) -> RefusedError:
     return RefusedError(
-        f"there is nothing to roll back: {managed.state.shown} holds no apply that was not"
+        f"there is nothing to roll back: {managed.state.shown} holds no change that was not"
         " rolled back already",
         hint=f"`{managed.invocation.command('history')}` shows what was done here",
     )

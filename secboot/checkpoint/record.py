@@ -44,6 +44,7 @@ class Action(StrEnum):
 
     INIT = "init"
     APPLY = "apply"
+    FIX = "fix"
     ROLLBACK = "rollback"
 
 

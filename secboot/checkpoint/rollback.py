@@ -60,6 +60,8 @@ class BootRecordOutcome(StrEnum):
     """zipl was run again, on the old files."""
     PENDING = "pending"
     """zipl may have been run on the new files, and there was no way to run it again here."""
+    KEPT = "kept"
+    """zipl refuses the old files, as it did before the change, so the record stays what it is."""
 
 
 class ChangedSinceError(RefusedError):
@@ -172,6 +174,8 @@ def state_after(report: RollbackReport, checkpoint: Checkpoint) -> Iterator[str]
         BootRecordOutcome.UNTOUCHED: f"{others} are as before; zipl had not run",
         BootRecordOutcome.WRITTEN: f"{others} are as before, and the boot record was written from them",
         BootRecordOutcome.PENDING: f"{others} are as before; run zipl before the next IPL",
+        BootRecordOutcome.KEPT: f"{others} are as before: zipl refuses them, and has left the boot"
+        " record as it is",
     }[report.boot_record]
 
 
@@ -342,7 +346,13 @@ def _write_boot_record(
         return BootRecordOutcome.UNTOUCHED, {}
     if access.commit is None:
         return BootRecordOutcome.PENDING, {}
-    return BootRecordOutcome.WRITTEN, access.commit(access.lock.inherited)
+    try:
+        return BootRecordOutcome.WRITTEN, access.commit(access.lock.inherited)
+    except SecbootError:
+        if not change.checkpoint.record.audit.problems:
+            raise
+        # There was something wrong with the old files before the change, which repaired it.
+        return BootRecordOutcome.KEPT, {}
 
 
 def _note(journal: Journal, state: State, facts: Mapping[str, object]) -> None:

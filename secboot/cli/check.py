@@ -1,26 +1,66 @@
-"""``secboot check``: what zipl would say to the boot files."""
+"""``secboot check``: what zipl would say to the boot files, and with --fix their repair."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
 from secboot.cli import options
+
+if TYPE_CHECKING:
+    from secboot.apply.repairing import RepairResult
+    from secboot.cli.site import Site
+    from secboot.machine.discovery import Machine
+    from secboot.repair.repair_plan import RepairPlan
 
 
 def check(
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix",
+            help="Repair what can be read in one way only, then run zipl; nothing is written unless"
+            " zipl accepts the result.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --fix: only show the repairs and the diff.")
+    ] = False,
     root: options.Root = options.HERE,
     output: options.Output = "text",
     strict: options.Strict = False,
+    zipl: options.Zipl = None,
+    state_dir: options.StateDir = None,
+    zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
     layout: options.Layout = None,
 ) -> int:
     """Check the boot files against zipl's own rules.
 
-    Exits with 5 when zipl would refuse them.
+    Exits with 5 when zipl would refuse them. With --fix it repairs them: 0 means that zipl accepts
+    them now, 1 that something is left that takes a decision, and that nothing was changed; with
+    --dry-run, 5 means that there is something to repair. `secboot rollback` undoes a repair.
     """
     from secboot.cli.printing import print_report
     from secboot.cli.site import Site
-    from secboot.errors import ExitCode, RefusedError
+    from secboot.errors import ExitCode, RefusedError, UsageError
     from secboot.report.check import check_document, check_text
 
-    with Site(root, layout=layout, watched=output == "text") as site:
+    if not fix and (dry_run or zipl is not None or state_dir is not None):
+        raise UsageError(
+            "--dry-run, --zipl, --no-zipl and --state-dir belong to --fix",
+            hint="a check alone writes nothing",
+        )
+    with Site(
+        root,
+        layout=layout,
+        state_dir=state_dir,
+        zipl=zipl,
+        zipl_timeout=zipl_timeout,
+        watched=output == "text",
+    ) as site:
+        if fix:
+            return _dry_run(site, output) if dry_run else _fix(site, output)
         machine = site.machine()
         if machine.lacks_conf or not machine.configured:
             raise RefusedError(
@@ -28,10 +68,82 @@ def check(
                 hint=None if machine.awaits_kernel else site.invocation.command("init"),
             )
         invocation = site.invocation
+        repairs = _repairs(site, machine)
     print_report(
         output,
-        lambda: check_document(machine, invocation),
-        lambda style: check_text(machine, invocation, style),
+        lambda: check_document(machine, repairs, invocation),
+        lambda style: check_text(machine, repairs, invocation, style),
     )
     found = machine.configuration.problems or (strict and machine.configuration.warnings)
     return ExitCode.DIFFERENCE if found else ExitCode.OK
+
+
+def _repairs(site: Site, machine: Machine) -> RepairPlan | None:
+    """Return what --fix would do; None where there is nothing to look at."""
+    if not (machine.configuration.problems or machine.configuration.warnings):
+        return None
+    from secboot.errors import RefusedError
+    from secboot.repair.repair_plan import plan_repairs
+
+    try:
+        return plan_repairs(
+            machine,
+            site.layout,
+            lambda contents: site.machine(changed=contents),
+            with_zipl=site.runs_zipl,
+        )
+    except RefusedError:
+        return None
+
+
+def _dry_run(site: Site, output: options.Format) -> int:
+    from secboot.apply.repairing import RepairResult
+    from secboot.errors import ExitCode
+    from secboot.repair.repair_plan import plan_repairs
+
+    plan = plan_repairs(
+        site.machine(),
+        site.layout,
+        lambda contents: site.machine(changed=contents),
+        with_zipl=site.runs_zipl,
+    )
+    _print(site, RepairResult(plan, None, None, ()), output, dry_run=True)
+    if plan.refusal is not None:
+        return ExitCode.REFUSED
+    return ExitCode.DIFFERENCE if plan.files else ExitCode.OK
+
+
+def _fix(site: Site, output: options.Format) -> int:
+    from secboot.apply.repairing import RepairResult, repair_boot_files
+    from secboot.cli.printing import print_text, reporting, require_output, style
+    from secboot.errors import ExitCode
+    from secboot.repair.repair_plan import UnrepairedError
+    from secboot.report.outcome import done_text
+    from secboot.report.repair import repair_plan_text
+
+    require_output()
+
+    def begin(plan: RepairPlan) -> None:
+        if output == "text" and plan.files:
+            with site.progress.hidden():
+                print_text(repair_plan_text(plan, style()))
+
+    try:
+        result = repair_boot_files(site.managed_root(), begin)
+    except UnrepairedError as error:
+        _print(site, RepairResult(error.plan, None, None, ()), output, dry_run=False)
+        return ExitCode.REFUSED
+    with site.progress.hidden(), reporting(done_text(result), site.invocation.command("history")):
+        _print(site, result, output, dry_run=False)
+    return ExitCode.OK
+
+
+def _print(site: Site, result: RepairResult, output: options.Format, *, dry_run: bool) -> None:
+    from secboot.cli.printing import print_report
+    from secboot.report.repair import repair_document, repair_text
+
+    print_report(
+        output,
+        lambda: repair_document(result, dry_run=dry_run),
+        lambda style: repair_text(result, site.invocation, style),
+    )

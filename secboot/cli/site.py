@@ -117,8 +117,12 @@ class Site:
         named = os.environ.get("ZIPLCONF")
         return {} if named is None else {"ZIPLCONF": str(Path(named).absolute())}
 
-    def machine(self, *, unconfigured: bool = False) -> Machine:
+    def machine(
+        self, *, unconfigured: bool = False, changed: Mapping[str, bytes] | None = None
+    ) -> Machine:
         """Read the boot configuration as it is now; one without any for those that only judge.
+
+        Or as it would be with contents of files `changed`.
 
         A verb that only looks does so once. The flows that change something read it through
         their managed root, as often as it takes to be sure: without the lock, under it, and afterwards.
@@ -131,6 +135,7 @@ class Site:
             self.environment,
             self.progress,
             unconfigured=unconfigured,
+            changed=changed,
         )
 
     def reboot_settings(self, boot_record: str) -> RebootSettings | None:

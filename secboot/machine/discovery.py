@@ -163,6 +163,7 @@ def discover(
     phase: Phase = Phase.READING,
     *,
     unconfigured: bool = False,
+    changed: Mapping[str, bytes] | None = None,
 ) -> Machine:
     """Read the boot configuration of the machine in `root`.
 
@@ -172,10 +173,11 @@ def discover(
     reading is. Raises RefusedError when there is no zipl configuration, and FileError for files
     that can't be read. With `unconfigured` a machine is taken without one too that has something
     else to judge: a boot record, or a running system that is an IBM Z machine. So is one of which
-    the profile names an image, and one that has no kernel yet.
+    the profile names an image, and one that has no kernel yet. With contents that files are
+    `changed` to (`BootFiles`) it is the machine as that change would leave it.
     """
     progress.report(phase)
-    files = BootFiles(root)
+    files = BootFiles(root, changed)
     names = bls_names(root)
     try:
         conf = read_conf(root, files, sources, environment or {}, has_bls=bool(names))

@@ -11,26 +11,55 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
     from secboot.invocation import Invocation
     from secboot.machine.discovery import Machine
+    from secboot.repair.repair_plan import RepairPlan
     from secboot.report.style import Style
 
 SCHEMA = "secboot/check/1"
+_REPAIRED = "`secboot check --fix` repairs this"
 
 
-def check_text(machine: Machine, invocation: Invocation, style: Style) -> str:
-    """Return what zipl refuses, then what it accepts although it is hardly meant, and a verdict."""
+def check_text(
+    machine: Machine, repairs: RepairPlan | None, invocation: Invocation, style: Style
+) -> str:
+    """Return what zipl refuses, then what it accepts although it is hardly meant, and a verdict.
+
+    `repairs` is what `check --fix` would do, None where there is nothing to repair.
+    """
     configuration = machine.configuration
-    found = (*configuration.problems, *configuration.warnings)
-    lines = [finding_text(_typed(each, invocation), style, with_code=True) for each in found]
+    lines = []
+    actions = _actions(repairs)
+    for each in (*configuration.problems, *configuration.warnings):
+        lines.append(finding_text(_typed(each, invocation), style, with_code=True))
+        if each in actions:
+            lines.append(f"    {_REPAIRED}: {visible(actions[each])}")
     lines.append(style.bold(_verdict(machine)))
-    lines += where_explained((each.code for each in found), style)
+    if repairs is not None and repairs.repairs:
+        lines.append(_advice(repairs, invocation, style))
+    lines += where_explained((each.code for each in (*configuration.problems, *configuration.warnings)), style)
     return "\n".join(lines) + "\n"
 
 
-def check_document(machine: Machine, invocation: Invocation) -> dict[str, Any]:
+def _actions(repairs: RepairPlan | None) -> dict[Finding, str]:
+    done = () if repairs is None else repairs.repairs
+    return {finding: repair.action for repair in done for finding in repair.findings}
+
+
+def _advice(repairs: RepairPlan, invocation: Invocation, style: Style) -> str:
+    """Say what to type for a repair, or why that alone is not enough."""
+    if repairs.refusal is None:
+        return f"Repair with: {style.bold(visible(invocation.command('check', '--fix')))}"
+    dry_run = visible(invocation.command("check", "--fix", "--dry-run"))
+    return f"{style.bold(dry_run)} shows what has to be corrected by hand first."
+
+
+def check_document(
+    machine: Machine, repairs: RepairPlan | None, invocation: Invocation
+) -> dict[str, Any]:
     """Return the same as a JSON document; the first error is the one that zipl would name."""
     from secboot.codec import fields
 
     configuration = machine.configuration
+    actions = _actions(repairs)
     return {
         "schema": SCHEMA,
         "root": machine.root,
@@ -38,10 +67,17 @@ def check_document(machine: Machine, invocation: Invocation) -> dict[str, Any]:
         "zipl_conf": machine.conf_path,
         "accepted": configuration.accepted,
         "errors": [
-            {**fields(_typed(each.finding, invocation)), "zipl_line": each.zipl_line}
+            {
+                **fields(_typed(each.finding, invocation)),
+                "zipl_line": each.zipl_line,
+                "repair": actions.get(each.finding),
+            }
             for each in configuration.refusals
         ],
-        "warnings": [{**fields(each), "zipl_line": None} for each in configuration.warnings],
+        "warnings": [
+            {**fields(each), "zipl_line": None, "repair": actions.get(each)}
+            for each in configuration.warnings
+        ],
     }
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from secboot.apply.apply import ApplyResult
     from secboot.apply.change import Meanwhile
+    from secboot.apply.repairing import RepairResult
     from secboot.apply.rollback import RollbackResult
     from secboot.apply.zipl import ZiplRun
     from secboot.checkpoint.recovery import RecoveryReport
@@ -31,19 +32,13 @@ INIT_SCHEMA = "secboot/init/1"
 ROLLBACK_SCHEMA = "secboot/rollback/1"
 
 
+_OLD_LINES = "the old parameters are used"
+
+
 def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str:
     """Return what to tell after an apply; its plan has been shown before."""
-    lines = list(_recovered(result.recovered, style))
-    if result.checkpoint is not None:
-        lines.append(
-            style.green(f"Wrote {counted(len(result.plan.files), 'file')}.")
-            + f" Undo with: {visible(invocation.command('rollback', result.checkpoint))}"
-        )
-    if result.plan.profile is None:
-        lines += _commit(result, invocation, style, "it does not boot")
-    else:
-        lines += _commit(result, invocation, style)
-    lines += _meanwhile(result.meanwhile, style)
+    otherwise = "it does not boot" if result.plan.profile is None else _OLD_LINES
+    lines = list(change_lines(result, invocation, style, otherwise))
     if result.plan.trial is not None:
         lines += trial_text(result.plan.trial, invocation, style)
     if result.plan.confirms is not None and result.checkpoint is not None:
@@ -84,6 +79,38 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
     return "\n".join(lines) + "\n"
 
 
+def change_lines(
+    result: ApplyResult | RepairResult,
+    invocation: Invocation,
+    style: Style,
+    otherwise: str = _OLD_LINES,
+) -> Iterator[str]:
+    """Yield what was written, by whom the boot record, and what others did meanwhile.
+
+    `otherwise` is what an IPL comes to as long as zipl has not run.
+    """
+    yield from recovered_lines(result.recovered, style)
+    if result.checkpoint is not None:
+        yield (
+            style.green(f"Wrote {counted(len(result.plan.files), 'file')}.")
+            + f" Undo with: {visible(invocation.command('rollback', result.checkpoint))}"
+        )
+    yield from _commit(result, invocation, style, otherwise)
+    yield from _meanwhile(result.meanwhile, style)
+
+
+def change_document(result: ApplyResult | RepairResult, *, pending: bool) -> dict[str, Any]:
+    """Return the same for programs; `pending` says that zipl still has to run."""
+    return {
+        "changed": result.checkpoint is not None or result.zipl is not None,
+        "checkpoint": result.checkpoint,
+        "zipl": _zipl_document(result.zipl, pending=pending),
+        "reboot_required": result.zipl is not None,
+        "meanwhile": fields(result.meanwhile),
+        "recovered": [_recovered_document(report) for report in result.recovered],
+    }
+
+
 def _is_open(image: EntryPlan) -> bool:
     """Whether the line inside an image is not known to be what the profile asks."""
     actions = {change.action for change in image.parameters}
@@ -109,7 +136,7 @@ def of_secure_guest(warnings: Iterable[Finding]) -> list[Finding]:
     return [each for each in warnings if each.code in OF_THE_SECURE_GUEST]
 
 
-def done_text(result: ApplyResult | RollbackResult) -> str:
+def done_text(result: ApplyResult | RepairResult | RollbackResult) -> str:
     """Return in one clause how a command left the machine; empty where it changed nothing."""
     done = []
     if result.checkpoint is not None:
@@ -146,19 +173,14 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
     """Return an apply's result with its plan as a JSON document."""
     return {
         "schema": APPLY_SCHEMA if result.plan.profile is not None else INIT_SCHEMA,
-        "changed": result.checkpoint is not None or result.zipl is not None,
-        "checkpoint": result.checkpoint,
-        "zipl": _zipl_document(result.zipl, pending=result.zipl_pending),
-        "reboot_required": result.zipl is not None,
-        "meanwhile": fields(result.meanwhile),
-        "recovered": [_recovered_document(report) for report in result.recovered],
+        **change_document(result, pending=result.zipl_pending),
         "plan": plan_document(result.plan),
     }
 
 
 def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) -> str:
     """Return what to tell after a rollback."""
-    lines = list(_recovered(result.recovered, style))
+    lines = list(recovered_lines(result.recovered, style))
     if result.undone is not None:
         lines += _undone(result, result.undone, style)
     if result.is_first:
@@ -265,7 +287,8 @@ def rollback_document(result: RollbackResult) -> dict[str, Any]:
     }
 
 
-def _recovered(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[str]:
+def recovered_lines(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[str]:
+    """Say of each change that was cut short that it has been rolled back, and how it is now."""
     for report in reports:
         number = report.checkpoint.id
         yield style.yellow(
@@ -275,10 +298,10 @@ def _recovered(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[st
 
 
 def _commit(
-    result: ApplyResult | RollbackResult,
+    result: ApplyResult | RepairResult | RollbackResult,
     invocation: Invocation,
     style: Style,
-    otherwise: str = "the old parameters are used",
+    otherwise: str = _OLD_LINES,
 ) -> Iterator[str]:
     """Say whether the boot record was written, by zipl or by the programs that call it."""
     if result.zipl is not None:

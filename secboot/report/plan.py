@@ -81,7 +81,7 @@ def plan_text(
         lines += ["", *_store(store, style, told)]
     if diffs:
         for change in plan.files:
-            lines += ["", *(_diff_line(line, style) for line in unified_diff(change))]
+            lines += ["", *(diff_line(line, style) for line in unified_diff(change))]
     if plan.warnings:
         lines.append("")
     lines += _warnings(plan, style, every=every)
@@ -250,7 +250,8 @@ def _change(change: ParameterChange, style: Style) -> str:
     }[change.action]
 
 
-def _diff_line(line: str, style: Style) -> str:
+def diff_line(line: str, style: Style) -> str:
+    """Return one line of a diff in its colour."""
     if line.startswith(("---", "+++")):
         return style.bold(line)
     if line.startswith("+"):

@@ -20,6 +20,7 @@ import pytest
 
 from secboot.apply.apply import apply_plan
 from secboot.apply.change import ManagedRoot
+from secboot.apply.repairing import repair_boot_files
 from secboot.apply.rollback import Choices, roll_back
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.checksum import DamagedCheckpointError
@@ -151,7 +152,7 @@ STEPS = (
     (Phase.TIDYING, 2),
 )
 """A phase, and which report of it."""
-VERBS = ("apply", "fail", "rollback", "recovery", "trial", "drop", "confirm")
+VERBS = ("apply", "fail", "rollback", "recovery", "trial", "drop", "confirm", "fix")
 """``drop`` is the rollback of a trial, ``confirm`` what makes one permanent."""
 ON_A_TRIAL = frozenset({"drop", "confirm"})
 SETTING = "sys/firmware/reipl/ccw/loadparm"
@@ -230,6 +231,8 @@ class Site:
                 )
                 if verb in {"rollback", "drop"}:
                     roll_back(managed, None, Choices())
+                elif verb == "fix":
+                    repair_boot_files(managed)
                 else:
                     wanted = read_profile(profile, root)
                     apply_plan(managed, lambda found: plan_of(verb, wanted, found, managed))
@@ -253,8 +256,12 @@ class Site:
 
 
 def zipl_body(root: Path) -> str:
-    """It fails once where a file says so, and writes what belongs to the files that it finds."""
+    """It fails once where a file says so, and writes what belongs to the files that it finds.
+
+    As the real one, it refuses carriage returns in zipl.conf.
+    """
     return (
+        f'grep -q "$(printf \'\\r\')" {root}/etc/zipl.conf 2>/dev/null && [ -z "$dry" ] && exit 1;'
         f'[ -n "$dry" ] && exit 0; [ -e {root}/fail ] && {{ rm {root}/fail; exit 1; }};'
         f" cat {root}/etc/zipl.conf {root}/{ENTRIES}/*.conf 2>/dev/null | sha256sum |"
         f" cut -d' ' -f1 > {root}/{RECORD}"
@@ -321,9 +328,13 @@ def test_whatever_others_do_at_any_step(
         if how in {"done", "rolled back"} and step[0] is not Phase.TIDYING:
             # Whoever changes a file before zipl runs, or when all is over, has to run it, too.
             found, recorded = boot_digest(site.root), (site.root / RECORD).read_text().strip()
-            assert recorded in {before, found} or found == NOTHING, where
+            # What a repair that was rolled back leaves is what zipl refuses: the record stays.
+            stays = (verb, how) == ("fix", "rolled back")
+            assert recorded in {before, found} or found == NOTHING or stays, where
             fits += 1
         (site.root / "fail").unlink(missing_ok=True)
+        if verb == "fix":
+            assert site.run("fix") in {"done", "refused"}, where
         again = site.run("apply", profile="host")
         assert again != "stuck", (where, again)
         assert not site.unfinished(), where
@@ -352,6 +363,9 @@ def prepare(site: Site, verb: str) -> None:
         assert site.run("apply") == "done"
     if verb in ON_A_TRIAL:
         assert site.run("trial") == "done"
+    if verb == "fix":
+        for path in {site.root / "etc/zipl.conf", victim(site.root)}:
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     if verb == "recovery":
         cut_journal(site.root / "var/lib/secboot/checkpoints/1", 2)
     if verb == "fail":

@@ -14,6 +14,9 @@ EXAMPLES = int(os.environ.get("SECBOOT_ORACLE_EXAMPLES", "200"))
 APPLY_ROUNDS = 4
 APPLY_EXAMPLES = int(os.environ.get("SECBOOT_APPLY_EXAMPLES", "50"))
 """Configurations per round and zipl version that are changed."""
+FIX_ROUNDS = 2
+FIX_EXAMPLES = int(os.environ.get("SECBOOT_FIX_EXAMPLES", "100"))
+"""Damaged configurations per round and zipl version that are repaired, and as many of any kind."""
 BOOT_ROUNDS = 2
 BOOT_EXAMPLES = int(os.environ.get("SECBOOT_BOOT_EXAMPLES", "60"))
 """Machines per round and zipl version on which zipl runs, and whose files are changed after it."""

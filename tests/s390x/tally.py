@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-_KINDS = ("compared", "applies", "changed")
+_KINDS = ("compared", "applies", "fixed", "changed")
 COUNTS: Counter[str] = Counter()
 """Counted in this process since the last report; `reporting` moves it into the test reports."""
 
@@ -18,6 +18,12 @@ def applied(version: str, entries: int) -> None:
     """Note one apply after which this zipl showed so many entries as the plan had said."""
     COUNTS[f"applies {version}"] += 1
     COUNTS[f"entries {version}"] += entries
+
+
+def fixed(version: str, entries: int) -> None:
+    """Note one repair that this zipl accepted, with so many entries as the plan had said."""
+    COUNTS[f"fixed {version}"] += 1
+    COUNTS[f"lines {version}"] += entries
 
 
 def changed(version: str) -> None:
@@ -59,6 +65,8 @@ def sentence(counts: Counter[str]) -> str:
         f" ({counts[f'accepted {version}']} of them accepted),"
         f" {counts[f'applies {version}']} applies"
         f" ({counts[f'entries {version}']} entries as planned),"
+        f" {counts[f'fixed {version}']} repairs"
+        f" ({counts[f'lines {version}']} entries as planned),"
         f" {counts[f'changed {version}']} machines changed after it ran"
         for version in sorted(set().union(*(_each(f"{kind} ", counts) for kind in _KINDS)))
     ]

@@ -1,0 +1,1 @@
+"""What can be repaired without a guess: a finding and its document become an edit, or a reason."""

@@ -1,0 +1,106 @@
+"""A repair: the edits of lines that mend what a finding names, and in words what they do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.errors import RefusedError
+from secboot.formats.text import split_lines
+from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from secboot.finding import Finding
+    from secboot.formats.bls_entry import BlsEntry
+    from secboot.formats.zipl_line import ConfLine
+    from secboot.machine.discovery import Machine
+
+
+class Edit(NamedTuple):
+    """Lines `start` to `end` of a file, counted from 0 and without `end`, become `lines`.
+
+    These have their newlines.
+    """
+
+    path: str
+    start: int
+    end: int
+    lines: tuple[str, ...] = ()
+
+    def overlaps(self, other: Edit) -> bool:
+        """Whether both are about the same place of one file."""
+        if self.path != other.path:
+            return False
+        return self.start <= other.end and other.start <= self.end
+
+
+class Repair(NamedTuple):
+    """What is done to a file, as a clause, and the edits that do it."""
+
+    action: str
+    edits: tuple[Edit, ...]
+
+
+class Damaged(NamedTuple):
+    """A machine whose boot files need a repair, and their texts by path."""
+
+    machine: Machine
+    texts: Mapping[str, str]
+
+    @property
+    def conf_path(self) -> str:
+        """The path of zipl.conf."""
+        return self.machine.configuration.conf.path
+
+    def line(self, finding: Finding) -> str | None:
+        """Return the text of the line that a finding is about, its newline included."""
+        place = finding.location
+        if place is None or place.line is None or place.path not in self.texts:
+            return None
+        lines = split_lines(self.texts[place.path])
+        return lines[place.line - 1] if place.line <= len(lines) else None
+
+    def conf_line(self, finding: Finding) -> ConfLine | None:
+        """Return the line of zipl.conf that a finding is about; None where it is another file."""
+        place, lines = finding.location, self.machine.configuration.conf.lines
+        if place is None or place.path != self.conf_path or place.line is None:
+            return None
+        return lines[place.line - 1] if place.line <= len(lines) else None
+
+    def entry(self, finding: Finding) -> BlsEntry | None:
+        """Return the BLS entry that a finding is about; None where it is another file."""
+        path = None if finding.location is None else finding.location.path
+        return next((e for e in self.machine.configuration.bls if e.path == path), None)
+
+
+def require_headings(damaged: Damaged, but: Collection[int] = ()) -> None:
+    """Raise RefusedError where a line of zipl.conf is refused, `but` some that are no headings.
+
+    It can be a heading, and then what follows stands in another section than it seems.
+    """
+    for line in damaged.machine.configuration.conf.lines:
+        if line.problem is not None and line.number not in but:
+            raise RefusedError(f"line {line.number} has to be corrected first")
+
+
+def replaced(path: str, number: int, *texts: str) -> Edit:
+    """Return the edit that puts other lines, with their newlines, in the place of line `number`."""
+    return Edit(path, number - 1, number, texts)
+
+
+def edit_between(path: str, before: str, after: str) -> Edit:
+    """Return the edit that makes one text of another: from the first to the last line that differs."""
+    old, new = split_lines(before), split_lines(after)
+    least = min(len(old), len(new))
+    head = next((n for n in range(least) if old[n] != new[n]), least)
+    tail = next((n for n in range(least - head) if old[-1 - n] != new[-1 - n]), least - head)
+    return Edit(path, head, len(old) - tail, tuple(new[head : len(new) - tail]))
+
+
+def apply_edits(lines: Sequence[str], edits: Iterable[Edit]) -> list[str]:
+    """Return the lines of a file after edits that do not overlap."""
+    found = list(lines)
+    for edit in sorted(edits, key=lambda each: each.start, reverse=True):
+        found[edit.start : edit.end] = edit.lines
+    return found

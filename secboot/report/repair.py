@@ -1,0 +1,114 @@
+"""Repairs of boot files: what is done and why, and what is left (schema ``secboot/repair/1``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from secboot.report.diff import unified_diff
+from secboot.report.outcome import change_document, change_lines, recovered_lines
+from secboot.report.plan import diff_line
+from secboot.report.style import counted, finding_text
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.apply.repairing import RepairResult
+    from secboot.invocation import Invocation
+    from secboot.repair.repair_plan import PlannedRepair, RepairedLine, RepairPlan, Unrepaired
+    from secboot.report.style import Style
+
+SCHEMA = "secboot/repair/1"
+_LABELS = ("now", "repaired")
+
+
+def repair_plan_text(plan: RepairPlan, style: Style) -> str:
+    """Return what is repaired with its reason, the parameter lines, the diff, and what is left."""
+    lines: list[str] = []
+    for repair in plan.repairs:
+        lines += [*_repair(repair, style), ""]
+    if plan.repairs:
+        lines += [*_entries(plan, style), ""]
+    for change in plan.files:
+        lines += [diff_line(line, style) for line in unified_diff(change, _LABELS)]
+        lines.append("")
+    for each in plan.left:
+        lines += [*_left(each, style), ""]
+    lines.append(style.bold(_summary(plan)))
+    return "\n".join(lines) + "\n"
+
+
+def repair_text(result: RepairResult, invocation: Invocation, style: Style) -> str:
+    """Return what to tell after the repair; the plan was shown before unless nothing was due."""
+    lines = [] if result.checkpoint is None else list(change_lines(result, invocation, style))
+    if result.checkpoint is None:
+        lines += [*recovered_lines(result.recovered, style)]
+        return "".join(f"{line}\n" for line in lines) + repair_plan_text(result.plan, style)
+    return "\n".join(lines) + "\n"
+
+
+def repair_document(result: RepairResult, *, dry_run: bool) -> dict[str, Any]:
+    """Return the plan, and what came of it, as a JSON document."""
+    from secboot.codec import fields
+
+    plan = result.plan
+    files = [
+        {
+            **fields(change),
+            "digest_before": change.digest_before,
+            "digest_after": change.digest_after,
+            "diff": list(unified_diff(change, _LABELS)),
+        }
+        for change in plan.files
+    ]
+    pending = result.checkpoint is not None and result.zipl_pending
+    return {
+        "schema": SCHEMA,
+        "dry_run": dry_run,
+        **change_document(result, pending=pending),
+        "plan": {**fields(plan), "files": files},
+    }
+
+
+def _repair(repair: PlannedRepair, style: Style) -> Iterator[str]:
+    first = repair.findings[0]
+    more = len(repair.findings) - 1
+    counted_more = f" (and {more} more)" if more else ""
+    yield finding_text(first._replace(hint=None), style, with_code=True) + counted_more
+    yield f"    {style.green('repair')}: {visible(repair.action)}"
+
+
+def _entries(plan: RepairPlan, style: Style) -> Iterator[str]:
+    yield style.bold("Parameter lines")
+    for entry in plan.entries:
+        yield from _entry(entry, style)
+
+
+def _entry(entry: RepairedLine, style: Style) -> Iterator[str]:
+    changes = entry.before != entry.after
+    mark = style.yellow("~") if changes else "="
+    yield f"{mark} {style.bold(visible(entry.name))}{style.tags({'default': entry.default})}"
+    if changes:
+        yield f"    - {_shown(entry.before)}"
+        yield f"    + {_shown(entry.after)}"
+    else:
+        yield f"      {_shown(entry.after)}"
+
+
+def _shown(line: str | None) -> str:
+    return "(none)" if line is None else visible(line)
+
+
+def _left(left: Unrepaired, style: Style) -> Iterator[str]:
+    yield finding_text(left.finding, style, with_code=True)
+    yield f"    {style.yellow('left')}: {visible(left.reason)}"
+
+
+def _summary(plan: RepairPlan) -> str:
+    if plan.refusal is not None:
+        return f"Nothing is written: {visible(plan.refusal)}."
+    left = f", {len(plan.left)} left" if plan.left else ""
+    if not plan.repairs:
+        return f"Nothing to repair{left}: zipl {plan.zipl_version} accepts the boot files."
+    repairs, files = counted(len(plan.repairs), "repair"), counted(len(plan.files), "file")
+    return f"Plan: {repairs}{left}; {files} to write. zipl {plan.zipl_version} accepts them then."
