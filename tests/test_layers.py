@@ -37,13 +37,13 @@ LAYERS = (
     ("lines",),
     ("ipl",),
     ("layout",),
-    ("plan",),
+    ("plan", "repair"),
     ("apply", "status"),
     ("report", "export", "demo"),
     ("cli",),
     ("__main__",),
 )
-PURE = ("formats", "kernel", "domain", "zipl", "lines", "ipl", "layout", "plan")
+PURE = ("formats", "kernel", "domain", "zipl", "lines", "ipl", "layout", "plan", "repair")
 EFFECTS = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "io", "fcntl"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 DOCUMENTS = {

@@ -29,6 +29,7 @@ from secboot.layout.layout import NewKernel
 from secboot.machine.kernel_files import Link
 from secboot.plan.plan import Plan, ProfileReference
 from secboot.profile.profile import ImagePaths, ProfileText
+from secboot.repair.repair_plan import RepairPlan
 from secboot.report.explain import Explanation
 from secboot.report.made import Made
 from secboot.report.profile import CheckedProfile, ListedProfile
@@ -93,6 +94,10 @@ _ABOUT = {
     "FileChange.after": "null stands for: no such file",
     "FileChange.attributes": "Those of the new file; null stands for those of the old one.",
     "FileChange.real_path": "Where its symbolic links lead, inside the root.",
+    "RepairPlan.left": "What takes a decision, and why; then nothing is written.",
+    "RepairPlan.refusal": "Why nothing is written; null where the repairs are made.",
+    "PlannedRepair.findings": "What it is about, each where it stands in the file before any repair.",
+    "RepairedLine.before": "Of a file that zipl refuses, what can be read of it.",
     "StorePlan.met": "Whether the profile will be met there; null where that can't be known.",
     "Made": "When, where and by which secboot the document was made.",
     "Made.host": "The machine on which secboot ran; null where SOURCE_DATE_EPOCH was set.",
@@ -134,18 +139,20 @@ _RECOVERED = {"checkpoint": str, "state": str, "boot_record": BootRecordOutcome}
 _PROBLEM = {
     "": Finding,
     "zipl_line": (int | None, "The line that zipl itself would name; 0 for a BLS entry."),
+    "repair": (str | None, "What `check --fix` does about it; null where a repair takes a guess."),
 }
+_FILES = [
+    {
+        "": FileChange,
+        "digest_before": str | None,
+        "digest_after": str | None,
+        "diff": _WORDS,
+    }
+]
 _PLAN = {
     "": Plan,
     "changes": (bool, "Whether there is a file to write or a command to run."),
-    "files": [
-        {
-            "": FileChange,
-            "digest_before": str | None,
-            "digest_after": str | None,
-            "diff": _WORDS,
-        }
-    ],
+    "files": _FILES,
 }
 _RECORD = {
     "path": str,
@@ -348,6 +355,22 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
         },
     ),
     "profiles/2": ("The profiles that can be used by name", {"profiles": [ListedProfile]}),
+    "repair/1": (
+        "Repairs of boot files (`check --fix`)",
+        {
+            "dry_run": bool,
+            "changed": bool,
+            "checkpoint": str | None,
+            "zipl": _ZIPL,
+            "reboot_required": (
+                bool,
+                "Whether the boot record was written, which counts from the next IPL.",
+            ),
+            "meanwhile": Meanwhile,
+            "recovered": [_RECOVERED],
+            "plan": {"": RepairPlan, "files": _FILES},
+        },
+    ),
     "rollback/1": (
         "What a rollback did",
         {

@@ -29,6 +29,7 @@ from secboot.finding import Finding
 from secboot.machine.discovery import configuration_after
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
+from secboot.zipl.refusal import ABOUT_OTHER_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -96,12 +97,14 @@ class RollbackResult(NamedTuple):
     settings: tuple[str, ...] = ()
     trial: Trial | None = None
     confirmed: str | None = None
+    refused: bool = False
+    """Whether zipl refuses the files now, as it did before a change that repaired them."""
 
     @property
     def zipl_pending(self) -> bool:
         """Whether zipl has to run before the next IPL uses the old files."""
         changed = self.files or self.taken_along
-        return bool(changed) and self.needs_commit and self.zipl is None
+        return bool(changed) and self.needs_commit and self.zipl is None and not self.refused
 
 
 class _Prepared(NamedTuple):
@@ -191,6 +194,11 @@ def _roll_back(
         )
         machine = done.machine
     if machine is None:
+        return result
+    if result.zipl is None and not machine.sources.generated:
+        problems = (problem.code for problem in machine.configuration.problems)
+        result = result._replace(refused=any(code not in ABOUT_OTHER_FILES for code in problems))
+    if result.refused:
         return result
     ran = result.zipl is not None
     return result._replace(next=next_default(managed.layout, machine, prepared.undoing, ran=ran))

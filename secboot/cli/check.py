@@ -51,6 +51,8 @@ def check(
             "--dry-run, --zipl, --no-zipl and --state-dir belong to --fix",
             hint="a check alone writes nothing",
         )
+    if fix and strict:
+        raise UsageError("--strict and --fix cannot be combined")
     with Site(
         root,
         layout=layout,
@@ -115,7 +117,7 @@ def _dry_run(site: Site, output: options.Format) -> int:
 
 def _fix(site: Site, output: options.Format) -> int:
     from secboot.apply.repairing import RepairResult, repair_boot_files
-    from secboot.cli.printing import print_text, reporting, require_output, style
+    from secboot.cli.printing import print_report, reporting, require_output
     from secboot.errors import ExitCode
     from secboot.repair.repair_plan import UnrepairedError
     from secboot.report.outcome import done_text
@@ -126,7 +128,9 @@ def _fix(site: Site, output: options.Format) -> int:
     def begin(plan: RepairPlan) -> None:
         if output == "text" and plan.files:
             with site.progress.hidden():
-                print_text(repair_plan_text(plan, style()))
+                print_report(
+                    output, dict, lambda style: repair_plan_text(plan, site.invocation, style)
+                )
 
     try:
         result = repair_boot_files(site.managed_root(), begin)

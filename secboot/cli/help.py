@@ -77,7 +77,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("secboot history 3", "all about checkpoint 3"),
     ),
     "show": (("secboot show --root /mnt/image", "the boot entries of an image"),),
-    "check": (("secboot check", "what zipl would say about the boot files"),),
+    "check": (
+        ("secboot check", "what zipl would say about the boot files"),
+        ("secboot check --fix --dry-run", "what can be repaired, as a diff"),
+        ("secboot check --fix", "repair it, and run zipl"),
+    ),
     "check-domain": (
         ("secboot check-domain guest.xml", "a file"),
         ("secboot check-domain -", "what `virsh dumpxml GUEST` is piped into"),
@@ -108,7 +112,7 @@ _CODES = {
     "rollback": (0, 1, 2, 3, 4, 6),
     "keep": (0, 1, 2, 3, 4, 6),
     "verify": (0, 1, 2, 5),
-    "check": (0, 1, 2, 5),
+    "check": (0, 1, 2, 3, 4, 5, 6),
     "check-domain": (0, 1, 2, 5),
     "fleet": (0, 1, 2, 5),
 }

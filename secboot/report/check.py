@@ -29,7 +29,7 @@ def check_text(
     lines = []
     actions = _actions(repairs)
     for each in (*configuration.problems, *configuration.warnings):
-        lines.append(finding_text(_typed(each, invocation), style, with_code=True))
+        lines.append(finding_text(typed(each, invocation), style, with_code=True))
         if each in actions:
             lines.append(f"    {_REPAIRED}: {visible(actions[each])}")
     lines.append(style.bold(_verdict(machine)))
@@ -68,7 +68,7 @@ def check_document(
         "accepted": configuration.accepted,
         "errors": [
             {
-                **fields(_typed(each.finding, invocation)),
+                **fields(typed(each.finding, invocation)),
                 "zipl_line": each.zipl_line,
                 "repair": actions.get(each.finding),
             }
@@ -81,7 +81,8 @@ def check_document(
     }
 
 
-def _typed(finding: Finding, invocation: Invocation) -> Finding:
+def typed(finding: Finding, invocation: Invocation) -> Finding:
+    """Return the finding with a hint that can be typed as shown."""
     return finding._replace(hint=finding.hint and invocation.completed(finding.hint))
 
 

@@ -188,6 +188,12 @@ def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) 
             "That was the first configuration. A boot record that exists is left as it is."
         )
     lines += _commit(result, invocation, style)
+    if result.refused:
+        check = visible(invocation.command("check"))
+        lines.append(
+            style.yellow("zipl refuses these files: the boot record stays as it is")
+            + f" ({check} says why)."
+        )
     lines += _meanwhile(result.meanwhile, style)
     lines += _next_default(result, style)
     lines += _of_rolled_back_trial(result, invocation, style)

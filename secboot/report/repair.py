@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from secboot.report.check import typed
 from secboot.report.diff import unified_diff
 from secboot.report.outcome import change_document, change_lines, recovered_lines
 from secboot.report.plan import diff_line
@@ -22,7 +23,7 @@ SCHEMA = "secboot/repair/1"
 _LABELS = ("now", "repaired")
 
 
-def repair_plan_text(plan: RepairPlan, style: Style) -> str:
+def repair_plan_text(plan: RepairPlan, invocation: Invocation, style: Style) -> str:
     """Return what is repaired with its reason, the parameter lines, the diff, and what is left."""
     lines: list[str] = []
     for repair in plan.repairs:
@@ -33,7 +34,7 @@ def repair_plan_text(plan: RepairPlan, style: Style) -> str:
         lines += [diff_line(line, style) for line in unified_diff(change, _LABELS)]
         lines.append("")
     for each in plan.left:
-        lines += [*_left(each, style), ""]
+        lines += [*_left(each, invocation, style), ""]
     lines.append(style.bold(_summary(plan)))
     return "\n".join(lines) + "\n"
 
@@ -43,7 +44,9 @@ def repair_text(result: RepairResult, invocation: Invocation, style: Style) -> s
     lines = [] if result.checkpoint is None else list(change_lines(result, invocation, style))
     if result.checkpoint is None:
         lines += [*recovered_lines(result.recovered, style)]
-        return "".join(f"{line}\n" for line in lines) + repair_plan_text(result.plan, style)
+        return "".join(f"{line}\n" for line in lines) + repair_plan_text(
+            result.plan, invocation, style
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -99,8 +102,8 @@ def _shown(line: str | None) -> str:
     return "(none)" if line is None else visible(line)
 
 
-def _left(left: Unrepaired, style: Style) -> Iterator[str]:
-    yield finding_text(left.finding, style, with_code=True)
+def _left(left: Unrepaired, invocation: Invocation, style: Style) -> Iterator[str]:
+    yield finding_text(typed(left.finding, invocation), style, with_code=True)
     yield f"    {style.yellow('left')}: {visible(left.reason)}"
 
 

@@ -180,7 +180,7 @@ def _report_syntax(conf: ZiplConf, version: ZiplVersion, findings: Findings) -> 
 
 def _misplaced(line: ConfLine) -> str | None:
     """Say what to do about a kernel parameter that stands where zipl expects a keyword."""
-    found = re.match(r"[ \t]*([A-Za-z0-9_.-]+)(?==|\s*$)", line.body)
+    found = re.match(r"[ \t]*[\"']?([A-Za-z0-9_.-]+)(?==|\s*$)", line.body)
     if found is None or line.problem is None or line.problem.code != "zipl.unknown-keyword":
         return None
     role = _ROLES.get(found[1].replace("-", "_"))

@@ -334,7 +334,8 @@ def test_whatever_others_do_at_any_step(
             fits += 1
         (site.root / "fail").unlink(missing_ok=True)
         if verb == "fix":
-            assert site.run("fix") in {"done", "refused"}, where
+            fixed = site.run("fix")
+            assert fixed in {"done", "refused"} or action is make_immutable, (where, fixed)
         again = site.run("apply", profile="host")
         assert again != "stuck", (where, again)
         assert not site.unfinished(), where

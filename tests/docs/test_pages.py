@@ -43,6 +43,12 @@ def rerun(block: str, capsys: pytest.CaptureFixture[str]) -> str:
     for command in [line[2:] for line in block.splitlines() if line.startswith("$ ")]:
         expected = EXIT_CODE.search(command)
         program, *words = shlex.split(command, comments=True)
+        if words[-2:-1] == [">>"]:
+            # What echo says is added to a file, as guides tell their readers.
+            with Path(words[-1]).open("a") as file:
+                file.write(" ".join(words[:-2]) + "\n")
+            lines.append(f"$ {command}\n")
+            continue
         words, target = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, None)
         if program == "secboot":
             said = secboot(capsys, *words)

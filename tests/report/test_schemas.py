@@ -44,6 +44,23 @@ def test_documents_of_a_machine(
         require_valid(run(capsys, *words, *on_root))
 
 
+@pytest.mark.parametrize("more", [b"", b"timeout=soon\r\n"], ids=["repaired", "left"])
+def test_documents_of_a_repair(
+    more: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sample_tree("rhel8", tmp_path / "root")
+    conf = root / "etc/zipl.conf"
+    conf.write_bytes(conf.read_bytes().replace(b"\n", b"\r\n") + more)
+    on_root = ("--root", root, "--output", "json")
+
+    require_valid(run(capsys, "check", *on_root))
+    for words in (["check", "--fix", "--dry-run"], ["check", "--fix"]):
+        said = run(capsys, *words, *on_root)
+        assert (said.code == 1) == bool(more)
+        require_valid(Said(0, said.out, said.err))
+    require_valid(run(capsys, "history", *on_root))
+
+
 @pytest.mark.parametrize("words", [["profile", "list"], ["profile", "show", "guest-large"]])
 def test_documents_of_profiles(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     require_valid(run(capsys, *words, "--output", "json"))

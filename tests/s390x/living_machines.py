@@ -244,7 +244,7 @@ class RedHat:
         elif what == "all":
             same = chance.getrandbits(32)
             for path in [*entries, place.tree / "etc/kernel/cmdline"]:
-                self._edit(path, random.Random(same))
+                self._edit(path, random.Random(same))  # noqa: S311 - grubby --update-kernel=ALL
         elif what == "add" and len(spares) < 3:
             number = chance.randrange(10**6)
             text = (place.tree / ENTRIES / f"{self._id(0)}.conf").read_text()
@@ -327,7 +327,7 @@ class Debian:
         if what in {"one", "all"}:
             same = chance.getrandbits(32)
             for line in lines if what == "all" else [chance.choice(lines)]:
-                text = text.replace(line, _other_words(line, random.Random(same)))
+                text = text.replace(line, _other_words(line, random.Random(same)))  # noqa: S311
         elif what == "add" and len(spares) < 3:
             number = chance.randrange(10**6)
             text += (

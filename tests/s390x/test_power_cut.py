@@ -128,7 +128,7 @@ def test_replayed_up_to_one_write(
     moments = recorded.write_positions()
     moment = moments[len(moments) * (number + 1) // (CUTS + 1)]
     pending = recorded.unflushed(moment)
-    chance = random.Random(number)
+    chance = random.Random(number)  # noqa: S311 - repeatable, not secret
     lost = ((), pending, [index for index in pending if chance.random() < 0.5])[number % 3]
     recorded.replay(installed.image(SECTION), guest.disk, moment, set(lost))
 

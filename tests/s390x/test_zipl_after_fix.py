@@ -50,7 +50,7 @@ def damaged(machine: Machine, name: str, number: int) -> Machine | None:
     if path is None:
         return None
     text = machine[path].decode(errors="surrogateescape")
-    after = (CONF if is_conf else ENTRY)[kind](text, Random(number))
+    after = (CONF if is_conf else ENTRY)[kind](text, Random(number))  # noqa: S311 - the same each time
     return None if after is None else machine | {path: after.encode(errors="surrogateescape")}
 
 
