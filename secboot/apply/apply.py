@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 
-
-
 class ApplyResult(NamedTuple):
     """What an apply did: the plan that it followed, and how it was committed.
 

@@ -23,7 +23,7 @@ from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit, Checkpoint
 from secboot.checkpoint.rollback import WayBack, way_back
 from secboot.checkpoint.store import CheckpointStore
-from secboot.checkpoint.undo import newest_change, standing_trial
+from secboot.checkpoint.undo import newest_apply, standing_trial
 from secboot.errors import RefusedError, SecbootError
 from secboot.finding import Finding
 from secboot.machine.discovery import configuration_after
@@ -195,7 +195,7 @@ def _roll_back(
         machine = done.machine
     if machine is None:
         return result
-    if result.zipl is None and not machine.sources.generated:
+    if result.zipl is None and found.record.audit.action is Action.FIX:
         problems = (problem.code for problem in machine.configuration.problems)
         result = result._replace(refused=any(code not in ABOUT_OTHER_FILES for code in problems))
     if result.refused:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import State, state_of
+from secboot.checkpoint.record import Action
 from secboot.checkpoint.undo import chains, standing, standing_trial
 from secboot.errors import Location
 from secboot.finding import Finding, Severity

@@ -31,7 +31,6 @@ _KERNELS = frozenset({EntryKind.IPL, EntryKind.TAPE_IPL})
 _ELSEWHERE = frozenset({"zipl.keyword-not-allowed", "zipl.outside-section"})
 _COMMENT = re.compile(r"(?:^|[ \t])#.*")
 _REFUSED = frozenset({"zipl.unknown-keyword", "zipl.no-equals-sign"})
-_NAMED = 3
 
 
 class _Stray(NamedTuple):
@@ -142,9 +141,9 @@ def _target(damaged: Damaged, stray: _Stray, strays: tuple[_Stray, ...]) -> Boot
     what = " ".join(stray.words)
     if not possible:
         raise RefusedError(f"{what} is a kernel parameter, and no boot entry is there to have it")
-    names = " or ".join(f"'{entry.name}'" for entry in possible[:_NAMED])
-    more = f" or {len(possible) - _NAMED} more" if len(possible) > _NAMED else ""
-    raise RefusedError(f"{what} can be meant for {names}{more}, or for all of them")
+    raise RefusedError(
+        f"{what} can be meant for one of {len(possible)} boot entries, or for all of them"
+    )
 
 
 def _is_for(damaged: Damaged, target: BootEntry, stray: _Stray, strays: tuple[_Stray, ...]) -> bool:
@@ -155,7 +154,9 @@ def _is_for(damaged: Damaged, target: BootEntry, stray: _Stray, strays: tuple[_S
 
 
 def _kernels(damaged: Damaged) -> list[BootEntry]:
-    return [e for e in damaged.machine.configuration.entries if e.kind in _KERNELS]
+    """The boot entries that start a kernel, but that of a trial, which is a copy."""
+    entries = damaged.machine.configuration.entries
+    return [entry for entry in entries if entry.kind in _KERNELS and not entry.is_trial]
 
 
 def _require_ordinary(damaged: Damaged, entry: BootEntry) -> None:

@@ -323,7 +323,7 @@ def _commit(
         )
 
 
-def _of_trial(result: ApplyResult | RollbackResult) -> bool:
+def _of_trial(result: ApplyResult | RepairResult | RollbackResult) -> bool:
     """Whether the change is about a trial, which no IPL starts by default."""
     plan = getattr(result, "plan", None)
     return getattr(result, "trial", None) is not None or getattr(plan, "trial", None) is not None
