@@ -122,7 +122,7 @@ _OF_A_RUN: Mapping[str, Callable[[object], bool]] = {
 }
 _FACTS: Mapping[str, Callable[[object], bool]] = {
     "reason": lambda value: isinstance(value, str),
-    "boot_record": lambda value: value in ("untouched", "written", "pending"),
+    "boot_record": lambda value: value in ("untouched", "written", "pending", "kept"),
     "left": lambda value: _is_list_of(
         lambda path: isinstance(path, str) and path.startswith("/"), value
     ),

@@ -35,7 +35,9 @@ def check_text(
     lines.append(style.bold(_verdict(machine)))
     if repairs is not None and repairs.repairs:
         lines.append(_advice(repairs, invocation, style))
-    lines += where_explained((each.code for each in (*configuration.problems, *configuration.warnings)), style)
+    lines += where_explained(
+        (each.code for each in (*configuration.problems, *configuration.warnings)), style
+    )
     return "\n".join(lines) + "\n"
 
 

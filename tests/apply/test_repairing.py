@@ -16,6 +16,7 @@ from secboot.checkpoint.record import Action
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import CheckpointStore
 from secboot.errors import RefusedError, RolledBackError
+from secboot.invocation import PLAIN
 from secboot.layout.detect import detect_layout
 from secboot.machine.profile_files import read_profile
 from secboot.plan.planner import make_plan
@@ -175,7 +176,7 @@ def test_a_repair_is_the_newest_change_and_no_profile(site: Site) -> None:
     site.fix()
 
     with Root(site.path) as root:
-        active = active_profile(root, StateDirectory(root))
+        active = active_profile(root, StateDirectory(root), PLAIN)
 
     assert active is not None
     assert active.name == "guest"
