@@ -33,11 +33,15 @@ def status(
 
     They are: configured, inherited, installed, running, effective.
     """
-    from secboot.cli.printing import print_report
+    from secboot.cli.printing import is_verbose, print_report
     from secboot.report.status import status_document, status_text
 
     found = _assess(profile, root, layout, watched=output == "text")
-    print_report(output, lambda: status_document(found), lambda style: status_text(found, style))
+    print_report(
+        output,
+        lambda: status_document(found),
+        lambda style: status_text(found, style, every=is_verbose()),
+    )
     return 0
 
 

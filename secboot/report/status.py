@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from secboot.finding import Severity
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.ipl.boot_record import RecordState
 from secboot.kernel import prot_virt, swiotlb
@@ -35,22 +36,63 @@ _WORDS = {
     Verdict.UNKNOWN: "not known",
     Verdict.NOT_APPLICABLE: "-",
 }
+_WORST_FIRST = (Verdict.MISSING, Verdict.UNKNOWN, Verdict.MET)
 _WIDTH = 11
+_NAMED = 5
+"""How many boot entries of a kind are named, where not all are asked for."""
 
 
-def status_text(status: Status, style: Style) -> str:
-    """Return the status as text that ends with a newline."""
-    lines = [*_heading(status, style)]
+def status_text(status: Status, style: Style, *, every: bool = False) -> str:
+    """Return the status as text that ends with a newline: the verdict first, what to do last.
+
+    Boot entries about which the same is known are told of together; with `every` each is named.
+    """
+    lines = [*_verdict(status, style), *_heading(status, style)]
     for requirement in status.requirements:
         lines += ["", *_requirement(requirement, style)]
     if status.entries:
-        lines += ["", *_entries(status, style)]
+        lines += ["", *_entries(status, style, every=every)]
     if status.notices:
         lines += ["", *(finding_text(notice, style) for notice in status.notices)]
-    steps = tuple(_next_steps(status, style))
-    if steps:
-        lines += ["", style.bold("Next"), *steps]
+    steps = tuple(_next_steps(status, style)) or (_otherwise(status),)
+    lines += ["", style.bold("Next"), *steps]
     return "\n".join(lines) + "\n"
+
+
+def _verdict(status: Status, style: Style) -> Iterator[str]:
+    """The one line that says how it stands."""
+    if status.profile is None:
+        return
+    name = visible(status.profile.name)
+    failing = next((n for n in status.notices if n.severity is Severity.ERROR), None)
+    found: dict[Verdict, list[Stage]] = {verdict: [] for verdict in Verdict}
+    for stage in Stage:
+        verdicts = {each.stages[stage].verdict for each in status.requirements}
+        worst = next((v for v in _WORST_FIRST if v in verdicts), Verdict.NOT_APPLICABLE)
+        found[worst].append(stage)
+    if found[Verdict.MISSING]:
+        yield style.red(f"{name}: NO, not {', not '.join(found[Verdict.MISSING])}")
+    elif failing is not None:
+        yield style.red(f"{name}: NO, {visible(failing.message)}")
+    elif found[Verdict.UNKNOWN]:
+        yield style.yellow(f"{name}: not known whether {_listed(found[Verdict.UNKNOWN])}")
+    elif found[Verdict.MET]:
+        yield style.green(f"{name}: yes, {_listed(found[Verdict.MET])}")
+    else:
+        yield f"{name}: no stage applies here"
+
+
+def _listed(stages: list[Stage]) -> str:
+    *most, last = stages
+    return f"{', '.join(most)} and {last}" if most else f"{last}"
+
+
+def _otherwise(status: Status) -> str:
+    """What to do where nothing has to be done for a requirement."""
+    if status.profile is None:
+        return "  name a profile to see how far it has got: secboot profile list"
+    hints = [notice.hint for notice in status.notices if notice.hint]
+    return "  see above" if hints else "  nothing: all that applies here is as the profile asks"
 
 
 def paint(verdict: Verdict, text: str, style: Style) -> str:
@@ -146,17 +188,30 @@ def _known(value: bool | None) -> str:
 def _requirement(requirement: RequirementResults, style: Style) -> Iterator[str]:
     yield style.bold(visible(requirement.wanted))
     for stage, result in requirement.stages.items():
-        word = paint(result.verdict, f"{_WORDS[result.verdict]:<9}", style)
-        yield f"  {stage.number} {stage:<10} {word} {visible(result.reason)}"
+        word = f"{_WORDS[result.verdict]:<9}"
+        first = f"  {stage.number} {stage:<10} {word} "
+        head, *more = style.filled(visible(result.reason), first, " " * len(first))
+        yield head.replace(word, paint(result.verdict, word, style), 1)
+        yield from more
 
 
-def _entries(status: Status, style: Style) -> Iterator[str]:
+def _entries(status: Status, style: Style, *, every: bool) -> Iterator[str]:
+    """What is known of the boot entries, those together of which it is the same."""
     yield style.bold("Boot entries")
+    groups: dict[tuple[str, ...], list[EntryResults]] = {}
     for entry in status.entries:
-        number = "" if entry.menu_position is None else f"{entry.menu_position}: "
-        tags = style.tags({"default": entry.default, "rescue": entry.rescue})
-        yield f"  {number}{visible(entry.name)}{tags}"
-        yield from (f"     {line}" for line in _entry(entry, status, style))
+        groups.setdefault(tuple(_entry(entry, status, style)), []).append(entry)
+    for known, entries in groups.items():
+        shown = entries if every or len(entries) <= _NAMED else entries[: _NAMED - 1]
+        for entry in shown:
+            number = "" if entry.menu_position is None else f"{entry.menu_position}: "
+            tags = style.tags({"default": entry.default, "rescue": entry.rescue})
+            *lines, last = style.filled(visible(entry.name), f"  {number}", "     ")
+            yield from lines
+            yield f"{last}{tags}"
+        if len(shown) < len(entries):
+            yield style.faint(f"  and {len(entries) - len(shown)} more (-v names them all)")
+        yield from (f"     {line}" for line in known)
 
 
 def _entry(entry: EntryResults, status: Status, style: Style) -> Iterator[str]:

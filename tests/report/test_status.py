@@ -71,6 +71,7 @@ def test_the_text_of_a_guest_that_is_right(tmp_path: Path) -> None:
 
     assert text.replace(str(tmp_path), "/") == (
         f"""\
+guest: yes, running and effective
 Profile    guest (<shipped>/guest.yaml)
 Machine    /, zipl.conf sections{_layout_suffix(text)}
 Record     /boot/bootmap, 1 boot entry, as the files say
@@ -91,6 +92,9 @@ swiotlb at least 512 MiB (262144 blocks of 2 KiB)
 Boot entries
   linux  (default)
      a Secure Execution image has its parameter line inside
+
+Next
+  nothing: all that applies here is as the profile asks
 """
     )
 
