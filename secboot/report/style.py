@@ -123,11 +123,13 @@ def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> 
         Severity.NOTE: style.bold,
     }[finding.severity]
     where = "" if finding.location is None else f"{visible(str(finding.location))}: "
-    code = style.faint(f" [{finding.code}]") if with_code or style.colour else ""
+    code = f"[{finding.code}]" if with_code or style.colour else ""
     message, *more = visible_lines(finding.message).split("\n")
-    plain = style.filled(f"{where}{finding.severity}: {message}", "", "  ")
+    last = f" {code}" if code and not more else ""
+    plain = style.filled(f"{where}{finding.severity}: {message}{last}", "", "  ")
     plain[0] = plain[0].replace(f"{finding.severity}:", f"{paint(finding.severity)}:", 1)
-    first = "\n".join([*plain, *more]) + code
+    first = "\n".join([*plain, *more]).removesuffix(last and code)
+    first += style.faint(code) if last or not code else style.faint(f" {code}")
     hints = (finding.hint or "").splitlines()
     return "\n".join([first, *(f"    {visible(line)}" for line in hints)])
 

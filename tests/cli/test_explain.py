@@ -219,6 +219,14 @@ def test_on_a_terminal_a_warning_of_a_plan_has_its_code(root: Path) -> None:
     assert "[zipl-version]" in on_terminal(80, "plan", "guest", "--root", root)
 
 
+def test_a_code_is_wrapped_like_the_words_before_it(root: Path) -> None:
+    shown = re.sub(r"\x1b\[\d+m", "", on_terminal(80, "check", "--root", root))
+
+    with_code = [line for line in shown.splitlines() if line.endswith("[zipl.inline-comment]")]
+    assert len(with_code) == shown.count("[zipl.inline-comment]") > 0
+    assert max(map(len, with_code)) <= 80
+
+
 def test_codes_are_completed() -> None:
     environment = {
         "PATH": os.environ["PATH"],
