@@ -78,7 +78,7 @@ class Terminal:
         except OSError:
             # EIO: the other side is closed.
             return False
-        self.text += data.decode()
+        self.text += data.decode(errors="replace")
         return bool(data)
 
 

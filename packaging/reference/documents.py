@@ -17,6 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from secboot.apply.change import Meanwhile
 from secboot.apply.next_default import NextDefault
+from secboot.apply.rollback_plan import RollbackPlan
 from secboot.checkpoint.record import Action, Actor, Trial
 from secboot.checkpoint.rollback import BootRecordOutcome
 from secboot.checkpoint.settings import Setting
@@ -106,6 +107,17 @@ _ABOUT = {
     "NextDefault": "What the next IPL starts by default, once zipl has run; null where that is not known.",
     "NextDefault.parameters": "The words of its line that the change was about; `without NAME` for none.",
     "NextDefault.inherited": "Those of them that are still as the change left them.",
+    "RollbackPlan.undoes": "The change that is rolled back; null where ending an unfinished one is all.",
+    "RollbackPlan.unfinished": "A change that was cut short and is ended first: the files are those of it.",
+    "RollbackPlan.left_new": "Boot entries that were added since and keep what they inherited (--leave-new).",
+    "RollbackPlan.gone": "Files that were removed since, and are not brought back.",
+    "RollbackPlan.left": "Files that were changed since, and are left as they are.",
+    "RollbackPlan.conflicts": "Files that were changed since, where neither --keep nor --force says what to do.",
+    "RollbackPlan.boot_record": "Whether it is written afterwards, has to be by somebody else, or need not.",
+    "RollbackPlan.programs": "What writes the boot record here.",
+    "RollbackPlan.settings": "Re-IPL settings that are set back, before any file is changed.",
+    "RollbackPlan.refusal": "Why the rollback would be refused.",
+    "UndoneChange": "A change that is undone.",
     "EntryResults.note": "Why the entry is left out; empty if it is not.",
     "EntryResults.parameters": "The parameter line as zipl would install it.",
     "EntryResults.recorded_parameters": "The line that the boot record holds for it.",
@@ -153,6 +165,15 @@ _PLAN = {
     "": Plan,
     "changes": (bool, "Whether there is a file to write or a command to run."),
     "files": _FILES,
+}
+_ROLLBACK_PLAN = {
+    "": RollbackPlan,
+    "changes": (bool, "Whether there is a file to write or a change to end."),
+    "files": _PLAN["files"],
+    "taken_along": (
+        _PLAN["files"],
+        "Boot entries that were added since, and have inherited the change.",
+    ),
 }
 _RECORD = {
     "path": str,
@@ -391,8 +412,13 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "confirmed": (str | None, "The checkpoint whose trial had been made permanent."),
             "meanwhile": Meanwhile,
             "recovered": [_RECOVERED],
+            "plan": (
+                ({"schema": Literal["secboot/rollback-plan/1"], **_ROLLBACK_PLAN}, None),
+                "What was planned and done.",
+            ),
         },
     ),
+    "rollback-plan/1": ("What a rollback would do", _ROLLBACK_PLAN),
     "show/2": (
         "Every boot entry of a machine",
         {

@@ -72,12 +72,14 @@ def apply_plan(
     make_plan: Callable[[Machine], Plan],
     agree: Callable[[Plan], None] = lambda _: None,
     begin: Callable[[Plan], None] = lambda _: None,
+    ask: Callable[[Plan], None] = lambda _: None,
 ) -> ApplyResult:
     """Apply what `make_plan` asks for on this machine.
 
     The plan is made once without the lock, so that a machine which is as it should be is not
     written to at all, and again under the lock. `agree` raises where a plan is not the one that was
-    agreed to; `begin` gets the plan that is about to be followed, and whatever it raises stops that.
+    agreed to. `ask` gets the first plan if there is something to do, before the lock is taken, and
+    `begin` the plan that is about to be followed; whatever they raise stops it.
     """
     make_plan = _remembering(make_plan)
     plan, done, recovered = follow_plan(
@@ -86,6 +88,7 @@ def apply_plan(
         lambda access, machine, plan: _apply(managed, access, machine, plan, make_plan),
         agree,
         begin,
+        ask,
     )
     return ApplyResult(plan, done.checkpoint, done.zipl, recovered, done.meanwhile)
 
@@ -112,6 +115,7 @@ def run_deployment_command(
     make_plan: Callable[[Machine], Plan],
     agree: Callable[[Plan], None] = lambda _: None,
     begin: Callable[[Plan], None] = lambda _: None,
+    ask: Callable[[Plan], None] = lambda _: None,
 ) -> ApplyResult | None:
     """Run the command of an ostree system that does what a profile asks; None if there is none.
 
@@ -119,7 +123,7 @@ def run_deployment_command(
     command makes a new deployment and leaves the present one as it is, so that there is nothing to
     save here: ``rpm-ostree rollback`` or ``bootc rollback`` is the way back.
 
-    `agree` and `begin` are as for `apply_plan`. Raises RefusedError for the tree of another machine,
+    `agree`, `begin` and `ask` are as for `apply_plan`. Raises RefusedError for the tree of another machine,
     whose deployments are not managed from here, and when the command fails.
     """
     plan = make_plan(managed.discover())
@@ -132,6 +136,7 @@ def run_deployment_command(
             f"{ways[0][0]} manages the deployments of the running system only",
             hint="leave out --run-kargs to see what an image needs",
         )
+    ask(plan)
     begin(plan)
     failed = []
     for argv in ways:

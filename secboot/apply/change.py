@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from secboot.apply.boot_paths import BootPaths, is_reboot_setting
 from secboot.apply.zipl import check_candidates
-from secboot.checkpoint.access import write_access
+from secboot.checkpoint.access import ReadAccess, write_access
 from secboot.checkpoint.changed_files import Conflict
 from secboot.checkpoint.recovery import (
     RecoveryReport,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from secboot.apply.zipl import Zipl, ZiplRun
-    from secboot.checkpoint.access import Commit, WriteAccess
+    from secboot.checkpoint.access import Access, Commit, WriteAccess
     from secboot.checkpoint.record import Audit, Checkpoint
     from secboot.checkpoint.settings import Setting
     from secboot.checkpoint.state_directory import StateDirectory
@@ -96,10 +96,13 @@ class ManagedRoot(NamedTuple):
         recovered = recover(access, conflict)
         for report in recovered:
             self.log(access.store.get(report.checkpoint.id))
+        self._warn_of_damage(access)
+        return recovered
+
+    def _warn_of_damage(self, access: Access) -> None:
         damage = not_acted_upon(access)
         if damage is not None:
             self.warn(damage.finding, "so whether its change was finished is not known")
-        return recovered
 
     def has_remains(self) -> bool:
         """Whether a change was cut short, or left temporary files (`leaves_remains`)."""
@@ -108,6 +111,20 @@ class ManagedRoot(NamedTuple):
             return False
         with store:
             return leaves_remains(store, self.root)
+
+    @contextmanager
+    def read_access(self) -> Iterator[ReadAccess | None]:
+        """What tells what a rollback would do, without the lock; None where nothing was done here."""
+        store = CheckpointStore.existing(self.state)
+        if store is None:
+            yield None
+            return
+        with store:
+            paths = BootPaths(self.root, self.layout.sources, self.environment)
+            settings = is_reboot_setting if self.is_running else None
+            access = ReadAccess(self.root, store, self.invocation, paths.holds, settings)
+            self._warn_of_damage(access)
+            yield access
 
     @contextmanager
     def write_access(self) -> Iterator[WriteAccess]:
@@ -130,6 +147,19 @@ class ManagedRoot(NamedTuple):
                 is_ours=paths.holds,
                 is_setting=is_reboot_setting if self.is_running else None,
             )
+
+    @contextmanager
+    def telling(self, recovered: tuple[RecoveryReport, ...]) -> Iterator[None]:
+        """A context for what follows a recovery: should it fail, the recovery is told of all the same."""
+        try:
+            yield
+        except BaseException:
+            for report in recovered:
+                number = report.checkpoint.id
+                self.notice(
+                    f"an earlier change ({number}) was interrupted and has been rolled back"
+                )
+            raise
 
     def warn(self, finding: Finding, more: str = "") -> None:
         """Give the user a warning while the work goes on."""
@@ -185,12 +215,14 @@ def follow_plan(
     follow: Callable[[WriteAccess, Machine, P], Changed],
     agree: Callable[[P], None] = lambda _: None,
     begin: Callable[[P], None] = lambda _: None,
+    ask: Callable[[P], None] = lambda _: None,
 ) -> tuple[P, Changed, tuple[RecoveryReport, ...]]:
     """Make a plan and `follow` it; return both with what was recovered first.
 
     It is made once without the lock, so that a machine which is as it should be is not written to
-    at all, and again under the lock. `agree` raises where a plan is not the one that was agreed to;
-    `begin` gets the plan that is about to be followed, and whatever it raises stops that.
+    at all, and again under the lock. `agree` raises where a plan is not the one that was agreed to.
+    `ask` gets the first plan if there is something to do, before the lock is taken, and `begin` the
+    plan that is about to be followed; whatever they raise stops it.
     """
     first = make_plan(managed.discover())
     unfinished = managed.has_remains()
@@ -203,26 +235,39 @@ def follow_plan(
         return first, Changed(None, None), ()
     if managed.zipl is not None and (first.commands or unfinished):
         managed.zipl.require_available(managed.root)
+    ask(first)
     with managed.write_access() as access:
         recovered = managed.recover(access)
-        begun: P | None = None
-        for attempt in range(1, _ATTEMPTS + 1):
-            machine = managed.discover(Phase.READING_AGAIN)
-            plan = make_plan(machine)
-            agree(plan)
-            plan.require_applicable()
-            if plan != begun:
-                begin(plan)
-            begun = plan
-            try:
-                done = follow(access, machine, plan)
-            except ChangedError:
-                # Others are at work, as when a kernel is installed; nothing has been changed yet.
-                if attempt == _ATTEMPTS:
-                    raise
-            else:
-                return plan, done, recovered
-        raise AssertionError
+        with managed.telling(recovered):
+            plan, done = _follow_under_lock(managed, access, make_plan, follow, agree, begin)
+    return plan, done, recovered
+
+
+def _follow_under_lock(
+    managed: ManagedRoot,
+    access: WriteAccess,
+    make_plan: Callable[[Machine], P],
+    follow: Callable[[WriteAccess, Machine, P], Changed],
+    agree: Callable[[P], None],
+    begin: Callable[[P], None],
+) -> tuple[P, Changed]:
+    """Make the plan and follow it; again where files change before anything is done."""
+    begun: P | None = None
+    for attempt in range(1, _ATTEMPTS + 1):
+        machine = managed.discover(Phase.READING_AGAIN)
+        plan = make_plan(machine)
+        agree(plan)
+        plan.require_applicable()
+        if plan != begun:
+            begin(plan)
+        begun = plan
+        try:
+            return plan, follow(access, machine, plan)
+        except ChangedError:
+            # Others are at work, as when a kernel is installed; nothing has been changed yet.
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError
 
 
 class ChangeSet(NamedTuple):

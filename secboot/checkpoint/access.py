@@ -84,6 +84,22 @@ class WriteAccess(NamedTuple):
     is_setting: Callable[[str], bool] | None = None
 
 
+class ReadAccess(NamedTuple):
+    """What it takes to say what a rollback would do: no lock, no right to write.
+
+    The fields are those of `WriteAccess`.
+    """
+
+    root: Root
+    store: CheckpointStore
+    invocation: Invocation = PLAIN
+    is_ours: Callable[[Checkpoint, SavedFile], bool] = lambda *_: True
+    is_setting: Callable[[str], bool] | None = None
+
+
+Access = ReadAccess | WriteAccess
+
+
 @contextmanager
 def write_access(
     root: Root,

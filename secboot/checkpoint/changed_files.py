@@ -31,12 +31,14 @@ from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.file_errors import ChangedError, FileError, NotFoundError, WrongKindError
+from secboot.system.files import FileChange
 from secboot.system.root import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from secboot.checkpoint.record import FileVersion, SavedFile
+    from secboot.checkpoint.settings import Setting
     from secboot.progress import Progress
     from secboot.system.directory import OpenDirectory
     from secboot.system.files import FileContent
@@ -140,6 +142,19 @@ class Conflict(StrEnum):
     """Put the old file in its place."""
 
 
+class WayBack(NamedTuple):
+    """The changes that undo one; none where all files are as before already.
+
+    `gone` are files that were removed since and stay away, `left` files and settings that were changed
+    since and are left as they are. `settings` come before the files, which they rely on.
+    """
+
+    changes: tuple[FileChange, ...]
+    gone: tuple[str, ...]
+    left: tuple[str, ...]
+    settings: tuple[Setting, ...] = ()
+
+
 class FailedFile(NamedTuple):
     """A file that could not be put back, and why."""
 
@@ -211,6 +226,48 @@ def put_back_files(
     )
 
 
+def would_put_back(
+    places: Places,
+    saved: Callable[[SavedFile], bytes],
+    conflict: Conflict = Conflict.KEEP,
+) -> WayBack:
+    """Return what `put_back_files` would do now; nothing is written."""
+    changes, gone, left = [], list(places.gone), []
+    for place in places.all:
+        try:
+            current = place.read()
+        except WrongKindError:
+            left.append(place.file.path)
+            continue
+        settled = _settled(place, current, conflict)
+        if settled is _Outcome.GONE:
+            gone.append(place.file.path)
+        elif settled is _Outcome.LEFT:
+            left.append(place.file.path)
+        elif settled is None:
+            changes.append(_change_back(place, current, saved))
+    return WayBack(tuple(changes), tuple(gone), tuple(left))
+
+
+def _change_back(
+    place: Place, current: FileContent | None, saved: Callable[[SavedFile], bytes]
+) -> FileChange:
+    file = place.file
+    before = None if current is None else current.data
+    displaced = _displaced(place)
+    if displaced is not None:
+        return FileChange(file.named, file.path, before, displaced.data, displaced.attributes)
+    if file.before is None:
+        return FileChange(file.named, file.path, before, None)
+    return FileChange(file.named, file.path, before, saved(file), file.before.attributes)
+
+
+def _displaced(place: Place) -> FileContent | None:
+    """The file that the new one took the place of; None where that is not there any more."""
+    found = place.directory.read(place.file.prepared)
+    return None if found is None or matches(found, place.file.after) else found
+
+
 def _about(place: Place, error: FileError | DamagedCheckpointError) -> FileError:
     if isinstance(error, FileError):
         return error
@@ -258,8 +315,7 @@ def _was_never_replaced(place: Place) -> bool:
 def _put_back(
     place: Place, current: FileContent | None, saved: Callable[[SavedFile], bytes]
 ) -> _Outcome:
-    displaced = place.directory.read(place.file.prepared)
-    if displaced is not None and not matches(displaced, place.file.after):
+    if _displaced(place) is not None:
         place.directory.put(place.name, place.file.prepared, current)
         return _Outcome.RESTORED
     if place.file.before is None:

@@ -10,7 +10,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.by_hand import stuck
-from secboot.checkpoint.changed_files import Conflict, FileOutcomes, Places
+from secboot.checkpoint.changed_files import (
+    Conflict,
+    FileOutcomes,
+    Places,
+    WayBack,
+    would_put_back,
+)
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import JOURNAL, State
 from secboot.checkpoint.record import Checkpoint
@@ -23,6 +29,7 @@ from secboot.checkpoint.rollback import (
     require_ours,
     roll_back_change,
 )
+from secboot.checkpoint.settings import Moment, boot_of, read_setting
 from secboot.checkpoint.store import Damage
 from secboot.errors import SecbootError
 from secboot.named_tuple import NamedTuple
@@ -30,7 +37,8 @@ from secboot.system.file_errors import FileError
 from secboot.system.root import split
 
 if TYPE_CHECKING:
-    from secboot.checkpoint.access import WriteAccess
+    from secboot.checkpoint.access import Access, WriteAccess
+    from secboot.checkpoint.settings import Setting
     from secboot.checkpoint.store import CheckpointStore
     from secboot.system.root import Root
 
@@ -69,7 +77,42 @@ def recover(access: WriteAccess, conflict: Conflict = Conflict.KEEP) -> tuple[Re
     return tuple(reports)
 
 
-def not_acted_upon(access: WriteAccess) -> Damage | None:
+class Unfinished(NamedTuple):
+    """A change that the next writing command rolls back, and how; `commits` is whether zipl is due."""
+
+    checkpoint: Checkpoint
+    way: WayBack
+    commits: bool
+
+
+def unfinished_change(access: Access, conflict: Conflict = Conflict.KEEP) -> Unfinished | None:
+    """Return what `recover` would roll back now; None where it would not. Nothing is written."""
+    newest = access.store.newest()
+    if not isinstance(newest, Checkpoint) or newest.state.finished or not _is_ours(access, newest):
+        return None
+    if newest.state is State.PREPARED:
+        return Unfinished(newest, WayBack((), (), ()), commits=False)
+    with Places(access.root, newest.record.files, missing_allowed=True) as places:
+        way = would_put_back(places, lambda file: access.store.before(newest, file), conflict)
+    way = way._replace(settings=_settings_back(access, newest))
+    committed = any(entry.state is State.COMMITTING for entry in newest.journal)
+    return Unfinished(newest, way, commits=committed or bool(way.changes))
+
+
+def _settings_back(access: Access, checkpoint: Checkpoint) -> tuple[Setting, ...]:
+    """Those that still have the value that the change wrote, with what they will say (`put_back`)."""
+    if access.is_setting is None or not checkpoint.record.settings:
+        return ()
+    boot = boot_of(access.root)
+    return tuple(
+        each._replace(before=each.after, after=each.before)
+        for each in checkpoint.record.settings
+        if (each.moment is Moment.LAST or each.boot == boot)
+        and read_setting(access.root, each.path) == each.after
+    )
+
+
+def not_acted_upon(access: Access) -> Damage | None:
     """Return the newest checkpoint if it can't be told whether its change was finished."""
     newest = access.store.newest()
     if isinstance(newest, Checkpoint):
@@ -98,7 +141,7 @@ def leaves_remains(store: CheckpointStore, root: Root) -> bool:
     return any(names & set(root.names_or_none(directory) or ()) for directory in directories)
 
 
-def _is_ours(access: WriteAccess, checkpoint: Checkpoint) -> bool:
+def _is_ours(access: Access, checkpoint: Checkpoint) -> bool:
     try:
         require_ours(access, checkpoint)
     except DamagedCheckpointError:

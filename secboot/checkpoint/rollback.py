@@ -18,7 +18,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.by_hand import stuck
-from secboot.checkpoint.changed_files import Conflict, FileOutcomes, matches, put_back_files
+from secboot.checkpoint.changed_files import (
+    Conflict,
+    FileOutcomes,
+    WayBack,
+    matches,
+    put_back_files,
+)
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import Journal, State
 from secboot.checkpoint.record import Checkpoint
@@ -40,7 +46,7 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from secboot.checkpoint.access import WriteAccess
+    from secboot.checkpoint.access import Access, WriteAccess
     from secboot.checkpoint.changed_files import Places
     from secboot.checkpoint.record import SavedFile
     from secboot.checkpoint.store import CheckpointStore
@@ -65,11 +71,15 @@ class BootRecordOutcome(StrEnum):
 
 
 class ChangedSinceError(RefusedError):
-    """Files were changed after the change that is to be rolled back. `paths` says which."""
+    """Files were changed after the change that is to be rolled back.
 
-    def __init__(self, message: str, *, paths: tuple[str, ...], hint: str) -> None:
+    `paths` says which; `way` is how the others would be rolled back.
+    """
+
+    def __init__(self, message: str, *, paths: tuple[str, ...], way: WayBack, hint: str) -> None:
         super().__init__(message, hint=hint)
         self.paths = paths
+        self.way = way
 
 
 class RollbackReport(NamedTuple):
@@ -193,21 +203,8 @@ Merge = Callable[["SavedFile", bytes], "bytes | None"]
 """Undoes the change in a file that is different since, given its bytes; None where it can't."""
 
 
-class WayBack(NamedTuple):
-    """The changes that undo a finished one; none where all files are as before already.
-
-    `gone` are files that were removed since and stay away, `left` files and settings that were changed
-    since and are left as they are. `settings` come before the files, which they rely on.
-    """
-
-    changes: tuple[FileChange, ...]
-    gone: tuple[str, ...]
-    left: tuple[str, ...]
-    settings: tuple[Setting, ...] = ()
-
-
 def way_back(
-    access: WriteAccess,
+    access: Access,
     checkpoint: Checkpoint,
     conflict: Conflict | None = None,
     *,
@@ -240,18 +237,19 @@ def way_back(
                 changes.append(FileChange(file.named, file.path, found.data, merged))
                 continue
             changed.append(file.path)
-            if conflict is Conflict.KEEP:
+            if conflict is not Conflict.OVERWRITE:
                 continue
         changes.append(_change_back(access.store, checkpoint, file, found))
-    if changed and conflict is None:
-        raise _changed_since(access, checkpoint, changed)
     left = changed if conflict is Conflict.KEEP else []
     settings, other = _settings_back(access, checkpoint)
-    return WayBack(tuple(changes), tuple(gone), (*left, *other), settings)
+    way = WayBack(tuple(changes), tuple(gone), (*left, *other), settings)
+    if changed and conflict is None:
+        raise _changed_since(access, checkpoint, changed, way)
+    return way
 
 
 def _settings_back(
-    access: WriteAccess, checkpoint: Checkpoint
+    access: Access, checkpoint: Checkpoint
 ) -> tuple[tuple[Setting, ...], tuple[str, ...]]:
     """Return the settings that undo those of a change, and those that are something else since.
 
@@ -269,7 +267,7 @@ def _settings_back(
     return tuple(back), tuple(left)
 
 
-def require_ours(access: WriteAccess, checkpoint: Checkpoint) -> None:
+def require_ours(access: Access, checkpoint: Checkpoint) -> None:
     """Raise DamagedCheckpointError for a record that no secboot can have written here."""
     for file in checkpoint.record.files:
         if not access.is_ours(checkpoint, file):
@@ -308,7 +306,7 @@ def _change_back(
 
 
 def _changed_since(
-    access: WriteAccess, checkpoint: Checkpoint, changed: Sequence[str]
+    access: Access, checkpoint: Checkpoint, changed: Sequence[str], way: WayBack
 ) -> ChangedSinceError:
     later = [
         found.id
@@ -332,6 +330,7 @@ def _changed_since(
     return ChangedSinceError(
         f"changed since checkpoint {checkpoint.id}: {_shown(changed)}",
         paths=tuple(changed),
+        way=way,
         hint=hint,
     )
 

@@ -14,6 +14,7 @@ import typer
 
 from secboot import __version__
 from secboot.cli.global_options import COMPLETION, taken_from
+from secboot.cli.looking import process_is_ours
 from secboot.cli.printing import let_go_of_output, present, print_error, print_message
 from secboot.errors import ExitCode, RefusedError, SecbootError, UsageError
 from secboot.visible import visible, visible_lines
@@ -108,13 +109,18 @@ def options(
     _ = version, color, quiet, verbose, debug
 
 
-def run(words: Sequence[str]) -> int:
-    """Run one command line and return its exit code; everything that goes wrong becomes text."""
+def run(words: Sequence[str], *, is_process: bool = False) -> int:
+    """Run one command line and return its exit code; everything that goes wrong becomes text.
+
+    `is_process` says that the process ends with it: then what only looks gives up its rights.
+    """
     for stream in (sys.stdout, sys.stderr):
         # Names of files can hold any byte, and a terminal any encoding: show, never fail.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in words or bool(os.environ.get("SECBOOT_DEBUG"))
+    if is_process:
+        process_is_ours(debug=debug)
     return guarded(lambda: _run(words), debug=debug, as_json=_wants_json(words))
 
 

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from secboot.apply.apply import ApplyResult
+    from secboot.cli.output_file import OutputFile
     from secboot.cli.site import Site
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import Plan
@@ -36,6 +39,7 @@ def apply(
     root: options.Root = options.HERE,
     output: options.Output = "text",
     diff: options.Diff = None,
+    ask: options.Ask = False,
     zipl: options.Zipl = None,
     state_dir: options.StateDir = None,
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
@@ -53,6 +57,8 @@ def apply(
     from secboot.cli.site import Site
 
     require_alone(trial=trial, others=(parmfile is not None, allow_unsealed, run_kargs))
+    if dry_run:
+        only_looks()
     saved = _saved_plan(profile) if profile.endswith(PLAN_SUFFIXES) else None
     site = Site(
         root,
@@ -65,7 +71,7 @@ def apply(
     )
     with site:
         asked = _asked(site, profile, saved, parmfile, allow_unsealed=allow_unsealed, trial=trial)
-        return carry_out(asked, output, dry_run=dry_run, diff=diff, run_kargs=run_kargs)
+        return carry_out(asked, output, dry_run=dry_run, diff=diff, ask=ask, run_kargs=run_kargs)
 
 
 def require_alone(*, trial: bool, others: tuple[bool, ...]) -> None:
@@ -139,14 +145,14 @@ def carry_out(
     *,
     dry_run: bool,
     diff: bool | None,
+    ask: bool,
     run_kargs: bool,
 ) -> int:
-    """Show the plan with `dry_run`, else follow it. Returns the exit code."""
+    """Show the plan with `dry_run`, else follow it, with `ask` after a yes. Returns the exit code."""
     from secboot.cli.plan import print_plan, with_unfinished_change
 
     if not dry_run:
-        _change(asked, output, diffs=bool(diff), run_kargs=run_kargs)
-        return 0
+        return _change(asked, output, ask=ask, diffs=diff, run_kargs=run_kargs)
     machine = asked.site.machine()
     plan = asked.plan(machine)
     asked.agree(plan)
@@ -155,45 +161,73 @@ def carry_out(
     return 0
 
 
-def _change(asked: ApplyRequest, output: options.Format, *, diffs: bool, run_kargs: bool) -> None:
+def _change(
+    asked: ApplyRequest, output: options.Format, *, ask: bool, diffs: bool | None, run_kargs: bool
+) -> int:
     """Follow the plan, then report. All that can fail of the report is tried before."""
     from contextlib import ExitStack
 
     from secboot.apply.apply import apply_plan, run_deployment_command
-    from secboot.cli.plan import parmfile_at, parmfile_content, print_plan
-    from secboot.cli.printing import print_report, print_text, reporting, require_output
-    from secboot.report.outcome import apply_document, apply_text, done_text
+    from secboot.cli.plan import parmfile_at, parmfile_content, print_plan, with_unfinished_change
+    from secboot.cli.printing import require_output
+    from secboot.cli.question import Question
+    from secboot.errors import ExitCode
 
     site = asked.site
     require_output()
+
+    def show(plan: Plan) -> None:
+        print_plan(with_unfinished_change(site, plan), output, diffs=diffs)
+
+    question = Question(site, "Apply this plan?", show, wanted=ask, output=output)
     with ExitStack() as open_files:
         path = asked.parmfile
         file = None if path is None else open_files.enter_context(parmfile_at(path))
 
         def begin(plan: Plan) -> None:
             plan.require_no_trial()
+            question.require(plan)
             if file is not None and path is not None:
                 file.prepare(parmfile_content(plan, path))
-            if output == "text":
+            if output == "text" and not ask:
                 with site.progress.hidden():
-                    print_plan(plan, output, diffs=diffs, acting=True)
+                    print_plan(plan, output, diffs=bool(diffs), acting=True)
+
+        def ask_about(plan: Plan) -> None:
+            if not managed.has_remains():
+                plan.require_no_trial()
+            question.ask(plan)
 
         managed = site.managed_root()
-        deployed = None
-        if run_kargs:
-            deployed = run_deployment_command(managed, asked.plan, asked.agree, begin)
-        result = deployed or apply_plan(managed, asked.plan, asked.agree, begin)
-        history = site.invocation.command("history")
-        with site.progress.hidden(), reporting(done_text(result), history):
-            if file is not None and path is not None:
-                file.commit(parmfile_content(result.plan, path))
-            print_report(
-                output,
-                lambda: apply_document(result),
-                lambda style: apply_text(result, site.invocation, style),
-            )
-            if deployed is not None and output == "text":
-                print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
+        flow = (managed, asked.plan, asked.agree, begin, ask_about)
+        result = question.answered(
+            lambda: (run_deployment_command(*flow) if run_kargs else None) or apply_plan(*flow)
+        )
+        if result is None:
+            return ExitCode.REFUSED
+        _report(site, result, output, file)
+    return ExitCode.OK
+
+
+def _report(
+    site: Site, result: ApplyResult, output: options.Format, parmfile: OutputFile | None
+) -> None:
+    from secboot.cli.plan import parmfile_content
+    from secboot.cli.printing import print_report, print_text, reporting
+    from secboot.report.outcome import apply_document, apply_text, done_text
+
+    history = site.invocation.command("history")
+    with site.progress.hidden(), reporting(done_text(result), history):
+        if parmfile is not None:
+            parmfile.commit(parmfile_content(result.plan, parmfile.path))
+        print_report(
+            output,
+            lambda: apply_document(result),
+            lambda style: apply_text(result, site.invocation, style),
+        )
+        # What may be changed here was changed here, and not in a deployment.
+        if result.plan.refusal is not None and output == "text":
+            print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
 
 
 def _saved_plan(path: str) -> SavedPlan:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from secboot.apply.repairing import RepairResult
@@ -53,6 +54,8 @@ def check(
         )
     if fix and strict:
         raise UsageError("--strict and --fix cannot be combined")
+    if dry_run or not fix:
+        only_looks()
     with Site(
         root,
         layout=layout,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 _STANDARD_INPUT = "-"
 
@@ -36,6 +37,7 @@ def check_domain(
     from secboot.formats.domain_xml import parse_domain
     from secboot.report.check_domain import domain_document, domain_text
 
+    only_looks()
     name = "<stdin>" if file == _STANDARD_INPUT else file
     domain = parse_domain(_content(file), name)
     found = judge_domain(domain)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from secboot.checkpoint.record import Checkpoint
@@ -47,6 +48,8 @@ def confirm(
     from secboot.cli.site import Site
     from secboot.report.outcome import apply_document, apply_text, done_text
 
+    if dry_run:
+        only_looks()
     with Site(
         root,
         layout=layout,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 from secboot.export.names import ExportFormat
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def export(
     from secboot.report.style import PLAIN, finding_text
     from secboot.system.root import Root
 
+    only_looks()
     writer = WRITERS[form]
     if line is not None and not writer.takes_line:
         takers = ", ".join(name for name, each in WRITERS.items() if each.takes_line)

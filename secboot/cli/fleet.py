@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,6 +75,7 @@ def fleet(
     from secboot.report.reported import Counted, Standing
     from secboot.status.stages import Stage
 
+    only_looks(html)
     last = Stage(stage)
     now = made(os.environ)
     counted = Counted(last, now.moment(), timedelta(days=stale_after))

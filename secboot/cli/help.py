@@ -40,6 +40,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "apply": (
         ("secboot apply guest", "change this machine, and run zipl"),
         ("secboot apply guest --dry-run", "show what would change"),
+        ("secboot apply guest --ask", "show it, and ask before it is done"),
         ("secboot apply guest.plan", "follow a plan of `secboot plan --out`"),
         ("secboot apply guest --trial", "try it for one reboot"),
         ("secboot apply guest --root /mnt/image", "change the tree of an image"),
@@ -69,6 +70,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "rollback": (
         ("secboot rollback", "undo the newest apply"),
+        ("secboot rollback --dry-run", "show what that would change"),
         ("secboot rollback 3", "undo that of checkpoint 3, see `secboot history`"),
     ),
     "keep": (("secboot keep", "after a kernel was installed"),),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from secboot.checkpoint.record import Checkpoint
@@ -40,6 +41,7 @@ def history(
     from secboot.errors import RefusedError
     from secboot.report.history import checkpoint_text, file_diffs, history_document, history_text
 
+    only_looks()
     with Site(root, state_dir=state_dir, watched=False) as site, site.checkpoints() as store:
         if checkpoint is None:
             found = Listing((), ()) if store is None else store.listing()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +59,8 @@ def init(
     from secboot.cli.site import Site
     from secboot.layout.first import FirstAsked
 
+    if dry_run:
+        only_looks()
     with Site(
         root,
         layout=layout,

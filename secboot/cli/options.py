@@ -147,4 +147,14 @@ RunKargs = Annotated[
         help="On an ostree system, run the command that the plan shows (rpm-ostree or bootc).",
     ),
 ]
+Ask = Annotated[
+    bool,
+    typer.Option(
+        "--ask/--yes",
+        " /-y",
+        help="Show the plan and ask on the terminal before anything is changed; by default, and"
+        " with --yes, nothing is asked.",
+        show_default=False,
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")]

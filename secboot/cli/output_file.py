@@ -25,7 +25,7 @@ class OutputFile:
     """
 
     def __init__(self, path: Path, what: str, mode: int, *, keeps: bool = False) -> None:
-        self._path = path
+        self.path = path
         self._what = what
         self._mode = mode
         self._keeps = keeps
@@ -42,9 +42,9 @@ class OutputFile:
     def read(self, limit: int) -> bytes | None:
         """Return what the file holds now, at most `limit` bytes; None where it does not exist."""
         try:
-            if not self._path.exists():
+            if not self.path.exists():
                 return None
-            with self._path.open("rb") as stream:
+            with self.path.open("rb") as stream:
                 return stream.read(limit)
         except OSError as error:
             raise self._failed("read", error) from error
@@ -55,7 +55,7 @@ class OutputFile:
             target = self._target()
             if target is None:
                 # A device or a pipe: that it can be opened is all that can be known before.
-                os.close(os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
+                os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
             else:
                 self._write_beside(target, content)
             self._content = content
@@ -69,7 +69,7 @@ class OutputFile:
         try:
             target = self._target()
             if target is None:
-                self._path.write_bytes(content)
+                self.path.write_bytes(content)
             elif self._prepared is not None:
                 self._prepared.replace(target)
                 self._prepared = None
@@ -79,10 +79,10 @@ class OutputFile:
     def _target(self) -> Path | None:
         """The regular file to replace or to make; None for what is written to as it is."""
         device, process = _SPECIAL
-        place = os.path.realpath(self._path.parent)
+        place = os.path.realpath(self.path.parent)
         if place == device or f"{place}/".startswith(process):
             return None
-        target = Path(os.path.realpath(self._path))
+        target = Path(os.path.realpath(self.path))
         if not target.exists():
             return target
         if target.is_dir():
@@ -103,4 +103,4 @@ class OutputFile:
             os.fsync(stream.fileno())
 
     def _failed(self, done: str, error: OSError) -> SecbootError:
-        return file_error(self._path, f"{self._what} can't be {done}: {error.strerror}")
+        return file_error(self.path, f"{self._what} can't be {done}: {error.strerror}")

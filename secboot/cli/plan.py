@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ def plan(
     from secboot.errors import ExitCode
     from secboot.machine.profile_files import read_profile
 
+    only_looks(out, parmfile)
     with Site(
         root,
         profile=profile,

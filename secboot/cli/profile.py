@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from secboot.errors import SecbootError
@@ -31,6 +32,7 @@ def list_profiles(root: options.Root = options.HERE, output: options.Output = "t
     from secboot.report.profile import list_document, list_text
     from secboot.system.root import Root
 
+    only_looks()
     with Root(root) as tree:
         candidates = available_profiles(RootProfileFiles(tree))
         listed = [_listed(candidate, tree) for candidate in candidates]
@@ -50,6 +52,7 @@ def show(
     from secboot.report.profile import profile_document, profile_text
     from secboot.system.root import Root
 
+    only_looks()
     with Root(root) as tree:
         found = read_profile(profile, tree)
     print_report(output, lambda: profile_document(found), lambda style: profile_text(found, style))
@@ -76,6 +79,7 @@ def validate(
     from secboot.report.profile import CheckedProfile, checks_document, validated_text
     from secboot.system.root import Root
 
+    only_looks()
     worst = ExitCode.OK
     checked = []
     with Root(root) as tree:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
+
+if TYPE_CHECKING:
+    from secboot.apply.rollback_plan import Choices, RollbackPlan
+    from secboot.cli.site import Site
 
 
 def rollback(
@@ -19,6 +24,10 @@ def rollback(
             show_default=False,
         ),
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only show what would be done; write nothing at all."),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also put back files that were changed since.")
     ] = False,
@@ -36,6 +45,10 @@ def rollback(
     ] = False,
     root: options.Root = options.HERE,
     output: options.Output = "text",
+    diff: Annotated[
+        bool, typer.Option("--diff/--no-diff", help="Show what changes in each file, line by line.")
+    ] = True,
+    ask: options.Ask = False,
     zipl: options.Zipl = None,
     state_dir: options.StateDir = None,
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
@@ -44,16 +57,19 @@ def rollback(
     """Undo an apply: restore the boot files and run zipl.
 
     Files that were removed since stay away. A rollback after which zipl would refuse the boot files
-    is refused.
+    is refused. What changes is shown before it is done.
     """
-    from secboot.apply.rollback import Choices, roll_back
-    from secboot.cli.printing import print_report, reporting, require_output
+    from secboot.apply.rollback_plan import Choices
+    from secboot.apply.rollback_planner import plan_rollback
+    from secboot.cli.printing import print_error
     from secboot.cli.site import Site
     from secboot.errors import UsageError
-    from secboot.report.outcome import done_text, rollback_document, rollback_text
 
     if force and keep:
         raise UsageError("--force and --keep cannot be combined")
+    if dry_run:
+        only_looks()
+    choices = Choices(force, keep, leave_new)
     with Site(
         root,
         layout=layout,
@@ -62,12 +78,64 @@ def rollback(
         zipl_timeout=zipl_timeout,
         watched=output == "text",
     ) as site:
-        require_output()
-        result = roll_back(site.managed_root(), checkpoint, Choices(force, keep, leave_new))
+        if dry_run:
+            plan = plan_rollback(site.managed_root(looks_only=True), checkpoint, choices)
+            _print_plan(site, plan, output, diffs=diff)
+            if plan.error is None:
+                return 0
+            # The document has it, too, and is the only one.
+            print_error(plan.error)
+            return plan.error.exit_code
+        return _roll_back(site, checkpoint, choices, output, ask=ask, diffs=diff)
+
+
+def _roll_back(
+    site: Site,
+    checkpoint: str | None,
+    choices: Choices,
+    output: options.Format,
+    *,
+    ask: bool,
+    diffs: bool,
+) -> int:
+    from secboot.apply.rollback import roll_back
+    from secboot.cli.printing import print_report, reporting, require_output
+    from secboot.cli.question import Question
+    from secboot.errors import ExitCode
+    from secboot.report.outcome import done_text, rollback_document, rollback_text
+
+    def show(plan: RollbackPlan) -> None:
+        _print_plan(site, plan, output, diffs=diffs)
+
+    def begin(plan: RollbackPlan) -> None:
+        question.require(plan)
+        if output == "text" and not ask:
+            show(plan)
+
+    question = Question(site, "Roll back?", show, wanted=ask, output=output)
+    require_output()
+    managed = site.managed_root()
+    result = question.answered(
+        lambda: roll_back(managed, checkpoint, choices, begin, question.ask if ask else None)
+    )
+    if result is None:
+        return ExitCode.REFUSED
     with reporting(done_text(result), site.invocation.command("history")):
         print_report(
             output,
             lambda: rollback_document(result),
             lambda style: rollback_text(result, site.invocation, style),
         )
-    return 0
+    return ExitCode.OK
+
+
+def _print_plan(site: Site, plan: RollbackPlan, output: options.Format, *, diffs: bool) -> None:
+    from secboot.cli.printing import print_report
+    from secboot.report.rollback_plan import rollback_plan_document, rollback_plan_text
+
+    with site.progress.hidden():
+        print_report(
+            output,
+            lambda: rollback_plan_document(plan),
+            lambda style: rollback_plan_text(plan, style, diffs=diffs),
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +57,7 @@ def set(  # noqa: A001 - a verb is the function of its name
     root: options.Root = options.HERE,
     output: options.Output = "text",
     diff: options.Diff = None,
+    ask: options.Ask = False,
     zipl: options.Zipl = None,
     state_dir: options.StateDir = None,
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
@@ -79,6 +81,8 @@ def set(  # noqa: A001 - a verb is the function of its name
     from secboot.profile import words as said
 
     require_alone(trial=trial, others=(parmfile is not None, allow_unsealed, run_kargs))
+    if dry_run or show_profile:
+        only_looks()
     beside = said.Options(tuple(entries or ("all",)), rescue=not no_rescue, as_spelled=as_spelled)
     with Site(
         root,
@@ -96,7 +100,7 @@ def set(  # noqa: A001 - a verb is the function of its name
         make_plan = planner(site, profile, parmfile, allow_unsealed=allow_unsealed)
         make_plan = _checked(make_plan, profile, site)
         asked = ApplyRequest(site, profile, make_plan, parmfile, trial=trial)
-        return carry_out(asked, output, dry_run=dry_run, diff=diff, run_kargs=run_kargs)
+        return carry_out(asked, output, dry_run=dry_run, diff=diff, ask=ask, run_kargs=run_kargs)
 
 
 def _checked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 
 def show(
@@ -16,6 +17,7 @@ def show(
     from secboot.cli.site import Site
     from secboot.report.show import show_document, show_text
 
+    only_looks()
     watched = output == "text"
     with Site(root, layout=layout, state_dir=state_dir, watched=watched) as site:
         machine = site.machine(unconfigured=True)

@@ -189,15 +189,16 @@ class Site:
             return None
         return found if isinstance(found, Checkpoint) else None
 
-    def managed_root(self) -> ManagedRoot:
+    def managed_root(self, *, looks_only: bool = False) -> ManagedRoot:
         """Return what the flows that change something work on; nothing is written yet.
 
-        Raises RefusedError when the rights for it are missing from the start.
+        Raises RefusedError when the rights for it are missing from the start, unless it is for one
+        that `looks_only`.
         """
         from secboot.apply.change import ManagedRoot
         from secboot.checkpoint.record import log_change
 
-        if self.is_running_system and os.geteuid() != 0:
+        if self.is_running_system and os.geteuid() != 0 and not looks_only:
             raise RefusedError(
                 "only root may change the boot files and the boot record of this machine",
                 hint="run it with sudo; `secboot plan` and `--dry-run` work without it",

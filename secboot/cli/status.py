@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from secboot.cli import options
+from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
@@ -36,6 +37,7 @@ def status(
     from secboot.cli.printing import is_verbose, print_report
     from secboot.report.status import status_document, status_text
 
+    only_looks()
     found = _assess(profile, root, layout, watched=output == "text")
     print_report(
         output,
@@ -75,6 +77,7 @@ def verify(
     from secboot.report.verify import prometheus_text, verify_document, verify_text
     from secboot.status.checks import Outcome, make_checks, worst
 
+    only_looks()
     last = _last_stage(stage, root)
     found = _assess(profile, root, layout, watched=output == "text")
     checks = make_checks(found, last)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.apply.undoing import NO_WORDS
 from secboot.checkpoint.rollback import state_after
 from secboot.codec import fields
 from secboot.lines.changes import ParameterAction
 from secboot.plan.plan import EntryStatus
 from secboot.report.plan import plan_document
+from secboot.report.rollback_plan import next_default_text, rollback_plan_document
 from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
@@ -207,10 +207,10 @@ def _undone(result: RollbackResult, undone: str, style: Style) -> Iterator[str]:
     elif not result.files:
         yield f"Rolled back checkpoint {undone}: no file of it had to be put back."
     elif partly:
-        yield style.green(f"Rolled back checkpoint {undone}:")
+        restored = counted(len(result.files), "file")
+        yield style.green(f"Rolled back checkpoint {undone}: {restored} restored.")
     else:
-        yield style.green(f"Back to the state before checkpoint {undone}:")
-    yield from _listed(result.files)
+        yield style.green(f"Back to the state before checkpoint {undone}.")
     lists = {
         "Boot entries added since, which had inherited the change:": result.taken_along,
         style.yellow("Boot entries added since, left with what they inherited:"): result.left_new,
@@ -257,19 +257,9 @@ def _listed(paths: tuple[str, ...]) -> Iterator[str]:
 
 
 def _next_default(result: RollbackResult, style: Style) -> Iterator[str]:
-    """Say what starts next as far as the change was about it."""
-    if result.undone is None or result.next is None or not result.next.parameters:
-        return
-    when = "Once it has run, an IPL" if result.zipl_pending else "The next IPL"
-    absent = tuple(word for word in result.next.parameters if word.startswith(NO_WORDS))
-    given = [visible(word) for word in result.next.parameters if word not in absent]
-    parts = [f"with {' '.join(given)}"] if given else []
-    words = " and ".join((*parts, *map(visible, absent)))
-    if result.next.inherited:
-        yield style.yellow(f"{when} starts by default, still {words}:")
-    else:
-        yield f"{when} starts by default, {words}:"
-    yield f"  {visible(result.next.title)}"
+    if result.undone is not None and result.next is not None:
+        when = "Once it has run, an IPL" if result.zipl_pending else "The next IPL"
+        yield from next_default_text(result.next, when, style)
 
 
 def rollback_document(result: RollbackResult) -> dict[str, Any]:
@@ -290,6 +280,7 @@ def rollback_document(result: RollbackResult) -> dict[str, Any]:
         "confirmed": result.confirmed,
         "meanwhile": fields(result.meanwhile),
         "recovered": [_recovered_document(report) for report in result.recovered],
+        "plan": None if result.plan is None else rollback_plan_document(result.plan),
     }
 
 

@@ -15,11 +15,12 @@ from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from secboot.lines.changes import ParameterChange, StorePlan
     from secboot.plan.plan import EntryPlan, Plan
     from secboot.report.style import Style
+    from secboot.system.files import FileChange
 
 SCHEMA = "secboot/plan/1"
 
@@ -81,7 +82,7 @@ def plan_text(
         lines += ["", *_store(store, style, told)]
     if diffs:
         for change in plan.files:
-            lines += ["", *(diff_line(line, style) for line in unified_diff(change))]
+            lines += ["", *diff_text(unified_diff(change), style)]
     if plan.warnings:
         lines.append("")
     lines += _warnings(plan, style, every=every)
@@ -96,18 +97,30 @@ def plan_text(
 
 def plan_document(plan: Plan) -> dict[str, object]:
     """Return the plan as a JSON document; bytes are written in base64."""
-    from secboot.codec import document, fields
+    from secboot.codec import document
 
-    files = [
+    files = file_documents(plan.files)
+    return {**document(SCHEMA, plan, changes=not plan.is_empty), "files": files}
+
+
+def file_documents(changes: Iterable[FileChange]) -> list[dict[str, object]]:
+    """Return what plans say of the files that change, with digests and a diff for people."""
+    from secboot.codec import fields
+
+    return [
         {
             **fields(change),
             "digest_before": change.digest_before,
             "digest_after": change.digest_after,
             "diff": list(unified_diff(change)),
         }
-        for change in plan.files
+        for change in changes
     ]
-    return {**document(SCHEMA, plan, changes=not plan.is_empty), "files": files}
+
+
+def diff_text(diff: Iterable[str], style: Style) -> list[str]:
+    """Return a diff's lines as a terminal shows them."""
+    return [diff_line(line, style) for line in diff]
 
 
 def summary(plan: Plan, style: Style) -> list[str]:

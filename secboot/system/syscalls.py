@@ -1,4 +1,4 @@
-"""Two system calls that Python's `os` lacks: openat2 and renameat2.
+"""System calls that Python's `os` lacks: openat2 and renameat2, and how others are called.
 
 openat2 has number 437 on every architecture (include/uapi/asm-generic/unistd.h and the
 syscall tables of x86, s390 and so on); renameat2 came before numbers were shared.
@@ -46,8 +46,9 @@ class _OpenHow(ctypes.Structure):
     )
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc.syscall
+libc = ctypes.CDLL(None, use_errno=True)
+"""The C library of this process; what is called leaves its error for `ctypes.get_errno`."""
+_syscall = libc.syscall
 _syscall.restype = ctypes.c_long
 
 
@@ -58,7 +59,7 @@ def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
     Raises OSError as open(2), and `UnavailableError`.
     """
     how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
-    return _call(
+    return call(
         _OPENAT2,
         ctypes.c_int(directory),
         ctypes.c_char_p(path),
@@ -87,7 +88,7 @@ def _renameat2(directory: int, old: bytes, new: bytes, flags: int) -> None:
     number = _RENAMEAT2.get(os.uname().machine)
     if number is None or sys.maxsize < 2**32:
         raise UnavailableError
-    _call(
+    call(
         number,
         ctypes.c_int(directory),
         ctypes.c_char_p(old),
@@ -97,7 +98,8 @@ def _renameat2(directory: int, old: bytes, new: bytes, flags: int) -> None:
     )
 
 
-def _call(number: int, *arguments: object) -> int:
+def call(number: int, *arguments: object) -> int:
+    """Make the system call of this number; raises OSError, and `UnavailableError` where there is none."""
     while True:
         result: int = _syscall(ctypes.c_long(number), *arguments)
         if result >= 0:

@@ -11,7 +11,8 @@ import pytest
 
 from secboot.apply.apply import ApplyResult, apply_plan
 from secboot.apply.change import ManagedRoot
-from secboot.apply.rollback import Choices, RollbackResult, roll_back
+from secboot.apply.rollback import RollbackResult, roll_back
+from secboot.apply.rollback_plan import Choices
 from secboot.apply.zipl import Zipl, ZiplFailedError
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Action, Checkpoint

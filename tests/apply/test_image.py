@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from secboot.apply.apply import apply_plan
 from secboot.apply.change import ManagedRoot
 from secboot.apply.rollback import roll_back
+from secboot.apply.rollback_planner import plan_rollback
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.errors import SecbootError
@@ -27,6 +28,8 @@ from secboot.plan.plan import EntryStatus, Plan
 from secboot.plan.planner import make_plan
 from secboot.profile.load import parse_profile
 from secboot.profile.profile import Profile, ProfileText
+from secboot.report.rollback_plan import rollback_plan_text
+from secboot.report.style import PLAIN
 from secboot.system.root import Root
 from tests.apply.zipl_script import make_zipl
 from tests.checkpoint.scenes import CHECKPOINT, write_record
@@ -133,6 +136,9 @@ def test_the_flow(name: str, tmp_path: Path) -> None:
         roll_back(guest.managed(), None)
         assert guest.files() == built
         (tmp_path / "boot/secure-linux").unlink()
+        planned = rollback_plan_text(plan_rollback(guest.managed(), None), PLAIN, diffs=False)
+        assert f"\n- /{PARMFILE}\n" in planned
+        assert "1 file to remove" in planned
         roll_back(guest.managed(), None)
         assert guest.files() == before
 

@@ -21,7 +21,8 @@ import pytest
 from secboot.apply.apply import apply_plan
 from secboot.apply.change import ManagedRoot
 from secboot.apply.repairing import repair_boot_files
-from secboot.apply.rollback import Choices, roll_back
+from secboot.apply.rollback import roll_back
+from secboot.apply.rollback_plan import Choices
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.state_directory import StateDirectory

@@ -9,7 +9,8 @@ import pytest
 from secboot.apply.apply import active_profile, apply_plan
 from secboot.apply.change import ManagedRoot
 from secboot.apply.repairing import RepairResult, repair_boot_files
-from secboot.apply.rollback import Choices, roll_back
+from secboot.apply.rollback import roll_back
+from secboot.apply.rollback_plan import Choices
 from secboot.apply.zipl import Zipl
 from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Action

@@ -29,10 +29,10 @@ class Machine:
 
     def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = root
-        self._capsys = capsys
+        self.capsys = capsys
 
     def run(self, *words: str, code: int = 0) -> Said:
-        said = secboot(self._capsys, *words, "--root", self.root)
+        said = secboot(self.capsys, *words, "--root", self.root)
         assert said.code == code, said.out + said.err
         return said
 
@@ -88,7 +88,7 @@ def test_the_entry_of_a_kernel_that_was_removed_stays_away(
     said = machine.run("rollback", *options)
 
     assert machine.files() == {p: c for p, c in before.items() if OLD not in str(p)}
-    assert said.out.startswith("Rolled back checkpoint 1:\n")
+    assert "Rolled back checkpoint 1: " in said.out
     assert f"Removed since, and not brought back:\n  /{ENTRIES}/" in said.out
     machine.run("check")
     assert "2   " in machine.run("history").out
@@ -103,7 +103,7 @@ def test_an_entry_that_inherited_the_change_is_taken_along(machine: Machine) -> 
     said = machine.run("rollback")
 
     assert f"options {cmdline}" in made.read_text()
-    assert "Back to the state before checkpoint 1:" in said.out
+    assert "Back to the state before checkpoint 1." in said.out
     assert f"which had inherited the change:\n  /{ENTRIES}/{made.name}" in said.out
     title = f"Red Hat Enterprise Linux ({NEW}) 9.4 (Plow)"
     assert said.out.endswith(f"an IPL starts by default, without prot_virt:\n  {title}\n")
@@ -119,7 +119,7 @@ def test_an_entry_that_inherited_the_change_can_be_left(machine: Machine) -> Non
     said = machine.run("rollback", "--leave-new")
 
     assert made.read_text() == text
-    assert said.out.startswith("Rolled back checkpoint 1:\n")
+    assert "Rolled back checkpoint 1: " in said.out
     assert f"left with what they inherited:\n  /{ENTRIES}/{made.name}" in said.out
     assert "by default, still with prot_virt=1:\n" in said.out
 

@@ -31,6 +31,8 @@ LOOKING = [
     ("apply", "guest", "--dry-run", "--root"),
     ("set", "prot_virt-", "nosmt", "--dry-run", "--root"),
     ("set", "nosmt", "--show-profile", "--root"),
+    ("rollback", "--dry-run", "--root"),
+    ("rollback", "1", "--dry-run", "--force", "--output", "json", "--root"),
     ("status", "--root"),
     ("status", "guest", "--output", "json", "--root"),
     ("verify", "host", "--stage", "installed", "--root"),

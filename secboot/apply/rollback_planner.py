@@ -1,0 +1,328 @@
+"""Making the plan of a rollback: without the lock for who only looks, and under it again.
+
+A rollback is judged by what it leaves. What was removed since stays away; boot entries that were added
+since and have inherited parameters are taken along; and what zipl would refuse is refused beforehand.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from secboot.apply.change import problem_key
+from secboot.apply.next_default import NextDefault, next_default
+from secboot.apply.rollback_plan import BootRecordStep, Choices, RollbackPlan, UndoneChange
+from secboot.apply.undoing import (
+    entries_since,
+    merged_sections,
+    reverted_entries,
+    undoing_of,
+)
+from secboot.checkpoint.changed_files import Conflict, WayBack
+from secboot.checkpoint.record import Action, Checkpoint
+from secboot.checkpoint.recovery import unfinished_change
+from secboot.checkpoint.rollback import ChangedSinceError, way_back
+from secboot.checkpoint.undo import newest_apply, standing_trial
+from secboot.errors import RefusedError, SecbootError
+from secboot.finding import Finding, Severity
+from secboot.machine.discovery import configuration_after
+from secboot.named_tuple import NamedTuple
+from secboot.progress import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from secboot.apply.change import ManagedRoot
+    from secboot.apply.undoing import Undoing
+    from secboot.checkpoint.access import Access
+    from secboot.checkpoint.store import CheckpointStore
+    from secboot.machine.discovery import Machine
+    from secboot.system.files import FileChange
+    from secboot.zipl.configuration import BootConfiguration
+
+
+_UNDONE = (Action.APPLY, Action.INIT, Action.FIX)
+"""What a rollback without an id undoes."""
+
+
+class Prepared(NamedTuple):
+    """A plan with what it takes to follow it; `machine` is None where it can't be read as it is."""
+
+    plan: RollbackPlan
+    checkpoint: Checkpoint
+    machine: Machine | None
+    undoing: Undoing
+
+
+def plan_rollback(
+    managed: ManagedRoot, checkpoint: str | None, choices: Choices | None = None
+) -> RollbackPlan:
+    """Say what `roll_back` would do now; no lock is taken and nothing is written.
+
+    Raises RefusedError where there is nothing to roll back, or zipl is needed and missing.
+    """
+    choices = choices or Choices()
+    with managed.read_access() as access:
+        if access is None:
+            raise nothing_to_undo(managed)
+        if managed.zipl is not None:
+            managed.zipl.require_available(managed.root)
+        ending = plan_of_ending(managed, access, checkpoint, choices)
+        return ending or prepare(managed, access, checkpoint, choices).plan
+
+
+def plan_of_ending(
+    managed: ManagedRoot, access: Access, checkpoint: str | None, choices: Choices
+) -> RollbackPlan | None:
+    """Return how an unfinished change will be ended; None where there is none.
+
+    `undoes` is set where that is not all that was asked for.
+    """
+    found = unfinished_change(access, choices.conflict or Conflict.KEEP)
+    if found is None:
+        return None
+    more = checkpoint not in {None, found.checkpoint.id}
+    undoes = access.store.get(checkpoint) if more and checkpoint is not None else None
+    return RollbackPlan(
+        root=managed.root.base,
+        undoes=None if undoes is None else UndoneChange.of(undoes),
+        unfinished=UndoneChange.of(found.checkpoint),
+        files=found.way.changes,
+        taken_along=(),
+        left_new=(),
+        gone=found.way.gone,
+        left=found.way.left,
+        conflicts=(),
+        boot_record=_boot_record(managed, due=found.commits),
+        programs=_programs(managed),
+        next_default=None,
+        settings=found.way.settings,
+        refusal=None,
+    )
+
+
+def prepare(
+    managed: ManagedRoot, access: Access, checkpoint: str | None, choices: Choices
+) -> Prepared:
+    """Return the changes that lead back, and whether zipl would accept what they leave."""
+    machine = _machine(managed)
+    found = _choose(managed, access.store, checkpoint, machine)
+    undoing = undoing_of(access.store, found)
+    new: tuple[FileChange, ...] = ()
+    if machine is not None and not machine.sources.generated:
+        new = tuple(reverted_entries(machine, entries_since(machine, found), undoing))
+    way = partial(
+        way_back,
+        access,
+        found,
+        choices.conflict,
+        merge=partial(merged_sections, access.store, found),
+    )
+    conflicts: tuple[str, ...] = ()
+    refusal: Finding | None = None
+    try:
+        back = way()
+    except ChangedSinceError as error:
+        back, conflicts = error.way, error.paths
+        refusal = Finding("changed-since", Severity.ERROR, error.message, None, error.hint)
+    taken = () if choices.leave_new else new
+    after = _after(managed, found, machine, back, taken)
+    problem = _problem(managed, machine, found, after)
+    if problem is not None and choices.force and back.gone:
+        # What is missing may be what zipl needs.
+        back = way(bring_back=True)
+        after = _after(managed, found, machine, back, taken)
+        problem = _problem(managed, machine, found, after)
+    back = _with_settings(managed, found, back)
+    if refusal is None and problem is not None:
+        refusal = _refused(managed, found, problem)
+    changes = (*back.changes, *taken)
+    plan = RollbackPlan(
+        root=managed.root.base,
+        undoes=UndoneChange.of(found),
+        unfinished=None,
+        files=back.changes,
+        taken_along=taken,
+        left_new=tuple(change.path for change in new) if choices.leave_new else (),
+        gone=back.gone,
+        left=back.left,
+        conflicts=conflicts,
+        boot_record=_boot_record(managed, due=_needs_commit(managed, found, machine, changes)),
+        programs=_programs(managed),
+        next_default=_next(managed, machine, after, undoing),
+        settings=back.settings,
+        refusal=refusal,
+    )
+    return Prepared(plan, found, machine, undoing)
+
+
+def nothing_to_undo(managed: ManagedRoot) -> RefusedError:
+    """Return the error of who has nothing to roll back."""
+    return RefusedError(
+        f"there is nothing to roll back: {managed.state.shown} holds no change that was not"
+        " rolled back already",
+        hint=f"`{managed.invocation.command('history')}` shows what was done here",
+    )
+
+
+def _with_settings(managed: ManagedRoot, found: Checkpoint, way: WayBack) -> WayBack:
+    """Keep a reboot from the boot entry of a trial that vanishes, whoever told it to start that."""
+    trial = found.record.audit.trial
+    if trial is None or way.settings or not managed.is_running:
+        return way
+    from secboot.apply.trial_setting import setting_to_take_back  # noqa: PLC0415 - for a trial alone
+    from secboot.running.firmware import read_reipl  # noqa: PLC0415
+
+    setting = setting_to_take_back(found, trial, read_reipl(managed.root))
+    if setting is None:
+        return way
+    left = tuple(path for path in way.left if path != setting.path)
+    return way._replace(settings=(setting,), left=left)
+
+
+def _boot_record(managed: ManagedRoot, *, due: bool) -> BootRecordStep:
+    if not due:
+        return BootRecordStep.NOT_NEEDED
+    return BootRecordStep.PENDING if managed.zipl is None else BootRecordStep.WRITTEN
+
+
+def _programs(managed: ManagedRoot) -> tuple[tuple[str, ...], ...]:
+    return tuple(program.argv for program in managed.layout.commit)
+
+
+def _needs_commit(
+    managed: ManagedRoot,
+    found: Checkpoint,
+    machine: Machine | None,
+    changes: Collection[FileChange],
+) -> bool:
+    """A parmfile that only the builder of an image reads is in no boot record."""
+    is_first = found.record.audit.action is Action.INIT
+    if is_first or (machine is not None and machine.awaits_kernel):
+        return False
+    parmfiles = () if machine is None else machine.parmfiles.values()
+    read = {file.real_path for file in parmfiles}
+    return any(
+        change.real_path in read
+        if change.path == found.record.audit.parmfile
+        else managed.layout.needs_commit(change.path)
+        for change in changes
+    )
+
+
+def _after(
+    managed: ManagedRoot,
+    found: Checkpoint,
+    machine: Machine | None,
+    way: WayBack,
+    taken: tuple[FileChange, ...],
+) -> BootConfiguration | SecbootError | None:
+    """Return the configuration as it would be, or why that can't be read; None where it is not asked."""
+    if managed.layout.sources.generated:
+        return None
+    is_first = found.record.audit.action is Action.INIT
+    if is_first or (machine is not None and machine.awaits_kernel):
+        return None  # there is nothing, or nothing any more, that zipl could refuse
+    changes = (*way.changes, *taken)
+    if not changes and not way.gone:
+        return None if machine is None else machine.configuration
+    contents = {}
+    for change in changes:
+        contents[change.path] = contents[change.real_path] = change.after
+    try:
+        return configuration_after(
+            managed.root, managed.layout.sources, managed.environment, contents
+        )
+    except SecbootError as error:
+        told = managed.zipl is not None or machine is not None or way.gone
+        return error if told else None
+
+
+def _problem(
+    managed: ManagedRoot,
+    machine: Machine | None,
+    found: Checkpoint,
+    after: BootConfiguration | SecbootError | None,
+) -> Finding | SecbootError | None:
+    """Return why zipl would refuse the files then; None if it would not.
+
+    Where zipl is not to run, only what is new counts, now and since the apply: a tree may have no
+    kernels yet.
+    """
+    if after is None or isinstance(after, SecbootError):
+        return after
+    if machine is not None and after is machine.configuration:
+        return None
+    if managed.zipl is not None:
+        return next(iter(after.problems), None)
+    if machine is None:
+        return None
+    known = {*map(problem_key, machine.configuration.problems), *found.record.audit.problems}
+    return next((p for p in after.problems if problem_key(p) not in known), None)
+
+
+def _refused(managed: ManagedRoot, found: Checkpoint, problem: Finding | SecbootError) -> Finding:
+    command = managed.invocation.command
+    hint = [
+        "nothing was changed",
+        f"see what the change was: {command('history', found.id)}",
+        f"see what zipl says now: {command('check')}",
+        "then correct that, or apply another profile instead of going back",
+    ]
+    if isinstance(problem, Finding) and problem_key(problem) in found.record.audit.problems:
+        again = command("rollback", found.id, "--no-zipl")
+        hint[2:] = [f"zipl refused them before that, too; to have them back all the same: {again}"]
+    return Finding(
+        "refused-by-zipl",
+        Severity.ERROR,
+        f"zipl would refuse the boot files as this rollback leaves them: {problem.message}",
+        problem.location,
+        "\n".join([*([problem.hint] if problem.hint else []), *hint]),
+    )
+
+
+def _next(
+    managed: ManagedRoot,
+    machine: Machine | None,
+    after: BootConfiguration | SecbootError | None,
+    undoing: Undoing,
+) -> NextDefault | None:
+    if machine is None or after is None or isinstance(after, SecbootError):
+        return None
+    return next_default(managed.layout, machine._replace(configuration=after), undoing, ran=False)
+
+
+def _choose(
+    managed: ManagedRoot, store: CheckpointStore, checkpoint: str | None, machine: Machine | None
+) -> Checkpoint:
+    """A trial that stands comes first, even if a new kernel's entries were changed since."""
+    if checkpoint is not None:
+        return store.get(checkpoint)
+    is_there = machine is None or any(each.is_trial for each in machine.configuration.entries)
+    trial = standing_trial(store.newest_first()) if is_there else None
+    if isinstance(trial, Checkpoint):
+        return trial
+    found, doubts = newest_apply(store, _UNDONE, but_trials=not is_there)
+    if doubts:
+        command = managed.invocation.command
+        hints = [f"see what was done: {command('history')}"]
+        if found is not None:
+            hints.append(f"to undo the newest that can be read: {command('rollback', found.id)}")
+        raise RefusedError(
+            f"it is not known which apply is the newest: {doubts[0].finding.message}",
+            hint="\n".join(hints),
+        )
+    if found is None:
+        raise nothing_to_undo(managed)
+    return found
+
+
+def _machine(managed: ManagedRoot) -> Machine | None:
+    """Return the machine, if it can be read as it is.
+
+    A configuration that is broken now is a reason to roll back, and no hindrance.
+    """
+    try:
+        return managed.discover(Phase.READING)
+    except SecbootError:
+        return None

@@ -1,0 +1,148 @@
+"""What a rollback would do, as text or JSON (``secboot/rollback-plan/1``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.apply.rollback_plan import BootRecordStep
+from secboot.apply.undoing import NO_WORDS
+from secboot.invocation import Invocation
+from secboot.report.diff import unified_diff
+from secboot.report.plan import diff_text, file_documents
+from secboot.report.style import counted
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.apply.next_default import NextDefault
+    from secboot.apply.rollback_plan import RollbackPlan, UndoneChange
+    from secboot.report.style import Style
+    from secboot.system.files import FileChange
+
+SCHEMA = "secboot/rollback-plan/1"
+
+
+def rollback_plan_document(plan: RollbackPlan) -> dict[str, object]:
+    """Return the plan as a JSON document; bytes are written in base64."""
+    from secboot.codec import document
+
+    return {
+        **document(SCHEMA, plan, changes=not plan.is_empty),
+        "files": file_documents(plan.files),
+        "taken_along": file_documents(plan.taken_along),
+    }
+
+
+def rollback_plan_text(plan: RollbackPlan, style: Style, *, diffs: bool) -> str:
+    """Return the plan as text that ends with a newline; without its `refusal`, which is an error."""
+    lines = list(_heading(plan, style))
+    lines += ["", *_files(plan, style)]
+    if diffs:
+        for change in plan.changes:
+            lines += ["", *diff_text(unified_diff(change, ("now", "restored")), style)]
+    lines += ["", style.bold(_summary(plan))]
+    if plan.refusal is None:
+        lines += _boot_record(plan, style)
+        lines += _rest(plan, style)
+    return "\n".join(lines) + "\n"
+
+
+def next_default_text(found: NextDefault, when: str, style: Style) -> Iterator[str]:
+    """Say what starts next as far as the change was about it; `when` begins the sentence."""
+    if not found.parameters:
+        return
+    absent = tuple(word for word in found.parameters if word.startswith(NO_WORDS))
+    given = [visible(word) for word in found.parameters if word not in absent]
+    parts = [f"with {' '.join(given)}"] if given else []
+    words = " and ".join((*parts, *map(visible, absent)))
+    if found.inherited:
+        yield style.yellow(f"{when} starts by default, still {words}:")
+    else:
+        yield f"{when} starts by default, {words}:"
+    yield f"  {visible(found.title)}"
+
+
+def _heading(plan: RollbackPlan, style: Style) -> Iterator[str]:
+    rows = {"Machine": visible(plan.root)}
+    if plan.undoes is not None:
+        rows = {"Rollback": _named(plan.undoes), **rows}
+    if plan.unfinished is not None:
+        first = "; it is ended first" if plan.undoes is not None else ""
+        rows = {"Unfinished": f"{_named(plan.unfinished)}{first}", **rows}
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        yield f"{style.bold(name)}{' ' * (width - len(name))}  {text}"
+
+
+def _named(change: UndoneChange) -> str:
+    profile = f" {visible(change.profile)}" if change.profile else ""
+    return f"checkpoint {change.checkpoint}: {change.action}{profile}"
+
+
+def _files(plan: RollbackPlan, style: Style) -> Iterator[str]:
+    for change in plan.files:
+        yield _file(change, style)
+    for change in plan.taken_along:
+        yield _file(change, style)
+        yield "    added since, and has inherited the change"
+    for setting in plan.settings:
+        yield f"{style.yellow('~')} {style.bold(visible(setting.path))}"
+        yield f"    '{visible(setting.before)}' -> '{visible(setting.after)}'"
+    for path in plan.left_new:
+        yield f"= {visible(path)}"
+        yield f"    {style.yellow('added since, and left with what it inherited')}"
+    for path in plan.gone:
+        yield f"= {visible(path)}"
+        yield f"    {style.yellow('removed since, and not brought back')}"
+    for path in plan.left:
+        yield f"= {visible(path)}"
+        yield f"    {style.yellow('changed since, and left as it is')}"
+    for path in plan.conflicts:
+        yield f"{style.red('!')} {visible(path)}"
+        yield f"    {style.red('changed since: --keep leaves it, --force overwrites it')}"
+
+
+def _file(change: FileChange, style: Style) -> str:
+    mark = style.yellow("~")
+    if change.before is None:
+        mark = style.green("+")
+    if change.after is None:
+        mark = style.red("-")
+    return f"{mark} {style.bold(visible(change.path))}"
+
+
+def _summary(plan: RollbackPlan) -> str:
+    parts = []
+    removed = sum(change.after is None for change in plan.files)
+    if len(plan.files) - removed:
+        parts.append(f"{counted(len(plan.files) - removed, 'file')} to restore")
+    if removed:
+        parts.append(f"{counted(removed, 'file')} to remove")
+    if plan.taken_along:
+        many = counted(len(plan.taken_along), "boot entry", "boot entries")
+        parts.append(f"{many} added since to change")
+    if plan.settings:
+        parts.append(f"{counted(len(plan.settings), 'setting')} to set back")
+    left = len(plan.left_new) + len(plan.gone) + len(plan.left)
+    if left:
+        parts.append(f"{left} left alone")
+    if plan.conflicts:
+        parts.append(f"{counted(len(plan.conflicts), 'file')} in the way")
+    if not parts:
+        return "No file has to be restored."
+    return f"Rollback: {', '.join(parts)}."
+
+
+def _boot_record(plan: RollbackPlan, style: Style) -> Iterator[str]:
+    if plan.boot_record is not BootRecordStep.NOT_NEEDED and plan.programs:
+        words = Invocation.on(plan.root).of_programs(plan.programs)
+        reason = "the boot record holds the new parameter lines until zipl has run"
+        yield f"Then run {style.bold(visible(words))}: {reason}."
+
+
+def _rest(plan: RollbackPlan, style: Style) -> Iterator[str]:
+    if plan.unfinished is not None and plan.undoes is not None:
+        yield f"What undoing checkpoint {plan.undoes.checkpoint} changes is known after that."
+    if plan.next_default is not None:
+        yield from next_default_text(plan.next_default, "The next IPL then", style)

@@ -1,0 +1,185 @@
+"""``rollback --dry-run``: it says what the real one then does, byte for byte, and writes nothing."""
+
+from __future__ import annotations
+
+import json
+import stat
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from secboot.checkpoint.access import write_access
+from secboot.checkpoint.state_directory import StateDirectory
+from secboot.demo import write_sample
+from secboot.system.root import Root
+from tests.apply.test_what_a_rollback_leaves import CURRENT, ENTRIES, OLD, Machine
+from tests.checkpoint.scenes import cut_journal
+from tests.command import Said, secboot
+
+
+@pytest.fixture
+def machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Machine:
+    write_sample(tmp_path / "m")
+    made = Machine(tmp_path / "m", capsys)
+    made.run("apply", "host")
+    return made
+
+
+def edit(machine: Machine) -> None:
+    entry = machine.entry(CURRENT)
+    entry.write_text(entry.read_text() + "# mine\n")
+
+
+def lose_the_kernel(machine: Machine) -> None:
+    """Then zipl refuses the files, whatever their lines are; it is there, and never run."""
+    (machine.root / f"boot/vmlinuz-{CURRENT}").unlink()
+    zipl = machine.root / "usr/sbin/zipl"
+    zipl.parent.mkdir(parents=True)
+    zipl.write_text("#!/bin/sh\n")
+    zipl.chmod(0o755)
+
+
+def cut(machine: Machine) -> None:
+    cut_journal(machine.root / "var/lib/secboot/checkpoints/1", 1)
+
+
+def cut_and_edit(machine: Machine) -> None:
+    edit(machine)
+    cut(machine)
+
+
+def cut_a_later_one(machine: Machine) -> None:
+    machine.run("apply", "guest")
+    cut_journal(machine.root / "var/lib/secboot/checkpoints/2", 1)
+
+
+def undo(machine: Machine) -> None:
+    machine.run("rollback")
+
+
+SITUATIONS: dict[str, tuple[Callable[[Machine], object], tuple[str, ...]]] = {
+    "as it was": (lambda _: None, ()),
+    "a new kernel": (Machine.install_kernel, ()),
+    "a new kernel, left": (Machine.install_kernel, ("--leave-new",)),
+    "a kernel removed": (lambda machine: machine.remove_kernel(OLD), ()),
+    "a kernel removed, by force": (lambda machine: machine.remove_kernel(OLD), ("--force",)),
+    "edited": (edit, ()),
+    "edited, kept": (edit, ("--keep",)),
+    "edited, by force": (edit, ("--force",)),
+    "zipl is missing": (lambda _: None, ("--zipl",)),
+    "the kernel of the default is missing": (lose_the_kernel, ("--zipl",)),
+    "cut short": (cut, ()),
+    "cut short, named": (cut, ("1",)),
+    "cut short and edited": (cut_and_edit, ()),
+    "cut short and edited, by force": (cut_and_edit, ("--force",)),
+    "a later one cut short": (cut_a_later_one, ()),
+    "undone already": (undo, ()),
+    "undone already, named": (undo, ("1",)),
+    "the rollback itself": (undo, ("2",)),
+    "no such checkpoint": (lambda _: None, ("17",)),
+}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_the_dry_run_says_what_then_happens(name: str, machine: Machine) -> None:
+    prepare, options = SITUATIONS[name]
+    prepare(machine)
+    before = machine.files()
+
+    said = rollback(machine, "--dry-run", "--output", "json", *options)
+
+    assert machine.files() == before
+    text = rollback(machine, "--dry-run", *options)
+    assert machine.files() == before
+    real = rollback(machine, *options)
+    assert said.code == text.code == real.code
+    assert said.err == text.err == real.err
+    plan = json.loads(said.out)
+    if plan["schema"] == "secboot/rollback-plan/1":
+        require_done(plan if real.code == 0 else None, machine, before)
+        assert (plan["refusal"] is None) == (real.code == 0)
+        # What is shown before it acts is the same, too.
+        assert real.code != 0 or not plan["changes"] or real.out.startswith(text.out)
+    else:
+        assert real.code != 0
+
+
+def rollback(machine: Machine, *words: str) -> Said:
+    return secboot(machine.capsys, "rollback", *words, "--root", machine.root)
+
+
+def require_done(plan: dict[str, Any] | None, machine: Machine, before: Mapping[str, Any]) -> None:
+    """The files are as the plan says, and all others as before."""
+    expected = dict(before)
+    for change in [] if plan is None else plan["files"] + plan["taken_along"]:
+        path = change["real_path"].lstrip("/")
+        if change["after"] is None:
+            del expected[path]
+        else:
+            new = stat.S_IFREG | int((change["attributes"] or {"mode": "0"})["mode"], 8)
+            mode = expected[path][0] if path in expected else new
+            expected[path] = (mode, b64decode(change["after"]))
+    assert machine.files() == expected
+
+
+def test_no_lock_is_taken_and_none_is_waited_for(machine: Machine) -> None:
+    with Root(machine.root) as root, write_access(root, StateDirectory(root)):
+        said = rollback(machine, "--dry-run")
+        assert said.code == 0
+        assert rollback(machine).code == 1
+
+    assert rollback(machine).out.startswith(said.out)
+
+
+def test_where_nothing_was_applied_nothing_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sample(tmp_path / "m")
+    before = sorted(tmp_path.rglob("*"))
+
+    said = secboot(capsys, "rollback", "--dry-run", "--root", tmp_path / "m")
+
+    assert (said.code, said.out) == (1, "")
+    assert "there is nothing to roll back" in said.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_is_in_the_way_is_shown_with_what_to_do(machine: Machine) -> None:
+    edit(machine)
+
+    said = rollback(machine, "--dry-run", "--no-diff")
+
+    assert said.code == 1
+    assert f"! /{ENTRIES}/{machine.entry(CURRENT).name}\n    changed since: --keep" in said.out
+    assert "Rollback: 3 files to restore, 1 file in the way.\n" in said.out
+    assert "@@" not in said.out
+    assert "overwrite them with the saved ones: secboot rollback 1 --force" in said.err
+
+
+def test_what_was_added_since_is_shown(machine: Machine) -> None:
+    made = machine.install_kernel()
+
+    said = rollback(machine, "--dry-run")
+
+    name = f"/{ENTRIES}/{made.name}"
+    assert f"~ {name}\n    added since, and has inherited the change\n" in said.out
+    assert f"--- {name} (now)\n+++ {name} (restored)\n" in said.out
+    assert "Rollback: 4 files to restore, 1 boot entry added since to change.\n" in said.out
+    left = rollback(machine, "--dry-run", "--leave-new").out
+    assert f"= {name}\n    added since, and left with what it inherited\n" in left
+    assert "starts by default, still with prot_virt=1:" in left
+
+
+def test_an_unfinished_change_comes_first(machine: Machine) -> None:
+    cut_a_later_one(machine)
+
+    said = rollback(machine, "1", "--dry-run", "--no-diff")
+
+    assert said.out.startswith(
+        "Unfinished  checkpoint 2: apply guest; it is ended first\n"
+        "Rollback    checkpoint 1: apply host\n"
+    )
+    assert "What undoing checkpoint 1 changes is known after that.\n" in said.out
