@@ -146,7 +146,7 @@ def _with_material(root: Root, bare: BareTree, images: Iterable[str]) -> BareTre
         for name in root.names_or_none(directory) or ()
         if _BOOT_NAME.fullmatch(name)
     ]
-    named = [f"{prefix}{from_root(image)}" for image in images for prefix in ("", "/boot")]
+    named = [f"{prefix}{from_root(image)}" for image in images if image for prefix in ("", "/boot")]
     for path in dict.fromkeys((*usual, *named)):
         status = root.stat(path)
         if status is None:
