@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from secboot.errors import RefusedError
 from secboot.formats.text import split_lines
@@ -43,10 +43,14 @@ class Repair(NamedTuple):
 
 
 class Damaged(NamedTuple):
-    """A machine whose boot files need a repair, and their texts by path."""
+    """A machine whose boot files need a repair, and their texts by path.
+
+    `memo` is where a rule keeps what it has worked out for this state of the files.
+    """
 
     machine: Machine
     texts: Mapping[str, str]
+    memo: dict[str, Any]
 
     @property
     def conf_path(self) -> str:
@@ -58,7 +62,9 @@ class Damaged(NamedTuple):
         place = finding.location
         if place is None or place.line is None or place.path not in self.texts:
             return None
-        lines = split_lines(self.texts[place.path])
+        key = f"lines of {place.path}"
+        lines = self.memo.setdefault(key, None) or split_lines(self.texts[place.path])
+        self.memo[key] = lines
         return lines[place.line - 1] if place.line <= len(lines) else None
 
     def conf_line(self, finding: Finding) -> ConfLine | None:

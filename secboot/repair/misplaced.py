@@ -90,6 +90,13 @@ def _in_entry(damaged: Damaged, bls: BlsEntry, finding: Finding) -> Repair | Non
 
 def _strays(damaged: Damaged) -> tuple[_Stray, ...]:
     """Return the lines of zipl.conf that hold parameters, and are none of a section's."""
+    known: tuple[_Stray, ...] | None = damaged.memo.get("strays")
+    if known is None:
+        known = damaged.memo["strays"] = _find_strays(damaged)
+    return known
+
+
+def _find_strays(damaged: Damaged) -> tuple[_Stray, ...]:
     conf = damaged.machine.configuration.conf
     blocks = {line.number: block for block in conf.blocks for line in block.lines}
     kernels = {entry.line for entry in _kernels(damaged) if entry.path == conf.path}

@@ -52,6 +52,9 @@ _PLACES: tuple[Rule, ...] = (
 _MISREAD = frozenset({"zipl.bls-misread", "zipl.carriage-return"})
 """What zipl accepts and does not read as it is meant."""
 _ROUNDS = 50
+_MOST = 500
+"""Findings; a file with more of them is none that somebody damaged by hand."""
+_TOO_MANY = "there are too many problems: is this the right file?"
 _BY_HAND = "no repair of it is certain: correct it by hand"
 _LEAVES = (
     "zipl would make an ordinary kernel the default, and the next IPL would leave Secure Execution"
@@ -162,7 +165,9 @@ class _Repairing:
         self.done: list[PlannedRepair] = []
         self._files = {file.path: file for file in machine.files}
         self._changed = changed
+        self._too_many = False
         self._texts = {path: file.text for path, file in self._files.items()}
+        self._damaged = Damaged(machine, self._texts, {})
         self._numbers = {
             path: list(range(1, len(split_lines(text)) + 1)) for path, text in self._texts.items()
         }
@@ -170,6 +175,9 @@ class _Repairing:
     def run(self) -> None:
         """Repair what can be repaired."""
         for _ in range(_ROUNDS):
+            self._too_many = len(_worth_repair(self.machine)) > _MOST
+            if self._too_many:
+                return
             repairs = self._repairs(_LINES) or self._repairs(_PLACES)
             if not repairs:
                 return
@@ -199,19 +207,25 @@ class _Repairing:
 
     def why_left(self, finding: Finding) -> str:
         """Say why a finding is not repaired."""
+        if self._too_many:
+            return _TOO_MANY
         made = self._answer(finding, (*_LINES, *_PLACES))
         return made if isinstance(made, str) else _BY_HAND
 
     def _answer(self, finding: Finding, rules: tuple[Rule, ...]) -> Repair | str | None:
         """Return what the first of the rules says that knows the finding."""
-        damaged = Damaged(self.machine, self._texts)
-        answers = (rule(damaged, finding) for rule in rules)
+        answers = (rule(self._damaged, finding) for rule in rules)
         return next((answer for answer in answers if answer is not None), None)
 
     def _repairs(self, rules: tuple[Rule, ...]) -> dict[Repair, list[Finding]]:
         """Return the repairs of one round, which are about different places, with their findings."""
         found: dict[Repair, list[Finding]] = {}
         for finding in _worth_repair(self.machine):
+            covering = _covering(finding, found)
+            if covering is not None:
+                # It is looked at again in the next round, if it is still there.
+                found[covering].append(finding)
+                continue
             repair = self._answer(finding, rules)
             if not isinstance(repair, Repair):
                 continue
@@ -235,6 +249,24 @@ class _Repairing:
         for change in self.files():
             contents[change.path] = contents[change.real_path] = change.after or b""
         self.machine = self._changed(contents)
+        self._damaged = Damaged(self.machine, self._texts, {})
+
+
+def _covering(finding: Finding, repairs: Mapping[Repair, object]) -> Repair | None:
+    """Return the repair that writes the place of a finding anew."""
+    place = finding.location
+    if place is None or place.line is None:
+        return None
+    line, path = place.line, place.path
+    return next(
+        (
+            repair
+            for repair in repairs
+            for edit in repair.edits
+            if edit.path == path and edit.start < line <= edit.end
+        ),
+        None,
+    )
 
 
 def _renumbered(numbers: list[int], edits: list[Edit]) -> list[int]:
