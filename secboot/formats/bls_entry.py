@@ -172,8 +172,8 @@ class BlsEntry(_Text):
         """Return the document with `value` as its parameter line.
 
         An existing value is replaced in its place; otherwise a new line follows the last of
-        `linux` and `initrd`. A carriage return at the line's end and a missing final newline
-        stay as they are. Raises `RefusedError` if there is more than one such line, if the
+        `linux` and `initrd`. A carriage return at the end of a line that is there and a missing
+        final newline stay as they are. Raises `RefusedError` if there is more than one such line, if the
         format can't hold the value, or if zipl would not read back exactly it.
         """
         _require_writable(value)
@@ -194,8 +194,8 @@ class BlsEntry(_Text):
         after = self._last(BlsKey.LINUX, BlsKey.INITRD) or self._last(BlsKey.TITLE)
         if after is None:
             raise RefusedError("no title, linux or initrd line", location=Location(self.path))
-        end = "\r" if after.value.endswith("\r") else ""
-        new = f"options {value}{end}"
+        # Not even where the others end in a carriage return: zipl would hand it to the kernel.
+        new = f"options {value}"
         index = after.number
         if after.text.endswith("\n"):
             return self._spliced(index, index, [f"{new}\n"])

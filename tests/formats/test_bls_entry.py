@@ -172,7 +172,7 @@ def test_the_version_is_what_zipl_sorts_by(lines: str, version: str | None) -> N
         ("title A\noptions \nlinux /k\n", "title A\noptions c\nlinux /k\n"),
         ("title A\nlinux /k\nid x\n", "title A\nlinux /k\noptions c\nid x\n"),
         ("title A\nlinux /k", "title A\nlinux /k\noptions c"),
-        ("title A\r\nlinux /k\r\n", "title A\r\nlinux /k\r\noptions c\r\n"),
+        ("title A\r\nlinux /k\r\n", "title A\r\nlinux /k\r\noptions c\n"),
         ("title A\n", "title A\noptions c\n"),
         ("linux /k\ntitle A\n", "linux /k\noptions c\ntitle A\n"),
     ],

@@ -1,4 +1,4 @@
-"""The power fails in the middle of an apply: the machine comes up, and secboot puts it in order.
+"""The power fails in the middle of an apply, a trial or a confirmation: the machine comes up, and secboot puts it in order.
 
 Two models of a cut. *Killed*: the emulator dies when an apply has written some of its data; the
 disk keeps every write that the guest had issued, in order, and loses what was in the guest's page
@@ -27,13 +27,19 @@ pytestmark = [pytest.mark.ipl, pytest.mark.fault]
 CUTS = int(os.environ.get("SECBOOT_POWER_CUTS", "6"))
 """Moments per test and model; more of them for a long run."""
 
+TRIAL_CUTS = max(CUTS // 3, 1)
+
 APPLY = "run apply secboot apply guest\n"
 AGAIN = "run again secboot apply guest\nrun plan secboot plan guest --detailed-exitcode\n"
 
 
-UNDONE = "was rolled back first"
+UNDONE = "was interrupted and has been rolled back"
 """What secboot says when it finds that a change was interrupted half-way."""
 ENDED = re.compile(r"^@@END apply", re.MULTILINE)
+TRIAL = "run apply secboot apply guest --trial\n"
+CONFIRM = "run apply secboot confirm\n"
+CHOSEN = "3"
+"""The number of a trial on the machine with two BLS entries."""
 ATTEMPTS = 4
 
 
@@ -77,7 +83,7 @@ def test_killed_in_the_middle_of_an_apply(
     share = (number + 0.5) / CUTS
     for _ in range(ATTEMPTS):
         guest = installed.guest(scenario, tmp_path)
-        if killed_during_apply(guest, scenario, round(written * share)):
+        if killed_during(guest, APPLY, scenario.loadparm, round(written * share)):
             break
         # The other scenario writes less, or the guest was faster than the eye on its log.
         share *= 0.7
@@ -89,10 +95,62 @@ def test_killed_in_the_middle_of_an_apply(
     tally.survived_power_cut("killed", undone=UNDONE in again.output("again"))
 
 
-def killed_during_apply(guest: Guest, scenario: Scenario, written: int) -> bool:
-    """Kill the emulator when an apply has written so much; tell whether that was before its end."""
+@pytest.fixture(scope="session")
+def on_trial(installed: Installed, workshop: Workshop) -> Path:
+    """The disk of a machine on which a change is tried, and which has not been IPLed since."""
+
+    def make(directory: Path) -> None:
+        tried = installed.guest(BLS, directory).run(TRIAL)
+        assert tried.status("apply") == 0, tried.output("apply")
+
+    return workshop.directory("on-trial", make) / "disk.img"
+
+
+@pytest.mark.parametrize("number", range(TRIAL_CUTS))
+@pytest.mark.parametrize("what", ["trial", "confirm"])
+def test_killed_in_the_middle_of_a_trial_and_its_confirmation(
+    what: str,
+    number: int,
+    written: int,
+    installed: Installed,
+    on_trial: Path,
+    tmp_path: Path,
+) -> None:
+    """A LOAD from outside, without LOADPARM, starts the old line or the confirmed one."""
+    share = (number + 0.5) / TRIAL_CUTS
+    for _ in range(ATTEMPTS):
+        if what == "trial":
+            guest = installed.guest(BLS, tmp_path)
+            killed = killed_during(guest, TRIAL, "", round(written * share))
+        else:
+            guest = Guest.create(installed.bed, tmp_path, installed.program, on_trial)
+            killed = killed_during(guest, CONFIRM, CHOSEN, round(written * share))
+        if killed:
+            break
+        share *= 0.7
+    else:
+        pytest.fail(f"each of {ATTEMPTS} ended before it was killed")
+
+    # A rollback first ends what was cut short, and that alone; then the trial itself is dropped.
+    drop = "run end secboot rollback\nrun drop secboot rollback\n"
+    found = guest.run(drop + AGAIN)
+    last = guest.run("")
+
+    lines = {BLS.before} if what == "trial" else {BLS.before, BLS.after}
+    assert found.command_line in lines, found.console[-3000:]
+    # Where nothing is left to end or to drop, that is refused.
+    assert {found.status("end"), found.status("drop")} <= {0, 1}, found.output("drop")
+    assert found.status("again") == 0, found.output("again")
+    assert found.status("plan") == 0, found.output("plan")
+    assert "secboot trial" not in found.output("plan")
+    assert last.command_line == BLS.after, last.console[-3000:]
+    tally.survived_power_cut("killed", undone=UNDONE in found.output("end"))
+
+
+def killed_during(guest: Guest, job: str, loadparm: str, written: int) -> bool:
+    """Kill the emulator when a change has written so much; tell whether that was before its end."""
     log = guest.directory / "writes.log"
-    with guest.machine(APPLY, loadparm=scenario.loadparm, write_log=log) as running:
+    with guest.machine(job, loadparm=loadparm, write_log=log) as running:
         assert running.wait_for(r"^@@BEGIN apply", 120)
         until = log.stat().st_size + written
         while log.stat().st_size < until and not running.wait_for(ENDED.pattern, 0.002):
