@@ -110,7 +110,7 @@ def _roll_back(
     def begin(plan: RollbackPlan) -> None:
         question.require(plan)
         if output == "text" and not ask:
-            show(plan)
+            _print_plan(site, plan, output, diffs=diffs, acting=True)
 
     question = Question(site, "Roll back?", show, wanted=ask, output=output)
     require_output()
@@ -129,7 +129,14 @@ def _roll_back(
     return ExitCode.OK
 
 
-def _print_plan(site: Site, plan: RollbackPlan, output: options.Format, *, diffs: bool) -> None:
+def _print_plan(
+    site: Site,
+    plan: RollbackPlan,
+    output: options.Format,
+    *,
+    diffs: bool,
+    acting: bool = False,
+) -> None:
     from secboot.cli.printing import print_report
     from secboot.report.rollback_plan import rollback_plan_document, rollback_plan_text
 
@@ -137,5 +144,5 @@ def _print_plan(site: Site, plan: RollbackPlan, output: options.Format, *, diffs
         print_report(
             output,
             lambda: rollback_plan_document(plan),
-            lambda style: rollback_plan_text(plan, style, diffs=diffs),
+            lambda style: rollback_plan_text(plan, style, diffs=diffs, acting=acting),
         )

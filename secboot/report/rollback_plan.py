@@ -34,15 +34,20 @@ def rollback_plan_document(plan: RollbackPlan) -> dict[str, object]:
     }
 
 
-def rollback_plan_text(plan: RollbackPlan, style: Style, *, diffs: bool) -> str:
-    """Return the plan as text that ends with a newline; without its `refusal`, which is an error."""
+def rollback_plan_text(
+    plan: RollbackPlan, style: Style, *, diffs: bool, acting: bool = False
+) -> str:
+    """Return the plan as text that ends with a newline; without its `refusal`, which is an error.
+
+    A plan that is `acting` is being followed: what comes of it is said afterwards.
+    """
     lines = list(_heading(plan, style))
     lines += ["", *_files(plan, style)]
     if diffs:
         for change in plan.changes:
             lines += ["", *diff_text(unified_diff(change, ("now", "restored")), style)]
     lines += ["", style.bold(_summary(plan))]
-    if plan.refusal is None:
+    if plan.refusal is None and not acting:
         lines += _boot_record(plan, style)
         lines += _rest(plan, style)
     return "\n".join(lines) + "\n"
@@ -85,31 +90,31 @@ def _files(plan: RollbackPlan, style: Style) -> Iterator[str]:
         yield _file(change, style)
     for change in plan.taken_along:
         yield _file(change, style)
-        yield "    added since, and has inherited the change"
+        yield "  added since, and has inherited the change"
     for setting in plan.settings:
-        yield f"{style.yellow('~')} {style.bold(visible(setting.path))}"
-        yield f"    '{visible(setting.before)}' -> '{visible(setting.after)}'"
+        values = f"'{visible(setting.before)}' -> '{visible(setting.after)}'"
+        yield f"{style.yellow('Set')} {style.bold(visible(setting.path))}: {values}"
     for path in plan.left_new:
-        yield f"= {visible(path)}"
-        yield f"    {style.yellow('added since, and left with what it inherited')}"
+        yield f"Left alone: {visible(path)}"
+        yield f"  {style.yellow('added since, and left with what it inherited')}"
     for path in plan.gone:
-        yield f"= {visible(path)}"
-        yield f"    {style.yellow('removed since, and not brought back')}"
+        yield f"Left alone: {visible(path)}"
+        yield f"  {style.yellow('removed since, and not brought back')}"
     for path in plan.left:
-        yield f"= {visible(path)}"
-        yield f"    {style.yellow('changed since, and left as it is')}"
+        yield f"Left alone: {visible(path)}"
+        yield f"  {style.yellow('changed since, and left as it is')}"
     for path in plan.conflicts:
-        yield f"{style.red('!')} {visible(path)}"
-        yield f"    {style.red('changed since: --keep leaves it, --force overwrites it')}"
+        yield f"{style.red('In the way:')} {visible(path)}"
+        yield f"  {style.red('changed since: --keep leaves it, --force overwrites it')}"
 
 
 def _file(change: FileChange, style: Style) -> str:
-    mark = style.yellow("~")
+    word = style.yellow("Restore")
     if change.before is None:
-        mark = style.green("+")
+        word = style.green("Bring back")
     if change.after is None:
-        mark = style.red("-")
-    return f"{mark} {style.bold(visible(change.path))}"
+        word = style.red("Remove")
+    return f"{word} {style.bold(visible(change.path))}"
 
 
 def _summary(plan: RollbackPlan) -> str:
@@ -137,7 +142,7 @@ def _summary(plan: RollbackPlan) -> str:
 def _boot_record(plan: RollbackPlan, style: Style) -> Iterator[str]:
     if plan.boot_record is not BootRecordStep.NOT_NEEDED and plan.programs:
         words = Invocation.on(plan.root).of_programs(plan.programs)
-        reason = "the boot record holds the new parameter lines until zipl has run"
+        reason = "until then the boot record holds the new lines"
         yield f"Then run {style.bold(visible(words))}: {reason}."
 
 
