@@ -89,7 +89,7 @@ def _files(plan: RollbackPlan, style: Style) -> Iterator[str]:
     for change in plan.files:
         yield _file(change, style)
     for change in plan.taken_along:
-        yield _file(change, style)
+        yield f"{style.yellow('Change')} {style.bold(visible(change.path))}"
         yield "  added since, and has inherited the change"
     for setting in plan.settings:
         values = f"'{visible(setting.before)}' -> '{visible(setting.after)}'"

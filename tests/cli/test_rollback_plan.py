@@ -175,7 +175,7 @@ def test_what_was_added_since_is_shown(machine: Machine) -> None:
     said = rollback(machine, "--dry-run")
 
     name = f"/{ENTRIES}/{made.name}"
-    assert f"Restore {name}\n  added since, and has inherited the change\n" in said.out
+    assert f"Change {name}\n  added since, and has inherited the change\n" in said.out
     assert f"--- {name} (now)\n+++ {name} (restored)\n" in said.out
     assert "Rollback: 4 files to restore, 1 boot entry added since to change.\n" in said.out
     left = rollback(machine, "--dry-run", "--leave-new").out
