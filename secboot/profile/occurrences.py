@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.errors import RefusedError
 from secboot.formats.kernel_cmdline import parameter_text
 from secboot.kernel import command_line
 from secboot.profile.requirement import Judgement, KeptValues, Requirement, given, put
@@ -183,7 +184,10 @@ class ValuesRequirement(_NamedRequirement):
 
 
 class PresentRequirement(_NamedRequirement):
-    """Given, with whatever value or none; written as the bare name where it is missing."""
+    """Given, with whatever value or none; written as the bare name where it is missing.
+
+    Raises RefusedError where a name that means nothing without a value would have to be written.
+    """
 
     def describe(self) -> str:
         """Say what is required."""
@@ -205,6 +209,12 @@ class PresentRequirement(_NamedRequirement):
         return Judgement(met=False, reason=f"{self.name} is not given")
 
     def _change(self, line: CommandLine) -> CommandLine:
+        if command_line.wants_value(self.name):
+            raise RefusedError(
+                f"{self.name} means nothing without a value, and the profile asks for none",
+                location=self.location,
+                hint=f"name the value: {self.name}: VALUE",
+            )
         return line.append(self.name)
 
 

@@ -170,3 +170,14 @@ def test_excluding_a_value_leaves_every_other_where_it_is(text: str) -> None:
     fulfilled = ValuesRequirement("console", HERE, (), ("tty0",)).fulfil(line)
 
     assert read(fulfilled) == [text for text in read(line) if text != "console=tty0"]
+
+
+def test_a_name_that_means_nothing_alone_is_not_written_alone() -> None:
+    there = CommandLine.parse("root=/dev/dasda1 quiet")
+    missing = CommandLine.parse("quiet")
+    root, quiet = PresentRequirement("root", HERE), PresentRequirement("debug", HERE)
+
+    assert root.fulfil(there) == there
+    assert quiet.fulfil(missing).text == "quiet debug"
+    with pytest.raises(RefusedError, match="root means nothing without a value"):
+        root.fulfil(missing)
