@@ -238,7 +238,12 @@ REQUIREMENT_FIELDS = (
         "{excludes: ['off']}",
     ),
     Field(Operator.BARE, Kind.TRUE, "Given as the bare name, without a value.", "{bare: true}"),
-    Field(Operator.PRESENT, Kind.TRUE, "Given, with or without a value. One that means nothing without one is not added.", "{present: true}"),
+    Field(
+        Operator.PRESENT,
+        Kind.TRUE,
+        "Given, with or without a value. One that means nothing without one is not added.",
+        "{present: true}",
+    ),
     Field(Operator.ABSENT, Kind.TRUE, "Not given.", "{absent: true}"),
 )
 
