@@ -137,7 +137,7 @@ def test_the_flow(name: str, tmp_path: Path) -> None:
         assert guest.files() == built
         (tmp_path / "boot/secure-linux").unlink()
         planned = rollback_plan_text(plan_rollback(guest.managed(), None), PLAIN, diffs=False)
-        assert f"\n- /{PARMFILE}\n" in planned
+        assert f"\nRemove /{PARMFILE}\n" in planned
         assert "1 file to remove" in planned
         roll_back(guest.managed(), None)
         assert guest.files() == before
