@@ -5,7 +5,6 @@ from __future__ import annotations
 from secboot.named_tuple import NamedTuple
 
 _NOT_TAKEN = {
-    "check": {"--state-dir"},
     "history": {"--layout"},
     "status": {"--state-dir"},
     "verify": {"--state-dir"},

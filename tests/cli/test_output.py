@@ -98,7 +98,7 @@ def test_no_place_for_the_parmfile_stops_the_change(root: Path) -> None:
 
 AFTER = {
     "full": "$S apply guest --root m -o json >/dev/full",
-    "nobody reads on": "$S apply guest --root m | head -1 >/dev/null; exit ${PIPESTATUS[0]}",
+    "nobody reads on": "$S apply guest --root m | { read -r line; }; exit ${PIPESTATUS[0]}",
 }
 
 
