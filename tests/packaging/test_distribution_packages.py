@@ -64,6 +64,7 @@ def test_deb(deb: Path, tmp_path: Path) -> None:
     assert found["etc/kernel/postinst.d/zy-secboot"] == 0o755
     assert found["lib/systemd/system/secboot-apply@.service"] == 0o644
     assert found["lib/systemd/system/secboot-trial.service"] == 0o644
+    assert found["usr/lib/systemd/system-preset/90-secboot.preset"] == 0o644
     assert found["usr/share/zsh/vendor-completions/_secboot"] == 0o644
     assert (tree / "etc/secboot/profiles").is_dir()
     assert (tree / "usr/bin/secboot").read_bytes().startswith(b"#!/usr/bin/python3\n")
@@ -87,6 +88,7 @@ def test_rpm(tmp_path: Path) -> None:
     assert found.items() >= COMMON.items()
     assert found["usr/lib/systemd/system/secboot-apply@.service"] == 0o644
     assert found["usr/lib/systemd/system/secboot-trial.service"] == 0o644
+    assert found["usr/lib/systemd/system-preset/90-secboot.preset"] == 0o644
     assert found["usr/share/zsh/site-functions/_secboot"] == 0o644
     require_demo(tree, tmp_path / "machine")
     assert {line for line in required if not line.startswith("rpmlib(")} == {
