@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 import typer
 
 from secboot.cli.app import application
 from secboot.invocation import Invocation
+from tests.command import secboot
+from tests.trees import make_sample_tree
 
 VERBS = ("plan", "apply", "set", "status", "verify", "rollback", "keep", "history", "show", "check")
 TYPED = Invocation("my profile", root="/mnt/it's", state_dir="/srv/state", layout="bls")
@@ -49,3 +52,13 @@ def test_words_stand_for_a_profile() -> None:
     )
     assert typed.for_profile("verify") == "secboot status --root /mnt"
     assert typed.command("rollback", "7") == "secboot rollback 7 --root /mnt"
+
+
+def test_a_check_alone_takes_what_commands_have_in_common(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sample_tree("rhel9", tmp_path / "root")
+    words = shlex.split(Invocation(root=str(root), state_dir=str(tmp_path / "st")).command("check"))
+
+    assert secboot(capsys, *words[1:]).code == 0
+    assert not (tmp_path / "st").exists()

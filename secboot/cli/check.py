@@ -47,9 +47,10 @@ def check(
     from secboot.errors import ExitCode, RefusedError, UsageError
     from secboot.report.check import check_document, check_text
 
-    if not fix and (dry_run or zipl is not None or state_dir is not None):
+    if not fix and (dry_run or zipl is not None):
+        # Where checkpoints are is a word that commands have in common, and may be told to it, too.
         raise UsageError(
-            "--dry-run, --zipl, --no-zipl and --state-dir belong to --fix",
+            "--dry-run, --zipl and --no-zipl belong to --fix",
             hint="a check alone writes nothing",
         )
     if fix and strict:
