@@ -240,7 +240,7 @@ _RUNNING = {
     },
 }
 
-_APPLY = {
+_DONE = {
     "changed": bool,
     "checkpoint": str | None,
     "zipl": _ZIPL,
@@ -250,8 +250,8 @@ _APPLY = {
     ),
     "meanwhile": Meanwhile,
     "recovered": [_RECOVERED],
-    "plan": {"schema": Literal["secboot/plan/1"], **_PLAN},
 }
+_APPLY = {**_DONE, "plan": {"schema": Literal["secboot/plan/1"], **_PLAN}}
 DOCUMENTS: dict[str, tuple[str, Shape]] = {
     "apply/1": ("What an apply did", _APPLY),
     "check/1": (
@@ -380,15 +380,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
         "Repairs of boot files (`check --fix`)",
         {
             "dry_run": bool,
-            "changed": bool,
-            "checkpoint": str | None,
-            "zipl": _ZIPL,
-            "reboot_required": (
-                bool,
-                "Whether the boot record was written, which counts from the next IPL.",
-            ),
-            "meanwhile": Meanwhile,
-            "recovered": [_RECOVERED],
+            **_DONE,
             "plan": {"": RepairPlan, "files": _FILES},
         },
     ),

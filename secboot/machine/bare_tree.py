@@ -122,19 +122,12 @@ def _place_of_new(root: Root, path: str) -> tuple[str, str]:
 
     The directories above it are made with it.
     """
-    names = path.split("/")[1:]
-    for depth in range(len(names), -1, -1):
-        there = "/" + "/".join(names[:depth])
-        status = root.stat(there)
-        if status is None:
-            target = root.link_target(there)
-            if target is not None:
-                return "", f"{there} is a link to {visible(target)}, which is not there"
-            continue
-        if not status.is_directory:
-            return "", f"{there} is not a directory"
-        return "/".join([root.real_path(there).rstrip("/"), *names[depth:]]), ""
-    raise LookupError(path)
+    found = root.nearest(path)
+    if found.status is None:
+        return "", f"{found.path} is a link to {visible(found.leads_to)}, which is not there"
+    if not found.status.is_directory:
+        return "", f"{found.path} is not a directory"
+    return found.leads_to, ""
 
 
 def _with_material(root: Root, bare: BareTree, images: Iterable[str]) -> BareTree:

@@ -112,23 +112,15 @@ def find_prepared_image(
 
 def _find(root: Root, paths: ImagePaths) -> tuple[str, FileStat | None]:
     """Return where the parmfile is, or will be once the missing directories have been made."""
-    names = paths.parmfile.split("/")[1:]
-    for depth in range(len(names), -1, -1):
-        there = "/" + "/".join(names[:depth])
-        status = root.stat(there)
-        if status is None:
-            target = root.link_target(there)
-            if target is not None:
-                why = f"{there} is a link to {visible(target)}, which is not there in the root"
-                raise _unusable(paths, why)
-            continue
-        if depth < len(names) and not status.is_directory:
-            raise _unusable(paths, f"{there} is not a directory")
-        if depth == len(names) and not status.is_regular:
-            raise _unusable(paths, f"{there} is not a regular file")
-        real_path = "/".join([root.real_path(there).rstrip("/"), *names[depth:]])
-        return real_path, status if depth == len(names) else None
-    raise LookupError(paths.parmfile)
+    found = root.nearest(paths.parmfile)
+    if found.status is None:
+        link = f"{found.path} is a link to {visible(found.leads_to)}"
+        raise _unusable(paths, f"{link}, which is not there in the root")
+    if not found.is_all and not found.status.is_directory:
+        raise _unusable(paths, f"{found.path} is not a directory")
+    if found.is_all and not found.status.is_regular:
+        raise _unusable(paths, f"{found.path} is not a regular file")
+    return found.leads_to, found.status if found.is_all else None
 
 
 def _require_for_caller(status: FileStat, paths: ImagePaths) -> None:

@@ -94,15 +94,15 @@ def _files(plan: RollbackPlan, style: Style) -> Iterator[str]:
     for setting in plan.settings:
         values = f"'{visible(setting.before)}' -> '{visible(setting.after)}'"
         yield f"{style.yellow('Set')} {style.bold(visible(setting.path))}: {values}"
-    for path in plan.left_new:
-        yield f"Left alone: {visible(path)}"
-        yield f"  {style.yellow('added since, and left with what it inherited')}"
-    for path in plan.gone:
-        yield f"Left alone: {visible(path)}"
-        yield f"  {style.yellow('removed since, and not brought back')}"
-    for path in plan.left:
-        yield f"Left alone: {visible(path)}"
-        yield f"  {style.yellow('changed since, and left as it is')}"
+    left_alone = {
+        "added since, and left with what it inherited": plan.left_new,
+        "removed since, and not brought back": plan.gone,
+        "changed since, and left as it is": plan.left,
+    }
+    for why, paths in left_alone.items():
+        for path in paths:
+            yield f"Left alone: {visible(path)}"
+            yield f"  {style.yellow(why)}"
     for path in plan.conflicts:
         yield f"{style.red('In the way:')} {visible(path)}"
         yield f"  {style.red('changed since: --keep leaves it, --force overwrites it')}"

@@ -12,6 +12,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from secboot.named_tuple import NamedTuple
 from secboot.system.confined import Resolver, WalkResolver, resolver_for
 from secboot.system.directory import OpenDirectory, PrivateDirectory
 from secboot.system.file_errors import ErrorsAbout, FileError
@@ -232,6 +233,23 @@ class Root:
         with ErrorsAbout(self.shown(path)):
             return decode(WalkResolver(self._fd).real_path(_absolute(path)))
 
+    def nearest(self, path: str) -> Nearest:
+        """Return what is at `path`, or nearest above it, for what is yet to be made there.
+
+        Where a link without a target is in the way, it is that.
+        """
+        names = path.split("/")[1:]
+        for depth in range(len(names), -1, -1):
+            there = "/" + "/".join(names[:depth])
+            status = self.stat(there)
+            if status is not None:
+                real_path = "/".join([self.real_path(there).rstrip("/"), *names[depth:]])
+                return Nearest(there, depth == len(names), status, real_path)
+            target = self.link_target(there)
+            if target is not None:
+                return Nearest(there, depth == len(names), None, target)
+        raise LookupError(path)
+
     def open_directory(self, real_path: str) -> OpenDirectory:
         """The directory of that real path, held open.
 
@@ -314,6 +332,18 @@ class Root:
                 os.close(file)
                 raise
             return file
+
+
+class Nearest(NamedTuple):
+    """What there is of a path: `path`, which is all of it or not; `status` None for a dangling link.
+
+    `leads_to` is the text of that link, else where the whole path will be: its real path.
+    """
+
+    path: str
+    is_all: bool
+    status: FileStat | None
+    leads_to: str
 
 
 def split(real_path: str) -> tuple[str, str]:
