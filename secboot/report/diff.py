@@ -27,9 +27,11 @@ _COMPARISONS = 4_000_000
 """Of lines that occur several times: beyond, all of them are shown as changed."""
 
 
-def unified_diff(
-    change: FileChange, labels: tuple[str, str] = ("now", "planned")
-) -> tuple[str, ...]:
+PLANNED = ("now", "planned")
+"""What the contents are called, but where a plan has a better word."""
+
+
+def unified_diff(change: FileChange, labels: tuple[str, str] = PLANNED) -> tuple[str, ...]:
     """Return the lines of a unified diff, as ``diff -u`` prints it, without their line ends.
 
     `labels` say which content is which, behind the file's name.

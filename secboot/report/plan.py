@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from secboot.invocation import Invocation
 from secboot.lines.changes import ParameterAction, StoreStatus
 from secboot.plan.plan import EntryStatus
-from secboot.report.diff import unified_diff
+from secboot.report.diff import PLANNED, unified_diff
 from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
@@ -103,7 +103,9 @@ def plan_document(plan: Plan) -> dict[str, object]:
     return {**document(SCHEMA, plan, changes=not plan.is_empty), "files": files}
 
 
-def file_documents(changes: Iterable[FileChange]) -> list[dict[str, object]]:
+def file_documents(
+    changes: Iterable[FileChange], labels: tuple[str, str] = PLANNED
+) -> list[dict[str, object]]:
     """Return what plans say of the files that change, with digests and a diff for people."""
     from secboot.codec import fields
 
@@ -112,7 +114,7 @@ def file_documents(changes: Iterable[FileChange]) -> list[dict[str, object]]:
             **fields(change),
             "digest_before": change.digest_before,
             "digest_after": change.digest_after,
-            "diff": list(unified_diff(change)),
+            "diff": list(unified_diff(change, labels)),
         }
         for change in changes
     ]
@@ -120,7 +122,7 @@ def file_documents(changes: Iterable[FileChange]) -> list[dict[str, object]]:
 
 def diff_text(diff: Iterable[str], style: Style) -> list[str]:
     """Return a diff's lines as a terminal shows them."""
-    return [diff_line(line, style) for line in diff]
+    return [_diff_line(line, style) for line in diff]
 
 
 def summary(plan: Plan, style: Style) -> list[str]:
@@ -263,7 +265,7 @@ def _change(change: ParameterChange, style: Style) -> str:
     }[change.action]
 
 
-def diff_line(line: str, style: Style) -> str:
+def _diff_line(line: str, style: Style) -> str:
     """Return one line of a diff in its colour."""
     if line.startswith(("---", "+++")):
         return style.bold(line)

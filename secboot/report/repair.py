@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from secboot.report.check import typed
 from secboot.report.diff import unified_diff
 from secboot.report.outcome import change_document, change_lines, recovered_lines
-from secboot.report.plan import diff_line
+from secboot.report.plan import diff_text, file_documents
 from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
@@ -31,7 +31,7 @@ def repair_plan_text(plan: RepairPlan, invocation: Invocation, style: Style) -> 
     if plan.repairs:
         lines += [*_entries(plan, style), ""]
     for change in plan.files:
-        lines += [diff_line(line, style) for line in unified_diff(change, _LABELS)]
+        lines += diff_text(unified_diff(change, _LABELS), style)
         lines.append("")
     for each in plan.left:
         lines += [*_left(each, invocation, style), ""]
@@ -55,21 +55,12 @@ def repair_document(result: RepairResult, *, dry_run: bool) -> dict[str, Any]:
     from secboot.codec import fields
 
     plan = result.plan
-    files = [
-        {
-            **fields(change),
-            "digest_before": change.digest_before,
-            "digest_after": change.digest_after,
-            "diff": list(unified_diff(change, _LABELS)),
-        }
-        for change in plan.files
-    ]
     pending = result.checkpoint is not None and result.zipl_pending
     return {
         "schema": SCHEMA,
         "dry_run": dry_run,
         **change_document(result, pending=pending),
-        "plan": {**fields(plan), "files": files},
+        "plan": {**fields(plan), "files": file_documents(plan.files, _LABELS)},
     }
 
 
