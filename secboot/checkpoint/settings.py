@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 from secboot.running.system import BOOT_ID
-from secboot.system.file_errors import FileError
+from secboot.system.file_errors import FileError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,8 @@ _VALUE = re.compile(r"(?:[0-9A-Za-z.][0-9A-Za-z. ]{0,19})?", re.ASCII)
 _PATH = re.compile(r"/(?:sys|proc)(?:/[0-9A-Za-z_][0-9A-Za-z_.-]*)+", re.ASCII)
 _BOOT = re.compile(r"[0-9a-f-]{0,36}", re.ASCII)
 _PADDING = "\0 \n"
+_PAGE = 4096
+"""A file of sysfs has no more bytes."""
 
 
 class Moment(StrEnum):
@@ -71,9 +73,15 @@ class SettingOutcomes(NamedTuple):
 
 
 def read_setting(root: Root, path: str) -> str | None:
-    """Return the value of a setting without padding; None where it can't be read."""
-    text = root.text_or_none(path)
-    return None if text is None else text.rstrip(_PADDING)
+    """Return the value of a setting without padding; None where there is no such setting.
+
+    Raises FileError where it can't be read: it may be anything then.
+    """
+    try:
+        data = root.read_bytes(path, _PAGE)
+    except NotFoundError:
+        return None
+    return data.decode("utf-8", "surrogateescape").rstrip(_PADDING)
 
 
 def write_setting(root: Root, path: str, value: str) -> None:
@@ -85,8 +93,11 @@ def write_setting(root: Root, path: str, value: str) -> None:
 
 
 def boot_of(root: Root) -> str:
-    """Return which boot of the system this is; empty where it does not tell."""
-    found = root.text_or_none(BOOT_ID) or ""
+    """Return which boot of the system this is; empty where it does not tell.
+
+    Raises FileError where that can't be read.
+    """
+    found = read_setting(root, BOOT_ID) or ""
     return found if _BOOT.fullmatch(found) else ""
 
 
@@ -95,25 +106,23 @@ def put_back(
 ) -> SettingOutcomes:
     """Put back the settings of this moment that still have the value that was written.
 
-    Raises FileError where one can't be written, unless that is to be reported as left.
+    Raises FileError where one can't be read or written, unless that is to be reported as left.
     """
     restored, left = [], []
-    boot = boot_of(root)
     for each in settings:
-        if each.moment is not moment or (moment is Moment.FIRST and each.boot != boot):
-            continue
-        found = read_setting(root, each.path)
-        if found == each.before:
-            continue
-        if found != each.after:
-            left.append(each.path)
+        if each.moment is not moment:
             continue
         try:
-            write_setting(root, each.path, each.before)
+            if moment is Moment.FIRST and each.boot != boot_of(root):
+                continue
+            found = read_setting(root, each.path)
+            if found == each.after:
+                write_setting(root, each.path, each.before)
+                restored.append(each.path)
+            elif found != each.before:
+                left.append(each.path)
         except FileError:
             if not despite_failure:
                 raise
             left.append(each.path)
-        else:
-            restored.append(each.path)
     return SettingOutcomes(tuple(restored), tuple(left))
