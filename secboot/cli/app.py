@@ -27,18 +27,18 @@ VERBS = (
     *("keep", "history", "show", "check", "check-domain", "explain", "profile", "export"),
     *("demo", "completion"),
 )
-"""In the order of ``secboot --help``. A verb is the function of its name in the module of its name,
-with _ for - (verify is in that of status); a group is such a module's `app`."""
+"""In the order of ``secboot --help``. Each verb is the function of its name in the module of its
+name, with _ for - (verify is in the module of status); a group of verbs is its module's `app`."""
 _HELP = frozenset({"-h", "--help"})
 
 
 def application(words: Sequence[str]) -> typer.Typer:
-    """Return the application for a command line, with the verb that it names first; else with all.
+    """Return the application for a command line: with the verb that it names, or with all verbs.
 
-    Reading a verb's options and making them Typer's takes about as long as planning three boot
-    entries, so only the verb that is asked for is imported and made. Help, completion and mistakes
-    need them all. The first word that is no option is the verb: those that may stand before it and
-    take a value are not among `words` (`global_options`).
+    Turning a verb's options into those of Typer takes about as long as planning three boot entries,
+    so only the verb that is named is imported. Help, completion and mistyped verbs need all of them.
+    The first word that is not an option is the verb: options that may precede it and have a value
+    are no longer in `words` (see `global_options`).
     """
     named = next((word for word in words if not word.startswith("-")), None)
     epilog = _epilogs(words, named)
@@ -65,7 +65,7 @@ def application(words: Sequence[str]) -> typer.Typer:
 
 
 def _epilogs(words: Sequence[str], named: str | None) -> Callable[[str], str | None]:
-    """What ends the help of a verb; nothing where no help is asked for."""
+    """Return what gives the end of a verb's help; it gives None unless help is requested."""
     if named is not None and not _HELP.intersection(words):
         return lambda _: None
     from secboot.cli.help import epilog
@@ -96,26 +96,27 @@ def options(
         ),
     ] = "auto",
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print no report for people, and no progress.")
+        bool, typer.Option("--quiet", "-q", help="Print no text report and no progress.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Name every boot entry, and where it is.")
+        bool, typer.Option("--verbose", "-v", help="List every boot entry and its location.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show a traceback when something fails.")
+        bool, typer.Option("--debug", help="Show a traceback when a command fails.")
     ] = False,
 ) -> None:
-    """Options that may stand on either side of the verb: `global_options` has read them."""
+    """Options that are allowed on either side of the verb; `global_options` has read them."""
     _ = version, color, quiet, verbose, debug
 
 
 def run(words: Sequence[str], *, is_process: bool = False) -> int:
-    """Run one command line and return its exit code; everything that goes wrong becomes text.
+    """Run one command line and return its exit code; every failure is reported as text.
 
-    `is_process` says that the process ends with it: then what only looks gives up its rights.
+    With `is_process`, the process ends with the command, so a command that only reads drops its
+    privileges.
     """
     for stream in (sys.stdout, sys.stderr):
-        # Names of files can hold any byte, and a terminal any encoding: show, never fail.
+        # File names can contain any byte, and terminals use any encoding: printing must not fail.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in words or bool(os.environ.get("SECBOOT_DEBUG"))
@@ -127,17 +128,17 @@ def run(words: Sequence[str], *, is_process: bool = False) -> int:
 def guarded(command: Callable[[], int], *, debug: bool, as_json: bool = False) -> int:
     """Run `command` and return its exit code; errors become text on standard error.
 
-    A `SecbootError` is reported in its own words, and so is what the system refuses. Anything else
-    is a bug in secboot and is reported as such; its traceback is shown with `debug` only. With
-    `as_json` the same is a document on standard output, too.
+    A `SecbootError` is reported with its own message, and so is an error of the operating system.
+    Anything else is a bug in secboot and is reported as one; its traceback is shown only with
+    `debug`. With `as_json` the failure is also a JSON document on standard output.
     """
     try:
         return command()
     except BrokenPipeError:
-        # The reader of our output has gone (`secboot show | head`): nobody is left to tell.
+        # The reader has closed the pipe (`secboot show | head`): there is nobody left to tell.
         let_go_of_output()
         return ExitCode.REFUSED
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: all else is a bug of ours
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: all else is a bug in secboot
         if debug and not isinstance(error, KeyboardInterrupt | _UsageError):
             import traceback
 
@@ -158,7 +159,7 @@ def guarded(command: Callable[[], int], *, debug: bool, as_json: bool = False) -
 
 
 class _UsageError(UsageError):
-    """One of Typer's own, as it shows itself."""
+    """A usage error that Typer found, as Typer prints it."""
 
     def __init__(self, shown: str) -> None:
         super().__init__(shown.rpartition("Error: ")[2])
@@ -166,17 +167,17 @@ class _UsageError(UsageError):
 
 
 def _failure(error: BaseException) -> tuple[ExitCode, SecbootError]:
-    """What ends the command, as an error of ours, and with which code."""
+    """Return the exit code for an exception, and the error to report."""
     if isinstance(error, SecbootError):
         return error.exit_code, error
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED, RefusedError("interrupted")
     if isinstance(error, OSError | MemoryError | RecursionError | UnicodeError):
-        # What no caller foresaw. A change that it cut short has been rolled back, and then this is
-        # not what gets here.
+        # No caller handled it. If it interrupted a change, that change has been rolled back, and
+        # another error arrives here.
         return ExitCode.REFUSED, RefusedError(_of_the_system(error))
     what = f"{type(error).__name__}: {error}"
-    hint = "please report it, with what `secboot --debug ...` prints"
+    hint = "please report it, with the output of `secboot --debug ...`"
     return ExitCode.BUG, RefusedError(what, hint=hint)
 
 
@@ -185,13 +186,13 @@ def _print_failure(code: ExitCode, error: SecbootError) -> None:
     from secboot.cli.printing import print_json
     from secboot.report.failure import failure_document
 
-    # Standard error has said it already; whether this can be written changes nothing any more.
+    # The message is on standard error already, so nothing is lost if this cannot be written.
     with suppress(SecbootError, OSError):
         print_json(failure_document(code, MEANINGS[code], error))
 
 
 def _wants_json(words: Sequence[str]) -> bool:
-    """Tell whether the report was asked for as a document, in a command line that may be wrong."""
+    """Tell whether a command line, which may be invalid, requests a JSON document."""
     before = list(words[: words.index("--")] if "--" in words else words)
     asked = {"-ojson", "-o=json", "--output=json"}
     pairs = (("-o", "json"), ("--output", "json"))
@@ -199,19 +200,19 @@ def _wants_json(words: Sequence[str]) -> bool:
 
 
 def _of_the_system(error: Exception) -> str:
-    """Say what the system refused, and where that is known."""
+    """Describe an error of the operating system, with its file if that is known."""
     if isinstance(error, OSError) and error.strerror:
         place = f"{visible(str(error.filename))}: " if error.filename is not None else ""
         return f"{place}{error.strerror}"
     if isinstance(error, MemoryError):
-        return "there is not enough memory for this"
+        return "not enough memory"
     if isinstance(error, RecursionError):
-        return "what was read is nested too deeply"
-    return f"text can't be read or written: {visible(str(error))}"
+        return "the input is nested too deeply"
+    return f"text cannot be decoded or encoded: {visible(str(error))}"
 
 
 def _require_words(words: Sequence[str]) -> None:
-    """Refuse an empty word: as a path it would be the current directory, as a name nothing."""
+    """Refuse an empty argument: as a path it would mean the current directory."""
     are_options = True
     for before, word in pairwise(["", *words]):
         option, equals, value = word.partition("=") if are_options else (word, "", "")
@@ -220,7 +221,7 @@ def _require_words(words: Sequence[str]) -> None:
         if is_empty and "--line" not in {before, option}:
             named = option or before
             what = named if named.startswith("-") and named != "--" else "an argument"
-            raise UsageError(f"{what} is empty", hint="is a variable of the shell unset?")
+            raise UsageError(f"{what} is empty", hint="is a shell variable unset?")
 
 
 def _run(words: Sequence[str]) -> int:
@@ -243,8 +244,8 @@ def _run(words: Sequence[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except Exception as error:
-        # Typer's own usage errors know how to show themselves and which code they mean; they repeat
-        # the words of the command line as they are.
+        # Typer's usage errors print themselves and have an exit code; they repeat words of the
+        # command line without escaping them.
         if hasattr(error, "show") and hasattr(error, "exit_code"):
             shown = StringIO()
             error.show(file=shown)

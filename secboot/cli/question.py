@@ -1,7 +1,7 @@
-"""``--ask``: a plan is shown, and followed only if somebody at the terminal agrees to exactly that one.
+"""``--ask``: a plan is shown, and followed only if the user at the terminal agrees to that very plan.
 
-No lock is held while the question stands, so that a kernel can be installed meanwhile. The plan is
-made again under the lock; if it is another one then, it is shown and asked about again.
+No lock is held while secboot waits for the answer, so that a kernel can be installed meanwhile. The
+plan is made again under the lock; if it differs, it is shown and the question is asked again.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Result = TypeVar("Result")
 
 _YES = frozenset({b"y", b"yes"})
 _LIMIT = 1024
-"""Bytes of an answer; a terminal's line has 4096 at most."""
+"""Bytes of an answer; a line from a terminal has at most 4096."""
 
 
 class Question(Generic[Planned]):
-    """Asks `words` about a plan that `show` prints; without `wanted` everything is agreed to.
+    """Asks `words` about a plan that `show` prints; without `wanted` it agrees to every plan.
 
-    Raises UsageError for output that is for programs, and RefusedError where nobody would see the
-    plan or could answer.
+    Raises UsageError for JSON output and for --quiet, and RefusedError if standard input or output
+    is not a terminal.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Question(Generic[Planned]):
             _require_terminal(output)
 
     def ask(self, plan: Planned) -> None:
-        """Show the plan and wait for the answer, if that is wanted; anything but yes ends it all."""
+        """Show the plan and wait for the answer, if wanted; anything but yes ends the command."""
         if not self._wanted:
             return
         unchanged = "nothing of this plan was done" if self._agreed else "nothing was changed"
@@ -69,19 +69,19 @@ class Question(Generic[Planned]):
         self._agreed.append(plan)
 
     def require(self, plan: Planned) -> None:
-        """Stop what is about to follow a plan that is not the one that was agreed to."""
+        """Stop before a plan is followed that is not the one the user agreed to."""
         if self._wanted and plan not in self._agreed[-1:]:
             raise _AnotherPlanError
 
     def answered(self, work: Callable[[], Result]) -> Result | None:
-        """Do `work`, which calls `ask` and then `require`; None where the answer was no."""
+        """Do `work`, which calls `ask` and then `require`; return None if the answer was no."""
         while True:
             try:
                 return work()
             except _AnotherPlanError:
-                print_text("\nThe machine has changed since; this is the plan now.\n\n")
+                print_text("\nThe machine has changed since. This is the plan now:\n\n")
             except _DeclinedError as error:
-                print_text(f"The answer was not yes: {error.message}.\n")
+                print_text(f"Not confirmed: {error.message}.\n")
                 return None
 
 
@@ -90,7 +90,7 @@ class _AnotherPlanError(Exception):
 
 
 class _DeclinedError(RefusedError):
-    """The answer was no; the message says how that leaves the machine."""
+    """The answer was no; the message says in which state the machine is."""
 
 
 def _require_terminal(output: Format) -> None:
@@ -103,8 +103,8 @@ def _require_terminal(output: Format) -> None:
     for stream, what in ((sys.stdin, "input"), (sys.stdout, "output")):
         if not _is_terminal(stream):
             raise RefusedError(
-                f"--ask needs a terminal, and standard {what} is none",
-                hint="nothing was changed\ngive --yes in its place to go on without a question",
+                f"--ask needs a terminal, but standard {what} is not one",
+                hint="nothing was changed\nto go ahead without a question, use --yes instead",
             )
 
 
@@ -114,10 +114,10 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _answer(question: str) -> bytes:
-    """Return the line that is typed in answer; nothing at the end of the input."""
+    """Return the line typed as the answer; empty at the end of the input."""
     import termios
 
-    # What was typed before the question stood there is no answer to it.
+    # What was typed before the question appeared is not an answer to it.
     termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
     print_text(question)
     answer = sys.stdin.buffer.readline(_LIMIT)

@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from secboot.status.trial import TrialStanding
 
 _ONE_WAY = frozenset({"", "dumb", "unknown", "ibm327x"})
-"""Values of TERM for terminals on which a line can't be rewritten (line-mode consoles of IBM Z)."""
+"""Values of TERM for terminals that cannot rewrite a line (line-mode consoles of IBM Z)."""
 
 
 class Site:
-    """A root, and how this command works on it; a context in which it is open.
+    """A root directory and how this command works on it; a context manager that keeps it open.
 
-    The arguments are the options of these names, as typed; `words` are those of ``secboot set``. `watched` is for output that people
-    read: a line on their terminal then shows what takes long (who reads JSON may read standard
-    error, too). `progress` is who shows it.
+    The arguments are the options of the same names, as typed; `words` are those of ``secboot set``.
+    With `watched`, for text output, `progress` shows long steps on the terminal; a reader of JSON
+    may read standard error, too.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class Site:
     def layout(self) -> Layout:
         """The layout, as named or detected.
 
-        It is found once a command: no program that works on boot files meanwhile turns one
-        distribution into another.
+        It is determined once per command: no other program turns one distribution into another
+        while the command runs.
         """
         from secboot.layout.detect import detect_layout
 
@@ -91,16 +91,16 @@ class Site:
 
     @cached_property
     def runs_zipl(self) -> bool:
-        """Whether zipl is to run, or the layout's programs that call it."""
+        """Whether zipl, or the programs of the layout that call it, should run."""
         if self._asked_for_zipl is not None:
             return self._asked_for_zipl
         return self.is_running_system and not self._is_build_step
 
     @cached_property
     def _is_build_step(self) -> bool:
-        """Whether the root is / in a step of an image's build: no zipl, and no boot record.
+        """Whether the root is / during an image build: there is no zipl and no boot record.
 
-        Where there is a record, something is missing that this machine has to have.
+        If there is a boot record, this machine needs zipl, and its absence is an error.
         """
         from secboot.machine.installed_zipl import has_usual_record
         from secboot.system.programs import find_program
@@ -111,7 +111,7 @@ class Site:
 
     @property
     def environment(self) -> Mapping[str, str] | None:
-        """What of the environment counts for the root: a tree inherits nothing of its host."""
+        """The environment variables that apply to the root: a tree inherits none of its host."""
         if not self.is_running_system:
             return None
         named = os.environ.get("ZIPLCONF")
@@ -120,12 +120,11 @@ class Site:
     def machine(
         self, *, unconfigured: bool = False, changed: Mapping[str, bytes] | None = None
     ) -> Machine:
-        """Read the boot configuration as it is now; one without any for those that only judge.
+        """Read the boot configuration as it is now, or as it would be with the files of `changed`.
 
-        Or as it would be with contents of files `changed`.
-
-        A verb that only looks does so once. The flows that change something read it through
-        their managed root, as often as it takes to be sure: without the lock, under it, and afterwards.
+        With `unconfigured`, for commands that only report, it may be missing. A verb that only reads
+        does this once. The flows that change something read it through their managed root, as often
+        as needed: without the lock, under it, and afterwards.
         """
         from secboot.machine.discovery import discover
 
@@ -139,7 +138,7 @@ class Site:
         )
 
     def reboot_settings(self, boot_record: str) -> RebootSettings | None:
-        """Return what a reboot starts from; None where the root is not the running system."""
+        """Return what a reboot starts from; None if the root is not the running system."""
         if not self.is_running_system:
             return None
         from secboot.running.system import read_reboot_settings
@@ -147,7 +146,7 @@ class Site:
         return read_reboot_settings(self.root, boot_record)
 
     def live_facts(self, boot_record: str) -> LiveFacts | None:
-        """Return what a plan has to know of the running system; None for any other root."""
+        """Return what a plan must know about the running system; None for any other root."""
         if not self.is_running_system:
             return None
         from secboot.running.system import read_live_facts
@@ -155,9 +154,9 @@ class Site:
         return read_live_facts(self.root, boot_record)
 
     def trial(self, machine: Machine, checkpoint: Checkpoint | None = None) -> TrialStanding | None:
-        """Return where a trial stands here; None where there is none.
+        """Return the state of the trial on this machine; None if there is no trial.
 
-        Without the `checkpoint` of one it is looked for where there is a boot entry of one.
+        Without `checkpoint`, its checkpoint is searched for if the machine has the boot entry of one.
         """
         entry = next((e for e in machine.configuration.entries if e.is_trial), None)
         if checkpoint is None and entry is not None:
@@ -178,7 +177,7 @@ class Site:
         return trial_standing(checkpoint, trial, machine, choices, facts, self.invocation)
 
     def trial_checkpoint(self) -> Checkpoint | None:
-        """Return the checkpoint of the trial that stands, if it can be read."""
+        """Return the checkpoint of the current trial, if there is one that can be read."""
         from secboot.checkpoint.record import Checkpoint
         from secboot.checkpoint.undo import standing_trial
 
@@ -192,22 +191,21 @@ class Site:
     def managed_root(self, *, looks_only: bool = False) -> ManagedRoot:
         """Return what the flows that change something work on; nothing is written yet.
 
-        Raises RefusedError when the rights for it are missing from the start, unless it is for one
-        that `looks_only`.
+        Raises RefusedError if the privileges for a change are missing, unless the caller `looks_only`.
         """
         from secboot.apply.change import ManagedRoot
         from secboot.checkpoint.record import log_change
 
         if self.is_running_system and os.geteuid() != 0 and not looks_only:
             raise RefusedError(
-                "only root may change the boot files and the boot record of this machine",
-                hint="run it with sudo; `secboot plan` and `--dry-run` work without it",
+                "only root can change the boot files and the boot record of this machine",
+                hint="run it with sudo; `secboot plan` and `--dry-run` work without",
             )
         if self._asked_for_zipl is None and self.is_running_system and not self.runs_zipl:
             names = " and ".join(command.argv[0] for command in self.layout.commit)
             self._notice(
-                f"{names} can't run here and there is no boot record, as in the build of an image:"
-                " the boot record is left for later (--no-zipl)"
+                f"{names} cannot run here and there is no boot record, as in an image build: zipl is"
+                " left for later (--no-zipl)"
             )
         return ManagedRoot(
             root=self.root,
@@ -224,10 +222,10 @@ class Site:
 
     @contextmanager
     def checkpoints(self) -> Iterator[CheckpointStore | None]:
-        """Open the checkpoints for reading, without the lock; None when nothing was applied here."""
+        """Open the checkpoints for reading, without the lock; None if nothing was applied here."""
         state = self.state.open()
         if state is None:
-            # What reads checkpoints is not needed then, either.
+            # Then the module that reads checkpoints is not needed, either.
             yield None
             return
         from secboot.checkpoint.store import CheckpointStore
@@ -236,9 +234,9 @@ class Site:
             yield store
 
     def unfinished_change(self) -> Finding | None:
-        """Return what to say about a change that was cut short here, or may have been.
+        """Return the finding about an interrupted change, or one that may have been interrupted.
 
-        The checkpoints are readable by root alone; for others there is nothing to say.
+        Only root can read the checkpoints; for other users there is nothing to report.
         """
         try:
             with self.checkpoints() as store:
@@ -250,15 +248,15 @@ class Site:
         from secboot.checkpoint.store import Damage
 
         if isinstance(newest, Damage):
-            doubt = "; so it is not known whether its change was finished"
+            doubt = ", so it is unknown whether its change was finished"
             return newest.finding._replace(message=newest.finding.message + doubt)
         if newest.state.finished:
             return None
         return Finding(
             "unfinished-change",
             Severity.WARNING,
-            f"the change of checkpoint {newest.id} is unfinished ({newest.state}): it is under"
-            " way right now, or was cut short; the next apply or rollback ends it first",
+            f"the change of checkpoint {newest.id} is unfinished ({newest.state}): it is still"
+            " running, or was interrupted; the next apply or rollback recovers from it first",
             hint=self.invocation.command("rollback"),
         )
 
@@ -282,9 +280,9 @@ class Site:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """Show what is reported, if standard error is a terminal on which a line can be rewritten.
+    """Show progress if standard error is a terminal that can rewrite a line.
 
-    At the end of the context the line is gone, and the cursor where it was.
+    At the end of the context the line is erased, and the cursor is where it was.
     """
     stream = sys.stderr
     # The stream is None when it is closed.
@@ -299,7 +297,7 @@ def _progress() -> Iterator[Progress]:
 
 
 def is_running_system(root: Path) -> bool:
-    """Tell whether the root is that of the system secboot runs on."""
+    """Tell whether the root is that of the running system."""
     try:
         return root.samefile("/")
     except OSError:
@@ -307,4 +305,4 @@ def is_running_system(root: Path) -> bool:
 
 
 def _no_log(_checkpoint: Checkpoint) -> None:
-    """Keep changes to images out of the log of the machine that builds them."""
+    """Keep changes to images out of the system log of the machine that builds them."""

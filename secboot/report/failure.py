@@ -1,4 +1,4 @@
-"""What went wrong as a JSON document (schema ``secboot/failure/1``), where a report was asked for as one."""
+"""A failure as a JSON document (schema ``secboot/failure/1``), for commands with ``--output json``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA = "secboot/failure/1"
 
 
 def failure_document(code: ExitCode, meaning: str, error: SecbootError) -> dict[str, Any]:
-    """Return the document of an error that ends the command with `code`, which has this `meaning`."""
+    """Return the document of an error that ends the command with exit code `code` and its `meaning`."""
     only = Finding("failure", Severity.ERROR, error.message, error.location, error.hint)
     problems = error.problems if isinstance(error, ProfileError) else (only,)
     return {

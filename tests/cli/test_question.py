@@ -39,7 +39,7 @@ class Conversation:
 
     def answer_again(self, keys: bytes) -> None:
         """The same for a question about another plan, whatever was read before it."""
-        self.on.read_until(rf"this is the plan now[\s\S]*{QUESTION}")
+        self.on.read_until(rf"This is the plan now[\s\S]*{QUESTION}")
         self.on.type(keys)
 
     def end(self) -> tuple[int, str]:
@@ -96,7 +96,7 @@ def test_anything_else_changes_nothing(root: Path, answer: bytes) -> None:
         code, text = said.end()
 
     assert code == 1
-    assert text.endswith("The answer was not yes: nothing was changed.\n")
+    assert text.endswith("Not confirmed: nothing was changed.\n")
     assert snapshot(root) == before
 
 
@@ -151,7 +151,7 @@ def test_another_plan_is_asked_about_again(root: Path) -> None:
         said.answer_again(b"y\n")
         code, text = said.end()
 
-    first, _, second = text.partition("this is the plan now")
+    first, _, second = text.partition("This is the plan now")
     assert code == 0
     assert "4 files to write" in first
     assert "Wrote" not in first
@@ -228,7 +228,7 @@ def test_a_change_that_was_cut_short_is_ended_and_the_plan_asked_about_again(
         code, text = said.end()
 
     assert code == 0, text
-    first, second = text.partition("this is the plan now")[::2]
+    first, second = text.partition("This is the plan now")[::2]
     assert "the change of checkpoint 2 is unfinished" in first
     assert "an earlier change (2) was interrupted and has been rolled back" in first
     assert "Wrote 4 files." in second
@@ -255,12 +255,12 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_done(
 
     what = {"stdin": "input", "stdout": "output"}[stream]
     assert process.returncode == 1
-    assert f"--ask needs a terminal, and standard {what} is none\n  nothing was changed" in err
+    assert f"--ask needs a terminal, but standard {what} is not one\n  nothing was changed" in err
     assert "--yes" in err
     assert snapshot(changed) == before
 
 
-def test_a_closed_input_is_no_terminal(changed: Path) -> None:
+def test_a_closed_input_is_not_a_terminal(changed: Path) -> None:
     command = f'exec "{sys.executable}" -c "{SECBOOT}" apply guest --ask --root "$0" <&-'
     with terminal() as opened:
         done = subprocess.run(
@@ -271,7 +271,7 @@ def test_a_closed_input_is_no_terminal(changed: Path) -> None:
             check=False,
         )
 
-    assert (done.returncode, "input is none" in done.stderr) == (1, True)
+    assert (done.returncode, "input is not one" in done.stderr) == (1, True)
 
 
 def test_there_is_no_question_for_programs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
