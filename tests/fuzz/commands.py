@@ -48,7 +48,8 @@ STATES = {"applied": ("1", "2", "3"), "tried": ("1", "2")}
 _HEADING = re.compile(rb"^==> (?:on )?(.+?) <==\n", re.MULTILINE)
 _LARGEST_TEXT = 2**14
 _BUG = re.compile(
-    r"^secboot: bug|nested too deeply|not enough memory|text cannot be decoded or encoded", re.MULTILINE
+    r"^secboot: bug|nested too deeply|not enough memory|text cannot be decoded or encoded",
+    re.MULTILINE,
 )
 """What a command says of what nobody foresaw."""
 
