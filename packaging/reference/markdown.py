@@ -49,7 +49,7 @@ _GENERATED = "This page is made by `packaging/generate` from what secboot itself
 
 def commands_page() -> str:
     """Return the page on commands and exit codes."""
-    parts = ["# Commands\n", _GENERATED]
+    parts = ["# Commands and exit codes\n", _GENERATED]
     parts.append("```\nsecboot [OPTIONS] COMMAND [ARGUMENTS]\n```\n")
     parts.append(_table(global_options()))
     parts += [_command(each) for each in commands()]

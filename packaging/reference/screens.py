@@ -18,7 +18,6 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_COLUMNS = 80
 _ROWS = 40
 _THEME = TerminalTheme(
     (22, 25, 29),
@@ -53,27 +52,30 @@ _SVG = """\
 
 
 def plan() -> str:
-    """Return the plan for a guest, as a terminal of 80 columns shows it."""
-    return _picture("plan", (), ("plan", "guest", "--root", "machine"))
+    """Return the plan for a host, the shortest one, as a wide terminal shows it."""
+    return _picture("plan", 98, (), ("plan", "host", "--root", "machine"))
 
 
 def status() -> str:
     """Return the status after an apply whose boot record has not been written yet."""
     return _picture(
         "status",
+        80,
         (("apply", "guest", "--root", "machine"),),
         ("status", "guest", "--root", "machine"),
     )
 
 
-def _picture(name: str, before: tuple[tuple[str, ...], ...], words: tuple[str, ...]) -> str:
+def _picture(
+    name: str, columns: int, before: tuple[tuple[str, ...], ...], words: tuple[str, ...]
+) -> str:
     with tempfile.TemporaryDirectory() as place:
         for each in (("demo", "machine"), *before):
-            _run(each, place, subprocess.DEVNULL)
-        shown = _on_terminal(words, place)
+            _run(each, place, subprocess.DEVNULL, columns)
+        shown = _on_terminal(words, place, columns)
     text = f"\x1b[1m$ secboot {' '.join(words)}\x1b[0m\n{shown.rstrip()}"
     console = Console(
-        record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True, legacy_windows=False
+        record=True, width=columns, file=io.StringIO(), force_terminal=True, legacy_windows=False
     )
     console.print(Text.from_ansi(text), soft_wrap=True)
     form = _SVG.replace("@TITLE@", f"What secboot {' '.join(words)} shows")
@@ -81,12 +83,12 @@ def _picture(name: str, before: tuple[tuple[str, ...], ...], words: tuple[str, .
     return "".join(f"{line.rstrip()}\n" for line in svg.splitlines())
 
 
-def _run(words: tuple[str, ...], place: str, output: int) -> None:
+def _run(words: tuple[str, ...], place: str, output: int, columns: int) -> None:
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "PYTHONPATH": str(_CHECKOUT),
         "TERM": "xterm-256color",
-        "COLUMNS": str(_COLUMNS),
+        "COLUMNS": str(columns),
         "LC_ALL": "C.UTF-8",
     }
     subprocess.run(
@@ -100,11 +102,11 @@ def _run(words: tuple[str, ...], place: str, output: int) -> None:
     )
 
 
-def _on_terminal(words: tuple[str, ...], place: str) -> str:
+def _on_terminal(words: tuple[str, ...], place: str, columns: int) -> str:
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
     try:
-        _run(words, place, theirs)
+        _run(words, place, theirs, columns)
     finally:
         os.close(theirs)
     said = b""
@@ -113,6 +115,6 @@ def _on_terminal(words: tuple[str, ...], place: str) -> str:
             while part := terminal.read(65536):
                 said += part
         except OSError:
-            # It ends when nobody has it open any more.
+            # The terminal ends when no process has it open any more.
             pass
     return said.decode().replace("\r\n", "\n")

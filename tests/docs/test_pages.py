@@ -112,6 +112,15 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [each for each in targets if not (page.parent / each).exists()] == []
 
 
+def test_pages_have_one_title_each() -> None:
+    """The navigation gives no titles of its own, so a page is called the same everywhere."""
+    titles = [path.read_text().partition("\n")[0] for path in DOCS.rglob("*.md")]
+
+    assert all(title.startswith("# ") for title in titles)
+    assert len({*titles}) == len(titles)
+    assert not re.search(r"^.+ <[\w/-]+>$", (DOCS / "index.md").read_text(), re.MULTILINE)
+
+
 def test_every_format_has_a_place_in_the_recipes() -> None:
     text = (DOCS / "how-to/images.md").read_text()
 

@@ -100,6 +100,18 @@ def test_rpm(tmp_path: Path) -> None:
     assert " 0 errors, 0 warnings" in linted.stdout, linted.stdout
 
 
+def test_an_rpm_for_a_python_that_is_not_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECBOOT_PYTHON", "/usr/bin/python3.12")
+
+    rpm = build_rpm(tmp_path / "rpm")
+
+    required = run(require("rpm"), "-qp", "--requires", rpm).stdout.splitlines()
+    assert "/usr/bin/python3.12" in required
+    assert "/usr/bin/python3" not in required
+
+
 def test_versions_agree() -> None:
     (version,) = re.findall(r'__version__ = "(.*)"', (CHECKOUT / "secboot/__init__.py").read_text())
 

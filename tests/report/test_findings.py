@@ -69,8 +69,9 @@ def test_an_explanation_has_the_form_of_all(explanation: Explanation) -> None:
     assert explanation.what_to_do or explanation.code in {"0", "5"}
 
 
-def test_the_readme_has_the_same_exit_codes() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.*) \|$", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
+def test_the_page_of_commands_has_the_same_exit_codes() -> None:
+    page = (CHECKOUT / "docs/reference/commands.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", page, re.MULTILINE)
 
     assert dict(rows) == EXITS
 
