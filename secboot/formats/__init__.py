@@ -1,1 +1,1 @@
-"""Text formats: text to document to text, byte-exact where nothing changed; no input or output."""
+"""Text formats: text to document to text, byte for byte where nothing changed; no input or output."""

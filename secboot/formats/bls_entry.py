@@ -1,13 +1,13 @@
-"""A Boot Loader Specification entry as a lossless document: a text, and two views of it.
+"""A Boot Loader Specification entry as a lossless document: its text, and two views of it.
 
-`BlsEntry.lines` are those of the file, for editing; `BlsEntry.scan` is what zipl reads
+`BlsEntry.lines` are the lines of the file, for editing; `BlsEntry.scan` is what zipl reads
 (zipl/src/scan.c). zipl first moves the line that starts with ``title`` to the top
-(sort_bls_fields), then reads field by field (scan_bls, scan_bls_field). Both are followed to the
-letter here, the first one's defect included: it takes the length of the file's last line for that
-of the title's line. A title on the first line is not moved, and so is safe; so is one on the last.
-The two views agree unless that defect strikes.
+(sort_bls_fields), then reads field by field (scan_bls, scan_bls_field). This module does exactly
+the same, including a bug in the first step: zipl uses the length of the file's last line as the
+length of the title line. A title on the first line is not moved, so it is safe; so is one on the
+last line. The two views agree unless the bug applies.
 
-zipl works on bytes, and the defect can cut a character in two, so the scan does too.
+zipl works on bytes, and the bug can cut a character in two, so the scan works on bytes as well.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from secboot.named_tuple import NamedTuple
 
 
 class BlsKey(StrEnum):
-    """The keys that zipl takes something from."""
+    """The keys that zipl uses."""
 
     TITLE = "title"
     LINUX = "linux"
@@ -33,10 +33,10 @@ class BlsKey(StrEnum):
 
 
 class BlsField(NamedTuple):
-    """One field that zipl takes something from, as it reads it.
+    """One field that zipl uses, as zipl reads it.
 
-    `key` is written as in the file; `meaning` is the key that zipl takes it for. `line` and
-    `column` are those of the key in the file, from 1.
+    `key` is written as in the file; `meaning` is the key that zipl interprets it as. `line` and
+    `column` locate the key in the file; both count from 1.
     """
 
     key: str
@@ -47,7 +47,7 @@ class BlsField(NamedTuple):
 
 
 class BlsScan(NamedTuple):
-    """What zipl takes from an entry: fields in its order, and what it refuses."""
+    """What zipl reads from an entry: the fields in zipl's order, and what it refuses."""
 
     fields: tuple[BlsField, ...]
     problems: tuple[Finding, ...]
@@ -61,10 +61,10 @@ _MEANINGS = {known[:length]: known for known in BlsKey for length in range(1, le
 
 
 def meaning_of(key: str) -> BlsKey | None:
-    """Return what zipl takes `key` for.
+    """Return the key that zipl interprets `key` as.
 
-    It compares only as many characters as `key` has (strncmp in scan_bls_field), so any
-    beginning of a key will do: ``opt`` and ``o`` are ``options``.
+    zipl compares only as many characters as `key` has (strncmp in scan_bls_field), so any
+    prefix of a key matches: ``opt`` and ``o`` mean ``options``.
     """
     return _MEANINGS.get(key)
 
@@ -74,10 +74,10 @@ _VERSION = re.compile(r"^version[ \t]+([^ \t\n][^\n]*)", re.MULTILINE)
 
 
 class BlsLine(NamedTuple):
-    """One line with all of its characters, its newline included; `number` counts from 1.
+    """One line with all its characters, including the newline; `number` counts from 1.
 
-    A field has a `key`, a `meaning` if zipl takes something from it, and a value from
-    offset `start` to `end` of the text, trailing blanks left out.
+    A field has a `key`, a `meaning` if zipl uses it, and a value from offset `start` to `end`
+    of the text, without trailing blanks.
     """
 
     number: int
@@ -89,7 +89,7 @@ class BlsLine(NamedTuple):
 
     @property
     def value(self) -> str:
-        """The value as it is written; a carriage return at its end belongs to it."""
+        """The value as written, including a carriage return at its end."""
         return self.text[self.start : self.end]
 
 
@@ -99,11 +99,11 @@ class _Text(NamedTuple):
 
 
 class BlsEntry(_Text):
-    """The whole of one entry file; `path` is only used to say where something is."""
+    """One entry file; `path` is only used in locations."""
 
     @classmethod
     def parse(cls, text: str, path: str = "entry.conf") -> BlsEntry:
-        """Read any text; never raises. ``BlsEntry.parse(text).render() == text``."""
+        """Read any text. Never raises. ``BlsEntry.parse(text).render() == text``."""
         return cls(text, path)
 
     def render(self) -> str:
@@ -122,15 +122,15 @@ class BlsEntry(_Text):
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What zipl refuses; it stops at the first, and then refuses all entries."""
+        """What zipl refuses. It stops at the first problem, and then refuses all entries."""
         return self.scan.problems
 
     @cached_property
     def misread(self) -> bool:
-        """Whether zipl reads other fields than the file's lines hold, or in other places.
+        """Whether the fields that zipl reads, or their places, differ from the lines of the file.
 
-        That is the defect with a title below the first line, and it can change file names
-        and parameters without a word.
+        This is the bug with a title below the first line; it can silently change file names and
+        parameters.
         """
         written = sorted(
             (line.number, line.meaning, line.value.partition("\0")[0])
@@ -141,29 +141,29 @@ class BlsEntry(_Text):
         return written != read
 
     def all(self, meaning: BlsKey) -> tuple[BlsField, ...]:
-        """Return every field that zipl takes for `meaning`, in its order."""
+        """Return every field that zipl reads as `meaning`, in zipl's order."""
         return tuple(field for field in self.scan.fields if field.meaning is meaning)
 
     def value(self, meaning: BlsKey) -> str | None:
-        """Return the first value that zipl reads for `meaning`, or None."""
+        """Return the first value that zipl reads as `meaning`, or None."""
         found = self.all(meaning)
         return found[0].value if found else None
 
     @property
     def title(self) -> str | None:
-        """The title: the name under which zipl knows the entry."""
+        """The title, which is zipl's name for the entry."""
         return self.value(BlsKey.TITLE)
 
     @property
     def options(self) -> str | None:
-        """The parameter line as zipl reads it, or None if there is none."""
+        """The parameter line as zipl reads it, or None if the entry has none."""
         return self.value(BlsKey.OPTIONS)
 
     @property
     def version(self) -> str | None:
         """The version by which zipl 2.22 and later sort entries, or None.
 
-        The first unindented line that has one counts, and blanks at its end belong to it.
+        The first unindented line with a version is used, including blanks at its end.
         """
         found = _VERSION.search(self.text)
         return None if found is None else found.group(1).partition("\0")[0]
@@ -171,10 +171,10 @@ class BlsEntry(_Text):
     def set_options(self, value: str) -> BlsEntry:
         """Return the document with `value` as its parameter line.
 
-        An existing value is replaced in its place; otherwise a new line follows the last of
-        `linux` and `initrd`. A carriage return at the end of a line that is there and a missing
-        final newline stay as they are. Raises `RefusedError` if there is more than one such line, if the
-        format can't hold the value, or if zipl would not read back exactly it.
+        An existing value is replaced in place; otherwise a new line is added after the last
+        `linux` or `initrd` line. A carriage return at the end of the existing line and a missing
+        final newline are kept. Raises `RefusedError` if the entry has more than one such line, if
+        the format can't hold the value, or if zipl would read back a different value.
         """
         _require_writable(value)
         found = [line for line in self.lines if line.meaning is BlsKey.OPTIONS]
@@ -194,7 +194,7 @@ class BlsEntry(_Text):
         after = self._last(BlsKey.LINUX, BlsKey.INITRD) or self._last(BlsKey.TITLE)
         if after is None:
             raise RefusedError("no title, linux or initrd line", location=Location(self.path))
-        # Not even where the others end in a carriage return: zipl would hand it to the kernel.
+        # No carriage return, even if the other lines end in one: zipl would pass it to the kernel.
         new = f"options {value}"
         index = after.number
         if after.text.endswith("\n"):
@@ -211,16 +211,16 @@ class BlsEntry(_Text):
         return BlsEntry("".join(new), self.path)
 
     def _checked(self, new: BlsEntry, value: str) -> BlsEntry:
-        """Return `new` if zipl reads from it what is meant, and else refuse.
+        """Return `new` if zipl reads it as intended; otherwise refuse.
 
-        With a title below the first line, a change of the last line changes what zipl takes
-        for the title.
+        With a title below the first line, a change to the last line changes what zipl reads as
+        the title.
         """
         if not new.misread and (new.options or "").removesuffix("\r") == value.removesuffix("\r"):
             return new
         raise RefusedError(
-            "zipl would misread the entry: it takes the length of the last line for that of"
-            " a title that is not on the first line",
+            "zipl would misread the entry: the title is not on the first line, and zipl uses the"
+            " length of the last line as the length of the title line",
             location=Location(self.path),
             hint="move the title line to the top of the file",
         )
@@ -238,13 +238,13 @@ def _line(text: str, number: int) -> BlsLine:
 def _require_writable(value: str) -> None:
     require_one_line(value, "an options line")
     if value != value.strip(" \t"):
-        raise RefusedError("an options line has no way to write blanks at the ends of a value")
+        raise RefusedError("an options line cannot hold a value with leading or trailing blanks")
 
 
 def scan_entry(text: str, path: str) -> BlsScan:
-    """Read `text` as zipl does; never raises. `path` is only named in messages.
+    """Read `text` as zipl does. Never raises. `path` is only used in messages.
 
-    zipl stops at the first problem; this goes on behind it.
+    zipl stops at the first problem; this function continues after it.
     """
     data = text.encode(errors="surrogateescape")
     titles, last_length = _title_lines(data)
@@ -259,9 +259,9 @@ def scan_entry(text: str, path: str) -> BlsScan:
 
 
 def _title_lines(data: bytes) -> tuple[list[int], int]:
-    """Return where lines start with ``title``, and the length of the last line looked at.
+    """Return the offsets of lines that start with ``title``, and the length of the last line read.
 
-    Four bytes or fewer at the end of the file are not looked at.
+    As in zipl, the last four bytes of the file, or fewer, are not read as a line.
     """
     titles = []
     start, length = 0, 0
@@ -276,7 +276,7 @@ def _title_lines(data: bytes) -> tuple[list[int], int]:
 
 
 def _moved(size: int, title: int, length: int) -> list[tuple[int, int]]:
-    """Return the file as ranges of offsets, in the order in which zipl then reads it."""
+    """Return the file as ranges of offsets, in the order in which zipl then reads them."""
     if title == 0:
         return [(0, size)]
     return [(title, title + length), (title - 1, title), (0, title - 1), (title + length, size)]
@@ -325,7 +325,7 @@ def _end(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
 
 
 class _Places:
-    """Lines and columns in the file of offsets in what zipl reads."""
+    """Converts offsets in what zipl reads to lines and columns of the file."""
 
     def __init__(self, data: bytes, segments: list[tuple[int, int]]) -> None:
         self._data = data

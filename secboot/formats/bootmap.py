@@ -1,10 +1,10 @@
-"""The bootmap: the file with all that an IPL reads, as zipl wrote it last.
+"""The bootmap: the file with everything that an IPL reads, as last written by zipl.
 
-It holds for each boot entry the parameter line, and pointers to the disk blocks of its kernel and
-ramdisk. An IPL never looks at zipl.conf or a BLS entry, so this file says what they said when
-zipl ran. Written by zipl/src/bootmap.c; followed by the machine's loader, by QEMU's s390-ccw
-BIOS, and by zipl's own stage 3, from whose parameter block (boot_get_stage3_parms in
-zipl/src/boot.c) it is known which part is the parameter line.
+For each boot entry it holds the parameter line, and pointers to the disk blocks of the kernel and
+the ramdisk. An IPL never reads zipl.conf or a BLS entry; this file holds what they contained when
+zipl ran. zipl/src/bootmap.c writes it; the machine's loader, QEMU's s390-ccw BIOS and zipl's own
+stage 3 follow it. The parameter block of stage 3 (boot_get_stage3_parms in zipl/src/boot.c)
+identifies the part that is the parameter line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from secboot.formats.zipl_parameters import ZiplEnvironment
 from secboot.named_tuple import NamedTuple
 
 STAGE3_PARAMETERS_ADDRESS = 0x9000
-"""Where stage 3 finds its parameter block (STAGE3_PARAMS_ADDRESS, all releases with stage 3)."""
+"""Where stage 3 finds its parameter block (STAGE3_PARAMS_ADDRESS in all releases with stage 3)."""
 _STAGE3_PARAMETERS = struct.Struct(">QQQQQHHHHQQ")
 _NO_ADDRESS = 2**64 - 1
 _KDUMP_FLAG = 0x2
@@ -29,17 +29,17 @@ _MAX_PARMLINE = 0x10000
 
 
 class BootmapError(ParseError):
-    """A file is no bootmap that can be read with certainty; the message says why."""
+    """A file is not a bootmap that can be read reliably; the message says why."""
 
 
 class Program(NamedTuple):
-    """One thing that can be IPLed. `numbers` are its places in the table of programs.
+    """One program that can be IPLed. `numbers` are its positions in the program table.
 
-    Number 0 is the default; a menu's entries have their menu numbers, 1 to 62, besides.
-    `parmline` is the parameter line in bytes read as text like all texts here, with ``${NAME}``
-    as it is; "" where there is none, and None where no kernel is booted (a segment). The sizes
-    are those of the files when zipl ran, in bytes, 0 for no ramdisk. `kdump` marks a kernel that
-    is IPLed to write a dump.
+    Number 0 is the default; the entries of a menu also have their menu numbers, 1 to 62.
+    `parmline` is the parameter line, decoded like all text here, with ``${NAME}`` unexpanded;
+    "" if there is none, and None if the program does not boot a kernel (a segment). The sizes
+    are those of the files when zipl ran, in bytes; 0 means no ramdisk. `kdump` marks a kernel
+    that is IPLed to write a dump.
     """
 
     numbers: tuple[int, ...]
@@ -50,14 +50,14 @@ class Program(NamedTuple):
 
     @property
     def is_default(self) -> bool:
-        """Whether an IPL takes this one when nobody chooses."""
+        """Whether an IPL starts this program when nobody chooses another."""
         return 0 in self.numbers
 
 
 class Bootmap(NamedTuple):
-    """All that can be IPLed, in the order of the file, and the environment for parameter lines.
+    """The programs that can be IPLed, in file order, and the environment for parameter lines.
 
-    `environment` is None where the loader is one that replaces no ``${NAME}`` (before 2.18).
+    `environment` is None if the loader does not replace ``${NAME}`` (before 2.18).
     """
 
     programs: tuple[Program, ...]
@@ -66,7 +66,7 @@ class Bootmap(NamedTuple):
 
     @property
     def default(self) -> Program:
-        """What an IPL takes when nobody chooses."""
+        """The program that an IPL starts when nobody chooses another."""
         return next(program for program in self.programs if program.is_default)
 
     @property
@@ -80,38 +80,38 @@ class Bootmap(NamedTuple):
 
 
 def read_bootmap(data: bytes, path: str = "bootmap") -> Bootmap:
-    """Read a bootmap. Raises `BootmapError` unless there is exactly one way to read it.
+    """Read a bootmap. Raises `BootmapError` unless it can be read in exactly one way.
 
-    There are no checksums in a bootmap: a changed letter in a parameter line goes unnoticed here
-    as it would at IPL. Everything else has to fit together, in every copy of the tables.
+    A bootmap has no checksums: a changed character in a parameter line goes unnoticed here, as it
+    does at IPL. Everything else must be consistent, in every copy of the tables.
     """
     try:
         sets = find_sets(data)
     except LayoutError as error:
         raise BootmapError(f"{path} can't be read as a boot record: {error}") from error
     found: list[Bootmap] = []
-    reason = "its table of programs is damaged" if sets else "no table of programs was found in it"
+    reason = "its program table is damaged" if sets else "it has no program table"
     for size in BLOCK_SIZES if sets else ():
         try:
             found.append(_read_blocks(data, sets, size))
         except LayoutError as error:
-            # Wrong block sizes fail early, the right one has something to say.
+            # Wrong block sizes fail early and without a reason; the right one gives a reason.
             reason = str(error) or reason
     if not found:
         raise BootmapError(f"{path} can't be read as a boot record: {reason}")
     if len({bootmap.programs for bootmap in found}) > 1:
-        raise BootmapError(f"{path} can't be read as a boot record: it can be read in two ways")
+        raise BootmapError(f"{path} can't be read as a boot record: it is ambiguous")
     return found[0]
 
 
 def _read_blocks(data: bytes, sets: tuple[TableSet, ...], block_size: int) -> Bootmap:
-    """Read it for a first disk with this block size."""
+    """Read the bootmap, assuming that its first disk has this block size."""
     readings = {
         tuple(_program(each.reader, own, numbers, each.disk) for numbers, own in each.programs)
         for each in read_sets(data, sets, block_size)
     }
     if len(readings) > 1:
-        raise LayoutError("its sets of tables do not say the same")
+        raise LayoutError("its sets of tables contradict one another")
     environment = _environment(BlockReader(data, block_size, PointerForm.LINEAR))
     return Bootmap(readings.pop(), environment, block_size)
 
@@ -127,8 +127,8 @@ def _program(
     settings = parts.get(STAGE3_PARAMETERS_ADDRESS)
     if settings is None:
         if len(blocks.parts) > 1:
-            # A segment is alone; a kernel comes with its loader.
-            raise LayoutError("the settings of a program's loader are missing")
+            # A segment has one part; a kernel comes with its loader.
+            raise LayoutError("the loader settings of a program are missing")
         return Program(numbers, None, None, None, kdump=False)
     values = _STAGE3_PARAMETERS.unpack_from(_content(reader, settings, known))
     parm_address, _, ramdisk_size, _, _, flags, *_, image_size, _ = values
@@ -141,15 +141,15 @@ def _program(
 
 
 def _content(reader: BlockReader, part: Placed, known: DiskMap) -> bytes:
-    """The data of a part that lies in the bootmap itself."""
+    """The data of a part that is stored in the bootmap itself."""
     count = part.table.data_count
     if part.data_start is not None:
         return reader.blocks(tuple(range(part.data_start, part.data_start + count)))
     if count > _MAX_PARMLINE // reader.block_size + 1:
-        raise LayoutError("the data of a program is outside of it")
+        raise LayoutError("the data of a program is not in the file")
     addresses = [a for pointer in part.table.data for a in pointer.addresses]
     if any(address not in known.blocks for address in addresses):
-        raise LayoutError("the data of a program is outside of it")
+        raise LayoutError("the data of a program is not in the file")
     return reader.blocks(tuple(known.blocks[address] for address in addresses))
 
 
@@ -161,7 +161,7 @@ def _parmline(content: bytes, block_size: int) -> str:
 
 
 def _environment(reader: BlockReader) -> ZiplEnvironment | None:
-    """The environment block, which the header points to; not all releases write one."""
+    """The environment block that the header points to; not all releases write one."""
     offset = reader.environment_offset
     if offset == 0:
         return None

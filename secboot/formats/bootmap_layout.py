@@ -1,14 +1,14 @@
-"""Which block of a bootmap lies where on the disk, told by the bootmap alone.
+"""Where each block of a bootmap is on the disk, derived from the bootmap alone.
 
-All pointers in a bootmap name disk blocks, since a loader knows no files. But zipl writes the
-file strictly in one order: for each program, for each of its parts, first the part's data (unless
-it lies in a file of its own, as kernel and ramdisk do), then its segment table, and at the end the
-component table (add_ipl_program in zipl/src/bootmap.c). Read backwards from a component table,
-every block so finds its place, and with it its address on the disk. That every block must be
-accounted for, each with one address, is also what tells a damaged bootmap from a whole one.
+All pointers in a bootmap name disk blocks, since a loader does not know files. But zipl always
+writes the file in the same order: for each program, for each of its parts, first the part's data
+(unless it is in a separate file, like the kernel and the ramdisk), then its segment table, and at
+the end the component table (add_ipl_program in zipl/src/bootmap.c). Reading backwards from a
+component table therefore assigns each block its position in the file and its address on the disk.
+Every block must be accounted for, with exactly one address; this also reveals a damaged bootmap.
 
 Data is written once. Further tables, for another way to IPL or another disk, point to it again,
-part by part; what no earlier program has as well comes before its own table as in the first set.
+part by part; data that no earlier program uses comes before its own table, as in the first set.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 PartKey = tuple[int, int, int]
 
 _LIMIT = 64
-"""More ways than this to read one program mean that the file is no bootmap."""
+"""If one program can be read in more ways than this, the file is not a bootmap."""
 
 
 class LayoutError(ValueError):
-    """The blocks do not lie as zipl would have written them; the message says what is wrong."""
+    """The blocks are not laid out as zipl writes them; the message says what is wrong."""
 
 
 class Placed(NamedTuple):
-    """A part of a program: its segment table, and where its data begins in the file.
+    """A part of a program: its segment table, and where its data starts in the file.
 
-    `data_start` is None for data that lies elsewhere: in another file, or earlier in this one.
+    `data_start` is None for data stored elsewhere: in another file, or earlier in this one.
     """
 
     component: Component
@@ -45,9 +45,9 @@ class Placed(NamedTuple):
 
 
 class Region(NamedTuple):
-    """Where the data of a part was seen before: in the file from byte `start` on, None for elsewhere.
+    """Where an earlier set has the data of a part: at byte `start` of the file, None for elsewhere.
 
-    `blocks` and `block_size` are how the disk of that set counts it.
+    `blocks` is its length in blocks of `block_size`, the block size of that set's disk.
     """
 
     start: int | None
@@ -55,10 +55,10 @@ class Region(NamedTuple):
     block_size: int
 
     def block_of(self, table: SegmentTable, block_size: int) -> int | None:
-        """The block in which a set with this table and block size finds the same data.
+        """The block where a set with this table and block size finds the same data.
 
-        Raises LayoutError when the table can't be one of that data. A signature behind a kernel
-        is left out by whole blocks, so sizes in blocks of two sizes can differ by one of each.
+        Raises LayoutError if the table can't describe that data. A signature after a kernel is
+        left out in whole blocks, so sizes counted in two block sizes can differ by one of each.
         """
         other = table.data_count * block_size
         margin = 0 if block_size == self.block_size else block_size + self.block_size - 1
@@ -71,11 +71,11 @@ class Region(NamedTuple):
         return self.start // block_size
 
 
-_UNLIKE = "its sets of tables do not say the same"
+_UNLIKE = "its sets of tables contradict one another"
 
 
 class ProgramBlocks(NamedTuple):
-    """The parts of one program; `table` is the block of its component table, `start` its first."""
+    """The parts of one program: its first block, `start`, and that of its component table, `table`."""
 
     table: int
     start: int
@@ -91,7 +91,7 @@ class DiskMap:
         self.blocks: dict[Address, int] = {}
 
     def extended(self, program: ProgramBlocks) -> DiskMap | None:
-        """The map with the blocks of a program, or None when they contradict it."""
+        """Return the map with the blocks of a program added, or None if they contradict the map."""
         result = DiskMap(self.block_size)
         result.addresses |= self.addresses
         result.blocks |= self.blocks
@@ -103,9 +103,9 @@ class DiskMap:
 
 
 def empty_block(reader: BlockReader) -> int:
-    """The block that holes in files are read from: after the header, where there is one (2.17 on).
+    """The block that stands for holes in files: after the header, if there is one (since 2.17).
 
-    A bootmap for several disks has one for each (write_empty_block).
+    A bootmap for several disks has one for each disk (write_empty_block).
     """
     return 1 if reader.has_header else 0
 
@@ -119,19 +119,18 @@ def program_blocks(
 ) -> tuple[ProgramBlocks, DiskMap]:
     """Find the blocks of the program whose component table is block `table`.
 
-    They begin at one of the blocks `starts`. `seen` are the parts that the program has in earlier
-    sets; None in the first one. Raises LayoutError when there is no way to lay them out, or more
-    than one.
+    They start at one of the blocks `starts`. `seen` has the parts of the program in earlier sets;
+    None for the first set. Raises LayoutError unless they can be laid out in exactly one way.
     """
     components = reader.component_table(table)
     if components is None:
-        raise LayoutError("a table of components is damaged")
+        raise LayoutError("a component table is damaged")
     regions = None if seen is None else tuple(map(seen.get, part_keys(components)))
     found = []
     layouts = _layouts(reader, components, regions, table, starts.start)
     for number, (start, parts) in enumerate(layouts):
         if number == _LIMIT:
-            raise LayoutError("the parts of a program can't be told apart")
+            raise LayoutError("the parts of a program can't be distinguished")
         if start not in starts:
             continue
         program = ProgramBlocks(table, start, parts)
@@ -141,12 +140,12 @@ def program_blocks(
     if not found:
         raise LayoutError("the parts of a program are not where they should be")
     if len(found) > 1:
-        raise LayoutError("the parts of a program can't be told apart")
+        raise LayoutError("the parts of a program can't be distinguished")
     return found[0]
 
 
 def part_keys(components: tuple[Component, ...]) -> tuple[PartKey, ...]:
-    """What each part is known by in every set: its type and load address, and which one of those."""
+    """What identifies each part in every set: type, load address, and a counter among equal ones."""
     kinds = [(component.type, component.load_address) for component in components]
     return tuple((*kind, kinds[:number].count(kind)) for number, kind in enumerate(kinds))
 
@@ -158,7 +157,7 @@ def _layouts(
     end: int,
     floor: int,
 ) -> Iterator[tuple[int, tuple[Placed, ...]]]:
-    """Every way to lay out the components in the blocks before `end`, with its first block."""
+    """Yield every way to lay out the components in the blocks before `end`, with its first block."""
     if not components:
         yield end, ()
         return
@@ -178,7 +177,7 @@ def _layouts(
 def _places(
     reader: BlockReader, table: SegmentTable, region: tuple[Region | None, ...] | None
 ) -> Iterator[tuple[int, int | None]]:
-    """Where a part with this table can begin in the file, and where its data then is."""
+    """Yield where a part with this table can start in the file, and where its data is then."""
     if region is not None and region[0] is not None:
         yield table.start, region[0].block_of(table, reader.block_size)
         return
@@ -189,9 +188,9 @@ def _places(
 
 
 def _begin(reader: BlockReader, data_start: int) -> int:
-    """Where the space for data begins that itself begins at block `data_start`.
+    """Return where the space starts that is reserved for the data at block `data_start`.
 
-    The environment block has a file system block for itself, so there can be a gap before it.
+    The environment block has a file system block to itself, so there can be a gap before it.
     """
     if data_start * reader.block_size == reader.environment_offset:
         while data_start > 0 and not any(reader.block(data_start - 1)):
@@ -211,26 +210,26 @@ def _addresses(program: ProgramBlocks) -> Iterator[tuple[int, Address]]:
 def match_tables(
     tables: tuple[int, ...], wanted: frozenset[Address], known: DiskMap
 ) -> dict[Address, int]:
-    """Say which component table each pointer of the program table means.
+    """Find the component table that each pointer of the program table refers to.
 
-    A component table's own address stands nowhere but in the program table. It follows the block
-    before it on the disk and precedes the one after it, unless the file is in pieces just there:
-    tables that lie between both are told first, then those beside one, and of all others one at
-    most, by what is left. Raises LayoutError where that does not tell every table.
+    A component table's own address is only in the program table. On the disk it follows the block
+    before it and precedes the block after it, unless the file is fragmented there. Tables that
+    match on both sides are assigned first, then those that match on one side, and a last one by
+    elimination. Raises LayoutError if a table is left over.
     """
     if len(tables) != len(wanted):
         raise LayoutError(
-            f"it has {len(tables)} programs, but its table of programs names {len(wanted)}"
+            f"it has {len(tables)} programs, but its program table names {len(wanted)}"
         )
     found: dict[Address, int] = {}
-    between, beside = {}, {}
+    both, either = {}, {}
     for table in tables:
-        behind, ahead = _neighbours(table, wanted, known)
-        between[table], beside[table] = behind & ahead, behind | ahead
-    left = _assign(between, found)
-    left = _assign({table: beside[table] for table in left}, found)
+        following, preceding = _neighbours(table, wanted, known)
+        both[table], either[table] = following & preceding, following | preceding
+    left = _assign(both, found)
+    left = _assign({table: either[table] for table in left}, found)
     if len(left) > 1:
-        raise LayoutError("its programs can't be told apart")
+        raise LayoutError("its programs can't be distinguished")
     found.update(zip(wanted - found.keys(), left, strict=True))
     return found
 
@@ -238,15 +237,15 @@ def match_tables(
 def _neighbours(
     table: int, wanted: frozenset[Address], known: DiskMap
 ) -> tuple[frozenset[Address], frozenset[Address]]:
-    """Which addresses come after the block before the table, and before the block after it."""
+    """The addresses that follow the block before the table, and those that precede the one after it."""
     before, after = known.addresses.get(table - 1), known.addresses.get(table + 1)
-    behind = wanted & successors(before) if before is not None else frozenset()
-    ahead = frozenset(each for each in wanted if after in successors(each))
-    return behind, ahead
+    following = wanted & successors(before) if before is not None else frozenset()
+    preceding = frozenset(each for each in wanted if after in successors(each))
+    return following, preceding
 
 
 def _assign(candidates: dict[int, frozenset[Address]], found: dict[Address, int]) -> list[int]:
-    """Give each table the only address that it can have; return those that stay without one."""
+    """Assign each table its only possible address; return the tables that are left without one."""
     left = dict(candidates)
     while True:
         sure = next(

@@ -1,10 +1,10 @@
 """The sets of tables in a bootmap: one for each way to IPL, from each disk.
 
 ECKD and FBA disks have two since 2.25, for list-directed and for CCW-type IPL. Since 2.39 there
-are sets for each base disk of a mirrored /boot, which can be of several types and block sizes
-(prepare_bootloader_ipl in zipl/src/bootmap.c; from 2.35 to 2.38 the disks had to be alike, and
-shared one set). All sets point to the same data, and a record is only understood when they do:
-which disk an IPL takes is not known here.
+are sets for each base disk of a mirrored /boot; the disks can differ in type and block size
+(prepare_bootloader_ipl in zipl/src/bootmap.c; from 2.35 to 2.38 the disks had to be identical
+and shared one set). All sets must point to the same data, because it is unknown here which disk
+an IPL uses; otherwise the boot record is rejected.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ if TYPE_CHECKING:
     from secboot.formats.bootmap_tables import Address, DiskPointer
 
 _HEAP_ADDRESS = 0x2000
-"""Only sets for SCSI and NVMe disks keep this area free (STAGE3_HEAP_ADDRESS)."""
+"""Only sets for SCSI and NVMe disks reserve this area (STAGE3_HEAP_ADDRESS)."""
 _HEADS = 15
-"""Tracks of a cylinder on every ECKD DASD."""
+"""Tracks per cylinder on every ECKD DASD."""
 _MOST_SECTORS = 64
-"""More than a track has room for: 49 blocks of 512 bytes on a 3390 (recs_per_track in the kernel's
+"""More than fit on a track: 49 blocks of 512 bytes on a 3390 (recs_per_track in the kernel's
 drivers/s390/block/dasd_eckd.c)."""
 
 
 class TableSet(NamedTuple):
-    """Where the tables of a set are in the file, in bytes: those of components, that of programs."""
+    """Byte offsets of a set's tables in the file: the component tables and the program table."""
 
     components: tuple[int, ...]
     programs: int
 
 
 class ReadSet(NamedTuple):
-    """A set of tables as it was read: the programs with their numbers, and its disk's map."""
+    """A set of tables as read: the programs with their numbers, and the map of its disk."""
 
     reader: BlockReader
     programs: tuple[tuple[tuple[int, ...], ProgramBlocks], ...]
@@ -64,7 +64,7 @@ class ReadSet(NamedTuple):
 
 
 def find_sets(data: bytes) -> tuple[TableSet, ...]:
-    """The sets in the order of the file. Raises LayoutError when the last one is not whole."""
+    """Return the sets in file order. Raises LayoutError if the last one is incomplete."""
     found = []
     components: list[int] = []
     for at in range(0, len(data), PROGRAM_TABLE_SIZE):
@@ -79,21 +79,21 @@ def find_sets(data: bytes) -> tuple[TableSet, ...]:
         else:
             components.append(at)
     if components:
-        raise LayoutError("it ends before its table of programs")
+        raise LayoutError("it ends before its program table")
     return tuple(found)
 
 
 def read_sets(data: bytes, sets: tuple[TableSet, ...], block_size: int) -> tuple[ReadSet, ...]:
     """Read all sets; `block_size` is that of the first disk.
 
-    Raises LayoutError with the reason why not, or with nothing when it is not that size.
+    Raises LayoutError with the reason if that fails; without one if the block size is wrong.
     """
     reader = _SetsReader(data, block_size, _most_disks(data, sets))
     return tuple(map(reader.read, sets))
 
 
 def _most_disks(data: bytes, sets: tuple[TableSet, ...]) -> int:
-    """For how many disks these sets can be: each has one set, or two where it is ECKD or FBA."""
+    """The most disks that these sets can be for: a disk has one set, an ECKD or FBA disk two."""
     scsi = others = 0
     for each in sets:
         addresses = [
@@ -109,7 +109,7 @@ def _most_disks(data: bytes, sets: tuple[TableSet, ...]) -> int:
 
 
 class _SetsReader:
-    """Reads one set after the other; each has to fit to those before."""
+    """Reads one set after another; each must be consistent with the earlier ones."""
 
     def __init__(self, data: bytes, block_size: int, most_disks: int) -> None:
         self._data = data
@@ -133,13 +133,13 @@ class _SetsReader:
             else:
                 self._note(found, tables)
                 return found
-        # A single block's pointer in the older ECKD form can pass for one in the newer.
+        # A pointer to a single block in the older ECKD form can look like one in the newer form.
         if reasons:
             raise reasons[0]
-        raise LayoutError("its table of programs is damaged" if self._disks else "")
+        raise LayoutError("its program table is damaged" if self._disks else "")
 
     def _readers(self, tables: TableSet) -> Iterator[tuple[BlockReader, DiskMap]]:
-        """Every way to read a set: for the disk of the one before, or as the first for another."""
+        """Yield every way to read a set: for the previous set's disk, or as the first of another."""
         disks = self._disks[-1:]
         if len(self._disks) < self._most_disks:
             sizes = BLOCK_SIZES if disks else (self._block_size,)
@@ -175,9 +175,9 @@ class _SetsReader:
         return ReadSet(reader, tuple((numbers[p.table], p) for p in programs), disk)
 
     def _starts(self, reader: BlockReader) -> range:
-        """Where the first program of a set can begin."""
+        """The blocks where the first program of a set can start."""
         if self._disks:
-            # Loaders for other ways to IPL may lie between.
+            # Loaders for other ways to IPL may come before it.
             return range(-(-self._end // reader.block_size), reader.count)
         first = empty_block(reader) + 1
         return range(first, first + self._most_disks)
@@ -187,7 +187,7 @@ class _SetsReader:
             raise LayoutError("a block that stands for holes in files is not empty")
 
     def _note(self, found: ReadSet, tables: TableSet) -> None:
-        """Keep what the sets after this one have to fit to."""
+        """Record what the later sets must be consistent with."""
         size = found.reader.block_size
         self._end = tables.programs + PROGRAM_TABLE_SIZE
         if self._disks and self._disks[-1].addresses.items() <= found.disk.addresses.items():
@@ -208,7 +208,7 @@ def _wanted(pointers: tuple[DiskPointer | None, ...]) -> frozenset[Address]:
 def _numbers(
     pointers: tuple[DiskPointer | None, ...], places: dict[Address, int]
 ) -> dict[int, tuple[int, ...]]:
-    """The numbers under which each component table stands in the table of programs."""
+    """The numbers of each component table in the program table."""
     numbers: dict[int, tuple[int, ...]] = {}
     for number, pointer in enumerate(pointers):
         if pointer is not None:
@@ -218,10 +218,10 @@ def _numbers(
 
 
 def _require_same_blocks(first: DiskMap, other: DiskMap) -> None:
-    """Raise LayoutError unless both disks have the file at places that are equally far apart.
+    """Raise LayoutError unless all blocks of the file are the same distance apart on both disks.
 
-    The disks of a mirror hold the same blocks, each from an offset of its own. How many sectors a
-    track of an ECKD disk has is not in the file; with the right number the places fit.
+    The disks of a mirror hold the same blocks, each disk at its own offset. The number of sectors
+    per track of an ECKD disk is not in the file; with the right number, the distances agree.
     """
     seen: dict[int, int] = {}
     for disk in (first, other):
@@ -236,7 +236,7 @@ def _require_same_blocks(first: DiskMap, other: DiskMap) -> None:
 
 
 def _equally_apart(first: DiskMap, other: DiskMap, sectors: dict[int, int]) -> bool:
-    """Whether all blocks are, with tracks of that many sectors for each block size."""
+    """Whether they are, given the number of sectors per track for each block size."""
     distances = set()
     for block, address in other.addresses.items():
         at, inside = divmod(block * other.block_size, first.block_size)
@@ -248,7 +248,7 @@ def _equally_apart(first: DiskMap, other: DiskMap, sectors: dict[int, int]) -> b
 
 
 def _position(address: Address, block_size: int, sectors: dict[int, int]) -> int:
-    """How many bytes lie before a block on its disk."""
+    """The byte offset of a block on its disk."""
     if len(address) == 1:
         return address[0] * block_size
     cylinder, head, sector = address

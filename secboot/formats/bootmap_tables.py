@@ -1,14 +1,14 @@
-"""The tables in a bootmap, and the pointers to disk blocks in them.
+"""The tables in a bootmap, and their pointers to disk blocks.
 
-A program table has one pointer for each thing that can be IPLed, the default first; a component
+A program table has one pointer for each program that can be IPLed, the default first; a component
 table names the parts of one of them with their load addresses; a segment table lists the disk
 blocks of one part (zipl/src/bootmap.c: add_program_table, create_component_entry,
 add_segment_table).
 
 Pointers have three forms, 16 bytes each, big-endian (zipl/include/boot.h; written by
 bootmap_store_blockptr in zipl/src/bootmap.c): linear block numbers for SCSI, NVMe and FBA disks,
-and two forms of cylinder, head and sector for ECKD DASD, the older for CCW-type IPL, the newer
-(2.25 on) for list-directed IPL. Sixteen zero bytes are no pointer.
+and two forms of cylinder, head and sector for ECKD DASD: the older one for CCW-type IPL, the newer
+one (since 2.25) for list-directed IPL. Sixteen zero bytes mean "no pointer".
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from secboot.named_tuple import NamedTuple
 
 POINTER_SIZE = 16
 BLOCK_SIZES = (512, 1024, 2048, 4096)
-"""The physical block sizes that zipl can work with (MAXIMUM_PHYSICAL_BLOCKSIZE in zipl.h)."""
+"""The physical block sizes that zipl supports (MAXIMUM_PHYSICAL_BLOCKSIZE in zipl.h)."""
 
 Address = tuple[int, ...]
-"""A block on a disk: ``(number,)`` or ``(cylinder, head, sector)``, sectors counted from 1."""
+"""A block on a disk: ``(number,)`` or ``(cylinder, head, sector)``. Sectors count from 1."""
 
 _NO_POINTER = bytes(POINTER_SIZE)
 
@@ -37,7 +37,7 @@ class PointerForm(StrEnum):
 
 
 class DiskPointer(NamedTuple):
-    """A run of `length` consecutive blocks from `address` on."""
+    """A run of `length` consecutive blocks that starts at `address`."""
 
     address: Address
     length: int
@@ -50,7 +50,7 @@ class DiskPointer(NamedTuple):
 
 
 def read_pointer(data: bytes, form: PointerForm, block_size: int) -> DiskPointer | None:
-    """Read 16 bytes; None for no pointer. ValueError when they are no pointer of that form."""
+    """Read 16 bytes; None means "no pointer". Raises ValueError if they are not of that form."""
     if data == _NO_POINTER:
         return None
     if form is PointerForm.LINEAR:
@@ -67,12 +67,12 @@ def read_pointer(data: bytes, form: PointerForm, block_size: int) -> DiskPointer
         address = (cylinder, head, sector)
         valid = sector > 0 and not any(gap) and not any(rest)
     if not valid:
-        raise ValueError(f"no {form} pointer to blocks of {block_size} bytes")
+        raise ValueError(f"not a pointer ({form}) to blocks of {block_size} bytes")
     return DiskPointer(address, more + 1)
 
 
 def successors(address: Address) -> frozenset[Address]:
-    """Where the block after this one can be; on ECKD that depends on the disk's geometry."""
+    """Where the next block can be; on ECKD this depends on the geometry of the disk."""
     if len(address) == 1:
         return frozenset({(address[0] + 1,)})
     cylinder, head, sector = address
@@ -81,16 +81,16 @@ def successors(address: Address) -> frozenset[Address]:
 
 MAGIC = b"zIPL"
 HEADER = b"zSeries bootmap file\ncreated by zIPL\n"
-"""How a bootmap begins since 2.17 (bootmap_header_init); older ones have no header."""
+"""The start of a bootmap since 2.17 (bootmap_header_init); older ones have no header."""
 _ENVIRONMENT_OFFSET = slice(56, 64)
 PROGRAM_TABLE_SIZE = 512
-"""Bytes, whatever the block size (PROGRAM_TABLE_BLOCK_SIZE)."""
+"""In bytes, for every block size (PROGRAM_TABLE_BLOCK_SIZE)."""
 _ENTRY_SIZE = 32
 _TYPE_OFFSET = 23
 
 
 class ComponentType(IntEnum):
-    """What an entry of a component table says (component_type)."""
+    """The type of an entry in a component table (component_type)."""
 
     EXECUTE = 1
     LOAD = 2
@@ -98,9 +98,9 @@ class ComponentType(IntEnum):
 
 
 class Component(NamedTuple):
-    """One part of a program; `load_address` means something for LOAD only.
+    """One part of a program; `load_address` is only meaningful for LOAD.
 
-    `segments` is the block in which its segment table begins.
+    `segments` points to the block where its segment table starts.
     """
 
     type: ComponentType
@@ -109,7 +109,7 @@ class Component(NamedTuple):
 
 
 def load_addresses(table: bytes) -> frozenset[int]:
-    """All load addresses in a component table; they stand in one place whatever form pointers have."""
+    """All load addresses in a component table; their offset is the same for every pointer form."""
     entries = (table[at : at + _ENTRY_SIZE] for at in range(_ENTRY_SIZE, len(table), _ENTRY_SIZE))
     return frozenset(
         int.from_bytes(entry[_TYPE_OFFSET + 1 :], "big")
@@ -121,7 +121,7 @@ def load_addresses(table: bytes) -> frozenset[int]:
 class SegmentTable(NamedTuple):
     """The blocks of one part. `start` is the first block of the table itself, in the file.
 
-    `own` are the disk blocks that the table itself lies on, in the order of the file.
+    `own` are the disk blocks of the table itself, in file order.
     """
 
     start: int
@@ -130,12 +130,12 @@ class SegmentTable(NamedTuple):
 
     @property
     def data_count(self) -> int:
-        """How many blocks the part has."""
+        """The number of blocks of the part."""
         return sum(pointer.length for pointer in self.data)
 
 
 class BlockReader:
-    """The blocks of a bootmap, with the form that its pointers have."""
+    """The blocks of a bootmap, and the form of its pointers."""
 
     def __init__(self, data: bytes, block_size: int, form: PointerForm) -> None:
         self.data = data
@@ -144,21 +144,21 @@ class BlockReader:
 
     @property
     def count(self) -> int:
-        """How many blocks there are; the last one can be short."""
+        """The number of blocks; the last one can be short."""
         return -(-len(self.data) // self.block_size)
 
     @property
     def has_header(self) -> bool:
-        """Whether the file begins with a header."""
+        """Whether the file starts with a header."""
         return self.data.startswith(HEADER)
 
     @property
     def environment_offset(self) -> int:
-        """Where in the file the environment block is, in bytes; 0 for nowhere."""
+        """The byte offset of the environment block in the file; 0 if there is none."""
         return int.from_bytes(self.data[_ENVIRONMENT_OFFSET], "big") if self.has_header else 0
 
     def block(self, number: int) -> bytes:
-        """One block, filled up with zeroes."""
+        """One block, padded with zeroes."""
         start = number * self.block_size
         return self.data[start : start + self.block_size].ljust(self.block_size, b"\0")
 
@@ -167,14 +167,14 @@ class BlockReader:
         return b"".join(map(self.block, numbers))
 
     def pointers(self, data: bytes) -> tuple[DiskPointer | None, ...]:
-        """Read as many pointers as there are. ValueError when one is none of this form."""
+        """Read all pointers in `data`. Raises ValueError if one is not of this form."""
         return tuple(
             read_pointer(data[at : at + POINTER_SIZE], self.form, self.block_size)
             for at in range(0, len(data), POINTER_SIZE)
         )
 
     def component_table(self, number: int) -> tuple[Component, ...] | None:
-        """The parts that this block names, or None when it is no component table."""
+        """The parts that this block names, or None if it is not a component table."""
         block = self.block(number)
         if block[:4] != MAGIC or block[4] > 1 or any(block[5:_ENTRY_SIZE]):
             return None
@@ -200,7 +200,7 @@ class BlockReader:
         return Component(kind, pointer, int.from_bytes(entry[_TYPE_OFFSET + 1 :], "big"))
 
     def program_table(self, number: int) -> tuple[DiskPointer | None, ...] | None:
-        """The pointers of this block, the default first; None when it is no program table."""
+        """The pointers of this block, the default first; None if it is not a program table."""
         block = self.block(number)[:PROGRAM_TABLE_SIZE]
         if block[:4] != MAGIC or any(block[4:POINTER_SIZE]):
             return None
@@ -213,10 +213,10 @@ class BlockReader:
         return pointers
 
     def segment_table(self, last: int, at: DiskPointer) -> SegmentTable | None:
-        """The segment table that ends with block `last` of the file, or None when there is none.
+        """The segment table that ends with block `last` of the file, or None if there is none.
 
         A long table is a chain of blocks, written from its end: the block that `at` points to
-        comes last in the file, and the block that it names as the next one lies before it.
+        is the last one in the file, and each next block in the chain comes before it.
         """
         own: list[DiskPointer] = []
         data: list[DiskPointer] = []
@@ -233,7 +233,7 @@ class BlockReader:
         return None
 
     def _segment_block(self, number: int) -> tuple[list[DiskPointer], DiskPointer | None] | None:
-        """The data pointers of one block of a segment table, and the pointer to the next block."""
+        """The data pointers in one block of a segment table, and the pointer to the next block."""
         try:
             *slots, following = self.pointers(self.block(number))
         except ValueError:

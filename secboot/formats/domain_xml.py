@@ -1,8 +1,8 @@
-"""A libvirt domain as XML: its elements, each with its place in the text.
+"""A libvirt domain as XML: its elements, each with its location in the text.
 
-What is read may come from anybody, so nothing in it is expanded or fetched: the parser is that of
-defusedxml, and a document type declaration, which a domain has none of, is an error. The sizes are
-bounded as libvirt and libxml2 bound them.
+The input is untrusted, so nothing in it is expanded or fetched: the parser is defusedxml, and a
+document type declaration, which no domain has, is an error. The size limits are those of libvirt
+and libxml2.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LARGEST = 4 * 2**20
-"""Bytes. libvirt itself takes no longer text (REMOTE_STRING_MAX in its remote protocol)."""
+"""In bytes. libvirt does not accept a longer text (REMOTE_STRING_MAX in its remote protocol)."""
 DEEPEST = 256
-"""Elements inside one another; libxml2 reads no more (xmlParserMaxDepth), so libvirt doesn't."""
+"""Nesting levels. libxml2, and so libvirt, does not read more (xmlParserMaxDepth)."""
 
 _MARKS = ((BOM_UTF8, "utf-8"), (BOM_UTF16_LE, "utf-16le"), (BOM_UTF16_BE, "utf-16be"))
 _HOW_TO_GET_ONE = "virsh dumpxml GUEST prints the domain of a guest"
 
 
 class Element(NamedTuple):
-    """An element; `text` is what stands directly in it, without blanks around it.
+    """An element; `text` is the text directly inside it, without surrounding blanks.
 
     A name in a namespace is written ``{namespace}name``.
     """
@@ -44,15 +44,15 @@ class Element(NamedTuple):
     text: str
 
     def get(self, attribute: str) -> str:
-        """Return an attribute's value; empty if there is none."""
+        """Return the value of an attribute; "" if it is not set."""
         return self.attributes.get(attribute, "")
 
     def every(self, name: str) -> tuple[Element, ...]:
-        """Return the children of a name."""
+        """Return the children with this name."""
         return tuple(each for each in self.children if each.name == name)
 
     def find(self, *names: str) -> Element | None:
-        """Return the first child of the first name, its first child of the next name, and so on."""
+        """Follow a path: the first child with the first name, its first child with the next, ..."""
         found: Element | None = self
         for name in names:
             inside = () if found is None else found.every(name)
@@ -60,7 +60,7 @@ class Element(NamedTuple):
         return found
 
     def written(self, **attributes: str) -> str:
-        """Return it as XML on one line, with these attributes beside its own, or in their place."""
+        """Return the element as XML on one line, with these attributes added or replaced."""
         both = {**self.attributes, **attributes}
         words = [self.name, *(f"{name}='{_escaped(value)}'" for name, value in both.items())]
         inside = escape(self.text, quote=False) + "".join(each.written() for each in self.children)
@@ -68,13 +68,13 @@ class Element(NamedTuple):
 
 
 def parse_domain(content: bytes, path: str) -> Element:
-    """Return the ``<domain>`` of a text; `path` is what messages call it.
+    """Return the ``<domain>`` in a text; `path` is its name in messages.
 
-    Raises ParseError, with the place, for what is not one XML document with a domain in it.
+    Raises ParseError, with the location, unless the text is one XML document with a domain.
     """
     for mark, encoding in _MARKS:
         if content.startswith(mark):
-            # The parser would count it as a character of the first line.
+            # The parser would count the mark as a character of the first line.
             content = content.removeprefix(mark)
             return _parse(content, encoding, path)
     return _parse(content, None, path)
@@ -82,9 +82,10 @@ def parse_domain(content: bytes, path: str) -> Element:
 
 def _parse(content: bytes, encoding: str | None, path: str) -> Element:
     if not content.strip():
-        raise ParseError("empty: there is no domain in it", location=Location(path))
+        raise ParseError("empty: no domain found", location=Location(path))
     if len(content) > LARGEST:
-        message = f"this is not a domain: it has more than {LARGEST // 2**20} MiB, the most that libvirt takes"
+        limit = f"{LARGEST // 2**20} MiB"
+        message = f"not a domain: larger than {limit}, the most that libvirt accepts"
         raise ParseError(message, location=Location(path))
     target = _Target(path)
     parser = DefusedXMLParser(target=target, encoding=encoding, forbid_dtd=True)
@@ -94,8 +95,8 @@ def _parse(content: bytes, encoding: str | None, path: str) -> Element:
         parser.close()
     except DefusedXmlException as error:
         raise ParseError(
-            "a document type declaration is refused: no libvirt domain has one, and its entities"
-            " could expand without end",
+            "document type declarations are not allowed: no libvirt domain has one, and their"
+            " entities could expand without limit",
             location=target.here(),
             hint=_HOW_TO_GET_ONE,
         ) from error
@@ -103,19 +104,19 @@ def _parse(content: bytes, encoding: str | None, path: str) -> Element:
         line, column = error.position
         raise _not_xml(error.code, Location(path, line, column + 1)) from error
     except (ValueError, LookupError) as error:
-        # An encoding that Python does not know, or one that expat can't be taught.
-        message = f"this is not XML in an encoding that can be read: {error}"
+        # An encoding that Python does not know, or that expat does not support.
+        message = f"not XML in a supported encoding: {error}"
         raise ParseError(message, location=target.here()) from error
     return _domain(target.root)
 
 
 def _escaped(value: str) -> str:
-    """Write an attribute's value so that a parser reads the same: it makes blanks of line ends."""
+    """Escape the value of an attribute; a parser would turn unescaped line ends into blanks."""
     return escape(value).translate({code: f"&#{code};" for code in b"\t\n\r"})
 
 
 class _Target:
-    """Makes elements of what the parser reports."""
+    """Builds elements from what the parser reports."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -125,13 +126,13 @@ class _Target:
         self.root: Element | None = None
 
     def here(self) -> Location:
-        """Return the place that the parser has reached."""
+        """Return the location that the parser has reached."""
         column = self.parser.CurrentColumnNumber + 1
         return Location(self._path, self.parser.CurrentLineNumber, column)
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         if len(self._open) == DEEPEST:
-            message = f"more than {DEEPEST} elements inside one another: this is not a domain"
+            message = f"not a domain: elements are nested more than {DEEPEST} deep"
             raise ParseError(message, location=self.here())
         self._open.append((tag, attributes, self.here(), []))
         self._text.append([])
@@ -150,28 +151,28 @@ class _Target:
             self.root = element
 
     def close(self) -> None:
-        """Do nothing: the root is there once its end was."""
+        """Do nothing: the root is set when its end tag is reached."""
 
 
 def _not_xml(code: int, location: Location) -> ParseError:
     what = ErrorString(code) or "not well-formed"
     hint: str | None = _HOW_TO_GET_ONE
     if what == "junk after document element":
-        what = "the document ends before this"
+        what = "the document ends before this point"
         hint = "check one domain at a time"
     elif what == "no element found":
-        what = "the text ends before the document does"
-    return ParseError(f"this is not XML: {what}", location=location, hint=hint)
+        what = "the text ends before the document is complete"
+    return ParseError(f"not XML: {what}", location=location, hint=hint)
 
 
 def _domain(root: Element | None) -> Element:
-    """Return the domain that a document is; libvirt's own state files have one inside."""
+    """Return the domain of a document; libvirt's own state files have it inside ``<domstatus>``."""
     assert root is not None  # noqa: S101 - the parser has seen the end of the document
     if root.name == "domstatus":
         root = root.find("domain") or root
     if root.name != "domain":
         raise ParseError(
-            f"this is not a domain: the document is <{root.name}>",
+            f"not a domain: the document is <{root.name}>",
             location=root.location,
             hint=_HOW_TO_GET_ONE,
         )

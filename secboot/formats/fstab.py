@@ -1,4 +1,4 @@
-"""/etc/fstab, as far as it says where the root file system of a tree is (fstab(5), mount(8))."""
+"""/etc/fstab, only to find the root file system of a tree (fstab(5), mount(8))."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 FSTAB = "/etc/fstab"
 _SPECIFIC = r"(?:UUID|LABEL|PARTUUID|PARTLABEL)=[0-9A-Za-z._:+-]+|/dev/[0-9A-Za-z._:+/-]+"
-"""A device that an initramfs finds by the same words, and that no quote or blank tears apart."""
+"""A device that an initramfs can find by the same text, without quotes or blanks in it."""
 _OF_A_BUILD = r"(?a:/dev/(?:root|ram\d*|loop\d+\S*|nbd\d+\S*|dm-\d+))"
-"""Devices of the machine that builds an image, or of one boot."""
+"""Devices that belong to the machine that builds an image, or to a single boot."""
 _SUBVOLUME = r"subvol(?:id)?=[0-9A-Za-z._@/+-]+"
 
 
 class Fstab(NamedTuple):
-    """The file; `text` is all of it."""
+    """The file; `text` is its content."""
 
     text: str
 
     @classmethod
     def parse(cls, text: str, path: str = FSTAB) -> Self:
-        """Take any text; `path` is for the form that parsers have."""
+        """Read any text; `path` is unused, and there because all parsers have it."""
         del path
         return cls(text)
 
     def root_parameters(self) -> str | None:
-        """Return what tells a kernel this root file system: ``root=``, and the subvolume of a btrfs.
+        """Return the parameters for this root file system: ``root=``, and a btrfs subvolume.
 
-        None where no line, or more than one, is about ``/``, and where what stands there means
-        nothing to an initramfs, or another device on another machine (``/dev/loop0``).
+        None if no line, or more than one, is for ``/``, and if an initramfs can't use the device
+        or it would be a different device on another machine (``/dev/loop0``).
         """
         found = [fields for fields in self._lines() if fields[1] == "/"]
         if len(found) != 1:

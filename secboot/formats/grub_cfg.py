@@ -1,4 +1,4 @@
-"""grub.cfg: the menu that GRUB makes of it, and which entry starts when nobody chooses."""
+"""grub.cfg: the menu that GRUB builds from it, and the entry that starts by default."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 _WITH_VALUE = frozenset({"--class", "--users", "--hotkey", "--source", "--id"})
 _NUMBER = re.compile(r"[ \t]*(0[xX][0-9a-fA-F]+|\d+)", re.ASCII)
-"""GRUB 2.06 takes the whole for a number that begins with one (grub_strtoul), others do not."""
+"""GRUB 2.06 reads a text that starts with a number as that number (grub_strtoul); others do not."""
 _PART = re.compile(r"^### (?:BEGIN (/\S+)|END /\S+) ###$", re.MULTILINE)
 
 
 class MenuEntry(NamedTuple):
-    """A line of the menu, in the line `number` of a file; `place` is where it stands, from 0 on.
+    """A line of the menu, defined on line `number` of a file; `place` is its position, from 0.
 
-    `script` is that of /etc/grub.d which wrote it into grub.cfg, as grub2-mkconfig notes there;
-    None where nothing says so.
+    `script` is the script in /etc/grub.d that wrote it into grub.cfg, according to the comments of
+    grub2-mkconfig there; None without such a comment.
 
-    `kernel`, `parameters` (those of the kernel, as it gets them) and `ramdisk` are what the entry
-    starts; None where it starts nothing, or where that is not known, as `unsure` then says.
-    `linux_number` is the line of ``linux``. A submenu has `children` instead. `doubt` says why the
-    entry may not be in the menu at all, or another one in its place.
+    `kernel`, `parameters` (as the kernel receives them) and `ramdisk` are what the entry starts;
+    None if it starts nothing, or if this is unknown; then `unsure` says why. `linux_number` is the
+    line of the ``linux`` command. A submenu has `children` instead. `doubt` says why the entry may
+    be missing from the menu, or have another one in its place.
     """
 
     path: str
@@ -55,9 +55,9 @@ class MenuEntry(NamedTuple):
 
 
 class GrubMenu(NamedTuple):
-    """The menu, and what starts by default: `unsure` says why that is not known.
+    """The menu and its default entry; `unsure` says why the default is unknown.
 
-    `once` tells that the default is for one boot (grub2-once).
+    `once` means that the default is for a single boot (grub2-once).
     """
 
     entries: tuple[MenuEntry, ...]
@@ -66,15 +66,15 @@ class GrubMenu(NamedTuple):
     once: bool = False
 
     def walk(self) -> Iterator[MenuEntry]:
-        """All entries but submenus, in the order of the menu."""
+        """All entries except submenus, in the order of the menu."""
         yield from _leaves(self.entries)
 
 
 class GrubCfg(NamedTuple):
-    """The script as it was read; `problem` says why it could not be.
+    """The parsed script; `problem` says why it could not be parsed.
 
-    `scripts` are those that wrote it, each with the line in which its part begins; an empty one
-    stands for what is between two parts.
+    `scripts` are the scripts that wrote it, each with the line on which its part starts; an empty
+    name stands for text between two parts.
     """
 
     path: str
@@ -84,7 +84,7 @@ class GrubCfg(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, path: str = "grub.cfg") -> GrubCfg:
-        """Read any text; never raises."""
+        """Read any text. Never raises."""
         try:
             statements = tuple(parse_script(text, path))
         except ParseError as error:
@@ -92,30 +92,29 @@ class GrubCfg(NamedTuple):
         return cls(path, statements, None, tuple(_parts(text)))
 
     def menu(self, files: Files) -> GrubMenu:
-        """Return the menu that GRUB makes of it, with what is known of other files."""
+        """Return the menu that GRUB builds, given the contents of other files."""
         if self.problem is not None:
             return GrubMenu((), None, f"{self.problem.location}: {self.problem.message}")
         run = Run(files, self.path)
         run.run(self.statements)
-        entries = tuple(self._told(entry) for entry in _entries(run, ()))
+        entries = tuple(self._attributed(entry) for entry in _entries(run, ()))
         wanted = run.variable("default")
         default, unsure = _default(entries, "" if wanted is None else wanted)
         return GrubMenu(entries, default, unsure, run.variable("boot_once") == "true")
 
-    def _told(self, entry: MenuEntry) -> MenuEntry:
+    def _attributed(self, entry: MenuEntry) -> MenuEntry:
         """Return the entry with the script that wrote it."""
         number = bisect_right(self.scripts, entry.number, key=itemgetter(0)) - 1
         script = self.scripts[number][1] if entry.path == self.path and number >= 0 else ""
-        children = entry.children and tuple(self._told(each) for each in entry.children)
+        children = entry.children and tuple(self._attributed(each) for each in entry.children)
         return entry._replace(script=script or None, children=children)
 
 
 def parameters_in_script(text: str) -> str | None:
-    """Return what the kernel gets of parameters that stand behind ``linux`` in a script.
+    """Return what the kernel receives of the parameters after ``linux`` in a script.
 
-    grub2-emu takes the words apart and puts them together with one blank (grub-core/loader/emu
-    /linux.c), so that quotes are lost. None where they would not be one command, or have
-    variables in them.
+    grub2-emu splits the words and joins them with single blanks (grub-core/loader/emu/linux.c),
+    so quotes are lost. None if the text is not a single command, or contains variables.
     """
     try:
         statements = tuple(parse_script(f"linux / {text}", ""))
@@ -130,7 +129,7 @@ def parameters_in_script(text: str) -> str | None:
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """Return where the parts of grub.cfg begin, and the script that each is from."""
+    """Yield the line on which each part of grub.cfg starts, and the script that wrote it."""
     number, position = 1, 0
     for match in _PART.finditer(text):
         number += text.count("\n", position, match.start())
@@ -152,7 +151,7 @@ def _entry(run: Run, item: Item, place: tuple[int, ...]) -> MenuEntry:
 
 
 def _named(item: Item) -> tuple[str, str | None, str | None]:
-    """Title, id, and why it is not known whether the entry is there."""
+    """Return title, id, and why it is uncertain whether the menu has the entry (or None)."""
     words = list(item.arguments)
     found: dict[str, str] = {}
     titles: list[str] = []
@@ -169,13 +168,13 @@ def _named(item: Item) -> tuple[str, str | None, str | None]:
                 following = words.pop(0)
                 value = following if isinstance(following, str) else ""
             elif option not in {*_WITH_VALUE, "--unrestricted"}:
-                doubt = doubt or f"the option {option} of a menu entry is not known"
+                doubt = doubt or f"secboot does not know the menu entry option {option}"
             found[option] = value
     return titles[0] if titles else "", found.get("--id"), doubt
 
 
 def _started(entry: MenuEntry, run: Run) -> MenuEntry:
-    """Return the entry with what its commands load."""
+    """Return the entry with the kernel and the ramdisk that its commands load."""
     kernel = run.kernel
     if isinstance(kernel, Unknown):
         return entry._replace(unsure=kernel.reason)
@@ -200,13 +199,13 @@ def _text(value: Value) -> str:
 
 
 def _default(entries: tuple[MenuEntry, ...], wanted: Value) -> tuple[MenuEntry | None, str | None]:
-    """Find what `wanted` names, as grub-core/normal/menu.c does: the first where it names nothing."""
+    """Find the entry that `wanted` names, else the first one, as grub-core/normal/menu.c does."""
     if isinstance(wanted, Unknown):
         return None, wanted.reason
     first, rest = _split(wanted)
     begins = _NUMBER.match(first)
     if begins is not None and begins.end() < len(first):
-        return None, f"whether GRUB takes '{first}' for a number depends on its release"
+        return None, f"whether GRUB reads '{first}' as a number depends on its release"
     number = _index(entries, first)
     if number is None:
         in_doubt = bool(first) and any(each.doubt for each in entries)
@@ -221,7 +220,7 @@ def _default(entries: tuple[MenuEntry, ...], wanted: Value) -> tuple[MenuEntry |
 
 
 def _split(wanted: str) -> tuple[str, str]:
-    """What is chosen in this menu, and what in the submenu; ``>>`` stands for one ``>``."""
+    """Split into the choice in this menu and that in the submenu; ``>>`` means a literal ``>``."""
     match = re.match(r"((?:[^>]|>>)*)(?:>(.*))?", wanted, re.DOTALL)
     if match is None:
         return wanted, ""
@@ -229,7 +228,7 @@ def _split(wanted: str) -> tuple[str, str]:
 
 
 def _index(entries: tuple[MenuEntry, ...], wanted: str) -> int | None:
-    """Return the place of what is wanted, by number, title or id; None where there is none such."""
+    """Return the position of the entry with this number, title or id; None if not found."""
     match = _NUMBER.match(wanted)
     if match is not None:
         is_hexadecimal = match[1][:2] in {"0x", "0X"}

@@ -1,6 +1,6 @@
-"""What GRUB's ``[ ... ]`` makes of values.
+"""Evaluates GRUB's ``[ ... ]``.
 
-The operators are those of grub-core/commands/test.c. A condition is true, false, or None: not known.
+The operators are those of grub-core/commands/test.c. A condition is true, false, or None (unknown).
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _TEXTS: Mapping[str, Callable[[str, str], bool]] = {
 
 
 def path_of(value: str) -> str:
-    """Return a file's path in the tree, without GRUB's name of the device."""
+    """Return the path of a file in the tree, without GRUB's device name."""
     return _DEVICE.sub("", value, count=1) if value.startswith("(") else value
 
 
 def evaluate(arguments: Sequence[Value], files: Files) -> bool | None:
-    """Judge what stands between the brackets, in the order in which GRUB looks at it.
+    """Evaluate the words between the brackets, in the order in which GRUB reads them.
 
-    What stands side by side has to hold together, with ``-a`` or without; nothing at all holds.
+    Adjacent conditions must all be true, with or without ``-a``; no condition at all is true.
     """
     left = list(arguments)
     any_before: bool | None = False
@@ -77,12 +77,12 @@ def _not(one: bool | None) -> bool | None:
 
 
 def _takes_two(left: list[Value]) -> bool:
-    """Whether the first word is compared with another, whatever it is itself."""
+    """Whether the first word, whatever it is, is compared with another."""
     return len(left) > 2 and (left[1] in _TEXTS or left[1] in _NUMBERS or left[1] in _TIMES)
 
 
 def _next(left: list[Value], files: Files) -> bool | None:
-    """Judge what comes next, and take it off."""
+    """Evaluate the next condition, and remove its words from the list."""
     if _takes_two(left):
         one, operator, other = left[:3]
         del left[:3]
@@ -110,13 +110,13 @@ def _compared(one: Value, operator: str, other: Value) -> bool | None:
 
 
 def _number(text: str) -> int | None:
-    """Return a number as GRUB reads it (grub_strtol), None for what else it makes one of."""
+    """Return a number as GRUB reads it (grub_strtol); None for the unusual forms it also accepts."""
     if _OCTAL.fullmatch(text):
         return int(text, 8)
     return int(text) if _DECIMAL.fullmatch(text) else None
 
 
-# One that is too large is taken for several values at once by GRUB.
+# GRUB is inconsistent about a number that is too large.
 _OCTAL = re.compile(r"0[0-7]{1,17}")
 _DECIMAL = re.compile(r"0?[0-9]{1,17}")
 

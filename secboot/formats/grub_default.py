@@ -1,11 +1,11 @@
-"""/etc/default/grub as SUSE's programs on s390x read it: assignments of one line each.
+"""/etc/default/grub as SUSE's programs on s390x read it: one-line assignments.
 
-Three programs read it: grub2-mkconfig as shell text; zipl2grub (util/s390x/zipl2grub.pl.in) line
-by line with regular expressions, of which older releases know ``KEY="value"`` only; and
-update-bootloader (perl-Bootloader, include/library), which reads it as shell text and writes
-``KEY="value"`` with a backslash before each double quote. So only that form, on a line of its own
-and without blanks around the ``=``, is read and written here; whatever else assigns a variable is
-a problem of that variable.
+Three programs read it: grub2-mkconfig as a shell script; zipl2grub (util/s390x/zipl2grub.pl.in)
+line by line with regular expressions, which in older releases match ``KEY="value"`` only; and
+update-bootloader (perl-Bootloader, include/library), which reads it as a shell script and writes
+``KEY="value"`` with a backslash before each double quote. So this module reads and writes only
+that form, on a separate line and without blanks around the ``=``; any other assignment of a
+variable is reported as a problem of that variable.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _OTHER = re.compile(
     r"""[ \t]*(?:export[ \t]+)?[A-Za-z_]\w*=(?:'([^'\n]*)'|([\w.,:/=@%+-]*))[ \t]*(?:\#[^\n]*)?\n?""",
     re.ASCII,
 )
-"""Other ways to write a value that a shell reads without looking anything up."""
+"""Other ways to write a value that a shell reads without any expansion."""
 _UNSAFE = r"[\\$`]"
 
 
 class Assignment(NamedTuple):
-    """One variable: its value is what a shell reads from ``text[start:end]`` of the line `number`.
+    """One variable: its value is what a shell reads from ``text[start:end]`` of line `number`.
 
-    Lines are counted from 1. `problem` says what is wrong with the way it is written, which is then
-    not to be changed; `value` is None where it can't be told.
+    Lines count from 1. `problem` says what is wrong with the form of the assignment, which must
+    then not be changed; `value` is None if it is unknown.
     """
 
     number: int
@@ -47,14 +47,14 @@ class Assignment(NamedTuple):
 
 
 class GrubDefault(NamedTuple):
-    """The whole file; `path` is only used to say where something is."""
+    """The whole file; `path` is only used in locations."""
 
     lines: tuple[str, ...]
     path: str = "/etc/default/grub"
 
     @classmethod
     def parse(cls, text: str, path: str = "/etc/default/grub") -> GrubDefault:
-        """Read any text; never raises. ``parse(text).render() == text``."""
+        """Read any text. Never raises. ``parse(text).render() == text``."""
         return cls(tuple(split_lines(text)), path)
 
     def render(self) -> str:
@@ -62,7 +62,7 @@ class GrubDefault(NamedTuple):
         return "".join(self.lines)
 
     def get(self, name: str) -> Assignment | None:
-        """Return the last assignment of a variable, which counts; None if there is none."""
+        """Return the last assignment of a variable, which is the effective one, or None."""
         found = None
         for number, line in enumerate(self.lines, 1):
             loose = re.match(_ANY, line)
@@ -80,25 +80,25 @@ class GrubDefault(NamedTuple):
 
     def _problem(self, name: str, number: int, column: int) -> ParseError:
         return ParseError(
-            f"this assignment of {name} is not read alike by grub2-mkconfig and by"
-            " grub2-zipl-setup",
+            f"grub2-mkconfig and grub2-zipl-setup do not read this assignment of {name} the same"
+            " way",
             location=Location(self.path, number, column),
             hint=f'write it on one line as {name}="...", without blanks around =, and'
             " without $, \\ or ` in the value",
         )
 
     def with_lines(self, lines: Mapping[str, CommandLine]) -> GrubDefault:
-        """Return the file with these parameters in the variables of these names (`set_value`)."""
+        """Return the file with these variables set to these parameters (see `set_value`)."""
         document = self
         for name, line in lines.items():
             document = document.set_value(name, line.text)
         return document
 
     def set_value(self, name: str, value: str) -> GrubDefault:
-        """Return the file with another value of a variable that is assigned already.
+        """Return the file with a new value for a variable that is already assigned.
 
-        Raises ParseError when it is written in a way that its readers do not read alike, and
-        RefusedError when it is not assigned or when there is no way to write the value.
+        Raises ParseError if the programs read the existing assignment differently, and
+        RefusedError if the variable is not assigned or the value can't be written.
         """
         old = self.get(name)
         if old is None:
@@ -112,7 +112,8 @@ class GrubDefault(NamedTuple):
         require_one_line(value, self.path)
         if re.search(_UNSAFE, value):
             raise RefusedError(
-                f"{name} can't hold this value: its programs disagree on $, \\ and `",
+                f"{name} can't hold this value: the programs that read it treat $, \\ and `"
+                " differently",
                 location=Location(self.path, old.number),
             )
         line = self.lines[old.number - 1]

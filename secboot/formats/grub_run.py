@@ -1,9 +1,9 @@
-"""What GRUB makes of a script: run without effects, with what can't be known marked as such.
+"""Runs a GRUB script without side effects, and tracks what is unknown.
 
-Followed are variables, functions, conditions and loops as grub2-mkconfig's programs write them
-(00_header, 10_linux, 41_custom and SUSE's), and what makes the menu. A branch whose condition is
-not known leaves unknown what it would set, and unsure what it would add to the menu. A command that
-could do anything leaves nothing known.
+It follows variables, functions, conditions and loops as grub2-mkconfig's scripts write them
+(00_header, 10_linux, 41_custom and SUSE's), and the commands that build the menu. After a branch
+whose condition is unknown, the variables that it would set are unknown, and the entries that it
+would add to the menu are in doubt. After a command that could do anything, everything is unknown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _COULD_DO_ANYTHING = frozenset(
         *("extract_syslinux_entries_configfile", "extract_syslinux_entries_source"),
     }
 )
-"""Commands that go on with another script; all others change only variables that they name."""
+"""Commands that continue with another script; all others only change variables that they name."""
 _MENU = frozenset({"menuentry", "submenu", "hiddenentry"})
 _KERNEL = frozenset({"linux", "linux16", "linuxefi"})
 _RAMDISK = frozenset({"initrd", "initrd16", "initrdefi"})
@@ -39,12 +39,12 @@ _LEAVING = frozenset({"break", "continue", "return"})
 _SETS = re.compile(r"--set(?:=(\w+))?|-s(?:(?:\d+:)?(\w+))?", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _MOST_ROUNDS = 200_000
-"""Rounds of loops and calls of functions, in all; ten thousand entries have some of them each."""
+"""Loop iterations and function calls in total; ten thousand entries need a few of them each."""
 _DEEPEST = 40
 
 
 class Item(NamedTuple):
-    """One line of a menu, in the line `number` of a file; `doubt` says why it may not be there."""
+    """A line of a menu, defined on line `number` of a file; `doubt` says why it may be missing."""
 
     path: str
     number: int
@@ -55,14 +55,14 @@ class Item(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """What ``linux`` got: the words behind it, in the line `number` of the file."""
+    """A ``linux`` or ``initrd`` command on line `number` of the file: the words after it."""
 
     number: int
     words: tuple[Value, ...]
 
 
 class _LeftError(Exception):
-    """``break``, ``continue`` or ``return``; with a `reason` it is not known whether."""
+    """``break``, ``continue`` or ``return``; `reason` says why it is unknown whether it was run."""
 
     def __init__(self, word: str, reason: str | None = None) -> None:
         super().__init__(word)
@@ -70,7 +70,7 @@ class _LeftError(Exception):
 
 
 class Run:
-    """One script, its variables and the menu that it makes."""
+    """One script, its variables and the menu that it builds."""
 
     def __init__(
         self,
@@ -90,18 +90,18 @@ class Run:
         self._depth = 0
 
     def inside(self, item: Item) -> Run:
-        """Run the body of an entry; a submenu sees exported variables alone."""
+        """Run the body of an entry; a submenu sees exported variables only."""
         variables = self._variables.inside(exported_alone=item.is_submenu)
         run = Run(self.files, item.path, variables, dict(self._functions), self._rounds)
         run.run(item.body)
         return run
 
     def variable(self, name: str) -> Value | None:
-        """Return a variable's value; None where it has none."""
+        """Return the value of a variable; None if it is not set."""
         return self._variables.get(name)
 
     def run(self, statements: Iterable[Statement]) -> None:
-        """Run a whole script, or a body."""
+        """Run a whole script or a body."""
         try:
             self._run(statements)
         except _LeftError as left:
@@ -134,7 +134,7 @@ class Run:
             if holds:
                 return self._run(body)
             if holds is None:
-                reason = f"a condition in {self._place(condition)} can't be told"
+                reason = f"the result of a condition in {self._place(condition)} is unknown"
                 rest = each.branches[number + 1 :]
                 self._doubt(body, reason)
                 for other in rest:
@@ -148,7 +148,9 @@ class Run:
             while True:
                 holds = self._run(each.condition)
                 if holds is None:
-                    self._lose_way(f"a condition in {self._place(each.condition)} can't be told")
+                    self._lose_way(
+                        f"the result of a condition in {self._place(each.condition)} is unknown"
+                    )
                 if holds == each.until or not self._round(each.body):
                     return True
         except _LeftError as left:
@@ -171,7 +173,7 @@ class Run:
         return True
 
     def _round(self, body: tuple[Statement, ...]) -> bool:
-        """Run a loop's body once; tell whether there is to be another round."""
+        """Run the body of a loop once; return whether the loop continues."""
         self._count()
         try:
             self._run(body)
@@ -184,7 +186,7 @@ class Run:
     def _count(self) -> None:
         self._rounds[0] += 1
         if self._rounds[0] > _MOST_ROUNDS:
-            self._lose_way(f"{self.path} does not come to an end")
+            self._lose_way(f"{self.path} does not end")
         if self._depth > _DEEPEST:
             self._lose_way(f"{self.path} calls itself")
 
@@ -192,7 +194,7 @@ class Run:
         raise _LeftError("return", reason)
 
     def _leave(self, left: _LeftError, body: tuple[Statement, ...]) -> None:
-        """Go on behind something of which it is not known how far it went."""
+        """Continue after a body when it is unknown how much of it was run."""
         try:
             self._doubt(body, left.reason or "")
         except _LeftError:
@@ -255,13 +257,13 @@ class Run:
         if _is_assignment(name.head):
             self._variables.change("set", [name])
             return True
-        self._lose(f"a command in {self.path}:{command.number} can't be told")
+        self._lose(f"a command in {self.path}:{command.number} is unknown")
         return None
 
     def _foreign(self, command: SimpleCommand, name: str, arguments: list[Value]) -> None:
-        """Take in a command of which only is known which variables it sets."""
+        """Account for a command of which only the variables that it sets are known."""
         if name in _COULD_DO_ANYTHING:
-            self._lose(f"what '{name}' in {self.path}:{command.number} does is not known")
+            self._lose(f"secboot does not know what '{name}' in {self.path}:{command.number} does")
             return
         reason = f"'{name}' in {self.path}:{command.number} sets it"
         texts = [each for each in arguments if isinstance(each, str)]
@@ -288,7 +290,7 @@ class Run:
     def _source(self, command: SimpleCommand, arguments: list[Value]) -> bool | None:
         path = path_of(arguments[0]) if arguments and isinstance(arguments[0], str) else ""
         if path not in self.files:
-            self._lose(f"{self.path}:{command.number} goes on with a file that was not read")
+            self._lose(f"{self.path}:{command.number} continues with a file that was not read")
             return None
         outer, self.path = self.path, path
         self._depth += 1
@@ -306,18 +308,18 @@ class Run:
         self, command: SimpleCommand, name: str, arguments: tuple[Value, ...], doubt: str | None
     ) -> None:
         if doubt is None and (command.block is None or name == "hiddenentry"):
-            doubt = f"what '{name}' in {self.path}:{command.number} adds is not known"
+            doubt = f"secboot does not know what '{name}' in {self.path}:{command.number} adds"
         body = command.block or ()
         self.menu.append(Item(self.path, command.number, arguments, body, name == "submenu", doubt))
 
     def _lose(self, reason: str) -> None:
-        """Something could have changed everything."""
+        """Treat everything as unknown, because it could have been changed."""
         self._variables.lose(reason)
         self.kernel = Unknown(reason)
         self.menu.append(Item(self.path, 0, (), (), is_submenu=False, doubt=reason))
 
     def _doubt(self, statements: Iterable[Statement], reason: str) -> None:
-        """Take in what may have been run: whatever it sets is not known."""
+        """Account for statements that may have been run: what they set is unknown."""
         for each in statements:
             match each:
                 case SimpleCommand():

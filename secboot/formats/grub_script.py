@@ -1,8 +1,8 @@
 """GRUB's script language, in which grub.cfg is written: text to statements.
 
 Words and statements are those of grub-core/script/yylex.l and parser.y: a shell's, without
-pipes, ``&&`` and command substitution, and with blocks in braces behind ``menuentry`` and
-``submenu``. What a script does is the matter of `secboot.formats.grub_menu`.
+pipes, ``&&`` and command substitution, and with blocks in braces after ``menuentry`` and
+``submenu``. `secboot.formats.grub_run` runs a script.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _SKIPPED = re.compile(r"(?:[ \t]|\\\n)+")
 _DELIMITER = re.compile(r"[;{}]|[ \t\n]*\n")
 _RESERVED = frozenset({"in", "case", "esac", "select", "[[", "]]", "{", ";"})
-"""Words that no command begins with, and that are no variables; some have no meaning yet."""
+"""Words that can be neither a command nor the variable of a loop; some have no meaning yet."""
 _CLOSING = frozenset({"then", "elif", "else", "fi", "do", "done", "}"})
 DEEPEST = 50
-"""Levels of nesting that are read; a file that somebody meant has a few."""
+"""The deepest nesting that is read; a real file has a few levels."""
 
 
 class Part(NamedTuple):
     """A piece of a word: literal `text`, or the name of a variable.
 
-    Blanks in a variable's value separate words where it is not `quoted`.
+    Blanks in the value of a variable separate words, unless it is `quoted`.
     """
 
     text: str
@@ -49,7 +49,7 @@ Word = tuple[Part, ...]
 
 
 class SimpleCommand(NamedTuple):
-    """A command with its words, in the line `number` of the file, from 1; `block` stands in braces."""
+    """A command on line `number` of the file, from 1, with its words and its `block` in braces."""
 
     number: int
     words: tuple[Word, ...]
@@ -57,14 +57,14 @@ class SimpleCommand(NamedTuple):
 
 
 class If(NamedTuple):
-    """Conditions, each with what is done where it is the first that holds; then the rest."""
+    """Conditions, each with the body to run if it is the first true one; then the ``else`` body."""
 
     branches: tuple[tuple[tuple[Statement, ...], tuple[Statement, ...]], ...]
     otherwise: tuple[Statement, ...] = ()
 
 
 class Loop(NamedTuple):
-    """``while``, or with `until` its opposite."""
+    """``while``, or ``until`` if `until` is set."""
 
     condition: tuple[Statement, ...]
     body: tuple[Statement, ...]
@@ -90,7 +90,7 @@ Statement = SimpleCommand | If | Loop | For | Function
 
 
 class _Token(NamedTuple):
-    """A word, or with `word` None a delimiter. `keyword` is its text, empty at the end of a line."""
+    """A word, or a delimiter if `word` is None. `keyword` is its text, "" at the end of a line."""
 
     number: int
     word: Word | None
@@ -100,7 +100,7 @@ class _Token(NamedTuple):
 def parse_script(text: str, path: str) -> Iterator[Statement]:
     """Read the statements one by one, as GRUB does, which runs each before it reads the next.
 
-    Raises ParseError where the text is cut off or is no script.
+    Raises ParseError if the text is truncated or not a script.
     """
     reader = _Reader(list(_tokens(text, path)), path)
     reader.skip()
@@ -132,7 +132,7 @@ def _tokens(text: str, path: str) -> Iterator[_Token]:
 
 
 def _word(text: str, start: int, number: int, path: str) -> tuple[Word, int]:
-    """Return the word that begins at `start`, and where it ends."""
+    """Return the word that starts at `start`, and the offset where it ends."""
     parts: list[Part] = []
     position = start
     while position < len(text) and (match := _PART.match(text, position)) is not None:
@@ -150,14 +150,14 @@ def _word(text: str, start: int, number: int, path: str) -> tuple[Word, int]:
         raise ParseError(
             "GRUB can't read this: a quote is not closed"
             if text[start] in "'\""
-            else f"GRUB's scripts have no {text[start]!r} here",
+            else f"GRUB can't read this: unexpected {text[start]!r}",
             location=Location(path, number),
         )
     return _merged(parts), position
 
 
 def _merged(parts: list[Part]) -> Word:
-    """Join literal parts that adjoin, so that a word of many escapes is not put together by pieces."""
+    """Join adjacent literal parts, so that a word with many escapes does not have many parts."""
     runs = groupby(parts, lambda part: None if part.is_variable else part.quoted)
     merged: list[Part] = []
     for quoted, run in runs:
@@ -169,7 +169,7 @@ def _merged(parts: list[Part]) -> Word:
 
 
 def _quoted(text: str) -> Iterator[Part]:
-    """What stands in double quotes; a backslash only protects what would mean something there."""
+    """Split text in double quotes; a backslash there only escapes characters with a meaning."""
     if not text:
         yield Part("", quoted=True)
     for match in _IN_QUOTES.finditer(text):
@@ -193,12 +193,12 @@ class _Reader:
         return self._position >= len(self._tokens)
 
     def skip(self) -> None:
-        """Pass over ends of lines."""
+        """Skip ends of lines."""
         while not self.at_end and not self._peek():
             self._position += 1
 
     def end_of_command(self) -> None:
-        """Pass over what has to stand between two statements."""
+        """Skip the separator that must be between two statements."""
         if not self.at_end and self._peek() not in {"", ";"}:
             raise self._problem("a new line or a ';' is missing")
         self._position += 1
@@ -218,18 +218,18 @@ class _Reader:
             case "function" if not self._depth:
                 return self._function()
             case keyword if keyword in _CLOSING or keyword in _RESERVED:
-                raise self._problem(f"'{keyword}' has nothing to belong to")
+                raise self._problem(f"unexpected '{keyword}'")
             case "function":
-                raise self._problem("a function is defined within something else")
+                raise self._problem("a function is defined inside another statement")
         return self._command()
 
     def _peek(self) -> str:
-        """The bare text of the next word; empty at the end of a command."""
+        """The text of the next word as written; empty at the end of a command."""
         return "" if self.at_end else self._tokens[self._position].keyword
 
     def _next(self) -> _Token:
         if self.at_end:
-            raise self._problem("the file is cut off")
+            raise self._problem("the file is truncated")
         self._position += 1
         return self._tokens[self._position - 1]
 
@@ -238,20 +238,20 @@ class _Reader:
         return ParseError(f"GRUB can't read this: {what}", location=Location(self._path, number))
 
     def _block(self, *ends: str) -> tuple[Statement, ...]:
-        """Read statements up to one of the words `ends`, and pass over that."""
+        """Read statements up to one of the words `ends`, and skip that word."""
         self._depth += 1
         if self._depth > DEEPEST:
-            raise self._problem("it is nested too deeply")
+            raise self._problem("the nesting is too deep")
         found = []
         self.skip()
         while self._peek() not in ends:
             if self.at_end:
-                raise self._problem("the file is cut off")
+                raise self._problem("the file is truncated")
             found.append(self.statement())
             if self._peek() != "}" or "}" not in ends:
                 self.end_of_command()
         if not found:
-            raise self._problem(f"there is no command before '{self._peek()}'")
+            raise self._problem(f"a command is missing before '{self._peek()}'")
         self._position += 1
         self._depth -= 1
         return tuple(found)
@@ -271,14 +271,14 @@ class _Reader:
         self._position += 1
         variable = self._next().keyword
         if _NAME.fullmatch(variable) is None or variable in _CLOSING or variable in _RESERVED:
-            raise self._problem(f"'{variable}' is no variable")
+            raise self._problem(f"'{variable}' is not a variable name")
         if self._next().keyword != "in":
             raise self._problem("'in' is missing")
         words = []
         while (token := self._next()).word is not None:
             words.append(token.word)
         if token.keyword not in {"", ";"}:
-            raise self._problem(f"'{token.keyword}' has nothing to belong to")
+            raise self._problem(f"unexpected '{token.keyword}'")
         self.skip()
         if self._next().keyword != "do":
             raise self._problem("'do' is missing")

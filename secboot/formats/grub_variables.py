@@ -1,7 +1,7 @@
-"""GRUB's variables: their values, of which some are not known, and words with values in them.
+"""GRUB's variables, some of which have unknown values, and the expansion of words.
 
-Words are split as grub-core/script/execute.c does. Values that are kept from boot to boot are in
-grubenv, GRUB's environment block (grub-core/lib/envblk.c).
+Words are split as in grub-core/script/execute.c. Values that persist across boots are in grubenv,
+GRUB's environment block (grub-core/lib/envblk.c).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Unknown(NamedTuple):
-    """A value that can't be told, and why; `head` is the known text that it begins with."""
+    """An unknown value, with the reason; `head` is the known text at its start."""
 
     reason: str
     head: str = ""
@@ -28,7 +28,7 @@ class Unknown(NamedTuple):
 Value = str | Unknown
 
 Files = dict[str, str | None]
-"""What is known of other files, by path: their texts, None for one that is not there."""
+"""The known content of other files by path; None for a file that does not exist."""
 
 _SIGNATURE = "# GRUB Environment Block\n"
 _KEPT = ("saved_entry", "next_entry", "prev_saved_entry")
@@ -49,11 +49,11 @@ _START = {
         )
     },
 }
-"""What grub2-emu sets itself (grub-core/normal/main.c, features; kern/emu/main.c)."""
+"""The variables that grub2-emu sets itself (grub-core/normal/main.c, features; kern/emu/main.c)."""
 
 
 def environment_block(text: str) -> Iterator[tuple[str, str]]:
-    """Return the names and values of grubenv; none of a text that is no such block."""
+    """Yield the names and values in grubenv; nothing if the text is not such a block."""
     if not text.startswith(_SIGNATURE):
         return
     for line in text[len(_SIGNATURE) :].split("\n"):
@@ -63,7 +63,7 @@ def environment_block(text: str) -> Iterator[tuple[str, str]]:
 
 
 class Variables:
-    """The variables of one context; `arguments` are those of the function that is running."""
+    """The variables of one context; `arguments` are those of the running function."""
 
     def __init__(self) -> None:
         self.arguments: tuple[Value, ...] = ()
@@ -72,7 +72,7 @@ class Variables:
         self._unset: Unknown | None = None
 
     def inside(self, *, exported_alone: bool) -> Variables:
-        """Return those of a context that is opened within."""
+        """Return the variables of a nested context."""
         found = Variables()
         found._exported, found._unset = set(self._exported), self._unset
         found._values = {
@@ -83,20 +83,20 @@ class Variables:
         return found
 
     def get(self, name: str) -> Value | None:
-        """Return a value; None where there is none."""
+        """Return the value of a variable; None if it is not set."""
         return self._values.get(name, self._unset)
 
     def known(self, name: str) -> str:
-        """Return a value, which is empty where it is not known."""
+        """Return the value of a variable; "" if it is unknown."""
         value = self.get(name)
         return value if isinstance(value, str) else ""
 
     def set(self, name: str, value: Value) -> None:
-        """Give a variable a value."""
+        """Set a variable."""
         self._values[name] = value
 
     def change(self, command: str, arguments: Sequence[Value]) -> None:
-        """Do what ``set``, ``unset`` or ``export`` does; no other command changes a variable."""
+        """Run ``set``, ``unset`` or ``export``; any other command changes nothing."""
         for argument in arguments:
             text = argument.head if isinstance(argument, Unknown) else argument
             name, sign, value = text.partition("=")
@@ -113,23 +113,23 @@ class Variables:
                 )
 
     def load(self, text: str, wanted: Sequence[str]) -> None:
-        """Take over what an environment block holds, all of it or the names that are `wanted`."""
+        """Load the variables of an environment block: all of them, or those in `wanted`."""
         for name, value in environment_block(text):
             if not wanted or name in wanted:
                 self._values[name] = value
 
     def lose_kept(self, reason: str) -> None:
-        """An environment block that is not known may give a value to any variable without one."""
+        """Account for an unknown environment block, which may set any variable that is not set."""
         self._unset = Unknown(reason)
         for name in _KEPT:
             self._values[name] = self._unset
 
     def lose(self, reason: str) -> None:
-        """Nothing is known any more."""
+        """Treat all variables as unknown."""
         self._values, self._unset = {}, Unknown(reason)
 
     def expand(self, words: Sequence[Word]) -> list[Value]:
-        """Return words with the variables' values, as GRUB splits them."""
+        """Return the words with all variables expanded, split as GRUB does."""
         found: list[Value] = []
         for word in words:
             if len(word) == 1 and not word[0].is_variable:
@@ -158,7 +158,7 @@ class Variables:
             number = at_most(name)
             return self.arguments[number] if number < len(self.arguments) else ""
         if not name[0].isalpha() and name[0] != "_":
-            return Unknown(f"what ${name} is, is not known")
+            return Unknown(f"the value of ${name} is unknown")
         found = self.get(name)
         return "" if found is None else found
 

@@ -1,6 +1,6 @@
-"""Kernel arguments as a bootc image and an OpenShift cluster take them; only ever written.
+"""Kernel arguments in the forms of a bootc image and an OpenShift cluster. Written, never read.
 
-Whoever makes these texts makes the same object: its name comes from the profile's.
+The name of the object is derived from the name of the profile, so writing it again replaces it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _NOT_IN_A_NAME = r"[^a-z0-9]+"
 
 
 def object_name(profile: str) -> str:
-    """Return the profile's name as Kubernetes allows names: lower case, digits and hyphens."""
+    """Return the profile's name in the form that Kubernetes allows: lower case, digits, hyphens."""
     return re.sub(_NOT_IN_A_NAME, "-", profile.lower()).strip("-") or "profile"
 
 
 def kargs_file(profile: str) -> str:
-    """Return the path in the image (bootc, docs/src/building/kernel-arguments.md)."""
+    """Return the path of the file in the image (bootc, docs/src/building/kernel-arguments.md)."""
     return f"/usr/lib/bootc/kargs.d/50-secboot-{object_name(profile)}.toml"
 
 
 def bootc_kargs(words: Iterable[str]) -> str:
-    """Return the text of such a file; the words are printable ASCII."""
+    """Return the text of that file; the words must be printable ASCII."""
     listed = ", ".join(map(quoted, words))
     return f'kargs = [{listed}]\nmatch-architectures = ["s390x"]\n'
 
@@ -46,6 +46,6 @@ def machine_config(profile: str, words: Iterable[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return printable ASCII as a string of JSON, which TOML and YAML read just the same."""
+    """Quote printable ASCII as a JSON string, which TOML and YAML read the same way."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -4,24 +4,24 @@ The rules are those of ``next_arg()`` in the kernel's ``lib/cmdline.c``, which b
 boot code (``arch/s390/boot/ipl_parm.c``) and the generic code (``kernel/params.c``) call:
 
 - Words are separated by blanks: space, tab, newline, vertical tab, form feed, carriage return.
-- A double quote protects blanks up to the next double quote, anywhere in a word; nothing
-  escapes it, and without a closing one the word runs to the end of the line. Single quotes
-  mean nothing.
-- The first ``=`` that is not a word's first character ends the name, inside quotes too.
-- A quote that opens the word, or the value, is removed together with one at the word's end;
-  all others stay part of the value.
-- A NUL ends the line, and the boot code trims blanks at both ends before it splits
+- A double quote protects blanks up to the next double quote, anywhere in a word. It can't be
+  escaped, and without a closing quote the word extends to the end of the line. Single quotes
+  have no meaning.
+- The first ``=`` that is not the first character of a word ends the name, even inside quotes.
+- A quote that opens the word or the value is removed, together with one at the end of the word;
+  all others remain part of the value.
+- A NUL ends the line, and the boot code trims blanks at both ends before it splits the line
   (``strim()`` in ``setup_boot_command_line()``).
-- The generic code stops at a word ``--``, quoted or not; what follows is for init. The boot
-  code does not stop there, so the words behind it are parameters here too, marked as such.
+- The generic code stops at a word ``--``, quoted or not; the rest is for init. The boot code does
+  not stop there, so the words after it are parameters here too, and marked.
 
-The kernel's ``isspace()`` also holds for the byte 0xa0. It isn't a blank here: a line with any
-byte above 0x7f is converted from EBCDIC before it is split (``has_ebcdic_char()``), so that
-byte never gets as far. `secboot.kernel.command_line` is where such lines are recognised.
+The kernel's ``isspace()`` is also true for the byte 0xa0. It isn't a blank here: a line with any
+byte above 0x7f is converted from EBCDIC before it is split (``has_ebcdic_char()``), so that byte
+is never seen there. `secboot.kernel.command_line` recognises such lines.
 
 /etc/kernel/cmdline has other readers: Red Hat's 20-zipl-kernel.install splits the whole file into
-words, newlines and all, and knows no comments; grubby reads the first line only and writes one line
-back; systemd's own 90-loaderentry.install takes all lines, too.
+words, across lines, and does not know comments; grubby reads the first line only and writes a
+single line; systemd's own 90-loaderentry.install also uses all lines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 BLANKS = " \t\n\v\f\r"
-"""What separates words: the kernel's ``isspace()`` below 0x80 (``lib/ctype.c``)."""
+"""The characters that separate words: the kernel's ``isspace()`` below 0x80 (``lib/ctype.c``)."""
 
 _WORD = re.compile(r'(?:[^ \t\n\v\f\r"]++|"[^"]*+(?:"|\Z))++')
 _END_OF_PARAMETERS = "--"
@@ -50,9 +50,9 @@ class Parameter(NamedTuple):
     """One word of the line.
 
     `name` and `value` are what the kernel sees, without the quotes that it removes. A `value`
-    of None means that there is no ``=`` (``quiet``), the empty text that there is nothing
-    after it (``quiet=``). `text` is the word as written, at ``line.text[start:end]``.
-    `after_dashdash` tells that it stands behind ``--``, where only the boot code reads it.
+    of None means that the word has no ``=`` (``quiet``), an empty string that nothing follows
+    it (``quiet=``). `text` is the word as written, at ``line.text[start:end]``.
+    `after_dashdash` marks a word after ``--``, where only the boot code reads it.
     """
 
     name: str
@@ -64,18 +64,18 @@ class Parameter(NamedTuple):
 
 
 class CommandLine(NamedTuple):
-    """A line and what the kernel reads in it. Made by `parse`; every edit gives a new one."""
+    """A line and what the kernel reads in it. Created by `parse`; every edit returns a new one."""
 
     text: str
     parameters: tuple[Parameter, ...]
     dashdash: int | None
-    """Where the first ``--`` starts; it isn't one of the `parameters`, later ones are."""
+    """Where the first ``--`` starts. It isn't one of the `parameters`; later ones are."""
     unterminated_quote: bool
-    """The last word opens a quote that nothing closes: all that is appended lands in it."""
+    """The last word opens a quote that is never closed: appended text would be inside it."""
 
     @classmethod
     def parse(cls, text: str) -> CommandLine:
-        """Split any text; there is none that the kernel would not take apart somehow."""
+        """Split any text; the kernel accepts every text."""
         nul = text.find("\0")
         length = len(text[: nul if nul >= 0 else None].rstrip(BLANKS))
         parameters: list[Parameter] = []
@@ -92,24 +92,24 @@ class CommandLine(NamedTuple):
         return cls(text, tuple(parameters), dashdash, text.count('"', 0, length) % 2 == 1)
 
     def render(self) -> str:
-        """The text, which is exactly what was parsed."""
+        """The text, exactly as it was parsed."""
         return self.text
 
     def named(self, name: str) -> tuple[Parameter, ...]:
-        """The parameters of exactly this name, in the order of the line."""
+        """The parameters with exactly this name, in the order of the line."""
         return tuple(parameter for parameter in self.parameters if parameter.name == name)
 
     def replace(self, parameter: Parameter, new_text: str) -> CommandLine:
-        """Put `new_text`, one or more words, in the place of one parameter of this line."""
+        """Replace one parameter of this line with `new_text`, one or more words."""
         self._require_own(parameter)
         text = self.text[: parameter.start] + new_text + self.text[parameter.end :]
         return CommandLine.parse(text)
 
     def remove(self, *parameters: Parameter) -> CommandLine:
-        """Take parameters of this line out of it, each with one adjoining run of blanks.
+        """Remove parameters of this line, each with one adjacent run of blanks.
 
-        That is the run before it, so that removing what `append` added gives the old text;
-        before the first word there is none to spare, and the run behind it goes.
+        That is the run before it, so that removing what `append` added restores the old text; for
+        the first word it is the run after it.
         """
         if not parameters:
             return self
@@ -121,20 +121,20 @@ class CommandLine(NamedTuple):
             while end and text[end - 1] in BLANKS:
                 end -= 1
             if not end:
-                behind = "".join(reversed(kept))
-                spared = behind.lstrip(BLANKS)
-                return CommandLine.parse(text[: parameter.start] + spared if spared else behind)
+                rest = "".join(reversed(kept))
+                words = rest.lstrip(BLANKS)
+                return CommandLine.parse(text[: parameter.start] + words if words else rest)
         return CommandLine.parse(text[:end] + "".join(reversed(kept)))
 
     def append(self, new_text: str) -> CommandLine:
-        """Add `new_text` as the last word before ``--``; blanks at the line's end stay there.
+        """Add `new_text` as the last word before ``--``; blanks at the end of the line stay there.
 
-        Raises RefusedError when an unterminated quote would swallow it.
+        Raises RefusedError if it would become part of an unterminated quote.
         """
         if self.unterminated_quote:
             raise RefusedError(
-                "the parameter line has a double quote that is never closed, so anything "
-                "added to it would become part of that quoted text",
+                "the parameter line has a double quote that is never closed: anything added"
+                " would become part of the quoted text",
                 hint=f"close the quote in {self.parameters[-1].text!r} first"
                 if self.parameters
                 else "close the quote first",
@@ -157,14 +157,14 @@ class CommandLine(NamedTuple):
 def parameter_text(name: str, value: str | None) -> str:
     """Write a parameter so that the kernel reads this name and value: ``rd.znet="a b"``.
 
-    The value gets quotes only when it needs them. Raises ParseError when there is no way to
-    write it: a quote where the kernel would take it for its own, a name that isn't one word,
-    control characters, or anything but ASCII.
+    The value is quoted only if necessary. Raises ParseError if it can't be written: because of a
+    quote that the kernel would interpret, a name that isn't one word, control characters, or
+    anything but ASCII.
     """
     for part in (name, value or ""):
         if not part.isascii() or any((ch < " " and ch != "\t") or ch == "\x7f" for ch in part):
             raise ParseError(
-                f"{part!r} can't be part of a kernel parameter: only printable ASCII can"
+                f"{part!r} can't be part of a kernel parameter: only printable ASCII is allowed"
             )
     for text in _spellings(name, value):
         line = CommandLine.parse(text)
@@ -172,8 +172,9 @@ def parameter_text(name: str, value: str | None) -> str:
         if found == [(name, value, text)] and not line.unterminated_quote:
             return text
     raise ParseError(
-        f"the kernel has no way to write the parameter {name!r} with the value {value!r}",
-        hint="a value can hold blanks, but no double quote of its own",
+        f"the parameter {name!r} with the value {value!r} can't be written so that the kernel reads"
+        " it back",
+        hint="a value can contain blanks, but no double quotes",
     )
 
 
@@ -184,27 +185,27 @@ def _spellings(name: str, value: str | None) -> tuple[str, ...]:
 
 
 def _name_and_value(word: str) -> tuple[str, str | None]:
-    """Take a word apart as the second half of ``next_arg()`` does."""
+    """Split a word as the second half of ``next_arg()`` does."""
     opened = word.startswith('"')
     body = word[1:] if opened else word
-    # The kernel remembers the place of '=' as an index and 0 as "not seen", so a leading '='
-    # doesn't count and the next one does.
+    # The kernel stores the index of '=', with 0 for "not seen", so it ignores a leading '=' and
+    # uses the next one.
     equals = body.find("=", 1)
     if equals < 0:
         return (body.removesuffix('"') if opened else body), None
     name, value = body[:equals], body[equals + 1 :]
     if value.startswith('"'):
-        # One closing quote goes with the opening one, never a second.
+        # Only one closing quote is removed with the opening one.
         return name, value[1:].removesuffix('"')
     return name, (value.removesuffix('"') if opened else value)
 
 
 class KernelInstallCmdline(NamedTuple):
-    """/etc/kernel/cmdline, the parameters of a kernel that is installed later.
+    """/etc/kernel/cmdline, the parameters of future kernels.
 
-    The file is `before` + `words` + `after`; comments and blank lines are in the outer two.
-    `parameters` are the words from the first to the last line with parameters; a comment line
-    among these is a part of it. `path` is only used to say where something is.
+    The file is `before` + `words` + `after`; comments and blank lines are in `before` and `after`.
+    `parameters` are the words from the first to the last line with parameters; comment lines
+    between those are part of them. `path` is only used in locations.
     """
 
     before: str
@@ -214,7 +215,7 @@ class KernelInstallCmdline(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, path: str = "/etc/kernel/cmdline") -> KernelInstallCmdline:
-        """Read any text; never raises. ``parse(text).render() == text``."""
+        """Read any text. Never raises. ``parse(text).render() == text``."""
         lines = split_lines(text)
         held = [number for number, line in enumerate(lines) if _holds_words(line)]
         if not held:
@@ -234,17 +235,17 @@ class KernelInstallCmdline(NamedTuple):
 
     @property
     def line(self) -> int:
-        """The line on which the parameters begin, from 1."""
+        """The line on which the parameters start, from 1."""
         return self.before.count("\n") + 1
 
     def with_lines(self, lines: Mapping[str, CommandLine]) -> KernelInstallCmdline:
-        """Return the file with other parameters, which have no name of their own here.
+        """Return the file with other parameters; the only key in `lines` is "".
 
-        Raises RefusedError when a comment stands among them, since it can't be told from them.
+        Raises RefusedError if a comment is among them, since its words are read as parameters.
         """
         if _has_comment(self.words):
             raise RefusedError(
-                "a comment stands between lines with parameters",
+                "a comment is between lines with parameters",
                 location=Location(self.path),
                 hint="move it to the top of the file, or remove it",
             )
@@ -252,7 +253,7 @@ class KernelInstallCmdline(NamedTuple):
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What does not belong into the file, or does not survive its readers."""
+        """What does not belong in the file, or is not handled by the programs that read it."""
         return (*self._layout_problems(), *self._word_problems())
 
     def _layout_problems(self) -> Iterator[Finding]:
@@ -260,8 +261,8 @@ class KernelInstallCmdline(NamedTuple):
             number = next(n for n, line in self._numbered() if _has_comment(line))
             yield self._warning(
                 "kernel-cmdline-comment",
-                "the comment becomes parameters of a new kernel: no program that reads this file"
-                " knows comments",
+                "this comment becomes parameters of future kernels: the programs that read this"
+                " file do not know comments",
                 number,
             )
         held = [number for number, line in self._numbered() if _holds_words(line)]
@@ -285,11 +286,11 @@ class KernelInstallCmdline(NamedTuple):
             position = parameter.start
             reason = None
             if parameter.name in {"BOOT_IMAGE", "initrd"}:
-                reason = "was added by a boot loader for one boot and is no setting"
+                reason = "was added by a boot loader for one boot; it is not a setting"
             elif parameter.name == "root" and _BUILD_ROOT.match(parameter.value or ""):
                 reason = "is a device of the machine that built this system, not of this one"
             elif _SED_SPECIAL.search(parameter.text):
-                reason = "is garbled by 20-zipl-kernel.install, which puts it into a sed expression"
+                reason = "is garbled by 20-zipl-kernel.install, which uses it in a sed expression"
             if reason is not None:
                 message = f"'{parameter.text}' {reason}"
                 yield self._warning("kernel-cmdline-word", message, number)

@@ -1,8 +1,8 @@
-"""A kernel image: how long its command line may be, and whether it is a Secure Execution image.
+"""A kernel image: its maximum command line length, and whether it is a Secure Execution image.
 
 Offsets are those of the s390x kernel's parameter area (arch/s390/include/asm/setup.h) and of the
 IBM Secure Execution images that genprotimg and pvimg write (s390-tools, rust/pv/src/brcb.rs and
-rust/pvimg). Only the few pages that tell are read, of a file of any size.
+rust/pvimg). Only a few pages are read, whatever the size of the file.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ReadRanges = Callable[[Sequence[tuple[int, int]]], Sequence[bytes]]
-"""Reads ``[(offset, size), ...]``, which gives less at the end of the file."""
+"""Reads ``[(offset, size), ...]``; returns less at the end of the file."""
 
 PAGE = 0x1000
 LEGACY_PARAMETER_LIMIT = 896
-"""Longest parameter line, in bytes, for a kernel that does not say (zipl.h)."""
+"""The maximum parameter line, in bytes, of a kernel that does not specify one (zipl.h)."""
 KERNEL_VERSION_OFFSET = 0x10428
-"""``parmarea.kernel_version``: where in the image its release is, as a big-endian 64-bit number."""
+"""``parmarea.kernel_version``: offset of the release in the image, a big-endian 64-bit number."""
 MAX_COMMAND_LINE_SIZE_OFFSET = 0x10430
 """``parmarea.max_command_line_size``: a big-endian 64-bit number, 0 before kernel 5.16."""
 SE_METADATA_OFFSET = 0xC000
 SE_METADATA_MAGIC = b"SeImgLnx"
-"""Marks the metadata that pvimg writes since s390-tools 2.36."""
+"""Start of the metadata that pvimg writes since s390-tools 2.36."""
 SE_HEADER_MAGIC = b"IBMSecEx"
 SE_HEADER_LAST_PAGE = 0x17
-"""Both generations of genprotimg put the header on one of the pages 0 to 0x17."""
+"""genprotimg, old (C) and new (Rust), puts the header on one of the pages 0 to 0x17."""
 _METADATA_SIZE = 28
 _METADATA_VERSION = 1
 _HEADER_SIZE = 0x40
@@ -45,24 +45,24 @@ PCKMO_HMAC = 0x10
 BACKUP_KEYS = 0x02
 """Plaintext control flags; bit 0 is the highest of 64 (s390-tools, pv_utils/se_hdr/flags.rs)."""
 _KERNEL, _PARAMETERS = 40, 60
-"""What the tweak of a component begins with (s390-tools, se_img_comps.rs, ComponentKind)."""
+"""The kind of a component, stored in its tweak (s390-tools, se_img_comps.rs, ComponentKind)."""
 _MOST_COMPONENTS = 8
 _COMPONENTS, _COMPONENT_SIZE = 8 + 128, 24
-"""Where in the block the components begin, and what each takes."""
+"""The offset of the first component in the block, and the size of each."""
 _LONGEST_LINE = 0x10000
 _RELEASE_SIZE = 64
 _RELEASE = r"[0-9]+\.[0-9]+[!-~]*"
 
 
 class SecureImage(NamedTuple):
-    """What can be known of an IBM Secure Execution image.
+    """What can be read from an IBM Secure Execution image.
 
-    Its parameter line is a component inside it, whose integrity is protected even where it is not
-    encrypted. `encrypted` is None where that is not known, and `unsure` says why. Of an image that
-    is not encrypted `parameters` is the line, as text with its line ends and without the NUL, and
-    `release` that of the kernel inside; each is None where it can't be read. `damaged` is whether
-    something of it is missing, so that it can't start, `later` whether it is of a later version
-    than is known here. `flags` are the plaintext control flags, which say what the image allows.
+    Its parameter line is a component of the image, with integrity protection even if it is not
+    encrypted. `encrypted` is None if unknown; then `unsure` says why. For an image that is not
+    encrypted, `parameters` is the line, including line ends and without the NUL, and `release`
+    the release of the kernel inside; each is None if it can't be read. `damaged` means that part
+    of the image is missing, so that it can't start; `later` that its version is newer than this
+    module supports. `flags` are the plaintext control flags, which say what the image allows.
     """
 
     encrypted: bool | None = None
@@ -75,10 +75,10 @@ class SecureImage(NamedTuple):
 
 
 class KernelImage(NamedTuple):
-    """What the first pages of a kernel image say.
+    """What the first pages of a kernel image contain.
 
-    `max_command_line` is in bytes and counts the terminating NUL; it is None where the file is too
-    short to be a kernel image. `secure` is None for an ordinary kernel.
+    `max_command_line` is in bytes, including the terminating NUL; None if the file is too short to
+    be a kernel image. `secure` is None for a plain kernel image.
     """
 
     max_command_line: int | None
@@ -86,9 +86,9 @@ class KernelImage(NamedTuple):
 
 
 def read_kernel_image(read_ranges: ReadRanges) -> KernelImage:
-    """Read what a file says of itself; a few bytes of at most 26 pages tell an ordinary kernel.
+    """Read a kernel image; a plain one takes a few bytes from each of at most 26 pages.
 
-    zipl takes the length limit from the same place (zipl/src/job.c, check_common_ipl_data).
+    zipl reads the length limit from the same place (zipl/src/job.c, check_common_ipl_data).
     """
     pages = [(page * PAGE, len(SE_HEADER_MAGIC)) for page in range(SE_HEADER_LAST_PAGE + 1)]
     field, metadata, *starts = read_ranges(
@@ -105,12 +105,12 @@ def read_kernel_image(read_ranges: ReadRanges) -> KernelImage:
 
 
 def _by_metadata(read_ranges: ReadRanges, metadata: bytes) -> SecureImage:
-    """What an image of s390-tools 2.36 on says: its metadata lead to all else."""
+    """Read an image written by s390-tools 2.36 or later, by its metadata."""
     if len(metadata) < _METADATA_SIZE:
-        return SecureImage(unsure="the file ends within the metadata of the image", damaged=True)
+        return SecureImage(unsure="the file ends inside the metadata of the image", damaged=True)
     version = _number(metadata, 16, 4)
     if version != _METADATA_VERSION:
-        message = f"its metadata are of version {version}, which is not known"
+        message = f"secboot does not know version {version} of its metadata"
         return SecureImage(unsure=message, later=version > _METADATA_VERSION)
     found = _by_header(read_ranges, _number(metadata, 8, 8))
     if found.unsure is not None:
@@ -131,41 +131,41 @@ def _by_metadata(read_ranges: ReadRanges, metadata: bytes) -> SecureImage:
 
 
 def _by_header(read_ranges: ReadRanges, offset: int) -> SecureImage:
-    """What the Secure Execution header at `offset` says; its place may be anywhere in 64 bits."""
+    """Read the Secure Execution header at `offset`, which can be any 64-bit number."""
     header = _bytes_at(read_ranges, offset, _HEADER_SIZE)
     if header[:8] != SE_HEADER_MAGIC:
         message = "its Secure Execution header is not where it should be"
         return SecureImage(unsure=message, damaged=True)
     if len(header) < _HEADER_SIZE:
-        return SecureImage(unsure="the file ends within its Secure Execution header", damaged=True)
+        return SecureImage(unsure="the file ends inside its Secure Execution header", damaged=True)
     version = _number(header, 8, 4)
     if version != _HEADER_VERSION:
-        message = f"its header is of version {version:#x}, which is not known"
+        message = f"secboot does not know version {version:#x} of its header"
         return SecureImage(unsure=message, later=version > _HEADER_VERSION)
     flags = _number(header, 0x38, 8)
     return SecureImage(encrypted=not flags & NO_COMPONENT_ENCRYPTION, flags=flags)
 
 
 def _block(read_ranges: ReadRanges, offset: int) -> bytes | str:
-    """Return the IPL parameter information block, or in words why it is none.
+    """Return the IPL parameter information block, or a message that says why it can't be read.
 
-    It is the last part of the image (rust/pvimg/src/se_img.rs), so that it is cut off whenever the
-    file is. It has a header of 8 bytes, which begins with its length, then ``struct ipl_pb0_pv``
-    (include/boot/ipl.h) with a count, and so many components. Nothing where no offset is given.
+    It is the last part of the image (rust/pvimg/src/se_img.rs), so it is truncated whenever the
+    file is. It has a header of 8 bytes, which starts with its length, then ``struct ipl_pb0_pv``
+    (include/boot/ipl.h) with a count, and that many components. Empty if `offset` is 0.
     """
     if offset == 0:
         return b""
     block = _bytes_at(read_ranges, offset, PAGE)
     size, count = _number(block, 0, 4), _number(block, 8 + 108, 4)
     if len(block) < _COMPONENTS or len(block) < min(size, PAGE):
-        return "the file ends within the image"
+        return "the file ends before the image does"
     if count > _MOST_COMPONENTS or size < _COMPONENTS + _COMPONENT_SIZE * count:
         return "its list of components is damaged"
     return block
 
 
 def _components(block: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
-    """The kind of each component, with its place and size; the image is loaded at 0."""
+    """Yield the kind of each component, with its offset and size; the image is loaded at 0."""
     for number in range(_number(block, 8 + 108, 4)):
         start = _COMPONENTS + _COMPONENT_SIZE * number
         place = (_number(block, start + 8, 8), _number(block, start + 16, 8))
@@ -173,7 +173,7 @@ def _components(block: bytes) -> Iterator[tuple[int, tuple[int, int]]]:
 
 
 def _line(read_ranges: ReadRanges, offset: int, size: int) -> str | None:
-    """The parameter line, which is filled up with NULs to whole pages; None for a part of one."""
+    """The parameter line, which is padded with NULs to whole pages; None if it is incomplete."""
     line, end, _ = _bytes_at(read_ranges, offset, min(size, _LONGEST_LINE)).partition(b"\0")
     return decoded(line) if end else None
 
@@ -187,13 +187,13 @@ def _release(read_ranges: ReadRanges, offset: int, size: int) -> str | None:
 
 
 def release_text(data: bytes) -> str | None:
-    """Return the release that the kernel's version text begins with; None where it is none."""
+    """Return the release at the start of the kernel's version string; None if there is none."""
     word = data.partition(b"\0")[0].partition(b" ")[0].decode("ascii", "replace")
     return word if re.fullmatch(_RELEASE, word) else None
 
 
 def _bytes_at(read_ranges: ReadRanges, offset: int, size: int) -> bytes:
-    """What is there; nothing where no file reaches."""
+    """The bytes at `offset`; empty if no file can be that large."""
     if not 0 <= offset < 2**62 or size <= 0:
         return b""
     (found,) = read_ranges([(offset, size)])

@@ -1,7 +1,7 @@
-"""Texts as all formats here take them: UTF-8 decoded with ``surrogateescape``.
+"""Text as all formats here use it: UTF-8 decoded with ``surrogateescape``.
 
-Newlines are not translated, so that bytes which are no UTF-8, carriage returns and a missing
-last newline survive; lengths that zipl or the kernel limit are those of the bytes.
+Newlines are not translated, so that bytes that are not UTF-8, carriage returns and a missing
+final newline survive. Length limits of zipl or the kernel apply to the bytes.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ from secboot.errors import RefusedError
 
 
 def decoded(data: bytes) -> str:
-    """Return the text of bytes; `encoded` gives the same bytes again."""
+    """Decode bytes; `encoded` returns the same bytes again."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def encoded(text: str) -> bytes:
-    """Return the bytes of a text; UnicodeEncodeError for one that never were any."""
+    """Encode a text. Raises UnicodeEncodeError if it can't have come from `decoded`."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def split_lines(text: str) -> list[str]:
     """Split `text` after each newline character, and nowhere else, keeping the newlines.
 
-    Only a newline ends a line for zipl, so `str.splitlines` would be wrong: it also splits
-    at carriage returns, form feeds and several Unicode characters. An empty text has no
-    lines.
+    For zipl, only a newline ends a line, so `str.splitlines` would be wrong: it also splits at
+    carriage returns, form feeds and several Unicode characters. An empty text has no lines.
     """
     lines = [f"{line}\n" for line in text.split("\n")]
     lines[-1] = lines[-1][:-1]
@@ -39,15 +38,15 @@ def byte_length(text: str) -> int:
 
 
 def require_one_line(value: str, holder: str) -> None:
-    """Raise `RefusedError` unless `value` can stand in one line of `holder`.
+    """Raise `RefusedError` unless `value` fits on one line of `holder`.
 
-    zipl reads C strings from lines, so a newline or a NUL would end it.
+    zipl reads C strings from lines, so a newline or a NUL would end the value.
     """
     for character, called in (("\n", "a newline"), ("\0", "a NUL character")):
         if character in value:
-            raise RefusedError(f"{holder} has no way to write a value with {called}")
+            raise RefusedError(f"{holder} cannot hold a value with {called}")
     try:
         encoded(value)
     except UnicodeEncodeError:
-        message = f"{holder} has no way to write a value that can't be encoded"
+        message = f"{holder} cannot hold a value that can't be encoded as UTF-8"
         raise RefusedError(message) from None

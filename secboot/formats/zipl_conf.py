@@ -1,8 +1,7 @@
 """zipl.conf as a lossless document: text -> lines -> text, byte for byte.
 
-Any text gives a document. What zipl would refuse stays in it as a line with a problem, so
-one run can report everything. Which keyword may stand in which section is not this module's
-matter: that is `secboot.zipl`.
+Any text can be parsed. A line that zipl would refuse is kept as a line with a problem, so that
+one run can report all of them. `secboot.zipl` decides which keyword is allowed in which section.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
 
 DEFAULTBOOT = "defaultboot"
-"""The name of the section that says what is booted by default."""
+"""The name of the section that selects the default entry."""
 
 _HEADINGS = (LineKind.SECTION, LineKind.MENU)
 _ASSIGNMENTS = (LineKind.ASSIGNMENT, LineKind.NUMBER, LineKind.FLAG)
 
 
 class ConfSection(NamedTuple):
-    """A section ``[name]`` or a menu ``:name`` with the lines up to the next heading."""
+    """A section ``[name]`` or a menu ``:name``, with the lines up to the next heading."""
 
     heading: ConfLine
     lines: tuple[ConfLine, ...]
@@ -53,7 +52,7 @@ class ConfSection(NamedTuple):
 
     @property
     def assignments(self) -> tuple[ConfLine, ...]:
-        """The lines that zipl takes something from, in order."""
+        """The lines that zipl uses, in order."""
         return tuple(line for line in self.lines if line.kind in _ASSIGNMENTS)
 
     def get(self, keyword: Keyword) -> ConfLine | None:
@@ -72,11 +71,11 @@ class _Lines(NamedTuple):
 
 
 class ZiplConf(_Lines):
-    """The whole of one zipl.conf; `path` is only used to say where something is."""
+    """One zipl.conf; `path` is only used in locations."""
 
     @classmethod
     def parse(cls, text: str, path: str = "zipl.conf") -> ZiplConf:
-        """Read any text; never raises. ``ZiplConf.parse(text).render() == text``."""
+        """Read any text. Never raises. ``ZiplConf.parse(text).render() == text``."""
         lines = (parse_line(line, number, path) for number, line in enumerate(split_lines(text), 1))
         return cls(tuple(lines), path)
 
@@ -86,12 +85,12 @@ class ZiplConf(_Lines):
 
     @cached_property
     def problems(self) -> tuple[Finding, ...]:
-        """Every line that zipl's scanner refuses, in order; zipl stops at the first."""
+        """The lines that zipl's scanner refuses, in order; zipl stops at the first."""
         return tuple(line.problem for line in self.lines if line.problem is not None)
 
     @cached_property
     def blocks(self) -> tuple[ConfSection, ...]:
-        """Sections and menus in the order of the file."""
+        """Sections and menus, in the order of the file."""
         starts = [i for i, line in enumerate(self.lines) if line.kind in _HEADINGS]
         ends = [*starts[1:], len(self.lines)]
         return tuple(
@@ -106,11 +105,11 @@ class ZiplConf(_Lines):
 
     @property
     def menus(self) -> tuple[ConfSection, ...]:
-        """The menus in the order of the file."""
+        """The menus, in the order of the file."""
         return tuple(block for block in self.blocks if block.is_menu)
 
     def section(self, name: str) -> ConfSection | None:
-        """Return the first section called `name`, as zipl finds it."""
+        """Return the first section called `name`, which is the one that zipl finds."""
         return next((section for section in self.sections if section.name == name), None)
 
     def menu(self, name: str) -> ConfSection | None:
@@ -118,9 +117,9 @@ class ZiplConf(_Lines):
         return next((menu for menu in self.menus if menu.name == name), None)
 
     def with_section(self, name: str, values: Mapping[Keyword, str]) -> ZiplConf:
-        """Return the document with one more section at its end.
+        """Return the document with a section added at the end.
 
-        It takes over the blanks of the last assignment that has a value.
+        It uses the same blanks as the last assignment that has a value.
         """
         sample = next((line for line in reversed(self.lines) if line.value), None)
         indent, equals = _style(sample)
@@ -136,7 +135,7 @@ class ZiplConf(_Lines):
     def without_section(self, name: str) -> ZiplConf:
         """Return the document without a section that `with_section` added, and its menu entries.
 
-        What follows the section's last assignment stays.
+        Text after the section's last assignment stays.
         """
         dropped = {
             line.number
@@ -155,7 +154,7 @@ class ZiplConf(_Lines):
         return ZiplConf.parse(text, self.path)
 
     def with_menu_entry(self, menu: ConfSection, number: int, section: str) -> ZiplConf:
-        """Return the document with one more entry in a menu, behind the last one there."""
+        """Return the document with an entry added to a menu, after its last entry."""
         numbers = [line for line in menu.lines if line.kind is LineKind.NUMBER]
         after = (
             numbers[-1] if numbers else menu.assignments[-1] if menu.assignments else menu.heading
@@ -170,15 +169,14 @@ class ZiplConf(_Lines):
     def with_values(
         self, keyword: Keyword, values: Mapping[str, str], *, in_menus: bool = False
     ) -> ZiplConf:
-        """Return the document with other values for `keyword` in sections, by their names.
+        """Return the document with other values for `keyword` in the named sections, or menus.
 
-        Or in menus. A value is what zipl shall read, without quotes. Where the section assigns the
-        keyword, nothing but the value changes, and its quotes only where the old ones can't hold it.
-        Otherwise a line follows the section's last assignment, or its heading; it takes over
-        indentation and blanks from the section, and quotes from other assignments to the keyword.
-        A file without a final newline still has none. Raises `RefusedError` when a section is
-        missing or not unique, when it assigns the keyword twice or without a value, or when there
-        is no way to write the value.
+        A value is what zipl should read, without quotes. If the section assigns the keyword, only
+        the value changes, and its quotes only if the old ones can't hold it. Otherwise a line is
+        added after the section's last assignment, or its heading, with the indentation and blanks
+        of the section and the quotes of other assignments to the keyword. A missing final newline
+        is kept. Raises `RefusedError` if a section is missing or not unique, if it assigns the
+        keyword twice or without a value, or if the value can't be written.
         """
         blocks = self.menus if in_menus else self.sections
         counted = Counter(block.name for block in blocks)
@@ -202,20 +200,20 @@ class ZiplConf(_Lines):
         for name in values:
             if name not in counted:
                 kind = "menu" if in_menus else "section"
-                raise RefusedError(f"no such {kind} '{name}'", location=Location(self.path))
+                raise RefusedError(f"{kind} '{name}' not found", location=Location(self.path))
         return ZiplConf.parse("".join(texts), self.path)
 
     def _at(self, line: ConfLine) -> Location:
         return Location(self.path, line.number, line.column)
 
     def _assignment(self, block: ConfSection, keyword: Keyword) -> ConfLine | None:
-        """Return the line that assigns `keyword`, if any; it has to be the only one."""
+        """Return the line that assigns `keyword`, if any. Raises RefusedError for more than one."""
         found = [line for line in block.lines if line.keyword is keyword]
         if len(found) > 1:
             message = f"keyword '{keyword}' is used more than once in section '{block.name}'"
             raise RefusedError(message, location=self._at(found[1]))
         if found and found[0].value is None:
-            raise RefusedError(f"'{keyword}' takes no value", location=self._at(found[0]))
+            raise RefusedError(f"'{keyword}' does not accept a value", location=self._at(found[0]))
         return found[0] if found else None
 
     def _new_line(self, block: ConfSection, keyword: Keyword, value: str, quoting: Quoting) -> str:
@@ -228,7 +226,7 @@ class ZiplConf(_Lines):
     def _quoting(self, keyword: Keyword) -> Quoting:
         """Return the quotes that the file uses for `keyword`.
 
-        Without an example `parameters` gets double quotes: its value usually holds blanks.
+        Without an example, `parameters` gets double quotes: its value usually contains blanks.
         """
         for line in self.lines:
             if line.keyword is keyword and line.value is not None:
@@ -246,7 +244,7 @@ def _with_value(line: ConfLine, value: str) -> str:
 
 
 def _style(sample: ConfLine | None) -> tuple[str, str]:
-    """Return the indentation of a line, and its ``=`` with the blanks around it."""
+    """Return the indentation of a line, and its ``=`` with the surrounding blanks."""
     if sample is None or sample.value is None:
         return "", "="
     body = sample.text[: sample.value.start - len(sample.value.quoting)]

@@ -1,7 +1,7 @@
 """One line of zipl.conf, read as zipl's scanner reads it (zipl/src/scan.c: scan_file).
 
-The grammar has no construct that spans lines, so a line can be read, and edited, by itself.
-Characters are classed as in the C locale: a blank is a space or a tab, and no byte above
+The grammar has no construct that spans lines, so a line can be read and edited by itself.
+Characters are classified as in the C locale: a blank is a space or a tab, and no byte above
 0x7e is a letter or punctuation.
 """
 
@@ -17,7 +17,7 @@ from secboot.named_tuple import NamedTuple
 
 
 class LineKind(StrEnum):
-    """What a line of zipl.conf is to zipl."""
+    """The kind of a line in zipl.conf, as zipl sees it."""
 
     BLANK = "blank"
     COMMENT = "comment"
@@ -62,7 +62,7 @@ class Keyword(StrEnum):
 
 
 class Quoting(StrEnum):
-    """How a value is written: the quote character, or nothing."""
+    """The quote character of a value, or nothing."""
 
     NONE = ""
     DOUBLE = '"'
@@ -70,10 +70,10 @@ class Quoting(StrEnum):
 
 
 class Value(NamedTuple):
-    """A value: `text` as zipl takes it, and where it stands.
+    """A value: `text` as zipl reads it, and its position.
 
-    `start` and `end` are offsets in the line's text and leave the quotes out. zipl keeps
-    values as C strings, so `text` ends before the first NUL, whatever follows it.
+    `start` and `end` are offsets in the text of the line, without the quotes. zipl stores values
+    as C strings, so `text` ends before the first NUL.
     """
 
     text: str
@@ -83,11 +83,11 @@ class Value(NamedTuple):
 
 
 class ConfLine(NamedTuple):
-    """One line of zipl.conf with all of its characters, its newline included.
+    """One line of zipl.conf with all its characters, including the newline.
 
-    `number` counts from 1. `name` is the name of a section or menu heading, `keyword` that
-    of an assignment or flag, `position` the menu position of a number assignment. A line
-    that zipl refuses has the kind `LineKind.REFUSED` and a `problem`.
+    `number` counts from 1. `name` is the name of a section or menu heading, `keyword` the keyword
+    of an assignment or flag, `position` the menu position of a number assignment. A line that
+    zipl refuses has the kind `LineKind.REFUSED` and a `problem`.
     """
 
     number: int
@@ -106,7 +106,7 @@ class ConfLine(NamedTuple):
 
     @property
     def column(self) -> int:
-        """The column of the first character that is no blank, counted from 1."""
+        """The column of the first character that is not a blank, from 1."""
         return len(self.text) - len(self.text.lstrip(" \t")) + 1
 
 
@@ -127,9 +127,9 @@ class _Refused(Exception):  # noqa: N818 - control flow inside this module, neve
 
 
 def parse_line(text: str, number: int = 1, path: str = "zipl.conf") -> ConfLine:
-    """Read one line; `text` may end in one newline and has no other. Never raises.
+    """Read one line; `text` may end with a newline and contains no other. Never raises.
 
-    `path` is only used to say where something is.
+    `path` is only used in locations.
     """
     body = text.removesuffix("\n")
     start = len(body) - len(body.lstrip(" \t"))
@@ -195,7 +195,7 @@ def _section_name(body: str, start: int) -> str:
 def _menu_name(body: str, start: int) -> str:
     end = _end_of(_MENU_NAME, body, start)
     if end < len(body) and body[end] not in " \t":
-        # The blank at the end is zipl's.
+        # zipl's message has a blank at its end.
         raise _Refused("zipl.menu-name", "invalid character in menu name ", end)
     _require_end(body, end, "zipl.menu-name-blanks", "blanks not allowed in menu name")
     if end == start:
@@ -204,7 +204,7 @@ def _menu_name(body: str, start: int) -> str:
 
 
 def _position(digits: str, start: int) -> int:
-    """Read a menu position as scan_number does: in an int that may wrap around unnoticed."""
+    """Read a menu position as scan_number does: in an int that can wrap around undetected."""
     number = 0
     for digit in digits:
         previous = number
@@ -217,7 +217,7 @@ def _position(digits: str, start: int) -> int:
 
 
 def _value(body: str, offset: int, code: str, message: str) -> Value:
-    """Read ``= value`` from `offset` on (scan_value_string and its callers)."""
+    """Read ``= value`` at `offset` (scan_value_string and its callers)."""
     equals = _end_of(_BLANKS, body, offset)
     if not body.startswith("=", equals):
         raise _Refused(code, message, equals)
@@ -250,20 +250,20 @@ def _c_string(text: str) -> str:
 
 
 def value_text(value: str, preferred: Quoting) -> str:
-    """Write `value` so that zipl reads exactly it back.
+    """Write `value` so that zipl reads back exactly this value.
 
-    `preferred` quotes come first, then double ones, single ones, none. zipl knows no escapes. A
-    value with a newline or a NUL, or one with both kinds of quotes that also starts with a quote
-    or has outer blanks, can't be written: `RefusedError`.
+    The `preferred` quotes are tried first, then double quotes, single quotes, none. zipl has no
+    escapes. Raises `RefusedError` for a value with a newline or a NUL, and for one with both kinds
+    of quotes that also starts with a quote or has outer blanks: these can't be written.
     """
     require_one_line(value, "zipl.conf")
     for quoting in (preferred, Quoting.DOUBLE, Quoting.SINGLE, Quoting.NONE):
         if _can_hold(value, quoting):
             return f"{quoting}{value}{quoting}"
     raise RefusedError(
-        "zipl.conf has no way to write a value that holds both kinds of quotes"
+        "zipl.conf cannot hold a value that contains both kinds of quotes"
         " and starts with a quote or has blanks at its ends",
-        hint="leave out the outer blanks, or use only one kind of quotes",
+        hint="remove the outer blanks, or use only one kind of quotes",
     )
 
 

@@ -1,9 +1,9 @@
-"""How a parameter line comes about: parmfile and `parameters=` joined, ``${NAME}`` replaced.
+"""How a parameter line is made: parmfile and `parameters=` joined, ``${NAME}`` replaced.
 
 zipl joins the texts (zipl/src/job.c: get_parmline), and stores the names and values of
-/etc/ziplenv, the zIPL environment, in the boot record; its last loader replaces each ``${NAME}``
-before the kernel starts, and takes away what has no value (zipl-editenv(8); zipl/src/envblk.c;
-handle_environment and process_parm_line in zipl/boot/stage3.c). Since 2.18.
+/etc/ziplenv, the zIPL environment, in the boot record. Its last loader stage replaces each
+``${NAME}`` before the kernel starts, and removes those without a value (zipl-editenv(8);
+zipl/src/envblk.c; handle_environment and process_parm_line in zipl/boot/stage3.c). Since 2.18.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ ZIPLENV = "/etc/ziplenv"
 SIGNATURE = b"# zIPL Environment Block\n"
 _NEWLINES = "\n+"
 _VARIABLE = re.compile(r"\$\{([^}]*)(?:\}|\Z)")
-"""One that is not closed takes all the rest of the line, so that no part of it is looked at twice."""
+"""An unclosed variable matches the rest of the line, so that no part of it is scanned twice."""
 _SITE = r"(?i:\[site[ \t]+([^\]]*)\])"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _SITES = frozenset("0123456789")
 _IMPORT_LIMIT = 4071
-"""Bytes of a block of 4096 that are left behind its signature (envblk.h)."""
+"""The bytes that remain after the signature in a block of 4096 (envblk.h)."""
 _IMPORT_LINES = 512
 
 
 def parmfile_line(text: str) -> str:
     """Return the line that zipl makes of a parmfile's `text`.
 
-    The first NUL ends it; each run of newlines becomes one blank, also at the ends; nothing
-    else changes (job.c: get_parmline).
+    The first NUL ends it; each run of newlines, even at the ends, becomes one blank; nothing else
+    changes (job.c: get_parmline).
     """
     return re.sub(_NEWLINES, " ", text.partition("\0")[0])
 
@@ -45,10 +45,9 @@ def parmfile_line(text: str) -> str:
 def join_parameters(parmfile: str | None, parameters: str | None) -> str | None:
     """Return the parameter line of a section, or None if it has none.
 
-    `parmfile` is the text of its parmfile, `parameters` the value of its ``parameters=``;
-    None where there is no such thing. The parmfile comes first. One blank goes between them
-    unless the parmfile's line is empty or ends in a blank (job.c: append_parmline); a tab
-    is no blank here.
+    `parmfile` is the text of its parmfile, `parameters` the value of its ``parameters=``; None if
+    the section has none. The parmfile comes first. A blank separates them unless the parmfile's
+    line is empty or ends in a blank (job.c: append_parmline); a tab is not a blank here.
     """
     if parmfile is None:
         return parameters
@@ -60,13 +59,13 @@ def join_parameters(parmfile: str | None, parameters: str | None) -> str | None:
 
 
 class ZiplEnvironment(NamedTuple):
-    """Names and values. A name that begins with a digit belongs to the site of that number."""
+    """Names and values. A name that starts with a digit belongs to the site with that number."""
 
     variables: tuple[tuple[str, str], ...]
 
     @classmethod
     def parse(cls, block: bytes) -> ZiplEnvironment:
-        """Read an environment block. ValueError when it is none, or damaged (envblk_scan)."""
+        """Read an environment block. Raises ValueError if it is not one, or damaged (envblk_scan)."""
         if not block.startswith(SIGNATURE):
             raise ValueError("the zIPL environment block has no signature")
         body = block[len(SIGNATURE) :].split(b"\0", 1)[0]
@@ -82,21 +81,21 @@ class ZiplEnvironment(NamedTuple):
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """The sites that have variables of their own: ``"0"`` to ``"9"``."""
+        """The sites with their own variables: ``"0"`` to ``"9"``."""
         return tuple(sorted({name[0] for name, _ in self.variables if name[0].isdigit()}))
 
     def value(self, name: str, site: str | None = None) -> str | None:
-        """The value of `name` at a site, else the common one; None when there is neither."""
+        """The value of `name` at a site, else the common value; None if there is neither."""
         values = dict(self.variables)
         at_site = None if site is None else values.get(site + name)
         return values.get(name) if at_site is None else at_site
 
     def expand(self, line: str, site: str | None = None) -> str:
-        """Return the line as the kernel gets it: every ``${NAME}`` replaced or taken away.
+        """Return the line that the kernel receives: every ``${NAME}`` is replaced or removed.
 
-        `site` is the one that the operator chose with LOADPARM, None for none. Values are not
-        searched again. Where the result would not fit, the loader stops early; that is not
-        modelled, since zipl knows no such line.
+        `site` is the one that the operator selected with LOADPARM, None for none. Values are not
+        expanded again. If the result does not fit, the loader stops early; this is not modelled,
+        since zipl does not check for such a line.
         """
         values = dict(self.variables)
         if site is not None:
@@ -110,12 +109,12 @@ NO_ENVIRONMENT = ZiplEnvironment(())
 
 
 def variables_of(line: str) -> tuple[str, ...]:
-    """The names that a line asks the environment for, in order."""
+    """The names of the variables in a line, in order."""
     return tuple(found[1] for found in _VARIABLE.finditer(line) if found[0].endswith("}"))
 
 
 class Variable(NamedTuple):
-    """One assignment on the line `number`, from 1; `site` is None for a common one."""
+    """One assignment on line `number`, from 1; `site` is None for a common variable."""
 
     number: int
     site: str | None
@@ -124,12 +123,12 @@ class Variable(NamedTuple):
 
 
 class ZiplenvFile(NamedTuple):
-    """The whole of /etc/ziplenv; `path` is only used to say where something is.
+    """/etc/ziplenv; `path` is only used in locations.
 
-    Lines are ``NAME=value``, the value up to the end of the line and quotes a part of it. A line
-    that begins with ``#`` or has no name before an ``=`` is ignored. ``[site N]`` begins the
-    variables of one of ten sites, above the first such line are the common ones; the last
-    assignment of a name counts (zipl-editenv(8), "FILES"; envblk_import and import_one_line).
+    Lines are ``NAME=value``; the value ends at the end of the line and includes quotes. A line
+    that starts with ``#`` or has no name before an ``=`` is ignored. ``[site N]`` starts the
+    variables of one of ten sites; those before the first such line are common to all. The last
+    assignment of a name applies (zipl-editenv(8), "FILES"; envblk_import and import_one_line).
     """
 
     lines: tuple[str, ...]
@@ -137,7 +136,7 @@ class ZiplenvFile(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, path: str = ZIPLENV) -> ZiplenvFile:
-        """Read any text; never raises. ``parse(text).render() == text``."""
+        """Read any text. Never raises. ``parse(text).render() == text``."""
         return cls(tuple(split_lines(text)), path)
 
     def render(self) -> str:
@@ -146,34 +145,34 @@ class ZiplenvFile(NamedTuple):
 
     @property
     def variables(self) -> tuple[Variable, ...]:
-        """Every assignment, in order, those that a later one replaces included."""
+        """Every assignment in order, including those that a later one overrides."""
         return tuple(each for each in self._read() if isinstance(each, Variable))
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """The lines for which zipl refuses the file; it stops at the first."""
+        """The lines that make zipl refuse the file; it stops at the first."""
         return tuple(each for each in self._read() if isinstance(each, Finding))
 
     @property
     def environment(self) -> ZiplEnvironment:
-        """The environment as zipl would store it: the last assignment of each name."""
+        """The environment that zipl would store: the last assignment of each name."""
         held = {f"{each.site or ''}{each.name}": each.value for each in self.variables}
         return ZiplEnvironment(tuple(held.items()))
 
     def assignment(self, site: str | None, name: str) -> Variable | None:
-        """Return the assignment that counts for exactly this site (None: the common one)."""
+        """Return the last assignment for exactly this site (None: the common variables)."""
         found = [each for each in self.variables if (each.site, each.name) == (site, name)]
         return found[-1] if found else None
 
     def set_value(self, site: str | None, name: str, value: str) -> ZiplenvFile:
-        """Return the file with another value where the name is assigned for this site already.
+        """Return the file with another value for a name that is already assigned for this site.
 
-        Raises RefusedError when it is not, or when the value can't be written on one line.
+        Raises RefusedError if it is not assigned, or if the value does not fit on one line.
         """
         old = self.assignment(site, name)
         if old is None:
             where = "" if site is None else f" for site {site}"
-            raise RefusedError(f"{name} has no value{where}", location=Location(self.path))
+            raise RefusedError(f"{name} is not set{where}", location=Location(self.path))
         require_one_line(value, self.path)
         line = self.lines[old.number - 1]
         new = f"{name}={value}" + ("\n" if line.endswith("\n") else "")
@@ -182,10 +181,10 @@ class ZiplenvFile(NamedTuple):
         )
 
     def _read(self) -> Iterator[Variable | Finding]:
-        """Yield what the lines say, as envblk_import goes through them; that one stops at a refusal.
+        """Yield variables and problems in the order of envblk_import, which stops at a problem.
 
-        Every line has to fit into what is left of the block, one that is ignored or that replaces
-        another, too.
+        Every line must fit into the rest of the block, even one that is ignored or that overrides
+        another.
         """
         site: str | None = None
         held: dict[tuple[str | None, str], int] = {}

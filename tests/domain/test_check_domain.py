@@ -272,7 +272,7 @@ def test_launch_security_of_another_architecture() -> None:
 
 
 def test_what_is_too_large_is_not_read() -> None:
-    with pytest.raises(ParseError, match="more than 4 MiB"):
+    with pytest.raises(ParseError, match="larger than 4 MiB"):
         parse_domain(b"<domain>" + b" " * LARGEST, "d.xml")
 
 

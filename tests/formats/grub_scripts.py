@@ -1,4 +1,4 @@
-"""Texts like those that grub2-mkconfig's programs write, by their rules: 00_header, 10_linux."""
+"""Scripts in the form that grub2-mkconfig's scripts write them: 00_header, 10_linux."""
 
 from __future__ import annotations
 
@@ -111,4 +111,4 @@ SUSE_HEADER = (
     + 'if [ -n "$extra_cmdline" ]; then\n  submenu "Bootable snapshot #$snapshot_num" {\n'
     + "    menuentry \"If OK, run 'snapper rollback' and reboot.\" { true; }\n  }\nfi\n"
 )
-"""SUSE's on s390x: another place of the environment, and the choice by LOADPARM."""
+"""SUSE's header on s390x: a different location of grubenv, and selection by LOADPARM."""

@@ -98,7 +98,7 @@ def test_an_entry_needs_exactly_one_line_that_starts_with_title(text: str, messa
 
 
 def test_a_title_of_fewer_than_five_bytes_at_the_end_is_not_looked_at() -> None:
-    # Four bytes are left behind the last newline: zipl does not look for a title there.
+    # Only four bytes follow the last newline: zipl does not look for a title there.
     assert BlsEntry.parse("title A\ntitl").problems[0].code == "bls.field"
 
 
@@ -120,7 +120,7 @@ def test_a_title_on_the_last_line_is_read_right() -> None:
 @pytest.mark.parametrize(
     ("text", "read"),
     [
-        # The length of "options prot_virt=1" is taken for that of "title A".
+        # zipl uses the length of "options prot_virt=1" as the length of "title A".
         (
             "version 1\ntitle A\nlinux /tmp/vmlinuz\noptions prot_virt=1\n",
             [(BlsKey.TITLE, "A"), (BlsKey.LINUX, "/tmp/")],
@@ -201,7 +201,7 @@ def test_what_is_set_is_what_zipl_reads(text: str, value: str) -> None:
 
 @pytest.mark.parametrize("value", ["a\nb", "a\0", " a", "a\t", "\ud800"])
 def test_options_that_the_format_can_not_hold_are_refused(value: str) -> None:
-    with pytest.raises(RefusedError, match="no way to write"):
+    with pytest.raises(RefusedError, match="cannot hold"):
         BlsEntry.parse(ENTRY).set_options(value)
 
 

@@ -1,4 +1,4 @@
-"""Bootmaps that the real zipl wrote (tests/data/bootmaps), whole and damaged."""
+"""Bootmaps written by the real zipl (tests/data/bootmaps), intact and damaged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MIRRORED = {
     "cdl-scsi512-4096": 512,
     "scsi-cdl-ldl-4096": 4096,
 }
-"""Records that were made for several disks, and the block size of the last of those."""
+"""Boot records made for several disks, with the block size of the last disk."""
 
 
 @cache
@@ -78,7 +78,7 @@ def test_the_beginning_alone_is_no_boot_record(size: int) -> None:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_truncated_bootmap_can_not_be_read(name: str) -> None:
-    """Unless a whole set of tables is left: zipl 2.40 writes two for ECKD and FBA disks."""
+    """Unless a complete set of tables is left: zipl 2.40 writes two for ECKD and FBA disks."""
     whole = bootmap(name)
     first_table = _program_tables(whole)[0]
 
@@ -90,7 +90,7 @@ def test_a_truncated_bootmap_can_not_be_read(name: str) -> None:
 
 
 def _program_tables(data: bytes) -> list[int]:
-    """Where the program tables are: the magic, zeroes, and at once a pointer."""
+    """The offsets of the program tables: the magic, zeroes, and then a pointer."""
     return [
         at
         for at in range(0, len(data), 512)
@@ -100,7 +100,7 @@ def _program_tables(data: bytes) -> list[int]:
 
 @pytest.mark.parametrize("disks", MIRRORED)
 def test_a_copy_for_another_disk_that_does_not_say_the_same_is_no_record(disks: str) -> None:
-    """Whichever disk an IPL takes: with two answers none is given."""
+    """It is unknown which disk an IPL uses, so contradicting sets are rejected."""
     whole = bootmap(f"2.40.0-{disks}-menu")
     *_, last = find_sets(whole)
 
@@ -133,7 +133,7 @@ def _program_lost(data: bytearray, tables: TableSet, _: int) -> None:
 
 
 def _line_elsewhere(data: bytearray, tables: TableSet, block_size: int) -> None:
-    """The first program's line is read from another block. Three segment tables end its parts."""
+    """The line of the first program is read from another block. Three segment tables end its parts."""
     pointer = tables.components[0] - 3 * block_size
     length = data[pointer + 7 if any(data[pointer : pointer + 2]) else pointer + 11]
     assert length == 0, "a line of one block"
@@ -148,7 +148,7 @@ def _line_elsewhere(data: bytearray, tables: TableSet, block_size: int) -> None:
 def test_changed_bytes_give_an_error_or_the_same_lines(
     name: str, changes: list[tuple[int, int]]
 ) -> None:
-    """But for the letters of a line itself and the environment: nothing in the file protects those."""
+    """Except the text of a line and the environment: nothing in the file protects these."""
     whole = bootmap(name)
     damaged = bytearray(whole)
     for where, what in changes:
@@ -200,7 +200,7 @@ def _same_or_refused(whole: bytes, damaged: bytes) -> None:
         found = read_bootmap(damaged)
     except BootmapError:
         return
-    # With its NUL: a letter in the place of that one makes the line longer.
+    # Including the NUL: any other byte in its place makes the line longer.
     texts = [line.encode() + b"\0" for line in lines(read_bootmap(whole)) if line]
     intact = all(damaged.count(text) == whole.count(text) for text in texts)
     assert lines(found) <= lines(read_bootmap(whole)) or not intact
@@ -226,5 +226,5 @@ def test_pointers_of_the_three_forms() -> None:
 
 @pytest.mark.parametrize("form", PointerForm)
 def test_what_is_no_pointer(form: PointerForm) -> None:
-    with pytest.raises(ValueError, match="pointer to blocks of 512 bytes"):
+    with pytest.raises(ValueError, match="to blocks of 512 bytes"):
         read_pointer(b"\xff" * 16, form, 512)

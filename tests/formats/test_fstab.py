@@ -1,4 +1,4 @@
-"""/etc/fstab: the words that find the root file system, or none where these would be a guess."""
+"""/etc/fstab: the parameters for the root file system, or none if they would be a guess."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What GRUB makes of grub.cfg: the menu, and what starts by default; and when that is not known."""
+"""The menu that GRUB builds from grub.cfg, its default entry, and when these are unknown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def menu(text: str, files: Files | None = None) -> GrubMenu:
 
 
 def default(text: str, files: Files | None = None) -> str:
-    """The default's parameters, or why they are not known."""
+    """The parameters of the default entry, or why they are unknown."""
     found = menu(text, files)
     if found.default is None:
         return f"? {found.unsure}"
@@ -71,29 +71,32 @@ def test_the_default_is_the_saved_one(header: str, kept: str, place: tuple[int, 
     [
         (
             "source /boot/grub2/other.cfg\n" + ENTRIES,
-            "? /boot/grub2/grub.cfg:1 goes on with a file",
+            "? /boot/grub2/grub.cfg:1 continues with a file",
         ),
-        ("configfile /boot/x\n" + ENTRIES, "? what 'configfile' in /boot/grub2/grub.cfg:1 does"),
+        (
+            "configfile /boot/x\n" + ENTRIES,
+            "? secboot does not know what 'configfile' in /boot/grub2/grub.cfg:1 does",
+        ),
         (
             "if sleep 1; then menuentry a { linux a; }; fi\n" + ENTRIES,
-            "? a condition in /boot/grub2/grub.cfg:1 can't be told",
+            "? the result of a condition in /boot/grub2/grub.cfg:1 is unknown",
         ),
         (
             "if sleep 1; then set default=1; fi\n" + ENTRIES,
-            "? a condition in /boot/grub2/grub.cfg:1 can't be told",
+            "? the result of a condition in /boot/grub2/grub.cfg:1 is unknown",
         ),
         ("regexp -s 1:default (.) 1\n" + ENTRIES, "? 'regexp' in /boot/grub2/grub.cfg:1 sets it"),
         ("probe --set=default -u $root\n" + ENTRIES, "? 'probe' in /boot/grub2/grub.cfg:1 sets it"),
-        ("while sleep 1; do default=1; done\n" + ENTRIES, "? a condition in"),
-        ("while true; do default=1; done\n" + ENTRIES, "? /boot/grub2/grub.cfg does not come to"),
-        ("for x in $?; do default=$x; done\n" + ENTRIES, "? what $? is, is not known"),
-        ("default=2x\n" + ENTRIES, "? whether GRUB takes '2x' for a number"),
+        ("while sleep 1; do default=1; done\n" + ENTRIES, "? the result of a condition in"),
+        ("while true; do default=1; done\n" + ENTRIES, "? /boot/grub2/grub.cfg does not end"),
+        ("for x in $?; do default=$x; done\n" + ENTRIES, "? the value of $? is unknown"),
+        ("default=2x\n" + ENTRIES, "? whether GRUB reads '2x' as a number"),
         ("", "? its menu is empty"),
         (
             "if true; then function f { true; }; fi\n" + ENTRIES,
-            "? /boot/grub2/grub.cfg:1: GRUB can't read this: a function is defined within",
+            "? /boot/grub2/grub.cfg:1: GRUB can't read this: a function is defined inside",
         ),
-        (ENTRIES[:200], "? /boot/grub2/grub.cfg:5: GRUB can't read this: the file is cut off"),
+        (ENTRIES[:200], "? /boot/grub2/grub.cfg:5: GRUB can't read this: the file is truncated"),
         (f"{ENTRIES}menuentry 'a", "? /boot/grub2/grub.cfg:27: GRUB can't read this: a quote"),
     ],
 )
@@ -104,7 +107,7 @@ def test_what_is_not_known_is_said(text: str, said: str) -> None:
 def test_a_kept_environment_that_may_not_be_read_leaves_the_default_unknown() -> None:
     files = {path: text for path, text in FILES.items() if path != "/boot/grub2/grubenv"}
 
-    assert "can't be told" in default(HEADER + ENTRIES, files)
+    assert "is unknown" in default(HEADER + ENTRIES, files)
 
 
 def test_what_comes_behind_the_default_can_be_unknown() -> None:
@@ -134,9 +137,9 @@ def test_what_comes_behind_the_default_can_be_unknown() -> None:
         ("while true; do if true; then break; fi; done; linux /k a", "a"),
         ("f; linux /k a", "a"),
         ("if ! false; then linux /k a; fi", "a"),
-        ("if ! sleep 1; then linux /k a; fi", "? a condition in"),
-        ("if sleep 1; then set y=1; fi; linux /k $y", "? a condition in"),
-        ("if sleep 1; then linux /k 1; fi", "? a condition in"),
+        ("if ! sleep 1; then linux /k a; fi", "? the result of a condition in"),
+        ("if sleep 1; then set y=1; fi; linux /k $y", "? the result of a condition in"),
+        ("if sleep 1; then linux /k 1; fi", "? the result of a condition in"),
         ("linux /k ${unknown_to_all}a", "a"),
     ],
 )
@@ -173,7 +176,7 @@ def test_ten_thousand_entries_are_read_in_linear_time() -> None:
         return time.process_time() - begin
 
     seconds(100)
-    # Quadratic would be a hundredfold every time; a busy machine is slow once in a while.
+    # Quadratic time would be a hundred times as long in every run; a busy machine is only slow at times.
     assert any(seconds(10_000) < 20 * seconds(1_000) + 1 for _ in range(3))
 
 

@@ -1,7 +1,6 @@
-"""The real GRUB boots what secboot says that it boots: Debian's grub-emu on scripts and menus.
+"""The real GRUB boots what secboot predicts: Debian's grub-emu on scripts and menus.
 
-It gets a function in the place of ``linux``, which its release lacks, that prints the words and
-ends it.
+Its release does not have ``linux``, so a function replaces it that prints the words and exits.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def _unpack_all(directory: Path) -> None:
 
 @pytest.fixture(scope="module")
 def grub_emu(workshop: Workshop) -> tuple[list[str], dict[str, str]]:
-    """The command that runs it, and its environment."""
+    """The command that runs grub-emu, and its environment."""
     script = shutil.which("script")
     if script is None:
         unavailable("script (Debian's package bsdutils) is not installed")
@@ -67,7 +66,7 @@ def grub_emu(workshop: Workshop) -> tuple[list[str], dict[str, str]]:
 def booted(
     emulator: tuple[list[str], dict[str, str]], directory: Path, text: str, kept: str = ""
 ) -> str | None:
-    """What grub-emu gives the kernel; None where it starts none."""
+    """What grub-emu passes to the kernel; None if it does not start one."""
     directory.mkdir()
     argv, environment = emulator
     argv = [word.replace(" -d .", f" -d {directory}") for word in argv]
@@ -86,7 +85,7 @@ def booted(
 
 
 def told(text: str, kept: str = "") -> str | None:
-    """What secboot says: kernel and parameters."""
+    """What secboot predicts: kernel and parameters."""
     files = {**FILES, "/boot/grub2/grubenv": (BLOCK + kept).ljust(1024, "#")}
     menu = GrubCfg.parse(text, "/boot/grub2/grub.cfg").menu(files)
     assert menu.default is not None, menu.unsure
@@ -172,7 +171,7 @@ def statement(dice: random.Random, depth: int = 0) -> str:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_no_script_for_grub_is_none_here(seed: int) -> None:
-    """What grub-script-check refuses is refused; what only GRUB accepts gives "not known"."""
+    """What grub-script-check refuses is refused; what only GRUB accepts is unknown."""
     program = require("grub-script-check")
     dice = random.Random(seed)  # noqa: S311 - a test that can be repeated
     accepted = 0

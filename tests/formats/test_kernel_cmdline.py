@@ -13,7 +13,7 @@ def read(text: str) -> list[tuple[str, str | None]]:
     return [(each.name, each.value) for each in CommandLine.parse(text).parameters]
 
 
-# Each of these was confirmed with next_arg() itself, compiled from the kernel's source.
+# All of these were confirmed with next_arg() itself, compiled from the kernel's source.
 READINGS: list[tuple[str, list[tuple[str, str | None]]]] = [
     ("", []),
     (" \t\n", []),

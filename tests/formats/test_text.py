@@ -24,5 +24,5 @@ def test_a_length_is_that_of_the_bytes() -> None:
 
 @pytest.mark.parametrize("value", ["a\n", "\0", "\ud800"])
 def test_what_no_line_can_hold_is_refused(value: str) -> None:
-    with pytest.raises(RefusedError, match="the file has no way to write"):
+    with pytest.raises(RefusedError, match="the file cannot hold"):
         require_one_line(value, "the file")

@@ -1,4 +1,4 @@
-"""The environment block, and what ``${NAME}`` becomes."""
+"""The environment block, and how ``${NAME}`` is expanded."""
 
 from __future__ import annotations
 

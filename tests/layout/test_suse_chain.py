@@ -205,9 +205,12 @@ def test_the_default_is_that_of_grubenv(kept: str, default: str, healthy: Path) 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("source /boot/other.cfg\n", "goes on with a file that was not read"),
-        ("if sleep 1; then set default=1; fi\n", "a condition in /boot/grub2/grub.cfg:1"),
-        ("menuentry 'cut off' {\n", "the file is cut off"),
+        ("source /boot/other.cfg\n", "continues with a file that was not read"),
+        (
+            "if sleep 1; then set default=1; fi\n",
+            "the result of a condition in /boot/grub2/grub.cfg:1",
+        ),
+        ("menuentry 'cut off' {\n", "the file is truncated"),
     ],
 )
 def test_what_grub_cfg_starts_can_be_unknown(text: str, why: str, healthy: Path) -> None:
@@ -365,7 +368,7 @@ def test_a_value_that_its_readers_do_not_read_alike_is_shown_and_not_changed(
     edit(healthy, "etc/default/grub", (' prot_virt=1"', '"'), ("'a", "'prot_virt=0"))
     refused = secboot(capsys, "plan", "host", "--root", healthy)
     assert refused.code == 2
-    assert "not read alike" in refused.err
+    assert "do not read this assignment of" in refused.err
 
 
 def test_a_plan_names_the_menu_entries_that_are_generated(
