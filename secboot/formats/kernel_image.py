@@ -110,7 +110,7 @@ def _by_metadata(read_ranges: ReadRanges, metadata: bytes) -> SecureImage:
         return SecureImage(unsure="the file ends inside the metadata of the image", damaged=True)
     version = _number(metadata, 16, 4)
     if version != _METADATA_VERSION:
-        message = f"secboot does not know version {version} of its metadata"
+        message = f"its metadata has an unknown version, {version}"
         return SecureImage(unsure=message, later=version > _METADATA_VERSION)
     found = _by_header(read_ranges, _number(metadata, 8, 8))
     if found.unsure is not None:
@@ -140,7 +140,7 @@ def _by_header(read_ranges: ReadRanges, offset: int) -> SecureImage:
         return SecureImage(unsure="the file ends inside its Secure Execution header", damaged=True)
     version = _number(header, 8, 4)
     if version != _HEADER_VERSION:
-        message = f"secboot does not know version {version:#x} of its header"
+        message = f"its header has an unknown version, {version:#x}"
         return SecureImage(unsure=message, later=version > _HEADER_VERSION)
     flags = _number(header, 0x38, 8)
     return SecureImage(encrypted=not flags & NO_COMPONENT_ENCRYPTION, flags=flags)

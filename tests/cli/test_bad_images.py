@@ -46,11 +46,14 @@ TO_COME = frozenset(
 )
 """What is no image as far as anybody can tell: a tree may get its kernel later, so it is managed."""
 BAD: dict[str, tuple[Callable[[Path], None], str]] = {
-    "a header of a later version": (patched(HEADER + 8, b"\0\0\2\0"), f"{SECURE} its header is of"),
+    "a header of a later version": (
+        patched(HEADER + 8, b"\0\0\2\0"),
+        f"{SECURE} its header has an",
+    ),
     "metadata of a later version": (patched(METADATA + 16, b"\0\0\0\2"), f"{SECURE} its metadata"),
-    "truncated in the kernel": (of(GOOD[: HEADER + 0x2000]), f"{SECURE} the file ends within the"),
-    "truncated in the header": (of(GOOD[: HEADER + 12]), f"{SECURE} the file ends within its"),
-    "truncated in the metadata": (of(GOOD[: METADATA + 12]), f"{SECURE} the file ends within the"),
+    "truncated in the kernel": (of(GOOD[: HEADER + 0x2000]), f"{SECURE} the file ends before"),
+    "truncated in the header": (of(GOOD[: HEADER + 12]), f"{SECURE} the file ends inside"),
+    "truncated in the metadata": (of(GOOD[: METADATA + 12]), f"{SECURE} the file ends inside"),
     "absurd components": (patched(len(GOOD) - 4096 + 116, b"\xff" * 4), f"{SECURE} its list of"),
     "truncated before all that": (of(GOOD[:METADATA]), ""),
     "empty": (of(b""), ""),

@@ -71,7 +71,7 @@ def test_short_files(size: int, tmp_path: Path) -> None:
 
     assert (found.max_command_line is None) == (size < 0x10438)
     # A header that is cut off still marks the image.
-    cut = SecureImage(unsure="the file ends within its Secure Execution header", damaged=True)
+    cut = SecureImage(unsure="the file ends inside its Secure Execution header", damaged=True)
     assert found.secure == (cut if size == 0x14010 else None)
 
 
@@ -154,11 +154,11 @@ def test_a_truncated_image_is_told_at_every_length(image: bytes) -> None:
 
 FAR = (2**63).to_bytes(8, "big")
 ODD = {
-    "header of a later version": (HEADER + 8, b"\0\0\2\0", False, "its header is of version 0x200"),
-    "metadata of a later version": (METADATA + 16, b"\0\0\0\2", False, "metadata are of version 2"),
+    "header of a later version": (HEADER + 8, b"\0\0\2\0", False, "an unknown version, 0x200"),
+    "metadata of a later version": (METADATA + 16, b"\0\0\0\2", False, "an unknown version, 2"),
     "header beyond the file": (METADATA + 8, FAR, True, "header is not where it should be"),
     "header elsewhere": (METADATA + 8, b"\0" * 8, True, "header is not where it should be"),
-    "block beyond the file": (METADATA + IPIB, FAR, True, "the file ends within the image"),
+    "block beyond the file": (METADATA + IPIB, FAR, True, "the file ends before the image does"),
     "block at the end": (METADATA + IPIB, len(OPEN).to_bytes(8, "big"), True, "the file ends"),
     "absurd count": (BLOCK + 8 + 108, b"\xff" * 4, True, "list of components is damaged"),
     "more than its length": (BLOCK + 8 + 108, b"\0\0\0\5", True, "list of components is damaged"),
