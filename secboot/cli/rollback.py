@@ -12,6 +12,7 @@ from secboot.cli.looking import only_looks
 if TYPE_CHECKING:
     from secboot.apply.rollback_plan import Choices, RollbackPlan
     from secboot.cli.site import Site
+    from secboot.report.style import Style
 
 
 def rollback(
@@ -45,9 +46,7 @@ def rollback(
     ] = False,
     root: options.Root = options.HERE,
     output: options.Output = "text",
-    diff: Annotated[
-        bool, typer.Option("--diff/--no-diff", help="Show what changes in each file, line by line.")
-    ] = True,
+    diff: options.Diff = None,
     ask: options.Ask = False,
     zipl: options.Zipl = None,
     state_dir: options.StateDir = None,
@@ -96,7 +95,7 @@ def _roll_back(
     output: options.Format,
     *,
     ask: bool,
-    diffs: bool,
+    diffs: bool | None,
 ) -> int:
     from secboot.apply.rollback import roll_back
     from secboot.cli.printing import print_report, reporting, require_output
@@ -134,15 +133,15 @@ def _print_plan(
     plan: RollbackPlan,
     output: options.Format,
     *,
-    diffs: bool,
+    diffs: bool | None,
     acting: bool = False,
 ) -> None:
     from secboot.cli.printing import print_report
     from secboot.report.rollback_plan import rollback_plan_document, rollback_plan_text
 
+    def text(style: Style) -> str:
+        shown = style.width is None if diffs is None else diffs
+        return rollback_plan_text(plan, style, diffs=shown, acting=acting)
+
     with site.progress.hidden():
-        print_report(
-            output,
-            lambda: rollback_plan_document(plan),
-            lambda style: rollback_plan_text(plan, style, diffs=diffs, acting=acting),
-        )
+        print_report(output, lambda: rollback_plan_document(plan), text)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from secboot.apply.rollback_plan import BootRecordStep
 from secboot.apply.undoing import NO_WORDS
+from secboot.formats.text import decoded
 from secboot.invocation import Invocation
 from secboot.report.diff import unified_diff
 from secboot.report.plan import diff_text, file_documents
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from secboot.system.files import FileChange
 
 SCHEMA = "secboot/rollback-plan/1"
+
+_WORDS = re.compile(r"[^\s\"']+")
+_NAMED = 6
+"""How many words that come or go are named; of more, a diff tells better."""
 
 
 def rollback_plan_document(plan: RollbackPlan) -> dict[str, object]:
@@ -86,8 +93,11 @@ def _named(change: UndoneChange) -> str:
 
 
 def _files(plan: RollbackPlan, style: Style) -> Iterator[str]:
-    for change in plan.files:
-        yield _file(change, style)
+    groups: dict[str, list[str]] = {}
+    for file in plan.files:
+        groups.setdefault(_undone(file, style), []).append(visible(file.path))
+    for undone, names in groups.items():
+        yield from _alike(undone, names, style)
     for change in plan.taken_along:
         yield f"{style.yellow('Change')} {style.bold(visible(change.path))}"
         yield "  added since, and has inherited the change"
@@ -108,13 +118,35 @@ def _files(plan: RollbackPlan, style: Style) -> Iterator[str]:
         yield f"  {style.red('changed since: --keep leaves it, --force overwrites it')}"
 
 
-def _file(change: FileChange, style: Style) -> str:
-    word = style.yellow("Restore")
+def _alike(undone: str, paths: list[str], style: Style) -> Iterator[str]:
+    """Yield once what becomes of all files in which the same changes."""
+    action, _, words = undone.partition(": ")
+    end = f": {words}" if words else ""
+    if len(paths) == 1 and not words:
+        yield f"{action} {style.bold(paths[0])}"
+        return
+    yield f"{action} {style.bold(counted(len(paths), 'file'))}{end}"
+    for path in paths:
+        yield f"    {path}"
+
+
+def _undone(change: FileChange, style: Style) -> str:
+    """Return what becomes of a file, as ``Restore: - prot_virt=1`` says it."""
     if change.before is None:
-        word = style.green("Bring back")
+        return style.green("Bring back")
     if change.after is None:
-        word = style.red("Remove")
-    return f"{word} {style.bold(visible(change.path))}"
+        return style.red("Remove")
+    before, after = (
+        Counter(_WORDS.findall(decoded(data))) for data in (change.before, change.after)
+    )
+    gone, come = [*before - after], [*after - before]
+    action = style.yellow("Restore")
+    if (not gone and not come) or len(gone) + len(come) > _NAMED:
+        return action
+    old, new = visible(" ".join(gone)), visible(" ".join(come))
+    if not come:
+        return f"{action}: {style.red(f'- {old}')}"
+    return f"{action}: {style.yellow(f'{old} -> {new}') if gone else style.green(f'+ {new}')}"
 
 
 def _summary(plan: RollbackPlan) -> str:

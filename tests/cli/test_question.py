@@ -197,7 +197,7 @@ def test_a_rollback_shows_its_plan_and_asks(changed: Path) -> None:
     shown, _, done = text.partition("Roll back?")
     assert code == 0
     assert "Rollback: 4 files to restore." in shown
-    assert "-root=/dev/mapper/rhel-root rd.dasd=0.0.0120" in shown
+    assert "Restore 4 files: - prot_virt=1" in shown
     assert "Back to the state before checkpoint 1." in done
     assert "to restore" not in done
 

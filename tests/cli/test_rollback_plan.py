@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +20,7 @@ from secboot.system.root import Root
 from tests.apply.test_what_a_rollback_leaves import CURRENT, ENTRIES, OLD, Machine
 from tests.checkpoint.scenes import cut_journal
 from tests.command import Said, secboot
+from tests.terminal import terminal
 
 
 @pytest.fixture
@@ -193,3 +196,37 @@ def test_an_unfinished_change_comes_first(machine: Machine) -> None:
         "Rollback    checkpoint 1: apply host\n"
     )
     assert "What undoing checkpoint 1 changes is known after that.\n" in said.out
+
+
+def test_files_in_which_the_same_changes_are_one_group(machine: Machine) -> None:
+    machine.run("apply", "guest")
+
+    said = machine.run("rollback", "--dry-run", "--no-diff").out
+
+    assert "\nRestore 3 files: - swiotlb=262144\n    /boot/loader/entries/" in said
+    assert "\nRestore 1 file: swiotlb=262144 -> swiotlb=512M\n    /boot/loader/entries/" in said
+
+
+def test_a_file_in_which_much_changes_is_named_alone(machine: Machine) -> None:
+    entry = machine.entry(CURRENT)
+    entry.write_text(entry.read_text() + "# " + " ".join(map(str, range(7))) + "\n")
+
+    said = machine.run("rollback", "--dry-run", "--no-diff", "--force").out
+
+    assert f"\nRestore /{entry.relative_to(machine.root)}\n" in said
+
+
+def test_a_terminal_gets_no_diff_unless_it_is_asked_for(machine: Machine) -> None:
+    def shown(*options: str) -> str:
+        with terminal() as screen:
+            words = ("rollback", "--dry-run", "--root", str(machine.root), *options)
+            subprocess.run(
+                [sys.executable, "-m", "secboot", *words],
+                stdout=screen.file,
+                stderr=screen.file,
+                check=True,
+            )
+            return screen.read_all()
+
+    assert "\n--- " not in shown()
+    assert "\n--- " in shown("--diff").replace("\x1b[1m", "")
