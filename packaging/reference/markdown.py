@@ -13,38 +13,35 @@ from reference.commands import Command, Parameter, commands, exit_codes, global_
 from secboot.report import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _SCHEMAS = Path(secboot.__file__).parent / "report" / "schemas"
 _CHANGES = """\
-`made` says when a document was made, on which machine and by which secboot. Where the environment
-has SOURCE_DATE_EPOCH, that is the time and no host is named, so that builds can be reproduced.
+`made` says when the document was made, on which machine and by which secboot. If SOURCE_DATE_EPOCH
+is set, it gives the time and no host is named, so that builds are reproducible.
 
-A command that fails, or is refused, prints `secboot/failure/1` in place of the document that was
-asked for; standard error has the same for people.
+A command that fails or is refused prints `secboot/failure/1` instead of the requested document;
+standard error has the same for people.
 
-A reader should ignore keys that it does not know: a later version may add some and leave the
-number as it is.
+Readers should ignore keys that they do not know: a later version can add keys without a new number.
 
-## What changed
+## Changes since 0.1.0
 
-Since 0.1.0 everything that is wrong or worth knowing has one form in all documents, a *finding*:
-`code`, `severity` (`error`, `warning`, `note`), `message`, `location` and `hint`. A hint is a
-command that can be typed as shown, with the profile's name and the root in it. `secboot explain CODE`
-and [a page](findings.md) say what a code means.
+Everything that is wrong or worth knowing now has one form in all documents, the [finding](#finding).
+`secboot explain CODE` and [the page about findings](findings.md) describe the codes.
 
-| document | what changed |
+| document | change |
 |---|---|
-| `secboot/status/2` | `advice` (`why`, `next_step`) is `causes`, a list of findings; `notices` are findings; `new_kernel` has no `source`, but what is in its way |
+| `secboot/status/2` | `advice` (`why`, `next_step`) is now `causes`, a list of findings; `notices` are findings; `new_kernel` has no `source`, but names what prevents it |
 | `secboot/verify/2` | the same for the `advice` of a check |
-| `secboot/fleet/2` | `remarks` (`why`, `next_step`) are `findings` |
-| `secboot/show/2` | `unfinished_change` is a finding; `boot_record` is what `status` has |
-| `secboot/profiles/2` | `problem` is `problems`, a list of findings |
+| `secboot/fleet/2` | `remarks` (`why`, `next_step`) are now `findings` |
+| `secboot/show/2` | `unfinished_change` is a finding; `boot_record` is as in `status` |
+| `secboot/profiles/2` | `problem` is now `problems`, a list of findings |
 
-The others have new keys at most. `secboot fleet` reads the documents of 0.1.0, too; a plan that
-0.1.0 saved has to be made again: a file of `plan --out` has a form of its own, `secboot/saved-plan/1`.
+The others have at most new keys. `secboot fleet` also reads the documents of 0.1.0. Plans that 0.1.0
+saved must be made again: `plan --out` writes a document of its own, `secboot/saved-plan/1`.
 """
-_GENERATED = "This page is made by `packaging/generate` from what secboot itself goes by.\n"
+_GENERATED = "`packaging/generate` writes this page from the sources of secboot.\n"
 
 
 def commands_page() -> str:
@@ -66,16 +63,18 @@ def json_page() -> str:
         "# JSON documents\n",
         _GENERATED,
         _wrapped(
-            "`--output json` prints one document. Its key `schema` names what it is; the number "
-            "there is raised when a reader of the old form would be misled. Nothing but ASCII is "
-            "printed, and bytes of a file that are no UTF-8 are lone surrogates (`\\udcXX`), as "
-            "Python's `surrogateescape` has them. The schemas are part of the package, in "
-            "`secboot/report/schemas`."
+            "`--output json` prints one document. Its key `schema` names the document; the number "
+            "at its end increases when the form changes so that an old reader would misread it. The "
+            "output is ASCII. Bytes of a file that are not UTF-8 are lone surrogates (`\\udcXX`), as "
+            "with Python's `surrogateescape`. The JSON Schemas are part of the package, in "
+            "`secboot/report/schemas`; this page shows the descriptions in them. In the tables, "
+            "`a.b` is the key `b` of the object `a`, and `a[].b` that of each object in the list `a`."
         ),
         _CHANGES,
     ]
-    files = sorted(_SCHEMAS.glob("*.json"))
-    parts += [_document(json.loads(path.read_text()), path.name) for path in files]
+    schemas = {path.name: json.loads(path.read_text()) for path in sorted(_SCHEMAS.glob("*.json"))}
+    parts += [_document(schema, file) for file, schema in schemas.items()]
+    parts.append(_shared({k: v for each in schemas.values() for k, v in each["$defs"].items()}))
     return "\n".join(parts)
 
 
@@ -140,30 +139,66 @@ def _table(parameters: Iterable[Parameter]) -> str:
 
 def _document(schema: dict[str, Any], file: str) -> str:
     name = schema["properties"]["schema"]["const"]
-    rows = [f"## `{name}`\n", f"{schema['title']}. Schema: `secboot/report/schemas/{file}`.\n"]
-    rows += ["| key | type | meaning |", "|---|---|---|"]
-    definitions = schema.get("$defs", {})
-    for key, value in schema["properties"].items():
-        about = value.get("description", "")
-        rows.append(f"| `{key}` | {_cell(_type(value, definitions))} | {_cell(about)} |")
-    return "\n".join(rows) + "\n"
+    head = f"## `{name}`\n\n{schema['title']}. Schema: `secboot/report/schemas/{file}`.\n\n"
+    return head + _fields(schema)
 
 
-def _type(value: dict[str, Any], definitions: dict[str, Any]) -> str:
+def _shared(definitions: dict[str, Any]) -> str:
+    parts = ["## Types\n", "These objects occur in several documents.\n"]
+    for name, definition in sorted(definitions.items()):
+        parts += [f"### {_title(name)}\n", f"{definition['description']}\n", _fields(definition)]
+    return "\n".join(parts)
+
+
+def _fields(schema: dict[str, Any]) -> str:
+    rows = [
+        f"| `{key}` | {_cell(_type(value))} | {_cell(value['description'])} |"
+        for key, value in _flat(schema, "")
+    ]
+    return "\n".join(["| key | type | meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def _flat(schema: dict[str, Any], above: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each key by its path, with the keys of the objects in it: ``a.b``, ``list[].b``."""
+    for key, value in schema.get("properties", {}).items():
+        yield f"{above}{key}", value
+        if key == "plan" and "schema" in value.get("properties", {}):
+            continue  # it is a document of its own
+        for each in (value, *value.get("anyOf", ())):
+            yield from _flat(each, f"{above}{key}.")
+            yield from _flat(each.get("items", {}), f"{above}{key}[].")
+
+
+def _type(value: dict[str, Any]) -> str:
     if "const" in value:
         return f"`{json.dumps(value['const'])}`"
     if "$ref" in value:
-        return str(value["$ref"].rsplit("/", 1)[-1])
-    for several in ("anyOf", "oneOf"):
-        if several in value:
-            return " or ".join(_type(each, definitions) for each in value[several])
-    choices = value.get("enum")
-    all_texts = choices and all(isinstance(each, str) for each in choices)
-    kinds = value.get("type", "string" if all_texts else "any")
+        name = value["$ref"].rsplit("/", 1)[-1]
+        return f"[{_title(name)}](#{_title(name).replace(' ', '-')})"
+    if "anyOf" in value:
+        return " or ".join(_type(each) for each in value["anyOf"])
+    if "enum" in value:
+        return ", ".join(f"`{json.dumps(each)}`" for each in value["enum"])
+    kinds = value.get("type", "any")
+    own = value.get("properties", {}).get("schema")
     text = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
-    if text == "array" and "items" in value:
-        return f"list of {_type(value['items'], definitions)}"
-    return f"{text}: {', '.join(f'`{each}`' for each in choices)}" if choices else text
+    if own is not None:
+        name = own["const"]
+        text = f"[{name}](#{name.replace('/', '')})"
+    if text.startswith("array"):
+        return text.replace("array", f"list of {_several(value['items'])}")
+    return text
+
+
+def _several(items: dict[str, Any]) -> str:
+    text = _type(items)
+    if text.startswith("list of "):
+        return text.replace("list", "lists", 1)
+    return f"{text}s" if text in {"object", "string", "integer"} else text
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _cell(text: str) -> str:

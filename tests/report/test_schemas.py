@@ -74,3 +74,23 @@ def test_schemas_are_strict(path: Path) -> None:
     assert schema["additionalProperties"] is False
     name, _, number = path.stem.rpartition("-")
     assert schema["properties"]["schema"]["const"] == f"secboot/{name}/{number}"
+
+
+def undescribed(schema: dict[str, Any], place: str) -> list[str]:
+    """The keys of the schema, and of the schemas in it, that do not say what they mean."""
+    found = []
+    for name, part in schema.get("properties", {}).items():
+        found += [] if part.get("description") else [f"{place}.{name}"]
+        found += undescribed(part, f"{place}.{name}")
+    parts = [*schema.get("anyOf", ()), *schema.get("$defs", {}).values()]
+    parts += [schema["items"]] if "items" in schema else []
+    return found + [each for part in parts for each in undescribed(part, place)]
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_field_is_described(path: Path) -> None:
+    schema = json.loads(path.read_text())
+
+    assert schema["title"]
+    assert all(each["description"] for each in schema["$defs"].values())
+    assert undescribed(schema, path.stem) == []
