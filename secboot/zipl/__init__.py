@@ -1,1 +1,1 @@
-"""What zipl makes of zipl.conf and the Boot Loader Specification entries; pure."""
+"""How zipl interprets zipl.conf and the Boot Loader Specification entries; no side effects."""

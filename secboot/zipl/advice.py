@@ -1,4 +1,4 @@
-"""What zipl accepts, and what still goes wrong then: warnings."""
+"""Warnings: accepted by zipl, but will not work as meant."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _NAME = r"\$[A-Za-z_][A-Za-z0-9_]*"
 _ENVIRONMENT_NAME = "[A-Z][A-Z0-9_]*"
 _COMMENT = re.compile(r"(?:^|[ \t])#")
 TITLE_HINT = (
-    "zipl misreads an entry with lines above its title, comments too: move the title line to the"
-    " top of the file"
+    "zipl misreads an entry with any line above its title, even a comment: move the title line to"
+    " the top of the file"
 )
 _CLEAN_ADDRESS = "(?:0[xX])?[0-9a-fA-F]+"
 
@@ -47,10 +47,10 @@ def advise(
     version: ZiplVersion,
     findings: Findings,
 ) -> None:
-    """Note every warning: of files, of entries, and of what becomes of them when installed."""
+    """Record all warnings about files, entries, and the entries that would be installed."""
     if version.is_newer_than_model:
-        message = f"zipl {version} is newer than {NEWEST}, the newest that is known here"
-        hint = "its rules can be others; is there a newer secboot?"
+        message = f"zipl {version} is newer than {NEWEST}, the newest that this secboot knows"
+        hint = "its rules may differ: check for a newer secboot"
         findings.warn("newer-release", message, Location(conf.path), hint)
     _advise_on_bls(bls, version, findings)
     for entry in entries:
@@ -66,47 +66,47 @@ def advise(
 
 
 def _advise_on_bls(entries: Sequence[BlsEntry], version: ZiplVersion, findings: Findings) -> None:
-    """Warn of BLS entry files that are not what they seem."""
+    """Warn about BLS entry files that zipl does not read as expected."""
     for entry in entries:
         _advise_on_title(entry, findings)
         for field in entry.scan.fields:
             if field.key != field.meaning:
-                message = f"zipl takes the key '{field.key}' for '{field.meaning}'"
+                message = f"zipl interprets the key '{field.key}' as '{field.meaning}'"
                 at = Location(entry.path, field.line, field.column)
                 findings.warn("bls-abbreviated-key", message, at)
         if entry.path.rpartition("/")[2].startswith("."):
-            message = "zipl takes this file for a boot entry although its name starts with a dot"
+            message = "zipl reads this file as a boot entry although its name starts with a dot"
             findings.warn("bls-hidden-file", message, Location(entry.path))
     if version.sorts_bls_by_version and all(entry.version for entry in entries):
         counted = Counter(entry.version for entry in entries)
         for entry in entries:
             if counted[entry.version] > 1:
                 message = (
-                    f"several entries have the version '{entry.version}':"
-                    " their order is left to chance"
+                    f"several entries have the version '{entry.version}': their order is undefined"
                 )
                 findings.warn("bls-same-version", message, Location(entry.path))
 
 
 def title_location(entry: BlsEntry) -> Location:
-    """Return where the title stands, the first if there are several; else the file."""
+    """Return the location of the title, or the first title; without one, the file."""
     number = next((line.number for line in entry.lines if line.text.startswith("title")), None)
     return Location(entry.path, number, None if number is None else 1)
 
 
 def title_is_below(entry: BlsEntry) -> bool:
-    """Tell whether zipl takes the length of the last line for that of the title's."""
+    """Whether zipl uses the length of the last line as the length of the title line."""
     titles = [line for line in entry.lines if line.text.startswith("title")]
     return len(titles) == 1 and not entry.text.startswith("title")
 
 
 def _advise_on_title(entry: BlsEntry, findings: Findings) -> None:
     if not title_is_below(entry) or entry.problems:
-        # What zipl refuses then is said with its cause.
+        # If zipl refuses the entry, the refusal names this cause.
         return
     if not entry.misread:
         message = (
-            "a title below the first line makes zipl misread the entry once its last line changes"
+            "the title is not on the first line: zipl will misread the entry when its last line"
+            " changes"
         )
         findings.warn("bls-title-below", message, title_location(entry), TITLE_HINT)
     else:
@@ -118,24 +118,24 @@ def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) 
     at = entry.parameters_location or entry.location
     line = entry.parmline if entry.parmline is not None else entry.parameters or ""
     for found in _unexpanded(line, version):
-        message = f"zipl does not expand '{found}': the kernel gets it as it is"
+        message = f"zipl does not expand '{found}': the kernel receives it literally"
         findings.warn("unexpanded-variable", message, at)
     if _COMMENT.search(entry.parameters or ""):
-        message = "zipl knows no comments behind a value: the kernel gets it all"
-        findings.warn("inline-comment", message, at, "put the comment on a line of its own")
+        message = "zipl has no trailing comments: the kernel receives all of it"
+        findings.warn("inline-comment", message, at, "put the comment on a separate line")
     if (entry.parameters or "").endswith("\r"):
-        message = "the value ends in a carriage return, which goes to the kernel"
-        findings.warn("carriage-return", message, at, "use Unix line ends")
+        message = "the value ends with a carriage return, which the kernel receives"
+        findings.warn("carriage-return", message, at, "use Unix line endings")
     if not line.isascii():
-        message = "a byte above 0x7f makes the kernel take the whole line for EBCDIC"
+        message = "a byte above 0x7f makes the kernel read the whole line as EBCDIC"
         findings.warn("not-ascii", message, at, "use only ASCII characters")
 
 
 def _unexpanded(line: str, version: ZiplVersion) -> Iterator[str]:
-    """Yield what looks like a variable to a shell, and is none to zipl."""
+    """Yield what is a variable in a shell, but not for zipl."""
     if "$" not in line:
         return
-    # Behind the last brace none is closed, and nothing is searched for one.
+    # No variable in braces can end after the last brace, so do not search for one there.
     end = line.rfind("}") + 1
     for found in re.finditer(_VARIABLE, line[:end]):
         name = found[1]
@@ -150,14 +150,14 @@ def _advise_on_file(part: LoadedFile, findings: Findings) -> None:
         return
     written = part.token.text.rpartition(",")[2]
     if not re.fullmatch(_CLEAN_ADDRESS, written):
-        message = f"zipl takes ',{written}' for a load address, not for part of the file's name"
+        message = f"zipl interprets ',{written}' as a load address, not as part of the file name"
         findings.warn("address-in-name", message, part.location)
 
 
 def _advise_on_paths(
     entry: BootEntry, files: FileLookup, findings: Findings, *, installed: bool
 ) -> None:
-    """Warn of names that are not what they seem; what zipl installs it looks at itself."""
+    """Warn about relative, missing and unreadable files; zipl itself checks those that it installs."""
     if entry.kind not in {EntryKind.IPL, EntryKind.TAPE_IPL}:
         return
     for part, called in (
@@ -169,12 +169,12 @@ def _advise_on_paths(
             continue
         facts, named = files.look(part.path), f"the {called} '{part.path}' of '{entry.name}'"
         if part.path and not part.path.startswith("/"):
-            message = f"{named} is looked for where zipl runs, which is taken to be /"
+            message = f"{named} is relative to the directory where zipl runs (assuming /)"
             findings.warn("relative-path", message, part.location, f"write /{part.path}")
         if facts.kind is PathKind.UNREADABLE and part is not entry.ramdisk:
-            what = "line" if part is entry.parmfile else "longest line"
-            message = f"you may not read {named}: its {what} is not known"
-            findings.warn("file-unread", message, part.location, "run it as root")
+            what = "line" if part is entry.parmfile else "maximum line length"
+            message = f"no permission to read {named}: its {what} is unknown"
+            findings.warn("file-unread", message, part.location, "run secboot as root")
         elif not facts.is_file and not installed:
             message = f"{named} can't be read: {facts.reason}"
             findings.warn("file-missing", message, part.location)
@@ -184,12 +184,12 @@ def _advise_on_member(member: EntryToInstall, findings: Findings) -> None:
     entry = member.entry
     _advise_on_length(entry, findings, in_menu=member.position is not None)
     if member.skipped:
-        message = f"'{entry.name}' is left out: it is optional, and a file of it is missing"
+        message = f"zipl skips '{entry.name}': it is optional, and one of its files is missing"
         findings.warn("optional-skipped", message, entry.location)
     if (member.position or 0) > SCSI_MENU_POSITIONS:
         message = (
             f"menu position {member.position} of '{entry.name}' is above"
-            f" {SCSI_MENU_POSITIONS}, the highest one on a SCSI disk"
+            f" {SCSI_MENU_POSITIONS}, the highest position on a SCSI disk"
         )
         findings.warn("menu-position", message, entry.location)
 
@@ -212,13 +212,13 @@ def _advise_on_length(entry: BootEntry, findings: Findings, *, in_menu: bool) ->
 
 
 def _advise_on_default(conf: ZiplConf, entries: Sequence[BootEntry], findings: Findings) -> None:
-    """Warn of a section that is the default, named nowhere, only because it comes first."""
+    """Warn if a section is the default only because it comes first, and not by name."""
     section = conf.section(DEFAULTBOOT)
     if section is not None and (section.get(Keyword.DEFAULT) or section.get(Keyword.DEFAULTMENU)):
         return
     default = next((entry for entry in entries if entry.is_default), None)
     has_bls = any(entry.origin is Origin.BLS for entry in entries)
     if default is not None and default.origin is Origin.SECTION and has_bls:
-        message = f"section '{default.name}' comes before all BLS entries and so is the default"
-        hint = "name the default with 'default=' in [defaultboot]"
+        message = f"section '{default.name}' is the default because it precedes all BLS entries"
+        hint = "set the default with 'default=' in [defaultboot]"
         findings.warn("section-before-bls", message, default.location, hint)

@@ -1,8 +1,8 @@
-"""zipl's reading of a whole set-up: zipl.conf, the BLS entries, and the files they name.
+"""How zipl reads a complete configuration: zipl.conf, the BLS entries, and the files they name.
 
-It follows what ``zipl`` without arguments does (job.c: get_job_from_config_file and
-check_job_data), but goes on after a violation, so that one run finds them all. Where zipl
-would look at devices or at its own rights, this does not.
+It follows ``zipl`` without arguments (job.c: get_job_from_config_file and check_job_data), but
+continues after a violation, so that one run finds all of them. Unlike zipl, it does not check
+devices or its own permissions.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 
 _ROLES = {"prot_virt": "host", "swiotlb": "guest"}
-"""Which shipped profile asks for a parameter."""
+"""The shipped profile that requires each parameter."""
 
 
-_NO_FILE = "zipl takes whatever is called *.conf here for a boot entry: remove it, or rename it"
+_NO_FILE = "zipl reads everything named *.conf here as a boot entry: remove or rename it"
 
 
 class ConfFile(NamedTuple):
@@ -49,14 +49,14 @@ class ConfFile(NamedTuple):
 
 
 class BootConfiguration(NamedTuple):
-    """What zipl makes of it all.
+    """The configuration as zipl interprets it.
 
-    `bls` are the BLS entries in zipl's order, the newest first. `refusals` are violations
-    in the order in which zipl would meet them: the first is its verdict. `entries` are the
-    sections of zipl.conf in the order of the file, then the BLS entries in zipl's order;
-    all that can be read, also when zipl refuses something. `default` is what the next IPL
-    takes if nobody chooses; `to_install` is what ``zipl`` without arguments would install.
-    `environment` is what it would put into the boot record; None for a zipl that knows no variables.
+    `bls` are the BLS entries in zipl's order, the newest first. `refusals` are violations in the
+    order in which zipl would find them: the first is its verdict. `entries` are the sections of
+    zipl.conf in the order of the file, then the BLS entries in zipl's order: all that can be read,
+    even if zipl refuses something. `default` is the entry that the next IPL starts if nobody
+    chooses another; `to_install` is what ``zipl`` without arguments would install. `environment`
+    is what it would write into the boot record; None for a zipl that does not know variables.
     """
 
     conf: ZiplConf
@@ -80,7 +80,7 @@ class BootConfiguration(NamedTuple):
 
     @property
     def default(self) -> BootEntry | None:
-        """The entry that the next IPL takes if nobody chooses another."""
+        """The entry that the next IPL starts if nobody chooses another."""
         return next((member.entry for member in self.to_install if member.is_default), None)
 
 
@@ -91,11 +91,10 @@ def interpret(
     version: ZiplVersion,
     ziplenv: ZiplenvFile | None = None,
 ) -> BootConfiguration:
-    """Read a whole set-up as the given zipl does. Never raises for any text.
+    """Read a complete configuration as this version of zipl does. Never raises for any text.
 
-    `bls` are the files of the BLS directory in any order; those that zipl ignores because
-    their name does not end in ``.conf`` are ignored here too. `ziplenv` is /etc/ziplenv if there is
-    such a file.
+    `bls` are the files in the BLS directory in any order; like zipl, this ignores those whose name
+    does not end in ``.conf``. `ziplenv` is /etc/ziplenv, None if it does not exist.
     """
     document = ZiplConf.parse(conf.text, conf.path)
     entries = order_bls(bls, version)
@@ -134,7 +133,7 @@ def interpret(
 def _scan(
     conf: ZiplConf, entries: Sequence[BlsEntry], version: ZiplVersion, findings: Findings
 ) -> scan.TokenList:
-    """Return all tokens in zipl's order (scan_file, scan_bls), and note what it refuses."""
+    """Return all tokens in zipl's order (scan_file, scan_bls), and record what zipl refuses."""
     _report_syntax(conf, version, findings)
     tokens = scan.conf_tokens(conf)
     inherited = _inherited_target(scan.TokenList(tokens)) if version.bls_inherits_target else None
@@ -144,7 +143,7 @@ def _scan(
             code = problem.code.replace(".", "-")
             place, hint = problem.location or Location(entry.path), None
             if problem.code == "bls.field" and title is not None:
-                # What zipl stumbles over is a consequence: the title is where it begins.
+                # The field that zipl reports is a consequence; the title is the cause.
                 place, hint = title, TITLE_HINT
             findings.error(code, problem.message, place, hint=hint)
         tokens += scan.entry_tokens(entry)
@@ -156,7 +155,7 @@ def _scan(
 def _environment(
     ziplenv: ZiplenvFile | None, version: ZiplVersion, findings: Findings
 ) -> ZiplEnvironment | None:
-    """Import the variables, before zipl looks at any file that it installs (envblk_import)."""
+    """Import the variables; zipl does so before it checks the files to install (envblk_import)."""
     if not version.reads_environment:
         return None
     if ziplenv is None:
@@ -179,21 +178,21 @@ def _report_syntax(conf: ZiplConf, version: ZiplVersion, findings: Findings) -> 
 
 
 def _misplaced(line: ConfLine) -> str | None:
-    """Say what to do about a kernel parameter that stands where zipl expects a keyword."""
+    """Return a hint for a kernel parameter where zipl expects a keyword."""
     found = re.match(r"[ \t]*[\"']?([A-Za-z0-9_.-]+)(?==|\s*$)", line.body)
     if found is None or line.problem is None or line.problem.code != "zipl.unknown-keyword":
         return None
     role = _ROLES.get(found[1].replace("-", "_"))
     if role is None:
-        return f"zipl.conf has no keyword {found[1]!r}"
+        return f"{found[1]!r} is not a keyword of zipl.conf"
     return (
-        f"{found[1]} is a kernel parameter: it belongs on the line parameters= of a section, or"
-        f" options of a BLS entry\ndelete this line, then: secboot apply {role}"
+        f"{found[1]} is a kernel parameter: it belongs in parameters= of a section, or options of"
+        f" a BLS entry\ndelete this line, then run: secboot apply {role}"
     )
 
 
 def _inherited_target(tokens: scan.TokenList) -> scan.Token | None:
-    """Return the `target` of ``[defaultboot]``, or else of the menu that it names.
+    """Return the `target` of ``[defaultboot]``, or of the menu that it names.
 
     zipl appends it to the fields of every BLS entry.
     """
@@ -216,7 +215,7 @@ def _first_keywords(tokens: scan.TokenList, heading: int) -> dict[Keyword, scan.
 
 
 def _mark(entries: dict[int, BootEntry], placements: Sequence[Placement]) -> dict[int, BootEntry]:
-    """Give the entries their first menu positions, and say which one is the default."""
+    """Set the first menu position of each entry, and mark the default."""
     marked = dict(entries)
     for placement in reversed(placements):
         entry = marked[placement.heading]

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from secboot.zipl.refusal import Findings
 
 AUTOMENU = "zipl-automatic-menu"
-"""The name that zipl gives to the menu it makes (SCAN_AUTOMENU_NAME)."""
+"""The name of the menu that zipl generates (SCAN_AUTOMENU_NAME)."""
 
 
 def check_defaultboot(
     tokens: scan.TokenList, path: str, findings: Findings
 ) -> scan.DefaultKind | None:
-    """Check ``[defaultboot]`` and return which kind it is, as far as that can be told."""
+    """Check ``[defaultboot]`` and return its kind, or None if it is unknown."""
     heading = tokens.find(DEFAULTBOOT, scan.TokenKind.SECTION)
     if heading is None:
         message = f"No '{DEFAULTBOOT}' section found and no section specified on command line"
@@ -42,16 +42,16 @@ def check_defaultboot(
 
 
 def _near_miss(tokens: scan.TokenList, name: str) -> str | None:
-    """Name the title or section that was probably meant: zipl compares the whole of it."""
+    """Return a hint with the title or section that was probably meant; zipl compares all of it."""
     names = [t.text for t in tokens if t.kind is scan.TokenKind.SECTION and t.text != DEFAULTBOOT]
     inside = [each for each in names if name and (name in each or each in name)]
-    return f"default= takes the whole title: {inside[0]}" if inside else None
+    return f"default= requires the complete title: {inside[0]}" if inside else None
 
 
 def _kind(
     data: sections.SectionData, heading: scan.Token, findings: Findings
 ) -> scan.DefaultKind | None:
-    """Tell the kind of a ``[defaultboot]`` (scan_get_defaultboot_type)."""
+    """Return the kind of a ``[defaultboot]`` (scan_get_defaultboot_type)."""
     keywords = data.keywords
     if Keyword.DEFAULTAUTO in keywords or Keyword.TARGET in keywords:
         auto = Keyword.DEFAULTAUTO if Keyword.DEFAULTAUTO in keywords else Keyword.TARGET
@@ -90,10 +90,10 @@ def _report_two(
 
 
 def build_automenu(tokens: scan.TokenList, findings: Findings) -> scan.TokenList:
-    """Return the tokens with the automatic menu in place of ``[defaultboot]``.
+    """Return the tokens with ``[defaultboot]`` replaced by the automatic menu.
 
     Every section with an image gets a position, in order. Those without any target keyword
-    inherit the ones of ``[defaultboot]``.
+    inherit the target keywords of ``[defaultboot]``.
     """
     heading = tokens.find(DEFAULTBOOT, scan.TokenKind.SECTION)
     if heading is None:
@@ -113,7 +113,7 @@ def build_automenu(tokens: scan.TokenList, findings: Findings) -> scan.TokenList
         if token.kind is scan.TokenKind.SECTION and token.text == DEFAULTBOOT:
             continue
         result += [token, *tokens.body(index)]
-        # zipl also refuses a menu with the name of its own, but no menu can be called so.
+        # zipl also refuses a menu with the name of its own menu, but no menu can have that name.
         is_section = token.kind is scan.TokenKind.SECTION
         if is_section and _enters_menu(tokens, index, entries, inherited, result, findings):
             entries.append(token)
@@ -138,7 +138,7 @@ def _enters_menu(
     result: list[scan.Token],
     findings: Findings,
 ) -> bool:
-    """Whether a section gets a position; adds what it inherits to `result`."""
+    """Return whether a section gets a position, and add what it inherits to `result`."""
     data = sections.read_section(tokens, heading, findings)
     if scan.entry_kind(data.keywords) is not scan.EntryKind.IPL:
         return False

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 _RESCUE = re.compile(r"(?<![0-9.])0-rescue(?![A-Za-z])")
-"""dracut's version for what is no release: ``5.10-rescue`` and ``4.18.0-rescue`` are releases."""
+"""dracut's version of a rescue entry; ``5.10-rescue`` and ``4.18.0-rescue`` are kernel releases."""
 TRIAL_SECTION = "secboot-trial"
 TRIAL_TITLE = " (secboot trial)"
-"""What the section, and the end of the title, of the boot entry of a trial is called."""
+"""The name of a trial's section, and the end of the title of a trial's BLS entry."""
 _BLOCK = 4096
 _LOWEST = 0x10000
 _LIMIT = 0x80000000
@@ -46,7 +46,7 @@ class Origin(StrEnum):
 
 
 class LoadedFile(NamedTuple):
-    """A file that is loaded: its path as zipl will open it, and its load address if given."""
+    """A file that is loaded: its path as zipl opens it, and its load address if specified."""
 
     path: str
     address: int | None
@@ -61,13 +61,13 @@ class LoadedFile(NamedTuple):
 class BootEntry(NamedTuple):
     """One section of zipl.conf, or one BLS entry.
 
-    `name` is the section's name or the BLS title; zipl knows no other. `line` counts from 1
-    in the file `path`. `parameters` is the value of ``parameters=`` or ``options`` without
-    quotes, None if there is none, and stands at `parameters_location`. `parmline` is what
-    zipl would install: the parmfile's line joined with `parameters`; None if there is
-    neither, or if the parmfile can't be read. `max_parm_size` is the longest one that zipl
-    accepts for this kernel, in bytes (the last one of them is lost at IPL); None if the
-    kernel can't be read. `target` is the directory of the boot record, inherited or not.
+    `name` is the name of the section or the BLS title, the only name in zipl. `line` counts from
+    1 in the file `path`. `parameters` is the value of ``parameters=`` or ``options`` without
+    quotes, None if not set; it is at `parameters_location`. `parmline` is what zipl would install:
+    the parmfile's line joined with `parameters`; None if there is neither, or if the parmfile
+    can't be read. `max_parm_size` is the longest line that zipl accepts for this kernel, in bytes
+    (the last byte is lost at IPL); None if the kernel can't be read. `target` is the directory of
+    the boot record, inherited or not.
     """
 
     name: str
@@ -100,10 +100,10 @@ class BootEntry(NamedTuple):
 
     @property
     def is_rescue(self) -> bool:
-        """Whether this is a rescue entry: called rescue, or of dracut's naming.
+        """Whether this is a rescue entry: its name is rescue, or dracut's naming applies.
 
         dracut's 51-dracut-rescue.install names kernel, version and file ``0-rescue-MACHINE_ID``; on
-        RHEL 7 grubby calls the section ``linux-0-rescue-MACHINE_ID``.
+        RHEL 7, grubby names the section ``linux-0-rescue-MACHINE_ID``.
         """
         if self.name.lower() == "rescue":
             return True
@@ -114,20 +114,20 @@ class BootEntry(NamedTuple):
 
     @property
     def is_trial(self) -> bool:
-        """Whether it tries a change for one IPL, by its name: no change of a profile is for it."""
+        """Whether, by its name, it tries a change for one IPL; profiles do not apply to it."""
         return self.name == TRIAL_SECTION or self.name.endswith(TRIAL_TITLE)
 
     @property
     def parmline_length(self) -> int:
-        """The length of `parmline` in bytes, without a NUL at its end."""
+        """The length of `parmline` in bytes, without a terminating NUL."""
         return byte_length(self.parmline or "")
 
 
 class EntryToInstall(NamedTuple):
     """An entry that ``zipl`` without arguments would install.
 
-    `position` is its number in the boot menu, None without a menu. `skipped` says that it
-    is left out because it is optional and a file of it is missing.
+    `position` is its number in the boot menu, None without a menu. `skipped` means that zipl
+    skips it, because it is optional and one of its files is missing.
     """
 
     entry: BootEntry
@@ -139,7 +139,7 @@ class EntryToInstall(NamedTuple):
 def read_entry(
     tokens: scan.TokenList, heading: int, files: FileLookup, version: ZiplVersion
 ) -> BootEntry:
-    """Make the entry of the section at `heading`."""
+    """Return the entry of the section at `heading`."""
     start = tokens[heading]
     keywords = tokens.leading_keywords(heading)
     parameters = keywords.get(Keyword.PARAMETERS)
@@ -169,7 +169,7 @@ def read_entry(
 
 
 def entry_headings(tokens: scan.TokenList) -> list[int]:
-    """Return where the sections that are boot entries start."""
+    """Return the indexes of the headings of boot entries."""
     return [
         index
         for index, token in enumerate(tokens)
@@ -221,13 +221,13 @@ class _Placed(NamedTuple):
 def check_addresses(
     entry: BootEntry, files: FileLookup, version: ZiplVersion, findings: Findings
 ) -> None:
-    """Check the given load addresses of an entry's kernel, parameter line and ramdisk.
+    """Check the specified load addresses of an entry's kernel, parameter line and ramdisk.
 
     That is check_component_address_data in zipl/src/job.c.
 
-    Only addresses that are written down count (a kernel's is 0x10000 unless it is); the
-    others zipl chooses itself. For kdump newer versions ask the machine for a lower limit,
-    which is not known here.
+    Only addresses in the configuration are checked (a kernel's default is 0x10000); zipl chooses
+    the others itself. For kdump, newer versions get a lower limit from the machine, which is
+    unknown here.
     """
     old_kdump = entry.kdump and not version.asks_machine_for_kdump_limit
     limit = _OLD_KDUMP_LIMIT if old_kdump else _LIMIT
@@ -269,7 +269,7 @@ def _placed(entry: BootEntry, files: FileLookup, version: ZiplVersion) -> list[_
 def _image_size(entry: BootEntry, files: FileLookup, version: ZiplVersion) -> int:
     size = files.look(entry.image.path).size if entry.image is not None else 0
     if entry.kind is scan.EntryKind.TAPE_IPL and not version.asks_image_for_limit:
-        # The tape loader leaves out the first 64 KiB and needs some space behind the image.
+        # The tape loader skips the first 64 KiB and needs some space after the image.
         return _blocks(_blocks(max(size - _LOWEST, 0)) + 0x100)
     return _blocks(size)
 

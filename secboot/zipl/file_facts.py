@@ -1,4 +1,4 @@
-"""What zipl's reading needs to know of other files: kernel images, ramdisks, directories."""
+"""What the model of zipl needs to know about other files: kernels, ramdisks, directories."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from secboot.named_tuple import NamedTuple
 
 
 class PathKind(StrEnum):
-    """What is found under a path, symbolic links followed."""
+    """What a path refers to, after symbolic links."""
 
     MISSING = "missing"
     REGULAR = "regular file"
     DIRECTORY = "directory"
     OTHER = "other"
-    """A device, socket or the like."""
+    """A device, a socket or similar."""
     UNREADABLE = "unreadable"
-    """A regular file that may not be read."""
+    """A regular file without read permission."""
 
 
 class FileFacts(NamedTuple):
-    """What is known of one path.
+    """What is known about one path.
 
-    `size` is in bytes. `max_parm_size` is, for a file of at least 0x10438 bytes, the
-    big-endian number of eight bytes at 0x10430; there a kernel image says how long its
-    parameter line may be, in bytes, and 0 stands for 896 (zipl.h). It is None
-    for a shorter file. `modified` is when its content changed last, in nanoseconds since 1970.
+    `size` is in bytes. `max_parm_size` is the eight-byte big-endian number at offset 0x10430,
+    where a kernel image specifies its maximum parameter line in bytes; 0 means 896 (zipl.h). It
+    is None for a file shorter than 0x10438 bytes. `modified` is when the content last changed, in
+    nanoseconds since 1970.
     """
 
     kind: PathKind
@@ -36,17 +36,17 @@ class FileFacts(NamedTuple):
 
     @property
     def readable(self) -> bool:
-        """Whether this is a regular file that can be read here."""
+        """Whether this is a regular file that secboot can read."""
         return self.kind is PathKind.REGULAR
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a regular file, which zipl can read, since it runs as root."""
+        """Whether this is a regular file; zipl can read it, since it runs as root."""
         return self.kind in {PathKind.REGULAR, PathKind.UNREADABLE}
 
     @property
     def reason(self) -> str:
-        """Why it can't be read as a file, in the words of zipl and libc."""
+        """Why it can't be read as a file, worded as zipl and libc do."""
         match self.kind:
             case PathKind.MISSING:
                 return "No such file or directory"
@@ -57,23 +57,23 @@ class FileFacts(NamedTuple):
 
 
 def from_root(path: str) -> str:
-    """Return a path as zipl opens it: the programs that run it do so in ``/``.
+    """Return a path as zipl opens it: the programs that run zipl do so in ``/``.
 
-    kiwi names images relative to the root of the tree, and runs zipl there.
+    kiwi writes image paths relative to the root of the tree, and runs zipl there.
     """
     return path if path.startswith("/") or not path else f"/{path}"
 
 
 class FileLookup(Protocol):
-    """Gives what zipl would find inside the managed root, in whose ``/`` it runs."""
+    """Looks up what zipl would find in the managed root, where it runs in ``/``."""
 
     def look(self, path: str) -> FileFacts:
-        """Return what is under `path`. Never raises: what can't be seen is missing."""
+        """Return the facts about `path`. Never raises: a path that can't be accessed is missing."""
         ...
 
     def read_text(self, path: str) -> str:
-        """Return the text of the regular, readable file `path`, decoded like all texts here.
+        """Return the text of the regular, readable file `path`, decoded like all text here.
 
-        It is only asked for files that `look` has called readable.
+        Only called for files that are readable according to `look`.
         """
         ...

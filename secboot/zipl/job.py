@@ -1,4 +1,4 @@
-"""The job that ``zipl`` without arguments would do (zipl/src/job.c)."""
+"""The job of ``zipl`` without arguments (zipl/src/job.c)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from secboot.zipl.version import ZiplVersion
 
 ABORTS = "zipl aborts"
-"""How the message begins where zipl has none of its own: an assertion of it fails."""
+"""The start of our message where zipl has none, because one of its assertions fails."""
 _DUMP_TARGETS = 32
 _MIN_IMAGE_SIZE = 0x10430 + 8
 _SECURE_VALUES = {"auto", "0", "1"}
@@ -32,10 +32,10 @@ _NAMED_FILES = {
 
 
 class Placement(NamedTuple):
-    """That the section at `heading` is installed: where in the menu, and whether by default.
+    """The section at `heading` is installed: its position in the menu, and whether it is the default.
 
-    `position` is None without a menu. `skipped` says that it is left out because it is
-    optional and a file of it is missing.
+    `position` is None without a menu. `skipped` means that zipl skips it, because it is optional
+    and one of its files is missing.
     """
 
     heading: int
@@ -45,7 +45,7 @@ class Placement(NamedTuple):
 
 
 class Job:
-    """What the default job installs, gathered from `tokens`; notes what zipl refuses."""
+    """Determines from `tokens` what the default job installs, and records what zipl refuses."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Job:
         self.findings = findings
 
     def run(self) -> tuple[Placement, ...]:
-        """Return what would be installed, in the order in which zipl prints it."""
+        """Return what would be installed, in zipl's output order."""
         heading = self.tokens.find(DEFAULTBOOT, scan.TokenKind.SECTION)
         if heading is None:
             return ()
@@ -80,7 +80,7 @@ class Job:
         return placements
 
     def _check_added(self, entry: BootEntry) -> None:
-        """Check what zipl meets only when it adds the files to the boot record."""
+        """Check what zipl only detects when it adds the files to the boot record."""
         if entry.kind is not scan.EntryKind.IPL:
             return
         for part, called in ((entry.image, "image file"), (entry.ramdisk, "ramdisk")):
@@ -88,7 +88,7 @@ class Job:
             if part is None or facts is None:
                 continue
             if called == "ramdisk" and not facts.is_file and entry.optional:
-                # Outside of a menu nothing is left out.
+                # Nothing is skipped outside a menu.
                 message = f"Could not get information for file '{part.path}': {facts.reason}"
                 self.findings.error("ramdisk", message, part.location)
             elif facts.is_file and not facts.size:
@@ -102,7 +102,7 @@ class Job:
         elif called == "ramdisk":
             message = f"{ABORTS}: the ramdisk '{part.path}' of section '{entry.name}' is empty"
         else:
-            return  # It is too small for an image.
+            return  # It is reported as too small for an image.
         self.findings.error(code, message, part.location, hint="is its file system full?")
 
     def _section(self, default: scan.Token) -> tuple[Placement, ...]:
@@ -168,7 +168,7 @@ class Job:
             skipped = entry.kind is scan.EntryKind.IPL and self._check_files(
                 entry, keywords, in_menu=True
             )
-            # zipl compares the default position with the place in the list here.
+            # Here zipl compares the default position with the index in the list.
             if skipped and index == default:
                 new = self.version.asks_image_for_limit
                 message = "Cannot ignore default entry" if new else "Can't ignore default entry."
@@ -216,7 +216,7 @@ class Job:
     def _check_files(
         self, entry: BootEntry, keywords: Mapping[Keyword, scan.Token], *, in_menu: bool
     ) -> bool:
-        """Check an entry's files; return whether it is left out because of a missing one."""
+        """Check the files of an entry; return whether it is skipped because one is missing."""
         if entry.kind in _NAMED_FILES:
             self._check_named_file(entry, keywords)
         if entry.kind not in _KERNELS:
@@ -276,7 +276,7 @@ class Job:
         )
 
     def _check_named_file(self, entry: BootEntry, keywords: Mapping[Keyword, scan.Token]) -> None:
-        """Check a device, the file of a segment, or the list of the devices of a dump."""
+        """Check a device, a segment file, or the device list of a dump."""
         keyword, called = _NAMED_FILES[entry.kind]
         token = keywords[keyword]
         path = token.text
@@ -296,11 +296,11 @@ class Job:
         self.findings.error("device" if is_device else "file", message, token.location)
 
     def _check_dump_targets(self, path: str, token: scan.Token) -> None:
-        """Check the list of the devices of a multi-volume dump, one a line (get_mvdump_list)."""
+        """Check the device list of a multi-volume dump, one per line (get_mvdump_list)."""
         if not self.files.look(path).readable:
             return
         text = self.files.read_text(path)
-        # What no line end follows is not seen, and nothing behind a NUL.
+        # zipl ignores a line without a line end, and anything after a NUL.
         targets = [line.partition("\0")[0] for line in text.split("\n")[:-1] if line]
         if not text:
             message = f"Dump target list '{path}' is empty."
@@ -319,6 +319,6 @@ class Job:
 
 
 def _without_memory_size(value: str) -> str:
-    """Cut off ``,size`` as job.c: extract_memsize does."""
+    """Remove ``,size`` as extract_memsize in job.c does."""
     path, comma, rest = value.rpartition(",")
     return path if comma and rest.lstrip(" \t\n\v\f\r+-")[:1].isdigit() else value

@@ -1,10 +1,10 @@
-"""The order of BLS entries: zipl's own, and that of Red Hat's and Fedora's zipl; and of releases.
+"""The order of BLS entries in upstream zipl and in Red Hat's and Fedora's; the order of releases.
 
-zipl compares with glibc's strverscmp(3). Unlike a version comparison of a package manager that
-knows no ``~`` and no ``^``, and it takes digits after a leading zero for a fraction: ``1.01``
-sorts before ``1.1``. The s390utils of Red Hat and Fedora carry a patch to zipl's scan.c
-(s390-tools-zipl-blscfg-rpm-nvr-sort.patch) that takes a file's name for that of a package,
-NAME-VERSION-RELEASE, and asks librpm's ``rpmvercmp``.
+zipl compares with glibc's strverscmp(3). Unlike the version comparison of a package manager, it
+does not know ``~`` and ``^``, and reads digits after a leading zero as a fraction: ``1.01`` sorts
+before ``1.1``. The s390utils of Red Hat and Fedora have a patch to zipl's scan.c
+(s390-tools-zipl-blscfg-rpm-nvr-sort.patch) that reads a file name as a package name,
+NAME-VERSION-RELEASE, and compares with librpm's ``rpmvercmp``.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 _PARTS = re.compile(r"[0-9]+")
 _RUNS = re.compile(r"([^0-9]*)([0-9]*)")
-_BEHIND_LETTERS = 0x110000
+_AFTER_LETTERS = 0x110000
 _TOKEN = re.compile(r"~|\^|[A-Za-z]+|[0-9]+")
 _TILDE, _END, _CARET, _LETTERS, _DIGITS = range(5)
 
 Token = tuple[int, int, str]
-"""What it is, in the order of rpm; for a number, how many digits count; and its text."""
+"""Its kind, in rpm's order; for a number, its count of significant digits; and its text."""
 
 Run = tuple[tuple[int, ...], int, str]
-"""Characters that are no digits, each in the order of dpkg, and the number behind them likewise."""
+"""Non-digit characters, each with its rank in dpkg's order; then digit count and number after them."""
 _END_OF_RUNS: Run = ((0,), 0, "")
 
 
 class BlsFile(NamedTuple):
-    """The text of one file of the BLS directory and its path; its name decides its order.
+    """A file in the BLS directory: its path and text. Its name determines its order.
 
-    `refused` says, as zipl does, why it reads no text from what has this name.
+    `refused` says, in zipl's words, why zipl can't read the file.
     """
 
     path: str
@@ -48,16 +48,16 @@ class BlsFile(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name without directories."""
+        """The file name without directories."""
         return self.path.rpartition("/")[2]
 
 
 def order_bls(files: Sequence[BlsFile], version: ZiplVersion) -> tuple[BlsEntry, ...]:
     """Return the entries in zipl's order, the newest first (scan_bls).
 
-    Upstream compares file names with strverscmp, or from 2.22 on the entries' versions if every
-    one has one; Red Hat's zipl compares file names as rpm does. The order of equal versions is
-    left to chance by zipl, to their names here.
+    Upstream compares file names with strverscmp, or since 2.22 the versions of the entries if
+    every entry has one; Red Hat's zipl compares file names as rpm does. In zipl the order of equal
+    versions is undefined; here it is that of their file names.
     """
     taken = [file for file in files if file.name.endswith(".conf") and file.refused is None]
     taken.sort(key=lambda file: version_key(file.name), reverse=True)
@@ -71,9 +71,9 @@ def order_bls(files: Sequence[BlsFile], version: ZiplVersion) -> tuple[BlsEntry,
 
 
 def strverscmp(left: str, right: str) -> int:
-    """Return a number below, equal to or above zero as `left` sorts before, with, after `right`.
+    """Return a negative number, 0 or a positive number if `left` sorts before, with or after `right`.
 
-    Characters compare as bytes of their encoding, which for UTF-8 is their own order.
+    Characters compare as bytes of their encoding, which for UTF-8 is the order of code points.
     """
     position = _first_difference(left, right)
     if position is None:
@@ -119,10 +119,10 @@ def _digits(text: str, start: int) -> str:
 
 
 def _fraction_compare(left: str, right: str, start: int, position: int) -> int:
-    """Compare runs of digits of which one starts with a zero.
+    """Compare two runs of digits, at least one of which starts with a zero.
 
-    While both are still zeros at the difference, the run with more leading zeros is less;
-    behind the zeros the digits compare one by one, and a longer run is greater.
+    If both have only zeros up to the difference, the run with more leading zeros is less; after
+    the zeros the digits compare one by one, and a longer run is greater.
     """
     only_zeros = set(left[start:position]) <= {"0"}
     if only_zeros and position > start:
@@ -139,11 +139,11 @@ def _bytes_compare(left: str, right: str, position: int) -> int:
 
 
 def rpm_version_key(version: str) -> tuple[Token, ...]:
-    """Return a sort key that orders versions as ``rpmvercmp`` does (rpm 4.15 on).
+    """Return a sort key that orders versions as ``rpmvercmp`` does (rpm 4.15 or later).
 
-    Runs of letters and runs of digits are compared one after the other: digits beat letters, and
-    numbers count by their value, of whatever length. A ``~`` sorts before the end of the text, a
-    ``^`` behind it and before all else. Other characters only separate.
+    Runs of letters and runs of digits are compared in turn: digits are greater than letters, and
+    numbers of any length compare by value. A ``~`` sorts before the end of the text, a ``^`` after
+    the end and before everything else. Other characters are only separators.
     """
     return (*map(_token, _TOKEN.findall(version)), (_END, 0, ""))
 
@@ -151,8 +151,8 @@ def rpm_version_key(version: str) -> tuple[Token, ...]:
 def debian_version_key(version: str) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """Return a sort key that orders versions as dpkg does (deb-version(7), "Sorting algorithm").
 
-    What stands behind the last hyphen is compared last. Digits count by their value; of other
-    characters a ``~`` sorts before the end of the text, letters behind that, and then the rest.
+    The part after the last hyphen is compared last. Numbers compare by value; of the other
+    characters, a ``~`` sorts before the end of the text, letters after it, and then the rest.
     """
     upstream, hyphen, revision = version.rpartition("-")
     return (_debian_key(upstream if hyphen else version), _debian_key(revision if hyphen else ""))
@@ -166,7 +166,7 @@ def _debian_key(text: str) -> tuple[Run, ...]:
 
 
 def _debian_run(others: str, digits: str) -> Run:
-    order = (-1 if c == "~" else ord(c) + (0 if c.isalpha() else _BEHIND_LETTERS) for c in others)
+    order = (-1 if c == "~" else ord(c) + (0 if c.isalpha() else _AFTER_LETTERS) for c in others)
     number = digits.lstrip("0")
     return (*order, 0), len(number), number
 
@@ -174,8 +174,8 @@ def _debian_run(others: str, digits: str) -> Run:
 def package_key(file_name: str) -> tuple[tuple[Token, ...], ...]:
     """Return a sort key for the file name of a BLS entry, with its ``.conf``.
 
-    The last two hyphens end the name and the version. The patch means to cut ``.conf`` off and
-    does not, so that it counts as the end of the release: ``1^git`` comes before ``1``.
+    The last two hyphens end the name and the version. The patch intends to remove ``.conf`` but
+    does not, so it is part of the release: ``1^git`` sorts before ``1``.
     """
     name, *others = file_name.rsplit("-", 2)
     version, release = [*others, "", ""][:2]

@@ -1,4 +1,4 @@
-"""What zipl refuses, as it says it, and what it accepts although nobody would want it."""
+"""What zipl refuses, in its own words, and warnings about what it accepts."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ ABOUT_OTHER_FILES = frozenset(
         "target-directory",
     )
 )
-"""Problems that are not in the text: an image tree may get its kernel after its boot entries."""
+"""Problems outside the text: an image tree may get its kernel after its boot entries."""
 
 
 OF_NO_ENTRY = frozenset({"zipl.automenu-empty", "zipl.menu-empty"})
-"""Problems that only say that there is no boot entry."""
+"""Problems that only mean that no boot entry exists."""
 
 
 class Refusal(NamedTuple):
-    """One violation of zipl's rules, for which it refuses the whole configuration.
+    """One violation of zipl's rules; zipl then refuses the whole configuration.
 
-    The finding's message is worded as zipl words it, without its ``Line N:``, and its location is
-    where it really is; `zipl_line` is the line that zipl would name: 0 for anything from a BLS
-    entry, None where it names no line.
+    The finding's message is worded as in zipl, without ``Line N:``, and its location is the real
+    one; `zipl_line` is the line that zipl would name: 0 for anything from a BLS entry, None if
+    zipl does not name a line.
     """
 
     finding: Finding
@@ -47,13 +47,13 @@ class Refusal(NamedTuple):
 
     @property
     def zipl_message(self) -> str:
-        """The message as zipl prints it, without the file's name before it."""
+        """The message as zipl prints it, without the file name before it."""
         message = self.finding.message
         return message if self.zipl_line is None else f"Line {self.zipl_line}: {message}"
 
 
 class Findings:
-    """Collects refusals and warnings in order, each one only once."""
+    """Collects refusals and warnings in order, each of them once."""
 
     def __init__(self) -> None:
         self._refusals: dict[Finding, Refusal] = {}
@@ -67,26 +67,26 @@ class Findings:
         zipl_line: int | None = None,
         hint: str | None = None,
     ) -> None:
-        """Note something that zipl refuses; what it copies elsewhere is still one error."""
+        """Record a refusal; text that zipl copies to several places is still one error."""
         finding = Finding(f"zipl.{code}", Severity.ERROR, message, location, hint)
         self._refusals.setdefault(finding, Refusal(finding, zipl_line))
 
     def error_at(self, code: str, message: str, token: Token, hint: str | None = None) -> None:
-        """Note something that zipl refuses and for which it names the line of a token."""
+        """Record a refusal for which zipl names the line of a token."""
         self.error(code, message, token.location, token.line, hint)
 
     def warn(self, code: str, message: str, location: Location, hint: str | None = None) -> None:
-        """Note something that zipl accepts."""
+        """Record a warning about something that zipl accepts."""
         self._warnings.setdefault(
             Finding(f"zipl.{code}", Severity.WARNING, message, location, hint)
         )
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
-        """Every refusal noted so far, in order."""
+        """The refusals so far, in order."""
         return tuple(self._refusals.values())
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """Every warning noted so far, in order."""
+        """The warnings so far, in order."""
         return tuple(self._warnings)

@@ -1,10 +1,10 @@
 """zipl's tokens, the keywords among them, and how numbers are read from values.
 
-The tokens are one flat list of zipl.conf and all BLS entries (zipl/include/scan.h): zipl appends
-the fields of BLS entries to the tokens of zipl.conf, so an entry whose title got lost continues the
-section before it. Keeping zipl's shape keeps its verdicts. The tables of keywords are those of
-zipl/src/scan.c (scan_key_table, scan_menu_key_table); numbers are read with sscanf, on a 64-bit
-big-endian machine.
+The tokens of zipl.conf and all BLS entries are one flat list (zipl/include/scan.h): zipl appends
+the fields of BLS entries to the tokens of zipl.conf, so an entry without a title continues the
+section before it. Using zipl's data structure gives zipl's verdicts. The tables of keywords are
+those of zipl/src/scan.c (scan_key_table, scan_menu_key_table); numbers are read as by sscanf on a
+64-bit big-endian machine.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ CHECK_ORDER = tuple(
         ],
     )
 )
-"""The order in which zipl looks at keywords (enum scan_keyword_id)."""
+"""The order in which zipl checks keywords (enum scan_keyword_id)."""
 
 TARGET_KEYWORDS = tuple(word for word in CHECK_ORDER if word.startswith("target"))
-"""The keywords that a section without any of them inherits in an automatic menu."""
+"""A section with none of these keywords inherits them in an automatic menu."""
 
 
 class EntryKind(StrEnum):
-    """What a section is for: what it does when it is IPLed."""
+    """The kind of a section: what happens when it is IPLed."""
 
     IPL = "ipl"
     SEGMENT = "segment"
@@ -80,11 +80,11 @@ class EntryKind(StrEnum):
     TAPE_IPL = "tape-ipl"
     MVDUMP = "mvdump"
     UNKNOWN = "unknown"
-    """zipl refuses the section because it can't tell."""
+    """zipl refuses the section because its kind is undefined."""
 
 
 class DefaultKind(StrEnum):
-    """What ``[defaultboot]`` names."""
+    """What ``[defaultboot]`` refers to."""
 
     AUTO = "automatic menu"
     MENU = "menu"
@@ -92,13 +92,13 @@ class DefaultKind(StrEnum):
 
 
 class KeywordRules(NamedTuple):
-    """Keywords that must, and that may, stand in a section; all others must not."""
+    """The keywords that a section requires and allows; all others are forbidden."""
 
     required: frozenset[Keyword]
     optional: frozenset[Keyword]
 
     def forbids(self, keyword: Keyword) -> bool:
-        """Whether `keyword` must not stand in such a section."""
+        """Whether such a section must not contain `keyword`."""
         return keyword not in self.required and keyword not in self.optional
 
 
@@ -126,10 +126,10 @@ SECTION_RULES: Mapping[EntryKind | DefaultKind, KeywordRules] = {
     EntryKind.TAPE_IPL: _rules(Keyword.IMAGE, Keyword.TAPE, optional=_KERNEL),
     EntryKind.MVDUMP: _rules(Keyword.MVDUMP),
 }
-"""The rules of every kind of section that zipl accepts; `DUMPFS` it refuses as deprecated."""
+"""The rules for each kind of section that zipl accepts; it refuses `DUMPFS` as deprecated."""
 
 MENU_RULES = _rules(Keyword.TARGET, optional=_MENU | _WHERE)
-"""The rules of a menu."""
+"""The rules for a menu."""
 
 _KIND_KEYWORDS = {
     Keyword.TAPE: EntryKind.TAPE_IPL,
@@ -142,13 +142,13 @@ _KIND_KEYWORDS = {
 
 
 def entry_kind(keywords: Mapping[Keyword, object]) -> EntryKind:
-    """Return what a section with these keywords is (scan_get_entry_kind)."""
+    """Return the kind of a section with these keywords (scan_get_entry_kind)."""
     found = (kind for keyword, kind in _KIND_KEYWORDS.items() if keyword in keywords)
     return next(found, EntryKind.UNKNOWN)
 
 
 def whole_int(text: str) -> int | None:
-    """Return the number that is all of `text`: ``sscanf(text, "%d %c", ...) == 1``."""
+    """Return the number if `text` is nothing else: ``sscanf(text, "%d %c", ...) == 1``."""
     found = _INT_LINE.match(text)
     return _int(found[1]) if found else None
 
@@ -160,16 +160,16 @@ def leading_int(text: str) -> int:
 
 
 def geometry(text: str) -> tuple[int, int, int] | None:
-    """Return three numbers with commas between: ``sscanf(text, "%d,%d,%d %c", ...) == 3``."""
+    """Return three numbers separated by commas: ``sscanf(text, "%d,%d,%d %c", ...) == 3``."""
     found = re.match(_GEOMETRY, text)
     return (_int(found[1]), _int(found[2]), _int(found[3])) if found else None
 
 
 def split_address(value: str) -> tuple[str, int | None]:
-    """Split ``path,address``: the path, and the hexadecimal load address or None.
+    """Split ``path,address`` into the path and the hexadecimal load address, or None.
 
-    Only the last comma counts, and only if hexadecimal digits follow it; what comes after
-    these is dropped (job.c: extract_address). So ``/boot/kernel,beta`` is the file
+    Only the last comma is a separator, and only if hexadecimal digits follow it; the text after
+    the digits is dropped (job.c: extract_address). So ``/boot/kernel,beta`` is the file
     ``/boot/kernel`` at 0xbe.
     """
     path, comma, rest = value.rpartition(",")
@@ -181,7 +181,7 @@ def split_address(value: str) -> tuple[str, int | None]:
 
 
 def _int(digits: str) -> int:
-    """Read digits as glibc does: limited to a long, then cut down to an int."""
+    """Read digits as glibc does: limited to a long, then truncated to an int."""
     if digits.startswith("-"):
         number = -at_most(digits[1:], LONG_MAX + 1) % (1 << 32)
     else:
@@ -190,7 +190,7 @@ def _int(digits: str) -> int:
 
 
 class TokenKind(StrEnum):
-    """Kinds of tokens, named as zipl names them in messages."""
+    """The kinds of tokens, with their names in zipl's messages."""
 
     SECTION = "section heading"
     MENU = "menu heading"
@@ -200,10 +200,10 @@ class TokenKind(StrEnum):
 
 
 class Token(NamedTuple):
-    """One token; `text` is a heading's name or an assignment's value.
+    """One token; `text` is the name of a heading or the value of an assignment.
 
-    `line` is zipl's line number: 0 for all that does not stand in zipl.conf. `location` is
-    where the text really comes from, `entry` the BLS entry if it comes from one.
+    `line` is zipl's line number: 0 for everything outside zipl.conf. `location` is where the
+    text really is, `entry` the BLS entry that contains it, if any.
     """
 
     kind: TokenKind
@@ -216,7 +216,7 @@ class Token(NamedTuple):
 
     @property
     def is_heading(self) -> bool:
-        """Whether a section or menu begins here."""
+        """Whether this token starts a section or menu."""
         return self.kind in {TokenKind.SECTION, TokenKind.MENU}
 
 
@@ -237,7 +237,7 @@ _BLS_KEYWORDS = {
 
 
 def conf_tokens(conf: ZiplConf) -> list[Token]:
-    """Return the tokens of zipl.conf; lines that zipl refuses give none."""
+    """Return the tokens of zipl.conf, without the lines that zipl refuses."""
     return [
         _conf_token(line, kind, conf.path)
         for line in conf.lines
@@ -254,8 +254,8 @@ def _conf_token(line: ConfLine, kind: TokenKind, path: str) -> Token:
 def entry_tokens(entry: BlsEntry) -> list[Token]:
     """Return the tokens of a BLS entry as scan_bls_field appends them.
 
-    An entry without a title is refused by zipl; it gets its file's name for a heading
-    here, so that the rest of it can be shown.
+    zipl refuses an entry without a title; here its file name becomes the heading, so that the
+    rest of it can be shown.
     """
     tokens = []
     if not _has_title_line(entry):
@@ -276,7 +276,7 @@ def _has_title_line(entry: BlsEntry) -> bool:
 
 
 class TokenList:
-    """Tokens in zipl's order, with quick ways to find sections and menus."""
+    """Tokens in zipl's order, with an index of sections and menus."""
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self.tokens = tuple(tokens)
@@ -292,15 +292,15 @@ class TokenList:
         return iter(self.tokens)
 
     def find(self, name: str, kind: TokenKind, start: int = 0) -> int | None:
-        """Return where the first heading from `start` on is (scan_find_section)."""
+        """Return the index of the first such heading at or after `start` (scan_find_section)."""
         found = self._headings.get((kind, name), [])
         place = bisect_left(found, start)
         return found[place] if place < len(found) else None
 
     def body(self, heading: int) -> list[Token]:
-        """Return the tokens from behind `heading` to the next heading or the end."""
-        behind = (self.tokens[index] for index in range(heading + 1, len(self.tokens)))
-        return list(takewhile(lambda token: not token.is_heading, behind))
+        """Return the tokens after `heading`, up to the next heading or the end."""
+        following = (self.tokens[index] for index in range(heading + 1, len(self.tokens)))
+        return list(takewhile(lambda token: not token.is_heading, following))
 
     def leading_keywords(self, heading: int) -> dict[Keyword, Token]:
         """Return the keyword assignments of a section as get_section_job collects them.
@@ -312,11 +312,11 @@ class TokenList:
 
 
 def resolve_paths(tokens: TokenList, files: FileLookup) -> TokenList:
-    """Return the tokens with images and ramdisks as zipl will open them.
+    """Return the tokens with the paths of images and ramdisks as zipl opens them.
 
-    A path that can't be read as it stands gets the value of the first `target` of all
-    before it, if that makes it readable. In spite of its name the function does so for
-    sections of zipl.conf too.
+    A path that can't be read as written is prefixed with the value of the very first `target`, if
+    that makes it readable. Despite the name of zipl's function, this includes the sections of
+    zipl.conf.
     """
     target = next((token.text for token in tokens if token.keyword is Keyword.TARGET), None)
     if target is None:

@@ -1,4 +1,4 @@
-"""zipl's rules for sections and menus (zipl/src/scan.c: scan_check and what it calls)."""
+"""zipl's rules for sections and menus (zipl/src/scan.c: scan_check and the functions it calls)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MENU_POSITIONS = 62
 
 
 class SectionData:
-    """The assignments of one section or menu; of several to one keyword the first."""
+    """The assignments of one section or menu; only the first for each keyword."""
 
     def __init__(self) -> None:
         self.keywords: dict[Keyword, scan.Token] = {}
@@ -38,7 +38,7 @@ class SectionData:
 def read_section(
     tokens: scan.TokenList, heading: int, findings: Findings, *, menu: bool = False
 ) -> SectionData:
-    """Collect a section's assignments (scan_get_section_keywords)."""
+    """Collect the assignments of a section (scan_get_section_keywords)."""
     data = SectionData()
     for token in tokens.body(heading):
         if token.kind is scan.TokenKind.NUMBER and menu:
@@ -80,12 +80,12 @@ def check_all(tokens: scan.TokenList, findings: Findings) -> None:
 
 
 def report_outside(token: scan.Token, findings: Findings) -> None:
-    """Note an assignment before the first section."""
+    """Record an assignment before the first section."""
     findings.error_at("outside-section", f"{token.kind} not allowed outside of section", token)
 
 
 def report_duplicate(tokens: scan.TokenList, heading: int, findings: Findings) -> None:
-    """Note the next heading that has the name of this one."""
+    """Record the next heading with the same name as this one, if any."""
     first = tokens[heading]
     again = tokens.find(first.text, first.kind, heading + 1)
     if again is not None:
@@ -121,7 +121,7 @@ def check_section_keywords(
     heading: scan.Token,
     findings: Findings,
 ) -> None:
-    """Check which keywords a section has (the second half of scan_check_section_data)."""
+    """Check the keywords of a section (the second half of scan_check_section_data)."""
     _check_keywords(scan.SECTION_RULES[kind], data, heading, findings)
     segment = data.keywords.get(Keyword.SEGMENT)
     if segment is not None and scan.split_address(segment.text)[1] is None:

@@ -1,4 +1,4 @@
-"""Stand-ins for the files that zipl would look at."""
+"""Stand-ins for the files that zipl would check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALL = FileFacts(PathKind.REGULAR, size=5000)
 
 @dataclass(frozen=True)
 class FakeFiles:
-    """Files by path; all others are missing."""
+    """Files by path; every other path is missing."""
 
     facts: dict[str, FileFacts] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)

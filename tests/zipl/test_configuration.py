@@ -277,7 +277,7 @@ def test_a_default_entry_can_not_be_left_out() -> None:
 
 
 def test_zipl_compares_the_default_position_with_the_place_in_the_menu() -> None:
-    # The default is at position 5, the one left out is the first of the menu.
+    # The default is at position 5; the skipped entry is the first of the menu.
     menu = "[defaultboot]\ndefaultmenu=m\n:m\ntarget=/boot\n5=linux\n1=old\n"
     sections = OPTIONAL.removeprefix(AUTO).replace("[old]\n", "[old]\ntarget=/boot\n")
 
@@ -424,7 +424,7 @@ def test_any_set_up_can_be_interpreted(setup: Setup) -> None:
 
     entries = configuration.entries
     assert all(member.entry in entries for member in configuration.to_install)
-    # A menu that gives a number twice is refused, and then each of the two is shown as it says.
+    # zipl refuses a menu with a duplicate number; both entries are shown with that number.
     assert not configuration.accepted or sum(entry.is_default for entry in entries) <= 1
     assert {p.severity for p in configuration.problems} <= {Severity.ERROR}
     assert {p.severity for p in configuration.warnings} <= {Severity.WARNING}

@@ -1,4 +1,4 @@
-"""Numbers of any length are what the C library makes of them: it is asked."""
+"""Numbers of any length are read as the C library reads them; the test calls it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_kernel_lets_numbers_wrap(text: str, base: int) -> None:
 
 
 def test_a_long_number_takes_no_long_time() -> None:
-    """Python's own conversion takes hours for a million digits, and is refused from 4,301 on."""
+    """Python's own conversion takes hours for a million digits, and refuses more than 4,300."""
     assert at_most("9" * 2**21) == LONG_MAX
     assert wrapped("1" * 2**21, 10, 2**64) < 2**64
 
@@ -57,7 +57,7 @@ def test_a_long_number_takes_no_long_time() -> None:
     [
         (f"timeout={HUGE}", ["zipl.menu-timeout"]),
         (f"prompt={HUGE}", ["zipl.menu-prompt"]),
-        # Cut down to an int, the smallest long is 0.
+        # Truncated to an int, the smallest long is 0.
         (f"timeout=-{HUGE}", []),
     ],
 )

@@ -1,7 +1,7 @@
-"""What the real zipl 2.16 and 2.40 (Debian's) and the scanner of 2.43 said to given files.
+"""Verdicts of the real zipl 2.16 and 2.40 (Debian's) and of the scanner of 2.43 on given files.
 
-`data/real_verdicts.json` was recorded by running the two programs; `verdicts.tsv` among the
-samples comes from the scanner of 2.43 alone, so there all files are as zipl wants them.
+`data/real_verdicts.json` was recorded by running the two programs; `verdicts.tsv` in the samples
+comes from the scanner of 2.43 alone, so all other files there are as zipl requires.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ FILES = FakeFiles(
     {"/srv/box/boot/pf": "pa\npb\n\npc\n"},
 )
 WHOLE_RUN_ONLY = "miss rd single optional"
-"""Recorded as an ordinary user; as root zipl goes on, and refuses it (tests/s390x/test_corners.py)."""
+"""Recorded as an ordinary user; as root, zipl continues and refuses it (tests/s390x/test_corners.py)."""
 STALE_REASON = {"zipl.default-ignored", "zipl.image-small", "zipl.parameters-length"}
-"""Where a message of zipl is not like secboot's: zipl adds the reason of an earlier look-up."""
+"""Where zipl's message differs from secboot's: zipl adds the reason of an earlier lookup."""
 
 
 def read(case: dict[str, Any], version: str) -> BootConfiguration:
@@ -108,7 +108,7 @@ def test_the_probes_of_the_grammar_are_judged_as_recorded(
 
 
 def _agreeable_files(conf: str) -> AgreeableFiles:
-    """Files under which nothing is wrong: every target is a directory."""
+    """Files without problems: every target is a directory."""
     lines = ZiplConf.parse(conf).lines
     targets = [line.value.text for line in lines if line.value and line.keyword is Keyword.TARGET]
     devices = [line.value.text for line in lines if line.value and line.keyword is Keyword.TAPE]

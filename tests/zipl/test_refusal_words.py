@@ -1,4 +1,4 @@
-"""What is said of a refusal: its cause and what to do, once."""
+"""The message of a refusal names its cause and what to do, once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFUSED = {
     "check-repeats": [
         (
             "/etc/zipl.conf:12:1",
-            "the whole title: Fedora Linux (6.10.0-64.fc41.s390x) 41 (Cloud Edition Prerelease)",
+            "the complete title: Fedora Linux (6.10.0-64.fc41.s390x) 41 (Cloud Edition Prerelease)",
         ),
         ("/etc/zipl.conf:6:1", ""),
     ],
@@ -47,8 +47,8 @@ def test_each_error_is_said_once_with_its_cause(name: str, tmp_path: Path) -> No
         ("prot-virt=1", "secboot apply host"),
         ("  swiotlb=262144 ", "secboot apply guest"),
         ("swiotlb", "secboot apply guest"),
-        ("root=/dev/dasda1", "no keyword 'root'"),
-        ("oops", "no keyword 'oops'"),
+        ("root=/dev/dasda1", "'root' is not a keyword"),
+        ("oops", "'oops' is not a keyword"),
     ],
 )
 def test_a_word_that_is_no_keyword_is_named(line: str, words: str) -> None:
@@ -79,7 +79,7 @@ def test_the_command_is_for_the_tree_that_was_examined(
 
     said = secboot(capsys, *verb.split(), "--root", root)
 
-    assert f"delete this line, then: secboot apply host --root {root}\n" in said.out + said.err
+    assert f"delete this line, then run: secboot apply host --root {root}\n" in said.out + said.err
 
 
 def test_what_zipl_refuses_is_the_next_step(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from secboot.zipl.order import package_key, rpm_version_key
 from tests.packaging.programs import require, run
 
-# Versions in ascending order, each with the next.
+# Adjacent pairs of versions in ascending order.
 ASCENDING = [
     ["~rc1", "", "^git", "a", "1"],
     ["1~rc1", "1", "1^git1", "1.a", "1.0", "1.1"],
@@ -27,9 +27,9 @@ FILES = [
         "0123abcd-4.18.0-553.el8_10.s390x.conf",
         "0123abcd-4.18.0-553.22.1.el8_10.s390x.conf",
     ],
-    # The name of the machine comes first, as letters and digits.
+    # The machine's name comes first, as letters and digits.
     ["abc-6.0-1.conf", "0abc-5.0-1.conf"],
-    # ".conf" counts as part of the release.
+    # ".conf" is part of the release.
     ["k-1-1^git.conf", "k-1-1.conf", "k-1-1.1.conf"],
     ["only-1.conf", "only-2-1.conf", "only-2.conf", "only.conf"],
 ]
@@ -62,7 +62,7 @@ def test_any_names_have_an_order(names: list[str]) -> None:
 
 
 def test_thousands_of_versions_compare_as_the_rpm_program_says() -> None:
-    """rpm is asked through the interpreter that is built into it."""
+    """Calls rpm through its built-in Lua interpreter."""
     rpm = require("rpm")
     chosen = random.Random(20261125)  # noqa: S311 - cases for a test
     parts = ["0", "1", "01", "10", "553", "22", "a", "el8", "rc", ".", "_", "~", "^", "+"]
@@ -71,14 +71,14 @@ def test_thousands_of_versions_compare_as_the_rpm_program_says() -> None:
         for _ in range(6000)
     ]
     script = "".join(f'print(rpm.vercmp("{one}", "{other}") .. ",")\n' for one, other in pairs)
-    told = []
+    reported = []
     for start in range(0, len(pairs), 1000):
         lines = script.split("\n")[start : start + 1000]
         done = run(rpm, "--eval", "%{lua: " + "\n".join(lines) + "}")
         assert done.returncode == 0, done.stderr
-        told += [int(line) for line in done.stdout.strip().strip(",").split(",")]
+        reported += [int(line) for line in done.stdout.strip().strip(",").split(",")]
 
-    assert [compared(one, other) for one, other in pairs] == told
+    assert [compared(one, other) for one, other in pairs] == reported
 
 
 def compared(one: str, other: str) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from secboot.zipl.order import strverscmp, version_key
 from tests.available import not_here
 
-# strings in ascending order, each with the next; the first two rows are strverscmp(3)'s
+# adjacent pairs of strings in ascending order; the first two rows are from strverscmp(3)
 ASCENDING = [
     ["000", "00", "01", "010", "09", "0", "1", "9", "10"],
     ["a", "a00", "a0", "a1"],
