@@ -1,1 +1,1 @@
-"""What a libvirt domain has to be for a guest in Secure Execution mode."""
+"""What a libvirt domain must have for a guest in Secure Execution mode."""

@@ -1,6 +1,6 @@
 """Whether a domain's machine type and CPU model can have facility 161 (``unpack``).
 
-Without it the guest can't ask the ultravisor to unpack its image (diagnose 308, subcodes 8 to 10).
+Without it the guest cannot ask the ultravisor to unpack its image (diagnose 308, subcodes 8 to 10).
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _UBUNTU = {
     "xenial": (2, 5), "yakkety": (2, 6), "zesty": (2, 8), "artful": (2, 10), "bionic": (2, 11),
     "cosmic": (2, 12), "disco": (3, 1), "eoan": (4, 0),
 }  # fmt: skip
-"""QEMU's releases behind Ubuntu's names of machine types; what is not here is newer."""
+"""The QEMU releases of Ubuntu's machine type names; names that are not listed are newer."""
 _RHEL_7 = (2, 9)
-"""At least; RHEL 7 has names of its own, and none of its releases hosts secure guests."""
+"""At least this release; RHEL 7 has its own names, and none of its releases hosts secure guests."""
 _CPU_MODELS_SINCE = (2, 8)
-"""Before, a machine has no CPU models, and so no `unpack` (hw/s390x/s390-virtio-ccw.c,
+"""Older machine types have no CPU models, and therefore no `unpack` (hw/s390x/s390-virtio-ccw.c,
 cpu_model_allowed)."""
 _SECURE_SINCE = (4, 2)
 """The oldest QEMU that hosts secure guests, with patches of Ubuntu 20.04, SLES 15 SP2 and RHEL 8.2;
 upstream since 5.1."""
 _GENERATION = re.compile(r"gen(\d{1,4})[ab](?:-base)?")
 _FIRST_GENERATION = 15
-"""z15. `unpack` is in no model by default, but can be added from it on (gen-features.c)."""
+"""z15. No model includes `unpack` by default, but it can be added since this one (gen-features.c)."""
 _REQUIRE = "<feature policy='require' name='unpack'/>"
 _HOST_MODEL = "<cpu mode='host-model'/>"
 
 
 def judge_machine(domain: Element) -> Iterator[Finding]:
-    """Yield what is wrong with the machine type; libvirt's default is QEMU's newest, which can."""
+    """Yield what is wrong with the machine type; libvirt's default, QEMU's newest, is fine."""
     element = domain.find("os", "type")
     if element is None or not element.get("machine"):
         return
@@ -52,12 +52,12 @@ def judge_machine(domain: Element) -> Iterator[Finding]:
         return
     release = _qemu_release(machine, match)
     if release is not None and release < _CPU_MODELS_SINCE:
-        message = f"machine type '{machine}' supports no CPU models, and therefore not 'unpack'"
+        message = f"machine type '{machine}' does not support CPU models, and so not 'unpack'"
         yield Finding("domain.machine-type", Severity.ERROR, message, element.location, hint)
     elif release is not None and release < _SECURE_SINCE:
         message = (
             f"machine type '{machine}' is older than any QEMU with Secure Execution;"
-            " whether it works with a newer QEMU is not known"
+            " it is unknown whether it works with a newer QEMU"
         )
         yield Finding("domain.machine-type", Severity.WARNING, message, element.location, hint)
 
@@ -65,7 +65,7 @@ def judge_machine(domain: Element) -> Iterator[Finding]:
 def judge_cpu(domain: Element) -> Iterator[Finding]:
     """Yield why the guest's CPU model lacks ``unpack``.
 
-    Without a model, KVM gives the guest that of the host, which has it where the host can.
+    Without a model, the guest gets the host's, which includes it if the host supports it.
     """
     cpu = domain.find("cpu")
     if cpu is None:
@@ -95,7 +95,7 @@ def _cpu_finding(element: Element, message: str, hint: str) -> Finding:
 
 
 def _qemu_release(machine: str, match: re.Match[str]) -> tuple[int, int] | None:
-    """Return the release of QEMU that a machine type is of; None where it is the newest, or new."""
+    """Return the QEMU release of a machine type; None for the newest one, or a new one."""
     major, minor, name = match.groups()
     if name is not None:
         return _UBUNTU.get(name)

@@ -1,8 +1,8 @@
-"""Whether a libvirt domain is fit for a guest in Secure Execution mode, and what to write.
+"""Check whether a libvirt domain is suitable for a guest in Secure Execution mode.
 
 The rules are those of libvirt's docs/kbase/s390_protected_virt.rst and QEMU's
-docs/system/s390x/protvirt.rst; where more is said than there, a comment names the source. What a
-domain can't show is not judged: the host, the releases of libvirt and QEMU, and the guest's image.
+docs/system/s390x/protvirt.rst; for rules beyond those, a comment names the source. What a domain
+does not show is not judged: the host, the releases of libvirt and QEMU, and the guest's image.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NO_PASSTHROUGH = frozenset({"vfio-ccw", "vfio-pci"})
 
 
 def require_kvm_guest(domain: Element) -> None:
-    """Raise ParseError for a domain that no rule of this module is about: not KVM, not s390x."""
+    """Raise ParseError for a domain that the rules do not cover: not KVM, or not s390x."""
     kind = visible(domain.get("type"))
     if kind != "kvm":
         raise ParseError(
@@ -50,7 +50,7 @@ def require_kvm_guest(domain: Element) -> None:
 
 
 def judge_domain(domain: Element) -> tuple[Finding, ...]:
-    """Return what keeps the guest out of Secure Execution mode, or may, in the order of the text.
+    """Return what prevents Secure Execution mode, or may prevent it, in the order of the text.
 
     Raises ParseError as `require_kvm_guest` does.
     """
@@ -71,7 +71,7 @@ def judge_domain(domain: Element) -> tuple[Finding, ...]:
 
 
 def launch_security(domain: Element) -> str:
-    """Return the type of launch security that the domain asks for; empty for none."""
+    """Return the type of launch security that the domain sets; empty for none."""
     element = domain.find("launchSecurity")
     return "" if element is None else element.get("type")
 
@@ -79,7 +79,7 @@ def launch_security(domain: Element) -> str:
 def finding(
     rule: str, severity: Severity, element: Element, message: str, hint: str | None = None
 ) -> Finding:
-    """Return what is to be said of an element."""
+    """Return a finding about an element."""
     return Finding(f"domain.{rule}", severity, message, element.location, hint)
 
 
@@ -91,7 +91,7 @@ def _architecture(domain: Element) -> Iterator[Finding]:
     named = domain.find("os", "type")
     where = named or domain
     if not where.get("arch") and not where.get("machine").startswith("s390"):
-        message = "the architecture is not given: libvirt takes that of the host"
+        message = "the architecture is not set: libvirt uses that of the host"
         hint = "write in <os>: <type arch='s390x'>hvm</type>"
         yield finding("architecture", Severity.NOTE, where, message, hint)
 
@@ -146,7 +146,7 @@ def _no_iommu(device: VirtioDevice) -> Finding:
 
 
 def _iommu_off(device: VirtioDevice) -> Finding:
-    # A property that is given wins over the default that confidential-guest-support sets.
+    # A property that is set wins over the default from confidential-guest-support.
     message = f"{device.title} has iommu='off', which overrides launchSecurity"
     hint = f"remove iommu='off', or write: {device.written()}"
     return finding("iommu-off", Severity.ERROR, device.element, message, hint)
@@ -197,7 +197,7 @@ def _private_memory(element: Element, *, has_backing: bool) -> Finding:
 
 
 def _balloon(domain: Element) -> Iterator[Finding]:
-    """Every guest that doesn't say ``none`` has one, of libvirt; launchSecurity changes nothing."""
+    """libvirt adds a balloon to every guest unless it is ``none``, even with launchSecurity."""
     devices = domain.find("devices")
     balloon = None if devices is None else devices.find("memballoon")
     if balloon is not None and balloon.get("model") == "none":
@@ -205,7 +205,7 @@ def _balloon(domain: Element) -> Iterator[Finding]:
     where = balloon or devices or domain
     message = "ballooning does not work in Secure Execution mode: QEMU blocks it"
     if balloon is None:
-        message = f"libvirt adds a balloon unless it is switched off; {message}"
+        message = f"libvirt adds a balloon unless it is disabled; {message}"
     hint = f"write in <devices>{'' if balloon is None else ' instead'}: <memballoon model='none'/>"
     yield finding("balloon", Severity.ERROR, where, message, hint)
 
@@ -237,14 +237,14 @@ def _passthrough(domain: Element) -> Iterator[Finding]:
 
 
 def _beyond_virtio(domain: Element) -> Iterator[Finding]:
-    """What QEMU emulates works on the guest's memory, and a secure guest shares only its buffer."""
+    """Devices that QEMU emulates access guest memory; a secure guest shares only its bounce buffer."""
     devices = domain.find("devices")
     for device in () if devices is None else filter(is_emulated, devices.children):
         yield finding(
             "not-virtio",
             Severity.WARNING,
             device,
-            f"{device_title(device)} is emulated by QEMU, and secure guests do their I/O through virtio",
+            f"{device_title(device)} is emulated by QEMU, but secure guests do their I/O through virtio",
             "remove it, or use a virtio model or bus",
         )
 
@@ -262,7 +262,7 @@ def _qemu_arguments(domain: Element) -> Iterator[Finding]:
 
 
 def _direct_boot(domain: Element) -> Iterator[Finding]:
-    """``-kernel`` with a Secure Execution image: QEMU's ``-initrd`` and ``-append`` do nothing."""
+    """With a Secure Execution image in ``-kernel``, QEMU's ``-initrd`` and ``-append`` have no effect."""
     system = domain.find("os")
     for name in ("initrd", "cmdline"):
         element = None if system is None else system.find(name)

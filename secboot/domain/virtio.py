@@ -1,9 +1,10 @@
-"""The devices of a domain that reach the guest's memory as virtio devices do, and how they do it.
+"""The virtio devices of a domain, and how they access the guest's memory.
 
-On s390x nearly every device is one. In a secure guest each has to offer VIRTIO_F_ACCESS_PLATFORM,
-so that its driver copies all data through the bounce buffer. libvirt sets that by ``iommu='on'`` in
-the device's ``<driver>`` (since 3.5), QEMU by itself for ``<launchSecurity type='s390-pv'/>``
-(hw/core/machine.c: `iommu_platform` is on by default with confidential-guest-support).
+On s390x nearly every device is a virtio device. In a secure guest each must offer
+VIRTIO_F_ACCESS_PLATFORM, so that its driver copies all data through the bounce buffer. libvirt sets
+that with ``iommu='on'`` in the device's ``<driver>`` (since 3.5). With ``<launchSecurity
+type='s390-pv'/>`` QEMU sets it by itself (hw/core/machine.c: `iommu_platform` is on by default with
+confidential-guest-support).
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
     from secboot.formats.domain_xml import Element
 
 VIRTIO_MODELS = frozenset({"", "virtio", "virtio-transitional", "virtio-non-transitional"})
-"""No model is virtio on s390x for all kinds that ask this (src/qemu/qemu_domain.c)."""
+"""On s390x a missing model means virtio, for all kinds that use this (src/qemu/qemu_domain.c)."""
 WITHOUT_OPTIONS = frozenset({"hostdev", "sound"})
-"""Kinds whose virtio options libvirt can't set (domaincommon.rng has no virtioOptions for them)."""
+"""Kinds whose virtio options libvirt cannot set (domaincommon.rng has no virtioOptions for them)."""
 
 _NONE = frozenset({"", "none"})
 _DRIVER = "<driver iommu='on'/>"
 
 
 class VirtioDevice(NamedTuple):
-    """A virtio device: `element`, or one that libvirt adds because of it, and that is not written.
+    """A virtio device: `element`, or one that libvirt adds because of it.
 
-    `added` is what to write for the latter; it is empty for a device that is there.
+    For a device that libvirt adds, `added` is the XML to write; otherwise it is empty.
     """
 
     element: Element
@@ -39,7 +40,7 @@ class VirtioDevice(NamedTuple):
 
     @property
     def iommu(self) -> str:
-        """What its driver says: ``on``, ``off``, or nothing."""
+        """The value in its driver: ``on``, ``off``, or empty."""
         return "" if self.added else _of_child(self.element, "driver", "iommu")
 
     @property
@@ -48,16 +49,16 @@ class VirtioDevice(NamedTuple):
         return self.element.name not in WITHOUT_OPTIONS or bool(self.added)
 
     def written(self) -> str:
-        """Return what to write, so that it uses the bounce buffer."""
+        """Return the XML with which it uses the bounce buffer."""
         driver = self.element.find("driver")
         own = _DRIVER if driver is None else driver.written(iommu="on")
         return self.added or own
 
 
 def virtio_devices(domain: Element) -> Iterator[VirtioDevice]:
-    """Yield the virtio devices of a domain, those that libvirt adds by itself last.
+    """Yield the virtio devices of a domain; those that libvirt adds come last.
 
-    The balloon is not among them: a secure guest has to do without.
+    The balloon is not among them: a secure guest cannot have one.
     """
     devices = domain.find("devices")
     if devices is None:
@@ -69,7 +70,7 @@ def virtio_devices(domain: Element) -> Iterator[VirtioDevice]:
 
 
 def device_title(element: Element) -> str:
-    """Return how a person tells the device from its like: ``<disk> vda``."""
+    """Return a name that distinguishes the device from similar ones: ``<disk> vda``."""
     names = {
         "disk": _of_child(element, "target", "dev"),
         "filesystem": _of_child(element, "target", "dir"),
@@ -82,9 +83,9 @@ def device_title(element: Element) -> str:
 
 
 def disk_bus(disk: Element) -> str:
-    """Return the bus of a disk: as it says, or as its name in the guest does (``vda``: virtio).
+    """Return the bus of a disk: the one it sets, or the one its name implies (``vda``: virtio).
 
-    As virDomainDiskDefPostParse and virDiskNameToBusDeviceIndex of libvirt do.
+    As in libvirt's virDomainDiskDefPostParse and virDiskNameToBusDeviceIndex.
     """
     by_name = {"vd": "virtio", "sd": "scsi", "hd": "ide", "xv": "xen"}
     name = _of_child(disk, "target", "dev")
@@ -92,7 +93,7 @@ def disk_bus(disk: Element) -> str:
 
 
 def is_emulated(element: Element) -> bool:
-    """Tell whether a device is one that QEMU emulates, on a PCI bus or behind one: no virtio device."""
+    """Tell whether QEMU emulates a device, on a PCI bus or a bus below it; not a virtio device."""
     address = _of_child(element, "address", "type")
     model, type_of_model = element.get("model"), _of_child(element, "model", "type")
     if element.name in {"hostdev", "memballoon"} or _is_virtio(element):
@@ -110,7 +111,7 @@ def is_emulated(element: Element) -> bool:
 
 
 def needs_shared_memory(element: Element) -> bool:
-    """Tell whether a program of the host works on the guest's memory for this device."""
+    """Tell whether a program on the host accesses the guest's memory for this device."""
     if element.name == "filesystem":
         return _of_child(element, "driver", "type") == "virtiofs"
     return element.get("type") == "vhostuser" and element.name in {"disk", "interface"}
@@ -149,11 +150,11 @@ _RULES: Mapping[str, Callable[[Element], bool]] = {
     "video": _type_of_model_is_virtio,
     "vsock": _model_is_virtio,
 }
-"""What is virtio, by the name of the element."""
+"""Which devices are virtio, by element name."""
 
 
 def _added(devices: Element) -> Iterator[VirtioDevice]:
-    """Yield the devices that libvirt adds since others need them; dumped XML has them all."""
+    """Yield the devices that libvirt adds because others need them; dumped XML contains them all."""
     controllers = {each.get("type") for each in devices.every("controller")}
     for kind, written, users in (
         (

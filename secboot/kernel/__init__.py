@@ -1,1 +1,1 @@
-"""What the Linux kernel makes of its command line."""
+"""How the Linux kernel reads its command line."""

@@ -1,8 +1,8 @@
-"""Which size of bounce buffer fits a guest: its share of the memory, and how much was in use.
+"""Whether a bounce buffer fits its guest: its share of the memory, and its peak use.
 
-The buffer is taken from the guest's memory when it boots, and nothing else can use it. The kernel
-counts the most blocks that were in use at once (kernel/dma/swiotlb.c, ``inc_used_and_hiwater()``,
-with CONFIG_DEBUG_FS since 6.4). IBM gives one size, 512 MiB; the limits here are secboot's own.
+The buffer is taken from the guest's memory at boot, and nothing else can use it. The kernel records
+the highest number of blocks in use at once (kernel/dma/swiotlb.c, ``inc_used_and_hiwater()``, with
+CONFIG_DEBUG_FS since 6.4). IBM recommends one size, 512 MiB; the limits here are secboot's own.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from secboot.running.system import RunningSystem
 
 PARTS = 4
-"""More than one part in so many of the memory is a warning."""
+"""A buffer larger than this fraction of the memory (one part in `PARTS`) is a warning."""
 TIGHT = 0.9
-"""With so much of the buffer in use at once, the next peak may find it full."""
+"""Above this share of the buffer in use at once, the next peak may fill it."""
 
 
 def share(blocks: int, memory: int) -> Finding | None:
-    """Warn of a buffer of more than a quarter of a guest's `memory`, which is in bytes."""
+    """Warn about a buffer larger than a quarter of a guest's `memory`, which is in bytes."""
     blocks = rounded(blocks, Generation.SINCE_6_0)
     size = blocks * BLOCK_BYTES
     if size * PARTS <= memory:
@@ -40,16 +40,16 @@ def share(blocks: int, memory: int) -> Finding | None:
     return Finding(
         "swiotlb-share",
         Severity.WARNING,
-        f"a bounce buffer of {size_text(blocks)} is more than a quarter of the guest's memory,"
-        f" {bytes_text(memory)}; nothing else can use it",
-        hint=f"give the guest {bytes_text(size * PARTS)} of memory or more, or ask for less",
+        f"a bounce buffer of {size_text(blocks)} takes more than a quarter of the guest's"
+        f" {bytes_text(memory)} of memory; nothing else can use it",
+        hint=f"give the guest at least {bytes_text(size * PARTS)} of memory, or set a smaller buffer",
     )
 
 
 def usage(running: RunningSystem) -> Finding | None:
-    """Say that the buffer is too small or far too large for what was in use at once since boot.
+    """Report a buffer that is too small, or far too large, for its peak use since boot.
 
-    None where that is not known, and where the buffer grows on demand.
+    None if the peak is unknown, or if the buffer grows on demand.
     """
     held, used = running.bounce_buffer_blocks, running.bounce_buffer_used_blocks
     grows = running.release is not None and running.release >= ANYWHERE_SINCE
@@ -62,11 +62,11 @@ def usage(running: RunningSystem) -> Finding | None:
 
 
 def _tight(held: int, used: int) -> Finding:
-    message = f"{used_text(used)} of the bounce buffer's {size_text(held)} were in use at once"
+    message = f"{used_text(used)} of the {size_text(held)} bounce buffer were in use at once"
     twice = rounded(2 * held, Generation.SINCE_6_0)
-    hint = f"ask for at_least: {size_text(twice)}"
+    hint = f"in the profile, set swiotlb to at_least: {size_text(twice)}"
     if twice > LARGEST_POWER_OF_TWO:
-        hint = "kernels up to 7.2 cannot place a larger one: give the guest fewer virtio queues"
+        hint = "kernels up to 7.2 cannot place a larger buffer: give the guest fewer virtio queues"
     return Finding("bounce-buffer-tight", Severity.WARNING, message, hint=hint)
 
 
@@ -74,8 +74,8 @@ def _large(held: int, used: int, enough: int) -> Finding:
     return Finding(
         "bounce-buffer-large",
         Severity.NOTE,
-        f"no more than {used_text(used)} of the bounce buffer's {size_text(held)} were in use at"
+        f"at most {used_text(used)} of the {size_text(held)} bounce buffer have been in use at"
         " once since boot",
-        hint=f"if the load was the usual one, {size_text(enough)} would do, and leave the guest"
-        f" {size_text(held - enough)} more; IBM recommends 512 MiB for most guests",
+        hint=f"if the load was typical, {size_text(enough)} is enough and leaves the guest"
+        f" {size_text(held - enough)} more memory; IBM recommends 512 MiB for most guests",
     )

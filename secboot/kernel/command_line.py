@@ -1,16 +1,16 @@
-"""Command lines as the kernel reads them: which it can read at all, and which words count.
+"""Command lines as the kernel reads them: which lines it can read, and which words it uses.
 
-``setup_boot_command_line()`` in ``arch/s390/boot/ipl_parm.c`` takes a line in which any byte is
-above 0x7f for EBCDIC and converts the whole of it: a single accented letter turns every parameter
-into rubbish. A NUL byte ends the line.
+``setup_boot_command_line()`` in ``arch/s390/boot/ipl_parm.c`` treats a line with any byte above
+0x7f as EBCDIC and converts all of it: a single accented letter garbles every parameter. A NUL byte
+ends the line.
 
-Three readers share the line and differ (`secboot.formats.kernel_cmdline` says how the words come
-about):
+Three readers share the line, and they differ (`secboot.formats.kernel_cmdline` describes how the
+line is split into words):
 
 - The s390 boot code (``parse_boot_command_line()``, ``arch/s390/boot/ipl_parm.c``) compares
-  names exactly and doesn't stop at ``--``. It knows the few names in `BOOT_CODE_NAMES`.
-- The generic code (``parameq()`` in ``kernel/params.c``, for early parameters too:
-  ``do_early_param()`` in ``init/main.c``) takes ``-`` and ``_`` for the same character, and
+  names exactly and does not stop at ``--``. It knows only the names in `BOOT_CODE_NAMES`.
+- The generic code (``parameq()`` in ``kernel/params.c``, also for early parameters:
+  ``do_early_param()`` in ``init/main.c``) treats ``-`` and ``_`` as the same character, and
   stops at ``--``.
 - dracut reads its ``rd.`` parameters from ``/proc/cmdline`` and compares them exactly.
 """
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 BOOT_CODE_NAMES = frozenset(
     {"dfltcc", "facilities", "mem", "noexec", "nokaslr", "prot_virt", "vmalloc"}
 )
-"""Parameters that the s390 boot code reads, wherever they stand and exactly so spelled."""
+"""Parameters that the s390 boot code reads, anywhere on the line, and only in this spelling."""
 
 MULTI_VALUED_NAMES = frozenset(
     {
         # Documentation/admin-guide/kernel-parameters.txt: each occurrence adds one.
         "console", "earlycon", "earlyprintk", "hugepages", "hugepagesz", "memmap",
         "initcall_blacklist", "dasd", "cio_ignore", "dyndbg",
-        # arch/s390/boot/ipl_parm.c, modify_fac_list(): each changes the list that is there.
+        # arch/s390/boot/ipl_parm.c, modify_fac_list(): each changes the current list.
         "facilities",
         # dracut.cmdline(7): "can be specified multiple times".
         "ip", "nameserver", "rd.route", "vlan", "bond", "bridge", "team", "ifname", "netroot",
@@ -55,30 +55,30 @@ MULTI_VALUED_NAMES = frozenset(
         "rd.systemd.mask", "rd.systemd.wants", "rd.systemd.mount-extra", "rd.systemd.swap-extra",
     }
 )  # fmt: skip
-"""Names whose occurrences add up, so that none may be taken for a repetition of another."""
+"""Names whose occurrences add up: a second one does not repeat or replace the first."""
 
 LAST_WINS_NAMES = frozenset(
     {
-        # init/main.c and init/do_mounts.c keep a pointer to the text, or a copy in one place.
+        # init/main.c and init/do_mounts.c keep a single pointer to the value, or a single copy.
         "init", "rdinit", "root", "rootflags", "rootfstype", "loglevel", "resume",
         # kernel/crash_reserve.c, get_last_crashkernel(); kernel/panic.c, kernel/cpu.c.
         "crashkernel", "panic", "mitigations", "maxcpus", "nr_cpus", "possible_cpus",
         "log_buf_len", "transparent_hugepage", "mem",
-        # A charp core_param (kernel/module/main.c), though its value is a list.
+        # A charp core_param (kernel/module/main.c), although its value is a list.
         "module_blacklist",
         "lsm", "security", "selinux", "enforcing", "apparmor",
-        # drivers of s390: drivers/s390/char/vmcp.c, arch/s390/kernel/setup.c.
+        # s390 drivers: drivers/s390/char/vmcp.c, arch/s390/kernel/setup.c.
         "vmhalt", "vmpanic", "vmpoff", "vmreboot",
     }
 )  # fmt: skip
-"""Names of which the last occurrence counts and the others do nothing; all of them want a value."""
+"""Names of which only the last occurrence has an effect; all of them need a value."""
 
 _FINE_WITHOUT_VALUE = frozenset({"bond", "bridge", "earlycon", "earlyprintk", "rd.break"})
-"""Of the names whose occurrences add up, those that mean something as a bare word, too."""
+"""Of the names whose occurrences add up, those that also have an effect without a value."""
 
 
 def canonical(name: str) -> str:
-    """The form of a name in which equal parameters have equal text."""
+    """Return the spelling in which two names are equal if they name the same parameter."""
     if name in BOOT_CODE_NAMES or name.startswith("rd."):
         return name
     return name.replace("-", "_")
@@ -90,17 +90,17 @@ def is_multi_valued(name: str) -> bool:
 
 
 def last_wins(name: str) -> bool:
-    """Tell whether of several occurrences of this parameter only the last is known to count."""
+    """Tell whether only the last of several occurrences is known to have an effect."""
     return canonical(name) in _LAST_WINS_CANONICAL
 
 
 def wants_value(name: str) -> bool:
-    """Tell whether the bare name, without ``=``, is known to do nothing (``console``)."""
+    """Tell whether the bare name, without ``=``, is known to have no effect (``console``)."""
     return canonical(name) in _WANTING_VALUE
 
 
 def occurrences(line: CommandLine, name: str) -> tuple[Parameter, ...]:
-    """The words of the line that whoever reads this parameter takes for it, in order."""
+    """Return the words that the reader of this parameter recognizes as it, in line order."""
     wanted = canonical(name)
     everywhere = name in BOOT_CODE_NAMES
     return tuple(
@@ -118,32 +118,32 @@ _WANTING_VALUE = _LAST_WINS_CANONICAL | (
 
 
 def unreadable(text: str) -> Finding | None:
-    """Tell what makes the kernel misread this line as a whole, or None if nothing does.
+    """Return what makes the kernel misread the whole line, or None.
 
-    `text` is a line decoded as UTF-8 with surrogate escapes: a stray byte counts like any
-    other character that isn't ASCII.
+    `text` is a line decoded as UTF-8 with surrogate escapes: a stray byte counts as a character
+    that is not ASCII.
     """
     if text.isascii() and "\0" not in text:
         return None
     for column, character in enumerate(text, start=1):
         if character == "\0":
-            message = f"there is a NUL byte in column {column}: the kernel's line ends there"
+            message = f"NUL byte in column {column}: the kernel's command line ends there"
             return Finding("nul-byte", Severity.ERROR, message, hint="remove the NUL byte")
         if character > "\x7f":
             message = (
-                f"{_name(character)} in column {column} isn't ASCII: the kernel would take "
-                "the whole line for EBCDIC and read none of it"
+                f"{_name(character)} in column {column} is not ASCII: the kernel would treat the "
+                "whole line as EBCDIC and could not read any of it"
             )
-            hint = "write the line with ASCII characters only"
+            hint = "use only ASCII characters on the line"
             return Finding("not-ascii", Severity.ERROR, message, hint=hint)
     return None
 
 
 def require_editable(line: CommandLine) -> None:
-    """Refuse to edit a line whose meaning an edit can't be sure of.
+    """Refuse to edit a line if the meaning of the result would be uncertain.
 
-    Raises RefusedError for a line that the kernel can't read, and for one that ends inside a
-    double quote: whatever is joined to it at boot becomes part of the quoted text.
+    Raises RefusedError for a line that the kernel cannot read, and for one that ends inside a
+    double quote: text that is appended to it at boot becomes part of the quoted value.
     """
     problem = unreadable(line.text)
     if problem:
@@ -151,8 +151,8 @@ def require_editable(line: CommandLine) -> None:
     if line.unterminated_quote:
         last = line.parameters[-1].text if line.parameters else '"'
         raise RefusedError(
-            f"a double quote is opened but never closed, in {last}",
-            hint="close the quote: everything up to the end of the line is part of that value",
+            f"a double quote is opened but not closed in {last}",
+            hint="close the quote: everything up to the end of the line belongs to that value",
         )
 
 
@@ -164,9 +164,10 @@ def _name(character: str) -> str:
 
 
 class Honoured(NamedTuple):
-    """The sign, in words; `causes` are likely ones where it says no, the likeliest first.
+    """Whether a requirement is in effect in the running kernel; `reason` is the evidence.
 
-    `value` is None where it is not known.
+    `value` is None if that is unknown. `causes` are the likely ones if it is False, the most likely
+    first.
     """
 
     value: bool | None
@@ -175,19 +176,19 @@ class Honoured(NamedTuple):
 
 
 BOOTED_OTHERWISE = frozenset({"booted-with", "booted-without"})
-"""The codes of causes that are gone once the kernel is booted with what was asked for."""
+"""The codes of causes that a boot with the required parameters removes."""
 
 
 def booted_with(text: str) -> Finding:
-    """Return the cause that `text` was on the line that the kernel was booted with."""
+    """Return the cause that `text` was on the command line of the running kernel."""
     return cause("booted-with", f"the kernel was booted with {text}", "reboot")
 
 
 def booted_without(text: str) -> Finding:
-    """Return the cause that `text` was not on the line that the kernel was booted with."""
+    """Return the cause that `text` was not on the command line of the running kernel."""
     return cause("booted-without", f"the kernel was not booted with {text}", "reboot with it")
 
 
 def cause(code: str, message: str, hint: str) -> Finding:
-    """Return a cause that lies in the machine or its kernel, with what to do about it."""
+    """Return a cause in the machine or its kernel; `hint` says what to do about it."""
     return Finding(code, Severity.NOTE, message, hint=hint)

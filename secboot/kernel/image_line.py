@@ -1,10 +1,11 @@
-"""A parameter line that goes into a Secure Execution image: which words would open the guest.
+"""The parameter line of a Secure Execution image: which words would open the guest to its host.
 
-The image keeps its host out, but whoever has the guest's console, which is the host's, gets a root
-shell where a word of the line asks for one, and can read and change a root file system that is not
-encrypted. These words are read after the kernel, by dracut (dracut.cmdline(7), `getargbool` takes 0,
-no and off for no), by initramfs-tools(7), and by systemd (kernel-command-line(7), systemd(1);
-src/basic/proc-cmdline.c and src/core/main.c), from the whole of /proc/cmdline, behind ``--`` too.
+The image protects the guest from its host. But the host controls the guest's console: it gets a root
+shell if a word on the line opens one, and it can read and change a root file system that is not
+encrypted. These words are read after the kernel has started, by dracut (dracut.cmdline(7);
+`getargbool` treats 0, no and off as no), by initramfs-tools(7), and by systemd
+(kernel-command-line(7), systemd(1); src/basic/proc-cmdline.c and src/core/main.c). All of them read
+the whole of /proc/cmdline, including what follows ``--``.
 """
 
 from __future__ import annotations
@@ -20,38 +21,38 @@ if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine, Parameter
 
 _NO = frozenset({"0", "no", "off", "n", "f", "false"})
-"""What dracut and systemd take for no; systemd in any case of letters."""
+"""What dracut and systemd read as no; systemd ignores upper and lower case."""
 _INITS = frozenset({"/init", "/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"})
 _RESCUE_WORDS = frozenset({"emergency", "-b", "rescue", "single", "-s", "s", "S", "1"})
-"""Words without a value (`runlevel_to_target`); in the initial RAM disk with ``rd.`` before them."""
+"""Words without a value (`runlevel_to_target`); with the prefix ``rd.`` in the initial RAM disk."""
 _RESCUE_UNITS = re.compile(r"(?:rescue|emergency|runlevel1|debug-shell)(?:\.target|\.service)?")
 _ENCRYPTED = re.compile(
     r"(?:rd\.)?luks\.(?:uuid|name|data|key|options)|rd\.luks\.(?:partuuid|serial)"
     r"|cryptdevice|cryptopts|cryptroot|roothash|systemd\.verity_root_(?:data|hash)"
 )
-"""Parameters that name an encrypted device, or one with an integrity that is checked (dm-verity)."""
+"""Parameters that name an encrypted device, or one whose integrity is checked (dm-verity)."""
 _MAPPED = re.compile(r"/dev/(?:mapper/|dm-)\S+")
 _BY_NAME = re.compile(
     r"(?:(?:block:)?(?:PART)?(?:LABEL|UUID)=|/dev/disk/|/dev/[^/]+/[^/]+$|ZFS=|zfs:|gpt-auto|dissect)",
     re.IGNORECASE,
 )
-"""What may be encrypted or not: names of file systems, and logical volumes."""
-_WITHOUT = "remove it from the line of the image"
+"""Names that do not show whether the device is encrypted: of file systems and logical volumes."""
+_WITHOUT = "remove it from the parameter line of the image"
 
 
 def unfit(line: CommandLine) -> tuple[Finding, ...]:
-    """Return what has no place in the line of a Secure Execution image, in the order of the line.
+    """Return what should not be on the line of a Secure Execution image, in line order.
 
-    Each is a warning with a code ``image-line.RULE``, but for a note where nothing switches the
-    shells off that open when the root file system can't be mounted. None has a location: the
-    caller knows which file the line is in.
+    Each is a warning with a code ``image-line.RULE``; the one exception is a note if nothing
+    disables the shells that open when the root file system cannot be mounted. None has a location:
+    the caller knows which file the line is in.
     """
     found = [finding for each in line.parameters for finding in _of_word(line, each)]
     return (*found, *_root(line), *_shell_by_default(line))
 
 
 def _of_word(line: CommandLine, word: Parameter) -> Iterator[Finding]:
-    """Yield what dracut, initramfs-tools and the kernel make of a word, then what systemd does."""
+    """Yield what a word does: first in dracut, initramfs-tools and the kernel, then in systemd."""
     name, value = word.name.replace("_", "-"), (word.value or "").strip()
     if name in {"rd.shell", "rdshell"} and word == line.named(word.name)[-1]:
         if not _is_off(word):
@@ -91,28 +92,28 @@ def _root(line: CommandLine) -> Iterator[Finding]:
     if _BY_NAME.match(value):
         yield _warning(
             "root-unknown",
-            f"whether root={value} is on an encrypted device is not known",
+            f"root={value} does not show whether it is on an encrypted device",
             "name it as /dev/mapper/NAME, or add rd.luks.uuid=UUID: the host can read and change"
-            " what is not encrypted",
+            " anything that is not encrypted",
         )
         return
     yield _warning(
         "root",
         f"root={value} is not on an encrypted device: the host can read and change it",
-        "encrypt the root file system, and name it as root=/dev/mapper/NAME",
+        "encrypt the root file system and name it as root=/dev/mapper/NAME",
     )
 
 
 def _shell_by_default(line: CommandLine) -> Iterator[Finding]:
-    """The shell of dracut is on by default, that of initramfs-tools where panic= is not given."""
+    """dracut opens a shell by default, initramfs-tools does unless panic= is set."""
     given = {each.name for each in line.parameters}
     if not given & {"rd.shell", "rdshell", "panic"}:
         yield Finding(
             "image-line.shell-by-default",
             Severity.NOTE,
-            "without rd.shell=0 (dracut) or panic=0 (initramfs-tools), a boot that fails opens a"
-            " root shell",
-            hint="the profile guest-secure asks for both",
+            "without rd.shell=0 (dracut) or panic=0 (initramfs-tools), a failed boot opens a root"
+            " shell",
+            hint="the profile guest-secure sets both",
         )
 
 

@@ -1,8 +1,8 @@
-"""Names that are kernel parameters wherever they stand, and never a keyword of a boot file.
+"""Names that are certain to be kernel parameters, and not misspelled keywords of a boot file.
 
-A word in a place where zipl expects a keyword can be a keyword that is misspelt. Only a name that
-the kernel, its modules or the first programs of user space are known to read, and that is not close
-to any of zipl's keywords, is taken for a parameter.
+A word in a place where zipl expects a keyword may be a misspelled keyword. It is treated as a
+parameter only if the kernel, its modules or the first programs of user space are known to read it,
+and if it does not resemble any of zipl's keywords.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _NAMES = frozenset(
     {
-        # Documentation/admin-guide/kernel-parameters.txt, the ones that are used on s390x.
+        # Documentation/admin-guide/kernel-parameters.txt, those in use on s390x.
         "swiotlb", "root", "rootfstype", "rootflags", "rootdelay", "ro", "rw", "quiet", "debug",
         "loglevel", "crashkernel", "crash_kexec_post_notifiers", "hugepagesz", "hugepages",
         "default_hugepagesz", "transparent_hugepage", "panic", "panic_on_oops", "printk.time",
@@ -38,18 +38,18 @@ _NAMES = frozenset(
     | MULTI_VALUED_NAMES
 )  # fmt: skip
 _OF_A_MODULE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)+", re.ASCII)
-"""``module.parameter=value`` (kernel/params.c), ``rd.`` of dracut, ``systemd.`` of systemd."""
+"""``module.parameter=value`` (kernel/params.c), dracut's ``rd.``, systemd's ``systemd.``."""
 
 
 def is_parameter(word: Parameter) -> bool:
-    """Tell whether a word is a kernel parameter for certain; one of a module needs its value."""
+    """Tell whether a word is certain to be a kernel parameter; one of a module must have a value."""
     if word.name in _NAMES:
         return True
     return word.value is not None and _OF_A_MODULE.fullmatch(word.name) is not None
 
 
 def parameters_in(text: str) -> tuple[str, ...]:
-    """Return the words of a text that is nothing but kernel parameters; none for any other text."""
+    """Return the words of a text if all of them are kernel parameters; otherwise none."""
     line = CommandLine.parse(text)
     if line.unterminated_quote or line.dashdash is not None or not line.parameters:
         return ()

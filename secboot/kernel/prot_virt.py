@@ -1,10 +1,10 @@
-"""``prot_virt=``: what switches Secure Execution hosting on, as the s390 boot code reads it.
+"""``prot_virt=``: enables Secure Execution hosting, as the s390 boot code reads it.
 
-``parse_boot_command_line()`` in ``arch/s390/boot/ipl_parm.c`` sets a flag at every
-``prot_virt`` whose value its own ``kstrtobool()`` (``arch/s390/boot/string.c``, not the one in
-``lib/``) takes for true, and nothing ever clears that flag: any enabling occurrence wins, a
-later ``prot_virt=0`` doesn't undo it. Names are compared exactly, and ``--`` doesn't end the
-search. The same from 5.7 on; the default is off.
+``parse_boot_command_line()`` in ``arch/s390/boot/ipl_parm.c`` sets a flag at every ``prot_virt``
+whose value its own ``kstrtobool()`` (``arch/s390/boot/string.c``, not the one in ``lib/``) reads as
+true. Nothing clears that flag: any enabling occurrence wins, and a later ``prot_virt=0`` does not
+undo it. Names are compared exactly, and ``--`` does not end the search. This has not changed since
+5.7; the default is off.
 """
 
 from __future__ import annotations
@@ -26,38 +26,39 @@ if TYPE_CHECKING:
 NAME = "prot_virt"
 _UV = "/sys/firmware/uv"
 FIRST_RELEASE = (5, 7)
-"""Of upstream's kernel. Distributions have it earlier: see `RELEASES_NOTE`."""
-RELEASES_NOTE = "upstream since 5.7, in RHEL 8.6's 4.18 and SLES 15 SP2's 5.3, too"
-"""From which kernel on it can be had, for what tells of a kernel by its number alone."""
+"""The first upstream kernel. Distributions have backported it: see `RELEASES_NOTE`."""
+RELEASES_NOTE = "upstream since 5.7; also in RHEL 8.6 (4.18) and SLES 15 SP2 (5.3)"
+"""Which kernels support it, for messages that judge a kernel by its version number alone."""
 _RHEL_8 = r"4\.18\.0-([0-9]{1,5})[0-9.]*\.el8"
 _RHEL_8_6 = 372
 _SLES_15_SP2 = "5.3.18-"
 _ALWAYS_SINCE = (6, 12)
-"""From here on no option of the build leaves the ultravisor's directory and this parameter out."""
+"""Since this release no build option omits the ultravisor's directory and this parameter."""
 
 
 def unknown_to(release: str, boot_names: frozenset[str]) -> str | None:
-    """Say why a kernel of this release does not know the parameter, or may not; None if it does.
+    """Say why a kernel of this release does not, or may not, support the parameter; None if it does.
 
-    `boot_names` are the parameters in its boot code, empty where that can't be read.
+    `boot_names` are the parameters in its boot code, empty if it cannot be read.
     """
     number = release_number(release)
     if number is None or number >= FIRST_RELEASE or NAME in boot_names:
         return None
     if boot_names:
-        return f"does not know {NAME}: its boot code has no such word ({RELEASES_NOTE})"
+        return f"does not support {NAME}: its boot code does not contain it ({RELEASES_NOTE})"
     built = re.match(_RHEL_8, release)
     if release.startswith(_SLES_15_SP2) or (built is not None and int(built[1]) >= _RHEL_8_6):
         return None
-    return f"may not know {NAME} ({RELEASES_NOTE})"
+    return f"may not support {NAME} ({RELEASES_NOTE})"
 
 
 def truth(value: str | None) -> bool | None:
-    """Read a value as the boot code's ``kstrtobool()`` does; None is what it doesn't take.
+    """Read a value as the boot code's ``kstrtobool()`` does; None for a value it does not accept.
 
-    Only the first character counts, or the first two after an ``o``: ``1``, ``y``, ``on`` and
-    so ``10`` or ``once`` are true, ``0``, ``n``, ``off`` false. ``true``, ``enabled``, ``2``,
-    nothing at all and a name without ``=`` are neither, and the occurrence is ignored.
+    It looks only at the first character, or at the first two of a value that starts with ``o``. So
+    ``1``, ``y`` and ``on``, but also ``10`` and ``once``, are true; ``0``, ``n`` and ``off`` are
+    false. ``true``, ``enabled``, ``2``, an empty value and a name without ``=`` are neither, and
+    the occurrence is ignored.
     """
     if not value:
         return None
@@ -70,17 +71,17 @@ def truth(value: str | None) -> bool | None:
 
 
 def occurrences(line: CommandLine) -> tuple[Parameter, ...]:
-    """All that the boot code looks at, in the order of the line, behind ``--`` too."""
+    """Return all occurrences that the boot code reads, in line order, also those after ``--``."""
     return line.named(NAME)
 
 
 def enabling(line: CommandLine) -> tuple[Parameter, ...]:
-    """The occurrences that switch hosting on; with at least one of them it is on."""
+    """Return the occurrences that enable hosting; one of them is enough."""
     return tuple(each for each in occurrences(line) if truth(each.value))
 
 
 def misspelt(line: CommandLine) -> tuple[Parameter, ...]:
-    """Words that look like it but have another name for the boot code: ``prot-virt=1``."""
+    """Return words that look like it, but that the boot code does not recognize: ``prot-virt=1``."""
     return tuple(
         each
         for each in line.parameters
@@ -89,9 +90,10 @@ def misspelt(line: CommandLine) -> tuple[Parameter, ...]:
 
 
 def hosting(running: RunningSystem, *, wanted: bool) -> Honoured:
-    """Tell whether the kernel hosts Secure Execution guests, and why that is not as `wanted`.
+    """Tell whether the kernel hosts Secure Execution guests, and if that is not `wanted`, why.
 
-    The indication counts first (arch/s390/kernel/uv.c), then the messages, then what can't be.
+    The kernel's indication decides (arch/s390/kernel/uv.c), then its messages, then what is
+    impossible on this machine.
     """
     value, reason = _hosts_guests(running)
     if value is None or value is wanted:
@@ -114,18 +116,18 @@ def _hosts_guests(running: RunningSystem) -> tuple[bool | None, str]:
 
 
 def _without_signs(running: RunningSystem) -> tuple[bool | None, str]:
-    """What is known of a kernel that neither indicates nor says anything."""
+    """Return what is known about a kernel that gives neither an indication nor a message."""
     has = running.hardware.has_ultravisor
     if has is False:
-        return False, "the machine has no ultravisor for this system (facility 158 is missing)"
+        return False, "this machine has no ultravisor for this system (facility 158 is missing)"
     if not running.ultravisor.present and has is None:
-        return None, f"there is no {_UV}, and the facilities are not known"
+        return None, f"{_UV} not found, and the CPU facilities are unknown"
     if not running.ultravisor.present and _is_since(running, _ALWAYS_SINCE):
-        return None, f"there is no {_UV}, which this kernel makes on such a machine: is /sys there?"
+        return None, f"{_UV} not found, but this kernel creates it here: is /sys mounted?"
     if not running.ultravisor.present:
-        return False, f"the kernel can't do it: it has no {_UV}"
+        return False, f"this kernel does not support it: no {_UV}"
     if running.messages.complete:
-        return False, "the kernel's log says nothing of ultravisor storage"
+        return False, "the kernel log does not mention ultravisor storage"
     return None, f"this kernel has no {_UV}/prot_virt_host"
 
 
@@ -134,7 +136,7 @@ def _is_since(running: RunningSystem, release: tuple[int, int]) -> bool:
 
 
 def _obstacles(running: RunningSystem) -> Iterator[Finding]:
-    """What keeps a kernel from hosting whatever its line says (boot/uv.c, boot/startup.c)."""
+    """What prevents hosting, whatever the command line says (boot/uv.c, boot/startup.c)."""
     if running.ultravisor.prot_virt_guest:
         yield cause(
             "is-secure-guest",
@@ -145,54 +147,54 @@ def _obstacles(running: RunningSystem) -> Iterator[Finding]:
         yield cause(
             "not-in-lpar",
             f"a host must run in an LPAR; this system runs under {running.hardware.describe()}",
-            "apply the host profile in the LPAR itself, and a guest profile here",
+            "apply the host profile in the LPAR, and a guest profile here",
         )
     if running.kdump:
         yield cause(
             "kdump-kernel",
-            "this is a kdump kernel, which leaves the ultravisor alone",
+            "this is a kdump kernel, which does not use the ultravisor",
             "boot normally",
         )
     if running.hardware.has_ultravisor is False and not running.hardware.under_hypervisor:
         yield _without_feature(running)
-    # A number is all there is to go by only where the kernel shows nothing of the ultravisor.
+    # The version number decides only if the kernel shows no sign of the ultravisor.
     shows_it = running.ultravisor.present or running.messages.failures
     if running.release is not None and running.release < FIRST_RELEASE and not shows_it:
         major, minor = running.release
         first = ".".join(map(str, FIRST_RELEASE))
-        message = f"kernel {major}.{minor} is older than {first}"
-        yield cause("old-kernel", message, f"use a kernel that can host: {RELEASES_NOTE}")
+        message = f"kernel {major}.{minor} is too old ({first} or later is needed)"
+        yield cause("old-kernel", message, f"boot a kernel that can host guests: {RELEASES_NOTE}")
     for text in running.messages.failures[:1]:
         yield cause(
             "kernel-says",
             f"the kernel says: {text}",
-            "give the LPAR more memory, or ask IBM support",
+            "give the LPAR more memory, or contact IBM support",
         )
 
 
 def _without_feature(running: RunningSystem) -> Finding:
     if running.hardware.is_too_old:
         message = f"machine type {running.hardware.machine_type} is older than z15"
-        return cause("old-machine", message, "use a z15 or newer")
+        return cause("old-machine", message, "use a z15 or later machine")
     return cause(
         "feature-not-enabled",
         "the Secure Execution feature (facility 158) is not enabled for this partition",
-        'have it enabled: see IBM\'s documentation, "Enabling the KVM host for Secure Execution"',
+        'have it enabled: see "Enabling the KVM host for Secure Execution" in IBM\'s documentation',
     )
 
 
 def _silent_refusal(running: RunningSystem) -> Finding:
-    """Since 5.15 the kernel does not say why it leaves hosting off."""
+    """Since 5.15 the kernel does not report why it leaves hosting off."""
     if not enabling(CommandLine.parse(running.command_line or "")):
         return booted_without(f"{NAME}=1")
     if not running.ultravisor.present:
-        message = "this kernel was built without it (CONFIG_KVM)"
+        message = "this kernel was built without hosting (CONFIG_KVM)"
         if running.release is None:
             message = f"this kernel is too old ({RELEASES_NOTE}), or was built without CONFIG_KVM"
         return cause("kernel-without-kvm", message, "boot a kernel that can host guests")
-    # What the build left out would not have made the directory (until 6.12, CONFIG_KVM).
+    # A kernel built without it would not have created the directory (until 6.12, CONFIG_KVM).
     return cause(
         "silent-refusal",
-        "the kernel has the parameter and does not say why it leaves hosting off",
+        "the kernel was booted with the parameter, but does not report why hosting is off",
         "dmesg | grep -i -e prot_virt -e ultravisor",
     )

@@ -2,9 +2,9 @@
 
 Source: ``kernel/dma/swiotlb.c``, an early parameter, so the search ends at ``--``
 (``parse_args()`` in ``kernel/params.c``) and every occurrence is handled in turn. The form is
-``[<blocks>][,<areas>][,force|noforce]``; the areas came with 6.0. A block has 2 KiB; there are
-no units, and text behind the number is skipped without a word. On s390 the buffer is set up
-for a Secure Execution guest only (``pv_init()``, ``arch/s390/mm/init.c``).
+``[<blocks>][,<areas>][,force|noforce]``; areas were added in 6.0. A block is 2 KiB; there are no
+units, and text after the number is silently skipped. On s390 the buffer is set up only in a Secure
+Execution guest (``pv_init()``, ``arch/s390/mm/init.c``).
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ BLOCK_BYTES = 2048
 SEGMENT_BLOCKS = 128
 """``IO_TLB_SEGSIZE``: the number is rounded up to a multiple of it."""
 DEFAULT_BLOCKS = 32768
-"""``IO_TLB_DEFAULT_SIZE``: 64 MiB where no number is given."""
+"""``IO_TLB_DEFAULT_SIZE``: 64 MiB if no number is set."""
 LIMIT_BLOCKS = 1048576
 """2 GiB. Up to 7.2 the buffer is one piece of memory below 2 GiB, so it must be smaller."""
 LARGEST_POWER_OF_TWO = 524288
-"""1 GiB: above it, kernels since 6.0 round up to 2 GiB, which is more than those up to 7.2 can place."""
+"""1 GiB. Above it, kernels since 6.0 round up to 2 GiB, which kernels up to 7.2 cannot place."""
 SMALL_BLOCKS = 65536
-"""128 MiB. Less has been seen to run full; IBM recommends 512 MiB for most guests."""
+"""128 MiB. Smaller buffers have been seen to run full; IBM recommends 512 MiB for most guests."""
 ANYWHERE_SINCE = (7, 3)
-"""From here on the buffer may lie anywhere and grows on demand (SWIOTLB_ANY, SWIOTLB_DYNAMIC)."""
+"""Since this release the buffer can be anywhere and grows on demand (SWIOTLB_ANY, SWIOTLB_DYNAMIC)."""
 
 _UNSIGNED_LONG = 1 << 64
 _UNSIGNED_INT = 1 << 32
@@ -51,11 +51,11 @@ class Generation(StrEnum):
     BEFORE_6_0 = "before 6.0"
     """Up to a multiple of 128; there are no areas."""
     SINCE_6_0 = "since 6.0"
-    """Up to a power of two, and to at least 128 blocks for each area."""
+    """Up to a power of two, and to at least 128 blocks per area."""
 
 
 class SwiotlbValue(NamedTuple):
-    """What one occurrence says. `ignored` is the text that the kernel skips: ``M`` in 512M."""
+    """What one occurrence sets. `ignored` is the text that the kernel skips: ``M`` in 512M."""
 
     blocks: int | None
     areas: int | None
@@ -65,13 +65,12 @@ class SwiotlbValue(NamedTuple):
 
 
 class SwiotlbReading(NamedTuple):
-    """What all occurrences of a line come to.
+    """The result of all occurrences on a line.
 
-    `blocks` is the buffer's size after rounding, in blocks of 2 KiB, as if nothing said
-    ``noforce``; `areas` 0 means as many as there are CPUs. `force` and `noforce` stay once
-    given: ``noforce`` leaves a secure guest without a usable buffer, but for kernel 5.15 (up to
-    5.10 it has one block, since 5.19 none, whatever is said later). `numbered` is the occurrence
-    that decides the number, if any does.
+    `blocks` is the buffer's size after rounding, in blocks of 2 KiB, as if ``noforce`` were not set;
+    `areas` 0 means one per CPU. `force` and `noforce` cannot be unset: ``noforce`` leaves a secure
+    guest without a usable buffer on every kernel except 5.15 (up to 5.10 it has one block, since
+    5.19 none, whatever follows). `numbered` is the occurrence that decides the number, if any.
     """
 
     generation: Generation
@@ -83,20 +82,20 @@ class SwiotlbReading(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The buffer's size in bytes, as if nothing said ``noforce``."""
+        """The buffer's size in bytes, as if ``noforce`` were not set."""
         return self.blocks * BLOCK_BYTES
 
 
 def occurrences(line: CommandLine) -> tuple[Parameter, ...]:
-    """What the kernel looks at: up to ``--``, in the order of the line."""
+    """Return the occurrences that the kernel reads: those before ``--``, in line order."""
     return tuple(each for each in line.named(NAME) if not each.after_dashdash)
 
 
 def read_value(text: str, generation: Generation = Generation.SINCE_6_0) -> SwiotlbValue:
     """Read the value of one occurrence.
 
-    The number has the base that its prefix says: ``0x`` hexadecimal, ``0`` octal (so that
-    ``08`` is 0, and the 8 is taken for the areas). Without a leading digit there is none.
+    The prefix selects the base of the number: ``0x`` hexadecimal, ``0`` octal (so ``08`` is 0, and
+    the 8 is read as the areas). Without a leading digit there is no number.
     """
     blocks = areas = None
     rest = text
@@ -107,7 +106,7 @@ def read_value(text: str, generation: Generation = Generation.SINCE_6_0) -> Swio
     if generation is Generation.SINCE_6_0:
         if _starts_with_digit(rest):
             areas, rest = parse_unsigned(rest)
-            # More than 2**31 rounds up to what an unsigned int can't hold: 0, as if not given.
+            # More than 2**31 rounds up to what an unsigned int cannot hold: 0, as if not set.
             areas = _power_of_two(areas % _UNSIGNED_INT) % _UNSIGNED_INT
         rest = rest.removeprefix(",")
     known = rest in {"force", "noforce"}
@@ -119,16 +118,16 @@ def read(
     generation: Generation = Generation.SINCE_6_0,
     possible_cpus: int = 1,
 ) -> SwiotlbReading:
-    """Read a whole line: the last number wins, areas and flags are remembered apart.
+    """Read a whole line: the last number wins; areas and flags are remembered separately.
 
-    Since 6.0 the blocks are rounded where areas are given, or at the end for one area per
-    possible CPU (rounded up to a power of two): with the number of CPUs unknown, 1 gives the
-    least that a kernel of this generation sets up.
+    Since 6.0 the blocks are rounded when areas are set, or at the end for one area per possible
+    CPU (rounded up to a power of two). If the number of CPUs is unknown, 1 gives the smallest
+    buffer that a kernel of this generation sets up.
     """
     blocks, areas, force, noforce = DEFAULT_BLOCKS, 0, False, False
     numbered: Parameter | None = None
     for parameter in occurrences(line):
-        # `swiotlb` without '=' hands the kernel a null pointer; it finds no digit there.
+        # For `swiotlb` without '=' the kernel gets a null pointer, and finds no digit.
         value = read_value(parameter.value or "", generation)
         if value.blocks is not None:
             blocks, numbered = value.blocks, parameter
@@ -142,9 +141,9 @@ def read(
 
 
 def parse_unsigned(text: str) -> tuple[int, str]:
-    """Read a number as ``simple_strtoul(text, &rest, 0)`` does: its value, and the rest.
+    """Read a number as ``simple_strtoul(text, &rest, 0)`` does; return its value and the rest.
 
-    It wraps round at 2**64, as the kernel's does.
+    It wraps around at 2**64, as in the kernel.
     """
     base, rest = 10, text
     if text.startswith("0"):
@@ -156,17 +155,17 @@ def parse_unsigned(text: str) -> tuple[int, str]:
 
 
 def size_text(blocks: int) -> str:
-    """Say how much memory so many blocks are, in the largest unit that divides it."""
+    """Return the size of this many blocks, in the largest unit that divides it."""
     return bytes_text(blocks * BLOCK_BYTES)
 
 
 def used_text(blocks: int) -> str:
-    """Say how much memory so many blocks are, rounded up to MiB: it need not be exact."""
+    """Return the size of this many blocks, rounded up to MiB: it need not be exact."""
     return f"{-(-blocks * BLOCK_BYTES // 2**20)} MiB"
 
 
 def bytes_text(size: int) -> str:
-    """Say a number of bytes in the largest unit that divides it."""
+    """Return a number of bytes in the largest unit that divides it."""
     for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20)):
         if size and size % factor == 0:
             return f"{size // factor} {unit}"
@@ -174,13 +173,13 @@ def bytes_text(size: int) -> str:
 
 
 def rounded(blocks: int, generation: Generation) -> int:
-    """What the kernel makes of a number of blocks, with a single area."""
+    """Return the number of blocks to which the kernel rounds `blocks`, with a single area."""
     aligned = _align(blocks)
     return _round_for_areas(aligned, 1) if generation is Generation.SINCE_6_0 else aligned
 
 
 def _digit(character: str) -> int:
-    """The value of a hexadecimal digit, or a number above every base for anything else."""
+    """Return the value of a hexadecimal digit; for anything else, a number above every base."""
     position = _DIGITS.find(character.lower()) if character else -1
     return position if position >= 0 else 99
 
@@ -194,7 +193,7 @@ def _align(blocks: int) -> int:
 
 
 def _power_of_two(number: int) -> int:
-    """The smallest power of two that is not below `number`; 1 for 0."""
+    """Return the smallest power of two that is not less than `number`; 1 for 0."""
     return 1 << (number - 1).bit_length() if number > 0 else 1
 
 
@@ -204,14 +203,14 @@ def _round_for_areas(blocks: int, areas: int) -> int:
 
 
 def bounce_buffer(running: RunningSystem, blocks: int, *, exactly: bool) -> Honoured:
-    """Tell whether the kernel has set up a buffer of so many blocks, or `exactly` so many.
+    """Tell whether the kernel has set up a buffer of at least, or `exactly`, this many blocks.
 
     Only a guest in Secure Execution mode has one (arch/s390/mm/init.c, pv_init).
     """
     if running.ultravisor.prot_virt_guest is False or not _could_be_secure_guest(running):
         reason = (
-            "the system does not run in Secure Execution mode; only there the kernel sets up"
-            " bounce buffers"
+            "the system is not running in Secure Execution mode; the kernel sets up a bounce buffer"
+            " only in that mode"
         )
         return Honoured(value=False, reason=reason, causes=_why_no_secure_guest(running))
     held = _held_blocks(running)
@@ -219,16 +218,16 @@ def bounce_buffer(running: RunningSystem, blocks: int, *, exactly: bool) -> Hono
         reason = "the kernel could not allocate the bounce buffer"
         return Honoured(value=False, reason=reason, causes=(_why_no_buffer(running),))
     if held is None:
-        return Honoured(None, "neither the kernel's log nor debugfs tells the bounce buffer's size")
+        return Honoured(None, "neither the kernel log nor debugfs shows the bounce buffer's size")
     enough = held >= blocks
     reason = f"the bounce buffer has {size_text(held)}"
     if running.bounce_buffer_used_blocks is not None:
         used = used_text(running.bounce_buffer_used_blocks)
         reason += f", of which at most {used} were in use at once"
     if exactly and _grows(running):
-        reason += ", and grows on demand with this kernel"
+        reason += "; with this kernel it grows on demand"
     elif exactly:
-        # Kernels since 6.0 round the number up, so that what was asked for can be more.
+        # Kernels since 6.0 round the number up, so the buffer can be larger than required.
         enough = blocks <= held <= rounded(blocks, Generation.SINCE_6_0)
     return Honoured(enough, reason, () if enough else (_why_no_buffer(running),))
 
@@ -242,7 +241,7 @@ def _could_be_secure_guest(running: RunningSystem) -> bool:
 
 
 def _held_blocks(running: RunningSystem) -> int | None:
-    """The size that debugfs tells, or else the message, which counts in MiB."""
+    """Return the size from debugfs, or else from the kernel message, which is in MiB."""
     if running.bounce_buffer_blocks is None and running.messages.bounce_buffer_mib is not None:
         return running.messages.bounce_buffer_mib * (2**20 // BLOCK_BYTES)
     return running.bounce_buffer_blocks
@@ -254,16 +253,16 @@ def _why_no_buffer(running: RunningSystem) -> Finding:
         where = "" if _grows(running) else " below 2 GiB"
         return cause(
             "buffer-adjusted",
-            f"the kernel found no room for {wanted} blocks{where} and took {got}",
-            "give the guest more memory, or ask for less",
+            f"the kernel found no room for {wanted} blocks{where} and allocated {got}",
+            "give the guest more memory, or set a smaller buffer",
         )
     if running.messages.no_buffer:
-        hint = "give the guest more memory, or ask for less"
+        hint = "give the guest more memory, or set a smaller buffer"
         return cause("buffer-not-allocated", "the kernel found no room for a bounce buffer", hint)
     return cause(
         "booted-with-another",
-        "the guest was booted with another swiotlb=",
-        "rebuild its Secure Execution image with the right parmfile, and boot that",
+        "the guest was booted with a different swiotlb=",
+        "rebuild its Secure Execution image with the right parmfile, then boot that image",
     )
 
 
@@ -272,39 +271,39 @@ def _why_no_secure_guest(running: RunningSystem) -> tuple[Finding, ...]:
         message = "this is an LPAR, not a guest"
         return (cause("is-lpar", message, "apply the guest profile in the guest"),)
     if running.hardware.under_zvm:
-        message = "a z/VM guest can't run in Secure Execution mode"
+        message = "a z/VM guest cannot run in Secure Execution mode"
         return (cause("is-zvm-guest", message, "use a KVM guest"),)
     if running.hardware.offers_unpack is False:
         return tuple(_why_no_unpack(running))
     return (
         cause(
             "ordinary-kernel",
-            "the guest was started from an ordinary kernel",
-            "build a Secure Execution image with genprotimg --parmfile, and boot that",
+            "the guest was booted from a plain kernel image",
+            "build a Secure Execution image with genprotimg --parmfile, then boot that image",
         ),
     )
 
 
 def _why_no_unpack(running: RunningSystem) -> Iterator[Finding]:
-    """What can keep facility 161 from a KVM guest: the host, the CPU model, or libvirt."""
+    """What can hide facility 161 from a KVM guest: the host, the CPU model, or libvirt."""
     missing = "the host does not offer Secure Execution (facility 161 is missing)"
     outer = " under ".join(running.hardware.hypervisors[1:])
     if outer:
-        message = f"{missing}, and can't: it runs under {outer}, not in an LPAR"
+        message = f"{missing}, and cannot: it runs under {outer}, not in an LPAR"
         yield cause("nested-host", message, "run the guest on a KVM host in an LPAR")
         return
     yield cause(
         "host-without-unpack",
-        f"{missing}: it may run without prot_virt=1",
-        "apply the host profile on the host, and reboot it",
+        f"{missing}: it may be running without prot_virt=1",
+        "apply the host profile on the host, then reboot the host",
     )
     yield cause(
         "cpu-model-without-unpack",
-        "or the guest's CPU model leaves the feature 'unpack' out",
+        "or the guest's CPU model does not include the feature 'unpack'",
         "on the host, give the guest <cpu mode='host-model'/> in its domain XML: virsh edit GUEST",
     )
     yield cause(
         "old-libvirt",
-        "or the host's libvirt is older than 6.5, which does not know that feature",
+        "or the host's libvirt is older than 6.5 and does not support that feature",
         "on the host: virsh version",
     )

@@ -1,1 +1,1 @@
-"""Parameter lines while they are edited; pure."""
+"""Parameter lines while they are edited; no effects."""

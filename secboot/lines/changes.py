@@ -1,4 +1,4 @@
-"""What a plan says of parameter lines and of the programs that commit them; frozen data."""
+"""The parts of a plan about parameter lines and the programs that commit them; frozen data."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class ParameterAction(StrEnum):
 
 
 class StoreStatus(StrEnum):
-    """What a plan does to a place that holds parameters for more than one boot entry."""
+    """What a plan does to a place that holds parameters of more than one boot entry."""
 
     CHANGE = "change"
     UNCHANGED = "unchanged"
     NOT_SELECTED = "not-selected"
     NONE = "none"
-    """There is nothing to edit; the note says what decides instead."""
+    """Nothing to edit here; the note says what decides instead."""
 
 
 class ParameterChange(NamedTuple):
@@ -46,10 +46,10 @@ class ParameterChange(NamedTuple):
 
 
 class StorePlan(NamedTuple):
-    """What happens to parameters that are in no boot entry (yet), such as those of later kernels.
+    """What happens to parameters outside boot entries, such as those of future kernels.
 
-    `name` says whose they are; `location` is None where no file holds them. `met` tells whether
-    the profile will be met there after the change; None where that can't be known.
+    `name` says whose parameters they are; `location` is None if no file holds them. `met` tells
+    whether the profile will be met there after the change; None if that cannot be known.
     """
 
     name: str
@@ -70,9 +70,9 @@ class Command(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What somebody else has to do, since secboot does not: lines to be run, or to be written.
+    """What somebody else must do because secboot does not: lines to run or to write.
 
-    `argv` is the command as a list of words where secboot can run it when it is asked to.
+    `argv` is the command as a list of words if secboot can run it on request.
     """
 
     title: str
@@ -86,7 +86,7 @@ def meets(profile: Profile, line: CommandLine) -> bool:
 
 
 def wanted_line(profile: Profile, line: CommandLine, stores: Stores) -> CommandLine:
-    """Return a line that meets the profile, or as much of that as editing can give."""
+    """Return a line that meets the profile, as far as editing can achieve that."""
     for requirement in profile.requirements:
         try:
             line = stores.fulfilled(requirement, line.text)
@@ -98,7 +98,7 @@ def wanted_line(profile: Profile, line: CommandLine, stores: Stores) -> CommandL
 def edited_store(
     profile: Profile, name: str, location: Location, before: CommandLine, after: CommandLine
 ) -> StorePlan:
-    """Return what happens to a store whose line was brought to the profile, from `before` on."""
+    """Return what happens to a store whose line was updated to match the profile."""
     return StorePlan(
         name=name,
         location=location,
@@ -114,7 +114,7 @@ def edited_store(
 def parameter_changes(
     requirements: tuple[Requirement, ...], before: CommandLine, after: CommandLine
 ) -> tuple[ParameterChange, ...]:
-    """Return for each requirement what becomes of the words it is about."""
+    """Return for each requirement what happens to its words."""
     return tuple(_parameter_change(requirement, before, after) for requirement in requirements)
 
 

@@ -1,6 +1,6 @@
-"""Bring one parameter line to what a profile requires, store by store, within its length.
+"""Update one parameter line to match a profile, store by store, within its length limit.
 
-Requirements can hide in the zIPL environment: ``swiotlb=${SW}`` with SW in /etc/ziplenv.
+A required parameter can be hidden in the zIPL environment: ``swiotlb=${SW}`` with SW in /etc/ziplenv.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 MENU_SUFFIX_BYTES = len(" BOOT_IMAGE=62")
 """zipl's boot menu adds this to the line (zipl/boot/menu.c, menu_boot)."""
 ASSUMED_LIMIT = 4096
-"""Bytes where no image says more: CONFIG_COMMAND_LINE_SIZE as all distributions build it."""
+"""Bytes, unless the image states a limit: CONFIG_COMMAND_LINE_SIZE as all distributions build it."""
 
 
 def fulfil_line(stores: Stores, line: ParameterLine, requirements: tuple[Requirement, ...]) -> None:
     """Change the stores so that the line meets every requirement, at every site of the environment.
 
-    The line is judged as a whole, as the kernel gets it; a requirement that is met leaves every
-    store alone. Raises RefusedError where editing can't meet one, naming the line.
+    The line is judged as a whole, as the kernel receives it; a requirement that is met changes no
+    store. Raises RefusedError, naming the line, if editing cannot meet one.
     """
     for requirement in requirements:
         try:
@@ -39,16 +39,16 @@ def fulfil_line(stores: Stores, line: ParameterLine, requirements: tuple[Require
                 _require_met(stores, line, requirement, site)
         except RefusedError as error:
             raise RefusedError(
-                f"'{line.name}' can't be changed: {error.message}",
+                f"cannot change '{line.name}': {error.message}",
                 location=error.location or line.location,
                 hint=error.hint,
             ) from error
 
 
 def sites_of(stores: Stores, line: ParameterLine) -> tuple[str | None, ...]:
-    """Return the sites at which the line can differ; None is an IPL without one.
+    """Return the sites at which the line can differ; None is an IPL without a site.
 
-    Only a site with a value of its own for a variable of the line counts.
+    Only a site that has its own value for a variable of the line matters.
     """
     used = variables_of(line.joined()) if line.expands else ()
     own = {name for name, _ in stores.environment.variables}
@@ -56,7 +56,7 @@ def sites_of(stores: Stores, line: ParameterLine) -> tuple[str | None, ...]:
 
 
 def _at(stores: Stores, line: ParameterLine, site: str | None) -> CommandLine:
-    """Return the line as planned so far, as the kernel gets it at a site."""
+    """Return the line as planned so far, as the kernel receives it at a site."""
     text = line.joined()
     return stores.line(stores.environment.expand(text, site) if line.expands else text)
 
@@ -78,7 +78,7 @@ def _fulfil_at(
 
 
 def _fulfil_together(stores: Stores, of_line: tuple[Store, ...], requirement: Requirement) -> None:
-    """Change a line of two stores in one piece where both of them name the parameter."""
+    """Change a line of two stores in one piece if both of them contain the parameter."""
     lines = [stores.line(stores.text(store)) for store in of_line]
     if len(lines) != 2 or not all(requirement.occurrences(line) for line in lines):
         return
@@ -97,18 +97,18 @@ def _require_met(
     if not judgement.met:
         at = "" if site is None else f" at site {site} of the zIPL environment"
         raise RefusedError(
-            f"the requirement '{requirement.describe()}' can't be met by editing{at}:"
+            f"editing cannot meet the requirement '{requirement.describe()}'{at}:"
             f" {judgement.reason}",
-            hint="the line is joined from several places; look at each of them",
+            hint="the line is joined from several places; check each of them",
         )
 
 
 def _places(stores: Stores, of_line: tuple[Store, ...], requirement: Requirement) -> list[Store]:
-    """Return the stores to edit, in order: those that name the parameter, else the best to add it.
+    """Return the stores to edit, in order: those with the parameter, else the best one to add it to.
 
-    A parameter is added to the last store, which is the entry's own, so that a parmfile that
-    others share stays as it is; but to the parmfile where the entry has nothing else, or where a
-    ``--`` in the parmfile puts everything that follows out of the kernel's sight.
+    A parameter is added to the last store, which is the entry's own, so that a shared parmfile
+    does not change. It is added to the parmfile if the entry has no other store, or if a ``--`` in
+    the parmfile hides everything that follows from the kernel.
     """
     lines = {store: stores.line(stores.text(store)) for store in of_line}
     naming = [store for store in of_line if requirement.occurrences(lines[store])]
@@ -123,10 +123,10 @@ def _places(stores: Stores, of_line: tuple[Store, ...], requirement: Requirement
 def _fulfil_variables(
     stores: Stores, line: ParameterLine, requirement: Requirement, site: str | None
 ) -> None:
-    """Change the values of variables whose text is what the requirement is about.
+    """Change the values of variables that contain the required parameter or its value.
 
-    A value that counts at the site is edited where it stands: with the site, or with the common
-    ones. Nothing is done where no variable is involved, or where it has no value.
+    The value that applies at the site is edited in place: the site's own, or the common one. Nothing
+    changes if no variable is involved, or if it has no value.
     """
     for name in dict.fromkeys(variables_of(line.joined())):
         value = stores.environment.value(name, site)
@@ -141,7 +141,7 @@ def _fulfil_variables(
 def _new_value(
     stores: Stores, line: str, name: str, value: str, requirement: Requirement
 ) -> str | None:
-    """Return the value with which the requirement is met, None if it is not about this variable."""
+    """Return the value that meets the requirement; None if this variable does not affect it."""
     held = stores.line(value)
     if requirement.occurrences(held):
         return stores.fulfilled(requirement, value).text
@@ -157,17 +157,17 @@ def _new_value(
 
 
 def _middle(text: str, before: str, after: str) -> str | None:
-    """Return what stands between two texts; None where the words around it had to change, too."""
+    """Return what is between two texts; None if the words around it also had to change."""
     if len(text) < len(before + after) or not text.startswith(before) or not text.endswith(after):
         return None
     return text[len(before) : len(text) - len(after)]
 
 
 def require_fits(entry: BootEntry, stores: Stores) -> None:
-    """Raise RefusedError when the entry's planned line would not arrive whole.
+    """Raise RefusedError if the entry's planned line would be truncated on its way to the kernel.
 
-    zipl measures what is written, the loader stops where the expanded line would not fit, so the
-    longest form counts. The boot menu adds something of its own.
+    zipl checks the length of the written line, and the loader stops if the expanded line does not
+    fit, so the longest form decides. The boot menu also adds text.
     """
     line = stores.line_of(entry)
     text = line.joined()
@@ -177,7 +177,7 @@ def require_fits(entry: BootEntry, stores: Stores) -> None:
     require_length(entry.name, entry.location, max(forms, key=byte_length), limit, reserved)
 
 
-SHORTEN = "shorten the line, or leave the entry out (entries: in the profile)"
+SHORTEN = "shorten the line, or exclude the entry (entries: in the profile)"
 
 
 def require_length(
@@ -188,21 +188,21 @@ def require_length(
     reserved: int = 0,
     hint: str = SHORTEN,
 ) -> None:
-    """Raise RefusedError when a planned line, named for messages, would not arrive whole.
+    """Raise RefusedError if a planned line would be truncated; `name` is the line's, for messages.
 
-    `limit` is the image's, in bytes, of which `reserved` are for what is added at an IPL. zipl
-    accepts a line of exactly this size, but the kernel then loses its last character to the NUL
+    `limit` is the image's, in bytes, of which `reserved` are for text that is added at an IPL. zipl
+    accepts a line of exactly this size, but the NUL then overwrites its last character
     (zipl/src/job.c, check_common_ipl_data; stage3.c).
     """
     size, usable = byte_length(line), limit - 1 - reserved
     if size <= usable:
         return
-    room = f"{limit} bytes with the NUL at its end"
+    room = f"{limit} with the final NUL"
     if reserved:
-        room += f", and the boot menu adds {reserved}"
+        room += f", of which the boot menu needs {reserved}"
     raise RefusedError(
-        f"the parameter line of '{name}' would have {size} bytes; its kernel takes {room},"
-        f" so at most {usable} arrive whole",
+        f"the parameter line of '{name}' would be {size} bytes long; at most {usable} bytes fit"
+        f" (its kernel accepts {room})",
         location=location,
         hint=hint,
     )

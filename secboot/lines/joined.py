@@ -1,8 +1,8 @@
-"""A change to a line that is joined from two stores, taken apart into what each of them will hold.
+"""Change a line that is joined from two stores, and split the result into the two stores again.
 
-What a requirement asks can be about the line as a whole (these occurrences, in this order), so that
-no store can be changed without a look at the other. The line is changed in one piece, and cut where
-the words of the first store end: words of other parameters are never moved, so they show where.
+A requirement can be about the whole line (these occurrences, in this order), so one store cannot be
+changed without regard to the other. The line is changed in one piece and cut where the words of the
+first store end. Words of other parameters are never moved, so they show where that is.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def fulfilled_together(
     requirement: Requirement,
     stores: Stores,
 ) -> tuple[str, str]:
-    """Return what the two texts become when the line that they are joined to meets a requirement.
+    """Return the new texts of the two stores, with which their joined line meets a requirement.
 
-    Nothing is changed in `stores`, which know what lines are read as. Raises RefusedError for a line
-    that can't be edited; no quote may be open at the end of the first text.
+    `stores` is used only to parse lines and does not change. Raises RefusedError for a line that
+    cannot be edited. The first text must not end inside a quote.
     """
     before = first.text if first.text[-1:] in {*BLANKS, ""} else f"{first.text} "
     whole = stores.line(before + second.text)
@@ -56,9 +56,9 @@ def fulfilled_together(
 
 
 def _bounds(after: CommandLine, requirement: Requirement, others: int) -> tuple[int, int]:
-    """Return how many words the first store has at least and at most.
+    """Return the smallest and the largest number of words that the first store can have.
 
-    It has so many `others` than those that the requirement is about.
+    `others` is the number of its words that the requirement is not about.
     """
     about = requirement.occurrences(after)
     ends = [number for number, each in enumerate(after.parameters, 1) if each not in about]
@@ -71,7 +71,7 @@ def _before_dashdash(words: tuple[Parameter, ...]) -> int:
 
 
 def _common(one: tuple[Parameter, ...], other: tuple[Parameter, ...]) -> int:
-    """Return how many words stay as they are, so that none changes its store without need."""
+    """Return how many words stay, so that none moves to the other store without need."""
     return (Counter(map(_text, one)) & Counter(map(_text, other))).total()
 
 
@@ -84,7 +84,7 @@ def _end_of_word(text: str, start: int) -> int:
 
 
 def _between_blanks(old: str, words: str) -> str:
-    """Return other words between the blanks at the ends of a text; a newline may be one."""
+    """Return `words` with the leading and trailing blanks of `old`, which may be newlines."""
     if not old.strip(BLANKS):
         return words + old if words else old
     start = len(old) - len(old.lstrip(BLANKS))

@@ -1,9 +1,9 @@
-"""The stores of a machine while a plan is made: what each holds, and what it will hold.
+"""The stores of a machine while a plan is made: what each holds now, and what it will hold.
 
 A store is one place in one file that holds parameters: a section's ``parameters=``, a BLS entry's
-``options``, a parmfile, or what a distribution keeps besides (/etc/kernel/cmdline,
-/etc/default/grub). A parameter line is joined from stores, and several lines can share one, so an
-edit is made to a store and read back through the line. What ``${NAME}`` in a line stands for is in
+``options``, a parmfile, or a file of the distribution's own (/etc/kernel/cmdline,
+/etc/default/grub). A parameter line is joined from stores, and several lines can share a store. So a
+store is edited, and the result is checked on the line. The value of ``${NAME}`` in a line comes from
 the zIPL environment, which is edited like a store.
 """
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class StoreKind(StrEnum):
-    """Where in a file the parameters stand."""
+    """Where in a file the parameters are."""
 
     PARAMETERS = "parameters="
     OPTIONS = "options"
@@ -44,7 +44,7 @@ class StoreKind(StrEnum):
 class Store(NamedTuple):
     """One place that holds parameters.
 
-    `section` is a zipl.conf section's name or a variable's, else empty.
+    `section` is the name of a zipl.conf section or of a variable; otherwise empty.
     """
 
     kind: StoreKind
@@ -53,10 +53,10 @@ class Store(NamedTuple):
 
 
 class ParameterLine(NamedTuple):
-    """A parameter line that is to meet a profile, with its name and place for messages.
+    """A parameter line that must meet a profile, with its name and location for messages.
 
-    `stores` are joined to it in this order by `joined`, which gives the text as planned so far.
-    `expands` says that zipl replaces ``${NAME}`` in it.
+    `joined` joins the `stores`, in this order, and returns the line as planned so far. `expands`
+    tells whether zipl replaces ``${NAME}`` in it.
     """
 
     name: str
@@ -69,9 +69,9 @@ class ParameterLine(NamedTuple):
 class Stores:
     """The texts of all stores, as found and as planned.
 
-    A store that does not exist yet, such as the ``parameters=`` of a section that has none, holds
-    None; so does a parmfile that can't be read. Each text is split into parameters once, and
-    changed once, since most entries have the same one.
+    A store that does not exist yet, such as the ``parameters=`` of a section without one, holds
+    None; so does a parmfile that cannot be read. Each text is parsed once and changed once, since
+    most entries have the same one.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Stores:
         parmfiles: Mapping[str, BootFile],
         environment: ZiplEnvironment = NO_ENVIRONMENT,
     ) -> None:
-        """Take in what the entries are made of; `parmfiles` are by the paths that entries use."""
+        """Collect the stores of the entries; the keys of `parmfiles` are the paths in the entries."""
         self._parmfiles = parmfiles
         self._found: dict[Store, str | None] = {}
         for entry in entries:
@@ -96,21 +96,21 @@ class Stores:
         self.environment = environment
 
     def __contains__(self, store: Store) -> bool:
-        """Whether the store was taken in."""
+        """Whether the store is known."""
         return store in self._found
 
     def add(self, store: Store, text: str | None, line: CommandLine | None = None) -> None:
-        """Take in a store that belongs to no boot entry; `line` is its text where that was read."""
+        """Add a store that belongs to no boot entry; `line` is its text if that was parsed already."""
         self._found[store] = self._planned[store] = text
         if line is not None:
             self._lines[line.text] = line
 
     def drop(self, store: Store) -> None:
-        """Forget a store that was taken in, and is no file of the machine."""
+        """Remove a store that was added, but is not a file of the machine."""
         del self._found[store], self._planned[store]
 
     def text(self, store: Store) -> str | None:
-        """Return what the store will hold, as written there (a parmfile with its newlines)."""
+        """Return what the store will hold, as written in the file (a parmfile with its newlines)."""
         return self._planned[store]
 
     def found(self, store: Store) -> str | None:
@@ -118,7 +118,7 @@ class Stores:
         return self._found[store]
 
     def line(self, text: str | None) -> CommandLine:
-        """Return what the kernel reads in a text; None is an empty one."""
+        """Return a text as the kernel reads it; None is read as empty."""
         text = text or ""
         known = self._lines.get(text)
         if known is None:
@@ -126,9 +126,9 @@ class Stores:
         return known
 
     def fulfilled(self, requirement: Requirement, text: str | None) -> CommandLine:
-        """Return a text changed so that it meets a requirement, if editing can do that.
+        """Return a text changed so that it meets a requirement, if editing can achieve that.
 
-        Raises RefusedError for a line that can't be edited.
+        Raises RefusedError for a line that cannot be edited.
         """
         key = requirement, text or ""
         known = self._fulfilled.get(key)
@@ -137,32 +137,30 @@ class Stores:
         return known
 
     def set_line(self, store: Store, line: CommandLine) -> None:
-        """Plan another text for the store.
+        """Plan a new text for the store.
 
-        Raises RefusedError when that would take away a ``${NAME}``: what it stands for is somebody
-        else's decision.
+        Raises RefusedError if that would remove a ``${NAME}``: its value is somebody else's decision.
         """
         lost = Counter(variables_of(self._planned[store] or "")) - Counter(variables_of(line.text))
         if lost:
             name = min(lost)
             raise RefusedError(
-                f"${{{name}}} would be lost: the zIPL environment gives no value that could be"
+                f"${{{name}}} would be lost: the zIPL environment has no value for it that could be"
                 " changed instead",
-                hint=f"write the parameter without ${{{name}}}, or give {name} a value in"
-                " /etc/ziplenv",
+                hint=f"write the parameter without ${{{name}}}, or set {name} in /etc/ziplenv",
             )
         self._planned[store] = line.text
         self._lines[line.text] = line
 
     def set_variable(self, site: str | None, name: str, value: str) -> None:
-        """Plan another value for a variable that has one for exactly this site."""
+        """Plan a new value for a variable that has one for exactly this site."""
         key = f"{site or ''}{name}"
         held = dict(self.environment.variables) | {key: value}
         self.environment = ZiplEnvironment(tuple(held.items()))
 
     @property
     def changed_variables(self) -> tuple[tuple[str | None, str, str], ...]:
-        """Site, name and value of every variable that will have another value."""
+        """Site, name and value of every variable whose value will change."""
         before = dict(self._environment_found.variables)
         return tuple(
             (name[0], name[1:], value) if name[0].isdigit() else (None, name, value)
@@ -171,11 +169,11 @@ class Stores:
         )
 
     def expanded_found(self, line: str, site: str | None = None) -> str:
-        """Return a line with the variables' values of now."""
+        """Return a line with the current values of the variables."""
         return self._environment_found.expand(line, site)
 
     def changes(self) -> dict[Store, str]:
-        """Return the stores whose text will be another one than was found."""
+        """Return the stores whose text will change, with the new text."""
         return {
             store: text
             for store, text in self._planned.items()
@@ -191,9 +189,9 @@ class Stores:
         return self._joined(entry, self._planned)
 
     def line_of(self, entry: BootEntry) -> ParameterLine:
-        """Return the entry's line, to be brought to a profile.
+        """Return the entry's line, to be updated to match a profile.
 
-        Raises RefusedError when its parmfile can't be read: what that holds is not known.
+        Raises RefusedError if its parmfile cannot be read: its content is unknown.
         """
         return ParameterLine(
             entry.name,
@@ -223,9 +221,9 @@ class Stores:
             return (own,)
         if self._planned[store] is None:
             raise RefusedError(
-                f"the parmfile {store.path} of '{entry.name}' can't be read",
+                f"cannot read the parmfile {store.path} of '{entry.name}'",
                 location=entry.location,
-                hint="zipl could not read it either; create it, or correct its name",
+                hint="zipl cannot read it either: create it, or correct its name",
             )
         return (store, own)
 
@@ -238,7 +236,7 @@ def stores_of(machine: Machine) -> Stores:
 
 
 def own_store(entry: BootEntry) -> Store:
-    """Return the place in the entry's own file that holds its parameters, or would."""
+    """Return the place for parameters in the entry's own file, even if it does not exist yet."""
     if entry.origin is Origin.BLS:
         return Store(StoreKind.OPTIONS, entry.path)
     return Store(StoreKind.PARAMETERS, entry.path, entry.name)

@@ -1,4 +1,4 @@
-"""Domains as data: what ``secboot check-domain`` prints for each, and how one fault shows alone."""
+"""Domains as data: the output of ``secboot check-domain`` for each, and single faults on their own."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_domain(path: Path, capsys: pytest.CaptureFixture[str], update: bool) ->
 
 
 @pytest.mark.parametrize("path", sorted(DOMAINS.glob("*.xml")), ids=lambda path: path.stem)
-def test_the_document_says_what_the_text_says(
+def test_the_document_has_the_findings_of_the_text(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = run(capsys, "check-domain", path)
@@ -98,7 +98,7 @@ DEVICES = {
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_virtio_device_needs_the_bounce_buffer(device: str) -> None:
-    """Each kind that libvirt makes virtio on s390x, written or added, and nothing with launchSecurity."""
+    """Each kind that is virtio on s390x, written or added by libvirt; none is reported with launchSecurity."""
     text = WITHOUT
     for name in ("disk", "interface"):
         start, end = text.index(f"    <{name}"), text.index(f"</{name}>\n")
@@ -163,7 +163,7 @@ def test_names_and_values_are_shown_on_one_line_and_written_as_they_are() -> Non
 
 
 def test_what_to_write_is_enough() -> None:
-    """What a hint gives, put where it says, in the place of what is there."""
+    """The XML from each hint, written where the hint says, fixes the domain."""
     text = WITHOUT.replace("<model type='virtio'/>", "<driver name='vhost'/>")
     for device, driver in (
         ("disk", "<driver name='qemu' type='qcow2' cache='none' io='native'/>"),
@@ -188,7 +188,7 @@ def test_every_rule_is_in_the_reference_and_in_a_domain_of_the_tests() -> None:
     assert {rule for rule in page if f"[domain.{rule}]" not in seen} == {"launch-security-type"}
 
 
-def test_an_architecture_that_is_not_given_is_that_of_the_host() -> None:
+def test_an_architecture_that_is_not_set_is_that_of_the_host() -> None:
     assert judged(GOOD.replace(" arch='s390x'", "")).keys() == {"domain.architecture"}
 
 
@@ -277,7 +277,7 @@ def test_what_is_too_large_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n"])
-def test_nothing(content: bytes) -> None:
+def test_an_empty_file(content: bytes) -> None:
     with pytest.raises(ParseError, match=r"d\.xml: .*empty"):
         parse_domain(content, "d.xml")
 
@@ -292,7 +292,7 @@ def test_columns_count_characters(encoding: str) -> None:
     ]
 
 
-def test_the_domain_inside_of_a_state_file_of_libvirt() -> None:
+def test_the_domain_inside_a_state_file_of_libvirt() -> None:
     status = f"<domstatus state='running'>{GOOD}</domstatus>"
 
     assert parse_domain(status.encode(), "d.xml").find("name") is not None

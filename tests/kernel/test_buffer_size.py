@@ -11,12 +11,12 @@ GIB = 2**30
     ("blocks", "memory", "said"),
     [
         (262144, 2 * GIB, None),
-        (262144, 2 * GIB - 1, "512 MiB is more than a quarter"),
-        (262144, GIB, "of 512 MiB is more than a quarter of the guest's memory, 1 GiB"),
-        (524288, 2 * GIB, "of 1 GiB is more than a quarter of the guest's memory, 2 GiB"),
+        (262144, 2 * GIB - 1, "512 MiB takes more than a quarter"),
+        (262144, GIB, "of 512 MiB takes more than a quarter of the guest's 1 GiB of memory"),
+        (524288, 2 * GIB, "of 1 GiB takes more than a quarter of the guest's 2 GiB of memory"),
         (524288, 4 * GIB, None),
-        # Kernels since 6.0 make 512 MiB of it.
-        (200000, GIB, "of 512 MiB is more"),
+        # Kernels since 6.0 round it up to 512 MiB.
+        (200000, GIB, "of 512 MiB takes more"),
         (32768, 256 * 2**20, None),
     ],
 )
@@ -26,8 +26,8 @@ def test_the_share_of_the_memory(blocks: int, memory: int, said: str | None) -> 
     assert (found is None) if said is None else (found is not None and said in found.message)
 
 
-def test_what_would_be_enough_memory() -> None:
+def test_the_hint_names_enough_memory() -> None:
     found = share(262144, GIB)
 
     assert found is not None
-    assert found.hint == "give the guest 2 GiB of memory or more, or ask for less"
+    assert found.hint == "give the guest at least 2 GiB of memory, or set a smaller buffer"

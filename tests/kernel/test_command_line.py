@@ -19,7 +19,7 @@ from secboot.kernel.command_line import require_editable, unreadable
         ("no-exec=off noexec=off", "noexec", ["noexec=off"]),
     ],
 )
-def test_occurrences_are_those_that_the_reader_of_the_parameter_takes(
+def test_occurrences_are_those_that_the_reader_of_the_parameter_recognizes(
     text: str, name: str, expected: list[str]
 ) -> None:
     found = command_line.occurrences(CommandLine.parse(text), name)
@@ -56,7 +56,7 @@ def test_parameters_that_do_not_or_are_not_known_to(name: str) -> None:
         ("ab\0c", 3, "NUL"),
     ],
 )
-def test_what_the_kernel_takes_for_ebcdic_or_for_the_end(
+def test_what_the_kernel_reads_as_ebcdic_or_as_the_end(
     text: str, column: int, words: str
 ) -> None:
     problem = unreadable(text)
@@ -66,7 +66,7 @@ def test_what_the_kernel_takes_for_ebcdic_or_for_the_end(
     assert words in problem.message
 
 
-def test_ascii_is_readable_control_characters_included() -> None:
+def test_ascii_is_readable_including_control_characters() -> None:
     assert unreadable("".join(map(chr, range(1, 128)))) is None
 
 
@@ -78,5 +78,5 @@ def test_such_lines_and_open_quotes_are_not_edited(text: str) -> None:
     assert caught.value.hint
 
 
-def test_other_lines_are() -> None:
+def test_other_lines_can_be_edited() -> None:
     require_editable(CommandLine.parse('a="b c" d'))

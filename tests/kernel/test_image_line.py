@@ -101,13 +101,13 @@ def test_a_root_that_the_host_can_read(root: str, rule: str) -> None:
     assert rules(f"rd.shell=0 root={root} rd.luks.uuid=3 rd.luks=0") == [rule]
 
 
-def test_shells_that_nothing_switches_off_are_noted() -> None:
+def test_shells_that_nothing_disables_are_noted() -> None:
     (found,) = unfit(CommandLine.parse("root=/dev/mapper/root swiotlb=262144"))
 
     assert (found.code, found.severity) == ("image-line.shell-by-default", Severity.NOTE)
 
 
-def test_all_of_a_line_in_its_order() -> None:
+def test_all_findings_of_a_line_in_its_order() -> None:
     assert rules("root=/dev/sda1 single rd.break init=/bin/sh") == [
         *("rescue", "rd-break", "init", "root", "shell-by-default"),
     ]

@@ -18,7 +18,7 @@ def test_every_sample_reads_as_its_name_says(path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["1", "10", "y", "Y", "yes", "Yfoo", "on", "ON", "oN", "once"])
-def test_values_that_switch_hosting_on(value: str) -> None:
+def test_values_that_enable_hosting(value: str) -> None:
     assert prot_virt.truth(value) is True
 
 
@@ -32,14 +32,14 @@ def test_values_that_the_boot_code_ignores(value: str | None) -> None:
     assert prot_virt.truth(value) is None
 
 
-def test_any_enabling_occurrence_counts_wherever_it_stands() -> None:
+def test_any_enabling_occurrence_has_an_effect_anywhere_on_the_line() -> None:
     line = CommandLine.parse("prot_virt=1 prot_virt=0 a -- prot_virt=on prot_virt")
 
     assert [each.text for each in prot_virt.enabling(line)] == ["prot_virt=1", "prot_virt=on"]
     assert len(prot_virt.occurrences(line)) == 4
 
 
-def test_other_spellings_of_the_name_are_only_recognised_as_misspelt() -> None:
+def test_other_spellings_of_the_name_are_only_recognized_as_misspellings() -> None:
     line = CommandLine.parse("prot-virt=1 PROT_VIRT=1 prot_virt_x=1")
 
     assert not prot_virt.occurrences(line)

@@ -117,7 +117,7 @@ def test_the_last_number_wins_and_flags_stay() -> None:
     assert (reading.force, reading.noforce) == (True, True)
 
 
-def test_without_a_number_the_default_of_64_mib_holds() -> None:
+def test_without_a_number_the_default_of_64_mib_applies() -> None:
     reading = read(CommandLine.parse("swiotlb=force"))
 
     assert (reading.blocks, reading.numbered) == (DEFAULT_BLOCKS, None)
@@ -131,11 +131,11 @@ def test_without_a_number_the_default_of_64_mib_holds() -> None:
         ("swiotlb=1", 248, 32768),
         ("swiotlb=300000", 4, 524288),
         ("swiotlb=1,16", 4, 2048),
-        # Areas that are given are rounded for at once; a later number isn't rounded again.
+        # Areas cause rounding at once; a later number is not rounded again.
         ("swiotlb=262144,8 swiotlb=1000", 4, 1024),
     ],
 )
-def test_rounding_since_6_0_goes_by_areas(text: str, cpus: int, expected: int) -> None:
+def test_rounding_since_6_0_depends_on_areas(text: str, cpus: int, expected: int) -> None:
     assert blocks(text, NEW, cpus) == expected
 
 
@@ -146,7 +146,7 @@ def test_newer_kernels_never_set_up_less_than_older_ones(text: str) -> None:
     assert blocks(text, OLD) % SEGMENT_BLOCKS == 0
 
 
-def test_sizes_are_said_in_the_largest_unit_that_divides_them() -> None:
+def test_sizes_use_the_largest_unit_that_divides_them() -> None:
     texts = [size_text(number) for number in (0, 1, 512, 300000, 262144, 524288, 786432)]
 
     assert texts == ["0 KiB", "2 KiB", "1 MiB", "600000 KiB", "512 MiB", "1 GiB", "1536 MiB"]

@@ -1,4 +1,4 @@
-"""Whatever stands in /etc/ziplenv: after a plan every site's line meets the profile, or nothing is."""
+"""Whatever is in /etc/ziplenv: a plan makes every site's line meet the profile, or is refused."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_every_site_meets_the_profile_or_it_is_refused(
     for site in (None, "3", "7", "0"):
         as_read = CommandLine.parse(stores.environment.expand(after, site))
         assert all(requirement.judge(as_read).met for requirement in wanted)
-    # Nothing gets a value that had none, and nobody's site appears.
+    # No variable without a value gets one, and no site is added.
     assert [n for n, _ in stores.environment.variables] == [n for n, _ in environment.variables]
     changed = {f"{site or ''}{variable}" for site, variable, _ in stores.changed_variables}
     assert changed <= {n for n, _ in environment.variables}
@@ -137,7 +137,7 @@ def test_single_values_are_met_at_every_site_or_refused(
         ("prot_virt=${A}", {"A": "0"}, "host", {"A": "1"}),
     ],
 )
-def test_the_value_is_edited_where_it_stands(
+def test_the_value_is_edited_in_place(
     line: str, held: dict[str, str], name: str, changed: dict[str, str]
 ) -> None:
     stores, subject = make(line, ZiplEnvironment(tuple(held.items())))
@@ -154,20 +154,20 @@ def test_the_value_is_edited_where_it_stands(
         # No value that could be changed:
         ("swiotlb=${A}", {}, "guest"),
         ("swiotlb=${A}", {"3A": "1"}, "guest"),
-        # The name is outside of the variable, so that it can't be removed in it:
+        # The name is outside the variable, so editing the variable cannot remove it:
         ("prot_virt=${A}", {"A": "1"}, "host-off"),
-        # The value would have to lose the quotes around the word:
+        # The change would have to remove the quotes around the word:
         ('"swiotlb=${A}"', {"A": "1"}, "guest"),
-        # Only one of two places would keep it:
+        # Only one of the two places could keep it:
         ("${A} swiotlb=${A}", {}, "guest"),
         # Two variables make one value:
         ("swiotlb=${A}${B}", {"A": "1", "B": "2"}, "guest"),
     ],
 )
-def test_a_variable_is_never_replaced_by_a_text(line: str, held: dict[str, str], name: str) -> None:
+def test_a_variable_is_never_replaced_by_a_value(line: str, held: dict[str, str], name: str) -> None:
     stores, subject = make(line, ZiplEnvironment(tuple(held.items())))
 
-    with pytest.raises(RefusedError, match="'linux' can't be changed") as info:
+    with pytest.raises(RefusedError, match="cannot change 'linux'") as info:
         fulfil_line(stores, subject, requirements(name))
 
     assert subject.joined() == line

@@ -1,4 +1,4 @@
-"""A line that is joined from a parmfile and ``parameters=``, brought to what is asked of it."""
+"""A line that is joined from a parmfile and ``parameters=``, changed to meet a requirement."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def changed(first: str, second: str, requirement: Requirement) -> tuple[str, str
         (SWAP, ("console=ttyS0\n", "b console=ttyS0"), ("console=ttyS1\n", "b")),
         (SWAP, ("console=ttyS0\n", "console=ttyS1"), ("\n", "console=ttyS1")),
         (SWAP, ("a console=ttyS0\n", "console=tty0"), ("a console=ttyS1\n", "console=tty0")),
-        # What the other store has is not given a second time.
+        # What the other store already has is not added again.
         (ValuesRequirement("console", X, ("b", "c")), ("console=a\n", "console=b"),
          ("console=a\n", "console=b console=c")),
         (ONE, ("k=2\n", "k=3 a"), ("k=1\n", "a")),
@@ -96,7 +96,7 @@ def test_no_word_of_another_parameter_changes_its_store(
     try:
         after = changed(first, second, requirement)
     except RefusedError:
-        # A blank that is none for zipl can join two words; that is said, and nothing changes.
+        # A character that is no blank for zipl can join two words; that is refused, and nothing changes.
         assert first[-1:] in {"\t", "\v", "\r", "\n"} or not first.strip()
         return
 

@@ -55,11 +55,11 @@ def warnings(
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("vmlinuz-5.4.0-42-generic", image(NONE), "5.4.0-42-generic, may not know prot_virt"),
+        ("vmlinuz-5.4.0-42-generic", image(NONE), "5.4.0-42-generic, may not support prot_virt"),
         ("vmlinuz-5.4.0-42-generic", image(OLD_CODE), "5.4.0-42-generic, does not know prot_virt"),
         ("vmlinuz-5.4.0-42-generic", image(NEW_CODE), None),
-        ("vmlinuz-5.4.0-42-generic", b"no kernel", "may not know"),
-        ("vmlinuz-4.18.0-240.el8.s390x", image(NONE), "may not know"),
+        ("vmlinuz-5.4.0-42-generic", b"no kernel", "may not support"),
+        ("vmlinuz-4.18.0-240.el8.s390x", image(NONE), "may not support"),
         ("vmlinuz-4.18.0-372.9.1.el8.s390x", image(NONE), None),
         ("vmlinuz-4.18.0-553.el8_10.s390x", image(OLD_CODE), "does not know"),
         ("image-5.3.18-22-default", image(NONE), None),

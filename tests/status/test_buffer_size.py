@@ -75,7 +75,7 @@ def test_a_larger_buffer_than_what_is_asked_for_counts_as_it_is(guest: Scene) ->
     memory(guest, 960)
     buffer(guest, 524288)
 
-    assert said(guest)["swiotlb-share"].startswith("a bounce buffer of 1 GiB is more than")
+    assert said(guest)["swiotlb-share"].startswith("a bounce buffer of 1 GiB takes more than")
 
 
 def test_the_log_tells_the_buffer_where_debugfs_does_not(guest: Scene) -> None:
@@ -90,7 +90,7 @@ def test_without_the_buffer_the_memory_of_a_secure_guest_is_not_known(guest: Sce
 
     guest.write("sys/firmware/uv/prot_virt_guest", "0\n")
     assert (
-        "512 MiB is more than a quarter of the guest's memory, 512 MiB"
+        "512 MiB takes more than a quarter of the guest's 512 MiB of memory"
         in (said(guest)["swiotlb-share"])
     )
 
@@ -128,19 +128,19 @@ def test_a_plan_warns_of_it_by_the_memory_where_it_runs_and_else_by_that_of_the_
     assert planned(guest, "guest") == []
     guest.replace("etc/zipl.conf", "swiotlb=262144", "swiotlb=524288")
     assert (
-        "1 GiB is more than a quarter of the guest's memory, 2560 MiB" in planned(guest, "guest")[0]
+        "1 GiB takes more than a quarter of the guest's 2560 MiB of memory" in planned(guest, "guest")[0]
     )
 
 
 @pytest.mark.parametrize(
     ("held", "used", "code", "words"),
     [
-        (262144, 262144, "bounce-buffer-tight", "512 MiB of the bounce buffer's 512 MiB were"),
+        (262144, 262144, "bounce-buffer-tight", "512 MiB of the 512 MiB bounce buffer were"),
         (262144, 240000, "bounce-buffer-tight", "were in use at once"),
         (262144, 200000, "", ""),
         (262144, 40000, "", ""),
-        (262144, 30000, "bounce-buffer-large", "no more than 59 MiB of the bounce buffer's"),
-        (524288, 1000, "bounce-buffer-large", "of the bounce buffer's 1 GiB"),
+        (262144, 30000, "bounce-buffer-large", "at most 59 MiB of the 512 MiB bounce buffer"),
+        (524288, 1000, "bounce-buffer-large", "of the 1 GiB bounce buffer"),
         # 128 MiB is the least that is advised.
         (131072, 1, "", ""),
         (262144, 0, "", ""),
@@ -164,9 +164,9 @@ def test_what_to_do_about_it(guest: Scene) -> None:
         notices = guest.status("guest", NO_MESSAGES).notices
         return next(each.hint for each in notices if each.code in ABOUT_SIZE)
 
-    assert hint(262144, 262144) == "ask for at_least: 1 GiB"
+    assert hint(262144, 262144) == "in the profile, set swiotlb to at_least: 1 GiB"
     assert "cannot place a larger one" in (hint(524288, 524288) or "")
-    assert "128 MiB would do, and leave the guest 384 MiB more" in (hint(262144, 100) or "")
+    assert "128 MiB is enough and leaves the guest 384 MiB more" in (hint(262144, 100) or "")
 
 
 def test_a_buffer_that_grows_needs_no_advice(guest: Scene) -> None:

@@ -31,12 +31,12 @@ def effective(scene: Scene, profile: str, *lines: str, complete: bool = True) ->
     ("proc", "uv", "verdict", "cause"),
     [
         ("z16-lpar-se-capable", "host-on-6.12", "met", "prot_virt_host is 1"),
-        ("z16-lpar-se-capable", "host-capable-param-missing", "missing", "does not say why"),
+        ("z16-lpar-se-capable", "host-capable-param-missing", "missing", "does not report why"),
         ("z16-lpar-se-capable", "host-5.10-no-flags", "unknown", "has no /sys/firmware/uv/prot"),
-        ("z16-lpar-se-capable", None, "missing", "built without it"),
+        ("z16-lpar-se-capable", None, "missing", "built without hosting"),
         ("z16-lpar-no-se-feature", None, "missing", "not enabled for this partition"),
-        ("s390-lpar", None, "unknown", "facilities are not known"),
-        ("s390-zvm", None, "unknown", "facilities are not known"),
+        ("s390-lpar", None, "unknown", "facilities are unknown"),
+        ("s390-zvm", None, "unknown", "facilities are unknown"),
         ("s390-nested-virt", None, "missing", "must run in an LPAR; this system runs under KVM"),
         ("z16-kvm-guest-unpack", None, "missing", "must run in an LPAR"),
         ("z16-se-guest", "guest", "missing", "itself a Secure Execution guest"),
@@ -67,7 +67,7 @@ def test_a_kernel_that_shows_the_ultravisor_is_not_called_too_old(
 
     assert effective(scene, "host") == (
         "missing",
-        "the kernel has the parameter and does not say why it leaves hosting off",
+        "the kernel was booted with the parameter, but does not report why hosting is off",
     )
 
 
@@ -78,7 +78,7 @@ def test_a_release_that_is_none_is_no_cause(scene: Scene, release: str) -> None:
     verdict, cause = effective(scene, "host")
 
     assert verdict == "missing"
-    assert cause.startswith("this kernel is too old (upstream since 5.7, in RHEL 8.6's 4.18")
+    assert cause.startswith("this kernel is too old (upstream since 5.7; also in RHEL 8.6 (4.18)")
 
 
 def test_since_6_12_no_option_of_the_build_leaves_it_out(scene: Scene) -> None:
@@ -87,7 +87,7 @@ def test_since_6_12_no_option_of_the_build_leaves_it_out(scene: Scene) -> None:
     verdict, reason = effective(scene, "host")
 
     assert (verdict, "CONFIG_KVM" in reason) == ("unknown", False)
-    assert reason.endswith("is /sys there?")
+    assert reason.endswith("is /sys mounted?")
 
 
 def test_a_machine_type_that_is_not_known_is_a_newer_one(scene: Scene) -> None:
@@ -128,7 +128,7 @@ def test_messages_decide_where_the_kernel_gives_no_indication(
     ("proc", "uv", "verdict", "cause"),
     [
         ("z16-se-guest", "guest", "met", "512 MiB"),
-        ("z16-kvm-guest-unpack", None, "missing", "started from an ordinary kernel"),
+        ("z16-kvm-guest-unpack", None, "missing", "booted from a plain kernel image"),
         ("s390-nested-virt", None, "missing", "host does not offer Secure Execution"),
         ("z16-lpar-se-capable", "host-on-6.12", "missing", "this is an LPAR"),
     ],
