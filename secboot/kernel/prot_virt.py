@@ -27,7 +27,7 @@ NAME = "prot_virt"
 _UV = "/sys/firmware/uv"
 FIRST_RELEASE = (5, 7)
 """The first upstream kernel. Distributions have backported it: see `RELEASES_NOTE`."""
-RELEASES_NOTE = "upstream since 5.7; also in RHEL 8.6 (4.18) and SLES 15 SP2 (5.3)"
+RELEASES_NOTE = "upstream since 5.7; also 4.18 in RHEL 8.6 and 5.3 in SLES 15 SP2"
 """Which kernels support it, for messages that judge a kernel by its version number alone."""
 _RHEL_8 = r"4\.18\.0-([0-9]{1,5})[0-9.]*\.el8"
 _RHEL_8_6 = 372

@@ -56,9 +56,7 @@ def test_parameters_that_do_not_or_are_not_known_to(name: str) -> None:
         ("ab\0c", 3, "NUL"),
     ],
 )
-def test_what_the_kernel_reads_as_ebcdic_or_as_the_end(
-    text: str, column: int, words: str
-) -> None:
+def test_what_the_kernel_reads_as_ebcdic_or_as_the_end(text: str, column: int, words: str) -> None:
     problem = unreadable(text)
 
     assert problem is not None

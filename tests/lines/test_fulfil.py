@@ -164,7 +164,9 @@ def test_the_value_is_edited_in_place(
         ("swiotlb=${A}${B}", {"A": "1", "B": "2"}, "guest"),
     ],
 )
-def test_a_variable_is_never_replaced_by_a_value(line: str, held: dict[str, str], name: str) -> None:
+def test_a_variable_is_never_replaced_by_a_value(
+    line: str, held: dict[str, str], name: str
+) -> None:
     stores, subject = make(line, ZiplEnvironment(tuple(held.items())))
 
     with pytest.raises(RefusedError, match="cannot change 'linux'") as info:

@@ -56,23 +56,27 @@ def warnings(
     ("name", "content", "said"),
     [
         ("vmlinuz-5.4.0-42-generic", image(NONE), "5.4.0-42-generic, may not support prot_virt"),
-        ("vmlinuz-5.4.0-42-generic", image(OLD_CODE), "5.4.0-42-generic, does not know prot_virt"),
+        (
+            "vmlinuz-5.4.0-42-generic",
+            image(OLD_CODE),
+            "5.4.0-42-generic, does not support prot_virt",
+        ),
         ("vmlinuz-5.4.0-42-generic", image(NEW_CODE), None),
         ("vmlinuz-5.4.0-42-generic", b"no kernel", "may not support"),
         ("vmlinuz-4.18.0-240.el8.s390x", image(NONE), "may not support"),
         ("vmlinuz-4.18.0-372.9.1.el8.s390x", image(NONE), None),
-        ("vmlinuz-4.18.0-553.el8_10.s390x", image(OLD_CODE), "does not know"),
+        ("vmlinuz-4.18.0-553.el8_10.s390x", image(OLD_CODE), "does not support"),
         ("image-5.3.18-22-default", image(NONE), None),
         ("vmlinuz-5.7.0", image(OLD_CODE), None),
         ("vmlinuz", image(OLD_CODE, b"5.4.0-42-generic (root@x) #1\0"), "5.4.0-42-generic, does"),
         ("vmlinuz", image(OLD_CODE, b"5.10.0 (root@x) #1\0"), None),
         ("vmlinuz", image(OLD_CODE, b"5.4\xff\x1b\0"), None),
         ("vmlinuz", image(OLD_CODE), None),
-        # What the header says is what is in the file, whatever the file is called.
+        # The header decides, whatever the name of the file.
         ("vmlinuz-5.4.0", image(OLD_CODE, b"5.10.0\0"), None),
     ],
 )
-def test_what_is_known_of_the_kernel(
+def test_what_is_known_about_the_kernel(
     scene: Scene, name: str, content: bytes, said: str | None
 ) -> None:
     found = warnings(scene, name, content)

@@ -128,7 +128,8 @@ def test_a_plan_warns_of_it_by_the_memory_where_it_runs_and_else_by_that_of_the_
     assert planned(guest, "guest") == []
     guest.replace("etc/zipl.conf", "swiotlb=262144", "swiotlb=524288")
     assert (
-        "1 GiB takes more than a quarter of the guest's 2560 MiB of memory" in planned(guest, "guest")[0]
+        "1 GiB takes more than a quarter of the guest's 2560 MiB of memory"
+        in planned(guest, "guest")[0]
     )
 
 
