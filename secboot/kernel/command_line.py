@@ -151,7 +151,7 @@ def require_editable(line: CommandLine) -> None:
     if line.unterminated_quote:
         last = line.parameters[-1].text if line.parameters else '"'
         raise RefusedError(
-            f"a double quote is opened but not closed in {last}",
+            f"a double quote is opened but never closed in {last}",
             hint="close the quote: everything up to the end of the line belongs to that value",
         )
 
