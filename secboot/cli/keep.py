@@ -81,8 +81,11 @@ def _keep_trial(site: Site, managed: ManagedRoot) -> None:
 
         if any(each.code == KERNEL_GONE for each in standing.findings):
             from secboot.apply.rollback import roll_back
+            from secboot.apply.rollback_plan import Choices
 
-            roll_back(managed, checkpoint.id)
+            # What is secboot's own goes even if it was edited since, as by a tool that edits all entries.
+            is_own = all(file.before is None for file in checkpoint.record.files)
+            roll_back(managed, checkpoint.id, Choices(force=is_own))
             print_text(
                 f"The trial of checkpoint {checkpoint.id} was dropped: its kernel is gone.\n"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -449,10 +450,13 @@ def test_a_kernel_that_is_installed_moves_the_number_and_lets_the_setting_go(
     assert "rollback of 2" in machine.run("history").out
 
 
-def test_a_trial_whose_kernel_is_gone_is_dropped_by_keep(machine_of: Maker) -> None:
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_trial_whose_kernel_is_gone_is_dropped_by_keep(machine_of: Maker, edited: bool) -> None:
     machine = machine_of("rhel8")
     _, number, _ = trial_of(machine)
     entry = next(entries_of(machine).glob("*secboot*"))
+    if edited:  # as by grubby --update-kernel=ALL
+        entry.write_text(re.sub("(?m)^options .*", r"\g<0> audit=1", entry.read_text()))
     kernel = next(line.split()[1] for line in entry.read_text().split("\n") if "linux " in line)
     (machine.root / kernel.lstrip("/")).unlink(missing_ok=True)
     (machine.root / "boot" / kernel.lstrip("/")).unlink(missing_ok=True)

@@ -2,7 +2,8 @@
 
 ``serve`` answers requests, one line of JSON each, with a process of their own that is forked for each.
 A request can have its process end by a signal at a chosen effect: a call that changes files, or the
-start of a program. So what is killed, and where, is the same whenever it is run again. Otherwise the
+start of a program. So what is killed, and where, is the same whenever it is run again. To confirm
+a trial, which only the running system can, the cell is taken for that. Otherwise the
 words are those of one command, for hooks that call secboot.
 
     python -m tests.s390x.emulated_secboot ZIPL serve
@@ -22,7 +23,7 @@ from pkgutil import walk_packages
 from types import FrameType
 
 import secboot
-from secboot.cli import main
+from secboot.cli import main, site
 from secboot.system.programs import Completed, SystemRunner
 from tests.command import Said, forked
 
@@ -71,8 +72,8 @@ def emulate(zipl: str) -> None:
         environment: Mapping[str, str] | None = None,
         inherited: Sequence[int] = (),
     ) -> Completed:
-        program, _root, name, *words = argv
-        assert (program, name) == ("chroot", "zipl"), argv
+        words = argv[3:] if argv[0] == "chroot" else argv[1:]
+        assert list(argv) in (["zipl", *words], ["chroot", argv[1], "zipl", *words]), argv
         done = run(
             self, [zipl, *words], timeout=timeout, environment=environment, inherited=inherited
         )
@@ -83,6 +84,8 @@ def emulate(zipl: str) -> None:
 
 def _answer(words: Sequence[str], effect: int, signal: int) -> Said:
     def work() -> int:
+        if words[0] == "confirm":
+            site.is_running_system = lambda _: True  # type: ignore[assignment]  # as above
         if effect:
             end_at(effect, signal)
         return main([*words])

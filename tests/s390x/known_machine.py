@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -52,6 +52,17 @@ class Change:
 
     id: str
     files: Mapping[str, tuple[bytes | None, bytes | None]]
+    is_fix: bool
+    """Whether it mended files that zipl refused: then there is no way back to them."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A change that is tried: the checkpoint, and the number and the line of its boot entry."""
+
+    id: str
+    number: int
+    line: str
 
 
 @dataclass
@@ -74,6 +85,8 @@ class KnownMachine:
     """The exit code of the change that this step made."""
     newest: int = 0
     """The number of the newest checkpoint."""
+    trial: Trial | None = None
+    """The trial that stands and is not confirmed."""
 
     def __enter__(self) -> Self:
         self.server = subprocess.Popen(
@@ -98,13 +111,18 @@ class KnownMachine:
             self.server.wait(60)
 
     def secboot(
-        self, *words: str, effect: int = 0, ended_by: int = 0, root: Path | None = None
+        self,
+        *words: str,
+        effect: int = 0,
+        ended_by: int = 0,
+        root: Path | None = None,
     ) -> Said:
         """Run one command on the machine; a signal may end it at an effect."""
         assert self.server.stdin is not None
         assert self.server.stdout is not None
         where = str(root or self.place.tree)
-        self.server.stdin.write(json.dumps([[*words, "--root", where], effect, ended_by]) + "\n")
+        asked = [[*words, "--root", where], effect, ended_by]
+        self.server.stdin.write(json.dumps(asked) + "\n")
         self.server.stdin.flush()
         said = Said(**json.loads(self.server.stdout.readline()))
         assert said.code in _CODES or (effect and said.code == -ended_by), said
@@ -177,20 +195,43 @@ class KnownMachine:
                 changed = True
                 self.note_change(checkpoint, before, after)
         stands = {change.id for change in self.standing}
-        found = [c for c in checkpoints if c["id"] in stands and c["profile"]]
+        found = [c for c in checkpoints if c["id"] in stands and c["profile"] and not c["trial"]]
         self.active = max(found, key=lambda c: int(c["id"]))["profile"] if found else None
+        self.trial = self.standing_trial([c for c in checkpoints if c["id"] in stands])
         return changed
+
+    @staticmethod
+    def standing_trial(standing: Sequence[Mapping[str, Any]]) -> Trial | None:
+        """The newest trial, unless it is confirmed."""
+        confirmed = {each["confirms"] for each in standing}
+        trials = sorted((c for c in standing if c["trial"]), key=lambda c: int(c["id"]))
+        if not trials or trials[-1]["id"] in confirmed:
+            return None
+        tried = trials[-1]["trial"]
+        return Trial(trials[-1]["id"], tried["number"], tried["line"])
 
     def note_change(self, checkpoint: Mapping[str, Any], before: Files, after: Files) -> None:
         """A change is done."""
         if checkpoint["action"] == "rollback":
             assert self.standing, "a rollback of nothing"
-            assert self.standing.pop().id == checkpoint["undoes"]
+            undone = next(each for each in self.standing if each.id == checkpoint["undoes"])
+            drops_trial = self.trial is not None and self.trial.id == undone.id
+            assert drops_trial or undone is self.to_undo(before)
+            self.standing.remove(undone)
             return
         paths = self.differing(before, after)
         files = {path: (before.get(path), after.get(path)) for path in paths}
-        self.standing.append(Change(checkpoint["id"], files))
+        self.standing.append(Change(checkpoint["id"], files, checkpoint["action"] == "fix"))
         del self.standing[:-KEPT]
+
+    def to_undo(self, files: Files) -> Change:
+        """The change that a rollback undoes where the files are these: a trial before all others."""
+        if self.trial is None:
+            return self.standing[-1]
+        is_there = any("secboot-trial" in path or b"secboot-trial" in files[path] for path in files)
+        trial = next(each for each in self.standing if each.id == self.trial.id)
+        others = [each for each in self.standing if each is not trial]
+        return trial if is_there or not others else others[-1]
 
     @staticmethod
     def differing(one: Files, other: Files) -> list[str]:
@@ -327,11 +368,14 @@ class KnownMachine:
         if not self.standing:
             assert self.secboot("rollback", "--no-zipl", root=copy).code == ExitCode.REFUSED
             return
-        change, now = self.standing[-1], self.files()
+        now = self.files()
+        change = self.to_undo(now)
         untouched = {
             path: before for path, (before, after) in change.files.items() if now.get(path) == after
         }
         said = self.secboot("rollback", "--no-zipl", root=copy)
+        if change.is_fix and "zipl would refuse" in said.err:
+            return
         if said.code != 0:
             assert len(untouched) < len(change.files), said
             said = self.secboot("rollback", "--no-zipl", "--keep", root=copy)

@@ -139,11 +139,14 @@ class Place:
         assert "Traceback" not in said, said
         assert "bug:" not in said, said
 
-    def run_inside(self, command: str) -> None:
-        """Run a shell command with the machine's /etc and /boot in the place of the host's."""
+    def run_inside(self, command: str, *words: str | Path) -> None:
+        """Run a shell command with the machine's /etc and /boot in the place of the host's.
+
+        Its parameters are `words`.
+        """
         binds = " && ".join(f"mount --bind {self.tree}/{name} /{name}" for name in ("etc", "boot"))
         unshare = [require("unshare"), "--mount", "--propagation", "private"]
-        self.run(*unshare, "sh", "-c", f"{binds} && {command}")
+        self.run(*unshare, "sh", "-c", f"{binds} && {command}", "sh", *words)
 
 
 class Kind(Protocol):
@@ -233,7 +236,7 @@ class RedHat:
             ),
         }
         image = [place.tree / f"boot/vmlinuz-{version}"] if verb == "add" else []
-        place.run(require("kernel-install"), verb, version, *image)
+        place.run_inside('exec "$@"', require("kernel-install"), verb, version, *image)
 
     def others(self, place: Place, chance: random.Random) -> str:
         entries = sorted((place.tree / ENTRIES).glob("*.conf"))

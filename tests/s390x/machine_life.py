@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import random
 import signal
+import uuid
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
 from secboot.errors import ExitCode
+from secboot.formats.kernel_cmdline import CommandLine
+from tests.repair.damage import CONF
 from tests.s390x.known_machine import KnownMachine
 from tests.s390x.living_machines import KINDS, replace
 
@@ -22,6 +25,15 @@ PROFILES = (
     *("guest-large", "host-off", "guest-off"),
 )
 SITE = "version: 1\nparameters:\n  audit: 1\n  loglevel: 7\n  debug: {absent: true}\n"
+WORDS = (
+    "audit=1",
+    "audit-",
+    "debug",
+    "debug-",
+    "loglevel=4",
+    "prot_virt=1",
+    "swiotlb=262144,noforce",
+)
 _LONGEST_CHANGE = 180
 """Effects of a change, about: where one is cut short, it is within these."""
 
@@ -65,9 +77,45 @@ class Life(KnownMachine):
         """What the hooks do, by hand."""
         return f"{self.change('keep', **ending).code}"
 
+    def set_words(self, **ending: int) -> str:
+        """Set or remove single parameters."""
+        words = self.chance.sample(WORDS, self.chance.randrange(1, 3))
+        return f"{' '.join(words)}: {self.change('set', *words, **ending).code}"
+
+    def begin_trial(self, **ending: int) -> str:
+        """Try a profile for one IPL."""
+        profile = self.chance.choice(PROFILES)
+        said = self.change("apply", profile, "--trial", **ending)
+        return f"{profile}: {said.code} {said.err.strip()[:150]}"
+
+    def end_trial(self, **ending: int) -> str:
+        """Reboot with the trial's number of the boot menu, and make what it tried permanent."""
+        if self.trial is None:
+            return f"(begin) {self.begin_trial(**ending)}"
+        trial, started = self.trial, self.record.get(self.trial.number)
+        line = "" if started is None else started.line
+        self.boot(line)
+        said = self.change("confirm", **ending)
+        if said.code == ExitCode.OK:
+            assert CommandLine.parse(line) == CommandLine.parse(trial.line)
+            self.done["confirmed"] += 1
+        return f"{said.code} {said.err.strip()[:150]}"
+
+    def boot(self, line: str) -> None:
+        """Come up with this line."""
+        boot_id = str(uuid.UUID(int=self.chance.getrandbits(128)))
+        for path, text in (("proc/cmdline", line), ("proc/sys/kernel/random/boot_id", boot_id)):
+            (self.place.tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.place.tree / path).write_text(f"{text}\n")
+
     def writing(self, **ending: int) -> str:
         """One of the commands that change something."""
-        what = self.chance.choice((self.apply, self.apply, self.rollback, self.keep))
+        what = self.chance.choice(
+            (
+                *(self.apply, self.apply, self.apply, self.rollback, self.rollback, self.keep),
+                *(self.set_words, self.begin_trial, self.end_trial),
+            )
+        )
         return f"{what.__name__} {what(**ending)}"
 
     def killed(self) -> str:
@@ -141,6 +189,23 @@ class Life(KnownMachine):
         replace(conf, right)
         return f"{profile}: {said.code}"
 
+    def fix(self) -> str:
+        """Somebody makes a mistake that zipl refuses or misreads, and secboot repairs it."""
+        if self.cut_short is not None:
+            return self.zipl()
+        conf = self.place.tree / "etc/zipl.conf"
+        right = conf.read_text()
+        kind = self.chance.choice([*CONF])
+        damaged = CONF[kind](right, self.chance)
+        if damaged is None:
+            return f"no place for {kind}"
+        replace(conf, damaged)
+        said = self.change("check", "--fix")
+        if not self.place.cell.dry_run().accepted:
+            assert said.code != ExitCode.OK, said
+            replace(conf, right)
+        return f"{kind}: {said.code} {said.err.strip()[:150]}"
+
     def zipl(self) -> str:
         """Somebody runs zipl."""
         self.place.run("zipl")
@@ -150,6 +215,10 @@ class Life(KnownMachine):
         (apply, 6),
         (rollback, 4),
         (keep, 2),
+        (set_words, 2),
+        (begin_trial, 3),
+        (end_trial, 3),
+        (fix, 2),
         (killed, 5),
         (interrupted, 2),
         (zipl_fails, 4),
