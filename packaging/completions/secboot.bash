@@ -1,4 +1,4 @@
-# Completion of secboot for bash: in a file named secboot where bash-completion looks.
+# bash completion for secboot: install it as "secboot" in a directory of bash-completion.
 _secboot() {
     local IFS=$' \t\n' line
     local words="${COMP_WORDS[*]:0:COMP_CWORD+1}"
@@ -7,7 +7,7 @@ _secboot() {
         line="${line%%$'\t'*}"
         [[ -z $line ]] || COMPREPLY+=("$(printf '%q' "$line")")
     done < <(env _SECBOOT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS="$words" secboot 2>/dev/null)
-    # What ends with a slash is a directory, in which the next word goes on.
+    # After a directory the word goes on, so add no space.
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then
         compopt -o nospace 2>/dev/null || return 0
     fi

@@ -1,2 +1,2 @@
-# Completion of secboot for fish: in a file named secboot.fish where fish looks for completions.
+# fish completion for secboot: install it as "secboot.fish" in a completion directory of fish.
 complete --command secboot --no-files --arguments "(env _SECBOOT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) secboot 2>/dev/null)"

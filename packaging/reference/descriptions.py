@@ -433,6 +433,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "action": "Which command made it.",
         "profile": "Name of its profile; null if it had none.",
         "started": "When it was made (RFC 3339, in UTC).",
+        "what": "What it was, as `secboot history` names it.",
     },
     "Unrepaired": {
         "": "A problem that secboot does not repair.",

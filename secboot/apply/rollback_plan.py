@@ -45,18 +45,22 @@ class BootRecordStep(StrEnum):
 
 
 class UndoneChange(NamedTuple):
-    """A change that is undone: the checkpoint, and what it was, when (RFC 3339, UTC)."""
+    """A change that is undone: the checkpoint, and what it was, when (RFC 3339, UTC).
+
+    `what` names it as ``secboot history`` does.
+    """
 
     checkpoint: str
     action: Action
     profile: str | None
     started: str
+    what: str
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> UndoneChange:
         """Return which change this checkpoint is of."""
         audit = checkpoint.record.audit
-        return cls(checkpoint.id, audit.action, audit.profile, audit.started)
+        return cls(checkpoint.id, audit.action, audit.profile, audit.started, audit.what)
 
 
 class RollbackPlan(NamedTuple):

@@ -115,6 +115,20 @@ class Audit(NamedTuple):
     confirms: str | None = None
     words: tuple[str, ...] = ()
 
+    @property
+    def what(self) -> str:
+        """What the change was, as in ``apply guest``, ``trial of guest`` and ``rollback of 3``."""
+        if self.undoes is not None:
+            return f"{self.action} of {self.undoes}"
+        if self.confirms is not None:
+            return f"confirm of {self.confirms}"
+        named = f"set {' '.join(self.words)}" if self.words else self.profile
+        if self.trial is not None:
+            return f"trial of {named}"
+        if self.words or named is None:
+            return named or str(self.action)
+        return f"{self.action} {named}"
+
     def flaw(self) -> str:
         """Say what no record of ours has."""
         if not is_moment(self.started) or self.command[:1] != (_PROGRAM,):

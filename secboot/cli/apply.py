@@ -1,4 +1,4 @@
-"""``secboot apply``: make the machine what a profile, or a plan that was saved, asks for."""
+"""``secboot apply``: apply a profile, or a saved plan, to a machine."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ def apply(
         typer.Argument(
             metavar="PROFILE|FILE",
             autocompletion=options.completed_by("profiles_and_plans"),
-            help="A profile's name or path, or a plan that was saved with `plan --out` as"
-            " *.json or *.plan.",
+            help="Profile name or path, or a plan that `plan --out` saved as *.json or *.plan.",
             show_default=False,
         ),
     ],
@@ -49,10 +48,10 @@ def apply(
     trial: options.Trial = False,
     run_kargs: options.RunKargs = False,
 ) -> int:
-    """Make the machine what the profile asks for.
+    """Apply a profile to this machine.
 
-    zipl checks the new boot files before they count, and writes the boot record afterwards. If
-    anything fails, everything is put back. `secboot rollback` undoes a change.
+    zipl checks the new boot files before they take effect, and then writes the boot record. If
+    anything fails, everything is restored. `secboot rollback` undoes a change.
     """
     from secboot.cli.site import Site
 
@@ -75,19 +74,20 @@ def apply(
 
 
 def require_alone(*, trial: bool, others: tuple[bool, ...]) -> None:
-    """Raise UsageError for a trial with one of the options that are not for an IPL alone."""
+    """Raise UsageError for a trial with an option whose effect is not limited to one IPL."""
     from secboot.errors import UsageError
 
     if trial and any(others):
         raise UsageError(
-            "--trial can't be combined with --parmfile, --allow-unsealed or --run-kargs"
+            "--trial cannot be combined with --parmfile, --allow-unsealed or --run-kargs"
         )
 
 
 class ApplyRequest:
-    """What is to be applied: the plan of a profile, or its `trial`.
+    """What to apply: the plan of a profile, or its `trial`.
 
-    `agree` raises where a plan is not what was promised; of a trial that is the change it tries.
+    `agree` raises an error if a plan is not the promised one; for a trial it gets the plan of the
+    change that is tried.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ def _asked(
     allow_unsealed: bool,
     trial: bool,
 ) -> ApplyRequest:
-    """Return what is to be applied: a profile, or what was promised in a `saved` plan."""
+    """Return what to apply: a profile, or what a `saved` plan promised."""
     from secboot.cli.plan import planner
     from secboot.machine.profile_files import read_profile, reread_profile
 
@@ -148,7 +148,7 @@ def carry_out(
     ask: bool,
     run_kargs: bool,
 ) -> int:
-    """Show the plan with `dry_run`, else follow it, with `ask` after a yes. Returns the exit code."""
+    """Show the plan (`dry_run`) or follow it, with `ask` only after a yes. Return the exit code."""
     from secboot.cli.plan import print_plan, with_unfinished_change
 
     if not dry_run:
@@ -164,7 +164,7 @@ def carry_out(
 def _change(
     asked: ApplyRequest, output: options.Format, *, ask: bool, diffs: bool | None, run_kargs: bool
 ) -> int:
-    """Follow the plan, then report. All that can fail of the report is tried before."""
+    """Follow the plan, then report. What can fail in reporting is tried before the change."""
     from contextlib import ExitStack
 
     from secboot.apply.apply import apply_plan, run_deployment_command
@@ -225,9 +225,9 @@ def _report(
             lambda: apply_document(result),
             lambda style: apply_text(result, site.invocation, style),
         )
-        # What may be changed here was changed here, and not in a deployment.
+        # secboot refuses to change boot files that ostree owns: this change was made by its command.
         if result.plan.refusal is not None and output == "text":
-            print_text("It is in a new deployment. Undo with: rpm-ostree rollback\n")
+            print_text("The change is in a new deployment. Undo with: rpm-ostree rollback\n")
 
 
 def _saved_plan(path: str) -> SavedPlan:

@@ -1,4 +1,4 @@
-"""What a shell is offered at a Tab, for each kind of value."""
+"""The completions that a shell offers for each kind of value."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from secboot.checkpoint.store import Damage
 
 _CHECKPOINTS = 50
-"""How many checkpoints are offered, the newest first."""
+"""How many checkpoints are offered, newest first."""
 _PROFILES = (".yaml", ".yml")
 _PLANS = (".plan", ".json")
 
 Candidates = list[tuple[str, str]]
-"""Values with what is known of each, which may be empty."""
+"""Values, each with a description that may be empty."""
 
 
 def profiles(context: typer.Context, incomplete: str) -> Candidates:
-    """The names of profiles in the root that was named; paths of profiles."""
+    """The names of profiles in the root that the command line names, and paths of profiles."""
     from secboot.machine.profile_files import RootProfileFiles
     from secboot.profile.search import available_profiles
     from secboot.system.root import Root
@@ -37,19 +37,19 @@ def profiles(context: typer.Context, incomplete: str) -> Candidates:
 
 
 def profiles_and_plans(context: typer.Context, incomplete: str) -> Candidates:
-    """The same, and saved plans."""
+    """Profiles and saved plans."""
     return [*profiles(context, incomplete), *_paths(incomplete, _PLANS, directories=False)]
 
 
 def layouts(_: typer.Context, incomplete: str) -> Candidates:
-    """The names of all layouts."""
+    """The names of layouts."""
     from secboot.layout.detect import NAMES
 
     return [(name, "") for name in NAMES if name.startswith(incomplete)]
 
 
 def checkpoints(context: typer.Context, incomplete: str) -> Candidates:
-    """The ids of the newest checkpoints that can be shown or undone."""
+    """The ids of the newest checkpoints, to show or to undo."""
     from secboot.checkpoint.state_directory import StateDirectory
     from secboot.checkpoint.store import CheckpointStore
     from secboot.system.root import Root
@@ -65,7 +65,7 @@ def checkpoints(context: typer.Context, incomplete: str) -> Candidates:
 
 
 def findings(_: typer.Context, incomplete: str) -> Candidates:
-    """The codes that ``secboot explain`` knows."""
+    """The codes that ``secboot explain`` accepts."""
     from secboot.report.explain import groups
 
     every = [each for group in groups() for each in group.explanations]
@@ -73,7 +73,7 @@ def findings(_: typer.Context, incomplete: str) -> Candidates:
 
 
 def parameters(_: typer.Context, incomplete: str) -> Candidates:
-    """Return the names of which it is known how often they count, for ``secboot set``."""
+    """Return the parameters that ``secboot set`` knows to have one value, or several."""
     from secboot.kernel.command_line import LAST_WINS_NAMES, MULTI_VALUED_NAMES
     from secboot.profile.parameters import KNOWN
 
@@ -82,7 +82,7 @@ def parameters(_: typer.Context, incomplete: str) -> Candidates:
 
 
 def directories(_: typer.Context, incomplete: str) -> Candidates:
-    """Directories, each with a slash at its end, so that one below can be chosen."""
+    """Directories, each with a trailing slash, so that a subdirectory can be chosen."""
     return list(_paths(incomplete, ()))
 
 
@@ -102,7 +102,7 @@ def domains(_: typer.Context, incomplete: str) -> Candidates:
 
 
 def _root(context: typer.Context) -> Path:
-    """The root that the command line names before the word."""
+    """The root that the command line names before the word to complete."""
     root = context.params.get("root")
     return Path(root) if root else Path("/")
 
@@ -113,14 +113,13 @@ def _described(found: Checkpoint | Damage) -> tuple[str, str]:
     if not isinstance(found, Checkpoint):
         return found.id, "damaged"
     audit = found.record.audit
-    what = " ".join(each for each in (audit.action.value, audit.profile) if each)
-    return found.id, f"{what}, {audit.started}"
+    return found.id, f"{audit.what}, {audit.started}"
 
 
 def _paths(
     incomplete: str, suffixes: tuple[str, ...], *, directories: bool = True
 ) -> Iterator[tuple[str, str]]:
-    """Paths that begin so: files with one of the suffixes, and directories."""
+    """Paths that begin with `incomplete`: files with one of the suffixes, and directories."""
     head, slash, start = incomplete.rpartition("/")
     place = Path(head + slash).expanduser() if slash else Path()
     try:

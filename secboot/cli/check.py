@@ -1,4 +1,4 @@
-"""``secboot check``: what zipl would say to the boot files, and with --fix their repair."""
+"""``secboot check``: check the boot files against zipl's rules, and repair them with --fix."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def check(
         bool,
         typer.Option(
             "--fix",
-            help="Repair what can be read in one way only, then run zipl; nothing is written unless"
-            " zipl accepts the result.",
+            help="Repair what has only one possible meaning, then run zipl. Nothing is written"
+            " unless zipl accepts the result.",
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --fix: only show the repairs and the diff.")
+        bool, typer.Option("--dry-run", help="With --fix: show the repairs and change nothing.")
     ] = False,
     root: options.Root = options.HERE,
     output: options.Output = "text",
@@ -36,11 +36,11 @@ def check(
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
     layout: options.Layout = None,
 ) -> int:
-    """Check the boot files against zipl's own rules.
+    """Check the boot files against zipl's rules.
 
-    Exits with 5 when zipl would refuse them. With --fix it repairs them: 0 means that zipl accepts
-    them now, 1 that something is left that takes a decision, and that nothing was changed; with
-    --dry-run, 5 means that there is something to repair. `secboot rollback` undoes a repair.
+    Exits with 5 if zipl would refuse them. --fix repairs them and exits with 0 if zipl now accepts
+    them, or with 1 if something needs your decision; then nothing is changed. With --fix --dry-run,
+    5 means that there is something to repair. `secboot rollback` undoes a repair.
     """
     from secboot.cli.printing import print_report
     from secboot.cli.site import Site
@@ -48,10 +48,10 @@ def check(
     from secboot.report.check import check_document, check_text
 
     if not fix and (dry_run or zipl is not None):
-        # Where checkpoints are is a word that commands have in common, and may be told to it, too.
+        # --state-dir is accepted, too, since commands have it in common.
         raise UsageError(
-            "--dry-run, --zipl and --no-zipl belong to --fix",
-            hint="a check alone writes nothing",
+            "--dry-run, --zipl and --no-zipl require --fix",
+            hint="without --fix, check writes nothing",
         )
     if fix and strict:
         raise UsageError("--strict and --fix cannot be combined")
@@ -70,7 +70,7 @@ def check(
         machine = site.machine()
         if machine.lacks_conf or not machine.configured:
             raise RefusedError(
-                f"there is no zipl configuration in {machine.root} yet",
+                f"{machine.root} has no zipl configuration yet",
                 hint=None if machine.awaits_kernel else site.invocation.command("init"),
             )
         invocation = site.invocation
@@ -85,7 +85,7 @@ def check(
 
 
 def _repairs(site: Site, machine: Machine) -> RepairPlan | None:
-    """Return what --fix would do; None where there is nothing to look at."""
+    """Return what --fix would do; None if there is nothing to repair, or it would be refused."""
     if not (machine.configuration.problems or machine.configuration.warnings):
         return None
     from secboot.errors import RefusedError

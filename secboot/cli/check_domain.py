@@ -1,4 +1,4 @@
-"""``secboot check-domain``: whether a guest's libvirt domain is fit for Secure Execution."""
+"""``secboot check-domain``: check whether a guest's libvirt domain is fit for Secure Execution."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_domain(
         typer.Argument(
             metavar="FILE",
             autocompletion=options.completed_by("domains"),
-            help="A guest's domain as XML; - is standard input, as for"
+            help="Domain XML of a guest; - reads standard input, as in"
             " `virsh dumpxml GUEST | secboot check-domain -`.",
             show_default=False,
         ),
@@ -27,8 +27,8 @@ def check_domain(
 ) -> int:
     """Check a guest's libvirt domain for IBM Secure Execution.
 
-    Exits with 5 when something in it, or something that can't be known, may keep the guest out of
-    Secure Execution mode; with 2 when it is not the domain of a KVM guest on s390x.
+    Exits with 5 if something in the domain keeps the guest out of Secure Execution mode, or may do
+    so; with 2 if the file is not the domain of a KVM guest on s390x.
     """
     from secboot.cli.printing import print_report
     from secboot.domain.secure_guest import judge_domain
@@ -51,7 +51,7 @@ def check_domain(
 
 
 def _content(file: str) -> bytes:
-    """Return what a file or standard input holds, up to one byte more than a domain can have."""
+    """Return the content of a file or of standard input, up to one byte more than a domain can have."""
     import sys
     from pathlib import Path
 
@@ -65,4 +65,4 @@ def _content(file: str) -> bytes:
             return stream.read(LARGEST + 1)
     except OSError as error:
         why = error.strerror or str(error)
-        raise ParseError(f"can't read this file: {why}", location=Location(file)) from error
+        raise ParseError(f"cannot read this file: {why}", location=Location(file)) from error

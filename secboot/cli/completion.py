@@ -1,8 +1,8 @@
-"""``secboot completion SHELL``: how a shell asks what to offer at a Tab.
+"""``secboot completion SHELL``: the scripts with which shells complete secboot's command lines.
 
-The three scripts ask in one way, that of Typer for fish: the command line in an environment variable,
-one candidate a line (`secboot.cli.candidates`), a tab before its description. They fall back on
-nothing: where a word is no path, no file is offered.
+All three use Typer's protocol for fish: the command line is in an environment variable, and the
+answer has one candidate per line (`secboot.cli.candidates`), with a tab before its description. They
+have no fallback: if a word is not a path, no files are offered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def completion(
 ) -> int:
     """Print the completion script for a shell.
 
-    The packages install it. Otherwise put it where the shell looks for completions.
+    The packages install it. Otherwise, save it where your shell looks for completions.
     """
     from secboot.cli.printing import print_text
 
@@ -34,19 +34,19 @@ def completion(
 
 
 def words_before(environment: Mapping[str, str]) -> list[str]:
-    """Return the words of the command line before the one that is to be completed."""
+    """Return the words of the command line before the word to complete."""
     line = environment.get(_LINE, "")
     words = line.split()
     return words[1:] if line.endswith(" ") else words[1:-1]
 
 
 def script(shell: str) -> str:
-    """Return the script of a shell, as a file of its own."""
+    """Return the content of the completion file for a shell."""
     return {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}[shell]
 
 
 _BASH = f"""\
-# Completion of secboot for bash: in a file named secboot where bash-completion looks.
+# bash completion for secboot: install it as "secboot" in a directory of bash-completion.
 _secboot() {{
     local IFS=$' \\t\\n' line
     local words="${{COMP_WORDS[*]:0:COMP_CWORD+1}}"
@@ -55,7 +55,7 @@ _secboot() {{
         line="${{line%%$'\\t'*}}"
         [[ -z $line ]] || COMPREPLY+=("$(printf '%q' "$line")")
     done < <(env {_ASK.format(words='"$words"')} 2>/dev/null)
-    # What ends with a slash is a directory, in which the next word goes on.
+    # After a directory the word goes on, so add no space.
     if [[ ${{#COMPREPLY[@]}} -eq 1 && ${{COMPREPLY[0]}} == */ ]]; then
         compopt -o nospace 2>/dev/null || return 0
     fi
@@ -66,7 +66,7 @@ complete -F _secboot secboot
 """
 _ZSH = f"""\
 #compdef secboot
-# Completion of secboot for zsh: in a file named _secboot in a directory of its fpath.
+# zsh completion for secboot: install it as "_secboot" in a directory of fpath.
 _secboot() {{
     local -a names texts
     local line
@@ -85,7 +85,7 @@ _secboot() {{
     return 0
 }}
 
-# zsh runs this file as the function _secboot at the first completion, and that one counts, too.
+# At the first completion, zsh runs this file as the function _secboot, which must complete, too.
 if [ "$funcstack[1]" = _secboot ]; then
     _secboot "$@"
 else
@@ -93,6 +93,6 @@ else
 fi
 """
 _FISH = f"""\
-# Completion of secboot for fish: in a file named secboot.fish where fish looks for completions.
+# fish completion for secboot: install it as "secboot.fish" in a completion directory of fish.
 complete --command secboot --no-files --arguments "(env {_ASK.format(words="(commandline -cp)")} 2>/dev/null)"
 """

@@ -1,4 +1,4 @@
-"""``secboot confirm``: make permanent what ``apply --trial`` tried, once the machine runs with it."""
+"""``secboot confirm``: make the change of ``apply --trial`` permanent once the machine runs with it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def confirm(
         Literal["running", "effective"],
         typer.Option(
             "--stage",
-            help="What has to be reached: the line (running), or what the kernel makes of it, too"
-            " (effective).",
+            help="Stage that must be reached: running (the command line), or effective (the kernel"
+            " also honours it).",
         ),
     ] = "running",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the plan; write nothing at all.")
+        bool, typer.Option("--dry-run", help="Show the plan and change nothing.")
     ] = False,
     root: options.Root = options.HERE,
     output: options.Output = "text",
@@ -37,10 +37,11 @@ def confirm(
     zipl_timeout: options.ZiplTimeout = options.TIMEOUT,
     layout: options.Layout = None,
 ) -> int:
-    """Make a trial permanent: apply its profile, drop its boot entry.
+    """Make a trial permanent and drop its boot entry.
 
-    Refused unless the system runs with the line of the trial. The profile is applied to all that it
-    selects, as it was when the trial was made; the re-IPL setting is what it was before.
+    Refused unless the system was booted with the parameter line of the trial. The profile, as it was
+    when the trial was made, is applied to all boot entries that it selects; the re-IPL setting is
+    restored.
     """
     from secboot.apply.apply import apply_plan
     from secboot.cli.plan import print_plan, with_unfinished_change
@@ -85,19 +86,19 @@ def confirm(
 
 
 class _Trial:
-    """The trial that stands on a site, and what it takes to make it permanent."""
+    """The current trial on a site, and how to make it permanent."""
 
     def __init__(self, site: Site, stage: Literal["running", "effective"]) -> None:
         self._site, self._stage = site, stage
 
     def name_words(self) -> None:
-        """Make the change in the name of the words that were tried, where it was not a profile."""
+        """Record the change under the words of ``secboot set``, if the trial was of words."""
         checkpoint = self._site.trial_checkpoint()
         words = () if checkpoint is None else checkpoint.record.audit.words
         self._site.invocation = self._site.invocation._replace(words=words)
 
     def plan(self, machine: Machine) -> Plan:
-        """Return the plan, if there is a trial and it runs; else raise RefusedError."""
+        """Return the plan; raise RefusedError unless there is a trial and the system runs with it."""
         from secboot.cli.plan import planner
         from secboot.plan.confirmation import plan_confirmation
         from secboot.status.trial import entry_of
@@ -122,22 +123,22 @@ class _Trial:
         standing = site.trial(machine, checkpoint)
         if standing is None:
             raise RefusedError(
-                "there is no trial to confirm",
-                hint=f"see what was done here: {site.invocation.command('history')}\n"
-                f"begin one: {site.invocation.for_profile('apply', '--trial')}",
+                "no trial to confirm",
+                hint=f"see what was done: {site.invocation.command('history')}\n"
+                f"start a trial: {site.invocation.for_profile('apply', '--trial')}",
             )
         finding = standing.findings[0]
         if not site.is_running_system:
             raise RefusedError(
-                "only the running system can confirm a trial: it has to run with the line of that",
-                hint="run it on the machine, once that has started the entry of the trial",
+                "only the running system can confirm a trial, after it has booted the trial's entry",
+                hint="run this command on the machine itself, after that reboot",
             )
         if standing.state is not TrialState.RUNNING or checkpoint is None:
             raise RefusedError(f"nothing to confirm: {finding.message}", hint=finding.hint)
         return checkpoint
 
     def _profile(self, checkpoint: Checkpoint) -> Profile:
-        """Read the profile of the record; what it extends has to be as it was."""
+        """Read the profile from the record; the profiles that it extends must be unchanged."""
         from secboot.errors import RefusedError
         from secboot.machine.profile_files import RootProfileFiles
         from secboot.profile.load import parse_profile
@@ -148,7 +149,7 @@ class _Trial:
         if trial is None:
             raise LookupError(checkpoint.id)
         if audit.words:
-            # They extend nothing.
+            # Words extend no profile.
             text = ProfileText(WORDS, trial.profile_path, trial.profile_text)
             profile = parse_profile(text, RootProfileFiles(self._site.root))
             return profile._replace(words=audit.words)
@@ -157,14 +158,14 @@ class _Trial:
         if profile.digest != audit.profile_digest:
             again = self._site.invocation.command("rollback")
             raise RefusedError(
-                f"what the profile '{profile.name}' extends was changed since checkpoint"
-                f" {checkpoint.id} tried it",
-                hint=f"drop the trial, and try what the profile says now: {again}",
+                f"a profile that '{profile.name}' extends was changed after the trial of checkpoint"
+                f" {checkpoint.id} was made",
+                hint=f"drop the trial, then try the profile as it is now: {again}",
             )
         return profile
 
     def _require_stage(self, machine: Machine, profile: Profile) -> None:
-        """Raise RefusedError where a requirement has not reached the stage that was asked for."""
+        """Raise RefusedError if a requirement has not reached the stage."""
         from secboot.errors import RefusedError
         from secboot.running.kernel_log import read_kernel_log
         from secboot.running.system import read_running
@@ -181,7 +182,7 @@ class _Trial:
                 result = requirement.stages[stage]
                 if result.verdict not in {Verdict.MET, Verdict.NOT_APPLICABLE}:
                     raise RefusedError(
-                        f"'{requirement.wanted}' has not reached the stage {stage}: {result.reason}",
+                        f"'{requirement.wanted}' has not reached the stage '{stage}': {result.reason}",
                         hint="\n".join(cause.message for cause in result.causes)
                         or f"drop the trial: {site.invocation.command('rollback')}",
                     )

@@ -16,11 +16,11 @@ def demo(
         typer.Argument(
             metavar="DIR",
             autocompletion=options.completed_by("directories"),
-            help="A directory that is empty or does not exist yet.",
+            help="A new or empty directory.",
         ),
     ],
 ) -> int:
-    """Write a sample IBM Z machine into DIR, to try all of this."""
+    """Write a sample IBM Z machine to try secboot on."""
     from secboot.cli.printing import print_text
     from secboot.demo import write_sample
     from secboot.invocation import Invocation
@@ -29,7 +29,7 @@ def demo(
     written = write_sample(directory)
     into = Invocation(root=str(directory))
     lines = [
-        f"Wrote {len(written)} files of a sample RHEL 9 machine into {directory}. Try:",
+        f"Wrote a sample RHEL 9 machine ({len(written)} files) to {directory}. Try:",
         f"  {into.command('show')}",
         f"  {into.command('plan', 'guest')}",
         f"  {into.command('apply', 'host', '--dry-run')}",

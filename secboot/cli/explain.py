@@ -1,4 +1,4 @@
-"""``secboot explain``: what a finding, a check of ``verify`` or an exit code means."""
+"""``secboot explain``: explain a finding, a check of ``verify`` or an exit code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from secboot.cli import options
 
 _COLUMNS = 80
-"""Where there is no terminal."""
+"""The width without a terminal."""
 
 
 def explain(
@@ -17,19 +17,22 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="[CODE]...",
-            help="The code of a finding (zipl.bls-same-version), a check of `verify`"
-            " (installed.swiotlb, machine.unsealed-default), or an exit code (3);"
-            " without any, all are listed.",
+            help="Code of a finding (zipl.bls-same-version), check of `verify`"
+            " (installed.swiotlb, machine.unsealed-default) or exit code (3);"
+            " without one, all are listed.",
             show_default=False,
             autocompletion=options.completed_by("findings"),
         ),
     ] = None,
     listed: Annotated[
-        bool, typer.Option("--list", help="List all codes with one line each.")
+        bool, typer.Option("--list", help="List all codes, each with its meaning.")
     ] = False,
     output: options.Output = "text",
 ) -> int:
-    """Explain what a finding means, why it matters, and what to do about it."""
+    """Explain a finding: what it means and what to do.
+
+    Also explains why it matters, and the checks of `verify` and the exit codes.
+    """
     from secboot.cli.printing import columns, print_report
     from secboot.errors import UsageError
     from secboot.report.explain import (
@@ -41,7 +44,7 @@ def explain(
     )
 
     if codes and listed:
-        raise UsageError("--list takes no code", hint="secboot explain --list")
+        raise UsageError("--list does not accept a code", hint="secboot explain --list")
     if codes:
         found = explained(codes)
         print_report(

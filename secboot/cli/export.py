@@ -1,4 +1,4 @@
-"""``secboot export``: a profile in the format of another tool."""
+"""``secboot export``: export a profile to another tool's format."""
 
 from __future__ import annotations
 
@@ -19,23 +19,27 @@ def export(
     profile: options.Profile,
     form: Annotated[
         ExportFormat,
-        typer.Option("--format", "-f", help="The tool that the text is for.", show_default=False),
+        typer.Option(
+            *("--format", "-f"),
+            metavar="FORMAT",
+            help=f"Target format: {', '.join(ExportFormat)}.",
+            show_default=False,
+        ),
     ],
     line: Annotated[
         str | None,
         typer.Option(
             "--line",
             metavar="TEXT",
-            help="The parameter line to start from; for kiwi, mkosi and pvimg, which hold a whole"
-            " one.",
+            help="Parameter line to start from, for kiwi, mkosi and pvimg, which hold a whole line.",
             show_default=False,
         ),
     ] = None,
     root: options.Root = options.HERE,
 ) -> int:
-    """Write a profile in the format of another tool.
+    """Export a profile to another tool's format.
 
-    What that can't express is said or refused.
+    What the format cannot express is reported or refused.
     """
     import re
     import sys
@@ -55,20 +59,20 @@ def export(
     if line is not None and not writer.takes_line:
         takers = ", ".join(name for name, each in WRITERS.items() if each.takes_line)
         raise UsageError(
-            f"--line has no meaning for {form}: the text is added to a line that is elsewhere",
-            hint=f"it is for {takers}",
+            f"--line cannot be used with {form}, which appends to an existing command line",
+            hint=f"use it with {takers}",
         )
     with Root(root) as tree:
         found = read_profile(profile, tree)
         if not re.fullmatch(PROFILE_NAME_PATTERN, found.name):
             raise RefusedError(
-                f"{found.name!r} can't be the name of a profile on another machine",
-                hint="give the file a name of letters, digits, '.', '_' and '-'",
+                f"'{found.name}' cannot be the name of a profile on another machine",
+                hint="rename the file; use letters, digits, '.', '_' and '-'",
             )
         if found.entries.scope is EntryScope.NONE and writer.for_entries:
             raise RefusedError(
-                f"the profile is for no boot entry, only for the image that it names; {form} is for"
-                " boot entries",
+                f"the profile selects no boot entries, only the image that it names, but {form} is"
+                " for boot entries",
                 hint="--format pvimg writes the parmfile of an image",
             )
         sources = _sources(found, profile)
@@ -80,7 +84,7 @@ def export(
 
 
 def _sources(profile: Profile, reference: str) -> tuple[ProfileSource, ...]:
-    """Return the files of the profile that do not come with secboot, for where they are needed."""
+    """Return the profile's files that are not part of secboot, with their paths on a machine."""
     from secboot.errors import RefusedError
     from secboot.export.request import ProfileSource
     from secboot.profile.search import SEARCH_PATH, SHIPPED, SUFFIX, shipped_path
@@ -97,7 +101,7 @@ def _sources(profile: Profile, reference: str) -> tuple[ProfileSource, ...]:
         if target in sources:
             raise RefusedError(
                 f"the profile and one that it extends would both be {target} on a machine",
-                hint="give one of them another name",
+                hint="rename one of them",
             )
         sources[target] = text if text.endswith("\n") else f"{text}\n"
     return tuple(ProfileSource(path, text) for path, text in sources.items())

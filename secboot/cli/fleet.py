@@ -1,4 +1,4 @@
-"""``secboot fleet``: the documents of many machines in, one table and one page out."""
+"""``secboot fleet``: one table and one page from the documents of many machines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from secboot.report.reported import Counted, ReportedMachine
 
 _LARGEST = 16 * 2**20
-"""Bytes. A document has some ten thousand; what is larger than this is something else."""
+"""Bytes. A document has some ten thousand; a larger file is something else."""
 _SUFFIX = ".json"
 
 
@@ -27,8 +27,8 @@ def fleet(
         typer.Argument(
             metavar="FILE...",
             autocompletion=options.completed_by("documents"),
-            help="Documents of `secboot status` or `secboot verify` with --output json, one a"
-            " machine and named after it; of a directory, every .json file below it.",
+            help="Documents of `secboot status` or `secboot verify` with --output json, one file per"
+            " machine, named after it. Directories are searched for .json files.",
             show_default=False,
         ),
     ],
@@ -38,30 +38,33 @@ def fleet(
             "--html",
             metavar="FILE",
             autocompletion=options.completed_by("files"),
-            help="Write one page for browsers, too.",
+            help="Also write an HTML page.",
             show_default=False,
         ),
     ] = None,
     stage: Annotated[
-        options.LastStage, typer.Option("--stage", help="Up to which stage counts.")
+        options.LastStage, typer.Option("--stage", help="Last stage to check.")
     ] = "effective",
     stale_after: Annotated[
         int,
         typer.Option(
-            "--stale-after", metavar="DAYS", min=0, max=36500, help="Warn of older documents."
+            "--stale-after",
+            metavar="DAYS",
+            callback=options.between(0, 36500),
+            help="Warn about documents that are older.",
         ),
     ] = 7,
     problems: Annotated[
         bool,
-        typer.Option("--problems", help="Leave out the machines that are in order (text only)."),
+        typer.Option("--problems", help="Hide the machines that are in order (text only)."),
     ] = False,
     output: options.Output = "text",
     strict: options.Strict = False,
 ) -> int:
     """Report on many machines from their status documents.
 
-    Exits with 5 when a machine misses a stage or its document can't be read,
-    with 2 when none can be read.
+    Exits with 5 if a machine misses a stage or its document cannot be read, with 2 if no document
+    can be read.
     """
     import os
     from datetime import timedelta
@@ -108,27 +111,27 @@ def _machines(named: Sequence[Path], counted: Counted) -> Iterator[ReportedMachi
             yield unreadable(host, file, error.strerror or str(error))
             continue
         if len(content) > _LARGEST:
-            yield unreadable(host, file, "this is no JSON document: it is too large for one")
+            yield unreadable(host, file, "not a JSON document: the file is too large")
         else:
             yield read_machine(host, file, content, counted)
 
 
 def _content(path: Path) -> bytes:
     if path.is_dir():
-        raise FileNotFoundError(None, f"there is no {_SUFFIX} file in this directory")
+        raise FileNotFoundError(None, f"no {_SUFFIX} file found in this directory")
     with path.open("rb") as stream:
         return stream.read(_LARGEST + 1)
 
 
 def _documents(named: Iterable[Path]) -> Iterator[Path]:
-    """The files that are meant. A directory without any stands for itself, to be told of."""
+    """The documents. A directory without any is yielded itself, so that it is reported."""
     for path in named:
         below = sorted(p for p in path.rglob(f"*{_SUFFIX}") if p.is_file()) if path.is_dir() else []
         yield from below or [path]
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:
-    """What the machines are called: their file's name, or its path where that is not unique."""
+    """The machines' names: the name of the file, or its path if the name is not unique."""
     short = {path: path.name.removesuffix(_SUFFIX) or str(path) for path in paths}
     uses = Counter(short.values())
     return {

@@ -1,4 +1,4 @@
-"""The options that stand on either side of the verb: they are about output, and all verbs have them."""
+"""The options that are allowed on either side of the verb: those on output, which all verbs have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMPLETION = "_SECBOOT_COMPLETE"
-"""Set by a shell that asks for completions (Typer names it after the program)."""
+"""The variable with which a shell asks for completions (Typer names it after the program)."""
 WHEN = ("auto", "always", "never")
 _COLOR = ("--color", "--colour")
 _QUIET = ("-q", "--quiet")
@@ -20,9 +20,9 @@ _DEBUG = "--debug"
 
 
 class GlobalOptions(NamedTuple):
-    """How secboot speaks: `colour` is one of `WHEN`, `quiet` leaves out reports for people.
+    """How secboot reports: `colour` is one of `WHEN`, `quiet` omits text reports and progress.
 
-    `verbose` leaves nothing out of them.
+    With `verbose`, nothing is left out of text reports.
     """
 
     colour: str = "auto"
@@ -32,9 +32,9 @@ class GlobalOptions(NamedTuple):
 
 
 def taken_from(words: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
-    """Return the global options of a command line, and the words that are left.
+    """Return the global options of a command line, and the remaining words.
 
-    What follows ``--`` is no option. Raises UsageError for a colour that there is not.
+    Words after ``--`` are not options. Raises UsageError for an invalid value of ``--color``.
     """
     options, left = GlobalOptions(), []
     rest = iter(words)
@@ -57,5 +57,5 @@ def taken_from(words: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
 
 def _colour(value: str) -> str:
     if value not in WHEN:
-        raise UsageError(f"--color takes {', '.join(WHEN[:-1])} or {WHEN[-1]}, not '{value}'")
+        raise UsageError(f"--color must be {', '.join(WHEN[:-1])} or {WHEN[-1]}, not '{value}'")
     return value

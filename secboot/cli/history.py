@@ -1,4 +1,4 @@
-"""``secboot history``: what was applied and rolled back, read without the lock."""
+"""``secboot history``: list what was applied and rolled back; it reads without the lock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def history(
         typer.Argument(
             metavar="[ID]",
             autocompletion=options.completed_by("checkpoints"),
-            help="Show this one with the changes it made.",
+            help="Checkpoint to show with its changes.",
             show_default=False,
         ),
     ] = None,
@@ -30,9 +30,9 @@ def history(
     output: options.Output = "text",
     state_dir: options.StateDir = None,
 ) -> int:
-    """Show what was applied and rolled back here.
+    """List what was applied and rolled back.
 
-    With an ID, show all about one checkpoint, with the changes that it made.
+    With an ID, show one checkpoint in full, with the changes that it made.
     """
     from secboot.checkpoint.retention import kept
     from secboot.checkpoint.store import Listing
@@ -54,7 +54,7 @@ def history(
             return 0
         if store is None:
             raise RefusedError(
-                f"there is no checkpoint {checkpoint!r}", hint="nothing has been applied here"
+                f"checkpoint '{checkpoint}' not found", hint="nothing has been applied here"
             )
         one = store.get(checkpoint)
         print_report(
@@ -66,7 +66,7 @@ def history(
 
 
 def _trial(site: Site, listing: Listing) -> tuple[Finding, ...]:
-    """Say where a trial stands that was neither confirmed nor dropped, if the machine can be read."""
+    """Report the state of a trial that was neither confirmed nor dropped, if it can be read."""
     from secboot.checkpoint.undo import standing_trial
     from secboot.errors import SecbootError
 

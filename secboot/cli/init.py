@@ -1,4 +1,4 @@
-"""``secboot init``: the first configuration of a tree that has kernels and none."""
+"""``secboot init``: write the first boot configuration of a tree that has kernels but none yet."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def init(
     root: options.Root = options.HERE,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the plan; write nothing at all.")
+        bool, typer.Option("--dry-run", help="Show the plan and change nothing.")
     ] = False,
     parameters: Annotated[
         str | None,
         typer.Option(
             "--parameters",
             metavar="LINE",
-            help="The whole parameter line of the boot entries; by default that of /etc/kernel/cmdline,"
-            " or root= as /etc/fstab says.",
+            help="Complete parameter line of the boot entries; by default that of"
+            " /etc/kernel/cmdline, or root= from /etc/fstab.",
             show_default=False,
         ),
     ] = None,
@@ -38,7 +38,7 @@ def init(
         typer.Option(
             "--target",
             metavar="DIR",
-            help="The directory inside the root for the boot record; by default /boot.",
+            help="Directory for the boot record, inside the root; by default /boot.",
             show_default=False,
         ),
     ] = None,
@@ -51,9 +51,10 @@ def init(
 ) -> int:
     """Write the first boot configuration of a system.
 
-    The system has kernels and no configuration; it gets the one of its distribution: on RHEL and Fedora
-    an automatic menu and a BLS entry for each kernel, on Debian and Ubuntu sections on the links that
-    their packages move. zipl checks it before it counts. `secboot rollback` removes it.
+    For a system that has kernels but no boot configuration. It gets that of its distribution: on RHEL
+    and Fedora, an automatic menu and a BLS entry for each kernel; on Debian and Ubuntu, sections that
+    use the links which their packages maintain. zipl checks it before it takes effect. `secboot
+    rollback` removes it.
     """
     from secboot.cli.plan import print_plan, with_unfinished_change
     from secboot.cli.site import Site
@@ -116,7 +117,7 @@ def _write(
     result = apply_plan(site.managed_root(), make, begin=begin)
     following = f"Next, apply a profile: {site.invocation.for_profile('apply')}"
     if site.root.exists(DECLARED):
-        following = f"Next, apply the profile in force: {site.invocation.command('keep')}"
+        following = f"Next, apply the active profile: {site.invocation.command('keep')}"
     with site.progress.hidden(), reporting(done_text(result), site.invocation.command("history")):
         print_report(
             output,

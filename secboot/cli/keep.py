@@ -1,4 +1,4 @@
-"""``secboot keep``, for the programs that install kernels."""
+"""``secboot keep``: called by the programs that install kernels."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def keep(
     layout: options.Layout = None,
     allow_unsealed: options.AllowUnsealed = False,
 ) -> int:
-    """Bring new boot entries to the profile in force.
+    """Apply the active profile to new boot entries.
 
-    That is the one named in /etc/secboot/profile, or else the one that was applied last. The
-    hooks for kernel-install and for Debian's kernels call this before they run zipl; where there
-    is no profile in force, nothing is done. Of a guest in Secure Execution it says what a new
-    kernel means for it: an image that is outdated now, a default that leaves Secure Execution.
-    A trial whose kernel is gone is dropped, since zipl would refuse everything; one whose entry has
-    another number now is not started by a reboot any more.
+    The active profile is the one named in /etc/secboot/profile, or else the one applied last. The
+    hooks of kernel-install and of Debian's kernel packages call this command before they run zipl;
+    without an active profile it changes nothing. For a guest in Secure Execution it reports what a
+    new kernel means: an image that is now outdated, or a default that leaves Secure Execution. A
+    trial whose kernel is gone is dropped, because zipl would refuse the whole configuration. If the
+    number of a trial's entry has changed, a reboot no longer starts it.
     """
     from secboot.apply.apply import active_profile, apply_plan
     from secboot.cli.plan import planner
@@ -40,7 +40,7 @@ def keep(
     with Site(
         root, layout=layout, state_dir=state_dir, zipl=zipl, zipl_timeout=zipl_timeout
     ) as site:
-        # Without a look at standard output: a new kernel needs its parameters, read or not.
+        # Standard output is not checked: a new kernel needs its parameters even if nobody reads it.
         managed = site.managed_root()
         _keep_trial(site, managed)
         profile = active_profile(site.root, site.state, site.invocation)
@@ -51,23 +51,23 @@ def keep(
             else apply_plan(managed, planner(site, profile, allow_unsealed=allow_unsealed))
         )
     if profile is None or result is None:
-        print_text("No profile is in force: none was applied here.\n")
+        print_text("No active profile: nothing has been applied here.\n")
         _print_findings(told)
     else:
         invocation = site.invocation._replace(profile=profile.name)
         with reporting(done_text(result), invocation.command("history")):
-            print_text(f"Profile in force: {profile.name}.\n")
+            print_text(f"Active profile: {profile.name}.\n")
             print_text(apply_text(result, invocation, style()))
             if result.checkpoint is not None or result.plan.commands:
-                # Else they stand in that text.
+                # Otherwise they are part of that text.
                 _print_findings(of_secure_guest(result.plan.warnings))
     return 0
 
 
 def _keep_trial(site: Site, managed: ManagedRoot) -> None:
-    """Say where a trial stands, and see to what a kernel that came or went has made of it.
+    """Report the state of a trial, and handle kernels that were installed or removed since.
 
-    Whatever goes wrong with it, the new kernel gets its parameters.
+    Whatever fails here, the new kernel gets its parameters.
     """
     from secboot.cli.printing import print_text
     from secboot.errors import SecbootError
@@ -96,20 +96,20 @@ def _keep_trial(site: Site, managed: ManagedRoot) -> None:
 
             for path in let_go(managed, checkpoint):
                 print_text(
-                    f"The boot entry of the trial has number {standing.number} now, and not"
-                    f" {trial.number}: {path} is as before, and a reboot does not start it.\n"
+                    f"The trial's boot entry now has number {standing.number} instead of"
+                    f" {trial.number}: {path} is restored, and a reboot does not start the trial.\n"
                 )
             standing = site.trial(site.machine(), checkpoint) or standing
         _print_findings(standing.findings)
     except SecbootError as error:
-        print_text(f"The trial that stands here was left as it is: {error.message}\n")
+        print_text(f"The trial was left as it is: {error.message}\n")
 
 
 def _of_secure_guest(site: Site) -> Iterable[Finding]:
-    """What a kernel that was installed means for a guest in Secure Execution.
+    """What a newly installed kernel means for a guest in Secure Execution.
 
-    No kernel's installation fails for what can't be read; and a system that is not booted by zipl
-    has nothing to read.
+    An unreadable boot record must not make a kernel's installation fail; and a system that is not
+    booted by zipl has no boot record to read.
     """
     from secboot.errors import RefusedError, SecbootError
     from secboot.finding import Finding, Severity
@@ -121,7 +121,7 @@ def _of_secure_guest(site: Site) -> Iterable[Finding]:
     except RefusedError:
         return
     except SecbootError as error:
-        message = "it is not known whether what the next IPL starts is in Secure Execution"
+        message = "unknown whether the next IPL starts in Secure Execution"
         yield Finding(SECURE_UNKNOWN, Severity.WARNING, f"{message}: {error.message}")
         return
     hint = site.invocation.command("status")

@@ -1,7 +1,7 @@
-"""What a command that only looks does before all else: give up the right to change anything.
+"""Commands that only read drop the privilege to change anything before they do anything else.
 
-A right that is given up is gone for the process, so only the command of a process of its own does:
-who calls `secboot.cli.main` with words, as tests do, keeps its rights.
+A dropped privilege is lost for the whole process, so only a command with a process of its own does
+this: a caller of `secboot.cli.main` with arguments, such as a test, keeps its privileges.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class _Process:
-    """The process that runs; `is_ours` is whether it ends with the command."""
+    """The current process; `is_ours` is whether it ends with the command."""
 
     is_ours = False
     debug = False
 
 
 def process_is_ours(*, debug: bool) -> None:
-    """Say that the process ends with the command; with `debug` what can't be given up is told."""
+    """Declare that the process ends with the command; `debug` reports what cannot be dropped."""
     _Process.is_ours, _Process.debug = True, debug
 
 
 def only_looks(*outputs: Path | None) -> None:
-    """Give up all rights but to read, and to write the files `outputs` that the user named.
+    """Drop all privileges except to read, and to write the files `outputs` that the user named.
 
-    It never fails: a kernel or a container that refuses this is done without.
+    It never fails: if the kernel or a container refuses, the command goes on with its privileges.
     """
     if not _Process.is_ours:
         return
@@ -37,4 +37,4 @@ def only_looks(*outputs: Path | None) -> None:
     if refused and _Process.debug:
         from secboot.cli.printing import print_message
 
-        print_message(f"secboot: not given up: {'; '.join(refused)}")
+        print_message(f"secboot: privileges not dropped: {'; '.join(refused)}")

@@ -1,4 +1,4 @@
-"""The options that several verbs share, so that they mean and say the same everywhere."""
+"""The options that several verbs share, with one meaning and one help text each."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Format = Literal["text", "json"]
-"""Whom a report is for: people or programs."""
+"""The form of a report: for people or for programs."""
 LastStage = Literal["configured", "inherited", "installed", "running", "effective"]
-"""Up to where a machine has to have got."""
+"""The last stage that a machine must have reached."""
 HERE = Path("/")
 TIMEOUT = 300.0
 """Seconds."""
 
 
 def completed_by(candidates: str) -> Callable[[typer.Context, str], list[tuple[str, str]]] | None:
-    """Return what offers a shell the values of an option: a function of `secboot.cli.candidates`.
+    """Return the function that completes an option's values: one of `secboot.cli.candidates`.
 
-    None, at no cost, where no shell asks.
+    None, at no cost, unless a shell asks for completions.
     """
     if COMPLETION not in os.environ:
         return None
@@ -37,11 +37,27 @@ def completed_by(candidates: str) -> Callable[[typer.Context, str], list[tuple[s
         try:
             found: list[tuple[str, str]] = getattr(offered, candidates)(ctx, incomplete)
         except (SecbootError, OSError, ValueError):
-            # There is nobody to tell; the command itself will.
+            # There is nobody to tell; the command itself will report it.
             return []
         return found
 
     return complete
+
+
+def between(least: int, most: int | None = None) -> Callable[[float], float]:
+    """Return a callback for a number option that refuses a value out of this range.
+
+    Typer's own range would be shown in help as ``x>=1``.
+    """
+
+    def check(value: float) -> float:
+        if value < least:
+            raise typer.BadParameter(f"must be at least {least}")
+        if most is not None and value > most:
+            raise typer.BadParameter(f"must be at most {most}")
+        return value
+
+    return check
 
 
 Profile = Annotated[
@@ -49,7 +65,7 @@ Profile = Annotated[
     typer.Argument(
         autocompletion=completed_by("profiles"),
         metavar="PROFILE",
-        help="A profile's name (`secboot profile list` shows them) or the path of its file.",
+        help="Profile name (see `secboot profile list`) or path of a profile.",
         show_default=False,
     ),
 ]
@@ -59,20 +75,18 @@ Root = Annotated[
         "--root",
         autocompletion=completed_by("directories"),
         metavar="DIR",
-        help="The root of the machine to look at: / or the tree of an image.",
+        help="Root directory of the system: / or the tree of an image.",
     ),
 ]
 Output = Annotated[
     Format, typer.Option("--output", "-o", help="text for people, json for programs.")
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Only show the plan; write nothing at all.")
-]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 Diff = Annotated[
     bool | None,
     typer.Option(
         "--diff/--no-diff",
-        help="Show a diff of each file; by default only where the plan does not go to a terminal.",
+        help="Show a unified diff of each file; by default only if output is not to a terminal.",
         show_default=False,
     ),
 ]
@@ -82,7 +96,7 @@ StateDir = Annotated[
         "--state-dir",
         autocompletion=completed_by("directories"),
         metavar="DIR",
-        help="Where checkpoints are kept; by default /var/lib/secboot inside the root.",
+        help="Directory for checkpoints; by default /var/lib/secboot inside the root.",
         show_default=False,
     ),
 ]
@@ -90,16 +104,19 @@ Zipl = Annotated[
     bool | None,
     typer.Option(
         "--zipl/--no-zipl",
-        help="Run zipl to write the boot record, or leave it pending;"
-        " by default it runs when the root is /, but not in the build of an image, where there is"
-        " neither zipl nor a boot record.",
+        help="Run zipl to write the boot record, or leave that for later. By default zipl runs if"
+        " the root is /, except in an image build, where there is neither zipl nor a boot record.",
         show_default=False,
     ),
 ]
 ZiplTimeout = Annotated[
     float,
     typer.Option(
-        "--zipl-timeout", metavar="SECONDS", min=1, help="How long one run of zipl may take."
+        "--zipl-timeout",
+        metavar="SECONDS",
+        callback=between(1),
+        help=f"Kill zipl if one run takes longer; by default {TIMEOUT:g} seconds.",
+        show_default=False,
     ),
 ]
 Layout = Annotated[
@@ -108,8 +125,8 @@ Layout = Annotated[
         "--layout",
         autocompletion=completed_by("layouts"),
         metavar="NAME",
-        help="How this system configures its boot, if secboot can't tell: ostree, suse, bls,"
-        " rhel7, debian, alpine or zipl.conf.",
+        help="Boot configuration scheme, if secboot cannot detect it: ostree, suse, bls, rhel7,"
+        " debian, alpine or zipl.conf.",
         show_default=False,
     ),
 ]
@@ -119,8 +136,8 @@ Parmfile = Annotated[
         "--parmfile",
         autocompletion=completed_by("files"),
         metavar="FILE",
-        help="Write the parmfile that rebuilds the Secure Execution image of a guest; a FILE that exists"
-        " is brought to what the profile asks.",
+        help="Write the parmfile to rebuild a guest's Secure Execution image; an existing FILE is"
+        " updated.",
         show_default=False,
     ),
 ]
@@ -128,23 +145,23 @@ AllowUnsealed = Annotated[
     bool,
     typer.Option(
         "--allow-unsealed",
-        help="Run zipl even where it makes an ordinary kernel the default of a guest that is to be"
-        " in Secure Execution.",
+        help="Run zipl even if that makes a plain kernel image the default of a guest that should"
+        " run in Secure Execution.",
     ),
 ]
 Trial = Annotated[
     bool,
     typer.Option(
         "--trial",
-        help="Try it for one IPL: in a boot entry of its own, which the next reboot starts once."
-        " `secboot confirm` makes it permanent after that, `secboot rollback` drops it.",
+        help="Try the change for one IPL, in a boot entry of its own that the next reboot starts"
+        " once. Then `secboot confirm` makes it permanent, or `secboot rollback` drops it.",
     ),
 ]
 RunKargs = Annotated[
     bool,
     typer.Option(
         "--run-kargs",
-        help="On an ostree system, run the command that the plan shows (rpm-ostree or bootc).",
+        help="On an ostree system, run the command of the plan (rpm-ostree or bootc).",
     ),
 ]
 Ask = Annotated[
@@ -152,9 +169,8 @@ Ask = Annotated[
     typer.Option(
         "--ask/--yes",
         " /-y",
-        help="Show the plan and ask on the terminal before anything is changed; by default, and"
-        " with --yes, nothing is asked.",
+        help="Show the plan and ask before changing anything; --yes, the default, does not ask.",
         show_default=False,
     ),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit with 5 for warnings, too.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Treat warnings as failures (exit 5).")]

@@ -1,4 +1,4 @@
-"""Files that a command writes for its user: a saved plan, a parmfile, a page."""
+"""Files that a command writes for its user: a saved plan, a parmfile, an HTML page."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from secboot.cli.printing import file_error
 from secboot.errors import SecbootError
 
 _SPECIAL = ("/dev", "/proc/")
-"""What is directly in the first, or anywhere below the second, leads to what is open already, and is
-written to as it is. /dev/shm is a directory like any other."""
+"""Files directly in the first directory, or anywhere below the second, stand for something that is
+open already, and are written in place. /dev/shm is a directory like any other."""
 
 
 class OutputFile:
-    """A file that gets its content at once, or stays as it was; a context.
+    """A file that is replaced as a whole or not at all; a context manager.
 
-    `prepare` does all that can fail, into a file beside it, and `commit` puts that in its place: a
-    command can prepare before it changes a machine. What was not committed is removed in the end.
-    A link stays one: what it leads to is replaced. `what` names the content in errors, `mode` is
-    that of the file; with `keeps`, a file that exists keeps its mode and owner.
+    `prepare` does all that can fail, in a temporary file next to it, and `commit` moves that into
+    place: a command can prepare the file before it changes a machine. What is not committed is
+    removed in the end. A symbolic link is kept: its target is replaced. `what` names the content in
+    errors, `mode` is that of a new file; with `keeps`, an existing file keeps its mode and owner.
     """
 
     def __init__(self, path: Path, what: str, mode: int, *, keeps: bool = False) -> None:
@@ -40,7 +40,7 @@ class OutputFile:
             self._prepared.unlink(missing_ok=True)
 
     def read(self, limit: int) -> bytes | None:
-        """Return what the file holds now, at most `limit` bytes; None where it does not exist."""
+        """Return the current content, at most `limit` bytes; None if the file does not exist."""
         try:
             if not self.path.exists():
                 return None
@@ -50,20 +50,20 @@ class OutputFile:
             raise self._failed("read", error) from error
 
     def prepare(self, content: bytes) -> None:
-        """Make the file ready to take its place. Raises RefusedError."""
+        """Write the content to the temporary file. Raises RefusedError."""
         try:
             target = self._target()
             if target is None:
-                # A device or a pipe: that it can be opened is all that can be known before.
+                # A device or a pipe: all that can be checked in advance is whether it opens.
                 os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY))
             else:
-                self._write_beside(target, content)
+                self._write_temporary(target, content)
             self._content = content
         except OSError as error:
             raise self._failed("written", error) from error
 
     def commit(self, content: bytes) -> None:
-        """Put the content in its place, prepared or not. Raises RefusedError."""
+        """Put the content in place, prepared or not. Raises RefusedError."""
         if content != self._content:
             self.prepare(content)
         try:
@@ -77,7 +77,7 @@ class OutputFile:
             raise self._failed("written", error) from error
 
     def _target(self) -> Path | None:
-        """The regular file to replace or to make; None for what is written to as it is."""
+        """The regular file to replace or create; None for one that is written in place."""
         device, process = _SPECIAL
         place = os.path.realpath(self.path.parent)
         if place == device or f"{place}/".startswith(process):
@@ -89,7 +89,7 @@ class OutputFile:
             raise IsADirectoryError(None, "this is a directory")
         return target if target.is_file() else None
 
-    def _write_beside(self, target: Path, content: bytes) -> None:
+    def _write_temporary(self, target: Path, content: bytes) -> None:
         self.__exit__()
         old = target.stat() if self._keeps and target.exists() else None
         self._prepared = target.with_name(f".secboot-{os.urandom(8).hex()}")
@@ -103,4 +103,4 @@ class OutputFile:
             os.fsync(stream.fileno())
 
     def _failed(self, done: str, error: OSError) -> SecbootError:
-        return file_error(self.path, f"{self._what} can't be {done}: {error.strerror}")
+        return file_error(self.path, f"{self._what} cannot be {done}: {error.strerror}")

@@ -1,4 +1,4 @@
-"""``secboot plan``; and how a verb comes to a plan, prints it and saves what goes with it."""
+"""``secboot plan``; and how verbs make a plan, print it and save what goes with it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from secboot.report.style import Style
 
 _PARMFILE_LIMIT = 2**20
-"""Bytes. A parameter line has some thousands."""
+"""Bytes. A parameter line has a few thousand."""
 _HEAD = 80
-"""Bytes at the start of a saved plan that hold its schema."""
+"""How many bytes at the start of a saved plan contain the name of its schema."""
 
 
 def plan(
@@ -35,7 +35,7 @@ def plan(
     zipl: options.Zipl = None,
     state_dir: options.StateDir = None,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 5 when there is a difference.")
+        bool, typer.Option("--detailed-exitcode", help="Exit with 5 if anything would change.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -51,7 +51,7 @@ def plan(
     parmfile: options.Parmfile = None,
     allow_unsealed: options.AllowUnsealed = False,
 ) -> int:
-    """Show what would change, and why; write nothing."""
+    """Show what would change and why; change nothing."""
     from secboot.cli.site import Site
     from secboot.errors import ExitCode
     from secboot.machine.profile_files import read_profile
@@ -85,7 +85,7 @@ def plan(
 def planner(
     site: Site, profile: Profile, parmfile: Path | None = None, *, allow_unsealed: bool = False
 ) -> Callable[[Machine], Plan]:
-    """Return what makes the site's plan for a profile from the machine."""
+    """Return the function that plans a profile for the site's machine."""
     from secboot.plan.planner import make_plan
     from secboot.progress import Phase
 
@@ -113,7 +113,7 @@ def trial_planner(
     plan: Callable[[Machine], Plan],
     agree: Callable[[Plan], None] = lambda _: None,
 ) -> Callable[[Machine], Plan]:
-    """Return what makes the plan that tries what `plan` does; `agree` is given that one first."""
+    """Return the function that plans a trial of what `plan` plans; `agree` checks that plan first."""
     from secboot.plan.trial_entry import plan_trial, require_possible
 
     def make(machine: Machine) -> Plan:
@@ -127,9 +127,9 @@ def trial_planner(
 
 
 def with_unfinished_change(site: Site, plan: Plan, machine: Machine | None = None) -> Plan:
-    """Return the plan with what is to be said of a change that is unfinished, and of a trial.
+    """Return the plan with findings about an unfinished change and about a trial.
 
-    It is about the checkpoints, and no part of what the plan promises.
+    These are about the checkpoints, not part of what the plan promises.
     """
     left = site.unfinished_change()
     trial = None if machine is None else site.trial(machine)
@@ -139,7 +139,7 @@ def with_unfinished_change(site: Site, plan: Plan, machine: Machine | None = Non
         from secboot.plan.plan import TRIAL_STANDS
 
         found += trial.findings
-        # That a reboot starts its entry is what it is for.
+        # That a reboot starts its entry is the purpose of a trial.
         said = {TRIAL_STANDS, *(("reipl-entry",) if trial.state in {"waiting", "running"} else ())}
         warnings = tuple(each for each in warnings if each.code not in said)
     return plan._replace(warnings=(*found, *warnings)) if found else plan
@@ -153,10 +153,10 @@ def print_plan(
     apply: str | None = None,
     acting: bool = False,
 ) -> None:
-    """Write a plan for whom it is meant, with the command that follows it, if there is one to tell.
+    """Print a plan as text or JSON, with the command `apply` that follows it, if there is one.
 
-    `diffs` None shows them where the text is not for a terminal; JSON always has them. `acting` is for
-    a plan that is being followed.
+    With `diffs` None they are shown if the text is not for a terminal; JSON always has them. `acting`
+    is for a plan that is being followed.
     """
     from secboot.cli.printing import is_verbose, print_report
 
@@ -175,37 +175,37 @@ def print_plan(
 
 
 def parmfile_at(path: Path) -> OutputFile:
-    """Return the file of the user that gets the parmfile of a rebuilt Secure Execution image."""
+    """Return the user's file for the parmfile of a rebuilt Secure Execution image."""
     from secboot.cli.output_file import OutputFile
 
     return OutputFile(path, "the parmfile", 0o600, keeps=True)
 
 
 def parmfile_content(plan: Plan, path: Path) -> bytes:
-    """Return what the parmfile has to hold. Raises RefusedError where there is none."""
+    """Return the content for the parmfile. Raises RefusedError if the plan has none."""
     from secboot.cli.printing import file_error
     from secboot.formats.text import encoded
 
     if plan.parmfile is None:
         raise file_error(
             path,
-            "none of the boot entries that the profile selects boots a Secure Execution image, so"
-            " there is no parmfile to write",
+            "no boot entry that the profile selects boots a Secure Execution image, so there is no"
+            " parmfile to write",
         )
     return encoded(plan.parmfile)
 
 
 def _parmfile_request(path: Path | None, profile: Profile) -> ParmfileRequest | None:
-    """Return what is asked with --parmfile; the file may exist, and is read then."""
+    """Return the request of --parmfile, with the content of the file if it exists."""
     if path is None:
         return None
     from secboot.errors import UsageError
 
     if profile.image is not None:
         raise UsageError(
-            f"the profile names the parmfile itself, {profile.image.parmfile}, and `apply` writes it",
+            f"the profile itself names the parmfile, {profile.image.parmfile}, and `apply` writes it",
             location=profile.image.location,
-            hint="leave out --parmfile",
+            hint="remove --parmfile from the command",
         )
     from secboot.cli.printing import file_error
     from secboot.formats.text import decoded
@@ -214,15 +214,15 @@ def _parmfile_request(path: Path | None, profile: Profile) -> ParmfileRequest | 
 
     found = parmfile_at(path).read(_PARMFILE_LIMIT + 1)
     if found is not None and not (caller() == 0 or is_shared(path.stat())):
-        raise file_error(path, "only its owner may read this file, and the plan would show it")
+        raise file_error(path, "only the owner may read this file, but the plan would show it")
     if found is not None and len(found) > _PARMFILE_LIMIT:
-        raise file_error(path, f"more than {_PARMFILE_LIMIT // 2**20} MiB: this is not a parmfile")
+        raise file_error(path, f"not a parmfile: larger than {_PARMFILE_LIMIT // 2**20} MiB")
     text = None if found is None else decoded(found)
     return ParmfileRequest(str(path), text)
 
 
 def _save_plan(reference: str, profile: Profile, plan: Plan, path: Path) -> None:
-    """Write a plan to a file of the user, readable by its owner: it holds boot files."""
+    """Write a plan to a file that only its owner can read, because it contains boot files."""
     import json
     import os
 
@@ -234,7 +234,7 @@ def _save_plan(reference: str, profile: Profile, plan: Plan, path: Path) -> None
     with OutputFile(path, "the plan", 0o600) as file:
         old = file.read(_HEAD)
         if old and b'"secboot/' not in old:
-            raise file_error(path, "this file is not a saved plan, and stays as it is")
+            raise file_error(path, "this file is not a saved plan and was not overwritten")
         document = with_origin(saved_plan_document(reference, profile, plan), os.environ)
         text = json.dumps(document, indent=2)
         file.commit(f"{text}\n".encode())

@@ -1,7 +1,7 @@
 """Writing reports to standard output, and errors to standard error.
 
-Either may be closed, full, or a pipe that nobody reads any more. The exit code is about the machine:
-a command that only looks fails then (code 1), one that has changed something says so (code 6).
+Either may be closed, full, or a pipe without a reader. The exit code is about the machine: then a
+command that only reads fails (code 1), and one that has changed something says so (code 6).
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
 
 
 _presented = GlobalOptions()
-"""How this command line wants to be spoken to."""
+"""The options on output of this command line."""
 
 
 def present(options: GlobalOptions) -> None:
-    """Speak from now on as the command line asks."""
+    """Use these options on output from now on."""
     global _presented  # noqa: PLW0603 - a process has one standard output
     _presented = options
 
 
 def is_quiet() -> bool:
-    """Whether reports for people, and progress, are not wanted."""
+    """Whether text reports and progress are suppressed."""
     return _presented.quiet
 
 
 def is_verbose() -> bool:
-    """Whether reports are to leave nothing out."""
+    """Whether reports must leave nothing out."""
     return _presented.verbose
 
 
 class OutputError(RefusedError):
-    """Standard output can't be written to."""
+    """Standard output cannot be written to."""
 
 
 def print_text(text: str) -> None:
     """Write text that ends with its newline.
 
-    Raises OutputError, and BrokenPipeError where the reader has gone: nobody is left to tell.
+    Raises OutputError, and BrokenPipeError if the reader has closed the pipe.
     """
     # The stream is None when it is closed.
     if sys.stdout is None:
@@ -62,11 +62,11 @@ def print_text(text: str) -> None:
         let_go_of_output()
         if isinstance(error, BrokenPipeError):
             raise
-        raise OutputError(f"standard output can't be written to: {error.strerror}") from error
+        raise OutputError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def require_output() -> None:
-    """Raise OutputError where it can be known that nothing can be printed: before a change."""
+    """Raise OutputError, before a change, if it is certain that nothing can be printed."""
     import fcntl
     import select
 
@@ -76,38 +76,39 @@ def require_output() -> None:
         file = sys.stdout.fileno()
         mode = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
     except (OSError, ValueError):
-        # It is no file: what calls secboot as a library has its own.
+        # Not a file: a caller of secboot as a library has its own stream.
         return
     poll = select.poll()
     poll.register(file, select.POLLOUT)
     gone = any(state & (select.POLLERR | select.POLLNVAL) for _, state in poll.poll(0))
     if gone or mode == os.O_RDONLY:
         what = (
-            "nobody reads standard output" if gone else "standard output is open for reading only"
+            "standard output has no reader" if gone else "standard output is open for reading only"
         )
         raise OutputError(what, hint="nothing was changed")
 
 
 @contextmanager
 def reporting(done: str, hint: str) -> Iterator[None]:
-    """A context for the report of a command that has `done` something, which stands; "" for nothing.
+    """A context for the report of a command; `done` says what it has changed, "" for nothing.
 
-    Raises UnreportedError, with `hint`, where something was done and the report fails for any reason.
+    Raises UnreportedError, with `hint`, if something was changed and the report fails for any reason.
     """
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
         if not done:
             raise
-        why = error.message if isinstance(error, SecbootError) else str(error)
+        strerror = error.strerror if isinstance(error, OSError) else None
+        why = error.message if isinstance(error, SecbootError) else strerror or str(error)
         why = why or type(error).__name__
         raise UnreportedError(
-            f"{done}, but this could not be reported: {why}", hint=hint
+            f"{done}, but the report could not be written: {why}", hint=hint
         ) from error
 
 
 def let_go_of_output() -> None:
-    """Keep Python from trying again, and failing, when the process ends."""
+    """Keep Python from trying to flush again, and failing, when the process ends."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
@@ -115,7 +116,7 @@ def let_go_of_output() -> None:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Write one JSON document; anything but ASCII is escaped, so that every byte survives."""
+    """Write one JSON document; everything except ASCII is escaped, so that every byte survives."""
     import json
 
     from secboot.report.made import with_origin
@@ -126,7 +127,7 @@ def print_json(document: dict[str, Any]) -> None:
 def print_report(
     output: Format, document: Callable[[], dict[str, Any]], text: Callable[[Style], str]
 ) -> None:
-    """Write what was found for whom it is meant."""
+    """Write a report as JSON, or as text unless --quiet suppresses it."""
     if output == "json":
         print_json(document())
     elif not is_quiet():
@@ -134,7 +135,7 @@ def print_report(
 
 
 def print_error(error: SecbootError) -> None:
-    """Report an error on standard error: what, where, and below it what to do."""
+    """Report an error on standard error: what, where, and below that what to do."""
     print_message(f"secboot: error: {visible_lines(str(error))}")
     if error.quote:
         print_message(visible_lines(error.quote))
@@ -143,10 +144,10 @@ def print_error(error: SecbootError) -> None:
 
 
 def print_message(text: str) -> None:
-    """Write lines to standard error, if it can be written to; the text has to be safe to show."""
+    """Write lines to standard error if possible; the text must be safe to show."""
     if sys.stderr is not None:
         with suppress(OSError, ValueError):
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command line talks to people
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the command's output
 
 
 def file_error(path: Path, message: str) -> RefusedError:
@@ -155,7 +156,7 @@ def file_error(path: Path, message: str) -> RefusedError:
 
 
 def columns() -> int | None:
-    """Return how many columns the terminal has that standard output is; None where it is none."""
+    """Return the width of the terminal on standard output; None if that is not a terminal."""
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or None
     except (OSError, ValueError, AttributeError):

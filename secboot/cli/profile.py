@@ -25,7 +25,7 @@ app = typer.Typer(
 
 @app.command("list")
 def list_profiles(root: options.Root = options.HERE, output: options.Output = "text") -> int:
-    """List the profiles that can be used by name, the first of a name is the one used."""
+    """List the profiles available by name; the first match wins."""
     from secboot.cli.printing import print_report
     from secboot.machine.profile_files import RootProfileFiles
     from secboot.profile.search import available_profiles
@@ -46,7 +46,7 @@ def show(
     root: options.Root = options.HERE,
     output: options.Output = "text",
 ) -> int:
-    """Show what a profile asks for, with all that it extends."""
+    """Show what a profile requires, with all that it extends."""
     from secboot.cli.printing import print_report
     from secboot.machine.profile_files import read_profile
     from secboot.report.profile import profile_document, profile_text
@@ -66,13 +66,13 @@ def validate(
         typer.Argument(
             metavar="PROFILE...",
             autocompletion=options.completed_by("profiles"),
-            help="Names or paths of profiles.",
+            help="Profile names or paths.",
         ),
     ],
     root: options.Root = options.HERE,
     output: options.Output = "text",
 ) -> int:
-    """Check profiles and report everything that is wrong with them."""
+    """Check profiles and report every problem."""
     from secboot.cli.printing import print_error, print_report
     from secboot.errors import ExitCode, SecbootError
     from secboot.machine.profile_files import read_profile
@@ -128,7 +128,7 @@ def _listed(candidate: Candidate, tree: Root) -> ListedProfile:
 
 
 def _problems(error: SecbootError) -> tuple[Finding, ...]:
-    """Why a profile can't be used."""
+    """Why a profile cannot be used."""
     from secboot.finding import Finding, Severity
     from secboot.profile.nodes import ProfileError
 

@@ -1,9 +1,8 @@
-"""The line on a terminal that says what is being done, rewritten in place and erased in the end.
+"""The progress line on a terminal, rewritten in place and erased when done.
 
-A thread writes it, for what takes long are single calls too: a program that runs, or zipl's
-reading of ten thousand entries, which knows nothing of progress. What must never happen is that
-the line disturbs the work: it does not wait for a terminal that is stopped (Ctrl-S), and does
-not mind one that has gone.
+A thread writes it, because a single call can take long and report nothing meanwhile: a program that
+runs, or zipl's model reading ten thousand entries. The line must never disturb the work: it does not
+wait for a terminal that is stopped (Ctrl-S), and ignores one that is gone.
 
 Only a command whose standard error is a terminal imports this module.
 """
@@ -25,28 +24,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DELAY = 1.0
-"""Seconds before the line appears: what is done by then needs none."""
+"""Seconds before the line appears: shorter work needs no progress line."""
 INTERVAL = 0.1
-"""Seconds between two looks at how far it is."""
+"""Seconds between two updates."""
 
 _ERASE = "\r\x1b[K"
-"""To the first column; erase to the end of the line (EL of ECMA-48)."""
+"""Go to the first column and erase to the end of the line (EL of ECMA-48)."""
 _COLUMNS = 80
 _MARGIN = 3
-"""Columns that stay free: some terminals wrap in the last one, and two are for ^C."""
+"""Columns that stay free: some terminals wrap in the last one, and ^C takes two."""
 
 _WORDS = {
     Phase.READING: ("reading", "boot entries"),
     Phase.READING_AGAIN: ("rereading", "boot entries"),
     Phase.READING_BACK: ("reading back", "boot entries"),
     Phase.INTERPRETING: ("interpreting", "boot entries"),
-    Phase.PLANNING: ("making", "plan"),
+    Phase.PLANNING: ("preparing", "plan"),
     Phase.ASSESSING: ("assessing", "boot entries"),
     Phase.COPYING: ("copying", "boot entries for zipl to check"),
-    Phase.SAVING: ("saving", "files as they are"),
+    Phase.SAVING: ("saving", "current files"),
     Phase.WRITING: ("writing", "files"),
     Phase.REPLACING: ("replacing", "files"),
-    Phase.RESTORING: ("putting back", "old files"),
+    Phase.RESTORING: ("restoring", "old files"),
     Phase.TIDYING: ("removing", "temporary files"),
 }
 
@@ -60,22 +59,22 @@ class Surface(Protocol):
         ...
 
     def write(self, text: str, *, must: bool = False) -> bool:
-        """Write text unless the terminal is busy, and tell whether it was written.
+        """Write text unless the terminal is busy, and return whether it was written.
 
-        With `must` the terminal is waited for.
+        With `must`, wait for the terminal.
         """
         ...
 
 
 class Screen:
-    """The terminal behind an open file."""
+    """The terminal of an open file."""
 
     def __init__(self, file: int) -> None:
         self._file = file
 
     @property
     def columns(self) -> int:
-        """Its width; 80 where it does not know."""
+        """Its width; 80 if that is unknown."""
         try:
             return os.get_terminal_size(self._file).columns or _COLUMNS
         except OSError:
@@ -88,7 +87,7 @@ class Screen:
                 return False
             os.write(self._file, text.encode("ascii", "backslashreplace"))
         except OSError:
-            # The terminal has gone. The work goes on.
+            # The terminal is gone. The work goes on.
             return False
         return True
 
@@ -96,7 +95,7 @@ class Screen:
         try:
             return os.tcgetpgrp(self._file) == os.getpgrp()
         except OSError:
-            # It is not the terminal that controls this process.
+            # It is not the controlling terminal of this process.
             return True
 
     def _is_ready(self) -> bool:
@@ -106,7 +105,7 @@ class Screen:
 
 
 def progress_text(phase: Phase, done: int, total: int, program: str, seconds: int) -> str:
-    """Return one clause, as "writing 3,120 of 10,000 files" or "running zipl, 7 s".
+    """Return one clause, such as "writing 3,120 of 10,000 files" or "running zipl, 7 s".
 
     `seconds` is how long the phase has taken; it is shown for phases without a count.
     """
@@ -121,7 +120,7 @@ def progress_text(phase: Phase, done: int, total: int, program: str, seconds: in
 
 
 class _Doing(NamedTuple):
-    """What is being done, `since` when by the clock."""
+    """The current step; `since` is the clock when it began."""
 
     phase: Phase
     done: int
@@ -131,7 +130,7 @@ class _Doing(NamedTuple):
 
 
 class ProgressLine(Progress):
-    """`Progress` on a terminal; a context in which it is kept up to date."""
+    """`Progress` on a terminal; a context manager that keeps the line up to date."""
 
     def __init__(self, surface: Surface, clock: Callable[[], float] = time.monotonic) -> None:
         self._surface = surface
@@ -139,7 +138,7 @@ class ProgressLine(Progress):
         self._begun = clock()
         self._doing: _Doing | None = None
         self._shown = ""
-        # A signal's handler may print while the main thread does: it must not wait for itself.
+        # A signal handler may print while the main thread prints: it must not deadlock.
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="progress", daemon=True)
@@ -152,7 +151,7 @@ class ProgressLine(Progress):
         self._doing = _Doing(phase, done, total, program, since)
 
     def update(self) -> None:
-        """Write the line if it is time for it and it says something new."""
+        """Write the line if it is due and has changed."""
         with self._lock:
             now, doing = self._clock(), self._doing
             if doing is None or now - self._begun < DELAY:
@@ -185,7 +184,7 @@ class ProgressLine(Progress):
                 pass
 
     def _keep(self) -> None:
-        # Signals are the main thread's: one that comes here would not wake it.
+        # Signals must go to the main thread: one that arrives here would not wake it.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         wait = DELAY
         while not self._ended.wait(wait):

@@ -1,4 +1,4 @@
-"""``secboot rollback``: put back what an apply changed."""
+"""``secboot rollback``: undo a change and restore the boot files."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ def rollback(
         typer.Argument(
             metavar="[ID]",
             autocompletion=options.completed_by("checkpoints"),
-            help="Checkpoint to undo; by default the newest apply.",
+            help="Checkpoint to undo; by default that of the newest change.",
             show_default=False,
         ),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Only show what would be done; write nothing at all."),
+        typer.Option("--dry-run", help="Show what would be restored and change nothing."),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also put back files that were changed since.")
+        bool, typer.Option("--force", help="Also restore files that were changed since.")
     ] = False,
     keep: Annotated[
         bool,
-        typer.Option("--keep", help="Leave files that were changed since; put back the others."),
+        typer.Option("--keep", help="Keep files that were changed since; restore the others."),
     ] = False,
     leave_new: Annotated[
         bool,
         typer.Option(
             "--leave-new",
-            help="Leave boot entries that were added since; by default, parameters that they"
-            " inherited from the change are taken back, too.",
+            help="Keep boot entries that were added since as they are; by default, parameters that"
+            " they inherited from the change are undone, too.",
         ),
     ] = False,
     root: options.Root = options.HERE,
@@ -55,8 +55,8 @@ def rollback(
 ) -> int:
     """Undo an apply: restore the boot files and run zipl.
 
-    Files that were removed since stay away. A rollback after which zipl would refuse the boot files
-    is refused. What changes is shown before it is done.
+    Files that were removed since the change stay removed. A rollback is refused if zipl would refuse
+    the restored boot files. What will be restored is shown first.
     """
     from secboot.apply.rollback_plan import Choices
     from secboot.apply.rollback_planner import plan_rollback
@@ -82,7 +82,7 @@ def rollback(
             _print_plan(site, plan, output, diffs=diff)
             if plan.error is None:
                 return 0
-            # The document has it, too, and is the only one.
+            # The JSON document has it, too: a failure document is not printed.
             print_error(plan.error)
             return plan.error.exit_code
         return _roll_back(site, checkpoint, choices, output, ask=ask, diffs=diff)

@@ -1,4 +1,4 @@
-"""``secboot set``: change single parameters, said in words instead of a profile."""
+"""``secboot set``: change individual parameters, given as words instead of a profile."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def set(  # noqa: A001 - a verb is the function of its name
         list[str],
         typer.Argument(
             metavar="NAME=VALUE...",
-            help="NAME=VALUE and no other (of console= and others that add up: among them);"
-            " NAME without a value; NAME+=VALUE one more; NAME-=VALUE without this one; NAME-"
-            " without any.",
+            help="NAME=VALUE sets the only value (of console= and others with several values: one"
+            " of them). NAME has no value. NAME+=VALUE adds a value, NAME-=VALUE removes it, NAME-"
+            " removes all.",
             show_default=False,
             autocompletion=options.completed_by("parameters"),
         ),
@@ -33,26 +33,24 @@ def set(  # noqa: A001 - a verb is the function of its name
     dry_run: options.DryRun = False,
     show_profile: Annotated[
         bool,
-        typer.Option(
-            "--show-profile", help="Print the profile that this amounts to, and change nothing."
-        ),
+        typer.Option("--show-profile", help="Print the equivalent profile and change nothing."),
     ] = False,
     entries: Annotated[
         list[str] | None,
         typer.Option(
             "--entries",
             metavar="all|default|TITLE",
-            help="Which boot entries to change; a title or a section's name can have * and ?, and"
-            " the option can be given several times. By default all of them.",
+            help="Boot entries to change; a title or section name can contain * and ?, and the"
+            " option can be repeated. By default all.",
             show_default=False,
         ),
     ] = None,
     no_rescue: Annotated[
-        bool, typer.Option("--no-rescue", help="Leave rescue entries as they are.")
+        bool, typer.Option("--no-rescue", help="Do not change rescue entries.")
     ] = False,
     as_spelled: Annotated[
         bool,
-        typer.Option("--as-spelled", help="Take names that look misspelt for what they are."),
+        typer.Option("--as-spelled", help="Accept parameter names that look misspelled."),
     ] = False,
     root: options.Root = options.HERE,
     output: options.Output = "text",
@@ -67,11 +65,11 @@ def set(  # noqa: A001 - a verb is the function of its name
     trial: options.Trial = False,
     run_kargs: options.RunKargs = False,
 ) -> int:
-    """Set, add and remove single kernel parameters.
+    """Set, add or remove individual kernel parameters.
 
-    Each word is one of the kernel's command line, double quotes included. The change is planned,
-    checked and applied as that of a profile, and `secboot rollback` undoes it. The active profile
-    stays what it is.
+    Each word is a word of the kernel command line, double quotes included. The change is planned,
+    checked and applied like that of a profile, and `secboot rollback` undoes it. The active profile
+    does not change.
     """
     from secboot.cli.apply import ApplyRequest, carry_out, require_alone
     from secboot.cli.plan import planner
@@ -106,9 +104,9 @@ def set(  # noqa: A001 - a verb is the function of its name
 def _checked(
     make_plan: Callable[[Machine], Plan], profile: Profile, site: Site
 ) -> Callable[[Machine], Plan]:
-    """Return what makes a plan of which what was typed is known to exist.
+    """Return the function that plans, and checks that the boot entries that were typed exist.
 
-    It has warnings about what the active profile wants otherwise.
+    The plan has warnings about parameters that the active profile sets differently.
     """
     active = _active(site)
 
@@ -126,26 +124,28 @@ def _checked(
 
 
 def _require_possible(profile: Profile, plan: Plan, site: Site) -> None:
-    """Raise RefusedError where nothing is there to be set, or no entry of a name that was typed."""
+    """Raise RefusedError if there is nothing to change, or no boot entry of a name that was typed."""
     from secboot.errors import RefusedError
 
     if plan.before_kernel and not any(store.met for store in plan.stores):
         raise RefusedError(
-            "there is no boot entry yet, and nothing that kernels installed later get their line from",
-            hint="apply a profile, to which `secboot keep` brings them (--show-profile prints one)",
+            "there is no boot entry yet, and no file from which future kernels take their parameters",
+            hint="apply a profile instead: `secboot keep` applies it to new boot entries"
+            " (--show-profile prints one)",
         )
     unmatched = profile.entries.unmatched(tuple(entry.name for entry in plan.entries))
     if unmatched:
+        names = " or ".join(f"'{name}'" for name in unmatched)
         raise RefusedError(
-            f"no boot entry is named {' or '.join(map(repr, unmatched))}",
-            hint=f"they are shown by: {site.invocation.command('show')}",
+            f"no boot entry is named {names}",
+            hint=f"list the boot entries: {site.invocation.command('show')}",
         )
 
 
 def _active(site: Site) -> Profile | None:
-    """Return the active profile; None where there is none, or it is not known which one it is.
+    """Return the active profile; None if there is none, or it is unknown.
 
-    The checkpoints are readable by root alone, and `keep` says what is wrong with what they name.
+    Only root can read the checkpoints, and `keep` reports what is wrong with the profile they name.
     """
     from secboot.apply.apply import active_profile
     from secboot.errors import SecbootError

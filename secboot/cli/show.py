@@ -1,4 +1,4 @@
-"""``secboot show``: every boot entry with its parameter line."""
+"""``secboot show``: show every boot entry with its parameter line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``secboot status`` and ``secboot verify``: how far everything has got, and the same as checks."""
+"""``secboot status`` and ``secboot verify``: a profile's progress, and the same as checks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def status(
         typer.Argument(
             metavar="[PROFILE]",
             autocompletion=options.completed_by("profiles"),
-            help="A profile's name or path; without one, only what is found is shown.",
+            help="Profile name or path; without one, show only what is found.",
             show_default=False,
         ),
     ] = None,
@@ -30,9 +30,9 @@ def status(
     output: options.Output = "text",
     layout: options.Layout = None,
 ) -> int:
-    """Show how far a profile has got, in five stages.
+    """Show a profile's progress through five stages.
 
-    They are: configured, inherited, installed, running, effective.
+    The stages are: configured, inherited, installed, running, effective.
     """
     from secboot.cli.printing import is_verbose, print_report
     from secboot.report.status import status_document, status_text
@@ -53,9 +53,9 @@ def verify(
         options.LastStage | None,
         typer.Option(
             "--stage",
-            help="Up to which stage counts: an image build ends with inherited, a run of zipl with"
-            " installed, a reboot with effective. By default effective on the running system,"
-            " inherited elsewhere.",
+            help="Last stage to check: inherited after an image build, installed after a run of"
+            " zipl, effective after a reboot. By default effective on the running system, inherited"
+            " elsewhere.",
             show_default=False,
         ),
     ] = None,
@@ -71,7 +71,10 @@ def verify(
     strict: options.Strict = False,
     layout: options.Layout = None,
 ) -> int:
-    """Check every stage of a profile; exit with 5 if one is missing."""
+    """Check every stage of a profile.
+
+    Exits with 5 if a stage is missing.
+    """
     from secboot.cli.printing import print_report, print_text
     from secboot.errors import ExitCode
     from secboot.report.verify import prometheus_text, verify_document, verify_text
@@ -94,7 +97,7 @@ def verify(
 
 
 def _assess(reference: str | None, root: Path, layout: str | None, *, watched: bool) -> Status:
-    """Read the machine and judge it."""
+    """Read the machine and judge its stages."""
     from secboot.cli.site import Site
     from secboot.machine.profile_files import read_profile
     from secboot.progress import Phase
@@ -121,7 +124,7 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
 
 
 def with_trial(found: Status, trial: TrialStanding, notices: tuple[Finding, ...]) -> Status:
-    """Return the status with a trial; that a reboot starts its entry is what it is for."""
+    """Return the status with a trial, without the notice that a reboot starts its entry."""
     if trial.state in {"waiting", "running"}:
         notices = tuple(each for each in notices if each.code != "reipl-entry")
     return found._replace(trial=trial, notices=(*trial.findings, *notices))
@@ -138,7 +141,7 @@ def _last_stage(named: options.LastStage | None, root: Path) -> Stage:
     stage = Stage(named)
     if stage.of_running_system and not running:
         raise UsageError(
-            f"{root} is not the running system, so nothing there can be {stage}",
-            hint="the last stage that another tree can reach is installed",
+            f"{root} is not the running system, so the stage '{stage}' does not apply",
+            hint="the last stage for another tree is installed",
         )
     return stage

@@ -143,17 +143,7 @@ def _shortened(text: str) -> str:
 
 
 def _what(checkpoint: Checkpoint) -> str:
-    audit = checkpoint.record.audit
-    if audit.undoes is not None:
-        return f"{audit.action} of {audit.undoes}"
-    if audit.confirms is not None:
-        return f"confirm of {audit.confirms}"
-    said = f"set {' '.join(audit.words)}" if audit.words else None
-    if audit.trial is not None:
-        return visible(f"trial of {said or audit.profile}")
-    if said is not None:
-        return visible(said)
-    return f"{audit.action} {visible(audit.profile)}" if audit.profile else str(audit.action)
+    return visible(checkpoint.record.audit.what)
 
 
 def _who(checkpoint: Checkpoint) -> str:

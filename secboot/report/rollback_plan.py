@@ -88,8 +88,7 @@ def _heading(plan: RollbackPlan, style: Style) -> Iterator[str]:
 
 
 def _named(change: UndoneChange) -> str:
-    profile = f" {visible(change.profile)}" if change.profile else ""
-    return f"checkpoint {change.checkpoint}: {change.action}{profile}"
+    return f"checkpoint {change.checkpoint}: {visible(change.what)}"
 
 
 def _files(plan: RollbackPlan, style: Style) -> Iterator[str]:

@@ -35,7 +35,7 @@ def test_nothing_was_applied(root: Path, capsys: pytest.CaptureFixture[str]) -> 
 
     said = secboot(capsys, "keep", "--root", root)
 
-    assert (said.code, said.out) == (0, "No profile is in force: none was applied here.\n")
+    assert (said.code, said.out) == (0, "No active profile: nothing has been applied here.\n")
     assert snapshot(root) == before
     assert not (root / "var").exists()
     assert options(entry) == "ro"
@@ -129,7 +129,7 @@ def test_set_leaves_the_active_profile_what_it_is(
 
     kept = secboot(capsys, "keep", "--root", root)
 
-    assert kept.out.startswith("Profile in force: guest.\n")
+    assert kept.out.startswith("Active profile: guest.\n")
     assert options(entry) == "ro swiotlb=262144"
     history = secboot(capsys, "history", "--root", root).out
     assert [line.split("  ")[2].strip() for line in history.splitlines()[1:4]] == [
@@ -145,7 +145,7 @@ def test_set_alone_puts_no_profile_in_force(root: Path, capsys: pytest.CaptureFi
 
     said = secboot(capsys, "keep", "--root", root)
 
-    assert (said.code, said.out) == (0, "No profile is in force: none was applied here.\n")
+    assert (said.code, said.out) == (0, "No active profile: nothing has been applied here.\n")
     assert options(entry) == "ro"
 
 
@@ -180,4 +180,4 @@ def test_a_rollback_undoes_what_was_set_and_not_the_profile(
     assert said.code == 0
     assert snapshot(root / "boot") == before
     assert "with swiotlb=262144 and without nosmt" in said.out
-    assert secboot(capsys, "keep", "--root", root).out.startswith("Profile in force: guest.\n")
+    assert secboot(capsys, "keep", "--root", root).out.startswith("Active profile: guest.\n")

@@ -187,7 +187,7 @@ def plan_of(verb: str, profile: Profile, machine: Machine, managed: ManagedRoot)
     if verb == "confirm":
         entry = next((each for each in machine.configuration.entries if each.is_trial), None)
         if entry is None:
-            raise RefusedError("there is no trial to confirm")
+            raise RefusedError("no trial to confirm")
         path, now = f"/{SETTING}", chosen(Path(managed.root.base))
         confirmation = Confirmation("1", entry.name, path if now else None, now, "")
         return plan_confirmation(base, machine, managed.layout, entry, confirmation)

@@ -190,7 +190,7 @@ def test_the_stage_that_was_asked_for_has_to_be_reached(machine_of: Maker) -> No
     done = machine.run("confirm", "--stage", "effective")
 
     assert refused.code == 1
-    assert "has not reached the stage effective" in refused.err
+    assert "has not reached the stage 'effective'" in refused.err
     assert done.code == 0, done.err
 
 
@@ -404,7 +404,7 @@ def test_words_are_tried_and_confirmed(kind: str, machine_of: Maker) -> None:
     assert all("nosmt" in (each or "").split() for each in lines)
     assert all("quiet" not in (each or "").split() for each in lines)
     assert default not in lines
-    assert machine.run("keep").out.startswith("Profile in force: guest.\n")
+    assert machine.run("keep").out.startswith("Active profile: guest.\n")
     assert machine.run("rollback").code == 0
 
 
@@ -413,7 +413,7 @@ def test_words_that_are_tried_are_dropped(machine_of: Maker) -> None:
     before = snapshot(machine.root)
     assert machine.run("set", "nosmt", "--trial").code == 0
 
-    assert machine.run("keep").out.endswith("No profile is in force: none was applied here.\n")
+    assert machine.run("keep").out.endswith("No active profile: nothing has been applied here.\n")
     assert machine.run("rollback").code == 0
     assert snapshot(machine.root) == before
     said = machine.run("set", "nosmt", "--trial", "--run-kargs")
@@ -440,9 +440,9 @@ def test_a_kernel_that_is_installed_moves_the_number_and_lets_the_setting_go(
     said = machine.run("keep")
 
     assert said.code == 0, said.err
-    assert f"has number {number + 1} now, and not {number}" in said.out
+    assert f"now has number {number + 1} instead of {number}" in said.out
     assert machine.chosen == ""
-    # The new kernel has the profile in force, which is not the one that is tried.
+    # The new kernel has the active profile, not the one of the trial.
     assert "swiotlb=262144" in old.with_name(old.name.replace("147", "148")).read_text()
     assert "prot_virt" not in old.with_name(old.name.replace("147", "148")).read_text()
     assert document(machine, "status")["trial"]["state"] == "lost"

@@ -115,7 +115,7 @@ def test_a_rollback_that_names_another_change_is_not_believed(
     made = root / STATE / "checkpoints"
     for directory in made.iterdir():
         as_first(directory)
-    assert "Profile in force: host." in secboot(capsys, "keep", "--root", root).out
+    assert "Active profile: host." in secboot(capsys, "keep", "--root", root).out
     record = made / "4/record.json"
     text = record.read_text()
     assert '"undoes": "3"' in text

@@ -346,5 +346,5 @@ def test_with_debug_it_is_told(place: Place) -> None:
         preexec_fn=forbid_confinement(errno.EPERM),
     )
 
-    assert "secboot: not given up: " in done.stderr
+    assert "secboot: privileges not dropped: " in done.stderr
     assert "Landlock: Operation not permitted" in done.stderr

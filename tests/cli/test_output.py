@@ -47,7 +47,7 @@ BEFORE = {
     "closed, for people": ("$S apply guest --root m >&-", "standard output is closed"),
     "full, for people": (
         "$S apply guest --root m >/dev/full",
-        "standard output can't be written to: No space left on device",
+        "cannot write to standard output: No space left on device",
     ),
     "for reading only": (
         "$S apply guest --root m -o json 1</dev/null",
@@ -55,13 +55,13 @@ BEFORE = {
     ),
     "the reader is gone": (
         "(sleep 1; exec $S apply guest --root m -o json) | true; exit ${PIPESTATUS[0]}",
-        "nobody reads standard output",
+        "standard output has no reader",
     ),
     "no parmfile to write": (
         "$S apply guest --root m --parmfile x",
         "boots a Secure Execution image",
     ),
-    "keep, with no profile in force": ("$S keep --root m >&-", "standard output is closed"),
+    "keep, without an active profile": ("$S keep --root m >&-", "standard output is closed"),
     "rollback": ("$S rollback --root m >&-", "standard output is closed"),
 }
 
@@ -92,7 +92,7 @@ def test_no_place_for_the_parmfile_stops_the_change(root: Path) -> None:
     code, said = shell("$S apply guest --root m --parmfile /nonexistent/x", root.parent)
 
     assert code == 1, said
-    assert "/nonexistent/x: the parmfile can't be written: No such file or directory" in said
+    assert "/nonexistent/x: the parmfile cannot be written: No such file or directory" in said
     assert snapshot(root) == before
 
 
@@ -108,7 +108,8 @@ def test_what_fails_after_the_change_has_its_own_code(name: str, root: Path) -> 
 
     assert code == 6, said
     assert (
-        "the files were changed (checkpoint 1) and zipl is pending, but this could not be" in said
+        "the files were changed (checkpoint 1) and zipl is pending, but the report could not be"
+        in said
     )
     assert "\n  secboot history --root m\n" in said
     assert changed(root)
@@ -136,7 +137,7 @@ def test_keep_does_not_wait_for_a_reader(root: Path, capsys: pytest.CaptureFixtu
     code, said = shell("$S keep --root m >&-", root.parent)
 
     assert code == 6, said
-    assert "(checkpoint 2) and zipl is pending, but this could not be reported" in said
+    assert "(checkpoint 2) and zipl is pending, but the report could not be written" in said
     assert "options root=/dev/a swiotlb=262144\n" in entry.read_text()
 
 
@@ -146,7 +147,7 @@ def test_nothing_done_and_nothing_said_is_a_failure(root: Path) -> None:
     code, said = shell("$S apply guest --root m >/dev/full", root.parent)
 
     assert (code, said.count("\n")) == (1, 1)
-    assert "standard output can't be written to: No space left on device" in said
+    assert "cannot write to standard output: No space left on device" in said
 
 
 @pytest.mark.parametrize("where", ["2>&-", "2>/dev/full"])

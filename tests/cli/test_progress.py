@@ -186,7 +186,7 @@ def test_an_interrupt_where_nothing_is_held_back_leaves_a_clean_line(site: Site)
     argv = [hang if word == COMMAND else word for word in site.command("plan", "guest")]
     with terminal() as opened:
         program = start(opened, argv, environment())
-        opened.read_until("making the plan")
+        opened.read_until("preparing the plan")
         opened.type(b"\x03")
         _, seen, code = ended(program, opened)
 

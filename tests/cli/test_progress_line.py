@@ -116,7 +116,7 @@ def test_a_step_that_is_told_again_goes_on_counting_its_seconds() -> None:
     line.report(Phase.PLANNING)
     line.update()
 
-    assert paper.shown == ["secboot: making the plan, 5 s"]
+    assert paper.shown == ["secboot: preparing the plan, 5 s"]
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 10, 20, 38, 40])
@@ -166,7 +166,7 @@ def test_a_terminal_that_is_not_ready_is_written_to_when_it_is() -> None:
 
     paper.ready = True
     line.update()
-    assert paper.shown == ["secboot: making the plan"]
+    assert paper.shown == ["secboot: preparing the plan"]
 
 
 def test_at_the_end_the_line_is_gone_whatever_ended_it() -> None:
@@ -228,7 +228,7 @@ def test_a_screen_that_has_gone_is_no_error() -> None:
         (Phase.READING_AGAIN, 1, 2, "rereading 1 of 2 boot entries"),
         (Phase.COPYING, 9, 10, "copying 9 of 10 boot entries for zipl to check"),
         (Phase.WRITING, 999, 1000, "writing 999 of 1,000 files"),
-        (Phase.RESTORING, 4, 5, "putting back 4 of 5 old files"),
+        (Phase.RESTORING, 4, 5, "restoring 4 of 5 old files"),
     ],
 )
 def test_a_phase_that_counts_says_how_far_it_is(
@@ -245,8 +245,8 @@ def test_a_program_is_named_with_the_seconds_that_it_has_run(seconds: int, text:
 
 
 def test_a_phase_without_a_count_tells_its_seconds() -> None:
-    assert progress_text(Phase.PLANNING, 0, 0, "", 0) == "making the plan"
-    assert progress_text(Phase.PLANNING, 0, 0, "", 3) == "making the plan, 3 s"
+    assert progress_text(Phase.PLANNING, 0, 0, "", 0) == "preparing the plan"
+    assert progress_text(Phase.PLANNING, 0, 0, "", 3) == "preparing the plan, 3 s"
 
 
 def test_there_are_different_words_for_every_phase_counted_or_not() -> None:

@@ -353,7 +353,7 @@ def test_no_other_file_is_overwritten_by_a_plan(
     said = secboot(capsys, "plan", "guest", "--root", root, "--out", other)
 
     assert said.code == 1
-    assert "not a saved plan, and stays as it is" in said.err
+    assert "not a saved plan and was not overwritten" in said.err
     assert other.read_text().startswith("root:x")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
@@ -377,5 +377,5 @@ def test_no_file_is_made_among_devices(
     said = secboot(capsys, "plan", "guest", "--root", root, "--out", place)
 
     assert said.code == 1
-    assert f"{place}: the plan can't be written: No such file or directory" in said.err
+    assert f"{place}: the plan cannot be written: No such file or directory" in said.err
     assert not Path(place).exists()

@@ -89,7 +89,7 @@ def test_a_name_that_no_machine_could_look_up_is_refused(
     said = secboot(capsys, "export", odd, "-f", "autoinstall")
 
     assert said.code == 1
-    assert "can't be the name of a profile" in said.err
+    assert "cannot be the name of a profile" in said.err
 
 
 def test_warnings_about_the_profile_are_passed_on(

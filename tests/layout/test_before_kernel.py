@@ -71,7 +71,7 @@ def test_the_entry_of_the_first_kernel_has_the_parameters(
 
     assert done.returncode == 0, done.stderr
     assert words(tree) == [ROOT, "swiotlb=262144"]
-    assert ("Profile in force: guest." in done.stderr) == with_hook
+    assert ("Active profile: guest." in done.stderr) == with_hook
     assert "may not be" not in done.stderr
     verified = secboot(capsys, "verify", "guest", "--root", tree)
     assert verified.code == 0
@@ -110,7 +110,7 @@ def test_the_entry_is_kept_after_the_way_back(
     assert words(tree) == [ROOT]
     assert (tree / "etc/kernel/cmdline").read_text() == f"{ROOT}\n"
     assert not (tree / "etc/secboot/profile").exists()
-    assert "Profile in force" not in secboot(capsys, "keep", "--root", tree).out
+    assert "Active profile" not in secboot(capsys, "keep", "--root", tree).out
 
 
 def test_a_profile_without_a_name_is_not_in_force(

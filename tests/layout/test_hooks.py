@@ -104,7 +104,7 @@ def test_kernel_install_runs_the_plug_in_between_the_entry_and_zipl(
     assert done.returncode == 0, done.stderr
     assert "options root=/dev/mapper/vg-root ro prot_virt=1\n" in (tree / ENTRY).read_text()
     assert (tree / "bootmap").read_text().count("prot_virt=1") == 3
-    assert "Profile in force: host." in done.stderr
+    assert "Active profile: host." in done.stderr
 
 
 @pytest.mark.parametrize("broken", ["profile", "entry", "program"])

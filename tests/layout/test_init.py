@@ -390,7 +390,7 @@ def test_the_parameters_of_an_earlier_apply_come_along(
     kept = secboot(capsys, "keep", "--root", root)
 
     assert (verified.code, "2 passed" in verified.out) == (0, True)
-    assert "Profile in force: guest." in kept.out
+    assert "Active profile: guest." in kept.out
 
 
 ZIPL = """\

@@ -528,7 +528,7 @@ def test_a_missing_file_and_an_empty_directory_are_rows(
 
     assert said.code == 2
     assert "No such file or directory" in said.out
-    assert "there is no .json file in this directory" in said.out
+    assert "no .json file found in this directory" in said.out
     assert "not a JSON document" in said.out
 
 

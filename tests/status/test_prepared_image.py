@@ -156,4 +156,4 @@ def test_a_parmfile_that_may_not_be_read_is_not_known(
     assert marks == "??..."
     assert "can't be read" in document["requirements"][0]["stages"]["configured"]["reason"]
     assert planned.code == 1
-    assert "the parmfile can't be read: permission denied" in planned.err
+    assert "the parmfile cannot be read: permission denied" in planned.err
