@@ -42,9 +42,31 @@ def status(
     print_report(
         output,
         lambda: status_document(found),
-        lambda style: status_text(found, style, every=is_verbose()),
+        lambda style: status_text(
+            found,
+            style,
+            every=is_verbose(),
+            ask_for=None if profile is not None else _status_of_active_profile(root, layout),
+        ),
     )
     return 0
+
+
+def _status_of_active_profile(root: Path, layout: str | None) -> str | None:
+    """Return the command that judges the active profile; None if there is none, or it is unknown.
+
+    Only root can read the checkpoints, which tell it where /etc/secboot/profile does not.
+    """
+    from secboot.apply.apply import active_profile
+    from secboot.cli.site import Site
+    from secboot.errors import SecbootError
+
+    with Site(root, layout=layout) as site:
+        try:
+            profile = active_profile(site.root, site.state, site.invocation)
+        except SecbootError:
+            return None
+        return None if profile is None else site.invocation.command("status", profile.name)
 
 
 def verify(

@@ -42,10 +42,13 @@ _NAMED = 5
 """How many boot entries of a kind are named, where not all are asked for."""
 
 
-def status_text(status: Status, style: Style, *, every: bool = False) -> str:
+def status_text(
+    status: Status, style: Style, *, every: bool = False, ask_for: str | None = None
+) -> str:
     """Return the status as text that ends with a newline: the verdict first, what to do last.
 
     Boot entries about which the same is known are told of together; with `every` each is named.
+    Where no profile was named, `ask_for` is the command that judges the active one.
     """
     lines = [*_verdict(status, style), *_heading(status, style)]
     for requirement in status.requirements:
@@ -54,7 +57,7 @@ def status_text(status: Status, style: Style, *, every: bool = False) -> str:
         lines += ["", *_entries(status, style, every=every)]
     if status.notices:
         lines += ["", *(finding_text(notice, style) for notice in status.notices)]
-    steps = tuple(_next_steps(status, style)) or (_otherwise(status),)
+    steps = tuple(_next_steps(status, style)) or (_otherwise(status, ask_for),)
     lines += ["", style.bold("Next"), *steps]
     return "\n".join(lines) + "\n"
 
@@ -87,8 +90,10 @@ def _listed(stages: list[Stage]) -> str:
     return f"{', '.join(most)} and {last}" if most else f"{last}"
 
 
-def _otherwise(status: Status) -> str:
+def _otherwise(status: Status, ask_for: str | None) -> str:
     """What to do where nothing has to be done for a requirement."""
+    if status.profile is None and ask_for is not None:
+        return f"  see how far the active profile has progressed: {visible(ask_for)}"
     if status.profile is None:
         return "  name a profile to see how far it has got: secboot profile list"
     hints = [notice.hint for notice in status.notices if notice.hint]

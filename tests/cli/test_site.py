@@ -61,3 +61,16 @@ def test_an_unfinished_change_is_reported_with_the_command_that_ends_it(
     assert shlex.split(command) == ["secboot", "rollback", *map(str, typed)]
     assert secboot(capsys, *shlex.split(command)[1:]).code == 0
     assert "is unfinished" not in secboot(capsys, *words, *typed).out
+
+
+def test_status_without_a_profile_names_the_command_that_judges_the_active_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sample_tree("rhel9", tmp_path / "root")
+    before = secboot(capsys, "status", "--root", root).out
+    secboot(capsys, "apply", "guest", "--root", root)
+
+    after = secboot(capsys, "status", "--root", root).out
+
+    assert "secboot profile list" in before
+    assert f"active profile has progressed: secboot status guest --root {root}\n" in after

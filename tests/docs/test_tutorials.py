@@ -1,0 +1,50 @@
+"""The tutorials as their readers try them: each command in a fresh terminal, one after the other.
+
+What follows a command in a ``console`` block is what such a terminal shows. A command that ends with the
+comment ``# exit code N`` ends with that one, all others with 0. The last words of a command must be on the
+screen when it ends: of a longer text, a reader would see no more than its end.
+``./dev update`` writes the output again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.new_user import COMMENT, NewUser
+from tests.docs.test_pages import DOCS, blocks, identify
+
+PAGES = sorted((DOCS / "tutorial").glob("*.md"))
+ROWS = 24
+
+
+def typed(block: str, user: NewUser) -> str:
+    lines = []
+    for command in [line[2:] for line in block.splitlines() if line.startswith("$ ")]:
+        comment = COMMENT.search(command)
+        expected = 0 if comment is None else int(comment[1] or 137)
+        seen = user.types(command)
+        assert seen.code == expected, seen.text
+        lines.append(f"$ {command}\n{seen.text}")
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=identify)
+def test_a_new_user_sees_what_the_page_shows(page: Path, tmp_path: Path, update: bool) -> None:
+    home, programs = tmp_path / "home", tmp_path / "programs"
+    home.mkdir()
+    programs.mkdir()
+    user = NewUser(home, programs)
+    written = blocks(page, "console")
+
+    actual = [typed(block, user) for block in written]
+
+    if update:
+        text = page.read_text()
+        for block, new in zip(written, actual, strict=True):
+            text = text.replace(f"```console\n{block}```", f"```console\n{new}```", 1)
+        page.write_text(text)
+        return
+    assert written
+    assert actual == written
