@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
 from secboot.cli.app import application
+from secboot.cli.commands import help_record
 from secboot.cli.help import EXAMPLES, MEANINGS
 
 if TYPE_CHECKING:
@@ -18,23 +19,13 @@ _MANY_CHOICES = re.compile(r"<([^<>|]+(?:\|[^<>|]+){5,})>")
 """More than five choices: too long for where an option is named."""
 
 
-class _Parameter(Protocol):
-    """What is read of an option or argument; Typer does not export Click's classes for it."""
-
-    @property
-    def opts(self) -> Sequence[str]: ...
-    @property
-    def param_type_name(self) -> str: ...
-    def get_help_record(self, ctx: typer.Context) -> tuple[str, str] | None: ...
-
-
 class _Command(Protocol):
     """The same of a command."""
 
     @property
     def help(self) -> str | None: ...
     @property
-    def params(self) -> Sequence[_Parameter]: ...
+    def params(self) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,7 @@ def _walk(command: _Command, context: typer.Context, name: str) -> Iterator[Comm
 def _parameters(command: _Command, context: typer.Context) -> tuple[Parameter, ...]:
     found = []
     for parameter in command.params:
-        record = parameter.get_help_record(context)
+        record = help_record(parameter, context)
         if record is None:
             continue
         written, text = record

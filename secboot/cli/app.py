@@ -6,15 +6,16 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
-from io import StringIO
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
 from secboot import __version__
+from secboot.cli.commands import ShownUsageError, VerbCommand, VerbGroup, shown_usage
 from secboot.cli.global_options import COMPLETION, taken_from
 from secboot.cli.looking import process_is_ours
+from secboot.cli.options import one_of
 from secboot.cli.printing import let_go_of_output, present, print_error, print_message
 from secboot.errors import ExitCode, RefusedError, SecbootError, UsageError
 from secboot.visible import visible, visible_lines
@@ -29,6 +30,7 @@ VERBS = (
 )
 """In the order of ``secboot --help``. Each verb is the function of its name in the module of its
 name, with _ for - (verify is in the module of status); a group of verbs is its module's `app`."""
+When = Literal["auto", "always", "never"]
 _HELP = frozenset({"-h", "--help"})
 
 
@@ -45,7 +47,7 @@ def application(words: Sequence[str]) -> typer.Typer:
     app = typer.Typer(
         name="secboot",
         help="Declarative boot configuration for IBM Secure Execution on IBM Z and LinuxONE.",
-        no_args_is_help=True,
+        cls=VerbGroup,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
@@ -60,7 +62,7 @@ def application(words: Sequence[str]) -> typer.Typer:
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb, epilog=epilog(verb))
         else:
-            app.command(verb, epilog=epilog(verb))(getattr(module, name))
+            app.command(verb, cls=VerbCommand, epilog=epilog(verb))(getattr(module, name))
     return app
 
 
@@ -90,9 +92,11 @@ def options(
         ),
     ] = False,
     color: Annotated[
-        Literal["auto", "always", "never"],
+        When,
         typer.Option(
-            "--color", metavar="WHEN", help="Colour: auto (on a terminal), always or never."
+            "--color",
+            **one_of(*get_args(When), metavar="WHEN"),
+            help="Colour: auto (on a terminal), always or never.",
         ),
     ] = "auto",
     quiet: Annotated[
@@ -139,12 +143,12 @@ def guarded(command: Callable[[], int], *, debug: bool, as_json: bool = False) -
         let_go_of_output()
         return ExitCode.REFUSED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: all else is a bug in secboot
-        if debug and not isinstance(error, KeyboardInterrupt | _UsageError):
+        if debug and not isinstance(error, KeyboardInterrupt | ShownUsageError):
             import traceback
 
             traceback.print_exc()
         code, shown = _failure(error)
-        if isinstance(error, _UsageError):
+        if isinstance(error, ShownUsageError):
             print_message(error.shown)
         elif isinstance(error, KeyboardInterrupt):
             print_message("secboot: interrupted")
@@ -156,14 +160,6 @@ def guarded(command: Callable[[], int], *, debug: bool, as_json: bool = False) -
         if as_json:
             _print_failure(code, shown)
         return code
-
-
-class _UsageError(UsageError):
-    """A usage error that Typer found, as Typer prints it."""
-
-    def __init__(self, shown: str) -> None:
-        super().__init__(shown.rpartition("Error: ")[2])
-        self.shown = shown
 
 
 def _failure(error: BaseException) -> tuple[ExitCode, SecbootError]:
@@ -244,11 +240,9 @@ def _run(words: Sequence[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except Exception as error:
-        # Typer's usage errors print themselves and have an exit code; they repeat words of the
-        # command line without escaping them.
-        if hasattr(error, "show") and hasattr(error, "exit_code"):
-            shown = StringIO()
-            error.show(file=shown)
-            raise _UsageError(visible_lines(shown.getvalue().removesuffix("\n"))) from None
+        # Typer's usage errors repeat words of the command line without escaping them.
+        shown = shown_usage(error)
+        if shown is not None:
+            raise ShownUsageError(visible_lines(shown)) from None
         raise
     return int(result or 0)

@@ -7,10 +7,11 @@ have no fallback: if a word is not a path, no files are offered.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
+from secboot.cli import options
 from secboot.cli.global_options import COMPLETION
 
 if TYPE_CHECKING:
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 _LINE = "_TYPER_COMPLETE_ARGS"
 _ASK = f"{COMPLETION}=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args {_LINE}={{words}} secboot"
 
+Shell = Literal["bash", "zsh", "fish"]
+
 
 def completion(
-    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="bash|zsh|fish")],
+    shell: Annotated[
+        Shell, typer.Argument(**options.one_of(*get_args(Shell), metavar="bash|zsh|fish"))
+    ],
 ) -> int:
     """Print the completion script for a shell.
 

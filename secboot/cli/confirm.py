@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from secboot.plan.plan import Confirmation, Plan
     from secboot.profile.profile import Profile
 
+ProvenStage = Literal["running", "effective"]
+
 
 def confirm(
     stage: Annotated[
-        Literal["running", "effective"],
+        ProvenStage,
         typer.Option(
             "--stage",
+            **options.one_of(*get_args(ProvenStage)),
             help="Stage that must be reached: running (the command line), or effective (the kernel"
             " also honours it).",
         ),
@@ -88,7 +91,7 @@ def confirm(
 class _Trial:
     """The current trial on a site, and how to make it permanent."""
 
-    def __init__(self, site: Site, stage: Literal["running", "effective"]) -> None:
+    def __init__(self, site: Site, stage: ProvenStage) -> None:
         self._site, self._stage = site, stage
 
     def name_words(self) -> None:

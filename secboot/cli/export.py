@@ -21,7 +21,7 @@ def export(
         ExportFormat,
         typer.Option(
             *("--format", "-f"),
-            metavar="FORMAT",
+            **options.one_of(*ExportFormat, metavar="FORMAT"),
             help=f"Target format: {', '.join(ExportFormat)}.",
             show_default=False,
         ),

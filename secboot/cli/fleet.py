@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -43,14 +43,19 @@ def fleet(
         ),
     ] = None,
     stage: Annotated[
-        options.LastStage, typer.Option("--stage", help="Last stage to check.")
+        options.LastStage,
+        typer.Option(
+            "--stage",
+            **options.one_of(*get_args(options.LastStage)),
+            help="Last stage to check.",
+        ),
     ] = "effective",
     stale_after: Annotated[
         int,
         typer.Option(
             "--stale-after",
             metavar="DAYS",
-            callback=options.between(0, 36500),
+            parser=options.number(int, 0, 36500, "days"),
             help="Warn about documents that are older.",
         ),
     ] = 7,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict, get_args
 
 import typer
 
@@ -19,7 +20,7 @@ Format = Literal["text", "json"]
 LastStage = Literal["configured", "inherited", "installed", "running", "effective"]
 """The last stage that a machine must have reached."""
 HERE = Path("/")
-TIMEOUT = 300.0
+TIMEOUT = 300
 """Seconds."""
 
 
@@ -44,20 +45,48 @@ def completed_by(candidates: str) -> Callable[[typer.Context, str], list[tuple[s
     return complete
 
 
-def between(least: int, most: int | None = None) -> Callable[[float], float]:
-    """Return a callback for a number option that refuses a value out of this range.
+class FixedValues(TypedDict):
+    """What Typer is told of a parameter with fixed values."""
 
-    Typer's own range would be shown in help as ``x>=1``.
+    parser: Callable[[str], str]
+    metavar: str
+    autocompletion: Callable[[str], list[str]]
+
+
+def one_of(*allowed: str, metavar: str | None = None) -> FixedValues:
+    """Return what makes a parameter one of these strings.
+
+    Typer reads ``Literal`` from 0.19 on only, and its versions name the values in different ways.
     """
 
-    def check(value: float) -> float:
-        if value < least:
-            raise typer.BadParameter(f"must be at least {least}")
-        if most is not None and value > most:
-            raise typer.BadParameter(f"must be at most {most}")
+    def parsed(word: str) -> str:
+        if word not in allowed:
+            listed = ", ".join(f"'{each}'" for each in allowed)
+            raise typer.BadParameter(f"'{word}' is not one of {listed}.")
+        return word
+
+    def offered(incomplete: str) -> list[str]:
+        return [each for each in allowed if each.startswith(incomplete)]
+
+    named = f"<{'|'.join(allowed)}>" if metavar is None else metavar
+    return {"parser": parsed, "metavar": named, "autocompletion": offered}
+
+
+def number(kind: type[int | float], least: float, most: float, unit: str) -> Callable[[str], float]:
+    """Return what reads the number of an option. Typer's versions word their errors differently."""
+    named = "whole number" if kind is int else "number"
+
+    def parsed(word: str) -> float:
+        try:
+            value = kind(word)
+        except ValueError:
+            raise typer.BadParameter(f"'{word}' is not a {named} of {unit}.") from None
+        if not least <= value <= most:
+            span = f"{least:g} to {most:g}" if most < inf else f"{least:g} or more"
+            raise typer.BadParameter(f"must be {span} {unit}.")
         return value
 
-    return check
+    return parsed
 
 
 Profile = Annotated[
@@ -79,7 +108,10 @@ Root = Annotated[
     ),
 ]
 Output = Annotated[
-    Format, typer.Option("--output", "-o", help="text for people, json for programs.")
+    Format,
+    typer.Option(
+        "--output", "-o", **one_of(*get_args(Format)), help="text for people, json for programs."
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 Diff = Annotated[
@@ -114,7 +146,7 @@ ZiplTimeout = Annotated[
     typer.Option(
         "--zipl-timeout",
         metavar="SECONDS",
-        callback=between(1),
+        parser=number(float, 1, inf, "seconds"),
         help=f"Kill zipl if one run takes longer; by default {TIMEOUT:g} seconds.",
         show_default=False,
     ),

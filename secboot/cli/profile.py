@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from secboot.cli import options
+from secboot.cli.commands import VerbCommand, VerbGroup
 from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="List, show and validate profiles; print their schema.",
-    no_args_is_help=True,
+    cls=VerbGroup,
     rich_markup_mode=None,
 )
 
 
-@app.command("list")
+@app.command("list", cls=VerbCommand)
 def list_profiles(root: options.Root = options.HERE, output: options.Output = "text") -> int:
     """List the profiles available by name; the first match wins."""
     from secboot.cli.printing import print_report
@@ -40,7 +41,7 @@ def list_profiles(root: options.Root = options.HERE, output: options.Output = "t
     return 0
 
 
-@app.command()
+@app.command(cls=VerbCommand)
 def show(
     profile: options.Profile,
     root: options.Root = options.HERE,
@@ -59,7 +60,7 @@ def show(
     return 0
 
 
-@app.command()
+@app.command(cls=VerbCommand)
 def validate(
     profiles: Annotated[
         list[str],
@@ -100,7 +101,7 @@ def validate(
     return worst
 
 
-@app.command()
+@app.command(cls=VerbCommand)
 def schema() -> int:
     """Print the JSON Schema of profiles, for editors and other tools."""
     import json

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
     from secboot.status.stages import Stage, Status
     from secboot.status.trial import TrialStanding
+
+VerifyFormat = Literal["text", "json", "prometheus"]
 
 
 def status(
@@ -75,6 +77,7 @@ def verify(
         options.LastStage | None,
         typer.Option(
             "--stage",
+            **options.one_of(*get_args(options.LastStage)),
             help="Last stage to check: inherited after an image build, installed after a run of"
             " zipl, effective after a reboot. By default effective on the running system, inherited"
             " elsewhere.",
@@ -83,10 +86,11 @@ def verify(
     ] = None,
     root: options.Root = options.HERE,
     output: Annotated[
-        Literal["text", "json", "prometheus"],
+        VerifyFormat,
         typer.Option(
             "--output",
             "-o",
+            **options.one_of(*get_args(VerifyFormat)),
             help="text for people, json for programs, prometheus for node_exporter.",
         ),
     ] = "text",

@@ -273,7 +273,7 @@ def test_no_such_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (["plan"], "Missing argument 'PROFILE'"),
         (
             ["plan", "host", "--rot", "/"],
-            "No such option: --rot (Possible options: --out, --output, --root)",
+            "No such option: --rot. Did you mean '--out', '--output', '--root'?",
         ),
         (["plan", "host", "--output", "xml"], "'xml' is not one of"),
         (["plan", "nosuch", "--root", "."], "there is no profile 'nosuch'"),
