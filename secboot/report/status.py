@@ -250,7 +250,15 @@ def _words(line: str | None) -> str:
 
 
 def _next_steps(status: Status, style: Style) -> Iterator[str]:
-    """What to do first: later stages follow from earlier ones, but for what the machine lacks."""
+    """What to do first: later stages follow from earlier ones, but for what the machine lacks.
+
+    While a change is unfinished nothing else is to be done: zipl would record half of it.
+    """
+    unfinished = next((n for n in status.notices if n.code == "unfinished-change"), None)
+    if unfinished is not None and unfinished.hint:
+        command = style.bold(visible(unfinished.hint))
+        yield f"  wait for the unfinished change, or undo it if it was interrupted: {command}"
+        return
     shown: set[str | None] = set()
     for requirement in status.requirements:
         missing = [

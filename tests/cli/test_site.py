@@ -74,3 +74,18 @@ def test_status_without_a_profile_names_the_command_that_judges_the_active_one(
 
     assert "secboot profile list" in before
     assert f"active profile has progressed: secboot status guest --root {root}\n" in after
+
+
+def test_while_a_change_is_unfinished_status_names_no_other_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sample_tree("rhel9", tmp_path / "root")
+    secboot(capsys, "apply", "guest", "--root", root)
+    done = secboot(capsys, "status", "guest", "--root", root).out
+    cut_journal(root / "var/lib/secboot/checkpoints/1", 1)
+
+    cut = secboot(capsys, "status", "guest", "--root", root).out
+
+    assert f"chroot {root} zipl" in done.rpartition("\nNext\n")[2]
+    (step,) = cut.rpartition("\nNext\n")[2].splitlines()
+    assert step.endswith(f"undo it if it was interrupted: secboot rollback --root {root}")

@@ -1,9 +1,10 @@
 """The tutorials as their readers try them: each command in a fresh terminal, one after the other.
 
 What follows a command in a ``console`` block is what such a terminal shows. A command that ends with the
-comment ``# exit code N`` ends with that one, all others with 0. The last words of a command must be on the
-screen when it ends: of a longer text, a reader would see no more than its end.
-``./dev update`` writes the output again.
+comment ``# exit code N`` ends with that one, all others with 0. ``./dev update`` writes the output again.
+
+Ten tasks of a new user are on these pages: the first host, the first guest, an undo, a typo in a profile, a refused
+plan, an unknown finding, an interrupted apply, a machine that does not boot, an image build, a fleet report.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from tests.docs.new_user import COMMENT, NewUser
 from tests.docs.test_pages import DOCS, blocks, identify
 
 PAGES = sorted((DOCS / "tutorial").glob("*.md"))
-ROWS = 24
 
 
 def typed(block: str, user: NewUser) -> str:
