@@ -5,9 +5,14 @@
 
 FILE is dist/secboot.pyz by default, and the program that its first line names is env python3.
 
-The dependencies are taken from the environment that runs this script; nothing is downloaded. The
-same sources, versions and interpreter give the same bytes: members are sorted, have fixed modes,
-and the time of SOURCE_DATE_EPOCH, or the earliest that a zip file can hold.
+The dependencies are those that packaging/pyz.lock names, in these very versions. They are taken
+from the environment that runs this script, where `./dev` has installed them with the hashes of the
+lock checked; nothing is downloaded. What the lock does not name is refused, and so is compiled code,
+a file that is not as its wheel had it, and a version that a requirement does not allow. A marker is
+honoured for every Python that the file is for, since one file is for all of them.
+
+The same sources and interpreter give the same bytes: members are sorted, have fixed modes, and the
+time of SOURCE_DATE_EPOCH, or the earliest that a zip file can hold.
 
 Each module is there twice, as source and as byte code of the building interpreter. A Python of
 another minor version finds the byte code to be none of its own and takes the source.
@@ -15,6 +20,8 @@ another minor version finds the byte code to be none of its own and takes the so
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.util
 import marshal
 import os
@@ -27,38 +34,86 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+try:
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import canonicalize_name
+except ImportError:
+    sys.exit("build_pyz: packaging is not installed here: run this with ./dev pyz")
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 MAIN = CHECKOUT / "packaging" / "pyz_main.py"
-NOT_NEEDED = frozenset({"rich", "colorama", "ruamel.yaml.clib"})
-"""What is asked for and never used: help has no markup, and YAML is read by pure Python."""
+LOCK = CHECKOUT / "packaging" / "pyz.lock"
+INSTALL = "run this with ./dev pyz, or pip install --require-hashes --no-deps -r packaging/pyz.lock"
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+"""Those that the file is for; the newest stands for all that come."""
+NOT_NEEDED = frozenset({"rich", "ruamel-yaml-clib"})
+"""Required and never used: help has no markup, and YAML is read by pure Python."""
 INTERPRETER = "/usr/bin/env python3"
 EARLIEST = 315532800
 """1980-01-01, the first moment that a zip file can name."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?: --hash=sha256:[0-9a-f]{64})+")
 
 
 class BuildError(Exception):
     """The file can't be built here; the message is for the person who builds it."""
 
 
-def distributions() -> dict[str, metadata.Distribution]:
-    """Return what secboot needs at run time, by name, requirements of requirements included."""
+def pins() -> dict[str, str]:
+    """Return the version of each library that may go into the file, by its normalized name."""
+    found: dict[str, str] = {}
+    for line in LOCK.read_text().splitlines():
+        if line and not line.startswith("#"):
+            pin = _PIN.fullmatch(line)
+            if pin is None:
+                raise BuildError(f"{LOCK.name}: this is not NAME==VERSION --hash=...: {line}")
+            found[canonicalize_name(pin["name"])] = pin["version"]
+    return found
+
+
+def project_requirements() -> list[str]:
+    """Return what pyproject.toml says that secboot needs to run."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    wanted: list[str] = list(project["dependencies"])
-    found: dict[str, metadata.Distribution] = {}
+    return list(project["dependencies"])
+
+
+def needed(requires: Callable[[str], Iterable[str]]) -> dict[str, list[Requirement]]:
+    """Return what has to go into the file, by name, each with all that is required of it.
+
+    `requires` gives the requirements of a library. Left out are those of extras and those whose
+    marker is true for no Python that the file is for.
+    """
+    wanted = [Requirement(each) for each in project_requirements()]
+    found: dict[str, list[Requirement]] = {}
     while wanted:
-        name = _requirement_name(wanted.pop())
-        if name in found or name in NOT_NEEDED:
+        requirement = wanted.pop(0)
+        name = canonicalize_name(requirement.name)
+        if name in NOT_NEEDED or not _holds_somewhere(requirement):
             continue
-        try:
-            found[name] = metadata.distribution(name)
-        except metadata.PackageNotFoundError as error:
-            raise BuildError(f"{name} is not installed here: run this with ./dev pyz") from error
-        wanted += [each for each in found[name].requires or () if "extra ==" not in each]
+        if name not in found:
+            wanted += [Requirement(each) for each in requires(name)]
+        found.setdefault(name, []).append(requirement)
     return dict(sorted(found.items()))
+
+
+def distributions() -> dict[str, metadata.Distribution]:
+    """Return the installed libraries that go into the file, by name, after they were checked."""
+    locked = pins()
+
+    def requires(name: str) -> list[str]:
+        return _installed(name, locked).requires or []
+
+    found = {}
+    for name, requirements in needed(requires).items():
+        found[name] = _installed(name, locked)
+        for each in requirements:
+            if not each.specifier.contains(locked[name], prereleases=True):
+                raise BuildError(f"{LOCK.name} names {name} {locked[name]}, but needed is {each}")
+        _require_pure(name, found[name])
+    return found
 
 
 def members() -> Iterator[tuple[str, bytes]]:
@@ -121,18 +176,18 @@ def _distribution_members(
     name: str, distribution: metadata.Distribution
 ) -> Iterator[tuple[str, bytes]]:
     for file in distribution.files or ():
-        content = Path(str(distribution.locate_file(file)))
-        if ".." in file.parts or not content.is_file():
+        path = Path(str(distribution.locate_file(file)))
+        if ".." in file.parts or not path.is_file():
             continue
-        if file.suffix == ".so":
-            hint = "install with --constraint packaging/constraints.txt"
-            raise BuildError(f"{name} has compiled code, which one file can't hold: {hint}")
+        content = path.read_bytes()
+        if file.hash is not None and file.hash.value != _record_hash(content, file.hash.mode):
+            raise BuildError(f"{path} is not as the wheel of {name} had it: install it again")
         if any(part.endswith(".dist-info") for part in file.parts):
             # The licences want to be passed on with the code.
             if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):
-                yield f"licenses/{name}-{distribution.version}/{file.name}", content.read_bytes()
+                yield f"licenses/{distribution.name}-{distribution.version}/{file.name}", content
         elif file.suffix == ".py" or file.name == "LICENSE.txt":
-            yield file.as_posix(), content.read_bytes()
+            yield file.as_posix(), content
 
 
 def _namespace_packages(names: Iterable[str]) -> set[str]:
@@ -142,11 +197,49 @@ def _namespace_packages(names: Iterable[str]) -> set[str]:
     return {f"{package}/__init__.py" for package in packages}.difference(names)
 
 
-def _requirement_name(requirement: str) -> str:
-    match = _NAME.match(requirement)
-    if match is None:
-        raise BuildError(f"this requirement has no name: {requirement!r}")
-    return match[0].lower().replace("_", "-")
+def _installed(name: str, locked: dict[str, str]) -> metadata.Distribution:
+    """Return an installed library, which has to be the locked version."""
+    if name not in locked:
+        hint = "run packaging/lock if it should go into the file"
+        raise BuildError(f"{name} is needed, but {LOCK.name} does not name it: {hint}")
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError as error:
+        raise BuildError(f"{name} is not installed here: {INSTALL}") from error
+    if found.version != locked[name]:
+        both = f"{found.version} is installed, {LOCK.name} names {locked[name]}"
+        raise BuildError(f"of {name}, {both}: {INSTALL}")
+    return found
+
+
+def _require_pure(name: str, distribution: metadata.Distribution) -> None:
+    """Refuse a library that has compiled code or is not for every Python that the file is for."""
+    compiled = {".so", ".pyd", ".dylib"}
+    if any(file.suffix in compiled for file in distribution.files or ()):
+        raise BuildError(f"{name} has compiled code, which one file cannot hold")
+    pythons = SpecifierSet(distribution.metadata.json.get("requires_python", ""))
+    missing = [each for each in PYTHONS if not pythons.contains(each)]
+    if missing:
+        raise BuildError(f"{name} {distribution.version} is not for Python {', '.join(missing)}")
+
+
+def _holds_somewhere(requirement: Requirement) -> bool:
+    """Tell whether a requirement's marker is true on a Linux with a Python that the file is for."""
+    if requirement.marker is None:
+        return True
+    linux = {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux", "extra": ""}
+    return any(
+        requirement.marker.evaluate(
+            {**linux, "python_version": each, "python_full_version": f"{each}.0"}
+        )
+        for each in PYTHONS
+    )
+
+
+def _record_hash(content: bytes, algorithm: str) -> str:
+    """Return the digest of a file in the form of a wheel's RECORD."""
+    digest = hashlib.new(algorithm, content).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def main(words: list[str]) -> int:
@@ -163,7 +256,7 @@ def main(words: list[str]) -> int:
     except BuildError as error:
         sys.stderr.write(f"build_pyz: {error}\n")
         return 1
-    parts = ", ".join(f"{name} {each.version}" for name, each in distributions().items())
+    parts = ", ".join(f"{each.name} {each.version}" for each in distributions().values())
     sys.stdout.write(f"{target}: {target.stat().st_size} bytes, with {parts}\n")
     return 0
 

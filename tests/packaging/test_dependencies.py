@@ -1,7 +1,8 @@
 """The libraries that distributions have: the same words, exit codes and findings with all of them.
 
-Here run Debian 13's Python 3.13, Typer 0.15.2 and ruamel.yaml 0.18.10, and the newest that there
-are. What they say is compared with what the libraries say that the tests run with.
+Here run Debian 13's Python 3.13, Typer 0.15.2 and ruamel.yaml 0.18.10, those of sid with Python
+3.14, and the newest libraries that PyPI has. What they say is compared with what the libraries say
+that the tests run with.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from packaging.requirements import Requirement
 
 from secboot.cli.app import VERBS
 from secboot.cli.completion import words_before
-from tests.available import unavailable
+from tests.available import not_here, unavailable
 from tests.packaging import debian
 from tests.packaging.programs import CHECKOUT, run
 from tests.workshop import Workshop
@@ -104,14 +105,29 @@ def here() -> Libraries:
     return Libraries([sys.executable], {"PYTHONPATH": str(CHECKOUT)})
 
 
+def of_release(release: debian.Release) -> Libraries | None:
+    command = release.command()
+    if command is None:
+        return None
+    path = f"{CHECKOUT}:{release.libraries}"
+    return Libraries(command, {**release.environment(), "PYTHONPATH": path})
+
+
 @pytest.fixture(scope="session")
 def debian_13() -> Libraries:
-    try:
-        command, environment = debian.python()
-    except FileNotFoundError:
+    found = of_release(debian.DEBIAN_13)
+    if found is None:
         unavailable("Debian 13's Python is not unpacked; run packaging/setup")
-    path = f"{CHECKOUT}:{debian.tree() / debian.LIBRARIES}"
-    return Libraries(command, {**environment, "PYTHONPATH": path})
+    return found
+
+
+@pytest.fixture(scope="session")
+def sid() -> Libraries:
+    found = of_release(debian.SID)
+    if found is None:
+        # Also in CI: a suite that is being published can be out of step for hours.
+        not_here("sid's Python could not be downloaded")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +142,7 @@ def newest(workshop: Workshop) -> Libraries:
     return Libraries([sys.executable, "-S"], {"PYTHONPATH": path})
 
 
-@pytest.fixture(params=["debian_13", "newest"])
+@pytest.fixture(params=["debian_13", "sid", "newest"])
 def other(request: pytest.FixtureRequest) -> Libraries:
     found: Libraries = request.getfixturevalue(request.param)
     return found

@@ -8,11 +8,13 @@ import os
 import sys
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 import secboot
 from tests.available import not_here
+from tests.packaging import debian
 from tests.packaging.programs import CHECKOUT, OLD_PYTHONS, PYTHONS, interpreter, run
 
 BUILDER = CHECKOUT / "packaging/build_pyz.py"
@@ -28,6 +30,17 @@ def copied(source: Path, target: Path, *, without: str) -> Path:
             if not name.endswith(without) or name == "__main__.py":
                 new.writestr(name, old.read(name))
     return target
+
+
+def of_debian(name: str) -> tuple[list[str], dict[str, str]]:
+    """A Python that another release of Debian has, and its environment."""
+    releases = {f"python{each.python}": each for each in (debian.DEBIAN_13, debian.SID)}
+    release = releases.get(name)
+    command = None if release is None else release.command()
+    if release is None or command is None:
+        # Also in CI: this Debian has one Python, and packaging/setup can't install all others.
+        not_here(f"{name} not found: neither the system's, nor pyenv's, nor another Debian's")
+    return command, {**BARE, **release.environment()}
 
 
 def test_two_builds_are_the_same_bytes(pyz: Path, tmp_path: Path) -> None:
@@ -82,28 +95,78 @@ def test_it_reads_xml(pyz: Path) -> None:
     assert run(pyz, "check-domain", domain).stdout.startswith("secure1 is fit")
 
 
-def test_compiled_code_is_refused(tmp_path: Path) -> None:
-    """Typer 0.29 asks for pydantic, whose core is compiled for one Python on one machine."""
-    for name, file, requires in (
-        ("typer", "typer/__init__.py", "Requires-Dist: pydantic-core\n"),
-        ("pydantic_core", "pydantic_core/core.so", ""),
-    ):
-        information = f"{name}-0.29.2.dist-info"
-        for path, text in (
-            (file, ""),
-            (f"{information}/METADATA", f"Name: {name}\nVersion: 0.29.2\n{requires}"),
-            (f"{information}/RECORD", f"{file},,\n"),
-        ):
-            (tmp_path / path).parent.mkdir(exist_ok=True)
-            (tmp_path / path).write_text(text)
+class Typer(NamedTuple):
+    """A stand-in for the installed Typer, and what the build says of it."""
+
+    said: str = ""
+    version: str = "0.28.0"
+    metadata: str = ""
+    file: str = "typer/__init__.py"
+    record: str = ""
+
+    def install(self, directory: Path) -> None:
+        information = directory / f"typer-{self.version}.dist-info"
+        information.mkdir()
+        (directory / "typer").mkdir()
+        (directory / self.file).write_text("")
+        head = f"Metadata-Version: 2.4\nName: typer\nVersion: {self.version}\n"
+        (information / "METADATA").write_text(head + self.metadata)
+        (information / "RECORD").write_text(f"{self.file},{self.record},\n")
+
+
+PINNED = {
+    "named": Typer(),
+    "another version": Typer("of typer, 0.29.2 is installed, pyz.lock names 0.28.0", "0.29.2"),
+    "compiled": Typer("typer has compiled code", file="typer/core.so"),
+    "changed": Typer("__init__.py is not as the wheel of typer had it", record="sha256=abc"),
+    "unnamed": Typer(
+        "pydantic-core is needed, but pyz.lock does not name it",
+        metadata="Requires-Dist: pydantic_core>=2\n",
+    ),
+    "unnamed for an old Python": Typer(
+        "backport is needed, but pyz.lock does not name it",
+        metadata="Requires-Dist: backport; python_version < '3.12'\n",
+    ),
+    "unnamed for a new Python": Typer(
+        "front is needed, but pyz.lock does not name it",
+        metadata="Requires-Dist: front; python_version >= '3.14'\n",
+    ),
+    "for another system": Typer(metadata="Requires-Dist: colorama; sys_platform == 'win32'\n"),
+    "for an extra": Typer(metadata="Requires-Dist: more; extra == 'all'\n"),
+    "too old": Typer(
+        "pyz.lock names shellingham 1.5.4, but needed is shellingham<3,>=2",
+        metadata="Requires-Dist: shellingham>=2,<3\n",
+    ),
+    "not for all": Typer(
+        "typer 0.28.0 is not for Python 3.13, 3.14", metadata="Requires-Python: >=3.9,<3.13\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("typer", PINNED.values(), ids=PINNED.keys())
+def test_only_what_the_lock_names_goes_in(typer: Typer, tmp_path: Path) -> None:
+    typer.install(tmp_path)
     target = tmp_path / "secboot.pyz"
 
     built = run(sys.executable, BUILDER, target, env={**os.environ, "PYTHONPATH": str(tmp_path)})
 
-    assert built.returncode == 1
-    assert "pydantic-core has compiled code" in built.stderr
-    assert "packaging/constraints.txt" in built.stderr
-    assert not target.exists()
+    assert built.returncode == (1 if typer.said else 0), built.stderr
+    assert typer.said in built.stderr
+    assert target.exists() is (not typer.said)
+
+
+def test_the_lock_is_what_is_needed_and_pip_checks_it() -> None:
+    """Every line has a version and a hash, and the lock's Typer is one that imports little."""
+    lines = (CHECKOUT / "packaging/pyz.lock").read_text().splitlines()
+    named = {line.partition("==")[0] for line in lines if not line.startswith("#")}
+    checked = run(
+        *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--dry-run"),
+        *("--require-hashes", "--no-deps", "-r", CHECKOUT / "packaging/pyz.lock"),
+        *("-c", CHECKOUT / "packaging/constraints.txt"),
+    )
+
+    assert named == {"annotated-doc", "defusedxml", "ruamel-yaml", "shellingham", "typer"}
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_it_holds_all_modules_profiles_schemas_and_licences(pyz: Path) -> None:
@@ -128,15 +191,13 @@ def test_it_is_small(pyz: Path) -> None:
 
 @pytest.mark.parametrize("name", PYTHONS)
 def test_the_demo_runs_from_the_file_alone(name: str, pyz: Path, tmp_path: Path) -> None:
-    python = interpreter(name)
-    if python is None:
-        # Also in CI: a Debian has one Python, so packaging/setup can't install the others.
-        not_here(f"there is no {name} here, neither the system's nor one of pyenv's")
+    found = interpreter(name)
+    command, environment = of_debian(name) if found is None else ([found, "-I"], BARE)
     machine = tmp_path / "machine"
 
     def secboot_pyz(*words: object) -> str:
         # Isolated and without site-packages, so that nothing of this environment helps.
-        done = run(python, "-I", "-S", pyz, *words, env=BARE, cwd=tmp_path)
+        done = run(*command, "-S", pyz, *words, env=environment, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -226,5 +287,5 @@ def test_a_missing_dependency_is_named(tmp_path: Path) -> None:
     done = run(sys.executable, "-I", "-S", BUILDER, tmp_path / "never.pyz")
 
     assert done.returncode == 1
-    assert "is not installed here" in done.stderr
+    assert "packaging is not installed here: run this with ./dev pyz" in done.stderr
     assert not list(tmp_path.iterdir())
