@@ -1,4 +1,4 @@
-"""Tell the layout by what the tree holds, and say so when that is unknown or contradictory."""
+"""Detects the layout from the files in the tree, and reports an unknown or contradictory one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ NAMES = tuple(each.name for each in LAYOUTS)
 def detect_layout(root: Root, named: str | None = None) -> Layout:
     """Return the layout of the tree, or the one that the user `named`.
 
-    What the files are decides, the name in os-release only where they are no sign of any layout:
-    an image of one distribution can boot in the way of another. A layout that can't be told
-    refuses to be edited, and says what was seen. Raises UsageError for a name that is none.
+    The files decide; the name in os-release is only used if no file indicates a layout, because an
+    image of one distribution can boot in the way of another. An unclear layout refuses to be
+    edited, and reports what was found. Raises UsageError if `named` is not the name of a layout.
     """
     tree = Tree(root, bls_names(root))
     if named is not None and named not in NAMES:
         raise UsageError(
-            f"there is no layout {visible(named)!r}", hint=f"layouts are: {', '.join(NAMES)}"
+            f"unknown layout {visible(named)!r}", hint=f"available: {', '.join(NAMES)}"
         )
     evidence = {each.name: each.evidence(tree) for each in LAYOUTS}
     names = {each.name: each.named(tree) for each in LAYOUTS}
@@ -40,12 +40,12 @@ def detect_layout(root: Root, named: str | None = None) -> Layout:
     name = named or next(iter(found), None)
     if name is None and tree.os_release.get("ID"):
         return _unknown(tree)
-    told = name or PLAIN
-    return _layout(told, tree, (*evidence[told], *names[told]))
+    chosen = name or PLAIN
+    return _layout(chosen, tree, (*evidence[chosen], *names[chosen]))
 
 
 def _layout(name: str, tree: Tree, seen: tuple[str, ...]) -> Layout:
-    """Return what has this name as this tree has it; no other is imported."""
+    """Return the layout with this name for this tree, without importing the others."""
     if name == OSTREE:
         from secboot.layout.ostree import Ostree
 
@@ -63,16 +63,16 @@ def _layout(name: str, tree: Tree, seen: tuple[str, ...]) -> Layout:
     return ZiplConfLayout(ROWS[name], tree, seen)
 
 
-_HINT = f"if you know which it is, name it: --layout NAME (of {', '.join(NAMES)})"
+_HINT = f"if you know the layout, specify it: --layout NAME (one of {', '.join(NAMES)})"
 
 
 def _contradictory(found: dict[str, tuple[str, ...]]) -> Layout:
-    told = "; ".join(f"{name}: {visible(', '.join(seen))}" for name, seen in found.items())
+    evidence = "; ".join(f"{name}: {visible(', '.join(seen))}" for name, seen in found.items())
     return UnclearLayout(
         "contradictory",
-        "contradictory signs of a layout",
+        "contradictory evidence of a layout",
         seen=tuple(mark for seen in found.values() for mark in seen),
-        refusal=f"there are signs of more than one way to configure the boot ({told})",
+        refusal=f"there is evidence of more than one boot configuration scheme ({evidence})",
         hint=_HINT,
     )
 
@@ -84,7 +84,7 @@ def _unknown(tree: Tree) -> Layout:
         "unknown",
         "unknown layout",
         seen=(f"os-release: {system}",),
-        refusal=f"it is not known how {system} configures the boot: os-release names it, and"
-        " there are no BLS entries and no marks of another system",
-        hint=f"is /boot mounted there? {_HINT}",
+        refusal=f"secboot does not know how {system} configures booting (os-release says {system};"
+        " no BLS entries or other known files were found)",
+        hint=f"check whether /boot is mounted there; {_HINT}",
     )

@@ -1,4 +1,4 @@
-"""The first configuration of a tree: what is asked for, what it is made of, and what it consists of."""
+"""The first configuration of a tree: the request, the material for it, and the resulting files."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ USUAL_TARGET = "/boot"
 
 
 class FirstAsked(NamedTuple):
-    """What the user says; None is for secboot to find. `parameters` is a whole parameter line."""
+    """What the user specified; None if secboot must find it. `parameters` is a whole parameter line."""
 
     target: str | None = None
     parameters: str | None = None
 
 
 class FirstFiles(NamedTuple):
-    """The new files by path, with their texts, and the parameter line, with where it is from.
+    """The new files as pairs of path and text, and the parameter line with its origin.
 
-    `line` is None where the boot entries are there already. `warnings` are about the file that it is from.
+    `line` is None if the boot entries already exist. `warnings` are about the file of its origin.
     """
 
     files: tuple[tuple[str, str], ...]
@@ -39,22 +39,22 @@ class FirstFiles(NamedTuple):
 
 
 def material(machine: Machine) -> BareTree:
-    """Return what was found to make a first configuration of."""
+    """Return what was found in the tree for a first configuration."""
     return machine.bare or BareTree()
 
 
 def first_line(machine: Machine, asked: FirstAsked, kept: str, where: str) -> tuple[str, str]:
-    """Return the parameter line, with where it is from: as given, as `kept` in `where`, or by fstab.
+    """Return the parameter line and its origin: as specified, as `kept` in `where`, or from fstab.
 
-    Raises RefusedError where nothing says which device the root file system is on: no guess.
+    Raises RefusedError if the device of the root file system is unknown: secboot does not guess.
     """
     if asked.parameters is not None:
         require_one_line(asked.parameters, "a boot entry")
         line = asked.parameters.strip(" \t")
         if kept and kept.split() != line.split():
             raise RefusedError(
-                f"{where} holds another line, which later kernels get: {kept}",
-                hint=f"leave out --parameters, or correct {where} first",
+                f"{where} has a different line for future kernels: {kept}",
+                hint=f"omit --parameters, or correct {where} first",
             )
         return line, "--parameters"
     if kept:
@@ -64,28 +64,28 @@ def first_line(machine: Machine, asked: FirstAsked, kept: str, where: str) -> tu
     if found is None:
         command = Invocation.on(machine.root).command("init", "--parameters", "root=UUID=...")
         raise RefusedError(
-            f"it is not known which device the root file system of {machine.root} will be on:"
-            f" {FSTAB} {'is missing' if fstab is None else 'does not say it'}",
-            hint=f"give the whole parameter line: {command}",
+            f"the device of the root file system of {machine.root} is unknown:"
+            f" {FSTAB} {'is missing' if fstab is None else 'does not name it'}",
+            hint=f"specify the whole parameter line: {command}",
         )
     return found, FSTAB
 
 
 def require_kernel(path: str, name: BootName) -> None:
-    """Raise RefusedError for what no IBM Z machine can boot, and for what can't be read."""
+    """Raise RefusedError if the file can't be read or is not a kernel for IBM Z."""
     if name.is_kernel:
         return
     if name.is_kernel is None:
         raise RefusedError(
-            f"{path} can't be read, so it is not known whether it is a kernel",
-            hint="run it as root",
+            f"{path} can't be read, so secboot does not know whether it is a kernel",
+            hint="run secboot as root",
         )
     raise RefusedError(
         f"{path} is not a kernel for IBM Z and LinuxONE (s390x)",
-        hint="name the tree of such a system: --root DIR",
+        hint="specify the root directory of such a system: --root DIR",
     )
 
 
 def inside(machine: Machine, *words: str) -> str:
-    """Return a command as it is typed for this tree."""
+    """Return a command as the user must type it for this tree."""
     return Invocation.on(machine.root).of_programs((words,))

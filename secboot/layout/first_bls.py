@@ -1,8 +1,9 @@
 """The first configuration of RHEL 8 to 10 and Fedora: an automatic menu of BLS entries.
 
-zipl.conf is what anaconda writes (pyanaconda, bootloader/zipl.py). The entries are as s390utils'
-20-zipl-kernel.install writes them, and the rescue entry as it follows from dracut's
-51-dracut-rescue.install: the same names, so that the removal of a kernel finds its entry.
+zipl.conf is the one that anaconda writes (pyanaconda, bootloader/zipl.py). The entries are those
+that 20-zipl-kernel.install of s390utils writes, and the rescue entry the one that results from
+dracut's 51-dracut-rescue.install. They have the same names, so that the removal of a kernel finds
+its entry.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 
 _KERNEL = "/boot/vmlinuz-"
 _LAST_SECOND = 253402300799
-"""Of the year 9999: file systems know later ones."""
+"""The last second of the year 9999; file systems can store later times."""
 _FIRST_WITH_SECURE = (2, 9, 0)
-"""The zipl that knows ``secure=`` (s390-tools, CHANGELOG)."""
+"""The first zipl with ``secure=`` (s390-tools, CHANGELOG)."""
 
 
 def first_bls(
@@ -45,26 +46,26 @@ def first_bls(
     kernel_cmdline: str,
     os_release: Mapping[str, str],
 ) -> FirstFiles:
-    """Return zipl.conf where it is missing, the entries where there are none, and their line.
+    """Return zipl.conf if it is missing, the entries if there are none, and their line.
 
-    `kernel_cmdline` is the path of the file that later kernels take their line from.
+    `kernel_cmdline` is the path of the file that contains the line of future kernels.
     """
     conf = () if machine.file(ZIPL_CONF) else ((ZIPL_CONF, _conf(machine, asked)),)
     if not conf and asked.target is not None:
-        raise RefusedError(f"{ZIPL_CONF} is there, and names the target", hint="leave out --target")
+        raise RefusedError(f"{ZIPL_CONF} exists, and sets the target", hint="omit --target")
     if machine.configuration.bls:
         if asked.parameters is not None:
             raise RefusedError(
-                f"there are boot entries in {BLS_DIRECTORY}, with lines of their own",
-                hint="leave out --parameters; only zipl.conf is written",
+                f"{BLS_DIRECTORY} already has boot entries with their own parameter lines",
+                hint="omit --parameters; only zipl.conf is written",
             )
         return FirstFiles(conf, None)
     document = machine.document(kernel_cmdline, KernelInstallCmdline)
     if document is not None and document.render().split() and not document.words:
         raise RefusedError(
-            f"{kernel_cmdline} has nothing but comments, which become the line of each new kernel: no"
-            " program that reads it knows comments",
-            hint="write the line into it, or remove it",
+            f"{kernel_cmdline} contains only comments, which become the line of each future kernel:"
+            " the programs that read it do not know comments",
+            hint="write the line into the file, or remove the file",
         )
     kept = "" if document is None else " ".join(document.words.split())
     system, versions = os_release.get("ID", "linux"), _versions(machine)
@@ -93,7 +94,7 @@ def _conf(machine: Machine, asked: FirstAsked) -> str:
 
 
 def _versions(machine: Machine) -> list[str]:
-    """What the names of kernels end in, a rescue kernel's too; nothing where that is alone."""
+    """The ends of the kernels' names, including a rescue kernel's; empty if that is the only one."""
     found = material(machine)
     rescue = f"{_KERNEL}0-rescue-{found.machine_id}"
     kernels = [
@@ -105,12 +106,12 @@ def _versions(machine: Machine) -> list[str]:
 
 
 def _require_complete(machine: Machine, versions: list[str]) -> None:
-    """Refuse a tree without a kernel, and kernels without a ramdisk or a name for their entries."""
+    """Refuse a tree without a kernel or a machine id, and a kernel without a ramdisk."""
     found = material(machine)
     if not versions:
         copied = next(iter(reversed(found.modules)), None)
         raise RefusedError(
-            f"there is no kernel in {machine.root}: no {_KERNEL}RELEASE",
+            f"no kernel found in {machine.root}: no {_KERNEL}RELEASE",
             hint="install one: its package copies it there and writes its boot entry"
             if copied is None
             else inside(machine, "kernel-install", "add", copied, f"/lib/modules/{copied}/vmlinuz"),
@@ -118,16 +119,16 @@ def _require_complete(machine: Machine, versions: list[str]) -> None:
     if found.machine_id is None:
         typed = shlex.join(["systemd-machine-id-setup", f"--root={machine.root}"])
         raise RefusedError(
-            f"{machine.root} has no machine id (/etc/machine-id), with which the names of boot entries"
-            " begin: zipl would sort later kernels by another one",
-            hint=f"set it before: {typed}",
+            f"{machine.root} has no machine id (/etc/machine-id). The names of boot entries start"
+            " with it, and zipl would sort future kernels by a different one",
+            hint=f"set it first: {typed}",
         )
     for version in versions:
         require_kernel(_KERNEL + version, found.boot_names[_KERNEL + version])
         if f"/boot/initramfs-{version}.img" not in found.boot_names:
             raise RefusedError(
-                f"{_KERNEL}{version} has no ramdisk: /boot/initramfs-{version}.img is missing, with"
-                " what it takes to find the root file system",
+                f"{_KERNEL}{version} has no ramdisk: /boot/initramfs-{version}.img, which finds the"
+                " root file system, is missing",
                 hint=inside(machine, "dracut", f"/boot/initramfs-{version}.img", version),
             )
 
@@ -135,7 +136,7 @@ def _require_complete(machine: Machine, versions: list[str]) -> None:
 def _entry(
     machine: Machine, version: str, line: str, os_release: Mapping[str, str]
 ) -> tuple[str, str]:
-    """Return the name of a kernel's entry and its text."""
+    """Return the name and the text of a kernel's entry."""
     found = material(machine)
     seconds = min(max(found.boot_names[_KERNEL + version].modified // 10**9, 0), _LAST_SECOND)
     date = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%d%H%M%S")

@@ -1,8 +1,8 @@
-"""The first configuration of Debian and Ubuntu: sections on the links that move to each new kernel.
+"""The first configuration of Debian and Ubuntu: sections for the links that follow new kernels.
 
-Debian's is the menu that its installer writes (zipl-installer), Ubuntu's the one section of its
-installer (curtin, curthooks.py). Such a section is for a kernel, too, that an image builder left under
-a name without its release, whatever the distribution.
+On Debian this is the menu that its installer writes (zipl-installer), on Ubuntu the single section
+of its installer (curtin, curthooks.py). On any distribution, such a section is also used for a
+kernel that an image builder stored under a name without its release.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ ramdisk = {ramdisk}
 """
 _RAMDISKS = ("/boot/initrd.img", "/boot/initramfs.img", "/boot/initrd")
 _OLD = "optional = 1\n"
-"""zipl goes on where the kernel before the newest is not there."""
+"""zipl continues if the previous kernel does not exist."""
 
 
 def first_menu(machine: Machine, asked: FirstAsked, system: str) -> FirstFiles:
@@ -66,7 +66,7 @@ def first_menu(machine: Machine, asked: FirstAsked, system: str) -> FirstFiles:
 def first_section(
     machine: Machine, asked: FirstAsked, system: str, kept: tuple[str, str]
 ) -> FirstFiles | None:
-    """Return a zipl.conf for /boot/vmlinuz, None where there is none; `kept` is a line and where it is."""
+    """Return a zipl.conf for /boot/vmlinuz; None without that file. `kept` is a line and its file."""
     image, names = "/boot/vmlinuz", material(machine).boot_names
     if image not in names:
         return None
@@ -74,7 +74,7 @@ def first_section(
     ramdisk = next((path for path in _RAMDISKS if path in names), None)
     if ramdisk is None:
         raise RefusedError(
-            f"{image} has no ramdisk: none of {', '.join(_RAMDISKS)} is there",
+            f"{image} has no ramdisk: none of {', '.join(_RAMDISKS)} exists",
             hint=inside(machine, "dracut", _RAMDISKS[1], "RELEASE"),
         )
     line, origin = first_line(machine, asked, *kept)
@@ -98,7 +98,7 @@ def _files(text: str, names: tuple[str, ...], line: str, origin: str) -> FirstFi
 
 
 def _linked_names(machine: Machine, system: str) -> tuple[str, str]:
-    """Return the names of kernel and ramdisk that the kernel's package moves (linux-update-symlinks)."""
+    """Return the links to kernel and ramdisk that kernel packages update (linux-update-symlinks)."""
     found = material(machine)
     kernels = sorted(
         path
@@ -114,28 +114,28 @@ def _linked_names(machine: Machine, system: str) -> tuple[str, str]:
         if ramdisk not in found.boot_names:
             raise RefusedError(
                 f"{image} has no ramdisk: {ramdisk} "
-                + ("leads nowhere" if ramdisk in found.dangling else "is missing"),
+                + ("is a dangling link" if ramdisk in found.dangling else "is missing"),
                 hint=inside(machine, "update-initramfs", "-c", "-k", release or "all"),
             )
         other = release_of(found.boot_names[ramdisk].target)
         if release != other:
             raise RefusedError(
-                f"{image} leads to kernel {release}, and {ramdisk} to the ramdisk of {other}",
-                hint=_linked(machine, release) if release else "let both lead to one kernel",
+                f"{image} points to kernel {release}, but {ramdisk} to the ramdisk of {other}",
+                hint=_linked(machine, release) if release else "make both point to the same kernel",
             )
         return image, ramdisk
     if kernels:
         require_kernel(kernels[-1], found.boot_names[kernels[-1]])
         raise RefusedError(
-            "there is no link /boot/vmlinuz or /vmlinuz to a kernel, through which each new kernel is"
-            " booted",
+            "no link /boot/vmlinuz or /vmlinuz to a kernel found; future kernels are booted through"
+            " this link",
             hint=_linked(machine, release_of(kernels[-1]) or ""),
         )
     package = "linux-image-generic" if system == "ubuntu" else "linux-image-s390x"
     dangling = next((path for path in found.dangling if path.endswith("/vmlinuz")), None)
-    why = "no /boot/vmlinuz-RELEASE" if dangling is None else f"the link {dangling} leads nowhere"
+    why = "no /boot/vmlinuz-RELEASE" if dangling is None else f"{dangling} is a dangling link"
     raise RefusedError(
-        f"there is no kernel in {machine.root}: {why}",
+        f"no kernel found in {machine.root}: {why}",
         hint=inside(machine, "apt-get", "install", package),
     )
 

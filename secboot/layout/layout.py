@@ -1,4 +1,4 @@
-"""What every way to configure the boot has: the one interface behind which distributions differ."""
+"""The common interface of all layouts, which hides the differences between distributions."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
 
 ZIPL = Command(("zipl",), "until then the boot record holds the old lines")
-LATER_KERNELS = "Kernels installed later"
-NOT_KNOWN = "it is not known how this distribution configures a new kernel"
+LATER_KERNELS = "Future kernels"
+NOT_KNOWN = "unknown how this distribution configures new kernels"
 
 
 class NewKernel(NamedTuple):
-    """What a kernel gets that is installed tomorrow, and in words from where.
+    """What a future kernel gets, and a description of where it comes from.
 
-    `line` is None where it is not known. `obstacle` says why such a kernel gets nothing that it
-    could start with, whatever the line says, and `doubt` why it is not known whether it does.
-    `remedy` is what to do about what is missing, None where it is to apply the profile. `repairs`
-    are programs that do it, to be run on the machine one after the other.
+    `line` is None if it is unknown. `obstacle` says why such a kernel can't start at all, whatever
+    the line is, and `doubt` why it is unknown whether it can. `remedy` says what to do about it,
+    None if the profile must be applied. `repairs` are the programs that do it, to be run on the
+    machine in this order.
     """
 
     description: str
@@ -52,8 +52,8 @@ class NewKernel(NamedTuple):
 class Layout(ABC):
     """How boot parameters are managed on one kind of system.
 
-    `sources` are the files to be read besides those that zipl looks for. `commit` are the programs
-    that make the next IPL use the files, in order. `seen` are the marks that told the layout.
+    `sources` are the files to read in addition to zipl's. `commit` are the programs that make the
+    next IPL use the files, in order. `seen` is the evidence by which the layout was detected.
     """
 
     name: str
@@ -61,87 +61,87 @@ class Layout(ABC):
     sources = NO_OTHERS
     commit: tuple[Command, ...] = (ZIPL,)
     not_edited: str | None = None
-    """Why the boot entries are not edited, where another program has to be told what to do."""
+    """Why boot entries are not edited, if the change must be made with another program."""
     refusal: str | None = None
-    """Why nothing may be changed, since it is not known whose boot files these are."""
+    """Why nothing can be changed, if it is unknown which system the boot files belong to."""
     hint: str | None = None
     no_trial: str | None = None
-    """Why a change can't be tried in a boot entry of its own; then `instead` is what to do."""
+    """Why a change can't be tried in a separate boot entry; then `instead` says what to do."""
     instead: str | None = None
     adds_bls_entries: bool = False
-    """Whether a new boot entry is a BLS entry, where zipl makes a menu of all there are."""
+    """Whether a new boot entry is a BLS entry; zipl then builds a menu of all of them."""
     builds_image: bool = False
-    """Whether its programs build the Secure Execution image that it boots."""
+    """Whether the distribution's programs build the Secure Execution image that it boots."""
 
     first_by: str = "its installer"
-    """What writes the first configuration, where that is not for secboot to do."""
+    """What writes the first configuration, if secboot does not."""
 
     def __init__(self, seen: tuple[str, ...] = ()) -> None:
         self.seen = seen
 
     def about(self, image: ImagePaths | None) -> None:
-        """Read the parmfile of the image that a profile names, too, from now on."""
+        """From now on, also read the parmfile of the image that a profile names."""
         self.sources = self.sources._replace(image=image)
 
     def require_editable(self) -> None:
-        """Raise RefusedError when it is not known whose boot files these are."""
+        """Raise RefusedError if it is unknown which system the boot files belong to."""
         if self.refusal is not None:
             raise RefusedError(self.refusal, hint=self.hint)
 
     def for_first_configuration(self) -> None:
-        """Take a tree without a configuration from now on."""
+        """From now on, accept a tree without a configuration."""
         self.sources = self.sources._replace(first=True)
 
     def first_configuration(self, machine: Machine, asked: FirstAsked) -> FirstFiles:
-        """Return the files with which the kernels of a tree can be booted that has none yet.
+        """Return the files that make the kernels of a tree without a configuration bootable.
 
-        Raises RefusedError, with what to do, where that is for others to do or something is missing.
+        Raises RefusedError, with what to do, if another program does this or something is missing.
         """
         del asked
         programs = tuple(command.argv for command in self.commit)
         typed = Invocation.on(machine.root).of_programs(programs)
         raise RefusedError(
-            f"the first configuration of such a system ({self.description}) is written by"
-            f" {self.first_by}, not by secboot",
+            f"the first configuration of such a system ({self.description}) comes from"
+            f" {self.first_by}, not from secboot",
             hint=typed if self.sources.generated and programs else None,
         )
 
     @property
     def records(self) -> tuple[Command, ...]:
-        """Those of `commit` that write the boot record."""
+        """The programs in `commit` that write the boot record."""
         return self.commit
 
     @abstractmethod
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
-        """Tell what a kernel that is installed tomorrow gets, with the texts as planned."""
+        """Return what a future kernel gets, given the planned texts."""
 
     def next_ipl(self, machine: Machine, record: BootRecord, stores: Stores) -> NextIpl:
-        """Return what the next IPL can start; the texts of `stores` are those that were found."""
+        """Return what the next IPL can start, given the texts in `stores` as found."""
         del stores
         return next_ipl(machine, record)
 
     def next_ipl_of(self, machine: Machine) -> NextIpl:
-        """Return the same of a machine as it was read."""
+        """Return what the next IPL of a machine can start, given its files as they were read."""
         return self.next_ipl(machine, compare(machine), stores_of(machine))
 
     def zipl_reads_files(self, machine: Machine) -> bool:
-        """Whether the next boot record is made from the files that were found."""
+        """Whether zipl makes the next boot record from the files that were found."""
         del machine
         return True
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
-        """Bring what is no boot entry to the profile; to be called when the entries are settled."""
+        """Update stores other than boot entries to match the profile; called after the entries."""
         return (later_kernels(profile, self.new_kernel(machine, stores), stores),)
 
     def entry_note(self, machine: Machine, entry: BootEntry, stores: Stores) -> str:
-        """Say of a generated entry what it is and where it comes from; nothing of any other."""
+        """Return what a generated entry is and where it comes from; "" for any other entry."""
         del machine, entry, stores
         return ""
 
     def needs_commit(self, path: str) -> bool:
-        """Whether a change of this file counts only when the layout's programs have run."""
+        """Whether a change of this file only takes effect after the layout's programs have run."""
         return path != DECLARED
 
     def due(
@@ -152,11 +152,11 @@ class Layout(ABC):
         stores: Stores,
         changed: tuple[str, ...],
     ) -> tuple[Command, ...]:
-        """Return the programs that have to run: after a change of files, or since output is stale.
+        """Return the programs that must run: because files change, or because output is stale.
 
-        The boot record that the next IPL reads is written by zipl alone (zipl(8)); it is stale
-        when there is none or a damaged one, when it is not what zipl would write now, or where that
-        can't be told, when a file that zipl reads is younger (`secboot.ipl.boot_record`).
+        Only zipl writes the boot record that the next IPL reads (zipl(8)). The record is stale if
+        it is missing or damaged, or if it is not what zipl would write now; if that is unknown, if
+        a file that zipl reads is newer (`secboot.ipl.boot_record`).
         """
         del machine
         if any(map(self.needs_commit, changed)):
@@ -169,33 +169,33 @@ class Layout(ABC):
     def outdated(
         self, profile: Profile, machine: Machine, found: NextIpl, stores: Stores
     ) -> tuple[Command, ...]:
-        """Return what writes those generated files anew that do not hold what the profile asks.
+        """Return the programs that regenerate those generated files that do not match the profile.
 
-        Besides the boot record, which tells that itself.
+        The boot record is not included; it is checked by itself.
         """
         del profile, machine, found, stores
         return ()
 
     def steps(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Step, ...]:
-        """Return what another program has to be told, where secboot edits nothing."""
+        """Return the steps to do with another program, if secboot edits nothing."""
         del profile, machine, stores
         return ()
 
     def next_step(
         self, profile: Profile, machine: Machine, stores: Stores, invocation: Invocation
     ) -> str | None:
-        """Return what to type so that the files become what the profile asks; None for nothing."""
+        """Return the command that makes the files match the profile; None if none is needed."""
         del profile, machine, stores
         return invocation.for_profile("apply")
 
     def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
-        """Return what should be known of this layout's own files."""
+        """Return warnings about the layout's own files."""
         del profile, machine, stores
         return ()
 
 
 def _spoilt(profile: Profile, found: NextIpl, stores: Stores) -> str | None:
-    """Say which entry meets the profile, but for words that its record has beyond its line."""
+    """Name an entry that meets the profile except for words that only its boot record has."""
     for choice in found.choices:
         if choice.entry is not None and choice.added and _is_spoilt(profile, choice, stores):
             name = visible(choice.entry.name)
@@ -214,7 +214,7 @@ def _is_spoilt(profile: Profile, choice: Choice, stores: Stores) -> bool:
 
 
 def later_kernels(profile: Profile, new: NewKernel, stores: Stores) -> StorePlan:
-    """Tell whether a new kernel will meet the profile, where no file is edited for it."""
+    """Return whether a future kernel will meet the profile, if no file is edited for it."""
     if new.obstacle is not None:
         return StorePlan(LATER_KERNELS, new.location, StoreStatus.NONE, new.obstacle, met=False)
     if new.line is None:
@@ -223,7 +223,7 @@ def later_kernels(profile: Profile, new: NewKernel, stores: Stores) -> StorePlan
     failed = [judgement for judgement in judgements if not judgement.met]
     note = new.description
     if failed:
-        note += f"; that does not meet the profile: {failed[0].reason}"
+        note += f"; this does not meet the profile: {failed[0].reason}"
     elif new.doubt is not None:
         note += f"; but {new.doubt}"
     met = None if new.doubt is not None and not failed else not failed
@@ -232,7 +232,7 @@ def later_kernels(profile: Profile, new: NewKernel, stores: Stores) -> StorePlan
 
 
 class UnclearLayout(Layout):
-    """A tree of which it is not known, or not sure, how it configures the boot."""
+    """A tree whose boot configuration scheme is unknown or uncertain."""
 
     def __init__(
         self, name: str, description: str, seen: tuple[str, ...], refusal: str, hint: str
@@ -242,6 +242,6 @@ class UnclearLayout(Layout):
         self.refusal, self.hint = refusal, hint
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
-        """It is not known."""
+        """Return that it is unknown."""
         del machine, stores
         return NewKernel(NOT_KNOWN)

@@ -1,6 +1,6 @@
-"""How each layout is told from a tree: by its marks, and by what os-release names.
+"""How each layout is detected: by files in the tree, and by the names in os-release.
 
-Only how: what a layout does is in its own module, of which the one that fits is imported.
+What a layout does is in its own module; only the module of the detected layout is imported.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ RED_HAT_PLUGIN = "/usr/lib/kernel/install.d/20-zipl-kernel.install"
 DEBIAN_HOOK = "/etc/kernel/postinst.d/zz-zipl"
 
 _DEPLOYMENT = r"ostree-[0-9]+(?:-.+)?\.conf"
-"""ostree's names of entries (src/libostree/ostree-sysroot-deploy.c)."""
+"""Names of ostree's entries (src/libostree/ostree-sysroot-deploy.c)."""
 _OPTION = r"^options[ \t](?:[^\n]*[ \t])?((?:ostree|composefs)=)"
-"""Which deployment is the root: of ostree, or of bootc without it."""
+"""The parameter that selects the deployment: of ostree, or of bootc without ostree."""
 _ENOUGH = 8
 _VARIANTS = frozenset({"coreos", "iot"})
-"""Variants of which there is no other form (os-release(5), VARIANT_ID)."""
+"""Variants that only exist with ostree (os-release(5), VARIANT_ID)."""
 _FIRST_WITH_ENTRIES = {"rhel": 8, "centos": 8, "fedora": 30}
 _SUSE_IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
 
 
 class Tree:
-    """What a layout may ask of the tree that it is to recognise."""
+    """What the detection of a layout can query about a tree."""
 
     def __init__(self, root: Root, entries: tuple[str, ...]) -> None:
         self._root = root
@@ -50,22 +50,22 @@ class Tree:
         """The names of the BLS entries."""
 
     def exists(self, path: str) -> bool:
-        """Whether there is anything under the path; what can't be looked at is not there."""
+        """Whether the path exists; a path that can't be accessed does not."""
         return self._root.exists_or_none(path) is True
 
     def marks(self, *paths: str) -> tuple[str, ...]:
-        """Those of the paths that exist."""
+        """Return those of the paths that exist."""
         return tuple(path for path in paths if self.exists(path))
 
     def link_target(self, path: str) -> str | None:
-        """What the symbolic link `path` says; None where there is none, or none to be seen."""
+        """Return the target of the symbolic link `path`; None if it is not a link or inaccessible."""
         try:
             return self._root.link_target(path)
         except FileError:
             return None
 
     def entry_text(self, name: str) -> str:
-        """The text of a BLS entry; that of one that can't be read is empty."""
+        """Return the text of a BLS entry; "" if it can't be read."""
         try:
             data = self._root.read_bytes(f"{BLS_DIRECTORY}/{name}", _LIMIT)
         except FileError:
@@ -73,19 +73,19 @@ class Tree:
         return decoded(data)
 
     def is_like(self, *names: str) -> str | None:
-        """Which of the names os-release gives as ID, or lists as ID_LIKE (os-release(5))."""
+        """Return the first of ID and ID_LIKE in os-release(5) that is one of the names, or None."""
         given = [self.os_release.get("ID", ""), *self.os_release.get("ID_LIKE", "").split()]
         return next((name for name in given if name in names), None)
 
     @property
     def major_version(self) -> int | None:
-        """The number that VERSION_ID begins with."""
+        """The number at the start of VERSION_ID."""
         found = re.match(r"\d{1,4}", self.os_release.get("VERSION_ID", ""), re.ASCII)
         return None if found is None else int(found[0])
 
     @cached_property
     def os_release(self) -> dict[str, str]:
-        """The assignments of os-release; none where it is missing or can't be read."""
+        """The assignments in os-release; empty if it is missing or can't be read."""
         for path in _OS_RELEASE:
             try:
                 text = decoded(self._root.read_bytes(path, _LIMIT))
@@ -96,11 +96,11 @@ class Tree:
 
 
 class Recognition(NamedTuple):
-    """How a layout is told from a tree.
+    """How a layout is detected.
 
-    `evidence` are its marks, as a person would check them. `named` is what os-release says of the
-    distribution: it tells the layout where no marks do, and never contradicts any. `made_of` are
-    layouts whose marks are expected beside these.
+    `evidence` returns evidence that a person can check; empty if absent. `named` returns what
+    os-release says about the distribution: it is only used without evidence, and never contradicts
+    it. `made_of` are layouts whose evidence is expected in addition.
     """
 
     name: str
@@ -112,10 +112,10 @@ class Recognition(NamedTuple):
 def _in_row(
     name: str, *marks: tuple[str, ...], ids: tuple[tuple[str, int | None], ...]
 ) -> Recognition:
-    """Return how one is told that has nothing but marks and names.
+    """Return how to detect a layout by files and names only.
 
-    Of marks that are one program in several places the first counts; a name counts up to a release,
-    where one is given.
+    Each mark lists possible places of one file; the first that exists is the evidence. A name
+    applies up to the release that is given with it, if any.
     """
 
     def evidence(tree: Tree) -> tuple[str, ...]:
@@ -136,10 +136,11 @@ def _in_row(
 
 
 def _ostree_evidence(tree: Tree) -> tuple[str, ...]:
-    """The repository, or what tells that a running system or the root of one comes from it.
+    """The repository, or evidence that a running system or its root comes from one.
 
-    A deployment's own root has no repository: /ostree is a link to /sysroot/ostree, where nothing
-    is mounted. Its boot entries tell, and what rpm-ostree or the image's makers write to os-release.
+    The root of a deployment has no repository: /ostree is a link to /sysroot/ostree, where nothing
+    is mounted. There, the evidence is in the boot entries and in what rpm-ostree or the builder of
+    the image writes to os-release.
     """
     found = tree.marks("/ostree/repo", "/run/ostree-booted", "/sysroot/ostree")
     if "/ostree/repo" not in found and tree.link_target("/ostree") is not None:
@@ -148,9 +149,9 @@ def _ostree_evidence(tree: Tree) -> tuple[str, ...]:
 
 
 def _deployment_marks(tree: Tree) -> tuple[str, ...]:
-    """The entry that ostree or bootc wrote, by its name or its options.
+    """The entry that ostree or bootc wrote, detected by its name or its options.
 
-    All entries of such a system are deployments, so a few tell.
+    All entries of such a system are deployments, so checking a few is enough.
     """
     named = [name for name in tree.entries if re.fullmatch(_DEPLOYMENT, name)]
     if named:
@@ -161,7 +162,7 @@ def _deployment_marks(tree: Tree) -> tuple[str, ...]:
 
 
 def _release_marks(tree: Tree) -> tuple[str, ...]:
-    """What os-release says of the way a tree was made, which is more than its name."""
+    """What os-release says about how the tree was built, which is more than its name."""
     if "OSTREE_VERSION" in tree.os_release:
         return (f"os-release: OSTREE_VERSION={tree.os_release['OSTREE_VERSION']}",)
     variant = tree.os_release.get("VARIANT_ID")
@@ -174,10 +175,10 @@ def _suse_evidence(tree: Tree) -> tuple[str, ...]:
 
 
 def _named_suse(tree: Tree) -> tuple[str, ...]:
-    """The distribution's name; up to SLES 11 there were no two stages.
+    """The distribution's name. SLES 11 and earlier do not have two stages.
 
-    Later releases have no /etc/zipl.conf: where it stands in the place of grub's files, as in an
-    image that somebody else made, it is not the distribution that boots.
+    Later releases have no /etc/zipl.conf: if it exists instead of GRUB's files, as in an image
+    from another builder, the image does not boot in the distribution's way.
     """
     name = tree.is_like(*_SUSE_IDS)
     if name in {"sles", "sled"} and (tree.major_version or 12) < 12:
@@ -198,8 +199,8 @@ _DEBIAN = _in_row(
 def _red_hat_evidence(tree: Tree) -> tuple[str, ...]:
     """BLS entries, or the program that writes them.
 
-    Entries alone don't tell on Debian: zipl reads them there too, but somebody wrote them by
-    hand, and a new kernel still takes its parameters from the sections of zipl.conf.
+    On Debian, entries alone are not evidence: zipl reads them there too, but somebody wrote them by
+    hand, and new kernels still take their parameters from the sections of zipl.conf.
     """
     by_hand = bool(_DEBIAN.evidence(tree) or _DEBIAN.named(tree))
     entries = (f"{BLS_DIRECTORY}/*.conf",) if tree.entries and not by_hand else ()
@@ -207,7 +208,7 @@ def _red_hat_evidence(tree: Tree) -> tuple[str, ...]:
 
 
 def _named_red_hat(tree: Tree) -> tuple[str, ...]:
-    """The distribution's name, from the release on that has BLS entries."""
+    """The distribution's name, since the first release with BLS entries."""
     name, version = tree.is_like(*_FIRST_WITH_ENTRIES), tree.major_version
     if name is None or version is None or version < _FIRST_WITH_ENTRIES[name]:
         return ()
@@ -215,12 +216,12 @@ def _named_red_hat(tree: Tree) -> tuple[str, ...]:
 
 
 LAYOUTS = (
-    # The systems of ostree are made of Red Hat's.
+    # ostree systems are built from Red Hat's.
     Recognition(OSTREE, _ostree_evidence, made_of=(RED_HAT, RHEL7)),
     Recognition(SUSE, _suse_evidence, _named_suse),
     Recognition(RED_HAT, _red_hat_evidence, _named_red_hat),
-    # RHEL 8 has no new-kernel-pkg on s390x (20-zipl-kernel.install asks for it and writes BLS
-    # entries where it is missing).
+    # RHEL 8 has no new-kernel-pkg on s390x (20-zipl-kernel.install checks for it and writes BLS
+    # entries if it is missing).
     _in_row(
         RHEL7,
         ("/sbin/new-kernel-pkg", "/usr/sbin/new-kernel-pkg"),

@@ -1,8 +1,8 @@
-"""RHEL 8 to 10, Fedora and their kin: BLS entries, and /etc/kernel/cmdline for new kernels.
+"""RHEL 8 to 10, Fedora and derivatives: BLS entries, and /etc/kernel/cmdline for new kernels.
 
-The entry of a new kernel is written by s390utils' 20-zipl-kernel.install: with the words of
-/etc/kernel/cmdline, or if there are none, with those of /proc/cmdline but ``initrd=`` (newer
-releases leave out ``BOOT_IMAGE=``, too). 91-zipl.install then runs zipl.
+20-zipl-kernel.install of s390utils writes the entry of a new kernel: with the words of
+/etc/kernel/cmdline, or if there are none, with those of /proc/cmdline except ``initrd=`` (newer
+releases also omit ``BOOT_IMAGE=``). 91-zipl.install then runs zipl.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ if TYPE_CHECKING:
 
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
 ZIPL_CONF = "[defaultboot]\ndefaultauto\nprompt=1\ntimeout=5\ntarget=/boot\n"
-"""What anaconda writes (pyanaconda, bootloader/zipl.py), and osbuild (org.osbuild.zipl)."""
+"""The file that anaconda (pyanaconda, bootloader/zipl.py) and osbuild (org.osbuild.zipl) write."""
 _STORE = Store(StoreKind.LAYOUT_FILE, KERNEL_CMDLINE)
 _NOT_INHERITED = frozenset({"initrd", "BOOT_IMAGE"})
-"""What 20-zipl-kernel.install leaves out of the running line."""
+"""What 20-zipl-kernel.install omits from the running command line."""
 _COMMENTS = (
-    f"{KERNEL_CMDLINE} has nothing but comments, which no program that reads it knows: their words"
-    " become the parameters of a new kernel, which then has no root file system"
+    f"{KERNEL_CMDLINE} contains only comments, which the programs that read it do not know: their"
+    " words become the parameters of a new kernel, which then does not find its root file system"
 )
 
 
 _NO_CMDLINE = Finding(
     "no-kernel-cmdline",
     Severity.WARNING,
-    f"{KERNEL_CMDLINE} is missing, and {FSTAB} does not say which device the root file system is"
-    " on: a new kernel takes over the line of the machine that installs it",
+    f"{KERNEL_CMDLINE} is missing, and {FSTAB} does not name the device of the root file system:"
+    " new kernels inherit the line of the machine that installs them",
     Location(KERNEL_CMDLINE),
-    "write the line into the file, root= and all, then apply the profile again",
+    "write the line, including root=, into the file, then apply the profile again",
 )
 
 
 class RedHat(Layout):
-    """Entries and /etc/kernel/cmdline are edited, zipl commits the entries."""
+    """Entries and /etc/kernel/cmdline are edited; zipl commits the entries."""
 
     adds_bls_entries = True
     name = RED_HAT
@@ -65,40 +65,40 @@ class RedHat(Layout):
     sources = Sources(reads={KERNEL_CMDLINE: KernelInstallCmdline.parse}, later_kernels=True)
 
     def __init__(self, tree: Tree, seen: tuple[str, ...]) -> None:
-        """Where their s390utils is, entries are sorted as its zipl sorts them.
+        """Sort entries as Red Hat's zipl does, if its s390utils is installed.
 
-        BLS entries are written elsewhere, too, by kiwi for instance, and read by upstream's zipl.
+        Other systems also have BLS entries, for example from kiwi, and read them with upstream's zipl.
         """
         super().__init__(seen)
         theirs = tree.exists(RED_HAT_PLUGIN) or tree.is_like("rhel", "fedora", "centos") is not None
         if theirs:
             self.sources = self.sources._replace(order=BlsOrder.RED_HAT)
         if tree.exists(RED_HAT_PLUGIN):
-            # Nobody else than an installer writes it, and entries are written before.
+            # Only an installer writes zipl.conf, and entries are written before it.
             conf = ConfFile(ZIPL_CONF_PATHS[1], ZIPL_CONF)
             self.sources = self.sources._replace(otherwise=conf)
         self._os_release = tree.os_release
         self._writes_entries = theirs or not tree.os_release.get("ID")
-        """Whether a new kernel gets its entry from their plug-in: not in kiwi's images of SUSE."""
+        """Whether Red Hat's plug-in writes the entry of a new kernel: not in kiwi's images of SUSE."""
 
     def first_configuration(self, machine: Machine, asked: FirstAsked) -> FirstFiles:
-        """An automatic menu, and an entry for each kernel."""
+        """Return an automatic menu, and an entry for each kernel."""
         from secboot.layout.first_bls import first_bls  # noqa: PLC0415 - for one verb
 
         return first_bls(machine, asked, KERNEL_CMDLINE, self._os_release)
 
     def needs_commit(self, path: str) -> bool:
-        """What only the installation of a later kernel reads needs no program to run."""
+        """A file that is only read when a kernel is installed does not require a program run."""
         return path != KERNEL_CMDLINE and super().needs_commit(path)
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
-        """The file, or without words in it the line of whatever system installs the kernel."""
+        """Return the file's line, or if it has no words, the line of the installing system."""
         if not self._writes_entries:
             return NewKernel(NOT_KNOWN)
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None or not document.render().split():
             return _running_line(machine, stores, "missing" if document is None else "empty")
-        description = f"a new kernel takes {KERNEL_CMDLINE}"
+        description = f"new kernels take their parameters from {KERNEL_CMDLINE}"
         if not document.words:
             where = Location(KERNEL_CMDLINE)
             return NewKernel(description, location=where, obstacle=_COMMENTS)
@@ -109,7 +109,7 @@ class RedHat(Layout):
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
-        """Bring the words of the file to the profile, unless that is for other entries."""
+        """Update the words of the file to match the profile, unless that is for other entries."""
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None and machine.awaits_kernel:
             return self._first_line(profile, machine, stores)
@@ -118,7 +118,7 @@ class RedHat(Layout):
         stores.add(_STORE, document.words, document.parameters)
         location, text, before = _location(document), document.words, document.parameters
         if profile.entries.include:
-            note = "the profile names its boot entries, and a new kernel's is none of them"
+            note = "the profile names its boot entries, which do not include those of new kernels"
             status, met = StoreStatus.NOT_SELECTED, meets(profile, before)
             return (StorePlan(LATER_KERNELS, location, status, note, met, (), text, text),)
         line = ParameterLine(LATER_KERNELS, location, (_STORE,), lambda: stores.text(_STORE) or "")
@@ -135,10 +135,10 @@ class RedHat(Layout):
     def _first_line(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
-        """Write the file of an image before its kernel, if the root file system is known.
+        """Write the file in an image that has no kernel yet, if the root file system is known.
 
-        Without ``root=`` in it a new kernel would not start; without the file it gets the line of
-        the machine that builds the image.
+        Without ``root=`` in the file, the kernel would not boot; without the file, it gets the line
+        of the machine that builds the image.
         """
         fstab = machine.document(FSTAB, Fstab)
         root = None if fstab is None else fstab.root_parameters()
@@ -154,7 +154,7 @@ class RedHat(Layout):
         return (plan._replace(note=f"a new file, with {root} from {FSTAB}"),)
 
     def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
-        """What is wrong with /etc/kernel/cmdline, whether or not it has to change."""
+        """Warn about problems in /etc/kernel/cmdline, whether or not it must change."""
         del profile
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None and machine.awaits_kernel and _STORE not in stores:
@@ -166,12 +166,12 @@ class RedHat(Layout):
         found = list(document.problems)
         lacking = _doubt(machine, stores, document.words, KERNEL_CMDLINE)
         if lacking is not None:
-            hint = "add these words to the file, unless later kernels are to do without them"
+            hint = "add these words to the file, unless future kernels do not need them"
             place = _location(document)
             found.insert(0, _warning("kernel-cmdline-lacks", lacking, place, hint))
         stays, default = _default_stays(machine), machine.configuration.default
         if stays is not None and default is not None:
-            hint = "remove the section, unless it is to start until somebody changes it"
+            hint = "remove the section, unless you want it to remain the default"
             found.append(_warning("default-stays", stays, default.location, hint))
         return tuple(found)
 
@@ -181,19 +181,19 @@ _FINDS_ROOT = (
     r"|rd[._](?:dasd|zfcp|znet|zdev|cio_accept|lvm|luks|md|dm|iscsi|nvmf|neednet)(?:[._].+)?)"
 )
 """Parameters that find the root file system, or the disks and networks that it is on
-(dracut.cmdline(7), s390-tools' 95zdev; ``rd_DASD`` and its like are RHEL 6's)."""
+(dracut.cmdline(7), 95zdev of s390-tools; ``rd_DASD`` and similar are from RHEL 6)."""
 
 
 def _doubt(machine: Machine, stores: Stores, words: str | None, where: str) -> str | None:
-    """Say which words a new kernel would miss of those that all boot entries have."""
+    """Name the words that all boot entries have and that a new kernel would lack."""
     line = stores.line(words)
     if machine.awaits_kernel and not line.named("root"):
-        return f"{where} has no root=, without which a kernel finds no root file system"
+        return f"{where} has no root=, so a kernel does not find its root file system"
     lacking = _lacking(machine, stores, line)
     if not lacking:
         return None
     listed = " ".join(lacking)
-    return f"{where} lacks {listed}, which every boot entry has to find its root file system"
+    return f"{where} lacks {listed}, with which every boot entry finds its root file system"
 
 
 def _warning(code: str, message: str, location: Location, hint: str) -> Finding:
@@ -201,15 +201,18 @@ def _warning(code: str, message: str, location: Location, hint: str) -> Finding:
 
 
 def _default_stays(machine: Machine) -> str | None:
-    """Say that a section of zipl.conf comes before all BLS entries, those of new kernels too."""
+    """Say that a section of zipl.conf precedes all BLS entries, including those of new kernels."""
     default = machine.configuration.default
     if default is None or default.origin is Origin.BLS:
         return None
-    return f"a new kernel is not started by default: '{visible(default.name)}' of zipl.conf is"
+    return (
+        f"new kernels are not the default: section '{visible(default.name)}' of zipl.conf precedes"
+        " their entries"
+    )
 
 
 def _lacking(machine: Machine, stores: Stores, line: CommandLine) -> tuple[str, ...]:
-    """Those words of the kind that finds the root; one that adds to others counts by itself."""
+    """The missing words that find the root; each word of a multi-valued parameter is separate."""
     installed = [
         entry
         for entry in machine.configuration.entries
@@ -231,7 +234,7 @@ def _identity(parameter: Parameter) -> str:
 
 
 def _finds_root(parameter: Parameter) -> bool:
-    """Without a value, or with one that does not switch it off (``rd.lvm=0``)."""
+    """Whether a parameter finds the root and is not switched off (``rd.lvm=0``)."""
     off = parameter.value in {"0", "no"}
     return re.fullmatch(_FINDS_ROOT, parameter.name) is not None and not off
 
@@ -242,11 +245,11 @@ def _location(document: KernelInstallCmdline) -> Location:
 
 def _running_line(machine: Machine, stores: Stores, what: str) -> NewKernel:
     description = (
-        f"{KERNEL_CMDLINE} is {what}: a new kernel takes over the line of the system that installs"
-        " it (/proc/cmdline)"
+        f"{KERNEL_CMDLINE} is {what}: new kernels inherit the line of the system that installs"
+        " them (/proc/cmdline)"
     )
     if machine.running_line is None:
-        description += ", which in an image build is the build host's"
+        description += ", in an image build that of the build host"
         return NewKernel(description)
     line = stores.line(machine.running_line)
     kept = line.remove(*(each for each in line.parameters if each.name in _NOT_INHERITED))

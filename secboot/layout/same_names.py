@@ -1,9 +1,9 @@
-"""Whether a kernel that is installed tomorrow is booted through the names that a section has today.
+"""Whether a section's present file names will boot a future kernel.
 
-A section of zipl.conf boots what its ``image=`` and ``ramdisk=`` lead to when zipl runs. That is a
-new kernel where they are links that the kernel's package moves (linux-update-symlinks(1) of
-Debian), or where every kernel has the same name (Alpine). A name with a release boots this one
-kernel for ever, and zipl fails when its package is removed.
+A section of zipl.conf boots the files that its ``image=`` and ``ramdisk=`` refer to when zipl runs.
+They refer to a new kernel if they are links that kernel packages update (linux-update-symlinks(1)
+of Debian), or if every kernel has the same name (Alpine). A name with a release always boots that
+kernel, and zipl fails after its package is removed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class Followed(NamedTuple):
-    """Why a new kernel is not booted, or why that is not known; neither, where it is.
+    """Why a new kernel is not booted, or why this is unknown; neither is set if it is booted.
 
-    `remedy` is what to do about the obstacle, and `repairs` are the programs that do it.
+    `remedy` says what to do about the obstacle, and `repairs` are the programs that do it.
     """
 
     obstacle: str | None = None
@@ -37,10 +37,10 @@ class Followed(NamedTuple):
 
 
 def follows(machine: Machine, entry: BootEntry, order: ReleaseKey, *, one_name: bool) -> Followed:
-    """Tell whether an entry boots the kernel that is installed next.
+    """Return whether an entry will boot the kernel that is installed next.
 
-    `order` gives the sort key of a kernel release, newest last, as the distribution compares.
-    `one_name` says that its kernels have names without a release.
+    `order` returns the sort key of a kernel release in the distribution's order, newest last.
+    `one_name` means that its kernels have names without a release.
     """
     found = _findings(machine, entry, order, one_name=one_name)
     return next((each for each in found if each != _FOLLOWED), _FOLLOWED)
@@ -56,7 +56,7 @@ def _findings(
         return
     where = "image= and ramdisk="
     if entry.origin is Origin.BLS:
-        where = f"the lines linux and initrd of {entry.path}"
+        where = f"linux and initrd in {entry.path}"
     image, ramdisk = entry.image.path, None if entry.ramdisk is None else entry.ramdisk.path
     yield _name(machine, image, where, one_name=one_name)
     yield _newest(machine, image, ramdisk, order)
@@ -65,9 +65,9 @@ def _findings(
     yield _name(machine, ramdisk, where, one_name=one_name)
     if release_of(_target(machine, image)) != release_of(_target(machine, ramdisk)):
         yield Followed(
-            f"{image} leads to {_target(machine, image)}, and {ramdisk} to"
+            f"{image} points to {_target(machine, image)}, but {ramdisk} to"
             f" {_target(machine, ramdisk)}, the ramdisk of another kernel",
-            remedy=f"let {ramdisk} lead to the ramdisk of that kernel, then run zipl",
+            remedy=f"make {ramdisk} point to the ramdisk of that kernel, then run zipl",
             repairs=_moved(machine, release_of(_target(machine, image)), ramdisk),
         )
 
@@ -75,7 +75,7 @@ def _findings(
 def _moved(
     machine: Machine, release: str | None, *links: str | None
 ) -> tuple[tuple[str, ...], ...]:
-    """Return what moves links to the files of a kernel; nothing where one of them is not there."""
+    """Return the commands that point links to the files of a kernel; empty if a file is missing."""
     found = []
     for path in filter(None, links):
         link, target = machine.kernel_files.link(path), _target(machine, path)
@@ -98,35 +98,33 @@ def _target(machine: Machine, path: str) -> str:
 
 
 def _name(machine: Machine, path: str, where: str, *, one_name: bool) -> Followed:
-    """Judge by itself whether this is a name that moves to the next kernel; `where` it stands."""
+    """Return whether this name, used in `where`, will refer to the next kernel."""
     link = machine.kernel_files.link(path)
     if link is not None and link.target is None:
-        return Followed(doubt=f"the link {path} leads to {link.says}, {link.reason}")
+        return Followed(doubt=f"the link {path} points to {link.says}, {link.reason}")
     if link is None and release_of(path) is not None:
         return Followed(
-            f"{path} is one kernel's own name and no link that moves: a new kernel is not booted,"
-            " and zipl fails when the package of this one is removed",
-            remedy=f"name links in {where} that move to each new kernel",
+            f"{path} names a specific kernel instead of a link that follows new kernels: a new"
+            " kernel is not booted, and zipl fails after the package of this one is removed",
+            remedy=f"use links in {where} that follow new kernels",
         )
     if one_name or (link is not None and release_of(_target(machine, path)) is not None):
         return _FOLLOWED
     if link is not None:
-        return Followed(doubt=f"the link {path} leads to {link.target}, whose name has no release")
+        return Followed(doubt=f"the link {path} points to {link.target}, whose name has no release")
     facts = machine.facts.get(path)
-    what = "is no link" if facts is not None and facts.readable else "is not there"
-    return Followed(
-        doubt=f"{path} {what}, so that it is not known whether a new kernel gets its name"
-    )
+    what = "is not a link" if facts is not None and facts.readable else "does not exist"
+    return Followed(doubt=f"{path} {what}, so it is unknown whether a new kernel gets this name")
 
 
 def _newest(machine: Machine, path: str, ramdisk: str | None, order: ReleaseKey) -> Followed:
-    """Compare what a link leads to with the kernels that lie beside that."""
+    """Compare the target of a link with the other kernels in its directory."""
     target = _target(machine, path)
     release, directory = release_of(target), target.rpartition("/")[0]
     if release is None:
         return _FOLLOWED
-    beside = (each for each in machine.kernel_files.kernels if each.rpartition("/")[0] == directory)
-    releases = (each for each in map(release_of, beside) if each is not None)
+    others = (each for each in machine.kernel_files.kernels if each.rpartition("/")[0] == directory)
+    releases = (each for each in map(release_of, others) if each is not None)
     copy = re.compile(rf"{re.escape(release)}[.~_][A-Za-z].*")  # as in vmlinuz-6.1.0-9.signed
     newest = max(
         (each for each in releases if not copy.fullmatch(each)), key=order, default=release
@@ -134,8 +132,8 @@ def _newest(machine: Machine, path: str, ramdisk: str | None, order: ReleaseKey)
     if order(newest) <= order(release):
         return _FOLLOWED
     return Followed(
-        f"the link {path} still leads to {target}, although kernel {newest} is installed: it was"
-        " not moved then, and is not known to be moved next time",
-        remedy=f"let {path} and its ramdisk lead to kernel {newest}, then run zipl",
+        f"the link {path} still points to {target}, although kernel {newest} is installed: that"
+        " installation did not update the link, and the next one may not either",
+        remedy=f"make {path} and its ramdisk point to kernel {newest}, then run zipl",
         repairs=_moved(machine, newest, path, ramdisk),
     )

@@ -1,10 +1,10 @@
 """SUSE: two stages, both generated from /etc/default/grub.
 
-zipl boots a first system from /boot/zipl, whose configuration grub2-zipl-setup generates from
-/etc/default/zipl2grub.conf.in and /etc/default/grub. Its initrd runs grub2-emu, which starts the
-real kernel with the line from grub.cfg, which grub2-mkconfig generates from the same file
-(openSUSE's grub2, util/s390x/zipl2grub.pl.in). So one file is edited, two are generated from it,
-each by a program that has to run, and each may be stale.
+zipl boots a first system from /boot/zipl. grub2-zipl-setup generates its configuration from
+/etc/default/zipl2grub.conf.in and /etc/default/grub. The initrd of the first system runs grub2-emu,
+which starts the real kernel with the line from grub.cfg, which grub2-mkconfig generates from the
+same file (openSUSE's grub2, util/s390x/zipl2grub.pl.in). So one file is edited, and two are
+generated from it, each by a program that must run; each can be stale.
 """
 
 from __future__ import annotations
@@ -49,14 +49,13 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.zipl.entry import BootEntry
 
-_ALL_ENTRIES = "All boot entries, and kernels installed later"
+_ALL_ENTRIES = "All boot entries and future kernels"
 _ZIPL_REFUSES = (
-    "grub2-zipl-setup writes a value with \\\" into zipl's configuration as it stands, which zipl"
-    " refuses where the template has it in quotes"
+    "grub2-zipl-setup copies a value with \\\" unchanged into zipl's configuration, which zipl"
+    " refuses if the template has it in quotes"
 )
 _QUOTES_ARE_LOST = (
-    "grub2-emu hands the kernel words without their quotes, so that a value with blanks does not"
-    " arrive as one"
+    "grub2-emu passes words to the kernel without their quotes, so a value with blanks is split"
 )
 
 
@@ -73,7 +72,7 @@ def _kernels(documents: Mapping[str, object]) -> tuple[str, ...]:
 
 
 class Suse(Layout):
-    """/etc/default/grub is edited; grub.cfg and zipl's configuration are generated anew."""
+    """/etc/default/grub is edited; grub.cfg and zipl's configuration are regenerated."""
 
     name = SUSE
     description = "SUSE's two stages (zipl, then grub2-emu)"
@@ -91,16 +90,14 @@ class Suse(Layout):
         later_kernels=True,
     )
     builds_image = True
-    no_trial = (
-        "what starts is chosen in the menu of grub.cfg, behind zipl's, and both are generated"
-    )
-    instead = "try the line once at the menu of grub2-emu (key e), then apply it without --trial"
+    no_trial = "the entry to start is selected in the menu of grub.cfg, after zipl's, and both are generated"
+    instead = "try the line once in the menu of grub2-emu (key e), then apply it without --trial"
     first_by = "grub2-mkconfig and grub2-zipl-setup, from /etc/default/grub"
 
     def __init__(self, tree: Tree, seen: tuple[str, ...]) -> None:
-        """The programs themselves are preferred to ``update-bootloader``.
+        """Prefer the programs themselves to ``update-bootloader``.
 
-        That one reports success for a step that it skipped.
+        update-bootloader reports success for a step that it skipped.
         """
         super().__init__(seen)
         mkconfig: tuple[str, ...] = ("grub2-mkconfig", "-o", GRUB_CFG)
@@ -112,23 +109,23 @@ class Suse(Layout):
             setup = ("update-bootloader", "--reinit")
         self._mkconfig = Command(
             mkconfig,
-            f"{GRUB_CFG}, with which the second stage starts the kernel, holds the old line",
+            f"{GRUB_CFG}, with which the second stage starts the kernel, has the old line",
         )
         self._setup = Command(
-            setup, "the first stage's zipl configuration and boot record hold the old line"
+            setup, "the zipl configuration and the boot record of the first stage have the old line"
         )
         self.commit = (self._mkconfig, self._setup)
 
     @property
     def records(self) -> tuple[Command, ...]:
-        """The one that runs zipl."""
+        """The program that runs zipl."""
         return (self._setup,)
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
-        """All entries are generated, those of new kernels among them."""
+        """All entries are generated, including those of new kernels."""
         document = machine.document(GRUB_DEFAULT, GrubDefault)
         if document is None:
-            return NewKernel(f"there is no {GRUB_DEFAULT}")
+            return NewKernel(f"{GRUB_DEFAULT} not found")
         try:
             _take_in(document, stores)
         except ParseError as error:
@@ -137,7 +134,7 @@ class Suse(Layout):
         return NewKernel(description, _as_started(_joined(stores)), _location(document))
 
     def next_ipl(self, machine: Machine, record: BootRecord, stores: Stores) -> NextIpl:
-        """Return what zipl's sections start, and behind the first stage the menu of grub.cfg."""
+        """Return what zipl's sections start, and after the first stage the menu of grub.cfg."""
         from secboot.layout.suse_chain import FromVariables, Programs, chain  # noqa: PLC0415 - ditto
 
         variables = FromVariables(*_given(machine, stores))
@@ -155,27 +152,27 @@ class Suse(Layout):
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
-        """Bring the two variables to the profile, and then the template of the image's line."""
+        """Update the two variables to match the profile, then the template of the image's line."""
         default = _plan_variables(profile, machine, stores)
         template = plan_template(profile, machine, stores)
         return (default,) if template is None else (default, template)
 
     def entry_note(self, machine: Machine, entry: BootEntry, stores: Stores) -> str:
-        """Which stage a section of /boot/zipl/config is."""
+        """Return which stage a section of /boot/zipl/config is."""
         image = machine.secure_image(entry) is not None
         if not image and not stores.line(entry.parmline).named(FIRST_STAGE):
-            stage = "boots the system in one stage, without grub2-emu"
+            stage = "boots the system in a single stage, without grub2-emu"
         else:
             stage = (
                 f"the first stage{', a Secure Execution image' if image else ''}, whose grub2-emu"
                 f" starts the real kernel with the line from {GRUB_CFG}"
             )
         if image:
-            return f"{stage}; {self._setup.argv[0]} builds it, its line is from {SE_TEMPLATE}"
+            return f"{stage}; {self._setup.argv[0]} builds it with the line from {SE_TEMPLATE}"
         return f"{stage}; generated from {GRUB_DEFAULT}"
 
     def zipl_reads_files(self, machine: Machine) -> bool:
-        """Not those of a configuration that grub2-zipl-setup is yet to generate."""
+        """False if grub2-zipl-setup has yet to generate the configuration."""
         return machine.file(machine.conf_path) is not None
 
     def due(
@@ -186,7 +183,7 @@ class Suse(Layout):
         stores: Stores,
         changed: tuple[str, ...],
     ) -> tuple[Command, ...]:
-        """Both programs after a change, else those whose output is stale."""
+        """Return both programs after a change, otherwise those whose output is stale."""
         if changed:
             return self.commit
         setup = Command(self._setup.argv, found.record.stale or "")
@@ -198,48 +195,51 @@ class Suse(Layout):
     def outdated(
         self, profile: Profile, machine: Machine, found: NextIpl, stores: Stores
     ) -> tuple[Command, ...]:
-        """Those of the two generated files that do not hold what the profile asks.
+        """Return the programs for those of the two generated files that do not match the profile.
 
-        And those that start nothing, whatever they hold.
+        This includes a file that can't start anything.
         """
         from secboot.layout.suse_chain import useless_menu  # noqa: PLC0415 - ditto
 
         stale = []
         reason = useless_menu(machine, found)
         if reason is None and any(_is_stale(profile, state, stores) for state in found.entries):
-            reason = f"{GRUB_CFG} does not hold what {GRUB_DEFAULT} says"
+            reason = f"{GRUB_CFG} does not match {GRUB_DEFAULT}"
         if reason is not None:
             stale.append(Command(self._mkconfig.argv, reason))
         given = _given(machine, stores)[0]
         if any(_lacks(profile, entry, given, stores) for entry in _sections(machine)):
-            reason = f"{machine.conf_path} does not hold what {GRUB_DEFAULT} says"
+            reason = f"{machine.conf_path} does not match {GRUB_DEFAULT}"
             stale.append(Command(self._setup.argv, reason))
         elif _lacks_image(machine, found):
-            reason = f"{machine.conf_path} boots no Secure Execution image, as {GRUB_DEFAULT} asks"
+            reason = (
+                f"{machine.conf_path} does not boot the Secure Execution image that {GRUB_DEFAULT}"
+                " requires"
+            )
             stale.append(Command(self._setup.argv, reason))
         return tuple(stale)
 
     def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
-        """What a profile asks that one file for all entries can't give."""
+        """Warn about requirements that one file for all entries can't fulfil."""
         del stores
         found = []
         if profile.entries != EntrySelection(rescue=profile.entries.rescue):
             message = (
-                f"the profile is for {profile.entries.describe()}; {GRUB_DEFAULT} holds one line"
-                " for all of them"
+                f"the profile is for {profile.entries.describe()}, but {GRUB_DEFAULT} has one line"
+                " for all boot entries"
             )
             found.append(Finding("all-entries", Severity.WARNING, message))
         unreadable = machine.document(GRUB_CFG, Unreadable)
         if unreadable is not None:
-            message = f"it is not known what {GRUB_CFG} holds: {unreadable.reason}"
+            message = f"the content of {GRUB_CFG} is unknown: {unreadable.reason}"
             found.append(Finding("grub-cfg", Severity.WARNING, message))
         return tuple(found)
 
 
 def _take_in(document: GrubDefault, stores: Stores) -> tuple[Store, ...]:
-    """Take the variables in, once; return those that are assigned.
+    """Add the variables to the stores, once; return those that are assigned.
 
-    Raises ParseError for one of which the value can't be told.
+    Raises ParseError for a variable whose value is unknown.
     """
     for store in (LINUX, LINUX_DEFAULT):
         if store not in stores:
@@ -261,18 +261,18 @@ def _joined(stores: Stores) -> str:
 
 
 def _plan_variables(profile: Profile, machine: Machine, stores: Stores) -> StorePlan:
-    """Bring the two variables, which both stages get, to what the profile requires.
+    """Update the two variables, which both stages get, to match the profile.
 
-    Raises RefusedError and ParseError where the file can't be edited so that all of its readers
-    read the same.
+    Raises RefusedError or ParseError if the file can't be edited so that all programs that read it
+    read the same value.
     """
     document = machine.document(GRUB_DEFAULT, GrubDefault)
     if document is None:
         raise RefusedError(
-            f"there is no {GRUB_DEFAULT}, from which the boot files are generated",
+            f"{GRUB_DEFAULT}, from which the boot files are generated, was not found",
             hint="install grub2 (grub2-s390x-emu) before the kernel, then apply the profile again"
             if machine.awaits_kernel
-            else "is this the root of a complete system?",
+            else "check whether this is the root directory of a complete system",
         )
     assigned = _take_in(document, stores)
     location = _location(document)
@@ -284,7 +284,7 @@ def _plan_variables(profile: Profile, machine: Machine, stores: Stores) -> Store
             f"{name} is not assigned",
             location=location,
             hint=f'add the line {name}="" to the file; without it, the programs'
-            " that generate the boot files use defaults of their own",
+            " that generate the boot files use their own defaults",
         )
     if assigned:
         fulfil_line(stores, line, profile.requirements)
@@ -299,23 +299,23 @@ def _plan_variables(profile: Profile, machine: Machine, stores: Stores) -> Store
 
 
 def _sections(machine: Machine) -> Iterator[BootEntry]:
-    """Those of zipl's sections that have a line of their own."""
+    """Yield the sections of zipl's configuration that have their own line."""
     for entry in machine.configuration.entries:
         if entry.image is not None and machine.secure_image(entry) is None:
             yield entry
 
 
 def _lacks_image(machine: Machine, found: NextIpl) -> bool:
-    """Whether grub2-zipl-setup has not built the image yet that it is told to build."""
+    """Whether grub2-zipl-setup has not yet built the image that its configuration requires."""
     renewal = found.renewal
     wanted = renewal is not None and renewal.wanted and renewal.secure is not False
     return wanted and not boots_image(machine)
 
 
 def _lacks(profile: Profile, entry: BootEntry, given: str | None, stores: Stores) -> bool:
-    """Whether a section lacks what the variables give it.
+    """Whether a section lacks what the variables define.
 
-    The template has words of its own for the first stage, so that is not judged by the profile.
+    The template has its own words for the first stage, so the profile does not apply to it.
     """
     line = stores.line(entry.parmline)
     if not line.named(FIRST_STAGE):
@@ -326,7 +326,7 @@ def _lacks(profile: Profile, entry: BootEntry, given: str | None, stores: Stores
 
 
 def _is_stale(profile: Profile, state: EntryState, stores: Stores) -> bool:
-    """Whether grub.cfg starts an entry with a line that lacks what the variables give it."""
+    """Whether grub.cfg starts an entry with a line that lacks what the variables define."""
     if state.generated is None or state.note:
         return False
     selected = profile.entries.judge(
@@ -336,7 +336,7 @@ def _is_stale(profile: Profile, state: EntryState, stores: Stores) -> bool:
 
 
 def _given(machine: Machine, stores: Stores) -> tuple[str | None, str | None]:
-    """What the variables give normal entries, and those for recovery; None where not known."""
+    """Return what the variables define for normal and for recovery entries; None if unknown."""
     document = machine.document(GRUB_DEFAULT, GrubDefault)
     if document is None:
         return None, None
@@ -354,7 +354,7 @@ def _given(machine: Machine, stores: Stores) -> tuple[str | None, str | None]:
 
 
 def _as_started(text: str) -> str | None:
-    """What the kernel gets of parameters in grub.cfg."""
+    """Return what the kernel receives of parameters in grub.cfg."""
     from secboot.formats.grub_cfg import parameters_in_script  # noqa: PLC0415 - ditto
 
     return parameters_in_script(text)

@@ -1,9 +1,9 @@
-"""What SUSE's two stages start: zipl's sections, and behind the first stage the menu of grub.cfg.
+"""What SUSE's two stages start: zipl's sections, and after the first stage the menu of grub.cfg.
 
 A section with ``initgrub`` in its line boots a system whose initrd runs grub2-emu (dracut module
-99grub2), and that starts the kernel of a menu entry. Which one LOADPARM tells: zipl reads the
-number before the ``g``, and grub.cfg (00_header on s390x) takes what stands behind it for its
-default, counted from 0, with a ``.`` where a submenu begins: ``1g2``, ``1g1.0``.
+99grub2), which starts the kernel of a menu entry. LOADPARM selects it: zipl reads the number
+before the ``g``, and grub.cfg (00_header on s390x) uses the part after it as its default, counted
+from 0, with a ``.`` before each submenu level: ``1g2``, ``1g1.0``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LONGEST_LOADPARM = 8
 _LINUX_SCRIPT = "/etc/grub.d/10_linux"
 _RECOVERY = re.compile(r"-recovery(?:-|$)|\(recovery mode\)")
 _OWN = re.compile(r"(?:root|rootflags|conmode)=\S*|ro|rw")
-"""What a line begins with that comes from elsewhere."""
+"""Words at the start of a line that do not come from the variables."""
 
 
 _ABSENT = {
@@ -43,18 +43,18 @@ _ABSENT = {
     RecordState.DAMAGED: Absence.DAMAGED_RECORD,
     RecordState.UNKNOWN: Absence.UNKNOWN_RECORD,
 }
-"""Why no first stage is started, by the state of the record."""
+"""Why no first stage is started, by the state of the boot record."""
 
 
 class FromVariables(NamedTuple):
-    """What /etc/default/grub gives normal entries and those for recovery; None if not known."""
+    """What /etc/default/grub defines for normal and for recovery entries; None if unknown."""
 
     normal: str | None
     recovery: str | None
 
 
 class Programs(NamedTuple):
-    """What generates grub.cfg, and what zipl's configuration and the boot record."""
+    """The program that generates grub.cfg, and the one for zipl's configuration and boot record."""
 
     mkconfig: tuple[str, ...]
     setup: tuple[str, ...]
@@ -64,7 +64,7 @@ def grub_menu(documents: Mapping[str, object]) -> GrubMenu:
     """Return the menu of grub.cfg, as it is without LOADPARM."""
     document = documents.get(GRUB_CFG)
     if not isinstance(document, GrubCfg):
-        missing = f"there is no {GRUB_CFG}"
+        missing = f"{GRUB_CFG} not found"
         reason = document.reason if isinstance(document, Unreadable) else missing
         return GrubMenu((), None, reason)
     files: Files = {_LOADPARM: None}
@@ -76,20 +76,20 @@ def grub_menu(documents: Mapping[str, object]) -> GrubMenu:
 
 
 def grub_kernels(documents: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the kernels that grub.cfg starts: one may be a Secure Execution image."""
+    """Return the kernels that grub.cfg starts, which can be Secure Execution images."""
     named = (entry.kernel for entry in grub_menu(documents).walk())
     return tuple(dict.fromkeys(path for path in named if path is not None))
 
 
 def is_first_stage(machine: Machine, entry: BootEntry, stores: Stores) -> bool:
-    """Whether a section of zipl's starts grub2-emu; so does grub2-zipl-setup's own image."""
+    """Whether a zipl section starts grub2-emu; the image of grub2-zipl-setup does so as well."""
     return machine.secure_image(entry) is not None or bool(
         stores.line(entry.parmline).named(FIRST_STAGE)
     )
 
 
 def is_generated(machine: Machine, entry: MenuEntry) -> bool:
-    """Whether a menu entry was written from the variables of /etc/default/grub."""
+    """Whether a menu entry was generated from the variables of /etc/default/grub."""
     document = machine.document(GRUB_CFG, GrubCfg)
     if entry.path != GRUB_CFG or document is None:
         return False
@@ -97,7 +97,7 @@ def is_generated(machine: Machine, entry: MenuEntry) -> bool:
 
 
 def gone_kernels(machine: Machine, menu: GrubMenu) -> frozenset[str]:
-    """Return the kernels of entries that were removed: they lie not with the others that are there."""
+    """Return the entries' kernels that were removed: missing from a directory that has others."""
     there = frozenset(machine.kernel_files.kernels)
     directories = {path.rpartition("/")[0] for path in there}
     named = {entry.kernel for entry in menu.walk() if entry.kernel is not None}
@@ -109,9 +109,9 @@ def gone_kernels(machine: Machine, menu: GrubMenu) -> frozenset[str]:
 
 
 def useless_menu(machine: Machine, found: NextIpl) -> str | None:
-    """Say why grub.cfg starts nothing by the files that are there; None where it does."""
+    """Return why grub.cfg can't start anything with the existing files; None if it can."""
     if GRUB_CFG not in machine.documents:
-        return f"there is no {GRUB_CFG}"
+        return f"{GRUB_CFG} not found"
     document = machine.document(GRUB_CFG, GrubCfg)
     if document is None:
         return None
@@ -121,12 +121,12 @@ def useless_menu(machine: Machine, found: NextIpl) -> str | None:
         return f"{GRUB_CFG} is empty"
     for state in found.entries:
         if state.absence is Absence.KERNEL_GONE and not state.note:
-            return f"{GRUB_CFG} starts a kernel that is not there"
+            return f"{GRUB_CFG} starts a kernel that does not exist"
     return None
 
 
 def is_recovery(entry: MenuEntry, variables: FromVariables) -> bool:
-    """Whether it is an entry for repairs: by its id or its title, or since it has such a line."""
+    """Whether this is a recovery entry: by its id, its title or its line."""
     if _RECOVERY.search(entry.id or entry.title) is not None:
         return True
     line, recovery = entry.parameters, variables.recovery
@@ -140,30 +140,30 @@ def chain(
     variables: FromVariables,
     programs: Programs,
 ) -> NextIpl:
-    """Return what the record starts, and what grub.cfg's menu entries start behind it."""
+    """Return what the boot record starts, and what the entries of grub.cfg start after it."""
     base = next_ipl(machine, record)
     menu = grub_menu(machine.documents)
     gone = gone_kernels(machine, menu)
     choices: list[Choice] = []
-    behind: dict[tuple[int, ...], Choice] = {}
+    second: dict[tuple[int, ...], Choice] = {}
     for choice in base.choices:
         if _starts_grub(choice, stores):
-            for place, each in _behind(machine, choice, menu, gone):
+            for place, each in _second_stage(machine, choice, menu, gone):
                 choices.append(each)
-                if place not in behind or each.is_default:
-                    behind[place] = each
+                if place not in second or each.is_default:
+                    second[place] = each
         else:
             choices.append(choice)
-    entries = _menu_entries(machine, menu, behind, variables, base, gone)
+    entries = _menu_entries(machine, menu, second, variables, base, gone)
     sections = (_section(machine, state, stores, variables, programs) for state in base.entries)
-    by_mkconfig = behind or record.state is RecordState.UNKNOWN
+    by_mkconfig = second or record.state is RecordState.UNKNOWN
     renewed = (programs.mkconfig if by_mkconfig else programs.setup,)
     states = tuple(each._replace(programs=renewed) for each in entries)
     return base._replace(choices=tuple(choices), entries=(*states, *sections))
 
 
 def _starts_grub(choice: Choice, stores: Stores) -> bool:
-    """Whether a program of the record does; one whose kernel was replaced may start nothing."""
+    """Whether a program of the boot record starts GRUB; not if its kernel was replaced."""
     if choice.orphaned:
         return False
     if choice.secure and choice.entry is not None:
@@ -171,16 +171,16 @@ def _starts_grub(choice: Choice, stores: Stores) -> bool:
     return bool(stores.line(choice.line).named(FIRST_STAGE))
 
 
-def _behind(
+def _second_stage(
     machine: Machine, first: Choice, menu: GrubMenu, gone: frozenset[str]
 ) -> Iterator[tuple[tuple[int, ...], Choice]]:
-    """The choices that grub2-emu has when `first` is what zipl starts."""
+    """Yield the choices in grub2-emu when zipl starts `first`."""
     name = f" ({first.title})" if first.title and not first.is_default else ""
     if menu.default is None:
         yield (), _unknown(first, menu)
     entries = list(menu.walk())
     if not first.is_default:
-        # What LOADPARM starts that says nothing of GRUB's menu comes first.
+        # The entry that a LOADPARM without a part for GRUB's menu starts comes first.
         entries.sort(key=lambda each: each != menu.default)
     for entry in entries:
         chosen, image = entry == menu.default, _image(machine, entry)
@@ -201,23 +201,23 @@ def _behind(
 
 
 def _image(machine: Machine, entry: MenuEntry) -> SecureImage | None:
-    """Return the Secure Execution image that grub2-emu starts (IBM's way, in 40_custom)."""
+    """Return the Secure Execution image that grub2-emu starts (as IBM documents, in 40_custom)."""
     image = None if entry.kernel is None else machine.images.get(entry.kernel)
     return None if image is None else image.secure
 
 
 def _unsure(entry: MenuEntry, gone: frozenset[str], *, once: bool) -> str | None:
-    """What should be known of an entry before somebody relies on it."""
+    """Return why an entry may not start as it appears, or None."""
     found = entry.doubt or entry.unsure
     if found is None and entry.kernel in gone:
-        return f"{entry.kernel} is not there"
+        return f"{entry.kernel} does not exist"
     if found is None and once:
-        return f"the default of the next boot only, by {GRUBENV} (grub2-once)"
+        return f"the default for the next boot only, according to {GRUBENV} (grub2-once)"
     return found
 
 
 def _unknown(first: Choice, menu: GrubMenu) -> Choice:
-    """What starts by default, where that is not known."""
+    """Return the choice that stands for an unknown default."""
     return Choice(
         title="",
         line=None,
@@ -226,7 +226,7 @@ def _unknown(first: Choice, menu: GrubMenu) -> Choice:
         loadparm=first.loadparm,
         secure=first.secure,
         through=first.title,
-        unsure=f"what {GRUB_CFG} starts by default is not known: {menu.unsure}",
+        unsure=f"the default of {GRUB_CFG} is unknown: {menu.unsure}",
     )
 
 
@@ -235,7 +235,7 @@ def _location(entry: MenuEntry) -> Location:
 
 
 def _loadparm(first: str | None, place: tuple[int, ...]) -> str | None:
-    """What LOADPARM has to say; None where it has no room for that."""
+    """Return the LOADPARM that selects a menu entry; None if it does not fit."""
     text = f"{first or 0}g{'.'.join(map(str, place))}"
     return text if len(text) <= _LONGEST_LOADPARM else None
 
@@ -243,13 +243,13 @@ def _loadparm(first: str | None, place: tuple[int, ...]) -> str | None:
 def _menu_entries(
     machine: Machine,
     menu: GrubMenu,
-    behind: dict[tuple[int, ...], Choice],
+    second: dict[tuple[int, ...], Choice],
     variables: FromVariables,
     base: NextIpl,
     gone: frozenset[str],
 ) -> Iterator[EntryState]:
     default_section = next((each for each in base.entries if each.is_default), None)
-    absence = None if behind else _ABSENT.get(base.record.state, Absence.NOT_HELD)
+    absence = None if second else _ABSENT.get(base.record.state, Absence.NOT_HELD)
     by_default = default_section is None or not _is_other(default_section)
     first = None if default_section is None else default_section.secure
     if menu.default is None:
@@ -258,7 +258,7 @@ def _menu_entries(
             f"the default of {GRUB_CFG}",
             Location(GRUB_CFG),
             variables.normal,
-            None if missing else behind.get(()),
+            None if missing else second.get(()),
             Absence.NO_MENU if missing else absence,
             is_default=by_default,
             secure=first,
@@ -266,7 +266,7 @@ def _menu_entries(
     for entry in menu.walk():
         if entry.kernel is None and entry.unsure is None:
             continue
-        chosen, started = entry == menu.default, behind.get(entry.place)
+        chosen, started = entry == menu.default, second.get(entry.place)
         is_gone = absence is None and entry.kernel in gone
         image = None if _image(machine, entry) is None else entry.kernel
         secure = started.secure if started is not None else first or image is not None
@@ -290,7 +290,7 @@ def _is_other(state: EntryState) -> bool:
 
 
 def _configured(machine: Machine, entry: MenuEntry, variables: FromVariables) -> str | None:
-    """Return the line that the variables give the entry, or its own where it is not from them."""
+    """Return the line that the variables define for the entry; its own line if not generated."""
     if not is_generated(machine, entry):
         return entry.parameters
     wanted = variables.recovery if is_recovery(entry, variables) else variables.normal
@@ -299,7 +299,7 @@ def _configured(machine: Machine, entry: MenuEntry, variables: FromVariables) ->
 
 
 def _with(line: str, got: str) -> str:
-    """Return a generated line with what the variables give now; as it is where that is in it."""
+    """Return a generated line updated to the current variables; unchanged if it is up to date."""
     words, given = line.split(), got.split()
     own = 0
     while own < len(words) and _OWN.fullmatch(words[own]):
@@ -315,7 +315,7 @@ def _note(machine: Machine, entry: MenuEntry, variables: FromVariables, *, chose
     if not is_generated(machine, entry):
         return f"from {entry.script or entry.path}, not from {GRUB_DEFAULT}: change it there"
     if is_recovery(entry, variables):
-        return "a recovery entry, which does not get GRUB_CMDLINE_LINUX_DEFAULT"
+        return "a recovery entry, which does not use GRUB_CMDLINE_LINUX_DEFAULT"
     return ""
 
 
@@ -326,7 +326,7 @@ def _section(
     variables: FromVariables,
     programs: Programs,
 ) -> EntryState:
-    """A section of zipl's: the first stage is not judged, since its line is not the kernel's."""
+    """Return a zipl section; the first stage is not judged, since its line is not the kernel's."""
     state = state._replace(programs=(programs.setup,))
     if state.entry is None or not is_first_stage(machine, state.entry, stores):
         if state.configured is None or variables.normal is None:

@@ -1,8 +1,8 @@
-"""SUSE's Secure Execution image: what grub2-zipl-setup builds, of what, and whether it does.
+"""SUSE's Secure Execution image: whether grub2-zipl-setup builds it, and from which files.
 
-In the place of zipl's first system that is an image of the same kernel, with an initrd of its own
-(in /dev/shm, since it may hold the key of the root file system) and the line of a template. Its
-grub2-emu starts the real kernel, in Secure Execution, too, with the line from grub.cfg (openSUSE's
+It replaces zipl's first system with an image of the same kernel, with a separate initrd (in
+/dev/shm, since it may contain the key of the root file system) and the line of a template. Its
+grub2-emu starts the real kernel, also in Secure Execution, with the line from grub.cfg (openSUSE's
 grub2-s390x-secure-execution-support.patch, in util/s390x/zipl2grub.pl.in).
 """
 
@@ -29,18 +29,18 @@ LINUX, LINUX_DEFAULT = (
     Store(StoreKind.LAYOUT_FILE, GRUB_DEFAULT, name)
     for name in ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 )
-"""The variables that make a parameter line, in this order."""
+"""The variables that form a parameter line, in this order."""
 _ENABLE = "SUSE_S390_SE_ENABLE"
 _YES = frozenset({"yes", "true", "1"})
 _KEYS = ("SUSE_S390_SE_HOST_KEY", "SUSE_S390_SE_HOST_KEY_SIGNING_KEY", "SUSE_S390_SE_CA_CERT")
-"""What has to be readable, or else no image is built, whatever the first variable says."""
+"""The variables whose files must be readable; otherwise no image is built, even if enabled."""
 _LIST = re.compile(r"[,\s]+")
 _IMAGE_LINE = "The Secure Execution image that grub2-zipl-setup builds"
 _PLACEHOLDER = r"@([^@\s]+)@"
 
 
 def key_files(documents: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the paths of the files that the image is built with."""
+    """Return the paths of the key files that the image is built with."""
     document = documents.get(GRUB_DEFAULT)
     if not isinstance(document, GrubDefault):
         return ()
@@ -50,8 +50,8 @@ def key_files(documents: Mapping[str, object]) -> tuple[str, ...]:
 def image_build(machine: Machine, program: str) -> Renewal | None:
     """Return what the next run of grub2-zipl-setup makes of the first stage.
 
-    The template lies on every machine, so that only the variable tells whether an image is wanted.
-    None where there is no /etc/default/grub.
+    Every machine has the template, so only the variable says whether an image is wanted. None if
+    /etc/default/grub does not exist.
     """
     document = machine.document(GRUB_DEFAULT, GrubDefault)
     if document is None:
@@ -62,7 +62,7 @@ def image_build(machine: Machine, program: str) -> Renewal | None:
         return Renewal(program, False, False, f"{_ENABLE} is not set in {GRUB_DEFAULT}", set_it)
     where = f"{GRUB_DEFAULT}:{assignment.number}"
     if assignment.value is None:
-        reason = f"{where} gives {_ENABLE} in a way that its programs do not read alike"
+        reason = f"{where} sets {_ENABLE} in a way that the programs do not read the same way"
         return Renewal(program, None, False, reason, set_it)
     said = f'{_ENABLE} is "{assignment.value}" ({where})'
     if assignment.value not in _YES:
@@ -72,14 +72,14 @@ def image_build(machine: Machine, program: str) -> Renewal | None:
         return Renewal(program, True, True, said)
     known = [reason for is_known, reason in obstacles if is_known]
     reason = (known or [reason for _, reason in obstacles])[0]
-    return Renewal(program, False if known else None, True, reason, f"mend this: {reason}")
+    return Renewal(program, False if known else None, True, reason, f"fix this: {reason}")
 
 
 def _obstacles(machine: Machine, document: GrubDefault) -> Iterator[tuple[bool, str]]:
-    """Say why no image is built though one is wanted, each with whether that is known.
+    """Yield the reasons why no image is built although one is wanted, each with whether it is certain.
 
-    The files may come to a tree later. The patch takes a list of them apart to build an image, but
-    asks first whether a file of the whole name can be read; that may have been mended since.
+    The files may be added to a tree later. The patch splits a list of them to build an image, but
+    first checks whether a file with the whole name can be read; a later release may fix this.
     """
     is_running = machine.running_line is not None
     for name in _KEYS:
@@ -89,11 +89,11 @@ def _obstacles(machine: Machine, document: GrubDefault) -> Iterator[tuple[bool, 
         if not paths:
             yield True, f"{name} is not set in {GRUB_DEFAULT}"
         elif missing:
-            yield is_running, f"{name} names {missing[0]}, which is not there"
+            yield is_running, f"{name} names {missing[0]}, which does not exist"
         elif unseen:
-            yield False, f"{name} names {unseen[0]}, which can't be seen"
+            yield False, f"{name} names {unseen[0]}, which can't be accessed"
         elif len(paths) > 1 and not boots_image(machine):
-            reason = f"{name} names several files, of which not every release of it takes notice"
+            reason = f"{name} names several files, which not every release of its program supports"
             yield False, reason
 
 
@@ -109,9 +109,9 @@ def _paths(document: GrubDefault, name: str) -> list[str]:
 
 
 def plan_template(profile: Profile, machine: Machine, stores: Stores) -> StorePlan | None:
-    """Bring the template of the image's line to the profile; None where no image is built.
+    """Update the template of the image's line to match the profile; None if no image is built.
 
-    To be called after the variables, since the template names them as ``@NAME@``
+    Must be called after the variables are planned, since the template refers to them as ``@NAME@``
     (``root=@GRUB_DEVICE@ ... initgrub quiet ...``).
     """
     file = machine.file(SE_TEMPLATE)
@@ -134,7 +134,7 @@ def plan_template(profile: Profile, machine: Machine, stores: Stores) -> StorePl
 
 
 def _filled(stores: Stores, template: Store, *, found: bool = False) -> str:
-    """Return the template with the variables' values, now or as planned; others are left out."""
+    """Return the template with the variables' values, found or planned, and without other names."""
     text = stores.found if found else stores.text
     values = {store.section: text(store) or "" for store in (LINUX, LINUX_DEFAULT)}
     return re.sub(_PLACEHOLDER, lambda match: values.get(match[1], ""), text(template) or "")

@@ -1,6 +1,6 @@
 """Systems whose boot files are the sections of zipl.conf, and BLS entries written by hand.
 
-What they have in common is a rule; in what they differ is a row.
+Their common behaviour is code; their differences are rows of a table.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from secboot.profile.profile import Profile
 
 NO_SECTION = (
-    "a new kernel is booted by a section of zipl.conf, and there is none yet: once a kernel is installed,"
+    "a section of zipl.conf boots new kernels, but none exists yet: after a kernel is installed,"
     " secboot init writes it"
 )
-_SAME = "a new kernel is booted by the sections that are there, through the same names"
+_SAME = "the existing sections boot new kernels, through the same names"
 
 
 class Row(NamedTuple):
     """One such system.
 
-    `inherits` says what a new kernel gets, if that is known (``{}`` stands for the default section).
-    `order` is how it compares the releases of kernels, `one_name` whether a kernel's file has no
-    release in its name. `hooks` are what runs zipl for a new kernel, none where packages do that
-    unasked. `first_by` is what writes the first zipl.conf, where that is known.
+    `inherits` says what a new kernel gets, if known (``{}`` stands for the default section).
+    `order` is how it compares kernel releases; `one_name` whether kernel files have no release in
+    their names. `hooks` run zipl for a new kernel; empty if packages do so without them. `first_by`
+    is what writes the first zipl.conf, if known.
     """
 
     name: str
@@ -55,13 +55,13 @@ _DEBIAN = Row(
     hooks=(DEBIAN_HOOK, "/usr/share/kernel/postinst.d/zz-zipl"),
 )
 """The installer writes zipl.conf once, with sections whose image is a symbolic link. The kernel
-package moves the links and runs zipl through zz-zipl, which does nothing without /etc/zipl.conf."""
+package updates the links and runs zipl through zz-zipl, which does nothing without /etc/zipl.conf."""
 
 _ALPINE = Row(
     ALPINE, "zipl.conf sections (Alpine)", one_name=True, first_by="setup-disk (alpine-conf)"
 )
-"""zipl.conf is written once by setup-disk (alpine-conf, dasd-functions.sh); the kernel has one
-fixed name. s390-tools' package has a trigger on /boot that runs zipl (aports, s390-tools.trigger)."""
+"""setup-disk writes zipl.conf once (alpine-conf, dasd-functions.sh); the kernel has a fixed name.
+The s390-tools package has a trigger on /boot that runs zipl (aports, s390-tools.trigger)."""
 
 _RHEL7 = Row(
     RHEL7,
@@ -71,14 +71,14 @@ _RHEL7 = Row(
 )
 
 _PLAIN = Row(PLAIN, "zipl.conf sections", inherits=None)
-"""A zipl.conf of no distribution in particular, which is what is left when none is named. SLES 11
-has one, too; its perl-Bootloader adds sections for new kernels, by rules of its own."""
+"""A zipl.conf without a known distribution, the fallback. SLES 11 uses it as well; its
+perl-Bootloader adds sections for new kernels, by its own rules."""
 
 ROWS = {row.name: row for row in (_RHEL7, _DEBIAN, _ALPINE, _PLAIN)}
 
 
 class ZiplConfLayout(Layout):
-    """The sections of zipl.conf are edited, zipl commits them."""
+    """The sections of zipl.conf are edited; zipl commits them."""
 
     def __init__(self, row: Row, tree: Tree, seen: tuple[str, ...]) -> None:
         super().__init__(seen)
@@ -90,11 +90,11 @@ class ZiplConfLayout(Layout):
         self.sources = self.sources._replace(later_kernels=row.inherits is not None)
 
     def first_configuration(self, machine: Machine, asked: FirstAsked) -> FirstFiles:
-        """Debian's is known; it names links that its packages move."""
+        """Return Debian's, which uses links that its packages update; refuse for the others."""
         if self._row is _PLAIN:
             raise RefusedError(
-                f"it is not known which distribution {machine.root} is, and so how it is set up",
-                hint="if it is set up as one of these, name it: --layout bls or --layout debian",
+                f"the distribution in {machine.root} is unknown, and so is the way it boots",
+                hint="if it uses one of these layouts, specify it: --layout bls or --layout debian",
             )
         if self._row is not _DEBIAN:
             return super().first_configuration(machine, asked)
@@ -105,13 +105,13 @@ class ZiplConfLayout(Layout):
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores
     ) -> tuple[StorePlan, ...]:
-        """Nothing is edited for later kernels, and nothing said where nothing is known."""
+        """Edit nothing for future kernels; report nothing if nothing is known."""
         if self._row.inherits is None:
             return ()
         return super().plan_stores(profile, machine, stores)
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
-        """Through the same names, or as a copy: what counts is the default section."""
+        """Return what new kernels get: the default section, through the same names or as a copy."""
         if self._row.inherits is None:
             return NewKernel(NOT_KNOWN)
         default = machine.configuration.default
@@ -122,7 +122,7 @@ class ZiplConfLayout(Layout):
         if machine.secure_image(default) is not None:
             image = "" if default.image is None else default.image.path
             return NewKernel(
-                f"a new kernel is booted only when the Secure Execution image {image} is rebuilt"
+                f"a new kernel is only booted after the Secure Execution image {image} is rebuilt"
             )
         line = stores.environment.expand(stores.entry_planned(default) or "")
         found = NewKernel(description, line, default.location)
@@ -135,6 +135,6 @@ class ZiplConfLayout(Layout):
                 obstacle=followed.obstacle, remedy=followed.remedy, repairs=followed.repairs
             )
         lacking = (
-            f"{row.hooks[0]}, which runs zipl for it, is not there" if self._lacks_hook else None
+            f"{row.hooks[0]}, which runs zipl for it, does not exist" if self._lacks_hook else None
         )
         return found._replace(doubt=followed.doubt or lacking)

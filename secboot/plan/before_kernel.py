@@ -33,7 +33,7 @@ IN_FORCE = "Profile in force, to which each new boot entry is brought"
 
 
 def plan_before_kernel(profile: Profile, machine: Machine, layout: Layout) -> Plan:
-    """Return what it takes so that kernels installed later get what the profile asks.
+    """Return what it takes so that future kernels get what the profile asks.
 
     Raises RefusedError where a line can't be brought to the profile, or a file can't be made.
     """

@@ -58,7 +58,7 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
         if result.plan.before_kernel:
             known = all(store.met for store in result.plan.stores)
             done = (
-                f"Nothing to do: kernels installed later get what {asks}."
+                f"Nothing to do: future kernels get what {asks}."
                 if known
                 else "Nothing to do before a kernel is installed: the profile is in force."
             )

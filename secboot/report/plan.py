@@ -134,7 +134,7 @@ def summary(plan: Plan, style: Style) -> list[str]:
         what = "there is no boot entry yet" if plan.before_kernel else entries
         text = f"No changes. {what[:1].upper()}{what[1:]}." if what else "No changes."
     elif plan.before_kernel:
-        text = f"Plan: {files}, for kernels installed later."
+        text = f"Plan: {files}, for future kernels."
     else:
         text = f"Plan: {'; '.join(filter(None, (entries, files if plan.files else '')))}."
     return [style.bold(line) for line in style.filled(text)]

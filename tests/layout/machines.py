@@ -1,8 +1,8 @@
-"""Machines of every layout, and how each distribution's own rules install a kernel on them.
+"""Machines of every layout, and how the rules of each distribution install a kernel on them.
 
 Boot files come from the samples. An installation is a function of the tree, the new version, and
-the line of the system that runs meanwhile (/proc/cmdline), as the distribution's program does it:
-the sources are named with each. All of them end where zipl would run.
+the command line of the running system (/proc/cmdline). It does what the distribution's program
+does; its docstring names the source. All of them end where zipl would run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RHEL8_DISKS = " ".join(
         (SAMPLES / "rhel8" / f"{MACHINE_ID}-4.18.0-147.el8.s390x.conf").read_text(),
     )
 )
-"""The words of the entries that find the disks."""
+"""The words in the entries that find the disks."""
 RHEL7_ZIPL_CONF = """\
 [defaultboot]
 defaultauto
@@ -47,9 +47,9 @@ target=/boot
 
 @dataclass(frozen=True)
 class System:
-    """A machine: what its files are, and how a kernel is installed on it.
+    """A machine: its files, and how a kernel is installed on it.
 
-    `files` are texts, or names of files of the samples with ``@`` before them.
+    `files` are texts, or names of sample files with a leading ``@``.
     """
 
     layout: str
@@ -109,7 +109,7 @@ def new_kernel_pkg(root: Path, version: str, _running: str) -> None:
 
 
 def moved_links(root: Path, version: str, _running: str) -> None:
-    """Debian and Ubuntu, linux-update-symlinks: the names in zipl.conf lead to the new kernel."""
+    """Debian and Ubuntu, linux-update-symlinks: the names in zipl.conf point to the new kernel."""
     for name, data in (("vmlinuz", kernel_stub(4096)), ("initrd.img", b"initrd")):
         (root / f"boot/{name}-{version}").write_bytes(data)
         link = root / "boot" / name
@@ -118,7 +118,7 @@ def moved_links(root: Path, version: str, _running: str) -> None:
 
 
 def same_name(root: Path, _version: str, _running: str) -> None:
-    """Alpine: the package's kernel has one name, whatever its version."""
+    """Alpine: the kernel has the same name in every version of its package."""
     image = next(path for path in (root / "boot").iterdir() if path.name.startswith("vmlinuz"))
     image.write_bytes(kernel_stub(1048576))
 

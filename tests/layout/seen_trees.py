@@ -1,4 +1,4 @@
-"""Trees, and the layout that each is told to have: systems as they are installed, and doubtful ones."""
+"""Trees with the layout that is detected for each: systems as installed, and ambiguous ones."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ ZIPL_CONF = "etc/zipl.conf"
 DEPLOYMENT = "boot/loader/entries/ostree-1.conf"
 
 ENTRIES = "/boot/loader/entries/*.conf"
-"""How evidence names BLS entries."""
+"""BLS entries as evidence names them."""
 
 
 class Tree(NamedTuple):
-    """A tree by the files that it holds; `os_release` is the text of that file, if there is one."""
+    """A tree, by its files; `os_release` is the text of that file, if it exists."""
 
     layout: str
     os_release: str | None
     paths: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
-    """The marks that told the layout, beside the name in os-release, which `named` is."""
+    """The evidence for the layout, in addition to the name in os-release, `named`."""
     named: str | None = None
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """All marks, in the order in which they are told."""
+        """All evidence, in output order."""
         return self.seen if self.named is None else (*self.seen, f"os-release: {self.named}")
 
 
 def _release(system: str, version: str | None = None, like: str | None = None) -> str:
-    """The assignments of os-release that count, quoted as most systems do."""
+    """The relevant assignments of os-release, quoted as on most systems."""
     lines = [f'NAME="{system}"', f'ID="{system}"']
     lines += [] if like is None else [f'ID_LIKE="{like}"']
     lines += [] if version is None else [f'VERSION_ID="{version}"']
@@ -115,7 +115,7 @@ RED_HAT = {
 
 OSTREE = {
     "rhcos-4.12": Tree(
-        # Its release 4.12 is one of OpenShift, although it is like RHEL.
+        # Its release 4.12 is one of OpenShift, although it is RHEL-like.
         "ostree",
         _release("rhcos", "4.12", "rhel fedora"),
         (BLS, PLUGIN, REPOSITORY, BOOTED, SYSROOT),
@@ -335,7 +335,7 @@ NAMES_DO_NOT_COUNT = {
         "ostree", _release("debian", "13"), (REPOSITORY,), ("/ostree/repo",)
     ),
 }
-"""What the files are decides; a distribution's name alone contradicts nothing."""
+"""The files decide; a distribution's name alone contradicts nothing."""
 
 TREES = (
     NAMES_DO_NOT_COUNT | RED_HAT | OSTREE | SUSE | DEBIAN | ALPINE | PLAIN | UNKNOWN | CONTRADICTORY
@@ -355,4 +355,4 @@ MARKS = {
     BOOTED: "ostree",
     SYSROOT: "ostree",
 }
-"""What each mark alone tells."""
+"""The layout for each piece of evidence alone."""

@@ -1,4 +1,4 @@
-"""SUSE's grub2-mkconfig and grub2-zipl-setup, as far as parameters go, for a tree.
+"""SUSE's grub2-mkconfig and grub2-zipl-setup, limited to parameters, for a tree.
 
 The rules are those of openSUSE's grub2: util/s390x/zipl2grub.pl.in reads /etc/default/grub line by
 line and fills the template; 10_linux puts GRUB_CMDLINE_LINUX and GRUB_CMDLINE_LINUX_DEFAULT into
@@ -68,9 +68,9 @@ def make_suse(root: Path, template: str = "zipl2grub.conf.in") -> Path:
 
 
 def suse_runner(directory: Path, root: Path, setup: str = "") -> SystemRunner:
-    """A runner that finds the two programs, working on the tree; each call is noted in `calls`.
+    """A runner that finds the two programs, which work on the tree; `calls` records each call.
 
-    `setup` is shell text that grub2-zipl-setup begins with.
+    `setup` is shell code at the start of grub2-zipl-setup.
     """
     directory.mkdir()
     for name, function, shell in (

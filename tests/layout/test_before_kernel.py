@@ -1,4 +1,4 @@
-"""Images before their kernel: what is set there reaches the entry of the kernel that comes later."""
+"""Images without a kernel yet: what is set there reaches the entry of a kernel installed later."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FSTAB = f"{ROOT.removeprefix('root=')} / xfs defaults 0 0\n"
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """RHEL with its s390utils, and no kernel."""
+    """RHEL with its s390utils, but without a kernel."""
     root = tmp_path / "tree"
     (root / "boot/loader/entries").mkdir(parents=True)
     write(root / "etc/os-release", RHEL9)
@@ -50,7 +50,7 @@ def environment(tmp_path: Path, tree: Path) -> dict[str, str]:
 
 
 def words(tree: Path) -> list[str]:
-    """The words of the new entry's line."""
+    """The words of the line in the new entry."""
     lines = (tree / ENTRY).read_text().splitlines()
     return next(line.split()[1:] for line in lines if line.startswith("options "))
 
@@ -83,7 +83,7 @@ def test_without_a_root_device_the_hook_alone_brings_the_parameters(
 ) -> None:
     said = secboot(capsys, "apply", "guest", "--root", tree)
     assert said.code == 0
-    assert "write the line into the file, root= and all" in said.out
+    assert "write the line, including root=, into the file" in said.out
     assert not (tree / "etc/kernel").exists()
     plugins = [tree / PLUGIN, HOOKS / "kernel-install/90-secboot.install"]
 
@@ -98,7 +98,7 @@ def test_without_a_root_device_the_hook_alone_brings_the_parameters(
 def test_the_entry_is_kept_after_the_way_back(
     tmp_path: Path, tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first kernel came in between: what it has inherited is taken back."""
+    """The first kernel was installed in between: what it inherited is undone."""
     write(tree / "etc/kernel/cmdline", f"{ROOT}\n")
     write(tree / "etc/zipl.conf", "[defaultboot]\ndefaultauto\ntarget=/boot\n")
     assert secboot(capsys, "apply", "guest", "--root", tree).code == 0
@@ -161,7 +161,7 @@ def test_links_are_followed_to_the_place_of_a_new_file(
 @pytest.mark.parametrize("record", [False, True])
 @pytest.mark.parametrize("zipl", [[], ["--zipl"]], ids=["default", "--zipl"])
 def test_a_build_step_needs_no_zipl(record: bool, zipl: list[str], tmp_path: Path) -> None:
-    """The root is /, with the /etc, /boot and /var of a Debian image that has a section already."""
+    """The root is /, with /etc, /boot and /var of a Debian image that already has a section."""
     root = tmp_path / "debian"
     for name in ("etc", "boot", "var"):
         (root / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Which layout a tree has, by its marks alone and in combination; the trees are in memory."""
+"""Which layout a tree has, by single pieces of evidence and combinations; the trees are in memory."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_what_is_not_clear_is_refused_until_it_is_named(name: str, memory: FakeF
 
 @pytest.mark.parametrize("name", TREES)
 def test_one_more_mark_never_leads_to_a_third_layout(name: str, memory: FakeFilesystem) -> None:
-    """It is told by the new mark, still by the old ones, or they contradict each other."""
+    """It is detected by the new evidence, still by the old, or they contradict each other."""
     tree = TREES[name]
     make(memory, *tree.paths, os_release=tree.os_release)
     for mark, layout in MARKS.items():
@@ -118,7 +118,7 @@ def secret(path: str) -> Callable[[FakeFilesystem], None]:
     [
         (link("../usr/lib/os-release"), "debian"),
         (link("/usr/lib/os-release"), "debian"),
-        # What can't be read is passed over, as os-release(5) has it for what is missing.
+        # An unreadable file is skipped, as os-release(5) requires for a missing one.
         (link("nowhere"), "debian"),
         (link("os-release"), "debian"),
         (secret(OS_RELEASE), "debian"),
@@ -126,7 +126,7 @@ def secret(path: str) -> Callable[[FakeFilesystem], None]:
         (lambda memory: memory.create_dir(OS_RELEASE), "debian"),
         (lambda memory: memory.create_file("/etc"), "debian"),
         (lambda memory: memory.create_file(OS_RELEASE, contents="#" * 2**17), "debian"),
-        # A file that can be read counts, whatever it says.
+        # A readable file is used, whatever it contains.
         (lambda memory: memory.create_file(OS_RELEASE), "zipl.conf"),
         (lambda memory: memory.create_file(OS_RELEASE, contents=b"ID=\xff\n"), "unknown"),
         (lambda memory: memory.create_file(OS_RELEASE, contents="ID=x\nID='alpine' \n"), "alpine"),
@@ -145,7 +145,7 @@ def test_the_second_os_release_counts_where_the_first_can_not_be_read(
 
 @pytest.mark.parametrize("name", [name for name, tree in TREES.items() if tree.layout == "ostree"])
 def test_a_mark_that_can_not_be_looked_at_does_not_count(name: str, memory: FakeFilesystem) -> None:
-    """Then others tell the layout, or they contradict each other; nothing is guessed."""
+    """Then other evidence decides, or it is contradictory; nothing is guessed."""
     tree = TREES[name]
     make(memory, *tree.paths, os_release=tree.os_release)
     hidden = [name for name in ("/ostree", "/run", "/sysroot") if memory.exists(name)]
@@ -214,7 +214,7 @@ def test_few_of_many_entries_are_read(memory: FakeFilesystem) -> None:
 def test_entries_that_can_not_be_listed_are_an_error(
     directory: str, memory: FakeFilesystem
 ) -> None:
-    """Whether there are any decides, and zipl would fail there, too."""
+    """Whether any exist decides; zipl would fail there as well."""
     make(memory, BLS)
     memory.chmod(directory, 0)
 
@@ -245,7 +245,7 @@ def test_a_name_that_is_none_is_told_with_those_that_are(memory: FakeFilesystem)
         detect("grub\x1b[0m")
 
     assert "\x1b" not in str(info.value)
-    assert info.value.hint == f"layouts are: {', '.join(NAMES)}"
+    assert info.value.hint == f"available: {', '.join(NAMES)}"
 
 
 @given(text=st.text(max_size=60) | st.binary(max_size=60).map(lambda b: b.decode("latin-1")))

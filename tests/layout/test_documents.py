@@ -1,4 +1,4 @@
-"""Plans of every layout survive being saved, and are what the published schema says."""
+"""Plans of every layout can be saved and read again, and match the published schema."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_saved_plan_does_what_the_plan_said(
     plan, kept = json.loads(said.out), json.loads(saved.read_text())
     for each in (plan, kept):
         Draft202012Validator(schema_of(each)).validate(each)
-    # When and where it was made is of the document, not of the plan.
+    # The time and the host belong to the document, not to the plan.
     del plan["made"], kept["made"]
     assert {**kept, "schema": plan["schema"]} == {**plan, "made_from": kept["made_from"]}
     before = snapshot(root)

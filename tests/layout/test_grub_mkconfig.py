@@ -1,8 +1,8 @@
 """The real grub-mkconfig reads what secboot wrote to /etc/default/grub.
 
-Debian's grub-mkconfig and 10_linux have the rules of SUSE's: GRUB_CMDLINE_LINUX goes to every
-entry, GRUB_CMDLINE_LINUX_DEFAULT to those that are no recovery. It knows no other root, so it
-runs in a mount namespace in which the machine's two directories lie over the system's own.
+Debian's grub-mkconfig and 10_linux have the rules of SUSE's: GRUB_CMDLINE_LINUX applies to every
+entry, GRUB_CMDLINE_LINUX_DEFAULT to those that are not recovery entries. It only works on /, so it
+runs in a mount namespace where the machine's two directories are mounted over the system's own.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def generated(root: Path) -> str:
-    """The grub.cfg that grub-mkconfig makes of the machine."""
+    """The grub.cfg that grub-mkconfig generates for the machine."""
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", _RUN, "sh", str(root)],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The hooks, run by the programs that will run them: kernel-install, run-parts, Debian's zz-zipl."""
+"""The hooks, run by the programs that really run them: kernel-install, run-parts, Debian's zz-zipl."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOOKS = CHECKOUT / "hooks"
 VERSION = "9.9.9-1.s390x"
 ENTRY = f"boot/loader/entries/{MACHINE_ID}-{VERSION}.conf"
 
-# What 20-zipl-kernel.install does with parameters, by its rules: written anew, in a few lines.
+# What 20-zipl-kernel.install does with parameters, in a few lines of our own.
 WRITE_ENTRY = """#!/bin/sh
 [ "$1" = add ] || exit 0
 words=$(cat "$TREE/etc/kernel/cmdline" 2>/dev/null | tr -s '[:space:]' ' ')
@@ -55,7 +55,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(tmp_path: Path, tree: Path) -> dict[str, str]:
-    """An environment in which ``secboot`` is this checkout and works on the tree."""
+    """An environment where ``secboot`` is this checkout and works on the tree."""
     command = f'#!/bin/sh\nexec "{sys.executable}" -m secboot "$@" --root "{tree}"\n'
     write(tmp_path / "bin/secboot", command)
     return {
@@ -141,7 +141,7 @@ def test_a_kernel_is_installed_although_the_plug_in_fails(
 def test_the_plug_in_tells_a_secure_guest_what_its_new_kernel_means(
     in_force: bool, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """An ordinary kernel sorts above the image: it is reported, and nothing is changed."""
+    """A plain kernel image sorts above the Secure Execution image: reported, and nothing is changed."""
     tree = make_situation("sealed-then-kernel-update", tmp_path / "guest")
     (tree / "boot/loader/entries/m-5.14.0-570.el9.s390x.conf").unlink()
     command = f'#!/bin/sh\nexec "{sys.executable}" -m secboot "$@" --root "{tree}"\n'

@@ -1,4 +1,4 @@
-"""A tree on a build host of another architecture: nothing of the host gets into it or into a plan."""
+"""A tree on a build host of another architecture: nothing of the host gets into the tree or a plan."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.trees import snapshot
 
 HOST = ("/etc/", "/proc/", "/sys/", "/boot/", "/run/", "/var/", "/usr/lib/os-release")
 OURSELVES = {"/proc/sys/kernel/random/boot_id", f"/proc/{os.getpid()}/stat"}
-"""Tell a later run whether the process that holds a lock still lives; nothing of the machine."""
+"""They tell a later run whether the process that holds a lock still runs; nothing of the machine."""
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -73,7 +73,7 @@ def test_the_result_does_not_depend_on_the_host(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     root = SYSTEMS[name].make(tmp_path / "root")
-    # As JSON a plan says on which host it was made, and nothing else of that.
+    # As JSON, a plan names the host where it was made, and nothing else of that host.
     document = secboot(capsys, "plan", "host", "--root", root, "--output", "json").out
     plain = secboot(capsys, "plan", "host", "--root", root).out
     before = snapshot(root)

@@ -1,4 +1,4 @@
-"""The first configuration of a tree: what is refused, what is found, and that it leaves no trace when undone."""
+"""The first configuration of a tree: what is refused, what is found, and that undo leaves no trace."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.trees import MACHINE_ID, sealed_image, snapshot
 VERSION = "5.14.0-427.13.1.el9_4.s390x"
 FSTAB = "UUID=11111111-2222-3333-4444-555555555555 / xfs defaults 0 0\n"
 MANY = 5
-"""Kills, of which each is at another call; an init makes some dozens."""
+"""The number of kills, each at a different call; an init makes some dozens of calls."""
 LINE = "root=UUID=11111111-2222-3333-4444-555555555555"
 
 
 def rhel(root: Path, *versions: str) -> Path:
-    """RHEL with kernels, and no configuration."""
+    """RHEL with kernels, but without a configuration."""
     for name in ("boot", "etc"):
         (root / name).mkdir(parents=True)
     (root / "etc/os-release").write_text(RHEL9)
@@ -44,7 +44,7 @@ def rhel(root: Path, *versions: str) -> Path:
 
 
 def debian(root: Path, where: str = "boot", os_release: str = DEBIAN) -> Path:
-    """Debian with a kernel and its links in a directory, and no configuration."""
+    """Debian with a kernel and its links in a directory, but without a configuration."""
     for name in ("boot", "etc"):
         (root / name).mkdir(parents=True)
     (root / "etc/os-release").write_text(os_release)
@@ -76,7 +76,7 @@ def test_what_is_written_is_taken_back(
         assert secboot(capsys, "rollback", "--root", root).code == 0
 
     left = snapshot(root)
-    # Directories that were made stay.
+    # Created directories stay.
     assert {path: left[path] for path in before} == before
     assert {path for path in left.keys() - before.keys() if left[path][1] != ""} == set()
 
@@ -167,7 +167,7 @@ def test_names_without_links_are_taken_as_they_are(
 def test_a_kernel_without_a_release_in_its_name_gets_a_section(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Fedora as cloud-api-adaptor's mkosi leaves it, whose boot record was made from options of zipl."""
+    """Fedora as built by cloud-api-adaptor's mkosi, with a boot record made from zipl's options."""
     root = make_situation("no-configuration", tmp_path / "root")
     before = snapshot(root)
     assert "--parameters root=UUID=..." in secboot(capsys, "init", "--root", root).err
@@ -230,7 +230,7 @@ def no_kernel(root: Path) -> None:
 
 
 def remove(*patterns: str) -> Callable[[Path], None]:
-    """Return what takes files away from /boot, and from /etc where a pattern has no directory."""
+    """Return a function that removes files from /boot, or from /etc for a pattern without a directory."""
 
     def take(root: Path) -> None:
         for pattern in patterns:
@@ -241,7 +241,7 @@ def remove(*patterns: str) -> Callable[[Path], None]:
 
 
 def replace(pattern: str, data: bytes) -> Callable[[Path], None]:
-    """Return what writes other bytes into a file, which is made where there is none."""
+    """Return a function that writes other bytes into a file, and creates it if it does not exist."""
 
     def write(root: Path) -> None:
         for path in [*root.glob(pattern)] or [root / pattern]:
@@ -299,7 +299,7 @@ REFUSED = {
     ("rhel", "empty ramdisk"): "zipl would refuse this configuration",
     ("rhel", "file for entries"): "/boot/loader is not a directory",
     ("rhel", "no machine id"): "systemd-machine-id-setup --root=",
-    ("rhel", "comments"): "has nothing but comments",
+    ("rhel", "comments"): "contains only comments",
     ("rhel", "other zipl.conf"): "or remove it",
     ("debian", "no kernel"): "apt-get install linux-image-s390x",
     ("debian", "no boot"): "is /boot mounted there?",
@@ -313,7 +313,7 @@ REFUSED = {
         "no links",
     ): "linux-update-symlinks install 6.1.0-9-s390x /boot/vmlinuz-6.1.0-9-s390x",
     ("debian", "other ramdisk"): "linux-update-symlinks install 6.1.0-9-s390x",
-    ("debian", "dangling"): "the link /boot/vmlinuz leads nowhere",
+    ("debian", "dangling"): "/boot/vmlinuz is a dangling link",
 }
 
 
@@ -356,7 +356,7 @@ def test_a_directory_as_the_root_of_nothing(
 def test_another_file_system_than_the_kernels(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """zipl's record points to blocks of one disk."""
+    """zipl's boot record points to blocks of one disk."""
     root = rhel(tmp_path / "root")
     (root / "boot/zipl").mkdir()
     of = FileStat.of
@@ -377,7 +377,7 @@ def test_another_file_system_than_the_kernels(
 def test_the_parameters_of_an_earlier_apply_come_along(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An image before its kernel, then with it, then with its configuration."""
+    """An image without a kernel, then with it, then with its configuration."""
     root = rhel(tmp_path / "root")
     kernels = {path: path.read_bytes() for path in (root / "boot").iterdir()}
     no_kernel(root)
@@ -440,7 +440,7 @@ def test_on_the_running_system(fails: bool, tmp_path: Path) -> None:
 def test_a_kill_leaves_all_of_it_or_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At each call that names, writes or syncs a file; the next init finds out, and does it."""
+    """At each call that names, writes or syncs a file; the next init detects this and completes."""
     require_strace()
     wanted = rhel(tmp_path / "wanted")
     assert secboot(capsys, "init", "--root", wanted).code == 0
@@ -462,7 +462,7 @@ def test_a_kill_leaves_all_of_it_or_nothing(
             break
         killed += 1
         said = secboot(capsys, "init", "--root", root)
-        # Killed after its end it was done; else it is done now.
+        # If it was killed after the last step, it was done before; otherwise it is done now.
         assert said.code == 0 or "already has a configuration" in said.err, (at, said)
         found, complete = snapshot(root), snapshot(wanted)
         assert {path: found[path][1] for path in found} == {

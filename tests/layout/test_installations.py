@@ -1,4 +1,4 @@
-"""For each layout: plan, apply, a kernel installed by the distribution's own rules, plan again."""
+"""For each layout: plan, apply, install a kernel by the distribution's own rules, plan again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_kernel_installed_after_apply_is_true_to_the_profile(
     assert secboot(capsys, "apply", profile, "--root", root).code == 0
     promised = all(store["met"] for store in plan["stores"]) and bool(plan["stores"])
     applied = snapshot(root)
-    running = f"{RUNNING} {word}"  # the machine was rebooted since
+    running = f"{RUNNING} {word}"  # the machine has been rebooted
     system.install(root, VERSION, running)
 
     assert all(word in words for words in lines(capsys, root).values())
@@ -65,7 +65,7 @@ def test_a_kernel_installed_after_apply_is_true_to_the_profile(
 def test_what_the_plan_promises_of_later_kernels_holds(
     system: System, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody rebooted: the running line is the old one (the classic way to lose a parameter)."""
+    """Without a reboot, the running line is the old one (the classic way to lose a parameter)."""
     plan = planned(capsys, "host", root)
     assert secboot(capsys, "apply", "host", "--root", root).code == 0
     (store,) = plan["stores"]
@@ -76,14 +76,14 @@ def test_what_the_plan_promises_of_later_kernels_holds(
     if store["met"]:
         assert not lost
     elif store["met"] is False:
-        # No link moves: the section boots the same kernel for ever.
-        assert "no link that moves" in store["note"]
+        # No link follows new kernels: the section always boots the same kernel.
+        assert "instead of a link that follows" in store["note"]
     else:
-        # Without /etc/kernel/cmdline the plan promises nothing, and says so.
+        # Without /etc/kernel/cmdline the plan promises nothing, and reports this.
         assert store["met"] is None
         assert "/proc/cmdline" in store["note"]
         assert len(lost) == 1
-        # What the hook for kernel-install calls then:
+        # The hook for kernel-install then calls:
         kept = secboot(capsys, "keep", "--root", root)
         assert kept.code == 0, kept.err
         assert all("prot_virt=1" in words for words in lines(capsys, root).values())
@@ -114,7 +114,7 @@ def test_rollback_after_a_kernel_came_leaves_its_entry(
     assert undone.code == 0, undone.err
     assert set(installed) <= set(snapshot(root))
     if system.layout == "rhel7":
-        # grubby wrote a section into the file that was applied: it stays, without the parameter.
+        # grubby added a section to the applied file: it stays, without the parameter.
         text = (root / "etc/zipl.conf").read_text()
         assert f"vmlinuz-{VERSION}" in text
         assert "swiotlb" not in text

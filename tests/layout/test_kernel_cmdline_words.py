@@ -1,4 +1,4 @@
-"""Words that find the root file system: a new kernel misses them where /etc/kernel/cmdline does."""
+"""Words that find the root file system: a new kernel lacks them if /etc/kernel/cmdline does."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ RHEL = 'ID="rhel"\nVERSION_ID="9.4"\n'
 PROFILE = "version: 1\nparameters: {audit: '1'}\n"
 LVM = "root=/dev/mapper/r rd.dasd=0.0.0120 rd.lvm.lv=r/root"
 
-# words of the file, options of the entries, words missed
+# words of the file, options of the entries, missing words
 CASES = [
     (LVM, [LVM], ""),
     ("quiet", [LVM], LVM),
     ("quiet", [LVM, f"{LVM} debug", LVM], LVM),
-    # What only some entries have is no word of the machine's.
+    # Words that only some entries have are not required.
     ("quiet", [LVM, "root=/dev/b"], "root=/dev/b"),
     ("quiet", [LVM, "quiet"], ""),
-    # Another value of one that counts once is a decision, of one that adds up it is another disk.
+    # A different value of a single-valued parameter is a decision; of a multi-valued one, another disk.
     (LVM.replace("/dev/mapper/r", "UUID=1"), [LVM], ""),
     (LVM.replace("0120", "0200"), [LVM], "rd.dasd=0.0.0120"),
     ("root=1 rd.zfcp=0.0.1 rd.zfcp=0.0.2", ["root=1 rd.zfcp=0.0.1 rd.zfcp=0.0.2"], ""),
@@ -33,7 +33,7 @@ CASES = [
     ("root=1", ["root=1 rd.zdev=dasd,0.0.1 rd.znet=qeth,1"], "rd.zdev=dasd,0.0.1 rd.znet=qeth,1"),
     ("root=1", ["root=1 rd.luks.uuid=1 luks.name=1=r rootflags=subvol=a"],
      "rd.luks.uuid=1 luks.name=1=r rootflags=subvol=a"),
-    # Words of another kind, and those that switch something off.
+    # Other kinds of words, and those that switch something off.
     ("root=1", ["root=1 crashkernel=1G rd.shell=0 rd.lvm=0 rd.md=no rhgb quiet rd.break"], ""),
 ]  # fmt: skip
 
@@ -76,9 +76,9 @@ def test_words_that_every_entry_has_and_the_file_lacks(
         assert (found, stage["verdict"], store["met"]) == ([], "met", True)
         return
     assert len(found) == 1
-    assert f"/etc/kernel/cmdline lacks {missed}, which" in found[0]
+    assert f"/etc/kernel/cmdline lacks {missed}, with which" in found[0]
     assert (stage["verdict"], store["met"]) == ("unknown", None)
-    assert f"lacks {missed}, which" in stage["reason"]
+    assert f"lacks {missed}, with which" in stage["reason"]
 
 
 def test_the_rescue_entry_does_not_count_while_there_are_others(
@@ -105,7 +105,7 @@ def test_the_rescue_entry_does_not_count_while_there_are_others(
 def test_the_running_line_counts_where_there_is_no_file(
     words: str | None, running: str, verdict: str, tmp_path: Path
 ) -> None:
-    """A rescue system that was started from another disk has other words."""
+    """A rescue system started from another disk has other words."""
     scene = Scene(make(tmp_path / "root", words, [LVM]))
     add_system(scene, "z16-se-guest", running)
 
@@ -126,18 +126,18 @@ def test_a_file_without_the_root_is_warned_of(
     words = "root=/dev/mapper/rhel-root rd.dasd=0.0.0120 rd.lvm.lv=rhel/root"
     assert said.code == 0
     assert "PASS inherited" not in said.out
-    assert f"/etc/kernel/cmdline lacks {words}, which every boot entry has" in said.out
+    assert f"/etc/kernel/cmdline lacks {words}, with which every boot entry" in said.out
 
 
 def test_an_image_of_another_distribution_promises_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing of Red Hat's writes entries in kiwi's image of openSUSE."""
+    """In kiwi's image of openSUSE, no Red Hat program writes entries."""
     root = make_situation("kiwi-zipl-suse", tmp_path / "root")
     assert secboot(capsys, "apply", "guest", "--root", root).code == 0
 
     said = secboot(capsys, "verify", "guest", "--root", root, "--stage", "inherited")
 
-    assert "WARN inherited.swiotlb: it is not known how this distribution" in said.out
+    assert "WARN inherited.swiotlb: unknown how this distribution" in said.out
     options = next((root / "boot/loader/entries").iterdir()).read_text()
     assert "options root=UUID=abc rw swiotlb=262144\n" in options

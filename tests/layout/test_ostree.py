@@ -1,4 +1,4 @@
-"""ostree and bootc: nothing is edited, and the steps that do it are those of the system's own programs."""
+"""ostree and bootc: nothing is edited, and the steps use the system's own programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = {
     "Big_Guest.v2": "big-guest-v2",
     "___": "profile",
 }
-"""Profiles, and how Kubernetes lets the objects be named."""
+"""Profiles, and the names that Kubernetes allows for the objects."""
 
 
 def make(root: Path, *programs: str, options: str = "", source: str | None = None) -> Path:
@@ -113,7 +113,7 @@ def test_the_ways_of_bootc_come_first_where_it_is_there(
 @pytest.mark.parametrize(
     ("options", "source", "profile", "step"),
     [
-        # What counts last wins, so that nothing has to be taken away.
+        # The last value applies, so nothing must be removed.
         ("swiotlb=512M", None, "guest", f"{BOOTC} swiotlb=262144"),
         ("swiotlb=512M", "swiotlb=512M", "guest", f"{BOOTC} swiotlb=262144"),
         ("a=1 swiotlb=512M b", "a=1 swiotlb=512M", "guest", f"{BOOTC} 'a=1 swiotlb=262144'"),
@@ -224,7 +224,7 @@ def test_in_a_secure_guest_nobody_is_told_to_run_zipl(secure_guest: Scene) -> No
 def test_what_a_secure_guest_boots_is_shown(
     secure_guest: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An image of the newest deployment; and a new kernel of its own is nobody's to rebuild."""
+    """An image of the newest deployment; nobody has to rebuild it for a new kernel."""
     monkeypatch.setattr(site, "is_running_system", lambda _: True)
 
     shown = secboot(capsys, "show", "--root", secure_guest.tree)
@@ -253,7 +253,7 @@ def test_a_tree_with_host_keys_and_without_a_record_is_that_of_a_secure_guest(
 
 
 def test_a_staged_deployment_is_what_comes_next(tmp_path: Path) -> None:
-    """Its parameters are in no file that is a boot entry, so that nothing is promised for it."""
+    """Its parameters are not in a boot entry yet, so nothing is promised for it."""
     scene = Scene(make_situation("rhcos-sealed", tmp_path / "root"))
     before = verdicts(scene.status("guest"))
     scene.write("run/ostree/staged-deployment", b"\0")
@@ -282,7 +282,7 @@ def test_the_plan_warns_of_a_staged_deployment(
          "--delete=console=ttyS0 --append-if-missing=console=ttyS1"),
         ("{excludes: [ttyS0]}", "console=ttyS0 console=tty0", "--delete=console=ttyS0"),
         ("{exactly: [tty0, ttyS1]}", "console=tty0 a", "--append-if-missing=console=ttyS1"),
-        # rpm-ostree adds at the end, so that what has to come later is added again.
+        # rpm-ostree adds at the end, so words that must come later are added again.
         ("{exactly: [ttyS1, tty0]}", "console=tty0 a",
          "--delete=console=tty0 --append-if-missing=console=ttyS1 --append-if-missing=console=tty0"),
         ("{exactly: [a, b, a]}", "",

@@ -1,4 +1,4 @@
-"""What a plan says of kernels that are installed later, where the running line decides."""
+"""What a plan says about future kernels if the running command line decides."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def later(root: Path, *, running: bool) -> StorePlan:
     [
         ("root=/dev/a prot_virt=1 BOOT_IMAGE=0", True),
         ("root=/dev/a BOOT_IMAGE=0", False),
-        # What is left out of the line when it is taken over does not count.
+        # Words that are omitted when the line is inherited do not count.
         ("root=/dev/a initrd=prot_virt=1", False),
     ],
 )
@@ -163,7 +163,7 @@ def test_status_and_plan_agree_on_what_a_new_kernel_gets(
     (planned,) = layout.plan_stores(profile, machine, stores_of(machine))
 
     assert {"met": True, "missing": False, "unknown": None}[inherited.verdict.value] is met
-    # What is met already needs no edit; what is not is edited, or the plan says that it can't be.
+    # A line that already meets the profile is not edited; another is, or the plan says why it can't be.
     unchanged = planned.line_before == planned.line_after
     assert (planned.met if unchanged else False) is met
 
@@ -171,11 +171,11 @@ def test_status_and_plan_agree_on_what_a_new_kernel_gets(
 def test_a_section_stays_the_default_whatever_kernel_comes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """zipl puts the sections of zipl.conf before all BLS entries."""
+    """zipl reads the sections of zipl.conf before all BLS entries."""
     root = make_situation("reipl-parm", tmp_path / "root")
     conf = root / "etc/zipl.conf"
     release = "5.14.0-427.13.1.el9_4.s390x"
-    words = "a new kernel is not started by default: 'mine' of zipl.conf is"
+    words = "new kernels are not the default: section 'mine' of zipl.conf precedes their entries"
     assert words not in secboot(capsys, "plan", "host", "--root", root).out
     conf.write_text(
         f"{conf.read_text()}[mine]\nimage=/boot/vmlinuz-{release}\n"
@@ -184,7 +184,10 @@ def test_a_section_stays_the_default_whatever_kernel_comes(
 
     said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited").out
 
-    assert "WARN inherited.prot_virt: a new kernel takes /etc/kernel/cmdline" in said
+    assert (
+        "WARN inherited.prot_virt: new kernels take their parameters from /etc/kernel/cmdline"
+        in said
+    )
     assert words in said
     assert (
         f"/etc/zipl.conf:7:1: warning: {words}"

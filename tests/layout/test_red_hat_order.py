@@ -1,4 +1,4 @@
-"""After a kernel update on RHEL: the newest kernel is the default, and nothing is out of date."""
+"""After a kernel update on RHEL: the newest kernel is the default, and nothing is outdated."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_default_alone_is_the_entry_that_boots(root: Path) -> None:
         ("ID=fedora\nVERSION_ID=41\n", False, BlsOrder.RED_HAT),
         ('ID="almalinux"\nID_LIKE="rhel centos fedora"\n', False, BlsOrder.RED_HAT),
         (None, True, BlsOrder.RED_HAT),
-        # kiwi writes entries, too, and upstream's zipl reads them.
+        # kiwi also writes entries, and upstream's zipl reads them.
         ("ID=gentoo\n", False, BlsOrder.UPSTREAM),
         (None, False, BlsOrder.UPSTREAM),
     ],

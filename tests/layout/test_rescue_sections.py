@@ -1,4 +1,4 @@
-"""RHEL 7 calls its rescue sections linux-0-rescue-MACHINE_ID: they are left alone where asked."""
+"""RHEL 7 names its rescue sections linux-0-rescue-MACHINE_ID: they are skipped if requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is particular to a distribution stays in its room."""
+"""What is specific to a distribution stays in its room."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PACKAGE = Path(__file__).parents[2] / "secboot"
 ROOMS = {"ostree", "suse", "red_hat", "zipl_only"}
 OUTSIDE = sorted(path for path in PACKAGE.rglob("*.py") if path.parent.name != "layout")
 HELP_NAMES_THEM = {"cli/options.py"}
-"""The help of ``--layout`` lists the names, which start-up has no time to look up."""
+"""The help of ``--layout`` lists the names, because looking them up would delay start-up."""
 OWN_FILES = {"GrubCfg", "GrubDefault", "KernelInstallCmdline"}
-"""Documents of files that one distribution has."""
+"""Documents of files that only one distribution has."""
 SHARED_WORDS = {"zipl.conf", "ostree"}
-"""Names of layouts that are words of their own, too."""
+"""Names of layouts that are also ordinary words."""
 
 
 def named(path: Path) -> str:

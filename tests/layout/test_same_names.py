@@ -1,4 +1,4 @@
-"""Sections whose names lead to the kernel that is installed next, and those that do not."""
+"""Sections whose file names refer to the kernel that is installed next, and those that do not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ parameters="root=/dev/dasda1 prot_virt=1"
 
 @dataclass(frozen=True)
 class Tree:
-    """A machine with one section; `links` are by name what they say."""
+    """A machine with one section; `links` maps names of links to their targets."""
 
     image: str = "/boot/vmlinuz"
     ramdisk: str = "/boot/initrd.img"
@@ -69,7 +69,7 @@ def links(release: str, other: str | None = None) -> dict[str, str]:
     }
 
 
-# name, tree, verdict of the stage, words that its reason has
+# name, tree, verdict of the stage, words in its reason
 CASES: dict[str, tuple[Tree, str, str]] = {
     "links-to-the-only-kernel": (Tree(links=links(OLD)), "met", "through the same names"),
     "links-to-the-newest": (Tree(kernels=(OLD, NEW), links=links(NEW)), "met", "same names"),
@@ -95,7 +95,7 @@ CASES: dict[str, tuple[Tree, str, str]] = {
     "links-to-an-old-kernel": (
         Tree(kernels=(OLD, NEW), links=links(OLD)),
         "missing",
-        f"still leads to /boot/vmlinuz-{OLD}, although kernel {NEW} is installed",
+        f"still points to /boot/vmlinuz-{OLD}, although kernel {NEW} is installed",
     ),
     "links-from-the-root-to-an-old-kernel": (
         Tree(
@@ -115,34 +115,34 @@ CASES: dict[str, tuple[Tree, str, str]] = {
     "a-name-with-a-release": (
         Tree(image=f"/boot/vmlinuz-{OLD}", ramdisk=f"/boot/initrd.img-{OLD}"),
         "missing",
-        "zipl fails when the package of this one is removed",
+        "zipl fails after the package of this one is removed",
     ),
     "a-ramdisk-with-a-release": (
         Tree(ramdisk=f"/boot/initrd.img-{OLD}", links=links(OLD)),
         "missing",
-        f"/boot/initrd.img-{OLD} is one kernel's own name",
+        f"/boot/initrd.img-{OLD} names a specific kernel",
     ),
     "a-ramdisk-of-another-kernel": (
         Tree(kernels=(OLD, NEW), links=links(NEW, OLD)),
         "missing",
         "the ramdisk of another kernel",
     ),
-    "no-link": (Tree(files=("boot/vmlinuz", "boot/initrd.img")), "unknown", "is no link"),
-    "no-file-yet": (Tree(kernels=()), "unknown", "/boot/vmlinuz is not there"),
+    "no-link": (Tree(files=("boot/vmlinuz", "boot/initrd.img")), "unknown", "is not a link"),
+    "no-file-yet": (Tree(kernels=()), "unknown", "/boot/vmlinuz does not exist"),
     "a-link-out-of-the-tree": (
         Tree(links={"boot/vmlinuz": "../../../outside/vmlinuz-9.9", "boot/initrd.img": "x"}),
         "unknown",
-        "leads to ../../../outside/vmlinuz-9.9, which is not in this tree",
+        "points to ../../../outside/vmlinuz-9.9, which is not in this tree",
     ),
     "a-link-to-itself": (
         Tree(links={"boot/vmlinuz": "vmlinuz"}),
         "unknown",
-        "the link /boot/vmlinuz leads to vmlinuz, too many symbolic links",
+        "the link /boot/vmlinuz points to vmlinuz, too many symbolic links",
     ),
     "a-link-to-a-name-without-a-release": (
         Tree(links={"boot/vmlinuz": "my-kernel"}, files=("boot/my-kernel",)),
         "unknown",
-        "leads to /boot/my-kernel, whose name has no release",
+        "points to /boot/my-kernel, whose name has no release",
     ),
     "copies-and-rescue-kernels-are-none": (
         Tree(
@@ -166,7 +166,7 @@ CASES: dict[str, tuple[Tree, str, str]] = {
     "nothing-that-runs-zipl": (
         Tree(links=links(OLD), hook=False),
         "unknown",
-        "but /etc/kernel/postinst.d/zz-zipl, which runs zipl for it, is not there",
+        "but /etc/kernel/postinst.d/zz-zipl, which runs zipl for it, does not exist",
     ),
     "nothing-that-runs-zipl-for-an-old-kernel": (
         Tree(kernels=(OLD, NEW), links=links(OLD), hook=False),
@@ -186,7 +186,7 @@ CASES: dict[str, tuple[Tree, str, str]] = {
     "alpine-with-a-release": (
         Tree(image=f"/boot/vmlinuz-{OLD}", os_release=ALPINE),
         "missing",
-        "one kernel's own name",
+        "names a specific kernel",
     ),
 }
 
@@ -209,7 +209,7 @@ def test_a_new_kernel_is_booted_through_the_same_names_or_is_not(
     assert words in store["note"]
 
 
-# name, tree, what moves the links of the section
+# name, tree, commands that update the links of the section
 MOVES: dict[str, tuple[Tree, tuple[str, ...]]] = {
     "both-links": (
         Tree(kernels=(OLD, NEW), links=links(OLD)),
@@ -267,7 +267,7 @@ def test_no_link_is_moved_to_what_is_not_there(
     said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited").out
 
     assert ("ln -sfn" in said) is gone.startswith("vmlinuz")
-    assert ("let /boot/vmlinuz and its ramdisk lead to kernel" in said) is ("initrd" in gone)
+    assert ("make /boot/vmlinuz and its ramdisk point to kernel" in said) is ("initrd" in gone)
 
 
 def test_a_bls_entry_has_no_image_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -282,7 +282,7 @@ def test_a_bls_entry_has_no_image_line(tmp_path: Path, capsys: pytest.CaptureFix
 
     said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited").out
 
-    assert f"name links in the lines linux and initrd of /{entry} that move to each" in said
+    assert f"use links in linux and initrd in /{entry} that follow" in said
     assert "image=" not in said
 
 
@@ -290,9 +290,9 @@ def test_a_bls_entry_has_no_image_line(tmp_path: Path, capsys: pytest.CaptureFix
 def test_in_no_layout_is_a_kernel_s_own_name_one_that_moves(
     layout: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Where it is not known what a new kernel gets, that is not known, and never a pass.
+    """If it is unknown what a new kernel gets, the verdict is unknown, and never a pass.
 
-    On RHEL 7 such names are the rule, since grubby copies the section.
+    On RHEL 7 such names are normal, since grubby copies the section.
     """
     root = make_situation("versioned-image", tmp_path / "root")
     secboot(capsys, "apply", "host", "--root", root)
@@ -317,9 +317,10 @@ def test_an_image_that_names_one_kernel_is_not_inherited(
     said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited")
 
     assert said.code == 5
-    assert "not get it: name links in image= and ramdisk= that move to each new kernel" in said.out
+    assert "not get it: use links in image= and ramdisk= that follow new kernels" in said.out
     assert (
-        "FAIL inherited.prot_virt: /boot/vmlinuz-4.4.0-22-generic is one kernel's own" in said.out
+        "FAIL inherited.prot_virt: /boot/vmlinuz-4.4.0-22-generic names a specific kernel"
+        in said.out
     )
 
 
@@ -331,7 +332,9 @@ def test_a_sealed_image_has_to_be_rebuilt(
     plan = secboot(capsys, "plan", "guest", "--root", root).out
     verify = secboot(capsys, "verify", "guest", "--root", root, "--stage", "inherited").out
 
-    words = "a new kernel is booted only when the Secure Execution image /boot-se/se.img is rebuilt"
+    words = (
+        "a new kernel is only booted after the Secure Execution image /boot-se/se.img is rebuilt"
+    )
     assert words in plan
     assert "inherited.swiotlb" not in verify
 

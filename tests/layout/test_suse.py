@@ -1,4 +1,4 @@
-"""SUSE: one file is edited, both programs run, and what they generated is looked at."""
+"""SUSE: one file is edited, both programs run, and what they generated is checked."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def planner(root: Path, name: str = "host") -> Callable[[Machine], Plan]:
         layout = detect_layout(tree)
 
     def make(machine: Machine) -> Plan:
-        """Plan as if the boot record were right: no zipl writes one here."""
+        """Plan as if the boot record were up to date: no zipl writes one here."""
         machine = machine._replace(bootmap=machine.bootmap.unread())
         return make_plan(profile, machine, layout, with_zipl=True)
 
@@ -136,7 +136,7 @@ def test_a_failing_second_program_puts_all_back(root: Path, tmp_path: Path) -> N
 def test_a_program_that_reports_success_for_nothing_is_found_out(
     root: Path, tmp_path: Path
 ) -> None:
-    """pbl skips a missing script and says 0; the generated file then holds the old line."""
+    """pbl skips a missing script and returns 0; the generated file then has the old line."""
     before = snapshot(root)
 
     with pytest.raises(RolledBackError, match="grub2-zipl-setup"):

@@ -1,4 +1,4 @@
-"""What SUSE's two stages start, and how far a requirement has got on the way there."""
+"""What SUSE's two stages start, and which stages a requirement has reached."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def status(root: Path, profile: str = "host", *, live: bool = False) -> Status:
 
 
 def judged(found: Status) -> dict[str, str]:
-    """For each entry that is judged: whether it is configured and installed."""
+    """For each judged entry: whether it is configured and installed."""
     marks = {Verdict.MET: "+", Verdict.MISSING: "-", Verdict.UNKNOWN: "?"}
 
     def of(entry: EntryResults) -> str:
@@ -68,7 +68,7 @@ def next_ipl(root: Path, machine: Machine | None = None) -> NextIpl:
 
 
 def edit(root: Path, path: str, *changes: tuple[str, str]) -> None:
-    """Change a file, without making it younger than the boot record."""
+    """Change a file without making it newer than the boot record."""
     file = root / path
     text, before = file.read_text(), file.stat()
     for old, new in changes:
@@ -183,7 +183,7 @@ def test_the_choices_are_menu_entries_behind_each_first_stage(healthy: Path) -> 
     ],
 )
 def test_the_default_is_that_of_grubenv(kept: str, default: str, healthy: Path) -> None:
-    """The recovery entry is judged where it starts by default: its line lacks the parameter."""
+    """The recovery entry is judged if it is the default: its line lacks the parameter."""
     header = (
         "if [ -s $prefix/grubenv ]; then load_env; fi\n"
         'if [ "$next_entry" ]; then set default="$next_entry"; boot_once=true; else default="$saved_entry"; fi\n'
@@ -238,7 +238,7 @@ def test_without_grub_cfg_the_first_stage_has_nothing_to_start(
     assert set(hints(found)) == {"chroot /mnt/tree grub2-mkconfig -o /boot/grub2/grub.cfg"}
     planned = secboot(capsys, "plan", "host", "--root", healthy, "--detailed-exitcode")
     assert planned.code == 5
-    assert "grub2-mkconfig -o /boot/grub2/grub.cfg: there is no" in planned.out
+    assert "grub2-mkconfig -o /boot/grub2/grub.cfg: /boot/grub2/grub.cfg not found" in planned.out
 
 
 def test_words_of_the_template_do_not_make_the_first_stage_stale(
@@ -396,7 +396,7 @@ def test_ten_thousand_menu_entries_are_no_matter(count: int, healthy: Path) -> N
         assert len(found.choices) == 2 * number + 1
         return time.process_time() - begin
 
-    # Quadratic would be a hundredfold every time; a busy machine is slow once in a while.
+    # Quadratic time would be a hundred times as long in every run; a busy machine is only slow at times.
     assert any(seconds(count) < 20 * seconds(count // 10) + 1 for _ in range(3))
 
 
@@ -423,7 +423,7 @@ def test_what_grub_cfg_lacks_is_known_without_the_record(
 
 
 def test_without_its_configuration_the_record_is_where_it_was(healthy: Path) -> None:
-    """It was deleted, and is generated again: the next IPL does not read it."""
+    """It was deleted and is generated again: the next IPL does not read it."""
     (healthy / "boot/zipl/config").unlink()
 
     found = status(healthy)
@@ -459,7 +459,7 @@ def test_an_image_that_is_being_built_lacks_something(lacking: str, healthy: Pat
 def test_a_grub_cfg_that_starts_nothing_is_to_be_generated(
     text: str, why: str, healthy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As a full disk leaves it: what starts is not known, and what to do is."""
+    """As left by a full disk: what starts is unknown, but what to do is known."""
     (healthy / GRUB_CFG).write_text(text)
 
     planned = secboot(capsys, "plan", "host", "--root", healthy, "--detailed-exitcode")
@@ -486,7 +486,7 @@ def test_another_default_of_zipls_menu_than_the_record_has_is_told(healthy: Path
 def test_a_kernel_that_was_removed_is_not_started(
     healthy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """grub2-emu reads the file itself; without any kernel it is only a tree that lacks them."""
+    """grub2-emu reads the file itself; a tree without any kernel is merely incomplete."""
     edit(
         healthy,
         GRUB_CFG,
@@ -503,7 +503,7 @@ def test_a_kernel_that_was_removed_is_not_started(
     ]
     default = next_ipl(healthy).default
     assert default is not None
-    assert default.unsure == "/boot/image-6.4.0-150600.21-default is not there"
+    assert default.unsure == "/boot/image-6.4.0-150600.21-default does not exist"
     planned = secboot(capsys, "plan", "host", "--root", healthy, "--detailed-exitcode")
     assert planned.code == 5
     assert "grub2-mkconfig -o /boot/grub2/grub.cfg: /boot/grub2/grub.cfg starts" in planned.out

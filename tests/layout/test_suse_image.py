@@ -1,4 +1,4 @@
-"""SUSE's own Secure Execution image: who builds it, whose line is judged, and whether it stays."""
+"""SUSE's own Secure Execution image: what builds it, which line is judged, and whether it stays."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RECIPE = ("genprotimg", "pvimg", "rebuild", "PARMFILE")
 
 
 def make(situation: str, root: Path) -> Scene:
-    """A machine that is told to build an image, with the keys for it.
+    """A machine that is configured to build an image, with the keys for it.
 
     The first stage of suse-sealed is such an image; that of suse-healthy, which has a boot record,
     is not.
@@ -84,7 +84,7 @@ def test_the_line_that_reaches_the_last_kernel_is_judged(tmp_path: Path) -> None
 
 
 def test_in_the_guest_the_line_is_that_of_grub_cfg(tmp_path: Path) -> None:
-    """Nothing of it is in the image, whatever is known of the boot record."""
+    """None of it is in the image, whatever is known about the boot record."""
     line = "root=/dev/mapper/cr_root rd.luks=1 quiet"
     scene = make("suse-sealed", tmp_path / "root")
     add_system(scene, "z16-se-guest", line, "guest")
@@ -117,9 +117,14 @@ def test_in_the_guest_the_line_is_that_of_grub_cfg(tmp_path: Path) -> None:
             (ENABLE, "SUSE_S390_SE_ENABLE=$x"),
             "image",
             {"secure-default-unknown": "warning"},
-            "do not read alike",
+            "do not read the same way",
         ),
-        (("/etc/se/Digi", "/etc/no/Digi"), "image", {"secure-default-unknown": "warning"}, "there"),
+        (
+            ("/etc/se/Digi", "/etc/no/Digi"),
+            "image",
+            {"secure-default-unknown": "warning"},
+            "does not exist",
+        ),
         (('"/etc/se/HKD', '"/etc/se/DigiCertCA.crt,/etc/se/HKD'), "image", {}, ""),
         ((), "ordinary", {"unsealed-default": "error"}, "is told to build"),
         (
@@ -139,7 +144,7 @@ def test_whether_it_stays(
     reason: str,
     tmp_path: Path,
 ) -> None:
-    """The variable counts and what the record starts; not the template, which lies everywhere."""
+    """The variable and what the boot record starts decide, not the template, which always exists."""
     scene = make("suse-healthy", tmp_path / "root")
     scene.write("etc/default/se-parm.conf.in", "root=@GRUB_DEVICE@ @GRUB_CMDLINE_LINUX@ initgrub\n")
     kernel = scene.tree / "boot/zipl/image"
@@ -168,7 +173,7 @@ def running(
     ("change", "remedy"),
     [
         (("true", "false"), 'set SUSE_S390_SE_ENABLE="true" in /etc/default/grub'),
-        (("/etc/se/Digi", "/etc/no/Digi"), "/etc/no/DigiCertCA.crt, which is not there"),
+        (("/etc/se/Digi", "/etc/no/Digi"), "/etc/no/DigiCertCA.crt, which does not exist"),
     ],
 )
 def test_grub2_zipl_setup_is_not_run_where_it_takes_the_guest_out(
@@ -194,19 +199,19 @@ def test_grub2_zipl_setup_is_not_run_where_it_takes_the_guest_out(
 def test_an_ordinary_first_stage_is_made_anew_where_an_image_is_wanted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """That is the way back into Secure Execution, and so nothing to refuse."""
+    """This is the way back into Secure Execution, so it is not refused."""
     scene = make("suse-healthy", tmp_path / "root")
 
     said = secboot(capsys, "plan", "host", "--root", scene.tree)
 
     assert said.code == 0
     assert "Then run chroot" in said.out
-    assert "boots no Secure Execution image, as /etc/default/grub asks" in said.out
+    assert "does not boot the Secure Execution image that" in said.out
     assert "Nothing that secboot may change" not in said.out
 
 
 def test_an_older_first_stage_is_no_outdated_image(tmp_path: Path) -> None:
-    """It starts whatever kernel grub.cfg names."""
+    """It starts any kernel that grub.cfg names."""
     scene = make("suse-sealed", tmp_path / "root")
     image = scene.tree / "boot/zipl/secure-linux"
     image.rename(image.with_name("secure-linux-6.4.0-1-default"))
@@ -228,7 +233,7 @@ def test_there_is_no_parmfile_to_write(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def by_hand(root: Path, *, default: bool = True) -> Scene:
-    """A guest as IBM's documentation has it: GRUB starts the image, from an entry of 40_custom."""
+    """A guest as in IBM's documentation: GRUB starts the image, from an entry in 40_custom."""
     scene = Scene(make_situation("suse-healthy", root))
     entry = (SAMPLES / "se-guest/ibm-docs-sles-40_custom").read_text()
     text = (root / CFG).read_text()
