@@ -26,6 +26,7 @@ from secboot.checkpoint.undo import newest_apply, standing_trial
 from secboot.errors import RefusedError, SecbootError
 from secboot.finding import Finding, Severity
 from secboot.machine.discovery import configuration_after
+from secboot.machine.zipl_conf_file import require_system
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
 
@@ -135,7 +136,7 @@ def prepare(
         problem = _problem(managed, machine, found, after)
     back = _with_settings(managed, found, back)
     if refusal is None and problem is not None:
-        refusal = _refused(managed, found, problem)
+        refusal = _refused(managed, machine, found, problem)
     changes = (*back.changes, *taken)
     plan = RollbackPlan(
         root=managed.root.base,
@@ -158,6 +159,7 @@ def prepare(
 
 def nothing_to_undo(managed: ManagedRoot) -> RefusedError:
     """Return the error of who has nothing to roll back."""
+    require_system(managed.root)
     return RefusedError(
         f"there is nothing to roll back: {managed.state.shown} holds no change that was not"
         " rolled back already",
@@ -261,17 +263,34 @@ def _problem(
     return next((p for p in after.problems if problem_key(p) not in known), None)
 
 
-def _refused(managed: ManagedRoot, found: Checkpoint, problem: Finding | SecbootError) -> Finding:
+def _refused(
+    managed: ManagedRoot,
+    machine: Machine | None,
+    found: Checkpoint,
+    problem: Finding | SecbootError,
+) -> Finding:
     command = managed.invocation.command
-    hint = [
-        "nothing was changed",
-        f"see what the change was: {command('history', found.id)}",
-        f"see what zipl says now: {command('check')}",
-        "then correct that, or apply another profile instead of going back",
-    ]
-    if isinstance(problem, Finding) and problem_key(problem) in found.record.audit.problems:
+    hint = ["nothing was changed", f"see what the change was: {command('history', found.id)}"]
+    key = problem_key(problem) if isinstance(problem, Finding) else None
+    now = () if machine is None else map(problem_key, machine.configuration.problems)
+    if key in found.record.audit.problems:
         again = command("rollback", found.id, "--no-zipl")
-        hint[2:] = [f"zipl refused them before that, too; to have them back all the same: {again}"]
+        hint += [
+            f"zipl refused them before that, too; to have them back all the same: {again}",
+            f"to undo an earlier change, give its ID: {command('history')}",
+        ]
+    elif key in now:
+        in_tree = managed.zipl is not None and managed.zipl.chroot is not None
+        again = command("rollback", found.id, *(["--zipl"] if in_tree else []))
+        hint += [
+            f"zipl refuses them now, too; see what can be repaired: {command('check')}",
+            f"then repeat: {again}",
+        ]
+    else:
+        hint += [
+            f"see what zipl says now: {command('check')}",
+            "then correct that, or apply another profile instead of rolling back",
+        ]
     return Finding(
         "refused-by-zipl",
         Severity.ERROR,

@@ -43,6 +43,10 @@ def history(
 
     only_looks()
     with Site(root, state_dir=state_dir, watched=False) as site, site.checkpoints() as store:
+        if store is None:
+            from secboot.machine.zipl_conf_file import require_system
+
+            require_system(site.root)
         if checkpoint is None:
             found = Listing((), ()) if store is None else store.listing()
             trial = _trial(site, found)

@@ -103,16 +103,30 @@ def _no_configuration(root: Root, *, has_bls: bool) -> NoConfigurationError:
             f"{shown} has BLS entries but no zipl configuration: another boot loader's machine",
             hint="secboot only manages machines that boot with zipl (s390x)\n" + _TRY_DEMO,
         )
-    if root.stat("/boot") is None and root.stat("/etc") is None:
-        return NoConfigurationError(
-            f"{shown} is not the root of a Linux system: it has neither /etc nor /boot",
-            hint="name the directory that holds the machine's files: --root DIR",
-        )
+    if not _is_system(root):
+        return _not_a_system(root)
     hints = ["zipl would look for " + ", ".join(ZIPL_CONF_PATHS[:3])]
     if any(name.startswith("vmlinuz") for name in root.names_or_none("/boot") or ()):
         hints.append(f"to write the first one: {Invocation.on(shown).command('init')}")
     return NoConfigurationError(
         f"there is no zipl configuration in {shown}", hint="\n".join([*hints, _TRY_DEMO])
+    )
+
+
+def require_system(root: Root) -> None:
+    """Raise NoConfigurationError if nothing is here of a Linux system, as before it is mounted."""
+    if not _is_system(root):
+        raise _not_a_system(root)
+
+
+def _is_system(root: Root) -> bool:
+    return root.stat("/boot") is not None or root.stat("/etc") is not None
+
+
+def _not_a_system(root: Root) -> NoConfigurationError:
+    return NoConfigurationError(
+        f"{shown_base(root)} is not the root of a Linux system: it has neither /etc nor /boot",
+        hint="name the directory that holds the machine's files: --root DIR",
     )
 
 

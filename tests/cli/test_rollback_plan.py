@@ -230,3 +230,37 @@ def test_a_terminal_gets_no_diff_unless_it_is_asked_for(machine: Machine) -> Non
 
     assert "\n--- " not in shown()
     assert "\n--- " in shown("--diff").replace("\x1b[1m", "")
+
+
+@pytest.mark.parametrize("verb", ["history", "rollback"])
+def test_a_directory_on_which_nothing_is_mounted_is_no_machine_without_changes(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = secboot(capsys, verb, "--root", tmp_path)
+
+    assert said.code == 1
+    assert f"{tmp_path} is not the root of a Linux system" in said.err
+
+
+def test_where_zipl_refuses_anyway_the_repair_is_named_and_the_command_to_repeat(
+    machine: Machine,
+) -> None:
+    conf = machine.root / "etc/zipl.conf"
+    conf.write_text(conf.read_text() + "; a remark\n")
+    zipl = machine.root / "usr/sbin/zipl"
+    zipl.parent.mkdir(parents=True)
+    zipl.write_text("#!/bin/sh\n")
+
+    said = machine.run("rollback", "--zipl", "--dry-run", code=1)
+    fixed = machine.run("check", "--fix")
+    again = machine.run("rollback", "1", "--zipl", "--dry-run")
+    undone = machine.run("rollback", "--zipl", "--dry-run", code=1)
+
+    root = machine.root
+    assert (
+        f"zipl refuses them now, too; see what can be repaired: secboot check --root {root}\n"
+        in said.err
+    )
+    assert f"then repeat: secboot rollback 1 --zipl --root {root}\n" in said.err
+    assert fixed.code == again.code == 0
+    assert f"to undo an earlier change, give its ID: secboot history --root {root}\n" in undone.err
