@@ -104,12 +104,10 @@ def validate(
 @app.command(cls=VerbCommand)
 def schema() -> int:
     """Print the JSON Schema of profiles, for editors and other tools."""
-    import json
-
     from secboot.cli.printing import print_text
-    from secboot.profile.schema import profile_schema
+    from secboot.profile.schema import schema_text
 
-    print_text(json.dumps(profile_schema(), indent=2) + "\n")
+    print_text(schema_text())
     return 0
 
 

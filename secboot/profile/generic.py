@@ -29,6 +29,7 @@ _VALUE_SCHEMA = {
     "type": ["string", "integer", "number"],
     # Printable ASCII without the double quote, which nothing escapes for the kernel.
     "pattern": "^[ !#-~]*$",
+    "errorMessage": "must be a string or a number, in ASCII; put words like on, no and true in quotes",
 }
 
 

@@ -186,7 +186,7 @@ RULES = ParameterRules(
             "nothing written, since off is the kernel's default. (`'on'`, `'off'`, `'yes'`, "
             "`'no'`, in quotes, are taken too.)",
             "1",
-            {"enum": [0, 1, *_SPELLINGS]},
+            {"enum": [0, 1, *_SPELLINGS], "errorMessage": "write 1 or 0"},
         ),
         Form(
             Operator.ABSENT,

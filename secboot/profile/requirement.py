@@ -268,5 +268,5 @@ class ParameterRules(NamedTuple):
         return next((form for form in self.forms if form.operator is operator), None)
 
 
-TRUE_SCHEMA: Mapping[str, Any] = {"const": True}
+TRUE_SCHEMA: Mapping[str, Any] = {"const": True, "errorMessage": "write true, or leave it out"}
 """Of the operators that have nothing to say but themselves."""

@@ -1,8 +1,10 @@
 """The JSON Schema of a profile, for editors and pipelines; made from the same tables as reading.
 
-It says what a profile may look like once some YAML library has turned it into data. What can't
-be seen there any more, such as duplicate keys, aliases, or ``on`` without quotes that became
-true, only secboot itself reports.
+It describes a profile after a YAML library has turned it into data, so it cannot refuse what is
+lost by then (duplicate keys, aliases, whether a word was in quotes), what needs other files (the
+extended profile), and what compares two values. Only secboot itself reports that.
+
+`errorMessage` and `markdownDescription` are the words that yaml-language-server shows.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.kernel.command_line import LAST_WINS_NAMES, MULTI_VALUED_NAMES, wants_value
 from secboot.profile import fields
-from secboot.profile.parameters import GENERIC, KNOWN
+from secboot.profile.parameters import GENERIC, KNOWN, PARAMETERS_LIMIT
+from secboot.profile.profile import EntryScope
 from secboot.profile.requirement import Operator, ParameterRules
-from secboot.profile.size import MEMORY_PATTERN
+from secboot.profile.size import MEMORY_EXAMPLE, MEMORY_PATTERN
+from secboot.profile.spelling import misspellings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,20 +25,74 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
+ID = f"urn:secboot:profile-file:{fields.FORMAT_VERSION}"
+FILE = "secboot/profile/profile-file-1.json"
+"""Where packages and the wheel have the schema, made by ``packaging/generate``."""
 _PATH_PATTERN = fields.PATH_PATTERN.replace("^", r"^(?!.*/\.{1,2}(/|$))", 1)
+_NAME: Schema = {
+    "type": "string",
+    "pattern": fields.NAME_PATTERN,
+    "errorMessage": "not a name of a kernel parameter; give its value after the colon",
+}
+
+
+def schema_text() -> str:
+    """The schema as a JSON document, as it is printed and shipped."""
+    import json  # noqa: PLC0415 - nothing else here needs it
+
+    return json.dumps(profile_schema(), indent=2) + "\n"
 
 
 def profile_schema() -> Schema:
     """The schema as data, draft 2020-12; every call makes a new one."""
+    no_image = "`entries: none` is for a profile with an `image`: add one"
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": ID,
         "title": "secboot profile",
-        "description": "What a role in IBM Secure Execution asks of the kernel parameters",
+        "description": "Kernel parameters of a machine with a role in IBM Secure Execution",
         **_object(fields.PROFILE_FIELDS),
-        "anyOf": [{"required": ["parameters"]}, {"required": ["extends"]}],
+        "anyOf": [
+            {"required": ["parameters"], "errorMessage": "add `parameters` or `extends`"},
+            {"required": ["extends"], "errorMessage": "add `parameters` or `extends`"},
+        ],
         "dependentRequired": {"drop": ["extends"], "as_spelled": ["parameters"]},
-        "if": {"not": {"required": ["extends"]}},
-        "then": {"properties": {"image": {"required": ["parmfile", "output"]}}},
+        "allOf": [
+            {
+                "if": {"not": {"required": ["extends"]}},
+                "then": {"properties": {"image": {"required": ["parmfile", "output"]}}},
+            },
+            {
+                "if": {
+                    "properties": {"entries": {"const": EntryScope.NONE.value}},
+                    "required": ["entries"],
+                    "not": {"required": ["extends"]},
+                },
+                "then": {"required": ["image"], "errorMessage": no_image},
+            },
+            {
+                "if": {"not": {"required": ["as_spelled"]}},
+                "then": {"properties": {"parameters": {"propertyNames": _spelled_as_known()}}},
+            },
+        ],
+        "$defs": _definitions(),
+    }
+
+
+def _spelled_as_known() -> Schema:
+    """What refuses a name that looks like a misspelling of a parameter that profiles are about.
+
+    As `likely_name` does of these. Of other names the list is too long for a schema.
+    """
+    return {
+        "allOf": [
+            {
+                "pattern": f"^{name}$|^(?!{misspellings(name)}$)",
+                "errorMessage": f"looks like a misspelling of {name!r}; if the name is right, add it"
+                " to `as_spelled`",
+            }
+            for name in KNOWN
+        ]
     }
 
 
@@ -42,7 +100,12 @@ def _object(table: tuple[fields.Field, ...]) -> Schema:
     schema: Schema = {
         "type": "object",
         "properties": {
-            field.key: {**_field(field), "description": field.meaning} for field in table
+            field.key: {
+                **_field(field),
+                "description": field.meaning,
+                "markdownDescription": _markdown(field),
+            }
+            for field in table
         },
         "additionalProperties": False,
     }
@@ -50,21 +113,30 @@ def _object(table: tuple[fields.Field, ...]) -> Schema:
     return {**schema, "required": required} if required else schema
 
 
+def _markdown(field: fields.Field) -> str:
+    default = f"\n\nDefault: {field.default}." if field.default else ""
+    return f"{field.meaning}{default}\n\nExample: `{field.key}: {field.example}`"
+
+
 def _field(field: fields.Field) -> Schema:
-    name: Schema = {"type": "string", "pattern": fields.NAME_PATTERN}
+    profile = "must be the name of a profile, or of a file in the same directory"
+    path = "must be an absolute path without `..`, blanks and other special characters"
     by_kind: dict[fields.Kind, Schema] = {
-        fields.Kind.VERSION: {"const": fields.FORMAT_VERSION},
+        fields.Kind.VERSION: {
+            "const": fields.FORMAT_VERSION,
+            "errorMessage": f"write `version: {fields.FORMAT_VERSION}`",
+        },
         fields.Kind.CHOICE: {"enum": list(map(str, field.choices))},
-        fields.Kind.TEXT: {"type": "string"},
-        fields.Kind.MEMORY: {"type": "string", "pattern": MEMORY_PATTERN},
-        fields.Kind.PROFILE: {"type": "string", "pattern": fields.EXTENDED_PATTERN},
-        fields.Kind.NAMES: _list_of(name),
-        fields.Kind.PATTERNS: _list_of({"type": "string", "minLength": 1}),
-        fields.Kind.BOOLEAN: {"type": "boolean"},
-        fields.Kind.PATH: {"type": "string", "pattern": _PATH_PATTERN},
+        fields.Kind.TEXT: _text(r"^[^\n]*\n*$"),
+        fields.Kind.MEMORY: _string(MEMORY_PATTERN, MEMORY_EXAMPLE),
+        fields.Kind.PROFILE: _string(fields.EXTENDED_PATTERN, profile),
+        fields.Kind.NAMES: _list_of(_NAME),
+        fields.Kind.PATTERNS: _list_of(_text(r"^[^\n]*\S[^\n]*\n*$")),
+        fields.Kind.BOOLEAN: {"type": "boolean", "errorMessage": "write true or false"},
+        fields.Kind.PATH: _string(_PATH_PATTERN, path),
     }
     if field.kind is fields.Kind.PARAMETERS:
-        return _parameters(name)
+        return _parameters()
     if field.kind is fields.Kind.ENTRIES:
         mapping = {**_object(fields.ENTRY_FIELDS), "minProperties": 1}
         return {"anyOf": [{"enum": list(map(str, field.choices))}, mapping]}
@@ -73,22 +145,35 @@ def _field(field: fields.Field) -> Schema:
     return by_kind[field.kind]
 
 
-def _parameters(name: Schema) -> Schema:
+def _parameters() -> Schema:
     properties = {known: _rules(rules) for known, rules in KNOWN.items()}
-    for each in sorted(MULTI_VALUED_NAMES):
-        properties[each] = _rules(_without(_unfit(each)), several=True)
-    for each in sorted(LAST_WINS_NAMES):
-        properties[each] = _rules(_without({*_unfit(each), Operator.INCLUDES}, listed=False))
+    for each in sorted({*MULTI_VALUED_NAMES, *LAST_WINS_NAMES}):
+        properties[each] = {"$ref": f"#/$defs/{_definition(each)}"}
     return {
         "type": "object",
-        "propertyNames": name,
+        "propertyNames": _NAME,
+        "maxProperties": PARAMETERS_LIMIT,
         "properties": properties,
-        "additionalProperties": _rules(GENERIC),
+        "additionalProperties": {"$ref": "#/$defs/other"},
     }
 
 
-def _unfit(name: str) -> set[Operator]:
-    return {Operator.BARE} if wants_value(name) else set()
+def _definition(name: str) -> str:
+    several = "several" if name in MULTI_VALUED_NAMES else "last"
+    return f"{several}-with-value" if wants_value(name) else several
+
+
+def _definitions() -> dict[str, Schema]:
+    """The rules that many parameters have in common."""
+    bare = {Operator.BARE}
+    last: set[Operator] = {Operator.INCLUDES}
+    return {
+        "several": _rules(GENERIC, several=True),
+        "several-with-value": _rules(_without(bare), several=True),
+        "last": _rules(_without(last, listed=False)),
+        "last-with-value": _rules(_without(last | bare, listed=False)),
+        "other": _rules(GENERIC),
+    }
 
 
 def _without(operators: set[Operator], *, listed: bool = True) -> ParameterRules:
@@ -122,27 +207,49 @@ def _rules(rules: ParameterRules, *, several: bool = False) -> Schema:
     ways.append(_one_of(schemas.items()))
     if schemas.keys() >= {Operator.INCLUDES, Operator.EXCLUDES}:
         ways.append(_both(schemas))
-    return {"description": rules.summary, "anyOf": ways}
+    return {"description": rules.summary, "markdownDescription": _forms(rules), "anyOf": ways}
+
+
+def _forms(rules: ParameterRules) -> str:
+    forms = "".join(f"\n- `{form.example}`: {form.meaning}" for form in rules.forms)
+    return f"{rules.summary}\n{forms}"
 
 
 def _one_of(operators: Iterable[tuple[Operator, Schema]]) -> Schema:
     return {
         "type": "object",
-        "properties": {str(operator): schema for operator, schema in operators},
+        "properties": {
+            str(operator): _operator(operator, schema) for operator, schema in operators
+        },
         "additionalProperties": False,
         "minProperties": 1,
         "maxProperties": 1,
     }
 
 
+def _operator(operator: Operator, schema: Schema) -> Schema:
+    meaning = next(each.meaning for each in fields.REQUIREMENT_FIELDS if each.key == operator)
+    return {**schema, "description": meaning}
+
+
 def _both(schemas: Table[Operator, Schema]) -> Schema:
     both = (Operator.INCLUDES, Operator.EXCLUDES)
     return {
         "type": "object",
-        "properties": {str(operator): schemas[operator] for operator in both},
+        "properties": {str(each): _operator(each, schemas[each]) for each in both},
         "required": list(map(str, both)),
         "additionalProperties": False,
     }
+
+
+def _string(pattern: str, message: str) -> Schema:
+    return {"type": "string", "pattern": pattern, "errorMessage": message}
+
+
+def _text(pattern: str) -> Schema:
+    """A line of text. A number is one, too: it is read as it is written."""
+    message = "must be a string on one line; put it in quotes"
+    return {**_string(pattern, message), "type": ["string", "integer", "number"]}
 
 
 def _list_of(item: Schema) -> Schema:

@@ -26,6 +26,27 @@ def size_pattern(units: str) -> str:
     return rf"^[1-9][0-9]{{0,{_MOST_DIGITS - 1}}} ?({units})$"
 
 
+def whole_numbers(most: int, *, even: bool = False) -> str:
+    """Return a pattern of the whole numbers from 1 to `most`, or of the even ones from 2 on.
+
+    It is for the JSON Schema, in which a string can only be compared with a pattern.
+    """
+    first, last = "[1-9]", "[02468]" if even else "[0-9]"
+    digits = str(most)
+    ways = ["[2468]" if even else first] if len(digits) > 1 else []
+    ways += [first + "[0-9]" * more + last for more in range(len(digits) - 2)]
+    for at, digit in enumerate(digits[:-1]):
+        lower = "".join(map(str, range(0 if at else 1, int(digit))))
+        if lower:
+            ways.append(f"{digits[:at]}[{lower}]{'[0-9]' * (len(digits) - at - 2)}{last}")
+    ways += [
+        f"{most - down}"
+        for down in range(int(digits[-1]) + 1)
+        if down < most and not (even and down % 2)
+    ]
+    return f"({'|'.join(ways)})"
+
+
 MEMORY_PATTERN = size_pattern("|".join(MEMORY_UNITS))
 
 

@@ -119,3 +119,26 @@ def _distance(one: str, other: str) -> int:
             row.append(best)
         two_ago, last = last, row
     return last[-1]
+
+
+def misspellings(name: str) -> str:
+    """Return a pattern of what `likely_name` takes for a misspelling of a known name, and of the name.
+
+    For the JSON Schema, where nothing but a pattern can tell.
+    """
+    any_case = "".join(f"[{c}{c.upper()}]" if c.isalpha() else "[-_]" for c in name)
+    return f"(?:{any_case}|{_edited(name, 2)})"
+
+
+def _edited(word: str, mistakes: int) -> str:
+    """Return a pattern of all that up to so many mistakes make of a word."""
+    if not mistakes:
+        return word
+    if not word:
+        return f".{{0,{mistakes}}}"
+    first, rest = word[0], word[1:]
+    ways = [first + _edited(rest, mistakes), f".?{_edited(rest, mistakes - 1)}"]
+    ways.append(f".{_edited(word, mistakes - 1)}")
+    if rest:
+        ways.append(rest[0] + first + _edited(rest[1:], mistakes - 1))
+    return f"(?:{'|'.join(ways)})"

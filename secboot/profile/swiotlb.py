@@ -36,7 +36,7 @@ from secboot.profile.requirement import (
     WrittenRequirement,
     put,
 )
-from secboot.profile.size import BINARY, intended, read_size, size_pattern
+from secboot.profile.size import BINARY, intended, read_size, size_pattern, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 
 SIZE_PATTERN = size_pattern("KiB|MiB|GiB|blocks?")
-"""Also the pattern in the JSON Schema."""
 
 _FACTORS = {**BINARY, "block": BLOCK_BYTES, "blocks": BLOCK_BYTES}
 _MOST_DIGITS = 10
@@ -286,7 +285,16 @@ def _of_kernel_value(value: str) -> str:
     )
 
 
-_SIZE_SCHEMA = {"type": "string", "pattern": SIZE_PATTERN}
+_MOST = (swiotlb.LIMIT_BLOCKS - swiotlb.SEGMENT_BLOCKS) * BLOCK_BYTES
+_SIZE_SCHEMA = {
+    "type": "string",
+    "pattern": "^("
+    f"{whole_numbers(_MOST // BINARY['KiB'], even=True)} ?KiB|"
+    f"{whole_numbers(_MOST // BINARY['MiB'])} ?MiB|"
+    f"{whole_numbers(_MOST // BINARY['GiB'])} ?GiB|"
+    f"{whole_numbers(_MOST // BLOCK_BYTES)} ?blocks?)$",
+    "errorMessage": f"{_EXAMPLE}; it must be a multiple of 2 KiB and below 2 GiB",
+}
 
 RULES = ParameterRules(
     "the bounce buffer of a guest in Secure Execution mode",
