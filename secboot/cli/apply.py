@@ -157,7 +157,7 @@ def carry_out(
     plan = asked.plan(machine)
     asked.agree(plan)
     shown = with_unfinished_change(asked.site, plan, machine)
-    print_plan(shown, output, diffs=diff)
+    print_plan(shown, output, diffs=diff, runs=asked.site.runs_zipl)
     return 0
 
 
@@ -177,7 +177,7 @@ def _change(
     require_output()
 
     def show(plan: Plan) -> None:
-        print_plan(with_unfinished_change(site, plan), output, diffs=diffs)
+        print_plan(with_unfinished_change(site, plan), output, diffs=diffs, runs=site.runs_zipl)
 
     question = Question(site, "Apply this plan?", show, wanted=ask, output=output)
     with ExitStack() as open_files:

@@ -66,7 +66,7 @@ def confirm(
         trial.name_words()
         if dry_run:
             plan = trial.plan(site.machine())
-            print_plan(with_unfinished_change(site, plan), output, diffs=None)
+            print_plan(with_unfinished_change(site, plan), output, diffs=None, runs=site.runs_zipl)
             return 0
         require_output()
 

@@ -73,7 +73,7 @@ def init(
         make = _planner(site, FirstAsked(target, parameters))
         if dry_run:
             plan = make(site.machine())
-            print_plan(with_unfinished_change(site, plan), output, diffs=diff)
+            print_plan(with_unfinished_change(site, plan), output, diffs=diff, runs=site.runs_zipl)
             return 0
         _write(site, make, output, diffs=diff)
     return 0

@@ -70,10 +70,11 @@ def plan(
         machine = site.machine()
         made = make(machine)
         shown = with_unfinished_change(site, made, machine)
+        runs = site.runs_zipl
         apply = site.invocation.for_profile("apply")
         if out is not None:
             apply = site.invocation.command("apply", str(out))
-    print_plan(shown, output, diffs=diff, apply=apply)
+    print_plan(shown, output, diffs=diff, apply=apply, runs=runs)
     if out is not None:
         _save_plan(profile, read, made, out)
     if parmfile is not None:
@@ -152,11 +153,12 @@ def print_plan(
     diffs: bool | None,
     apply: str | None = None,
     acting: bool = False,
+    runs: bool = False,
 ) -> None:
     """Print a plan as text or JSON, with the command `apply` that follows it, if there is one.
 
     With `diffs` None they are shown if the text is not for a terminal; JSON always has them. `acting`
-    is for a plan that is being followed.
+    is for a plan that is being followed. With `runs`, secboot runs the plan's commands itself.
     """
     from secboot.cli.printing import is_verbose, print_report
 
@@ -169,7 +171,15 @@ def print_plan(
         from secboot.report.plan import plan_text
 
         shown = style.width is None if diffs is None else diffs
-        return plan_text(plan, style, diffs=shown, every=is_verbose(), apply=apply, acting=acting)
+        return plan_text(
+            plan,
+            style,
+            diffs=shown,
+            every=is_verbose(),
+            apply=apply,
+            acting=acting,
+            runs=runs,
+        )
 
     print_report(output, document, text)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from secboot.profile.profile import ImagePaths, Profile
     from secboot.zipl.entry import BootEntry
 
-ZIPL = Command(("zipl",), "until then the boot record holds the old lines")
+ZIPL = Command(("zipl",), "this updates the boot record for the next IPL")
 LATER_KERNELS = "Future kernels"
 NOT_KNOWN = "unknown how this distribution configures new kernels"
 

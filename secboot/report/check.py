@@ -21,9 +21,9 @@ _REPAIRED = "`secboot check --fix` repairs this"
 def check_text(
     machine: Machine, repairs: RepairPlan | None, invocation: Invocation, style: Style
 ) -> str:
-    """Return what zipl refuses, then what it accepts although it is hardly meant, and a verdict.
+    """Return what zipl refuses, then what it accepts but is probably not meant, and a verdict.
 
-    `repairs` is what `check --fix` would do, None where there is nothing to repair.
+    `repairs` is what `check --fix` would do; None if there is nothing to repair.
     """
     configuration = machine.configuration
     lines = []
@@ -47,17 +47,17 @@ def _actions(repairs: RepairPlan | None) -> dict[Finding, str]:
 
 
 def _advice(repairs: RepairPlan, invocation: Invocation, style: Style) -> str:
-    """Say what to type for a repair, or why that alone is not enough."""
+    """Return the command for a repair, or the one that shows why it would be refused."""
     if repairs.refusal is None:
         return f"Repair with: {style.bold(visible(invocation.command('check', '--fix')))}"
     dry_run = visible(invocation.command("check", "--fix", "--dry-run"))
-    return f"{style.bold(dry_run)} shows what has to be corrected by hand first."
+    return f"{style.bold(dry_run)} shows what must be corrected by hand first."
 
 
 def check_document(
     machine: Machine, repairs: RepairPlan | None, invocation: Invocation
 ) -> dict[str, Any]:
-    """Return the same as a JSON document; the first error is the one that zipl would name."""
+    """Return the same as a JSON document; the first error is the one that zipl would report."""
     from secboot.codec import fields
 
     configuration = machine.configuration

@@ -24,7 +24,7 @@ _NOT_SHOWN = (
 
 
 def domain_text(domain: Element, found: Sequence[Finding], style: Style) -> str:
-    """Return the findings in the order of the text, a verdict, and what it does not cover."""
+    """Return the findings in the order of the XML, a verdict, and what it does not cover."""
     lines = [finding_text(each, style, with_code=True) for each in found]
     errors, warnings = (
         sum(each.severity is severity for each in found)
@@ -40,7 +40,7 @@ def domain_text(domain: Element, found: Sequence[Finding], style: Style) -> str:
 
 
 def domain_document(file: str, domain: Element, found: Sequence[Finding]) -> dict[str, Any]:
-    """Return the same as a JSON document; `fit` is null where a warning says that it isn't known."""
+    """Return the same as a JSON document; `fit` is null if a warning says that it is unknown."""
     from secboot.codec import fields
 
     severities = {each.severity for each in found}

@@ -1,4 +1,4 @@
-"""What the next IPL starts: as text, and as the documents of `status` and `show` have it."""
+"""What the next IPL can start, as text and as part of the documents of `status` and `show`."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     from secboot.report.style import Style
 
 Document = dict[str, Any]
-NOT_RECORDED = "does not apply: there is no zipl configuration"
-"""Of a record that nothing has written, since the kernel comes from elsewhere."""
+NOT_RECORDED = "not applicable: no zipl configuration"
+"""For a boot record that nothing has written because the kernel comes from elsewhere."""
 
 
 def record_text(record: BootRecord, style: Style) -> str:
     """Return one clause about the boot record."""
     if record.state is RecordState.MISSING:
-        return f"no {visible(record.path)}: zipl has not run here, or it was removed"
+        return f"{visible(record.path)} not found: zipl has not run yet, or the file was removed"
     if record.bootmap is None:
         return visible(record.unreadable or "")
     count = counted(len(record.bootmap.programs), "boot entry", "boot entries")
-    current = "as the files say" if record.stale is None else style.yellow("out of date")
+    current = "up to date" if record.stale is None else style.yellow("out of date")
     if record.from_options and record.stale is None:
-        current = "made from options of zipl"
+        current = "made from command-line options of zipl"
     elif record.stale is None and all(match.entry is None for match in record.matches):
         current = style.yellow("no boot entry to compare with")
     return f"{visible(record.path)}, {count}, {current}"
 
 
 def choices_text(found: NextIpl, style: Style) -> Iterator[str]:
-    """Yield the choices, each with its line, unless they are what the boot entries say anyway."""
+    """Yield the choices, each with its line, unless they are the same as the boot entries."""
     unreadable = found.record.unreadable
     if not found.choices and unreadable is not None:
         yield style.bold("What the next IPL can start")
-        yield style.yellow(f"  not known: {visible(unreadable)}")
+        yield style.yellow(f"  unknown: {visible(unreadable)}")
     if not found.choices or _as_the_files_say(found):
         return
     yield style.bold("What the next IPL can start")
@@ -49,7 +49,7 @@ def choices_text(found: NextIpl, style: Style) -> Iterator[str]:
 
 
 def _as_the_files_say(found: NextIpl) -> bool:
-    """Whether each choice is one of an entry that is shown, with its number, kernel and line."""
+    """Whether each choice is that of a boot entry, with the same number, kernel and line."""
     if found.record.stale is not None or len(found.choices) > len(found.entries):
         return False
     of_entries = [state.choice for state in found.entries if state.entry is not None]
@@ -60,7 +60,7 @@ def _as_the_files_say(found: NextIpl) -> bool:
 
 
 def _starts_other_kernel(choice: Choice) -> bool:
-    """Whether it is not the entry's own kernel, as where ostree builds an image of it."""
+    """Whether the choice does not start the entry's own kernel, as if ostree builds an image of it."""
     image = None if choice.entry is None else choice.entry.image
     return image is not None and choice.kernel not in {None, image.path}
 
@@ -69,21 +69,21 @@ def _choice(choice: Choice, style: Style) -> Iterator[str]:
     number = f"{choice.loadparm}: " if choice.loadparm else ""
     title = choice.title
     if choice.orphaned and not title:
-        title = f"a {'line' if choice.unsure else 'kernel'} that no boot entry has"
+        title = f"a {'line' if choice.unsure else 'kernel'} without a boot entry"
     tags = style.tags({"default": choice.is_default, "Secure Execution": choice.secure is True})
-    yield f"{number}{style.bold(visible(title or 'not known'))}{tags}"
+    yield f"{number}{style.bold(visible(title or 'unknown'))}{tags}"
     if choice.kernel is not None:
         yield f"  kernel      {visible(choice.kernel)}"
     if choice.line is not None:
         yield f"  parameters  {visible(choice.line)}"
     if choice.added:
-        yield f"  of these    {visible(choice.added)}  (in the boot record only)"
+        yield f"  added       {visible(choice.added)}  (only in the boot record)"
     if choice.unsure is not None:
         yield style.yellow(f"  {visible(choice.unsure)}")
 
 
 def next_ipl_document(found: NextIpl) -> Document:
-    """Return the record and the choices, as the documents of `status` and `show` have them."""
+    """Return the boot record and the choices for the documents of `status` and `show`."""
     return {
         "boot_record": _record_document(found.record),
         "choices": [_choice_document(choice) for choice in found.choices],

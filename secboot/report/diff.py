@@ -1,9 +1,9 @@
 """Unified diffs of boot files, with everything visible that a terminal would hide.
 
-They take time that grows with the file. difflib looks for the longest run of equal lines, and then
-again before and behind it: a file of 1,000 sections that all change takes it 2,000 searches through
-what is left. Boot files are full of lines that occur once, though: headings, titles, names of
-kernels. Those are paired first (as in a patience diff), and difflib gets the few lines between two.
+difflib alone is slow for long files: it searches for the longest run of equal lines, then again
+before and after it, so a file of 1,000 sections that all change takes 2,000 searches through the
+rest. But most lines of boot files are unique: headings, titles, names of kernels. Unique lines are
+paired first (as in a patience diff), and difflib only gets the few lines between two pairs.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 NO_NEWLINE = "\\ No newline at end of file"
 CONTEXT_LINES = 3
 _COMPARISONS = 4_000_000
-"""Of lines that occur several times: beyond, all of them are shown as changed."""
+"""The limit for lines that occur several times; beyond it, all of them are shown as changed."""
 
 
 PLANNED = ("now", "planned")
-"""What the contents are called, but where a plan has a better word."""
+"""The default labels of the two contents."""
 
 
 def unified_diff(change: FileChange, labels: tuple[str, str] = PLANNED) -> tuple[str, ...]:
     """Return the lines of a unified diff, as ``diff -u`` prints it, without their line ends.
 
-    `labels` say which content is which, behind the file's name.
+    `labels` say which content is which, after the file's name.
 
-    Control characters and bytes that are no text are shown escaped, a carriage return at the end
-    of a line among them; so the diff is for reading, not for patch(1).
+    Control characters and bytes that are not text are escaped, including a carriage return at the
+    end of a line; so the diff is for reading, not for patch(1).
     """
     return tuple(_lines(change, *(f"{visible(change.path)} ({label})" for label in labels)))
 
@@ -69,7 +69,7 @@ def _marked(mark: str, lines: Sequence[str]) -> Iterator[str]:
 
 
 def _range(start: int, end: int) -> str:
-    """Return lines `start` to `end`, which count from 0, as the head of a hunk has them."""
+    """Return the lines from `start` up to `end`, counted from 0, in the form of a hunk's header."""
     length = end - start
     if length == 1:
         return str(start + 1)
@@ -84,19 +84,19 @@ def _split(data: bytes) -> list[str]:
 
 
 class LineMatcher(SequenceMatcher[str]):
-    """A `SequenceMatcher` of lines that finds its matching blocks in the way described above."""
+    """A `SequenceMatcher` of lines that finds its matching blocks as described above."""
 
     def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
         super().__init__(None, old, new, autojunk=False)
         self._blocks = [*_joined(_blocks(old, new)), Match(len(old), len(new), 0)]
 
     def get_matching_blocks(self) -> list[Match]:
-        """Return the blocks in order; the last one is empty and stands at both ends."""
+        """Return the blocks in order; the last one is empty and is at both ends."""
         return self._blocks
 
 
 def _blocks(old: Sequence[str], new: Sequence[str]) -> Iterator[Match]:
-    """Yield what matches, in order; blocks can adjoin."""
+    """Yield the matching blocks in order; blocks can be adjacent."""
     pairs = [(-1, -1), *_unique_pairs(old, new), (len(old), len(new))]
     for (a, b), (next_a, next_b) in pairwise(pairs):
         before, after = old[a + 1 : next_a], new[b + 1 : next_b]
@@ -107,7 +107,7 @@ def _blocks(old: Sequence[str], new: Sequence[str]) -> Iterator[Match]:
 
 
 def _between(old: Sequence[str], new: Sequence[str]) -> Iterator[Match]:
-    """Yield what matches of lines that each text has several times, or one text alone."""
+    """Yield the matching blocks among lines that are repeated, or in one of the texts only."""
     least = min(len(old), len(new))
     head = next((n for n in range(least) if old[n] != new[n]), least)
     tail = next((n for n in range(least - head) if old[-1 - n] != new[-1 - n]), least - head)
@@ -121,7 +121,7 @@ def _between(old: Sequence[str], new: Sequence[str]) -> Iterator[Match]:
 
 
 def _joined(blocks: Iterator[Match]) -> Iterator[Match]:
-    """Join blocks that adjoin in both texts, and leave out empty ones."""
+    """Join blocks that are adjacent in both texts, and drop empty ones."""
     held = Match(0, 0, 0)
     for block in blocks:
         if (held.a + held.size, held.b + held.size) == (block.a, block.b):
@@ -135,7 +135,7 @@ def _joined(blocks: Iterator[Match]) -> Iterator[Match]:
 
 
 def _unique_pairs(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield where the lines stand that each text has once, as far as they keep their order."""
+    """Yield the positions of lines that occur once in each text, as far as they keep their order."""
     found = _once(new)
     last = -1
     for line, index in _once(old).items():

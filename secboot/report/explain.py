@@ -1,9 +1,9 @@
-"""What a finding means and what to do about it: as text or JSON (schema ``secboot/explain/1``).
+"""What a finding means and what to do about it, as text or JSON (schema ``secboot/explain/1``).
 
 The explanations are in ``findings.md`` next to this module, from which ``packaging/generate`` also
-makes the page of the documentation. There ``#`` begins a group and ``##`` a code; below it one line
-says what the code means, then follows why that matters, and last a list of what to do and of the
-rule's source. ``test_findings.py`` holds that every code that secboot can print is there.
+makes the page of the documentation. There, ``#`` begins a group and ``##`` a code; the line after it
+says what the code means, then comes why it matters, and last a list with what to do and the source
+of the rule. ``test_findings.py`` checks that every code that secboot can print is there.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ SCHEMA = "secboot/explain/1"
 _WIDEST = 100
 """Longer lines are hard to read."""
 _OF_THE_MACHINE = "machine."
-"""What stands before a code in the check of a notice (`secboot.status.checks`)."""
+"""The prefix of a notice's code in its check (`secboot.status.checks`)."""
 _ANY_PARAMETER = "PARAMETER"
 _NEAR = 3
 _ALIKE = 0.75
-"""How many codes are proposed at most, and how much alike they have to be (difflib's ratio)."""
+"""How many codes are suggested at most, and how similar they must be (difflib's ratio)."""
 _WORD_LENGTH = 4
-"""From so many letters on, codes that have them inside are proposed, too."""
+"""A text of at least so many letters also suggests the codes that contain it."""
 _TO_DO = "What to do"
 _SOURCE = "Source"
 _CODE = r"`([^`]*)`"
 _WORD = r"(?:`[^`]*`|[^\s`])+"
-"""What no line break may part: a word, with the code in it."""
+"""What must stay on one line: a word, with the code in it."""
 
 
 class Explanation(NamedTuple):
-    """What a code means, why that matters, what to do, and where its rule is from, in Markdown.
+    """What a code means, why it matters, what to do, and the source of its rule, in Markdown.
 
-    `code` is a number for an exit code. All but `summary`, which is one sentence or two, may be None.
+    `code` is a number for an exit code. `summary` is one sentence or two; the others may be None.
     """
 
     code: str
@@ -54,7 +54,7 @@ class Explanation(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Codes that are met in the same place; `about` is what they have in common, or empty."""
+    """Codes that occur in the same place; `about` is what they have in common, or empty."""
 
     title: str
     about: str
@@ -62,7 +62,7 @@ class Group(NamedTuple):
 
 
 def source() -> str:
-    """Return the Markdown of all explanations, through the package's loader: it may be in an archive."""
+    """Return the Markdown of all explanations, read by the package's loader from file or archive."""
     loader = getattr(secboot, "__loader__")  # noqa: B009 - not declared for packages
     path = f"{secboot.__path__[0]}/report/findings.md"
     return bytes(loader.get_data(path)).decode("utf-8")
@@ -88,16 +88,16 @@ def _explanation(group: str, section: str) -> Explanation:
 
 
 def explained(codes: Sequence[str]) -> tuple[Explanation, ...]:
-    """Return the explanations of `codes`, as they are typed: codes, checks of ``verify``, exit codes.
+    """Return the explanations of `codes` as typed: codes, checks of ``verify``, exit codes.
 
-    Raises UsageError for one that does not exist, with those that were probably meant.
+    Raises UsageError for an unknown code, with the codes that were probably meant.
     """
     known = {each.code: each for group in groups() for each in group.explanations}
     return tuple(_found(code, known) for code in dict.fromkeys(codes))
 
 
 def _found(typed: str, known: Mapping[str, Explanation]) -> Explanation:
-    """Return what is meant: a code as it is, that of a check, or what follows the dot in one."""
+    """Return what is meant: a code, a check, or the part of a code after its dot."""
     name = typed.strip("[]").removeprefix(_OF_THE_MACHINE)
     short = [code for code in known if code.partition(".")[2] == name]
     if name not in known and len(short) == 1:
@@ -107,17 +107,17 @@ def _found(typed: str, known: Mapping[str, Explanation]) -> Explanation:
         return known[f"{stage}{dot}{_ANY_PARAMETER}"]._replace(code=name)
     if name in known:
         return known[name]
-    raise UsageError(f"{typed!r} is not a code of secboot", hint=_hint(name, short, known))
+    raise UsageError(f"'{typed}' is not a secboot code", hint=_hint(name, short, known))
 
 
 def _hint(name: str, short: Sequence[str], known: Mapping[str, Explanation]) -> str:
     near = short or list(dict.fromkeys([*_alike(name, known), *_with_word(name, known)]))[:_NEAR]
-    every = "all codes: secboot explain --list"
+    every = "list all codes: secboot explain --list"
     return f"did you mean {' or '.join(near)}?\n{every}" if near else every
 
 
 def _alike(name: str, known: Mapping[str, Explanation]) -> list[str]:
-    """Return the codes that are spelt much like this one, as a whole or behind their dots."""
+    """Return the codes with a similar spelling, as a whole or after their dots."""
     from difflib import get_close_matches
 
     parameter = name.partition(".")[2] or _ANY_PARAMETER
@@ -130,12 +130,12 @@ def _alike(name: str, known: Mapping[str, Explanation]) -> list[str]:
 
 
 def _with_word(name: str, known: Mapping[str, Explanation]) -> list[str]:
-    """Return the codes that have all of this in them."""
+    """Return the codes that contain the whole of this text."""
     return [code for code in known if name in code] if len(name) >= _WORD_LENGTH else []
 
 
 def explain_text(found: Iterable[Explanation], columns: int, style: Style) -> str:
-    """Return each explanation below its code, wrapped between words."""
+    """Return each explanation after its code, wrapped between words."""
     return "\n".join(_explained(each, columns, style) for each in found)
 
 
@@ -155,21 +155,21 @@ def _explained(each: Explanation, columns: int, style: Style) -> str:
 
 
 def list_text(columns: int | None, style: Style) -> str:
-    """Return every code with its first sentence, group by group; without `columns` on one line."""
+    """Return every code with its summary, group by group; without `columns`, one line each."""
     lines = []
     for group in groups():
         lines.append(style.bold(group.title))
         for each in group.explanations:
             lines += _filled(f"`{each.code}`: {each.summary}", "      ", columns, style)
         lines.append("")
-    lines.append("secboot explain CODE tells what to do about it.")
+    lines.append("See what to do: secboot explain CODE")
     return "".join(f"{line}\n" for line in lines)
 
 
 def _filled(text: str, indent: str, columns: int | None, style: Style) -> list[str]:
     """Wrap a line of Markdown: the first line is indented by two columns, later ones by `indent`.
 
-    What is code in it stays in one piece, so that it can be copied.
+    Code in it is never broken, so that it can be copied.
     """
     lines: list[str] = []
     room = 0
@@ -186,5 +186,5 @@ def _filled(text: str, indent: str, columns: int | None, style: Style) -> list[s
 
 
 def explain_document(found: Iterable[Explanation]) -> dict[str, Any]:
-    """Return the same as a JSON document; its texts are Markdown."""
+    """Return the same as a JSON document; its strings are Markdown."""
     return {"schema": SCHEMA, "explanations": [each._asdict() for each in found]}

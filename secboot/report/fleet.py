@@ -23,25 +23,25 @@ SCHEMA = "secboot/fleet/2"
 WORDS = {
     Verdict.MET: "yes",
     Verdict.MISSING: "NO",
-    Verdict.UNKNOWN: "not known",
+    Verdict.UNKNOWN: "unknown",
     Verdict.NOT_APPLICABLE: "-",
     None: "not checked",
 }
-"""What a cell says; None stands for a stage up to which the document does not go."""
+"""The word in a cell; None is for a stage after the last one of the document."""
 _DIGITS = re.compile(r"([0-9]+)")
 
 
 def in_order(machines: Iterable[ReportedMachine]) -> tuple[ReportedMachine, ...]:
-    """Return the machines with problems first, then by name; numbers in names by their value."""
+    """Return the machines with problems first, then by name; numbers in names count by value."""
     return tuple(sorted(machines, key=lambda m: (m.standing.order, _natural(m.host), m.file)))
 
 
 def fleet_text(
     machines: Sequence[ReportedMachine], style: Style, *, problems_only: bool = False
 ) -> str:
-    """Return an aligned table of the machines, what is wrong with which, and the totals.
+    """Return an aligned table of the machines, then their problems, and the totals.
 
-    Problems come last, where a terminal's reader looks.
+    Machines with problems come last, where they stay on the terminal's screen.
     """
     shown = sorted(in_order(machines), key=lambda machine: -machine.standing.order)
     if problems_only:
@@ -76,7 +76,7 @@ def _problem(machine: ReportedMachine, found: Finding, style: Style) -> Iterator
 
 
 def fleet_document(machines: Sequence[ReportedMachine], last: Stage) -> dict[str, Any]:
-    """Return the same as a JSON document, with the cause of each step."""
+    """Return the same as a JSON document, with the cause of each problem."""
     from secboot.codec import encode
 
     return {
@@ -89,7 +89,7 @@ def fleet_document(machines: Sequence[ReportedMachine], last: Stage) -> dict[str
 
 
 def profile_of(machine: ReportedMachine) -> str:
-    """Return the profile's name, with its role where the name does not say it already."""
+    """Return the profile's name, with its role unless that is the same."""
     if machine.profile is None:
         return "-"
     role = "" if machine.role in {None, machine.profile} else f" ({machine.role})"
@@ -97,9 +97,9 @@ def profile_of(machine: ReportedMachine) -> str:
 
 
 def totals(machines: Sequence[ReportedMachine]) -> str:
-    """Return how many machines stand how, as a sentence."""
+    """Return how many machines have which standing, as a sentence."""
     said = {
-        Standing.MISSING: "with something missing",
+        Standing.MISSING: "incomplete",
         Standing.UNREADABLE: "unreadable",
         Standing.WARNING: "with a warning",
         Standing.MET: "in order",
@@ -124,6 +124,6 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def _natural(name: str) -> tuple[tuple[str, int], ...]:
-    """A key by which host9 comes before host10."""
+    """A sort key with which host9 comes before host10."""
     parts = iter([*_DIGITS.split(name.casefold()), "0"])
     return tuple((text, int(number)) for text, number in zip(parts, parts, strict=True))

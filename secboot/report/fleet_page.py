@@ -1,9 +1,9 @@
-"""Many machines as one page of HTML.
+"""Many machines as one HTML page.
 
-The page needs nothing else: no font, no image, no network. Its only script hides the rows that a
-reader does not look for; without it all are there. Everything that comes from a document is escaped,
-and the page's own policy forbids loading, and every script but this one. Colours follow the
-reader's scheme; no colour says what the words don't say, too.
+The page is self-contained: no font, no image, no network. Its only script filters the rows; without
+it, all rows are shown. Everything from a document is escaped, and the page's content security policy
+forbids loading anything, and every script except this one. Colours follow the reader's scheme;
+nothing is said by colour alone.
 """
 
 from __future__ import annotations
@@ -97,19 +97,19 @@ show();
 """
 _LEGEND = (
     "\N{HEAVY CHECK MARK} reached,"
-    " \N{HEAVY BALLOT X} missing, ? not known, \N{EN DASH} does not apply."
+    " \N{HEAVY BALLOT X} missing, ? unknown, \N{EN DASH} not applicable."
 )
 _SIGNS = {
     Verdict.MET: "\N{HEAVY CHECK MARK} yes",
     Verdict.MISSING: "\N{HEAVY BALLOT X} no",
-    Verdict.UNKNOWN: "? not known",
+    Verdict.UNKNOWN: "? unknown",
     Verdict.NOT_APPLICABLE: "\N{EN DASH}",
     None: f"? {WORDS[None]}",
 }
 
 
 def fleet_page(machines: Sequence[ReportedMachine], last: Stage, now: Made) -> str:
-    """Return the page, made `now`, as text to be written as UTF-8; it ends with a newline."""
+    """Return the page, made `now`, as text that must be written as UTF-8; it ends with a newline."""
     headings = "".join(f'<th scope="col">{heading}</th>' for heading in _HEADINGS)
     rows = "\n".join(_row(machine) for machine in machines)
     return f"""\
@@ -127,12 +127,12 @@ def fleet_page(machines: Sequence[ReportedMachine], last: Stage, now: Made) -> s
 </head>
 <body>
 <main>
-<h1>IBM Secure Execution: the fleet</h1>
-<p>{totals(machines)} What counts are the stages up to &#x27;{last}&#x27;.
+<h1>IBM Secure Execution fleet</h1>
+<p>{totals(machines)} Stages are checked up to &#x27;{last}&#x27;.
 <span class="legend">{_LEGEND}</span></p>
 {_filter()}
 <table>
-<caption>How far each machine has got</caption>
+<caption>Progress of each machine</caption>
 <thead><tr>{headings}</tr></thead>
 <tbody>
 {rows}
@@ -159,26 +159,26 @@ def _policy() -> str:
 
 
 def _filter() -> str:
-    """The two fields, which stay hidden where scripts don't run."""
+    """The two filter fields, which stay hidden without scripts."""
     stages = "".join(f'<option value="{stage}">{stage}</option>' for stage in Stage)
     return f"""\
 <div class="filter" role="search" hidden>
-<label>Show machines with <input id="words" type="search" placeholder="any words"></label>
-<label>not in order at <select id="stage"><option value="">all, and those in order</option>
+<label>Show machines with <input id="words" type="search" placeholder="any text"></label>
+<label>and a problem at <select id="stage"><option value="">any stage, or none</option>
 <option value="any">any stage</option>{stages}</select></label>
 <span id="shown" role="status"></span>
 </div>"""
 
 
 def _made(machines: Sequence[ReportedMachine], now: Made) -> str:
-    """When the page was made, and from when its documents are."""
+    """When the page and its documents were made."""
     made = [machine.made for machine in machines if machine.made is not None]
     host = "" if now.host is None else f" on {_escaped(now.host)}"
     said = f"Made {_moment(now)}{host} by secboot {_escaped(now.version)}."
     if not made:
-        return f"{said} The documents do not say from when they are."
+        return f"{said} The documents have no date."
     oldest, newest = (_moment(each(made, key=lambda one: one.moment())) for each in (min, max))
-    return f"{said} The documents are from {oldest} to {newest}."
+    return f"{said} Its documents were made from {oldest} to {newest}."
 
 
 def _moment(made: Made) -> str:
@@ -189,7 +189,7 @@ def _row(machine: ReportedMachine) -> str:
     name = f'<th scope="row">{_escaped(machine.host)}</th>'
     if machine.document is None:
         why = "; ".join(_escaped(found.message) for found in machine.findings)
-        whole = f'<td class="whole missing" colspan="{len(_HEADINGS) - 1}">Can\'t be read: {why} '
+        whole = f'<td class="whole missing" colspan="{len(_HEADINGS) - 1}">Cannot be read: {why} '
         cells = f"{whole}{_source(machine)}</td>"
     else:
         stages = "".join(_stage(stage, machine.stages[stage]) for stage in Stage)
@@ -208,7 +208,7 @@ def _stage(stage: Stage, verdict: Verdict | None) -> str:
 
 
 def _steps(machine: ReportedMachine) -> str:
-    """One line, behind which is all."""
+    """One line, which opens to all findings."""
     if not machine.findings:
         return f"<details><summary>nothing</summary>{_source(machine)}</details>"
     first, *more = machine.findings

@@ -1,4 +1,4 @@
-"""What was done to a machine, as text or JSON (schema ``secboot/history/1``)."""
+"""The changes made to a machine, as text or JSON (schema ``secboot/history/1``)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 SCHEMA = "secboot/history/1"
 _WIDTH = 40
-"""Characters of what was done, in the list: words of ``secboot set`` can be many."""
+"""Characters of what was done, in the list: ``secboot set`` can have many words."""
 
 
 def history_text(listing: Listing, kept: Kept, trial: tuple[Finding, ...], style: Style) -> str:
-    """Return one line a checkpoint, the newest first, then how many are kept.
+    """Return one line per checkpoint, newest first, then how many are kept.
 
-    `trial` says where one stands, if there is one.
+    `trial` describes the state of a trial, if there is one.
     """
     damaged = {each.id: _damaged_row(each) for each in listing.damaged}
     rows_by_id = {each.id: _row(each) for each in listing.checkpoints} | damaged
@@ -39,15 +39,19 @@ def history_text(listing: Listing, kept: Kept, trial: tuple[Finding, ...], style
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
     lines[0] = style.bold(lines[0])
     lines = [line.rstrip() for line in lines]
-    lines += ["", *_limit(kept)]
+    lines += ["", *(line for text in _limit(kept) for line in style.filled(text))]
     lines += [finding_text(finding, style) for finding in (*trial, *_warnings(listing, kept))]
     return "\n".join(lines) + "\n"
 
 
 def _limit(kept: Kept) -> Iterator[str]:
     if kept.limit is not None:
-        changes = "change that stands" if kept.limit == 1 else f"{kept.limit} changes that stand"
-        yield f"The newest {changes} can be rolled back; {LIMIT_FILE} sets how many are kept."
+        many = "" if kept.limit == 1 else f" {kept.limit}"
+        changes = "change" if kept.limit == 1 else "changes"
+        yield (
+            f"The newest{many} {changes} not yet rolled back can be undone; {LIMIT_FILE} sets this"
+            " number."
+        )
 
 
 def _warnings(listing: Listing, kept: Kept) -> list[Finding]:
@@ -60,7 +64,7 @@ def _damaged_row(damage: Damage) -> tuple[str, str, str, str, str, str]:
 
 
 def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) -> str:
-    """Return all that is known of one checkpoint, then what its change did to each file."""
+    """Return all details of one checkpoint, then what its change did to each file."""
     audit = checkpoint.record.audit
     lines = [
         f"{style.bold('Checkpoint')}  {checkpoint.id}, {checkpoint.state}",
@@ -82,7 +86,7 @@ def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) 
 def history_document(
     listing: Listing, kept: Kept, trial: tuple[Finding, ...] = ()
 ) -> dict[str, Any]:
-    """Return the checkpoints, the oldest first, as a JSON document."""
+    """Return the checkpoints, oldest first, as a JSON document."""
     from secboot.codec import encode
 
     return {
@@ -107,7 +111,7 @@ def file_diffs(store: CheckpointStore, checkpoint: Checkpoint) -> tuple[str, ...
 
 
 def _kept(store: CheckpointStore, checkpoint: Checkpoint, file: SavedFile) -> bytes | None:
-    """The old bytes of a file; None where they were dropped, or are damaged."""
+    """The old bytes of a file; None if they were dropped or are damaged."""
     from secboot.errors import SecbootError
 
     try:
@@ -117,11 +121,11 @@ def _kept(store: CheckpointStore, checkpoint: Checkpoint, file: SavedFile) -> by
 
 
 def _file_diff(file: SavedFile, before: bytes | None, after: bytes | None) -> str:
-    """The diff of one file, or a line that says why there is none."""
+    """The diff of one file, or a line that says why it has none."""
     if file.before is None:
-        return f"{visible(file.named)}: made by this change"
+        return f"{visible(file.named)}: created by this change"
     if before is None or (after is None and file.after is not None):
-        return f"{visible(file.named)}: its content was not kept"
+        return f"{visible(file.named)}: content not kept"
     change = FileChange(file.named, file.path, before, after)
     return "\n".join(unified_diff(change, ("before", "after")))
 

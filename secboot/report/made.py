@@ -1,4 +1,4 @@
-"""When, where and by which secboot a JSON document was made: the key ``made`` of every one."""
+"""When, where and by which secboot a JSON document was made: the key ``made`` of every document."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ _EPOCH = "SOURCE_DATE_EPOCH"
 
 
 class Made(NamedTuple):
-    """`host` is the name of the machine on which secboot ran, `time` a moment in UTC (RFC 3339)."""
+    """`host` is the name of the machine on which secboot ran, `time` is in UTC (RFC 3339)."""
 
     host: str | None
     time: str
     version: str
 
     def flaw(self) -> str:
-        """Say what no document of ours lacks."""
+        """Return what is wrong with it, in a document that secboot did not write."""
         try:
             self.moment()
         except (ValueError, OverflowError):
-            return "has a time that is none"
+            return "has an invalid time"
         return ""
 
     def moment(self) -> datetime:
-        """Return the time in UTC; ValueError or OverflowError where it is none, or of no zone."""
+        """Return the time in UTC; ValueError or OverflowError if it is invalid or has no zone."""
         moment = datetime.fromisoformat(self.time)
         if moment.tzinfo is None:
-            raise ValueError("a time without a zone")
+            raise ValueError("a time without a time zone")
         return moment.astimezone(UTC)
 
     def age(self, now: datetime) -> timedelta:
-        """How old the document is; a clock that is ahead makes none younger than new."""
+        """The age of the document; never negative, even if the clock of its machine is ahead."""
         return max(now - self.moment(), timedelta())
 
 
 def made(environment: Mapping[str, str]) -> Made:
-    """Return where a document comes from that is made now.
+    """Return the origin of a document that is made now.
 
-    Where a build is to be reproducible, SOURCE_DATE_EPOCH (reproducible-builds.org: seconds since
-    1970) is the time, and no host is named.
+    In reproducible builds, SOURCE_DATE_EPOCH (reproducible-builds.org: seconds since 1970) is the
+    time, and no host is named.
     """
     epoch = environment.get(_EPOCH, "")
     if epoch.isascii() and epoch.isdecimal() and len(epoch) <= 11:
@@ -56,7 +56,7 @@ def made(environment: Mapping[str, str]) -> Made:
 
 
 def with_origin(document: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the document with where it comes from, next to its name."""
+    """Return the document with its origin, next to the name of its schema."""
     return {"schema": document["schema"], "made": encode(made(environment)), **document}
 
 

@@ -32,48 +32,48 @@ INIT_SCHEMA = "secboot/init/1"
 ROLLBACK_SCHEMA = "secboot/rollback/1"
 
 
-_OLD_LINES = "the old parameters are used"
+_OUT_OF_DATE = "Boot record not updated"
 
 
 def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str:
-    """Return what to tell after an apply; its plan has been shown before."""
-    otherwise = "it does not boot" if result.plan.profile is None else _OLD_LINES
-    lines = list(change_lines(result, invocation, style, otherwise))
+    """Return what to report after an apply; its plan has been shown before."""
+    record = "No boot record yet" if result.plan.profile is None else _OUT_OF_DATE
+    lines = list(change_lines(result, invocation, style, record))
     if result.plan.trial is not None:
         lines += trial_text(result.plan.trial, invocation, style)
     if result.plan.confirms is not None and result.checkpoint is not None:
-        done = "it is set in" if invocation.words else "the profile is applied to"
+        done = "the parameters are set in" if invocation.words else "the profile is applied to"
         lines.append(
-            f"The trial of checkpoint {result.plan.confirms.checkpoint} is confirmed: {done}"
-            " all that it selects, and the boot entry of the trial is gone."
+            f"The trial of checkpoint {result.plan.confirms.checkpoint} is confirmed: {done} all"
+            " selected boot entries, and the trial's boot entry is removed."
         )
     if result.meanwhile.came and result.plan.trial is None and result.plan.profile is not None:
-        what = "Set it in" if invocation.words else "Apply the profile to"
+        what = "Set the parameters in" if invocation.words else "Apply the profile to"
         lines.append(f"{what} them, too: {visible(invocation.for_profile('apply'))}")
     if not lines:
-        # Then the plan was not shown, and what keeps a reboot from what it says may stand in it.
+        # The plan was not shown, but it may have a warning that a reboot starts something else.
         due = result.plan.image_due is not None
-        asks = "these words ask" if invocation.words else "the profile asks"
-        done = f"Nothing to do: the machine is as {asks}."
+        wanted = "the requested parameters" if invocation.words else "the profile"
+        done = f"No changes: already matches {wanted}."
         if result.plan.before_kernel:
             known = all(store.met for store in result.plan.stores)
             done = (
-                f"Nothing to do: future kernels get what {asks}."
+                f"No changes: future kernels will match {wanted}."
                 if known
-                else "Nothing to do before a kernel is installed: the profile is in force."
+                else "No changes until a kernel is installed: the profile is active."
             )
-        lines.append("Nothing to write." if due else done)
+        lines.append("No files to write." if due else done)
         lines += [finding_text(each, style) for each in _of_the_next_start(result.plan)]
     if result.plan.image_due is not None:
         lines.append(
-            style.yellow(f"The image has to be built: {visible(result.plan.image_due)}")
+            style.yellow(f"The image must be built: {visible(result.plan.image_due)}")
             + f" ({visible(invocation.for_profile('plan'))} shows how)."
         )
     rebuilt = [each for each in result.plan.with_status(EntryStatus.SEALED) if _is_open(each)]
     if rebuilt and result.plan.image_due is None:
         names = ", ".join(f"'{visible(entry.name)}'" for entry in rebuilt)
         lines.append(
-            style.yellow(f"Changed only by a rebuild of the Secure Execution image: {names}")
+            style.yellow(f"Not changed without a rebuild of the Secure Execution image: {names}")
             + f" ({visible(invocation.for_profile('plan'))} shows how)."
         )
     return "\n".join(lines) + "\n"
@@ -83,11 +83,11 @@ def change_lines(
     result: ApplyResult | RepairResult,
     invocation: Invocation,
     style: Style,
-    otherwise: str = _OLD_LINES,
+    record: str = _OUT_OF_DATE,
 ) -> Iterator[str]:
-    """Yield what was written, by whom the boot record, and what others did meanwhile.
+    """Yield what was written, who wrote the boot record, and what other programs did meanwhile.
 
-    `otherwise` is what an IPL comes to as long as zipl has not run.
+    `record` describes the boot record as long as zipl has not run.
     """
     yield from recovered_lines(result.recovered, style)
     if result.checkpoint is not None:
@@ -95,12 +95,12 @@ def change_lines(
             style.green(f"Wrote {counted(len(result.plan.files), 'file')}.")
             + f" Undo with: {visible(invocation.command('rollback', result.checkpoint))}"
         )
-    yield from _commit(result, invocation, style, otherwise)
+    yield from _commit(result, invocation, style, record)
     yield from _meanwhile(result.meanwhile, style)
 
 
 def change_document(result: ApplyResult | RepairResult, *, pending: bool) -> dict[str, Any]:
-    """Return the same for programs; `pending` says that zipl still has to run."""
+    """Return the same for programs; `pending` says that zipl must still be run."""
     return {
         "changed": result.checkpoint is not None or result.zipl is not None,
         "checkpoint": result.checkpoint,
@@ -112,13 +112,13 @@ def change_document(result: ApplyResult | RepairResult, *, pending: bool) -> dic
 
 
 def _is_open(image: EntryPlan) -> bool:
-    """Whether the line inside an image is not known to be what the profile asks."""
+    """Whether the line inside an image may differ from what the profile requires."""
     actions = {change.action for change in image.parameters}
     return actions != {ParameterAction.KEEP}
 
 
 def _of_the_next_start(plan: Plan) -> list[Finding]:
-    """The warnings about what the next IPL or reboot starts, which no plan of ours changes."""
+    """The warnings about what the next IPL or reboot starts, which no plan changes."""
     if not plan.warnings:
         return []
     from secboot.ipl.reboot_advice import OF_THE_REBOOT
@@ -130,14 +130,14 @@ def _of_the_next_start(plan: Plan) -> list[Finding]:
 
 
 def of_secure_guest(warnings: Iterable[Finding]) -> list[Finding]:
-    """Those about whether a guest stays in Secure Execution, and on which kernel."""
+    """Return the findings on whether a guest stays in Secure Execution, and on which kernel."""
     from secboot.ipl.secure_execution import OF_THE_SECURE_GUEST
 
     return [each for each in warnings if each.code in OF_THE_SECURE_GUEST]
 
 
 def done_text(result: ApplyResult | RepairResult | RollbackResult) -> str:
-    """Return in one clause how a command left the machine; empty where it changed nothing."""
+    """Return in one clause what a command did to the machine; empty if it changed nothing."""
     done = []
     if result.checkpoint is not None:
         done.append(f"the files were changed (checkpoint {result.checkpoint})")
@@ -146,26 +146,26 @@ def done_text(result: ApplyResult | RepairResult | RollbackResult) -> str:
     if result.zipl is not None:
         done.append("the boot record was written")
     elif done and result.zipl_pending:
-        done.append("zipl is pending")
+        done.append("zipl must still be run")
     return " and ".join(done)
 
 
 def trial_text(trial: TrialPlan, invocation: Invocation, style: Style) -> Iterator[str]:
-    """Say what starts the entry of a trial, what does not, and how it ends."""
+    """Yield what starts the entry of a trial, what does not, and how to end the trial."""
     default, number = visible(trial.default), trial.number
     what = "LOADPARM" if trial.setting is None or "loadparm" in trial.setting else "boot program"
     yield style.bold(f"Trial: boot entry {number}, '{visible(trial.entry)}'")
     if trial.setting is None:
-        yield f"  A LOAD with LOADPARM {number} starts it, and without one the default, '{default}'."
+        yield f"  A LOAD with LOADPARM {number} starts it; without, the default entry '{default}'."
     else:
-        yield f"  The next `reboot` starts it: {what} of the re-IPL settings is now {trial.after}."
+        yield f"  The next `reboot` starts it: {what} in the re-IPL settings is now {trial.after}."
         yield (
-            f"  A LOAD from the HMC, virsh or QEMU starts what it did before: '{default}', the default,"
-            " without LOADPARM."
+            "  A LOAD from the HMC, virsh or QEMU without LOADPARM starts the default entry as"
+            f" before, '{default}'."
         )
     yield f"  When it runs, make it permanent: {visible(invocation.command('confirm'))}"
     yield f"  Drop it at any time:             {visible(invocation.command('rollback'))}"
-    yield "  Without secboot:"
+    yield "  Drop it without secboot:"
     yield from (f"    {visible(each)}" for each in trial.back)
 
 
@@ -179,20 +179,18 @@ def apply_document(result: ApplyResult) -> dict[str, Any]:
 
 
 def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) -> str:
-    """Return what to tell after a rollback."""
+    """Return what to report after a rollback."""
     lines = list(recovered_lines(result.recovered, style))
     if result.undone is not None:
         lines += _undone(result, result.undone, style)
     if result.is_first:
-        lines.append(
-            "That was the first configuration. A boot record that exists is left as it is."
-        )
+        lines.append("This was the first configuration. An existing boot record was not changed.")
     lines += _commit(result, invocation, style)
     if result.refused:
         check = visible(invocation.command("check"))
         lines.append(
-            style.yellow("zipl refuses these files: the boot record stays as it is")
-            + f" ({check} says why)."
+            style.yellow("zipl refuses these files, so the boot record was not updated")
+            + f" (see {check})."
         )
     lines += _meanwhile(result.meanwhile, style)
     lines += _next_default(result, style)
@@ -203,19 +201,19 @@ def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) 
 def _undone(result: RollbackResult, undone: str, style: Style) -> Iterator[str]:
     partly = result.gone or result.left or result.left_new
     if not (result.files or result.taken_along or partly):
-        yield f"Nothing to do: the files are as they were before checkpoint {undone}."
+        yield f"No changes: the files are already as before checkpoint {undone}."
     elif not result.files:
-        yield f"Rolled back checkpoint {undone}: no file of it had to be put back."
+        yield f"Rolled back checkpoint {undone}: no file had to be restored."
     elif partly:
         restored = counted(len(result.files), "file")
         yield style.green(f"Rolled back checkpoint {undone}: {restored} restored.")
     else:
-        yield style.green(f"Back to the state before checkpoint {undone}.")
+        yield style.green(f"Restored the state before checkpoint {undone}.")
     lists = {
-        "Boot entries added since, which had inherited the change:": result.taken_along,
-        style.yellow("Boot entries added since, left with what they inherited:"): result.left_new,
-        style.yellow("Removed since, and not brought back:"): result.gone,
-        style.yellow("Changed since, and left as they are:"): result.left,
+        "Boot entries added since, which no longer inherit the change:": result.taken_along,
+        style.yellow("Boot entries added since, which keep the change:"): result.left_new,
+        style.yellow("Removed since, not restored:"): result.gone,
+        style.yellow("Changed since, not restored:"): result.left,
     }
     for title, paths in lists.items():
         if paths:
@@ -226,25 +224,25 @@ def _undone(result: RollbackResult, undone: str, style: Style) -> Iterator[str]:
 def _of_rolled_back_trial(
     result: RollbackResult, invocation: Invocation, style: Style
 ) -> Iterator[str]:
-    """Say what is left of a trial: nothing, or its boot entry where a confirmation was undone."""
+    """Yield what is left of a trial: nothing, or its boot entry if a confirmation was undone."""
     if result.trial is not None:
         yield style.green(f"The trial '{visible(result.trial.entry)}' is dropped.")
         for path in result.settings:
-            yield f"{visible(path)} is as it was before: a reboot does not start the trial any more."
+            yield f"{visible(path)} is restored: a reboot no longer starts the trial."
     if result.confirmed is not None:
         yield style.yellow(
-            f"The boot entry of the trial (checkpoint {result.confirmed}) is there again, and nothing"
-            " starts it by itself."
+            f"The boot entry of the trial (checkpoint {result.confirmed}) is back, and nothing starts"
+            " it automatically."
         )
-        yield f"Drop that, too: {visible(invocation.command('rollback'))}"
+        yield f"Drop it, too: {visible(invocation.command('rollback'))}"
 
 
 def _meanwhile(meanwhile: Meanwhile, style: Style) -> Iterator[str]:
-    """Say what others did to boot files during the change; it was made around that."""
+    """Yield what other programs did to boot files during the change, which left that alone."""
     lists = {
-        "Removed by something else meanwhile:": meanwhile.gone,
-        "Added by something else meanwhile:": meanwhile.came,
-        "Changed by something else meanwhile, and left so:": meanwhile.edited,
+        "Removed by another program meanwhile:": meanwhile.gone,
+        "Added by another program meanwhile:": meanwhile.came,
+        "Changed by another program meanwhile, and kept so:": meanwhile.edited,
     }
     for title, paths in lists.items():
         if paths:
@@ -258,7 +256,7 @@ def _listed(paths: tuple[str, ...]) -> Iterator[str]:
 
 def _next_default(result: RollbackResult, style: Style) -> Iterator[str]:
     if result.undone is not None and result.next is not None:
-        when = "Once it has run, an IPL" if result.zipl_pending else "The next IPL"
+        when = "After that, an IPL" if result.zipl_pending else "The next IPL"
         yield from next_default_text(result.next, when, style)
 
 
@@ -285,7 +283,7 @@ def rollback_document(result: RollbackResult) -> dict[str, Any]:
 
 
 def recovered_lines(reports: tuple[RecoveryReport, ...], style: Style) -> Iterator[str]:
-    """Say of each change that was cut short that it has been rolled back, and how it is now."""
+    """Yield for each interrupted change that it has been rolled back, and the state it left."""
     for report in reports:
         number = report.checkpoint.id
         yield style.yellow(
@@ -298,24 +296,20 @@ def _commit(
     result: ApplyResult | RepairResult | RollbackResult,
     invocation: Invocation,
     style: Style,
-    otherwise: str = _OLD_LINES,
+    record: str = _OUT_OF_DATE,
 ) -> Iterator[str]:
-    """Say whether the boot record was written, by zipl or by the programs that call it."""
+    """Yield whether the boot record was written, by zipl or by the programs that call it."""
     if result.zipl is not None:
         who = " and ".join(map(visible, result.zipl.programs))
-        counts = "" if _of_trial(result) else " The change counts from the next IPL."
-        yield style.green(f"{who} wrote the boot record.") + counts
+        effect = "" if _of_trial(result) else " Takes effect at the next IPL."
+        yield style.green(f"{who} wrote the boot record.") + effect
     elif result.zipl_pending:
-        where = "" if invocation.root is None else f" inside {visible(invocation.root)}"
-        names = " and ".join(argv[0] for argv in result.programs)
-        verb, them = ("are", "them") if len(result.programs) > 1 else ("is", "it")
-        yield style.yellow(
-            f"{names} {verb} pending: run {them}{where} before the next IPL, or {otherwise}."
-        )
+        command = visible(invocation.of_programs(result.programs))
+        yield style.yellow(f"{record}. Run {command} before the next IPL.")
 
 
 def _of_trial(result: ApplyResult | RepairResult | RollbackResult) -> bool:
-    """Whether the change is about a trial, which no IPL starts by default."""
+    """Whether the change is a trial, which no IPL starts by default."""
     plan = getattr(result, "plan", None)
     return getattr(result, "trial", None) is not None or getattr(plan, "trial", None) is not None
 

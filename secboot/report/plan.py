@@ -1,6 +1,6 @@
-"""A plan: as text what changes in each boot entry and why, as JSON all of it (``secboot/plan/1``).
+"""A plan: what changes in each boot entry and why, as text or JSON (schema ``secboot/plan/1``).
 
-The document holds all that the text has, and the new content of each file.
+The document contains all of the text, and the new content of each file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from secboot.invocation import Invocation
 from secboot.lines.changes import ParameterAction, StoreStatus
 from secboot.plan.plan import EntryStatus
 from secboot.report.diff import PLANNED, unified_diff
-from secboot.report.style import counted, finding_text
+from secboot.report.style import counted, findings_text, together
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -31,32 +31,32 @@ _WORDS = {
     EntryStatus.SEALED: "Rebuild the image of",
     EntryStatus.GENERATED: "Generated",
     EntryStatus.UNCHANGED: "Unchanged",
-    EntryStatus.NOT_SELECTED: "Left alone",
-    EntryStatus.NOT_LINUX: "Left alone",
+    EntryStatus.NOT_SELECTED: "Skipped",
+    EntryStatus.NOT_LINUX: "Skipped",
 }
-"""What becomes of a boot entry, in the order in which a plan says it."""
+"""What happens to a boot entry, in the order of the plan's text."""
 _STORE_WORDS = {
     StoreStatus.CHANGE: "Change",
     StoreStatus.UNCHANGED: "Unchanged",
-    StoreStatus.NOT_SELECTED: "Left alone",
+    StoreStatus.NOT_SELECTED: "Skipped",
     StoreStatus.NONE: "Not set here",
 }
 _QUIET = frozenset({EntryStatus.UNCHANGED, EntryStatus.NOT_SELECTED, EntryStatus.NOT_LINUX})
-"""What needs no look at each of the entries."""
+"""The statuses whose entries are not listed one by one if there are many."""
 _COUNTED = {
     EntryStatus.ADD: "to add",
     EntryStatus.CHANGE: "to change",
     EntryStatus.GENERATED: "generated",
     EntryStatus.REMOVE: "to remove",
     EntryStatus.UNCHANGED: "unchanged",
-    EntryStatus.SEALED: "left alone",
-    EntryStatus.NOT_SELECTED: "left alone",
-    EntryStatus.NOT_LINUX: "left alone",
+    EntryStatus.SEALED: "skipped",
+    EntryStatus.NOT_SELECTED: "skipped",
+    EntryStatus.NOT_LINUX: "skipped",
 }
 _NAMED = 5
-"""How many boot entries of a kind are named, where not all are asked for."""
+"""How many boot entries of a kind are listed, unless -v lists them all."""
 _ALIKE = 3
-"""From how many warnings of a kind on some are left out, and counted."""
+"""From this many warnings of a kind on, some are omitted and counted."""
 
 
 def plan_text(
@@ -67,12 +67,14 @@ def plan_text(
     every: bool = False,
     apply: str | None = None,
     acting: bool = False,
+    runs: bool = False,
 ) -> str:
     """Return the plan as text that ends with a newline.
 
-    Boot entries with which the same is done are told of together, and a reason once. With `every`
-    each of them is named, and where it is. `apply` is the command that follows the plan, for its end.
-    A plan that is `acting` is being followed: what becomes of the boot record is said afterwards.
+    Boot entries with the same changes are grouped, and each reason is given once. With `every`, all
+    entries are listed with their locations. `apply` is the command that follows the plan, for the
+    last line. A plan that is `acting` is being followed: the boot record is reported afterwards.
+    With `runs`, secboot runs the plan's commands itself.
     """
     lines = list(_heading(plan, style))
     told: set[str] = set()
@@ -88,7 +90,7 @@ def plan_text(
     lines += _warnings(plan, style, every=every)
     lines += [*_steps(plan, style), "", *summary(plan, style)]
     if plan.refusal is None:
-        lines += () if acting else _commands(plan, style)
+        lines += () if acting else _commands(plan, style, runs=runs)
         lines += _settings(plan, style)
         if apply is not None and not plan.is_empty:
             lines.append(f"Next: {style.bold(visible(apply))}")
@@ -106,7 +108,7 @@ def plan_document(plan: Plan) -> dict[str, object]:
 def file_documents(
     changes: Iterable[FileChange], labels: tuple[str, str] = PLANNED
 ) -> list[dict[str, object]]:
-    """Return what plans say of the files that change, with digests and a diff for people."""
+    """Return the files that change as plans have them, with digests and a diff for people."""
     from secboot.codec import fields
 
     return [
@@ -121,15 +123,15 @@ def file_documents(
 
 
 def diff_text(diff: Iterable[str], style: Style) -> list[str]:
-    """Return a diff's lines as a terminal shows them."""
+    """Return a diff's lines in colour."""
     return [_diff_line(line, style) for line in diff]
 
 
 def summary(plan: Plan, style: Style) -> list[str]:
-    """Return what says how much the plan changes, in one line where that has room."""
+    """Return how much the plan changes, on one line if it fits."""
     entries, files = _counts(plan), f"{counted(len(plan.files), 'file')} to write"
     if plan.refusal is not None:
-        text = f"Nothing that secboot may change: {plan.refusal}."
+        text = f"secboot cannot change this system: {plan.refusal}."
     elif plan.is_empty:
         what = "there is no boot entry yet" if plan.before_kernel else entries
         text = f"No changes. {what[:1].upper()}{what[1:]}." if what else "No changes."
@@ -141,7 +143,7 @@ def summary(plan: Plan, style: Style) -> list[str]:
 
 
 def _counts(plan: Plan) -> str:
-    """How many boot entries become what."""
+    """How many boot entries have which status."""
     counts: dict[str, int] = {}
     for status, what in _COUNTED.items():
         counts[what] = counts.get(what, 0) + len(plan.with_status(status))
@@ -151,21 +153,23 @@ def _counts(plan: Plan) -> str:
 
 
 def _warnings(plan: Plan, style: Style, *, every: bool) -> Iterator[str]:
-    """The warnings; of many of one kind some, for the others are read no better than the first."""
-    kinds = [warning.code for warning in plan.warnings]
+    """The warnings, equal ones together; of many of one kind, only some are shown."""
+    groups = together(plan.warnings)
+    kinds = [warnings[0].code for warnings in groups]
     seen: dict[str, int] = {}
-    for warning in plan.warnings:
-        number = seen[warning.code] = seen.get(warning.code, 0) + 1
-        total = kinds.count(warning.code) if number <= _ALIKE else 0
+    for warnings in groups:
+        code = warnings[0].code
+        number = seen[code] = seen.get(code, 0) + 1
+        total = kinds.count(code) if number <= _ALIKE else 0
         if every or number < _ALIKE or total == _ALIKE:
-            yield finding_text(warning, style)
+            yield findings_text(warnings, style, every=every)
         elif number == _ALIKE:
             more = total - number + 1
-            yield style.faint(f"and {more} more warnings of this kind (-v shows them all)")
+            yield style.faint(f"and {more} more warnings of this kind (-v lists all)")
 
 
 def _groups(plan: Plan) -> list[list[EntryPlan]]:
-    """The boot entries, those together with which the same is done for the same reason."""
+    """The boot entries, grouped by what happens to them and why."""
     groups: dict[object, list[EntryPlan]] = {}
     for entry in plan.entries:
         key = (entry.status, entry.kind, entry.note, entry.parameters)
@@ -182,13 +186,13 @@ def _heading(plan: Plan, style: Style) -> Iterator[str]:
         yield f"{style.bold('Profile')}  {visible(profile.name)} ({visible(profile.path)})"
     if profile is not None and profile.description:
         yield f"         {visible(profile.description)}"
-    yield f"{style.bold('Machine')}  {visible(plan.root)}, {plan.layout}; read as zipl {plan.zipl_version} does"
+    yield f"{style.bold('Machine')}  {visible(plan.root)}, {plan.layout}, zipl {plan.zipl_version}"
 
 
 def _entries(
     entries: Sequence[EntryPlan], style: Style, told: set[str], *, every: bool
 ) -> Iterator[str]:
-    """Say once what is done with all of these boot entries."""
+    """Yield what happens to these boot entries, once for all of them."""
     first = entries[0]
     kind = "" if first.kind == "ipl" else f" ({first.kind})"
     how_many = counted(len(entries), "boot entry", "boot entries")
@@ -211,7 +215,7 @@ def _entries(
         if every or entry.status in {EntryStatus.ADD, EntryStatus.REMOVE}:
             yield style.faint(f"      {visible(str(entry.location))}")
     if len(entries) > shown:
-        yield style.faint(f"    and {len(entries) - shown} more (-v names them all)")
+        yield style.faint(f"    and {len(entries) - shown} more (-v lists all)")
 
 
 def _painted(status: EntryStatus, style: Style) -> str:
@@ -240,7 +244,7 @@ def _store(store: StorePlan, style: Style, told: set[str]) -> Iterator[str]:
 def _with_parameters(
     head: str, changes: Sequence[ParameterChange], style: Style, told: set[str], *, quiet: bool
 ) -> Iterator[str]:
-    """What is done with the parameters: behind the head where it is one, else below it."""
+    """What happens to the parameters: after the head if it is one change, otherwise below it."""
     if quiet:
         changes = []
     one_line = len(changes) == 1
@@ -261,7 +265,7 @@ def _change(change: ParameterChange, style: Style) -> str:
         ParameterAction.ADD: style.green(f"+ {after}"),
         ParameterAction.REMOVE: style.red(f"- {before}"),
         ParameterAction.CHANGE: style.yellow(f"{before} -> {after}"),
-        ParameterAction.KEEP: f"{before or change.name} stays",
+        ParameterAction.KEEP: f"{before or change.name} (unchanged)",
     }[change.action]
 
 
@@ -285,21 +289,27 @@ def _steps(plan: Plan, style: Style) -> Iterator[str]:
 
 
 def _settings(plan: Plan, style: Style) -> Iterator[str]:
-    """Say what becomes of the re-IPL setting that chooses the boot entry of a trial."""
+    """Yield what happens to the re-IPL setting that chooses the boot entry of a trial."""
     trial, confirms = plan.trial, plan.confirms
     if trial is not None and trial.setting is not None:
         words = f"{trial.setting}: '{trial.before}' -> '{trial.after}'"
         yield f"Then set {style.bold(visible(words))}; the next `reboot` starts the trial."
     if confirms is not None and confirms.setting is not None:
         words = f"{confirms.setting}: '{confirms.before}' -> '{confirms.after}'"
-        yield f"Before all of that set {style.bold(visible(words))}; a reboot does not start the trial any more."
+        yield f"Before that, set {style.bold(visible(words))}; a reboot no longer starts the trial."
 
 
-def _commands(plan: Plan, style: Style) -> Iterator[str]:
+def commands_intro(*, runs: bool) -> str:
+    """Return the words before commands that come after the change; with `runs`, secboot runs them."""
+    return "secboot will then run" if runs else "Then run"
+
+
+def _commands(plan: Plan, style: Style, *, runs: bool) -> Iterator[str]:
     invocation = Invocation.on(plan.root)
+    intro = commands_intro(runs=runs)
     for command in plan.commands:
         words = visible(invocation.of_programs((command.argv,)))
         if style.width is None:
-            yield f"Then run {style.bold(words)}: {visible(command.reason)}."
+            yield f"{intro} {style.bold(words)}: {visible(command.reason)}."
         else:
-            yield from style.filled(f"Then run {words}: {visible(command.reason)}.")
+            yield from style.filled(f"{intro} {words}: {visible(command.reason)}.")

@@ -23,7 +23,7 @@ CHECKS_SCHEMA = "secboot/profile-checks/1"
 
 
 class ListedProfile(NamedTuple):
-    """One line of the list: `problems` say why a profile can't be used, if it can't."""
+    """One profile of the list; `problems` say why it cannot be used, if so."""
 
     name: str
     path: str
@@ -33,7 +33,7 @@ class ListedProfile(NamedTuple):
 
 
 class CheckedProfile(NamedTuple):
-    """A profile as it was named; `path` is None where it was not found, or could not be read."""
+    """A profile as it was named; `path` is None if it was not found or could not be read."""
 
     profile: str
     path: str | None
@@ -46,9 +46,9 @@ class CheckedProfile(NamedTuple):
 
 
 def list_text(profiles: Sequence[ListedProfile], style: Style) -> str:
-    """Return one line a profile, aligned, then where each is."""
+    """Return an aligned list of the profiles, each with its path."""
     if not profiles:
-        return "There is no profile.\n"
+        return "No profiles found.\n"
     width = max(len(p.name) for p in profiles)
     lines = []
     for profile in profiles:
@@ -59,7 +59,7 @@ def list_text(profiles: Sequence[ListedProfile], style: Style) -> str:
             first, more = profile.problems[0], len(profile.problems) - 1
             where = "" if first.location is None else f"{first.location}: "
             others = f" (and {more} more)" if more else ""
-            about = style.red(f"can't be used: {visible(f'{where}{first.message}')}{others}")
+            about = style.red(f"cannot be used: {visible(f'{where}{first.message}')}{others}")
         lines.append(f"{style.bold(profile.name.ljust(width))}  {about}")
         lines.append(style.faint(f"{' ' * width}  {visible(profile.path)}"))
     return "\n".join(lines) + "\n"
@@ -73,7 +73,7 @@ def list_document(profiles: Sequence[ListedProfile]) -> dict[str, Any]:
 
 
 def profile_text(profile: Profile, style: Style) -> str:
-    """Return what a profile asks for, with all that it extends."""
+    """Return what a profile requires, with all that it extends."""
     lines = [f"{style.bold('Profile')}   {visible(profile.name)}"]
     if profile.description:
         lines.append(f"          {visible(profile.description)}")
@@ -102,14 +102,14 @@ def _paths(image: ImagePaths) -> tuple[str | None, ...]:
 
 
 def validated_text(profile: CheckedProfile, style: Style) -> str:
-    """Return that a profile can be used, and what should be known before."""
+    """Return that a profile can be used, with its warnings."""
     lines = [f"{visible(profile.path or profile.profile)}: valid"]
     lines += [finding_text(warning, style) for warning in profile.findings]
     return "\n".join(lines) + "\n"
 
 
 def checks_document(profiles: Sequence[CheckedProfile]) -> dict[str, Any]:
-    """Return what is wrong with which as a JSON document."""
+    """Return the problems of each profile as a JSON document."""
     from secboot.codec import encode
 
     return {

@@ -1,4 +1,4 @@
-"""Repairs of boot files: what is done and why, and what is left (schema ``secboot/repair/1``)."""
+"""Repairs of boot files, as text or JSON: what, why, and what is left (``secboot/repair/1``)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LABELS = ("now", "repaired")
 
 
 def repair_plan_text(plan: RepairPlan, invocation: Invocation, style: Style) -> str:
-    """Return what is repaired with its reason, the parameter lines, the diff, and what is left."""
+    """Return the repairs with their reasons, the parameter lines, the diff, and what is left."""
     lines: list[str] = []
     for repair in plan.repairs:
         lines += [*_repair(repair, style), ""]
@@ -40,7 +40,7 @@ def repair_plan_text(plan: RepairPlan, invocation: Invocation, style: Style) -> 
 
 
 def repair_text(result: RepairResult, invocation: Invocation, style: Style) -> str:
-    """Return what to tell after the repair; the plan was shown before unless nothing was due."""
+    """Return what to report after the repair; its plan was shown before unless nothing was due."""
     lines = [] if result.checkpoint is None else list(change_lines(result, invocation, style))
     if result.checkpoint is None:
         lines += [*recovered_lines(result.recovered, style)]
@@ -51,7 +51,7 @@ def repair_text(result: RepairResult, invocation: Invocation, style: Style) -> s
 
 
 def repair_document(result: RepairResult, *, dry_run: bool) -> dict[str, Any]:
-    """Return the plan, and what came of it, as a JSON document."""
+    """Return the plan and its result as a JSON document."""
     from secboot.codec import fields
 
     plan = result.plan
@@ -80,8 +80,8 @@ def _entries(plan: RepairPlan, style: Style) -> Iterator[str]:
 
 def _entry(entry: RepairedLine, style: Style) -> Iterator[str]:
     changes = entry.before != entry.after
-    mark = style.yellow("~") if changes else "="
-    yield f"{mark} {style.bold(visible(entry.name))}{style.tags({'default': entry.default})}"
+    word = style.yellow("Change") if changes else "Unchanged:"
+    yield f"{word} {style.bold(visible(entry.name))}{style.tags({'default': entry.default})}"
     if changes:
         yield f"    - {_shown(entry.before)}"
         yield f"    + {_shown(entry.after)}"
@@ -95,14 +95,14 @@ def _shown(line: str | None) -> str:
 
 def _left(left: Unrepaired, invocation: Invocation, style: Style) -> Iterator[str]:
     yield finding_text(typed(left.finding, invocation), style, with_code=True)
-    yield f"    {style.yellow('left')}: {visible(left.reason)}"
+    yield f"    {style.yellow('not repaired')}: {visible(left.reason)}"
 
 
 def _summary(plan: RepairPlan) -> str:
     if plan.refusal is not None:
         return f"Nothing is written: {visible(plan.refusal)}."
-    left = f", {len(plan.left)} left" if plan.left else ""
+    left = f", {len(plan.left)} not repaired" if plan.left else ""
     if not plan.repairs:
         return f"Nothing to repair{left}: zipl {plan.zipl_version} accepts the boot files."
     repairs, files = counted(len(plan.repairs), "repair"), counted(len(plan.files), "file")
-    return f"Plan: {repairs}{left}; {files} to write. zipl {plan.zipl_version} accepts them then."
+    return f"Plan: {repairs}{left}; {files} to write. zipl {plan.zipl_version} accepts the result."

@@ -1,9 +1,9 @@
 """A machine of a fleet, as its ``status`` or ``verify`` document reports it.
 
-The documents come from other machines, perhaps of another version of secboot, perhaps damaged on
-the way: what is wrong with one is said of that machine alone. Those of secboot 0.1.0
-(``secboot/status/1``, ``secboot/verify/1``) have `advice` and `next_step` where later ones have
-findings, and ``PROFILE`` where those have its name.
+The documents come from other machines, perhaps from another version of secboot, perhaps damaged on
+the way: a problem with a document is a problem of that machine only. Documents of secboot 0.1.0
+(``secboot/status/1``, ``secboot/verify/1``) have `advice` and `next_step` instead of findings, and
+``PROFILE`` instead of the profile's name.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _OUTCOMES = {
 }
 _WORST_FIRST = (Verdict.MISSING, Verdict.UNKNOWN, Verdict.MET)
 _NOTICES_THAT_FAIL = frozenset({"no-entry", "zipl-refuses"})
-"""What had no severity in documents of 0.1.0."""
+"""Notices that are errors; in documents of 0.1.0, notices had no severity."""
 
 
 class Standing(StrEnum):
-    """What is to be said of a machine as a whole, what needs attention most first."""
+    """The state of a machine as a whole; the worst comes first."""
 
     MISSING = "missing"
     """A stage is missing, or the machine has nothing that could reach one."""
     UNREADABLE = "unreadable"
-    """There is no document about it that can be read."""
+    """Its document cannot be read."""
     WARNING = "warning"
-    """A stage is not known, or there is a warning."""
+    """A stage is unknown, or there is a warning."""
     MET = "met"
     """Every stage that applies is reached."""
 
@@ -57,10 +57,11 @@ class Standing(StrEnum):
 
 
 class ReportedMachine(NamedTuple):
-    """A machine. `host` is what the report calls it, `file` where its document was.
+    """A machine. `host` is its name in the report, `file` the path of its document.
 
     `document` is the document's schema, None if it could not be read; then the only finding says
-    why. `made` is None in documents of 0.1.0, which did not say. `stages` has a verdict for each stage, None for those up to which the document does not go.
+    why. `made` is None for documents of 0.1.0, which do not have it. `stages` has a verdict for each
+    stage, None for stages after the last one of the document.
     """
 
     host: str
@@ -76,7 +77,7 @@ class ReportedMachine(NamedTuple):
 
 
 def unreadable(host: str, file: str, why: str) -> ReportedMachine:
-    """Return a machine whose document could not be read."""
+    """Return a machine whose document could not be read, with the reason."""
     found = Finding("unreadable", Severity.ERROR, why)
     stages: dict[Stage, Verdict | None] = dict.fromkeys(Stage)
     return ReportedMachine(
@@ -85,7 +86,7 @@ def unreadable(host: str, file: str, why: str) -> ReportedMachine:
 
 
 class Counted(NamedTuple):
-    """What counts: the stages up to `last`, and, at the moment `now`, documents up to `oldest`."""
+    """What is checked: the stages up to `last`; at the time `now`, documents not older than `oldest`."""
 
     last: Stage
     now: datetime
@@ -93,9 +94,9 @@ class Counted(NamedTuple):
 
 
 def read_machine(host: str, file: str, content: bytes, counted: Counted) -> ReportedMachine:
-    """Return what a document says, as far as it is `counted`.
+    """Return what a document reports, as far as it is `counted`.
 
-    Never fails: content that is no status and no checks gives a machine that is unreadable.
+    Never fails: other content than a status or checks gives an unreadable machine.
     """
     if not content.strip():
         return unreadable(host, file, "the file is empty")
@@ -114,13 +115,13 @@ def read_machine(host: str, file: str, content: bytes, counted: Counted) -> Repo
 
 
 class _Failure(NamedTuple):
-    """What counts here of the document of a command that failed on the machine."""
+    """The keys that are read from the document of a command that failed on the machine."""
 
     problems: tuple[Finding, ...]
 
 
 class _Judgement(NamedTuple):
-    """A requirement at one stage; without a stage, something that is wrong with the machine."""
+    """A requirement at one stage; without a stage, a problem of the machine."""
 
     stage: Stage | None
     requirement: str
@@ -129,7 +130,7 @@ class _Judgement(NamedTuple):
 
 
 class _Report(NamedTuple):
-    """What both documents say. `reach` is the last stage that was looked at."""
+    """The content of either document. `reach` is the last stage that was checked."""
 
     schema: str
     made: Made | None
@@ -193,7 +194,7 @@ class _Profile(NamedTuple):
 
 
 class _Status(NamedTuple):
-    """What counts here of a status document."""
+    """The keys that are read from a status document."""
 
     schema: str
     root: str
@@ -239,7 +240,7 @@ class _Check(NamedTuple):
 
 
 class _Checks(NamedTuple):
-    """What counts here of a document of checks."""
+    """The keys that are read from a document of checks."""
 
     schema: str
     root: str
@@ -258,7 +259,7 @@ class _Checks(NamedTuple):
 def _causes(
     reason: str, causes: tuple[Finding, ...], advice: tuple[_Advice, ...]
 ) -> tuple[Finding, ...]:
-    """The likely causes; the reason where none is known."""
+    """The likely causes; the reason if no cause is known."""
     found = (*causes, *(each.finding() for each in advice))
     return found or (Finding("not-met", Severity.ERROR, reason),)
 
@@ -295,19 +296,19 @@ def _machine(host: str, file: str, report: _Report, counted: Counted) -> Reporte
 
 
 def _gap(report: _Report, last: Stage) -> Finding | None:
-    """Why the document does not judge all that counts."""
+    """Why the document does not cover everything that is checked."""
     if report.profile is None:
         why = "no profile was named, so no stage is judged"
         return Finding("no-profile", Severity.WARNING, why, None, "secboot status PROFILE")
     if report.reach.number < last.number:
         step = f"secboot verify {report.profile} --stage {last}"
-        why = f"checked up to '{report.reach}' only"
+        why = f"only checked up to '{report.reach}'"
         return Finding("checked-in-part", Severity.WARNING, why, None, step)
     return None
 
 
 def _too_old(made: Made | None, counted: Counted) -> Finding | None:
-    """What is to be said of a document from which the machine may long have gone on."""
+    """The finding about a document that is too old to describe the machine."""
     age = timedelta() if made is None else made.age(counted.now)
     if age <= counted.oldest:
         return None
@@ -316,9 +317,9 @@ def _too_old(made: Made | None, counted: Counted) -> Finding | None:
 
 
 def _first_wrong(judgements: Iterable[_Judgement]) -> list[_Judgement]:
-    """What to look at: of each requirement the first stage that is missing, else not known.
+    """What to look at: the first missing, otherwise unknown, stage of each requirement.
 
-    Later stages follow from earlier ones. What is wrong with the machine comes first.
+    Later stages follow from earlier ones. Problems of the machine come first.
     """
     wrong = [j for j in judgements if j.verdict in {Verdict.MISSING, Verdict.UNKNOWN}]
     first: dict[str, tuple[Stage | None, Verdict]] = {}

@@ -10,8 +10,9 @@ from secboot.apply.rollback_plan import BootRecordStep
 from secboot.apply.undoing import NO_WORDS
 from secboot.formats.text import decoded
 from secboot.invocation import Invocation
+from secboot.layout.layout import ZIPL
 from secboot.report.diff import unified_diff
-from secboot.report.plan import diff_text, file_documents
+from secboot.report.plan import commands_intro, diff_text, file_documents
 from secboot.report.style import counted
 from secboot.visible import visible
 
@@ -27,7 +28,7 @@ SCHEMA = "secboot/rollback-plan/1"
 
 _WORDS = re.compile(r"[^\s\"']+")
 _NAMED = 6
-"""How many words that come or go are named; of more, a diff tells better."""
+"""How many added and removed words are shown; a diff shows more of them better."""
 
 
 def rollback_plan_document(plan: RollbackPlan) -> dict[str, object]:
@@ -46,7 +47,7 @@ def rollback_plan_text(
 ) -> str:
     """Return the plan as text that ends with a newline; without its `refusal`, which is an error.
 
-    A plan that is `acting` is being followed: what comes of it is said afterwards.
+    A plan that is `acting` is being followed: its result is reported afterwards.
     """
     lines = list(_heading(plan, style))
     lines += ["", *_files(plan, style)]
@@ -61,7 +62,7 @@ def rollback_plan_text(
 
 
 def next_default_text(found: NextDefault, when: str, style: Style) -> Iterator[str]:
-    """Say what starts next as far as the change was about it; `when` begins the sentence."""
+    """Yield what starts next, with the parameters of the change; `when` begins the sentence."""
     if not found.parameters:
         return
     absent = tuple(word for word in found.parameters if word.startswith(NO_WORDS))
@@ -69,9 +70,9 @@ def next_default_text(found: NextDefault, when: str, style: Style) -> Iterator[s
     parts = [f"with {' '.join(given)}"] if given else []
     words = " and ".join((*parts, *map(visible, absent)))
     if found.inherited:
-        yield style.yellow(f"{when} starts by default, still {words}:")
+        yield style.yellow(f"{when} starts this entry by default, still {words}:")
     else:
-        yield f"{when} starts by default, {words}:"
+        yield f"{when} starts this entry by default, {words}:"
     yield f"  {visible(found.title)}"
 
 
@@ -80,7 +81,7 @@ def _heading(plan: RollbackPlan, style: Style) -> Iterator[str]:
     if plan.undoes is not None:
         rows = {"Rollback": _named(plan.undoes), **rows}
     if plan.unfinished is not None:
-        first = "; it is ended first" if plan.undoes is not None else ""
+        first = "; it is recovered first" if plan.undoes is not None else ""
         rows = {"Unfinished": f"{_named(plan.unfinished)}{first}", **rows}
     width = max(map(len, rows))
     for name, text in rows.items():
@@ -99,26 +100,26 @@ def _files(plan: RollbackPlan, style: Style) -> Iterator[str]:
         yield from _alike(undone, names, style)
     for change in plan.taken_along:
         yield f"{style.yellow('Change')} {style.bold(visible(change.path))}"
-        yield "  added since, and has inherited the change"
+        yield "  added since; inherited the change"
     for setting in plan.settings:
         values = f"'{visible(setting.before)}' -> '{visible(setting.after)}'"
         yield f"{style.yellow('Set')} {style.bold(visible(setting.path))}: {values}"
     left_alone = {
-        "added since, and left with what it inherited": plan.left_new,
-        "removed since, and not brought back": plan.gone,
-        "changed since, and left as it is": plan.left,
+        "added since; keeps the change that it inherited": plan.left_new,
+        "removed since; not restored": plan.gone,
+        "changed since; not restored": plan.left,
     }
     for why, paths in left_alone.items():
         for path in paths:
-            yield f"Left alone: {visible(path)}"
+            yield f"Skipped: {visible(path)}"
             yield f"  {style.yellow(why)}"
     for path in plan.conflicts:
-        yield f"{style.red('In the way:')} {visible(path)}"
+        yield f"{style.red('Conflict:')} {visible(path)}"
         yield f"  {style.red('changed since: --keep leaves it, --force overwrites it')}"
 
 
 def _alike(undone: str, paths: list[str], style: Style) -> Iterator[str]:
-    """Yield once what becomes of all files in which the same changes."""
+    """Yield what happens to files with the same change, once for all of them."""
     action, _, words = undone.partition(": ")
     end = f": {words}" if words else ""
     if len(paths) == 1 and not words:
@@ -130,9 +131,9 @@ def _alike(undone: str, paths: list[str], style: Style) -> Iterator[str]:
 
 
 def _undone(change: FileChange, style: Style) -> str:
-    """Return what becomes of a file, as ``Restore: - prot_virt=1`` says it."""
+    """Return what happens to a file, such as ``Restore: - prot_virt=1``."""
     if change.before is None:
-        return style.green("Bring back")
+        return style.green("Recreate")
     if change.after is None:
         return style.red("Remove")
     before, after = (
@@ -159,26 +160,26 @@ def _summary(plan: RollbackPlan) -> str:
         many = counted(len(plan.taken_along), "boot entry", "boot entries")
         parts.append(f"{many} added since to change")
     if plan.settings:
-        parts.append(f"{counted(len(plan.settings), 'setting')} to set back")
+        parts.append(f"{counted(len(plan.settings), 'setting')} to restore")
     left = len(plan.left_new) + len(plan.gone) + len(plan.left)
     if left:
-        parts.append(f"{left} left alone")
+        parts.append(f"{left} skipped")
     if plan.conflicts:
-        parts.append(f"{counted(len(plan.conflicts), 'file')} in the way")
+        parts.append(counted(len(plan.conflicts), "conflict"))
     if not parts:
-        return "No file has to be restored."
+        return "No files to restore."
     return f"Rollback: {', '.join(parts)}."
 
 
 def _boot_record(plan: RollbackPlan, style: Style) -> Iterator[str]:
     if plan.boot_record is not BootRecordStep.NOT_NEEDED and plan.programs:
         words = Invocation.on(plan.root).of_programs(plan.programs)
-        reason = "until then the boot record holds the new lines"
-        yield f"Then run {style.bold(visible(words))}: {reason}."
+        intro = commands_intro(runs=plan.boot_record is BootRecordStep.WRITTEN)
+        yield from style.filled(f"{intro} {visible(words)}: {ZIPL.reason}.")
 
 
 def _rest(plan: RollbackPlan, style: Style) -> Iterator[str]:
     if plan.unfinished is not None and plan.undoes is not None:
-        yield f"What undoing checkpoint {plan.undoes.checkpoint} changes is known after that."
+        yield f"Only then can secboot plan the rollback of checkpoint {plan.undoes.checkpoint}."
     if plan.next_default is not None:
         yield from next_default_text(plan.next_default, "The next IPL then", style)

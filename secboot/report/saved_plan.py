@@ -1,9 +1,9 @@
 """A plan in a file (``secboot/saved-plan/1``): a promise of what an apply will do, never an order.
 
-The file holds the plan (all keys of ``secboot/plan/1``) and the texts of the profile that it was
+The file contains the plan (all keys of ``secboot/plan/1``) and the texts of the profile that it was
 made from. `secboot apply FILE` makes the plan again, from the machine as it is then, and follows
-that one; all that the file decides is whether it is the same. So nothing in it is executed,
-written, or taken for a path.
+the new plan if it is the same as that in the file. So nothing in the file is executed, written, or
+used as a path.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 SCHEMA = "secboot/saved-plan/1"
 LIMIT = 256 * 2**20
-"""Bytes of a file; a plan of ten thousand boot entries takes some ten millions."""
+"""Bytes of a file; a plan for ten thousand boot entries has some ten million."""
 _SHOWN = 3
-"""Differences that a refusal names."""
+"""How many differences a refusal lists."""
 _SHORT = 60
-"""Characters of a value that it shows."""
+"""How many characters of a value it shows."""
 _MISSING = object()
 
 
 class MadeFrom(NamedTuple):
-    """What a plan was made from, beside the machine.
+    """What a plan was made from, in addition to the machine.
 
-    `secboot` is the version that made it, `reference` how the profile was named, `profile` its
-    texts (`Profile.sources`).
+    `secboot` is the version that made it, `reference` the profile as the user named it, `profile`
+    its texts (`Profile.sources`).
     """
 
     secboot: str
@@ -50,18 +50,18 @@ class MadeFrom(NamedTuple):
     profile: tuple[ProfileText, ...]
 
     def flaw(self) -> str:
-        """Say what no plan of ours lacks."""
-        return "" if self.profile else "has no text of a profile"
+        """Return what is wrong with it, in a file that secboot did not write."""
+        return "" if self.profile else "does not contain a profile"
 
 
 class SavedPlan(NamedTuple):
-    """What the file holds; `plan` are the keys of the plan's document, which are only ever compared."""
+    """The content of the file; `plan` has the keys of the plan's document, which are only compared."""
 
     made_from: MadeFrom
     plan: Mapping[str, object]
 
     def require_same(self, plan: Plan, again: str) -> None:
-        """Raise RefusedError where `plan` is another one, field by field.
+        """Raise RefusedError, with the fields that differ, unless `plan` is the same.
 
         `again` is the command that saves a new plan.
         """
@@ -74,12 +74,12 @@ class SavedPlan(NamedTuple):
         more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         shown = "".join(f"\n  {each}" for each in found[:_SHOWN])
         raise RefusedError(
-            f"this is not what the plan would be now; it differs in{shown}{more}",
+            f"the plan would be different now:{shown}{more}",
             hint=_hint(again, self.made_from.secboot),
         )
 
     def require_same_profile(self, profile: Profile, again: str) -> None:
-        """Raise RefusedError where `profile` has other texts than the plan was made from."""
+        """Raise RefusedError if `profile` differs from the texts that the plan was made from."""
         texts = self.made_from.profile
         if profile.sources == texts:
             return
@@ -91,30 +91,30 @@ class SavedPlan(NamedTuple):
 
 
 def saved_plan_document(reference: str, profile: Profile, plan: Plan) -> dict[str, object]:
-    """Return what a file holds that is made now; `reference` is how the user named the profile."""
+    """Return the content of a file to save now; `reference` is the profile as the user named it."""
     source = MadeFrom(__version__, reference, profile.sources)
     return {"schema": SCHEMA, "made_from": fields(source), **_keys(plan_document(plan))}
 
 
 def read_saved_plan(text: bytes, path: str) -> SavedPlan:
-    """Return what the file `path` holds; ParseError names it and what is wrong with it."""
+    """Return the content of the file `path`. ParseError says what is wrong with it."""
     try:
         found = parse_document(text, path, SCHEMA, PLAN_SCHEMA)
         if found["schema"] != PLAN_SCHEMA:
             return SavedPlan(decode(_WithSource, found, path).made_from, _keys(found))
     except ParseError as error:
-        what = f"this is not a saved plan, or a damaged one: {error.message}"
+        what = f"not a saved plan, or a damaged one: {error.message}"
         raise ParseError(what, location=error.location, hint=_AGAIN) from None
     raise ParseError(
-        "this plan does not hold the profile that it was made from, so it can't be applied: it is"
-        " what `--output json` prints, or was saved by secboot 0.1.0",
+        "this plan cannot be applied because it does not contain its profile: it was printed by"
+        " `--output json`, or saved by secboot 0.1.0",
         location=Location(path),
         hint=_AGAIN,
     )
 
 
 class _WithSource(NamedTuple):
-    """What is read of the file; all else is compared, but for when and where it was made."""
+    """The keys that are read from the file; all others but `made` are compared."""
 
     made_from: MadeFrom
     made: Made | None = None
@@ -124,7 +124,7 @@ _OF_THE_FILE = frozenset({"schema", "made", "made_from"})
 
 
 def _keys(document: Mapping[str, object]) -> dict[str, object]:
-    """Return what the documents of a plan and of a saved plan have in common."""
+    """Return the keys that a plan and a saved plan have in common."""
     return {key: value for key, value in document.items() if key not in _OF_THE_FILE}
 
 
@@ -133,13 +133,13 @@ _AGAIN = "make it again with: secboot plan PROFILE --out FILE"
 
 def _hint(again: str, version: str = __version__) -> str:
     other = "" if version == __version__ else f"it was made by secboot {version}\n"
-    return f"nothing was changed; {other}make a new plan, with the options of this apply:\n  {visible(again)}"
+    return f"nothing was changed; {other}make a new plan with the options of this apply:\n  {visible(again)}"
 
 
 def _changed_files(saved: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """Name the boot files that are not those that the plan was made from; "" for none.
+    """Name the boot files that differ from those that the plan was made from; "" for none.
 
-    A file that came or went counts, too: the plan knows nothing of it.
+    Added and removed files differ, too.
     """
     before, after = _inputs(saved), _inputs(now)
     differing = sorted(p for p in before.keys() | after.keys() if before.get(p) != after.get(p))
@@ -161,7 +161,7 @@ def _list(paths: list[str]) -> str:
 
 
 def _differences(saved: object, now: object, path: str) -> Iterator[str]:
-    """Name the values in which two JSON values differ, with what they are where that is short."""
+    """Yield the places in which two JSON values differ, with both values, shortened."""
     if isinstance(saved, dict) and isinstance(now, dict):
         for key in (*now, *(each for each in saved if each not in now)):
             step = f"{path}.{_shortened(key)}" if path else _shortened(key)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "secboot/show/2"
 _ORDERS = {
-    BlsOrder.UPSTREAM: "BLS entries as IBM's zipl sorts them (strverscmp)",
-    BlsOrder.RED_HAT: "BLS entries as the zipl of Red Hat and Fedora sorts them (file names, as rpm)",
+    BlsOrder.UPSTREAM: "BLS entries sorted as by IBM's zipl (strverscmp)",
+    BlsOrder.RED_HAT: "BLS entries sorted as by Red Hat's zipl (file names, like rpm)",
 }
 
 
@@ -47,12 +47,12 @@ def show_text(
 ) -> str:
     """Return every entry with its parameter line as zipl would install it.
 
-    `changes` are about one that was cut short, and one that is tried; `reboot` is what a reboot does,
-    where this is the running system.
+    `changes` are findings about an interrupted change and a trial; `reboot` is what a reboot does,
+    on the running system.
     """
     lines = list(_heading(machine, layout, next_ipl, invocation, style))
     if reboot is not None:
-        lines.append(f"{style.bold('Reboot')}   {reboot.describe()}")
+        lines.append(f"{style.bold('Reboot')}       {reboot.describe()}")
     lines += [finding_text(each, style) for each in changes]
     for entry in machine.configuration.entries:
         lines += ["", *_entry(machine, entry, style)]
@@ -97,23 +97,23 @@ def _heading(
     machine: Machine, layout: Layout, next_ipl: NextIpl, invocation: Invocation, style: Style
 ) -> Iterator[str]:
     assumed = " (assumed)" if machine.zipl_version_is_assumed else ""
-    yield f"{style.bold('Machine')}  {visible(machine.root)}, {layout.description}"
+    yield f"{style.bold('Machine')}      {visible(machine.root)}, {layout.description}"
     if layout.seen:
         seen = visible(", ".join(layout.seen))
-        yield f"{style.bold('Layout')}   {layout.name} ({seen})"
+        yield f"{style.bold('Layout')}       {layout.name} ({seen})"
     reads = f"reads {visible(machine.conf_path)}"
     if not machine.configured or machine.lacks_conf:
         reads = "has no configuration"
-    yield f"{style.bold('zipl')}     {machine.zipl_version}{assumed} {reads}"
+    yield f"{style.bold('zipl')}         {machine.zipl_version}{assumed} {reads}"
     record = record_text(next_ipl.record, style)
     if _nothing_was_recorded(machine, next_ipl):
         record = NOT_RECORDED
-    yield f"{style.bold('Record')}   {record}"
+    yield f"{style.bold('Boot record')}  {record}"
     if len(machine.configuration.bls) > 1:
-        yield f"{style.bold('Order')}    {_ORDERS[machine.zipl_version.order]}"
+        yield f"{style.bold('Order')}        {_ORDERS[machine.zipl_version.order]}"
     for name, value in _secure(machine):
-        # Secure Boot, which is another matter than Secure Execution; shown and never changed.
-        yield f"{style.bold('secure')}   {visible(value)}, in [{visible(name)}] (Secure Boot)"
+        # Secure Boot, which is not Secure Execution; shown, but never changed.
+        yield f"{style.bold('Secure Boot')}  secure={visible(value)} in [{visible(name)}]"
     if machine.awaits_kernel:
         yield NO_ENTRY_YET
         return
@@ -129,16 +129,16 @@ def _heading(
 
 
 def _nothing_was_recorded(machine: Machine, next_ipl: NextIpl) -> bool:
-    """Whether no zipl has a part in the boot: the kernel comes from outside, as in a direct boot."""
+    """Whether zipl has no part in the boot: the kernel comes from outside, as in a direct boot."""
     return not machine.configured and next_ipl.record.state is RecordState.MISSING
 
 
 def _due(
     machine: Machine, layout: Layout, next_ipl: NextIpl, invocation: Invocation
 ) -> Iterator[str]:
-    """What makes the next IPL use the files, if it does not and somebody is to do that by hand.
+    """The command that makes the next IPL use the files, if it does not and the user should run it.
 
-    Nobody is, where that would take the system out of Secure Execution.
+    The user should not if that would take the system out of Secure Execution.
     """
     leaves = leaves_by_files(machine, next_ipl) is not None
     if leaves or machine.lacks_conf or _nothing_was_recorded(machine, next_ipl):
@@ -177,20 +177,20 @@ def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
     if image is not None:
         yield from _inside(image)
     if entry.parmline is not None:
-        ignored = "" if image is None else "  (ignored by the image)"
+        ignored = "" if image is None else "  (ignored at boot)"
         yield f"    parameters  {visible(entry.parmline)}{ignored}"
 
 
 def _inside(image: SecureImage) -> Iterator[str]:
-    """What is known of the line in the image, which counts."""
+    """The line inside the image, which is the one in effect, as far as it is known."""
     if image.parameters is not None:
         yield f"    inside      {visible(' '.join(image.parameters.split()))}"
     else:
-        yield f"    inside      not known: {visible(image.unsure or 'the image is encrypted')}"
+        yield f"    inside      unknown: {visible(image.unsure or 'the image is encrypted')}"
 
 
 def _led(machine: Machine, path: str) -> str:
-    """A path, and behind an arrow where it leads if it is a link."""
+    """A path, followed by an arrow and its target if it is a symbolic link."""
     link = machine.kernel_files.link(path)
     if link is None:
         return visible(path)

@@ -1,4 +1,4 @@
-"""A status: as text the machine, each stage, and what to do next; as JSON ``secboot/status/2``."""
+"""A status as text or JSON (``secboot/status/2``): the machine, each stage, and what to do next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.ipl.boot_record import RecordState
 from secboot.kernel import prot_virt, swiotlb
 from secboot.report.choices import NOT_RECORDED, next_ipl_document, record_text
-from secboot.report.style import cause_text, counted, finding_text
+from secboot.report.style import cause_text, counted, findings_text, together
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.system import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
 from secboot.status.stages import FOLLOW, IN_IMAGE, Stage, Verdict
@@ -33,13 +33,13 @@ Document = dict[str, Any]
 _WORDS = {
     Verdict.MET: "yes",
     Verdict.MISSING: "NO",
-    Verdict.UNKNOWN: "not known",
+    Verdict.UNKNOWN: "unknown",
     Verdict.NOT_APPLICABLE: "-",
 }
 _WORST_FIRST = (Verdict.MISSING, Verdict.UNKNOWN, Verdict.MET)
-_WIDTH = 11
+_WIDTH = 14
 _NAMED = 5
-"""How many boot entries of a kind are named, where not all are asked for."""
+"""How many boot entries of a kind are listed, unless -v lists them all."""
 
 
 def status_text(
@@ -47,8 +47,8 @@ def status_text(
 ) -> str:
     """Return the status as text that ends with a newline: the verdict first, what to do last.
 
-    Boot entries about which the same is known are told of together; with `every` each is named.
-    Where no profile was named, `ask_for` is the command that judges the active one.
+    Boot entries with the same results are grouped; with `every`, each is listed. If no profile was
+    named, `ask_for` is the command that judges the active one.
     """
     lines = [*_verdict(status, style), *_heading(status, style)]
     for requirement in status.requirements:
@@ -56,14 +56,15 @@ def status_text(
     if status.entries:
         lines += ["", *_entries(status, style, every=every)]
     if status.notices:
-        lines += ["", *(finding_text(notice, style) for notice in status.notices)]
+        groups = together(status.notices)
+        lines += ["", *(findings_text(notices, style, every=every) for notices in groups)]
     steps = tuple(_next_steps(status, style)) or (_otherwise(status, ask_for),)
     lines += ["", style.bold("Next"), *steps]
     return "\n".join(lines) + "\n"
 
 
 def _verdict(status: Status, style: Style) -> Iterator[str]:
-    """The one line that says how it stands."""
+    """The verdict on one line."""
     if status.profile is None:
         return
     name = visible(status.profile.name)
@@ -74,34 +75,29 @@ def _verdict(status: Status, style: Style) -> Iterator[str]:
         worst = next((v for v in _WORST_FIRST if v in verdicts), Verdict.NOT_APPLICABLE)
         found[worst].append(stage)
     if found[Verdict.MISSING]:
-        yield style.red(f"{name}: NO, not {', not '.join(found[Verdict.MISSING])}")
+        yield style.red(f"{name}: NO (not {', not '.join(found[Verdict.MISSING])})")
     elif failing is not None:
-        yield style.red(f"{name}: NO, {visible(failing.message)}")
+        yield style.red(f"{name}: NO ({visible(failing.message)})")
     elif found[Verdict.UNKNOWN]:
-        yield style.yellow(f"{name}: not known whether {_listed(found[Verdict.UNKNOWN])}")
+        yield style.yellow(f"{name}: unknown ({', '.join(found[Verdict.UNKNOWN])})")
     elif found[Verdict.MET]:
-        yield style.green(f"{name}: yes, {_listed(found[Verdict.MET])}")
+        yield style.green(f"{name}: yes ({', '.join(found[Verdict.MET])})")
     else:
-        yield f"{name}: no stage applies here"
-
-
-def _listed(stages: list[Stage]) -> str:
-    *most, last = stages
-    return f"{', '.join(most)} and {last}" if most else f"{last}"
+        yield f"{name}: no stage is applicable"
 
 
 def _otherwise(status: Status, ask_for: str | None) -> str:
-    """What to do where nothing has to be done for a requirement."""
+    """What to do if no requirement needs anything."""
     if status.profile is None and ask_for is not None:
         return f"  see how far the active profile has progressed: {visible(ask_for)}"
     if status.profile is None:
-        return "  name a profile to see how far it has got: secboot profile list"
+        return "  name a profile to see its progress; list the profiles: secboot profile list"
     hints = [notice.hint for notice in status.notices if notice.hint]
-    return "  see above" if hints else "  nothing: all that applies here is as the profile asks"
+    return "  see above" if hints else "  nothing: all applicable stages are reached"
 
 
 def paint(verdict: Verdict, text: str, style: Style) -> str:
-    """Colour a text by its verdict."""
+    """Return the text in the colour of its verdict."""
     if verdict is Verdict.MET:
         return style.green(text)
     if verdict is Verdict.MISSING:
@@ -113,7 +109,7 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
     if status.profile is not None:
         yield f"{_label('Profile', style)}{visible(status.profile.name)} ({visible(status.profile.path)})"
     yield f"{_label('Machine', style)}{visible(status.root)}, {status.layout}"
-    yield f"{_label('Record', style)}{_record(status, style)}"
+    yield f"{_label('Boot record', style)}{_record(status, style)}"
     if status.running is not None:
         yield from _running(status.running, status.origin, style)
         if status.reboot is not None:
@@ -131,9 +127,9 @@ def _record(status: Status, style: Style) -> str:
 
 
 def _running(running: RunningSystem, origin: LineOrigin | None, style: Style) -> Iterator[str]:
-    system = [f"kernel {visible(running.kernel or 'not known')}"]
+    system = [f"kernel {visible(running.kernel or 'unknown')}"]
     if running.hardware.ibm_z:
-        machine = running.hardware.machine_type or "not known"
+        machine = running.hardware.machine_type or "unknown"
         named = SECURE_EXECUTION_MACHINES.get(machine)
         system.append(f"machine {machine}" + (f" ({named})" if named else ""))
         system.append(visible(running.hardware.describe()))
@@ -153,7 +149,7 @@ def _running(running: RunningSystem, origin: LineOrigin | None, style: Style) ->
         yield f"{_label('', style)}{hosting}"
     yield style.faint(f"{' ' * _WIDTH}{INDICATIONS_NOTE}")
     if running.command_line is not None:
-        yield f"{_label('Line', style)}{visible(running.command_line)}"
+        yield f"{_label('Command line', style)}{visible(running.command_line)}"
         if origin is not None:
             yield f"{_label('', style)}{visible(origin.description)}"
 
@@ -161,20 +157,20 @@ def _running(running: RunningSystem, origin: LineOrigin | None, style: Style) ->
 def _indications(running: RunningSystem) -> str:
     ultravisor = running.ultravisor
     if not ultravisor.present:
-        return f"no {ULTRAVISOR}"
+        return f"{ULTRAVISOR} not found"
     flags = (
         ("prot_virt_host", ultravisor.prot_virt_host),
         ("prot_virt_guest", ultravisor.prot_virt_guest),
     )
     shown = [
-        f"{name} {'not given by this kernel' if value is None else int(value)}"
+        f"{name} {'not provided by this kernel' if value is None else int(value)}"
         for name, value in flags
     ]
     return f"{ULTRAVISOR}: {', '.join(shown)}"
 
 
 def _hosting(running: RunningSystem) -> Iterator[str]:
-    """What hosting costs this system, and what it gets for that; nothing in a secure guest."""
+    """What hosting costs this system and what it provides; nothing in a secure guest."""
     ultravisor = running.ultravisor
     if ultravisor.prot_virt_guest:
         return
@@ -187,7 +183,7 @@ def _hosting(running: RunningSystem) -> Iterator[str]:
 
 
 def _known(value: bool | None) -> str:
-    return "not known" if value is None else "yes" if value else "no"
+    return "unknown" if value is None else "yes" if value else "no"
 
 
 def _requirement(requirement: RequirementResults, style: Style) -> Iterator[str]:
@@ -201,7 +197,7 @@ def _requirement(requirement: RequirementResults, style: Style) -> Iterator[str]
 
 
 def _entries(status: Status, style: Style, *, every: bool) -> Iterator[str]:
-    """What is known of the boot entries, those together of which it is the same."""
+    """The results of the boot entries, grouped by what they have in common."""
     yield style.bold("Boot entries")
     groups: dict[tuple[str, ...], list[EntryResults]] = {}
     for entry in status.entries:
@@ -215,7 +211,7 @@ def _entries(status: Status, style: Style, *, every: bool) -> Iterator[str]:
             yield from lines
             yield f"{last}{tags}"
         if len(shown) < len(entries):
-            yield style.faint(f"  and {len(entries) - len(shown)} more (-v names them all)")
+            yield style.faint(f"  and {len(entries) - len(shown)} more (-v lists all)")
         yield from (f"     {line}" for line in known)
 
 
@@ -241,18 +237,18 @@ def _entry(entry: EntryResults, status: Status, style: Style) -> Iterator[str]:
 
 
 def _words(line: str | None) -> str:
-    """The words of a line that Secure Execution is about."""
+    """The words of a line that matter to Secure Execution."""
     if line is None:
-        return "not known"
+        return "unknown"
     parsed = CommandLine.parse(line)
     words = [*prot_virt.occurrences(parsed), *swiotlb.occurrences(parsed)]
     return visible(" ".join(word.text for word in words)) or "neither prot_virt nor swiotlb"
 
 
 def _next_steps(status: Status, style: Style) -> Iterator[str]:
-    """What to do first: later stages follow from earlier ones, but for what the machine lacks.
+    """What to do first: later stages follow from earlier ones, except for causes in the machine.
 
-    While a change is unfinished nothing else is to be done: zipl would record half of it.
+    While a change is unfinished, nothing else must be done: zipl would record half of it.
     """
     unfinished = next((n for n in status.notices if n.code == "unfinished-change"), None)
     if unfinished is not None and unfinished.hint:
@@ -277,7 +273,7 @@ def _label(text: str, style: Style) -> str:
 
 
 def status_document(status: Status) -> Document:
-    """Return the status as a JSON document; it has all that the text has."""
+    """Return the status as a JSON document, which contains all of the text."""
     from secboot.codec import encode
 
     running = status.running

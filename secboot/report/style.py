@@ -1,6 +1,6 @@
-"""What all reports for people share: colour, and how a finding looks.
+"""What all text reports share: colour, wrapping, and the form of a finding.
 
-Colour is only on a terminal, unless the user or the environment asks otherwise: NO_COLOR
+Colour is only used on a terminal, unless the user or the environment says otherwise: NO_COLOR
 (https://no-color.org), CLICOLOR_FORCE (https://bixense.com/clicolors), FORCE_COLOR.
 """
 
@@ -14,7 +14,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import TextIO
 
     from secboot.finding import Finding
@@ -22,19 +22,22 @@ if TYPE_CHECKING:
 _RESET = "\x1b[0m"
 _USUAL = 80
 _NARROWEST = 40
+_LISTED = 5
+"""How many places of equal findings are listed, unless -v lists them all."""
 
 
 class Style(NamedTuple):
-    """How text is marked, and wrapped; without `colour` every method marks nothing.
+    """How text is coloured and wrapped; without `colour`, the methods return the text as it is.
 
-    `width` is that of the terminal in columns, None where lines are not for one, and stay whole.
+    `width` is that of the terminal in columns, None if the output is not for a terminal: then lines
+    are not wrapped.
     """
 
     colour: bool
     width: int | None = None
 
     def filled(self, text: str, first: str = "", rest: str = "") -> list[str]:
-        """Return prose in lines that fit, broken between words; `first` and `rest` begin them."""
+        """Return prose in lines that fit, wrapped between words; `first` and `rest` begin them."""
         if self.width is None or len(first) + len(text) <= self.width:
             return [f"{first}{text}"]
         lines, line = [], first
@@ -51,7 +54,7 @@ class Style(NamedTuple):
         return self._mark("\x1b[1m", text)
 
     def faint(self, text: str) -> str:
-        """Mark what matters less."""
+        """Mark what is less important."""
         return self._mark("\x1b[2m", text)
 
     def green(self, text: str) -> str:
@@ -67,7 +70,7 @@ class Style(NamedTuple):
         return self._mark("\x1b[31m", text)
 
     def tags(self, marks: Mapping[str, bool]) -> str:
-        """Return those that are so in brackets, to stand behind a name; nothing for none."""
+        """Return the marks that are true in brackets, to follow a name; empty for none."""
         tags = [mark for mark, is_so in marks.items() if is_so]
         return self.faint(f"  ({', '.join(tags)})") if tags else ""
 
@@ -81,8 +84,8 @@ PLAIN = Style(colour=False)
 def style_for(stream: TextIO, environ: Mapping[str, str], when: str = "auto") -> Style:
     """Return the style for `stream`; `when` is always, never, or auto.
 
-    With auto, NO_COLOR takes colour away, CLICOLOR_FORCE and FORCE_COLOR bring it to any stream, and
-    otherwise it is for a terminal that is not dumb.
+    With auto, NO_COLOR turns colour off, CLICOLOR_FORCE and FORCE_COLOR turn it on for any stream,
+    and otherwise it is on for a terminal that is not dumb.
     """
     is_terminal = stream.isatty()
     width = _columns(stream, environ) if is_terminal else None
@@ -96,7 +99,7 @@ def style_for(stream: TextIO, environ: Mapping[str, str], when: str = "auto") ->
 
 
 def _columns(stream: TextIO, environ: Mapping[str, str]) -> int:
-    """The width of a terminal: what COLUMNS says, what it says itself, or 80."""
+    """The width of a terminal: from COLUMNS, from the terminal itself, or 80."""
     said = environ.get("COLUMNS", "")
     if said.isascii() and said.isdecimal() and len(said) < 5:
         return max(int(said), _NARROWEST)
@@ -114,8 +117,8 @@ def counted(number: int, one: str, many: str = "") -> str:
 def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> str:
     """Return ``path:line:column: warning: message``, and below it the hint, each line indented.
 
-    This is the form that compilers have, from which editors know the place. There is no newline
-    at the end. Where a person reads it, in colour, the code is always there, for `secboot explain`.
+    This is the form of compilers' messages, in which editors find the place. There is no newline at
+    the end. In colour, for people, the code is always shown, for `secboot explain`.
     """
     paint = {
         Severity.ERROR: style.red,
@@ -134,12 +137,35 @@ def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> 
     return "\n".join([first, *(f"    {visible(line)}" for line in hints)])
 
 
+def together(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Return the findings in their order, those together that differ only in their places."""
+    groups: dict[Finding, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding._replace(location=None), []).append(finding)
+    return list(groups.values())
+
+
+def findings_text(findings: Sequence[Finding], style: Style, *, every: bool = False) -> str:
+    """Return findings that differ only in their places: the message once, the places below it."""
+    first = findings[0]
+    if len(findings) == 1:
+        return finding_text(first, style)
+    places = [str(each.location) for each in findings if each.location is not None]
+    shown = places if every else places[:_LISTED]
+    lines = [finding_text(first._replace(location=None, hint=None), style)]
+    lines += [f"    {visible(place)}" for place in shown]
+    if len(shown) < len(places):
+        lines.append(style.faint(f"    and {len(places) - len(shown)} more (-v lists all)"))
+    lines += [f"    {visible(line)}" for line in (first.hint or "").splitlines()]
+    return "\n".join(lines)
+
+
 def where_explained(codes: Iterable[str], style: Style) -> list[str]:
-    """Return the line that says where the first of `codes` is explained, for who reads in colour."""
+    """Return the line that says how to explain the first of `codes`, for readers in colour."""
     first = next(iter(codes), None)
     if first is None or not style.colour:
         return []
-    return [style.faint(f"What it means, and what to do: secboot explain {visible(first)}")]
+    return [style.faint(f"What it means and what to do: secboot explain {visible(first)}")]
 
 
 def cause_text(cause: Finding, style: Style) -> str:

@@ -1,7 +1,7 @@
-"""The checks of ``secboot verify``: one line a check, JSON (``secboot/verify/2``), or metrics.
+"""The checks of ``secboot verify`` as text, JSON (``secboot/verify/2``) or metrics.
 
 The metrics are for the textfile collector of Prometheus's node_exporter, in its text exposition
-format 0.0.4; write them to a file ending in ``.prom``.
+format 0.0.4; write them to a file whose name ends in ``.prom``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from secboot.status.stages import Stage
 from secboot.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from secboot.finding import Finding
     from secboot.report.style import Style
     from secboot.status.checks import Check
@@ -25,10 +27,17 @@ _VALUES = {Outcome.PASS: 1, Outcome.WARN: -1, Outcome.FAIL: 0}
 
 
 def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
-    """Return one line a check, below a failed one what to do, and the verdict."""
+    """Return the checks, with what to do about failed ones, and the verdict.
+
+    Checks that differ only in their boot entries are one, with the entries below.
+    """
     lines = []
+    groups: dict[Check, list[Check]] = {}
     for check in checks:
-        lines.append(_line(check, style))
+        groups.setdefault(check._replace(subject=""), []).append(check)
+    for alike in groups.values():
+        check = alike[0]
+        lines += _lines(alike, style)
         if check.outcome is not Outcome.PASS:
             lines += [f"       {_cause(cause, check, style)}" for cause in check.causes]
     if last is Stage.EFFECTIVE:
@@ -57,20 +66,25 @@ def verify_document(status: Status, checks: tuple[Check, ...], last: Stage) -> d
 
 
 def _cause(cause: Finding, check: Check, style: Style) -> str:
-    """A notice is its own cause: what stands in the check's line is not said again."""
+    """A notice is its own cause: the message in the check's line is not repeated."""
     if cause.message == check.message and cause.hint:
         return style.bold(visible(cause.hint))
     return cause_text(cause, style)
 
 
-def _line(check: Check, style: Style) -> str:
+def _lines(checks: Sequence[Check], style: Style) -> list[str]:
+    """Return what checks that differ only in their boot entries found."""
+    check = checks[0]
     word = {
         Outcome.PASS: style.green("PASS"),
         Outcome.WARN: style.yellow("WARN"),
         Outcome.FAIL: style.red("FAIL"),
     }[check.outcome]
     subject = f" '{visible(check.subject)}'" if check.subject else ""
-    return f"{word} {visible(check.id)}{subject}: {visible(check.message)}"
+    if len(checks) > 1:
+        subject = f" ({len(checks)} boot entries)"
+    first = f"{word} {visible(check.id)}{subject}: {visible(check.message)}"
+    return [first, *(f"       '{visible(c.subject)}'" for c in checks if len(checks) > 1)]
 
 
 def _verdict(checks: tuple[Check, ...], last: Stage) -> str:
@@ -78,18 +92,18 @@ def _verdict(checks: tuple[Check, ...], last: Stage) -> str:
         f"{sum(check.outcome is outcome for check in checks)} {word}"
         for outcome, word in (
             (Outcome.PASS, "passed"),
-            (Outcome.WARN, "warned"),
+            (Outcome.WARN, "with a warning"),
             (Outcome.FAIL, "failed"),
         )
     ]
-    return f"Up to '{last}': {', '.join(counts)}."
+    return f"Checks up to '{last}': {', '.join(counts)}."
 
 
 def prometheus_text(status: Status, checks: tuple[Check, ...], last: Stage) -> str:
-    """Return the metrics; each check is one sample, told apart by its labels."""
+    """Return the metrics; each check is one sample, identified by its labels."""
     profile = status.profile.name if status.profile is not None else ""
     lines = [
-        "# HELP secboot_check Result of a check: 1 passed, 0 failed, -1 not known or a warning.",
+        "# HELP secboot_check Result of a check: 1 passed, 0 failed, -1 unknown or a warning.",
         "# TYPE secboot_check gauge",
     ]
     for check in checks:
@@ -98,7 +112,7 @@ def prometheus_text(status: Status, checks: tuple[Check, ...], last: Stage) -> s
     failed = sum(check.outcome is Outcome.FAIL for check in checks)
     of_all = _labels(("profile", profile), ("stage", last.value))
     lines += [
-        "# HELP secboot_checks_failed How many checks failed up to the stage.",
+        "# HELP secboot_checks_failed Number of checks that failed up to the stage.",
         "# TYPE secboot_checks_failed gauge",
         f"secboot_checks_failed{of_all} {failed}",
     ]

@@ -50,7 +50,7 @@ def test_the_newest_apply_is_in_force(root: Path, capsys: pytest.CaptureFixture[
 
     assert said.code == 0, said.err
     assert options(entry) == "ro prot_virt=1"
-    assert "zipl is pending" in said.out
+    assert "Boot record not updated" in said.out
 
 
 def test_a_rollback_ends_the_force(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -220,7 +220,7 @@ def test_a_lost_setting_is_said_and_left(machine_of: Maker) -> None:
     assert "echo 3 > /sys/firmware/reipl/ccw/loadparm" in found["trial"]["findings"][0]["hint"]
     assert said.code == 0, said.err
     assert machine.chosen == "2"
-    assert "Changed since, and left" in said.out
+    assert "Changed since, not restored" in said.out
 
 
 def test_a_setting_that_somebody_else_made_is_taken_back_where_it_chooses_the_trial(
@@ -278,7 +278,7 @@ def test_a_rollback_of_the_confirmation_leaves_the_trial_to_be_dropped(machine_o
     assert machine.run("confirm").code == 0
 
     first = machine.run("rollback")
-    assert "is there again" in first.out
+    assert "is back" in first.out
     assert machine.chosen == ""
     assert machine.run("rollback").code == 0
 
@@ -489,7 +489,7 @@ def test_what_a_new_kernel_has_inherited_of_a_trial_goes_with_it(machine_of: Mak
     said = machine.run("rollback")
 
     assert said.code == 0, said.err
-    assert "had inherited the change" in said.out
+    assert "no longer inherit the change" in said.out
     assert "prot_virt" not in new.read_text()
 
 

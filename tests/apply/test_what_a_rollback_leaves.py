@@ -89,7 +89,7 @@ def test_the_entry_of_a_kernel_that_was_removed_stays_away(
 
     assert machine.files() == {p: c for p, c in before.items() if OLD not in str(p)}
     assert "Rolled back checkpoint 1: " in said.out
-    assert f"Removed since, and not brought back:\n  /{ENTRIES}/" in said.out
+    assert f"Removed since, not restored:\n  /{ENTRIES}/" in said.out
     machine.run("check")
     assert "2   " in machine.run("history").out
 
@@ -103,10 +103,12 @@ def test_an_entry_that_inherited_the_change_is_taken_along(machine: Machine) -> 
     said = machine.run("rollback")
 
     assert f"options {cmdline}" in made.read_text()
-    assert "Back to the state before checkpoint 1." in said.out
-    assert f"which had inherited the change:\n  /{ENTRIES}/{made.name}" in said.out
+    assert "Restored the state before checkpoint 1." in said.out
+    assert f"which no longer inherit the change:\n  /{ENTRIES}/{made.name}" in said.out
     title = f"Red Hat Enterprise Linux ({NEW}) 9.4 (Plow)"
-    assert said.out.endswith(f"an IPL starts by default, without prot_virt:\n  {title}\n")
+    assert said.out.endswith(
+        f"an IPL starts this entry by default, without prot_virt:\n  {title}\n"
+    )
     machine.run("rollback", "2")
     assert "prot_virt=1" in made.read_text()
 
@@ -120,7 +122,7 @@ def test_an_entry_that_inherited_the_change_can_be_left(machine: Machine) -> Non
 
     assert made.read_text() == text
     assert "Rolled back checkpoint 1: " in said.out
-    assert f"left with what they inherited:\n  /{ENTRIES}/{made.name}" in said.out
+    assert f"which keep the change:\n  /{ENTRIES}/{made.name}" in said.out
     assert "by default, still with prot_virt=1:\n" in said.out
 
 
@@ -191,7 +193,7 @@ def test_a_file_that_was_edited_is_not_overwritten_unasked(machine: Machine) -> 
     for option in ("--keep", "--force"):
         assert f"secboot rollback 1 {option} --root {root}" in said.err
     kept = machine.run("rollback", "--keep")
-    assert "Changed since, and left as they are:" in kept.out
+    assert "Changed since, not restored:" in kept.out
     assert "crashkernel=256M swiotlb=512M prot_virt=1" in entry.read_text()
     assert "prot_virt" not in machine.entry(CURRENT).read_text()
 

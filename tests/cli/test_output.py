@@ -108,7 +108,7 @@ def test_what_fails_after_the_change_has_its_own_code(name: str, root: Path) -> 
 
     assert code == 6, said
     assert (
-        "the files were changed (checkpoint 1) and zipl is pending, but the report could not be"
+        "the files were changed (checkpoint 1) and zipl must still be run, but the report could not be"
         in said
     )
     assert "\n  secboot history --root m\n" in said
@@ -137,7 +137,7 @@ def test_keep_does_not_wait_for_a_reader(root: Path, capsys: pytest.CaptureFixtu
     code, said = shell("$S keep --root m >&-", root.parent)
 
     assert code == 6, said
-    assert "(checkpoint 2) and zipl is pending, but the report could not be written" in said
+    assert "(checkpoint 2) and zipl must still be run, but the report could not be written" in said
     assert "options root=/dev/a swiotlb=262144\n" in entry.read_text()
 
 

@@ -132,7 +132,7 @@ def before_acting(said: Said) -> str:
     """All that a dry run says up to how much would change."""
     head, summary, rest = said.out.rpartition("\nRollback: ")
     if not summary:
-        head, summary, rest = said.out.rpartition("\nNo file has to be restored.")
+        head, summary, rest = said.out.rpartition("\nNo files to restore.")
     return f"{head}{summary}{rest.partition(chr(10))[0]}\n"
 
 
@@ -165,9 +165,9 @@ def test_what_is_in_the_way_is_shown_with_what_to_do(machine: Machine) -> None:
 
     assert said.code == 1
     assert (
-        f"In the way: /{ENTRIES}/{machine.entry(CURRENT).name}\n  changed since: --keep" in said.out
+        f"Conflict: /{ENTRIES}/{machine.entry(CURRENT).name}\n  changed since: --keep" in said.out
     )
-    assert "Rollback: 3 files to restore, 1 file in the way.\n" in said.out
+    assert "Rollback: 3 files to restore, 1 conflict.\n" in said.out
     assert "@@" not in said.out
     assert "overwrite them with the saved ones: secboot rollback 1 --force" in said.err
 
@@ -178,12 +178,12 @@ def test_what_was_added_since_is_shown(machine: Machine) -> None:
     said = rollback(machine, "--dry-run")
 
     name = f"/{ENTRIES}/{made.name}"
-    assert f"Change {name}\n  added since, and has inherited the change\n" in said.out
+    assert f"Change {name}\n  added since; inherited the change\n" in said.out
     assert f"--- {name} (now)\n+++ {name} (restored)\n" in said.out
     assert "Rollback: 4 files to restore, 1 boot entry added since to change.\n" in said.out
     left = rollback(machine, "--dry-run", "--leave-new").out
-    assert f"Left alone: {name}\n  added since, and left with what it inherited\n" in left
-    assert "starts by default, still with prot_virt=1:" in left
+    assert f"Skipped: {name}\n  added since; keeps the change that it inherited\n" in left
+    assert "starts this entry by default, still with prot_virt=1:" in left
 
 
 def test_an_unfinished_change_comes_first(machine: Machine) -> None:
@@ -192,10 +192,10 @@ def test_an_unfinished_change_comes_first(machine: Machine) -> None:
     said = rollback(machine, "1", "--dry-run", "--no-diff")
 
     assert said.out.startswith(
-        "Unfinished  checkpoint 2: apply guest; it is ended first\n"
+        "Unfinished  checkpoint 2: apply guest; it is recovered first\n"
         "Rollback    checkpoint 1: apply host\n"
     )
-    assert "What undoing checkpoint 1 changes is known after that.\n" in said.out
+    assert "Only then can secboot plan the rollback of checkpoint 1.\n" in said.out
 
 
 def test_files_in_which_the_same_changes_are_one_group(machine: Machine) -> None:

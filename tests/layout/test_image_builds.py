@@ -108,7 +108,7 @@ def test_a_machine_id_is_not_needed(
     said = secboot(capsys, "apply", "guest", "--root", root)
 
     assert said.code == 0
-    assert "zipl is pending: run it inside" in said.out
+    assert "Boot record not updated. Run chroot" in said.out
 
 
 def test_a_tree_without_boot_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -181,7 +181,7 @@ def test_a_kernel_without_a_release_in_its_name_gets_a_section(
     )
     assert secboot(capsys, "check", "--root", root).code == 0
     undone = secboot(capsys, "rollback", "--root", root)
-    assert "A boot record that exists is left as it is." in undone.out
+    assert "An existing boot record was not changed." in undone.out
     assert snapshot(root) == before
 
 

@@ -207,7 +207,7 @@ def test_an_ordinary_first_stage_is_made_anew_where_an_image_is_wanted(
     assert said.code == 0
     assert "Then run chroot" in said.out
     assert "does not boot the Secure Execution image that" in said.out
-    assert "Nothing that secboot may change" not in said.out
+    assert "secboot cannot change this system" not in said.out
 
 
 def test_an_older_first_stage_is_no_outdated_image(tmp_path: Path) -> None:

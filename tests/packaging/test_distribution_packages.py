@@ -42,7 +42,7 @@ def require_demo(tree: Path, machine: Path) -> None:
     for words, expected in (
         (["demo", machine], "Wrote"),
         (["apply", "guest", "--root", machine], "Undo with: secboot rollback 1"),
-        (["apply", "guest", "--root", machine], "zipl is pending"),
+        (["apply", "guest", "--root", machine], "Boot record not updated"),
     ):
         done = run(*secboot, *words, env={"PATH": "/nonexistent"})
         assert done.returncode == 0, done.stderr

@@ -32,4 +32,4 @@ def test_the_demo_runs_on_s390x(pyz: Path, tmp_path: Path) -> None:
     for name in ("demo", "apply", "again"):
         assert result.status(name) == 0, result.output(name)
     assert "Undo with: secboot rollback 1" in result.output("apply")
-    assert "zipl is pending" in result.output("again")
+    assert "Boot record not updated" in result.output("again")

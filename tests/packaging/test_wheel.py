@@ -98,7 +98,7 @@ def test_pip_installs_it_into_an_empty_environment(wheel: Path, tmp_path: Path) 
         (["--version"], f"secboot {secboot.__version__}\n"),
         (["demo", machine], "Wrote"),
         (["apply", "guest", "--root", machine], "Undo with: secboot rollback 1"),
-        (["apply", "guest", "--root", machine], "zipl is pending"),
+        (["apply", "guest", "--root", machine], "Boot record not updated"),
     ):
         done = run(secboot_program, *words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr

@@ -122,7 +122,7 @@ def test_checks_up_to_an_early_stage_leave_the_later_ones_open(status: Status) -
     machine = read(document)
     assert machine.standing is Standing.WARNING
     assert machine.stages[Stage.RUNNING] is None
-    assert machine.findings[-1].message == "checked up to 'installed' only"
+    assert machine.findings[-1].message == "only checked up to 'installed'"
 
 
 def test_a_notice_is_a_warning_or_stands_in_the_way(status: Status, tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_the_table_ends_with_the_problems() -> None:
         == f"""\
 MACHINE      PROFILE       CONFIGURED  INHERITED  INSTALLED  RUNNING  EFFECTIVE
 d            guest         yes         yes        yes        yes      yes
-c            guest         yes         yes        not known  yes      yes
+c            guest         yes         yes        unknown    yes      yes
 b            -
 a-long-name  shop (guest)  NO          NO         NO         -        -
 
@@ -347,7 +347,7 @@ a-long-name: not applied
   secboot apply shop
 
 {INDICATIONS_NOTE}
-4 machines: 1 with something missing, 1 unreadable, 1 with a warning, 1 in order.
+4 machines: 1 incomplete, 1 unreadable, 1 with a warning, 1 in order.
 """
     )
     problems = fleet_text(machines, PLAIN, problems_only=True)
@@ -370,9 +370,9 @@ def test_an_old_document_is_a_warning() -> None:
     ]
     assert [found.message for found in old.findings] == ["the document is 8 days old"]
     for none in ("yesterday", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"):
-        assert made_at(none).findings[0].message == "made: has a time that is none"
+        assert made_at(none).findings[0].message == "made: has an invalid time"
     page = fleet_page([old, young], Stage.EFFECTIVE, MADE)
-    assert "The documents are from 2025-11-18 06:00 UTC to 2025-11-26 05:59 UTC." in page
+    assert "Its documents were made from 2025-11-18 06:00 UTC to 2025-11-26 05:59 UTC." in page
 
 
 def test_colour_changes_no_column() -> None:

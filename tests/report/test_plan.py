@@ -84,7 +84,7 @@ def test_of_many_entries_some_are_named_and_all_on_request(tmp_path: Path) -> No
     assert shown.count("above 30") == 2
     assert "and 30 more warnings of this kind" in shown
     assert "Change 62 boot entries: + swiotlb=262144" in shown
-    assert "and 57 more (-v names them all)" in shown
+    assert "and 57 more (-v lists all)" in shown
     assert every.count("    Linux ") == 62
     assert every.count("no size is given") == 1
 

@@ -38,7 +38,7 @@ def test_a_profile_that_can_not_be_used_is_one_line(
     said = secboot(capsys, "profile", "list", "--root", root)
 
     line = next(line for line in said.out.splitlines() if line.startswith("broken"))
-    assert "can't be used: /etc/secboot/profiles/broken.yaml:2:7: " in line
+    assert "cannot be used: /etc/secboot/profiles/broken.yaml:2:7: " in line
     assert line.endswith(" more)")
     assert "\\n" not in said.out
 

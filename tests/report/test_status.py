@@ -71,16 +71,16 @@ def test_the_text_of_a_guest_that_is_right(tmp_path: Path) -> None:
 
     assert text.replace(str(tmp_path), "/") == (
         f"""\
-guest: yes, running and effective
-Profile    guest (<shipped>/guest.yaml)
-Machine    /, zipl.conf sections{_layout_suffix(text)}
-Record     /boot/bootmap, 1 boot entry, as the files say
-Running    kernel 6.1.0-21-s390x, machine 3931 (z16 / LinuxONE 4), KVM
-           facility 158 (ultravisor) yes, facility 161 (unpack) no
-           /sys/firmware/uv: prot_virt_host 0, prot_virt_guest 1
-           {INDICATIONS_NOTE}
-Line       {LINE}
-           it is the line inside the Secure Execution image
+guest: yes (running, effective)
+Profile       guest (<shipped>/guest.yaml)
+Machine       /, zipl.conf sections{_layout_suffix(text)}
+Boot record   /boot/bootmap, 1 boot entry, up to date
+Running       kernel 6.1.0-21-s390x, machine 3931 (z16 / LinuxONE 4), KVM
+              facility 158 (ultravisor) yes, facility 161 (unpack) no
+              /sys/firmware/uv: prot_virt_host 0, prot_virt_guest 1
+              {INDICATIONS_NOTE}
+Command line  {LINE}
+              it is the line inside the Secure Execution image
 
 swiotlb at least 512 MiB (262144 blocks of 2 KiB)
   1 configured -         a Secure Execution image has its parameter line inside
@@ -94,7 +94,7 @@ Boot entries
      a Secure Execution image has its parameter line inside
 
 Next
-  nothing: all that applies here is as the profile asks
+  nothing: all applicable stages are reached
 """
     )
 
@@ -103,7 +103,7 @@ def test_the_text_says_what_hosting_costs_and_gives(tmp_path: Path) -> None:
     text = status_text(running(tmp_path, "z16-lpar-se-capable", "host-on-6.12", "host"), PLAIN)
 
     assert (
-        "           98 MiB of memory reserved for the ultravisor, at most 16384 secure guests at a"
+        "              98 MiB of memory reserved for the ultravisor, at most 16384 secure guests at a"
         " time, their memory below 0x3ffffffffff000\n"
     ) in text
 

@@ -153,13 +153,13 @@ def test_without_a_whole_record_zipl_is_due_until_it_has_run(
         assert (planned.code, json.loads(planned.out)["files"]) == (5, [])
         applied = secboot(capsys, "apply", "host", "--root", root)
         assert applied.code == 0
-        assert "zipl is pending" in applied.out + applied.err
+        assert "Boot record not updated" in applied.out + applied.err
     said = verify(capsys, root, "host")
     assert said.code == 5
     assert {name.partition(" ")[0] for name in checks(said)} == {"installed.prot_virt"}
     assert "has not run since" not in said.out
     shown = secboot(capsys, "show", "--root", root).out
-    unread = "What the next IPL can start\n  not known: /boot/bootmap" in shown
+    unread = "What the next IPL can start\n  unknown: /boot/bootmap" in shown
     assert unread is (what != "missing")
     # An image build ends before zipl has run: that is no fault of it.
     assert secboot(capsys, "verify", "host", "--root", root).code == 0

@@ -89,7 +89,7 @@ def test_apply_in_the_guest(
     if code:
         assert "to rebuild the Secure Execution image" in said.err
     else:
-        assert "Nothing to do" in said.out
+        assert "No changes" in said.out
         assert "rebuild" not in said.out
 
 

@@ -47,8 +47,8 @@ def test_a_secure_guest_is_answered_at_the_last_two_stages(scene: Scene) -> None
     assert verdicts(status) == "...++"
     assert [(n.code, n.severity) for n in status.notices] == [("no-configuration", "note")]
     text = status_text(status, PLAIN)
-    assert "Record     does not apply: there is no zipl configuration\n" in text
-    assert "Reboot     not known: the kernel was not IPLed from a device\n" in text
+    assert "Boot record   not applicable: no zipl configuration\n" in text
+    assert "Reboot        not known: the kernel was not IPLed from a device\n" in text
     assert "Boot entries" not in text
 
 
@@ -113,5 +113,5 @@ def test_show_tells_nobody_to_run_zipl(
     said = secboot(capsys, "show", "--root", scene.tree)
 
     assert said.code == 0, said.err
-    assert "Record   does not apply: there is no zipl configuration\n" in said.out
+    assert "Boot record  not applicable: no zipl configuration\n" in said.out
     assert "run: " not in said.out
