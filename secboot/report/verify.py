@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.report.style import cause_text, where_explained
+from secboot.report.style import cause_text, counted, where_explained
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import Outcome, worst
 from secboot.status.stages import Stage
@@ -88,15 +88,12 @@ def _lines(checks: Sequence[Check], style: Style) -> list[str]:
 
 
 def _verdict(checks: tuple[Check, ...], last: Stage) -> str:
-    counts = [
-        f"{sum(check.outcome is outcome for check in checks)} {word}"
-        for outcome, word in (
-            (Outcome.PASS, "passed"),
-            (Outcome.WARN, "with a warning"),
-            (Outcome.FAIL, "failed"),
-        )
-    ]
-    return f"Checks up to '{last}': {', '.join(counts)}."
+    passed, warned, failed = (
+        sum(check.outcome is outcome for check in checks)
+        for outcome in (Outcome.PASS, Outcome.WARN, Outcome.FAIL)
+    )
+    counts = f"{passed} passed, {counted(warned, 'warning')}, {failed} failed"
+    return f"Checks up to '{last}': {counts}."
 
 
 def prometheus_text(status: Status, checks: tuple[Check, ...], last: Stage) -> str:

@@ -118,7 +118,7 @@ def test_a_plan_warns_of_it_by_the_memory_where_it_runs_and_else_by_that_of_the_
     buffer(guest, 262144)
     assert len(planned(guest, "guest")) == 1
     (only,) = planned(guest, "small")
-    assert only.split("; ")[0].endswith("memory, 1 GiB")
+    assert only.split("; ")[0].endswith("1 GiB of memory")
 
     memory(guest, 8000)
     assert planned(guest, "small") == []
@@ -166,7 +166,7 @@ def test_what_to_do_about_it(guest: Scene) -> None:
         return next(each.hint for each in notices if each.code in ABOUT_SIZE)
 
     assert hint(262144, 262144) == "in the profile, set swiotlb to at_least: 1 GiB"
-    assert "cannot place a larger one" in (hint(524288, 524288) or "")
+    assert "cannot place a larger buffer" in (hint(524288, 524288) or "")
     assert "128 MiB is enough and leaves the guest 384 MiB more" in (hint(262144, 100) or "")
 
 

@@ -102,7 +102,7 @@ def test_a_machine_type_that_is_not_known_is_a_newer_one(scene: Scene) -> None:
 def test_an_old_kernel_is_named_as_the_cause(scene: Scene) -> None:
     add_system(scene, "z16-lpar-se-capable", HOST_LINE, release="5.4.0-100")
 
-    assert effective(scene, "host") == ("missing", "kernel 5.4 is older than 5.7")
+    assert effective(scene, "host") == ("missing", "kernel 5.4 is too old (5.7 or later is needed)")
 
 
 @pytest.mark.parametrize(
