@@ -251,7 +251,8 @@ def _verify(
     if plan.trial is not None and not wrong:
         from secboot.apply.trial_setting import require_numbered  # noqa: PLC0415 - for a trial alone
 
-        require_numbered(plan.trial, managed.layout, machine)
+        ran = managed.zipl is not None
+        require_numbered(plan.trial, managed.layout, machine, ran=ran)
     if wrong:
         raise RefusedError(
             f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",

@@ -65,10 +65,11 @@ def trial_record(trial: TrialPlan, managed: ManagedRoot) -> Trial:
     )
 
 
-def require_numbered(trial: TrialPlan, layout: Layout, machine: Machine) -> None:
+def require_numbered(trial: TrialPlan, layout: Layout, machine: Machine, *, ran: bool) -> None:
     """Raise RefusedError where something else has the number of a trial, by the files or the record.
 
-    A record that can't be read says nothing: then the model of zipl is all there is to go by.
+    A record from before zipl `ran`, or one that can't be read, says nothing: then the model of zipl is
+    all there is to go by.
     """
     entries = machine.configuration.to_install
     entry = next((each for each in entries if each.entry.name == trial.entry), None)
@@ -77,6 +78,8 @@ def require_numbered(trial: TrialPlan, layout: Layout, machine: Machine) -> None
             f"the boot entry of the trial has not the number {trial.number} of the boot menu any more",
             hint="boot entries came or went meanwhile: try again",
         )
+    if not ran:
+        return
     record = layout.next_ipl_of(machine)
     if record.record.bootmap is None:
         return

@@ -39,8 +39,9 @@ def check(
     """Check the boot files against zipl's rules.
 
     Exits with 5 if zipl would refuse them. --fix repairs them and exits with 0 if zipl now accepts
-    them, or with 1 if something needs your decision; then nothing is changed. With --fix --dry-run,
-    5 means that there is something to repair. `secboot rollback` undoes a repair.
+    them, with 1 if something needs your decision (then nothing is changed), or with 5 if only a file
+    that they name is still missing. With --fix --dry-run, 5 means that there is something to do.
+    `secboot rollback` undoes a repair.
     """
     from secboot.cli.printing import print_report
     from secboot.cli.site import Site
@@ -116,7 +117,7 @@ def _dry_run(site: Site, output: options.Format) -> int:
     _print(site, RepairResult(plan, None, None, ()), output, dry_run=True)
     if plan.refusal is not None:
         return ExitCode.REFUSED
-    return ExitCode.DIFFERENCE if plan.files else ExitCode.OK
+    return ExitCode.DIFFERENCE if plan.files or not plan.accepted else ExitCode.OK
 
 
 def _fix(site: Site, output: options.Format) -> int:
@@ -143,7 +144,7 @@ def _fix(site: Site, output: options.Format) -> int:
         return ExitCode.REFUSED
     with site.progress.hidden(), reporting(done_text(result), site.invocation.command("history")):
         _print(site, result, output, dry_run=False)
-    return ExitCode.OK
+    return ExitCode.OK if result.plan.accepted else ExitCode.DIFFERENCE
 
 
 def _print(site: Site, result: RepairResult, output: options.Format, *, dry_run: bool) -> None:

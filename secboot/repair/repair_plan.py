@@ -56,6 +56,7 @@ _MOST = 500
 """Findings; a file with more of them is none that somebody damaged by hand."""
 _TOO_MANY = "there are too many problems: is this the right file?"
 _BY_HAND = "no repair of it is certain: correct it by hand"
+_OTHER_FILE = "no boot file can be repaired for this: install or correct the file that it names"
 _LEAVES = (
     "zipl would make an ordinary kernel the default, and the next IPL would leave Secure Execution"
 )
@@ -101,6 +102,11 @@ class RepairPlan(NamedTuple):
     commands: tuple[Command, ...]
     refusal: str | None = None
 
+    @property
+    def accepted(self) -> bool:
+        """Whether zipl accepts the files with these repairs."""
+        return all(each.finding.code in _MISREAD for each in self.left)
+
     def require_applicable(self) -> None:
         """Raise RefusedError when nothing may be written."""
         if self.refusal is not None:
@@ -134,9 +140,9 @@ def plan_repairs(
     left = tuple(
         Unrepaired(repairing.original(finding), generated or repairing.why_left(finding))
         for finding in _worth_repair(after)
-        if with_zipl or finding.code not in ABOUT_OTHER_FILES
     )
-    refusal = _refusal(left)
+    allowed = _MISREAD if with_zipl else _MISREAD | ABOUT_OTHER_FILES
+    refusal = _refusal(left, allowed)
     if (
         refusal is None
         and files
@@ -209,6 +215,8 @@ class _Repairing:
         """Say why a finding is not repaired."""
         if self._too_many:
             return _TOO_MANY
+        if finding.code in ABOUT_OTHER_FILES:
+            return _OTHER_FILE
         made = self._answer(finding, (*_LINES, *_PLACES))
         return made if isinstance(made, str) else _BY_HAND
 
@@ -297,8 +305,8 @@ def _generated(machine: Machine, layout: Layout) -> str | None:
     return f"the file is generated: {first}"
 
 
-def _refusal(left: tuple[Unrepaired, ...]) -> str | None:
-    refused = [each.finding for each in left if each.finding.code not in _MISREAD]
+def _refusal(left: tuple[Unrepaired, ...], allowed: frozenset[str]) -> str | None:
+    refused = [each.finding for each in left if each.finding.code not in allowed]
     if not refused:
         return None
     more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""

@@ -103,6 +103,8 @@ def _summary(plan: RepairPlan) -> str:
         return f"Nothing is written: {visible(plan.refusal)}."
     left = f", {len(plan.left)} not repaired" if plan.left else ""
     if not plan.repairs:
-        return f"Nothing to repair{left}: zipl {plan.zipl_version} accepts the boot files."
+        verdict = "accepts" if plan.accepted else "refuses"
+        return f"Nothing to repair{left}: zipl {plan.zipl_version} {verdict} the boot files."
     repairs, files = counted(len(plan.repairs), "repair"), counted(len(plan.files), "file")
-    return f"Plan: {repairs}{left}; {files} to write. zipl {plan.zipl_version} accepts the result."
+    verdict = "accepts" if plan.accepted else "still refuses"
+    return f"Plan: {repairs}{left}; {files} to write. zipl {plan.zipl_version} {verdict} the result."

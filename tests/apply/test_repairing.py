@@ -22,6 +22,8 @@ from secboot.layout.detect import detect_layout
 from secboot.machine.profile_files import read_profile
 from secboot.plan.planner import make_plan
 from secboot.repair.repair_plan import UnrepairedError
+from secboot.report.repair import repair_text
+from secboot.report.style import PLAIN as NO_COLOUR
 from secboot.system.root import Root
 from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.checkpoint.scenes import cut_journal, temporaries
@@ -199,3 +201,17 @@ def test_an_edit_meanwhile_is_kept(site: Site) -> None:
     assert result.checkpoint is not None
     assert b"# mine\n" in text
     assert b"\r" not in text
+
+
+def test_a_file_that_is_missing_is_left_and_named(site: Site) -> None:
+    site.zipl = None
+    kernel = next((site.path / "boot").glob("vmlinuz-*"))
+    kernel.unlink()
+
+    result = site.fix()
+
+    assert result.checkpoint is None
+    assert not result.plan.accepted
+    assert {each.finding.code for each in result.plan.left} == {"zipl.image"}
+    text = repair_text(result, PLAIN, NO_COLOUR)
+    assert text.endswith("Nothing to repair, 1 left: zipl 2.40.0 refuses the boot files.\n")

@@ -16,6 +16,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from stat import S_ISDIR
 
 from jsonschema import Draft202012Validator
 
@@ -39,6 +40,7 @@ READ = (
     *("check", "show", "plan guest", "status host", "verify guest", "keep", "init --dry-run"),
     "apply guest --trial --dry-run",
 )
+THERE_AND_BACK = ("apply host", "apply guest --trial", "init")
 ON_STATE = (
     *("history", "history 2", "keep", "show", "status", "confirm", "apply host-off --dry-run"),
     *("rollback", "apply host"),
@@ -177,7 +179,7 @@ def schema(name: str) -> Draft202012Validator:
 
 
 def read_tree(data: bytes) -> None:
-    """Every reading command, and an apply with its rollback."""
+    """Every reading command, changes that are rolled back, and a repair."""
     with tree_of(data) as root:
         for verb in READ:
             as_json = () if verb == "keep" else ("--output", "json")
@@ -189,12 +191,38 @@ def read_tree(data: bytes) -> None:
                     raise FoundError(
                         f"{verb}: {problem.message[:200]}", f"{verb} {problem.schema_path}"
                     )
-        before = snapshot(root)
-        if require_decent(("apply", "host", "--root", str(root)), {0, 1, 2}).code == 0:
-            changed = snapshot(root) != before
-            undone = require_decent(("rollback", "--root", str(root)), {0, 1})
-            if undone.code == 0 and changed and snapshot(root) != before:
-                raise FoundError("a rollback left something else", "rollback")
+        for verb in THERE_AND_BACK:
+            _there_and_back(root, verb)
+        _repair(root)
+
+
+def _there_and_back(root: Path, verb: str) -> None:
+    """Change a tree, and undo that."""
+    before = files_of(root)
+    done = require_decent((*verb.split(), "--root", str(root)), {0, 1, 2})
+    if files_of(root) == before:
+        return
+    if done.code != 0:
+        raise FoundError(f"{verb} failed, and changed files", verb)
+    undone = require_decent(("rollback", "--root", str(root)), {0, 1})
+    if undone.code == 0 and files_of(root) != before:
+        raise FoundError(f"a rollback of {verb} left something else", f"rollback {verb}")
+
+
+def _repair(root: Path) -> None:
+    """Repair a tree: what is left is what ``check`` says."""
+    before = files_of(root)
+    fixed = require_decent(("check", "--fix", "--root", str(root)), {0, 1, 2, 5}).code
+    if fixed in {0, 5}:
+        if run("check", "--root", str(root)).code != fixed:
+            raise FoundError("check --fix and check differ about what it left", "check after --fix")
+    elif files_of(root) != before:
+        raise FoundError("check --fix failed, and changed files", "check --fix")
+
+
+def files_of(root: Path) -> dict[str, tuple[int, bytes | str]]:
+    """A snapshot without directories: an empty one that a change has made stays."""
+    return {name: found for name, found in snapshot(root).items() if not S_ISDIR(found[0])}
 
 
 def read_state(data: bytes) -> None:
