@@ -214,4 +214,4 @@ def test_a_file_that_is_missing_is_left_and_named(site: Site) -> None:
     assert not result.plan.accepted
     assert {each.finding.code for each in result.plan.left} == {"zipl.image"}
     text = repair_text(result, PLAIN, NO_COLOUR)
-    assert text.endswith("Nothing to repair, 1 left: zipl 2.40.0 refuses the boot files.\n")
+    assert text.endswith("Nothing to repair, 1 not repaired: zipl 2.40.0 refuses the boot files.\n")
