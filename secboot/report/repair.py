@@ -107,4 +107,6 @@ def _summary(plan: RepairPlan) -> str:
         return f"Nothing to repair{left}: zipl {plan.zipl_version} {verdict} the boot files."
     repairs, files = counted(len(plan.repairs), "repair"), counted(len(plan.files), "file")
     verdict = "accepts" if plan.accepted else "still refuses"
-    return f"Plan: {repairs}{left}; {files} to write. zipl {plan.zipl_version} {verdict} the result."
+    return (
+        f"Plan: {repairs}{left}; {files} to write. zipl {plan.zipl_version} {verdict} the result."
+    )
