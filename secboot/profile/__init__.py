@@ -1,1 +1,1 @@
-"""Profiles: YAML to requirements, every error with file, line and column."""
+"""Profiles: YAML to requirements; every error has a file, line and column."""

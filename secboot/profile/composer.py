@@ -1,7 +1,7 @@
 """Build a profile's nodes from the events of the YAML parser.
 
-The events are read one by one and never built into objects by the YAML library, so an alias
-can't multiply and nesting ends where it gets too deep. Only `secboot.profile.document` imports
+The events are read one by one and the YAML library never builds objects from them, so an alias
+cannot multiply and nesting that is too deep is stopped. Only `secboot.profile.document` imports
 this module, and only when a profile is read.
 """
 
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from secboot.profile.nodes import Problems
 
 DEPTH_LIMIT = 8
-"""Levels of nesting; the deepest meaningful one is 3."""
+"""Levels of nesting; a valid profile has at most 3."""
 
 
 _YAML_TAG = "tag:yaml.org,2002:"
 
 
 class _TooDeepError(Exception):
-    """The nesting is deeper than anything that has a meaning."""
+    """The nesting is deeper than in any valid profile."""
 
 
 class Composer:
-    """Builds nodes from parser events, noting what isn't allowed on the way."""
+    """Builds nodes from parser events and reports what is not allowed."""
 
     def __init__(self, path: str, problems: Problems) -> None:
         self._path = path
@@ -51,7 +51,7 @@ class Composer:
         self._aliases: set[str] = set()
 
     def compose(self, text: str) -> Node | None:
-        """Read the text's only document; None means that nothing usable is left."""
+        """Read the text's only document; return None if nothing usable is left."""
         try:
             return self._document(YAML(typ="safe", pure=True).parse(text))
         except YAMLError as error:
@@ -69,9 +69,9 @@ class Composer:
                 if documents > 1:
                     self._problems.error(
                         "second-document",
-                        "a second document begins here: a profile is a single one",
+                        "a second YAML document starts here; a profile is a single document",
                         self._location(event),
-                        "put it into a file of its own",
+                        "put it in a separate file",
                     )
                     return None
                 self._check_directives(event)
@@ -121,7 +121,7 @@ class Composer:
             key = self._node(event, events, depth + 1)
             value = self._node(next(events), events, depth + 1)
             if isinstance(value, Scalar) and value.plain and not value.text and key is not None:
-                # The parser puts a value that isn't there behind the next line break.
+                # The parser places a missing value after the next line break.
                 value = Scalar("", plain=True, location=key.location)
             checked = self._key(key, items)
             if checked is not None and value is not None:
@@ -132,21 +132,21 @@ class Composer:
         if key is None:
             return None
         if not isinstance(key, Scalar):
-            self._problems.error("key-not-text", "a key has to be plain text", key.location)
+            self._problems.error("key-not-text", "a key must be a string", key.location)
             return None
         if key.text == "<<" and key.plain:
             self._problems.error(
                 "merge-key",
                 "the merge key << is not allowed in a profile",
                 key.location,
-                "write the keys themselves, or let the profile extend another one",
+                "write the keys themselves, or use `extends` to build on another profile",
             )
             return None
         if key.text in items:
             first = items[key.text][0].location
             self._problems.error(
                 "key-twice",
-                f"{key.text!r} is given twice, first in line {first.line}",
+                f"{key.text!r} is set twice, first on line {first.line}",
                 key.location,
                 "keep one of them",
             )
@@ -154,7 +154,7 @@ class Composer:
         return key
 
     def _refuse_alias(self, name: str, location: Location) -> None:
-        """Once for each name: a file made to explode has thousands of them."""
+        """Report each name once: a malicious file has thousands of aliases."""
         if name not in self._aliases:
             self._problems.error(
                 "alias",
@@ -174,14 +174,14 @@ class Composer:
                 "tag",
                 f"the tag {tag.replace(_YAML_TAG, '!!')} is not allowed in a profile",
                 location,
-                "remove it: every value is text",
+                "remove it: every value is a string",
             )
 
     def _check_directives(self, event: DocumentStartEvent) -> None:
         if event.version is not None or event.tags:
             self._problems.error(
                 "directive",
-                "a profile has no % directives",
+                "a % directive is not allowed in a profile",
                 self._location(event),
                 "remove the line",
             )
@@ -190,17 +190,17 @@ class Composer:
         location, problem, hint = Location(self._path), str(error), None
         if isinstance(error, MarkedYAMLError):
             problem = str(error.problem or error.context)
-            # Where a quote opens says more than where the file ends.
+            # The place where a quote opens is more useful than the end of the file.
             unfinished = "end of stream" in problem and error.context_mark is not None
             mark = error.context_mark if unfinished else error.problem_mark
             location = Location(self._path, mark.line + 1, mark.column + 1)
         if "end of stream" in problem:
-            hint = "close the quote or the bracket that is opened here"
+            hint = "close the quote or bracket opened here"
         elif "'\\t'" in problem:
-            hint = "indent with blanks, not tabs"
+            hint = "indent with spaces, not tabs"
         elif "mapping values are not allowed" in problem:
-            hint = "put the text in quotes if the colon belongs to it, or check the indentation"
-        self._problems.error("yaml", f"this is not YAML: {problem}", location, hint)
+            hint = "put the value in quotes if the colon belongs to it, or check the indentation"
+        self._problems.error("yaml", f"not valid YAML: {problem}", location, hint)
 
     def _location(self, event: Event) -> Location:
         return Location(self._path, event.start_mark.line + 1, event.start_mark.column + 1)

@@ -1,4 +1,4 @@
-"""The file with which an administrator, or the build of an image, says which profile is in force."""
+"""The file in which an administrator, or an image build, names the active profile."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from typing import Self
 
 DECLARED = "/etc/secboot/profile"
-"""Holds one name of a profile; blank lines and lines that begin with ``#`` do not count."""
+"""Contains one profile name; blank lines and lines that start with ``#`` are ignored."""
 LIMIT = 2**16
-"""Bytes; it has a line or two."""
+"""Bytes; a real one has a line or two."""
 
 
 class DeclaredProfile(NamedTuple):
-    """What the file says, line by line, with the line ends."""
+    """The lines of the file, with their line ends."""
 
     lines: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str, path: str = DECLARED) -> Self:
-        """Take any text; `path` is for the form that parsers have."""
+        """Read any text; `path` is there because all parsers have it."""
         del path
         return cls(tuple(split_lines(text)))
 
@@ -35,22 +35,22 @@ class DeclaredProfile(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names in it, as they stand there."""
+        """The names in it, as written."""
         words = (line.strip() for line in self.lines)
         return tuple(word for word in words if word and not word.startswith("#"))
 
     def name(self, shown: str = DECLARED) -> str:
-        """Return the one name. Raises UsageError for none, several, or a path; `shown` is the file."""
+        """Return the one name. Raises UsageError for none, several, or a path in the file `shown`."""
         if len(self.names) != 1 or is_path(self.names[0]):
             raise UsageError(
-                "this file has to hold one name of a profile",
+                "this file must contain exactly one profile name",
                 location=Location(shown),
-                hint="`secboot profile list` shows the names",
+                hint="`secboot profile list` lists the names",
             )
         return self.names[0]
 
     def with_name(self, name: str) -> Self:
-        """Return the file with this name in the place of the one that it holds, or at the end."""
+        """Return the file with this name in place of the current one, or at the end."""
         found = self.names[0] if self.names else None
         if found is None:
             ended = not self.lines or self.lines[-1].endswith("\n")

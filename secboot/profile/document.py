@@ -1,4 +1,4 @@
-"""Read the text of a profile into nodes: the one document that it is, or why it is none."""
+"""Read the text of a profile into the nodes of its one document, or report why it is not one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from secboot.profile.composed import Composed
 
 SIZE_LIMIT = 64 * 1024
-"""Characters. A profile has a few dozen lines; this is far above any and still read at once."""
+"""Characters. A profile has a few dozen lines; this is far more, and still quick to read."""
 
-# What YAML forbids, and the line breaks that only some YAML versions know: with one of these
-# a comment would end where no editor shows it. The byte order mark may stand at the start.
+# What YAML forbids, and the line breaks that only some YAML versions recognize: at one of these a
+# comment would end where no editor shows it. A byte order mark is allowed at the start.
 _FORBIDDEN = "[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 _CONTENT = r"(?m:^[ \t]*[^#\s])"
 _ANY_KEY = (
@@ -30,14 +30,14 @@ _ANY_KEY = (
 def read_document(text: str, path: str, problems: Problems) -> Node | None:
     """Read the one document of a profile.
 
-    `text` is decoded as UTF-8 with surrogate escapes; `path` is for the messages. Everything
-    that isn't allowed goes to `problems`; None means that nothing usable is left.
+    `text` is decoded as UTF-8 with surrogate escapes; `path` is for the messages. Everything that is
+    not allowed is added to `problems`; None means that nothing usable is left.
     """
     start = Location(path, 1, 1)
     if len(text) > SIZE_LIMIT:
         problems.error(
             "too-large",
-            f"the file has more than {SIZE_LIMIT // 1024} KiB: that is no profile",
+            f"not a profile: the file is larger than {SIZE_LIMIT // 1024} KiB",
             start,
         )
         return None
@@ -46,19 +46,19 @@ def read_document(text: str, path: str, problems: Problems) -> Node | None:
     if known:
         return _placed(known, path)
     if re.search(_CONTENT, body) and not re.search(_ANY_KEY, body):
-        # Errors repeat what a profile says, and nothing of any other file that a path leads to.
+        # Errors quote profiles, but never any other file that a path may lead to.
         problems.error(
             "not-a-profile",
-            "this is not a profile: it has none of the keys of one",
+            "not a profile: the file has none of a profile's keys",
             start,
-            "it starts with `version: 1`",
+            "a profile starts with `version: 1`",
         )
         return None
     forbidden = re.search(_FORBIDDEN, body)
     if forbidden:
         _report_forbidden(body, forbidden.start(), path, problems)
         return None
-    # Imported here since it costs more than all else: only who reads a profile of their own pays.
+    # Imported here because it is by far the slowest import, and shipped profiles do not need it.
     from secboot.profile.composer import Composer  # noqa: PLC0415
 
     return Composer(path, problems).compose(body)

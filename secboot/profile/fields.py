@@ -1,6 +1,6 @@
-"""The keys of a profile: one table for reading, for the JSON Schema and for the reference page.
+"""The keys of a profile: one table for the reader, the JSON Schema and the reference page.
 
-Mappings are read by the table, and so are the simple values in them.
+Mappings are read by means of the table, and so are the simple values in them.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What a key holds, in the words of the reference page."""
+    """What a key holds, as the reference page describes it."""
 
     VERSION = "number"
     CHOICE = "one word"
-    TEXT = "text"
+    TEXT = "string"
     MEMORY = "size"
-    PROFILE = "name of a profile, or of a file"
+    PROFILE = "profile name or file name"
     NAMES = "list of parameter names"
     PATTERNS = "list of patterns"
     BOOLEAN = "true or false"
     TRUE = "true"
     VALUE = "value"
     VALUES = "list of values"
-    VALUE_OR_VALUES = "value, or list of values"
+    VALUE_OR_VALUES = "value or list of values"
     PARAMETERS = "mapping of parameter names"
-    ENTRIES = "one word, or a mapping"
+    ENTRIES = "one word or a mapping"
     IMAGE = "mapping"
     PATH = "absolute path"
 
 
 class Field(NamedTuple):
-    """One key: what it holds, what it means, and `default`, what holds without it."""
+    """One key: what it holds, what it means, and `default`, which applies without it."""
 
     key: str
     kind: Kind
@@ -57,19 +57,20 @@ FORMAT_VERSION = 1
 NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:/+@*-]*$"
 """A parameter's name."""
 _LIKE_A_KEY = r"[A-Za-z][A-Za-z0-9_. -]{0,39}"
-"""What is repeated of an unknown key: no line of a file that is something else."""
+"""The unknown keys that messages quote; never a line of a file that is not a profile."""
 PROFILE_NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-"""A profile's name, which is a file's name without ``.yaml`` or ``.yml``."""
+"""A profile's name, which is a file name without ``.yaml`` or ``.yml``."""
 EXTENDED_PATTERN = r"^(\./)?[A-Za-z0-9_][A-Za-z0-9_.-]*$"
-"""The same, or a file beside the one that extends it: no directory of this machine is looked into."""
+"""The same, or a file next to the one that extends it, but never in another directory."""
 PATH_PATTERN = r"^(/[A-Za-z0-9_.:@%+=~-]+)+$"
-"""A path that is the same for zipl (which reads ``,`` as a load address), BLS entries and a shell."""
+"""A path that means the same to zipl (for which ``,`` starts a load address), in a BLS entry and in
+a shell."""
 
 PROFILE_FIELDS = (
     Field(
         "version",
         Kind.VERSION,
-        "The version of this format: 1.",
+        "Version of the profile format: 1.",
         "1",
         required=True,
         choices=(str(FORMAT_VERSION),),
@@ -77,83 +78,83 @@ PROFILE_FIELDS = (
     Field(
         "role",
         Kind.CHOICE,
-        "What the machine is in Secure Execution: a KVM `host` of secure guests, or a secure "
-        "`guest`. It decides what `status` and `verify` look at beside the parameters.",
+        "Role of the machine in Secure Execution: a KVM `host` of secure guests, or a secure "
+        "`guest`. It decides what `status` and `verify` check in addition to the parameters.",
         "guest",
-        default="as in the extended profile; else none, and only parameters are looked at",
+        default="from the extended profile; otherwise none, and only parameters are checked",
         choices=tuple(Role),
     ),
     Field(
         "description",
         Kind.TEXT,
-        "One line for people, shown by `secboot profile list`.",
+        "One line that `secboot profile list` shows.",
         "Guests of the payroll cluster",
-        default="as in the extended profile, unless a parameter or the role of that is changed or "
-        "dropped; then what is, by name; else empty",
+        default="from the extended profile; if this profile changes or drops a parameter or the role "
+        "of that one, the name of that profile and what was changed; otherwise empty",
     ),
     Field(
         "memory",
         Kind.MEMORY,
-        "The memory of the machines that this is for, with the unit `KiB`, `MiB`, `GiB` or `TiB`. "
-        "There is a warning where a bounce buffer takes more than a quarter of it. On the machine "
-        "itself, its own memory counts.",
+        "Memory of the machines that the profile is for, with the unit `KiB`, `MiB`, `GiB` or `TiB`. "
+        "secboot warns if a bounce buffer takes more than a quarter of it. On a running machine, the "
+        "machine's own memory is used instead.",
         "4 GiB",
-        default="as in the extended profile; else not known",
+        default="from the extended profile; otherwise unknown",
     ),
     Field(
         "extends",
         Kind.PROFILE,
-        "The profile that this one starts from: a name, or a file beside this one (`base.yaml`). A "
-        "name is looked for beside this file first, then as on the command line. A parameter "
-        "given here takes the place of the same one there. A file may extend a profile of its own "
-        "name: that is the next one in the search order, so that "
-        "`/etc/secboot/profiles/guest.yaml` can extend the shipped `guest`.",
+        "The profile to build on: a name, or a file in the same directory (`base.yaml`). A name is "
+        "searched for next to this file first, then as on the command line. A parameter set here "
+        "replaces the same one there. A file may extend a profile with its own name: that is the next "
+        "one in the search order, so `/etc/secboot/profiles/guest.yaml` can extend the shipped "
+        "`guest`.",
         "guest",
         default="nothing",
     ),
     Field(
         "drop",
         Kind.NAMES,
-        "Parameters of the extended profile that are not asked for here. Nothing is said about "
-        "them then; `absent: true` would remove them.",
+        "Parameters of the extended profile that this one does not require. secboot then leaves them "
+        "alone; to remove them, use `absent: true`.",
         "[swiotlb]",
         default="none",
     ),
     Field(
         "parameters",
         Kind.PARAMETERS,
-        "What is asked of each kernel parameter, by name.",
+        "What the profile requires of each kernel parameter, by name.",
         "{prot_virt: 1}",
         default="only those of the extended profile",
     ),
     Field(
         "as_spelled",
         Kind.NAMES,
-        "Names in this file's `parameters` that are meant as they are spelled. Otherwise a name that "
-        "looks like a misspelling of a known parameter is an error: the kernel takes no notice of "
-        "a name that it does not know.",
+        "Names in this file's `parameters` that are spelled as intended. Otherwise a name that looks "
+        "like a misspelling of a known parameter is an error, because the kernel silently ignores "
+        "unknown names.",
         "[swiotlbs]",
         default="none",
     ),
     Field(
         "entries",
         Kind.ENTRIES,
-        "The boot entries that the profile is for: `all` of them, the `default` one, `none`, or a "
-        "mapping with the keys below. Entries that IPL no Linux (dump, tape, segment) are never "
-        "among them. `none` is for a machine that only prepares the `image` of another one: its own "
-        "boot files stay as they are.",
+        "The boot entries that the profile applies to: `all` entries, the `default` entry, `none`, or "
+        "a mapping with the keys below. Entries that do not boot Linux (dump, tape, segment) are never "
+        "included. `none` is for a machine that only prepares the `image` of another machine: its own "
+        "boot files do not change.",
         "all",
-        default="as in the extended profile; else `all`",
+        default="from the extended profile; otherwise `all`",
         choices=tuple(EntryScope),
     ),
     Field(
         "image",
         Kind.IMAGE,
-        "The Secure Execution image that the machine boots or that is prepared there, with the "
-        "keys below. Its parmfile is then planned, applied and rolled back like every boot file, "
-        "and a boot entry for the image is added when it has been built.",
+        "The Secure Execution image that the machine boots, or that is prepared on it, with the keys "
+        "below. secboot plans, applies and rolls back its parmfile like a boot file, and adds a boot "
+        "entry for the image once it has been built.",
         "{parmfile: /etc/secboot/guest.parm, output: /boot/secure-linux}",
-        default="key by key as in the extended profile; else none",
+        default="each key from the extended profile; otherwise none",
     ),
 )
 
@@ -161,29 +162,29 @@ IMAGE_FIELDS = (
     Field(
         "parmfile",
         Kind.PATH,
-        "The file with the parameter line that goes into the image. It is created where it is "
-        "missing. All paths are inside of the root, without `..`.",
+        "The file with the parameter line for the image. It is created if it does not exist. All "
+        "paths are inside the root directory and do not contain `..`.",
         "/etc/secboot/guest.parm",
-        default="needed here or in the extended profile",
+        default="required, here or in the extended profile",
     ),
     Field(
         "output",
         Kind.PATH,
-        "The image, which need not exist yet.",
+        "The image file. It does not have to exist yet.",
         "/boot/secure-linux",
-        default="needed here or in the extended profile",
+        default="required, here or in the extended profile",
     ),
     Field(
         "kernel",
         Kind.PATH,
-        "The kernel that goes into the image.",
+        "The kernel for the image.",
         "/boot/vmlinuz",
-        default="the newest ordinary kernel that is installed and has its ramdisk",
+        default="the newest installed plain kernel that has a ramdisk",
     ),
     Field(
         "ramdisk",
         Kind.PATH,
-        "The initial RAM disk that goes into the image.",
+        "The initial RAM disk for the image.",
         "/boot/initrd.img",
         default="as for `kernel`",
     ),
@@ -193,25 +194,25 @@ ENTRY_FIELDS = (
     Field(
         "include",
         Kind.PATTERNS,
-        "Only entries whose name matches one of these. The name is the section in zipl.conf or "
-        "the `title` of a BLS entry. `*` stands for any text, `?` for one character; everything "
-        "else, brackets too, for itself.",
+        "Include only entries whose name matches one of these patterns. The name is the section name "
+        "in zipl.conf or the `title` of a BLS entry. `*` matches any text and `?` one character; "
+        "everything else, including brackets, matches itself.",
         "['Red Hat*', linux]",
         default="every entry",
     ),
     Field(
         "exclude",
         Kind.PATTERNS,
-        "Not the entries whose name matches one of these.",
+        "Exclude entries whose name matches one of these patterns.",
         "['*old*']",
         default="none",
     ),
     Field(
         "rescue",
         Kind.BOOLEAN,
-        "Whether rescue entries are among them. They are unless this says `false`: the kernel "
-        "ignores both known parameters where they have no use, and the machine does what it is "
-        "for whichever entry is chosen.",
+        "Whether rescue entries are included. They are unless this is `false`: the kernel ignores "
+        "`prot_virt` and `swiotlb` where they have no use, and the machine can do its work with "
+        "whichever entry it is booted.",
         "false",
         default="true",
     ),
@@ -221,30 +222,30 @@ REQUIREMENT_FIELDS = (
     Field(
         Operator.EXACTLY,
         Kind.VALUE_OR_VALUES,
-        "This value and no other; or these occurrences, in this order, and no other.",
+        "This value and no other; or exactly these occurrences, in this order.",
         "{exactly: 512 MiB}",
     ),
     Field(Operator.AT_LEAST, Kind.VALUE, "This size or a larger one.", "{at_least: 512 MiB}"),
     Field(
         Operator.INCLUDES,
         Kind.VALUES,
-        "Each of these values is among those given; the others stay.",
+        "Each of these values is set; other values stay.",
         "{includes: [ttysclp0, hvc0]}",
     ),
     Field(
         Operator.EXCLUDES,
         Kind.VALUES,
-        "None of these values is among those given; the others stay. It can stand beside `includes`.",
+        "None of these values is set; other values stay. Can be combined with `includes`.",
         "{excludes: ['off']}",
     ),
-    Field(Operator.BARE, Kind.TRUE, "Given as the bare name, without a value.", "{bare: true}"),
+    Field(Operator.BARE, Kind.TRUE, "Set without a value, as the bare name.", "{bare: true}"),
     Field(
         Operator.PRESENT,
         Kind.TRUE,
-        "Given, with or without a value. One that means nothing without one is not added.",
+        "Set, with or without a value. A parameter that has no effect without a value is not added.",
         "{present: true}",
     ),
-    Field(Operator.ABSENT, Kind.TRUE, "Not given.", "{absent: true}"),
+    Field(Operator.ABSENT, Kind.TRUE, "Not set.", "{absent: true}"),
 )
 
 
@@ -254,9 +255,9 @@ def read_fields(
     problems: Problems,
     hint: Callable[[str], str] | None = None,
 ) -> dict[str, Node]:
-    """The values of the known keys; every unknown key, and every missing one, is an error.
+    """Return the values of the known keys; every unknown or missing key is an error.
 
-    `hint` says what to write for an unknown one, where that is not simply one of the known.
+    `hint` returns what to write for an unknown key; by default that is one of the known keys.
     """
     known = [field.key for field in fields]
     found: dict[str, Node] = {}
@@ -264,10 +265,10 @@ def read_fields(
         if key.text in known:
             found[key.text] = value
         else:
-            named = f"the key {key.text!r}" if re.fullmatch(_LIKE_A_KEY, key.text) else "this key"
+            quoted = f" {key.text!r}" if re.fullmatch(_LIKE_A_KEY, key.text) else ""
             problems.error(
                 "unknown-key",
-                f"{named} is unknown here",
+                f"unknown key{quoted}",
                 key.location,
                 closest(key.text, known) if hint is None else hint(key.text),
             )
@@ -283,79 +284,85 @@ def read_fields(
 
 
 def closest(word: str, known: Collection[str]) -> str:
-    """A hint that names the known word which was probably meant, or else all of them."""
+    """Return a hint that names the known word that was probably meant, or else all of them."""
     from secboot.profile.spelling import likely_word  # noqa: PLC0415 - where something is wrong
 
     meant = likely_word(word, known)
-    return f"known here: {', '.join(known)}" if meant is None else f"did you mean '{meant}'?"
+    return f"allowed: {', '.join(known)}" if meant is None else f"did you mean '{meant}'?"
 
 
 def read_text(node: Node, what: str, problems: Problems) -> str | None:
-    """One line of text."""
+    """Read a string of one line."""
     if not isinstance(node, Scalar):
-        problems.error("not-text", f"{what} has to be a text", node.location)
+        problems.error("not-text", f"{what} must be a string", node.location)
         return None
-    text = unambiguous_text(node, problems, instead="put the text in quotes")
+    text = unambiguous_text(node, problems, instead="put it in quotes")
     if text is not None and "\n" in text.rstrip("\n"):
-        problems.error("several-lines", f"{what} has to be a single line", node.location)
+        problems.error("several-lines", f"{what} must be a single line", node.location)
         return None
     return text.strip() if text is not None else None
 
 
 def read_choice(node: Node, what: str, choices: tuple[str, ...], problems: Problems) -> str | None:
-    """One of a few words."""
+    """Read one of a few words."""
     if isinstance(node, Scalar) and node.text in choices:
         return node.text
     said = f"{node.text!r}" if isinstance(node, Scalar) else "this"
     problems.error(
-        "unknown-word", f"{said} is no {what}", node.location, f"write {' or '.join(choices)}"
+        "unknown-word",
+        f"{said} is not a valid {what}",
+        node.location,
+        f"write {' or '.join(choices)}",
     )
     return None
 
 
 def read_boolean(node: Node, what: str, problems: Problems) -> bool | None:
-    """``true`` or ``false``, without quotes, as every version of YAML understands them."""
+    """Read ``true`` or ``false``, without quotes, which are booleans in every version of YAML."""
     if isinstance(node, Scalar) and node.plain and node.text in {"true", "false"}:
         return node.text == "true"
     hint = "write true or false"
     if isinstance(node, Scalar) and is_boolean(node):
         hint = f"write {str(node.text.lower() in {'y', 'yes', 'on', 'true'}).lower()}"
-    problems.error("not-boolean", f"{what} is true or false", node.location, hint)
+    problems.error("not-boolean", f"{what} must be true or false", node.location, hint)
     return None
 
 
 def read_scalars(node: Node, what: str, problems: Problems) -> tuple[Scalar, ...]:
-    """A list of scalars with at least one; anything else in it is an error and left out."""
+    """Read a list of at least one scalar; anything else in it is an error and is skipped."""
     if not isinstance(node, Sequence):
-        problems.error(
-            "not-a-list", f"{what} has to be a list", node.location, "write it as [a, b]"
-        )
+        problems.error("not-a-list", f"{what} must be a list, for example [a, b]", node.location)
         return ()
     if not node.items:
         problems.error(
-            "empty-list", f"{what} is an empty list", node.location, "remove the key, or fill it"
+            "empty-list",
+            f"{what} is an empty list",
+            node.location,
+            "add an item, or remove the key",
         )
     for item in node.items:
         if not isinstance(item, Scalar):
-            problems.error("list-item", f"{what} is a list of texts", item.location)
+            problems.error("list-item", f"{what} must be a list of strings", item.location)
     return tuple(item for item in node.items if isinstance(item, Scalar))
 
 
 def read_texts(node: Node, what: str, problems: Problems) -> tuple[str, ...]:
-    """A list of texts of one line each, none of them empty."""
+    """Read a list of strings of one line each, none of them empty."""
     texts = []
     for scalar in read_scalars(node, what, problems):
         text = read_text(scalar, what, problems)
         if text == "":
-            problems.error("empty-text", f"{what} can't be empty", scalar.location)
+            problems.error(
+                "empty-text", f"{what} must not contain an empty string", scalar.location
+            )
         elif text is not None:
             texts.append(text)
     return tuple(texts)
 
 
 def read_name(key: Scalar, problems: Problems) -> str | None:
-    """The name of a kernel parameter."""
-    name = unambiguous_text(key, problems, instead="put the parameter's name in quotes")
+    """Read the name of a kernel parameter."""
+    name = unambiguous_text(key, problems, instead="put the parameter name in quotes")
     if name is None or re.fullmatch(NAME_PATTERN, name):
         return name
     hint = None
@@ -363,8 +370,6 @@ def read_name(key: Scalar, problems: Problems) -> str | None:
         before, _, after = name.partition("=")
         hint = f"write `{before}: {after}`" if after else f"write `{before}: ''`"
     elif not name.isascii():
-        hint = "the kernel reads no line with a character that isn't ASCII"
-    problems.error(
-        "parameter-name", f"{name!r} is no name of a kernel parameter", key.location, hint
-    )
+        hint = "the kernel cannot read a line with characters that are not ASCII"
+    problems.error("parameter-name", f"{name!r} is not a kernel parameter name", key.location, hint)
     return None

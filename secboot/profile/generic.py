@@ -1,4 +1,4 @@
-"""How a profile asks for a parameter that has no rules of its own: by its name and values."""
+"""Requirements on a parameter without rules of its own: on its name and values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _VALUE_SCHEMA = {
     "type": ["string", "integer", "number"],
-    # Printable ASCII without the double quote, which nothing escapes for the kernel.
+    # Printable ASCII without the double quote, which cannot be escaped for the kernel.
     "pattern": "^[ !#-~]*$",
     "errorMessage": "must be a string or a number, in ASCII; put words like on, no and true in quotes",
 }
@@ -60,9 +60,9 @@ def _without_values(written: WrittenRequirement, problems: Problems) -> Requirem
     if command_line.wants_value(name):
         problems.error(
             "value-wanted",
-            f"{name} without a value means nothing to whoever reads it",
+            f"{name} has no effect without a value",
             location,
-            f"give its value, or write {name}: {{absent: true}} to remove it",
+            f"add the value, or write {name}: {{absent: true}} to remove it",
         )
         return None
     if command_line.is_multi_valued(name):
@@ -71,13 +71,13 @@ def _without_values(written: WrittenRequirement, problems: Problems) -> Requirem
 
 
 def _report_number(written: WrittenRequirement, problems: Problems) -> bool:
-    """Note it where several values are asked of what has one, or one of what has several."""
+    """Report several values for a parameter that has one, or one for a parameter that has several."""
     name, values = written.name, written.values
     listed = written.operator is Operator.INCLUDES or written.listed
     if listed and command_line.last_wins(name):
         problems.error(
             "single-valued",
-            f"of several {name} the last one counts and the others do nothing",
+            f"only the last {name} has an effect, so it cannot have several values",
             written.location,
             f"write {name}: '{values[-1].text}'",
         )
@@ -86,10 +86,10 @@ def _report_number(written: WrittenRequirement, problems: Problems) -> bool:
         value = values[0].text
         problems.error(
             "multi-valued",
-            f"{name} can be given several times, so a single value would replace the others",
+            f"{name} can be set several times, and a single value would replace the others",
             written.location,
-            f"write {name}: ['{value}'] to have it among them, or {name}: {{exactly: ['{value}']}}"
-            " to have no other",
+            f"write {name}: ['{value}'] to keep the others, or {name}: {{exactly: ['{value}']}}"
+            " to remove them",
         )
         return True
     return False
@@ -103,7 +103,7 @@ def _values(
     if len(texts) < len(values):
         return None
     if written.operator is Operator.EXACTLY:
-        # A list says how often a value is given, too (hugepages=).
+        # A list may repeat a value, and then requires it that often (hugepages=).
         return texts
     return None if _report_repeated(written.name, scalars, texts, problems) else texts
 
@@ -115,9 +115,9 @@ def _report_repeated(
     for scalar in repeated:
         problems.error(
             "value-twice",
-            f"{scalar.text!r} is among the values of {name} twice",
+            f"{scalar.text!r} is listed twice for {name}",
             scalar.location,
-            "keep one of them: a value is either given or not",
+            "remove one of them",
         )
     return bool(repeated)
 
@@ -128,7 +128,7 @@ def _report_contradiction(written: WrittenRequirement, problems: Problems) -> bo
     for scalar in both:
         problems.error(
             "value-contradiction",
-            f"{scalar.text!r} is asked for and excluded at once",
+            f"{scalar.text!r} is both included and excluded",
             scalar.location,
             "remove it from one of the lists",
         )
@@ -139,8 +139,8 @@ def _value(name: str, scalar: Scalar, problems: Problems) -> str | None:
     text = unambiguous_text(
         scalar,
         problems,
-        instead=f"put it in quotes if the kernel shall get this text; {name}: {{present: true}} "
-        f"is the parameter without a value, {name}: '' is {name}= with nothing behind it",
+        instead=f"to pass it literally, put it in quotes\n{name}: {{present: true}} sets {name} "
+        f"without a value; {name}: '' sets {name}= with an empty value",
     )
     if text is None:
         return None
@@ -151,18 +151,18 @@ def _value(name: str, scalar: Scalar, problems: Problems) -> str | None:
     return text
 
 
-VALUE_HINT = "a value is printable ASCII in one line, without a double quote; blanks are fine"
+VALUE_HINT = "a value is one line of printable ASCII without a double quote; spaces are allowed"
 
 
 def value_fault(text: str) -> str | None:
-    """Say what keeps a text from being a value on the kernel's command line; None for a good one."""
+    """Say why a text cannot be a value on the kernel command line; None if it can."""
     if not text.isascii():
-        return "has a character that isn't ASCII: the kernel would take the line for EBCDIC"
+        return "contains a character that is not ASCII: the kernel would read the line as EBCDIC"
     if '"' in text:
-        return "has a double quote, which the kernel would take for its own"
+        return "contains a double quote, which the kernel would interpret"
     if "\n" in text or "\r" in text:
-        return "goes over several lines"
-    return None if text.isprintable() else "has a control character"
+        return "has several lines"
+    return None if text.isprintable() else "contains a control character"
 
 
 RULES = ParameterRules(
@@ -170,47 +170,46 @@ RULES = ParameterRules(
     (
         Form(
             Operator.EXACTLY,
-            "this value and no other: an occurrence with another one is replaced. `''` is "
-            "`name=`. A list asks for these occurrences, in this order, and no other; a parameter "
-            "that can be given several times takes only a list",
+            "this value and no other: an occurrence with a different value is replaced. `''` is "
+            "`name=`. A list requires exactly these occurrences, in this order; a parameter that can "
+            "be set several times accepts only a list",
             "'1'",
             _VALUE_SCHEMA,
             listed=True,
         ),
         Form(
             Operator.INCLUDES,
-            "each of these values is given, in whatever order; other occurrences stay. What is "
-            "missing is added at the end (the last `console=` is the one that `/dev/console` is)",
+            "each of these values is set, in any order; other occurrences stay. Missing values are "
+            "added at the end (the last `console=` becomes `/dev/console`)",
             "[ttysclp0, hvc0]",
             _VALUE_SCHEMA,
         ),
         Form(
             Operator.EXCLUDES,
-            "no occurrence has one of these values; others stay, the bare name too. Together with "
-            "`includes`, what is included takes the place of what is excluded",
+            "no occurrence has one of these values; others stay, including the bare name. Together "
+            "with `includes`, included values replace excluded ones",
             "{excludes: ['off']}",
             _VALUE_SCHEMA,
         ),
         Form(
             Operator.BARE,
-            "given as the bare name: an occurrence with a value is replaced. Not for parameters "
-            "that are known to need a value",
+            "set as the bare name: an occurrence with a value is replaced. Not for parameters that "
+            "are known to need a value",
             "{bare: true}",
             TRUE_SCHEMA,
         ),
         Form(
             Operator.PRESENT,
-            "given, with or without a value; written without",
+            "set, with or without a value; added without a value",
             "{present: true}",
             TRUE_SCHEMA,
         ),
-        Form(Operator.ABSENT, "not given, with no value", "{absent: true}", TRUE_SCHEMA),
+        Form(Operator.ABSENT, "not set, with any value or none", "{absent: true}", TRUE_SCHEMA),
     ),
     _make,
-    "A value is printable ASCII without a double quote; blanks are fine, and secboot puts the "
-    "quotes that the kernel needs. For the kernel `-` and `_` in a name are the same character, so "
-    "either spelling on the line meets a requirement; names that begin with `rd.`, and those that "
-    "the s390 boot code reads itself, are compared as written. Words behind `--` are for init and "
-    "do not count.",
+    "A value is printable ASCII without a double quote. Spaces are allowed; secboot adds the quotes "
+    "that the kernel needs. The kernel treats `-` and `_` in a name as the same character, so either "
+    "spelling on the line meets a requirement. Names that start with `rd.`, and those that the s390 "
+    "boot code reads itself, are compared as written. Words after `--` are for init and are ignored.",
 )
-"""How a profile asks for a parameter that has no rules of its own."""
+"""The requirements that a profile can make on a parameter without rules of its own."""

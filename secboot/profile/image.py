@@ -1,7 +1,7 @@
-"""Read the `image:` of a profile: the files of the Secure Execution image that it is about.
+"""Read the `image:` of a profile: the files of its Secure Execution image.
 
-The paths go into zipl's files, to a shell, and to the tree that is managed, so that each of them has
-to be the same path for all of these.
+The paths are used in zipl's files, in shell commands, and in the managed tree, so each path must
+mean the same in all of them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from secboot.errors import Location
 
-EXAMPLE = "write the path from the root of the machine on, such as /etc/secboot/guest.parm"
+EXAMPLE = "write an absolute path such as /etc/secboot/guest.parm"
 
 
 class ImageLayer:
-    """What one file says of the image: the paths by their keys, and where its `image:` is."""
+    """What one file sets for the image: the paths by key, and the location of its `image:`."""
 
     def __init__(self, paths: dict[str, Scalar], location: Location) -> None:
         self.paths = paths
@@ -30,9 +30,9 @@ class ImageLayer:
 
 
 def read_image(node: Node, problems: Problems) -> ImageLayer | None:
-    """Return what one file says; None where that is nothing that can be used."""
+    """Return what one file sets; None if nothing in it can be used."""
     if not isinstance(node, Mapping):
-        problems.error("not-a-mapping", "`image` is a mapping of keys", node.location, _hint())
+        problems.error("not-a-mapping", "`image` must be a mapping", node.location, _hint())
         return None
     if not node.items:
         problems.error("empty-image", "`image` is an empty mapping", node.location, _hint())
@@ -43,9 +43,9 @@ def read_image(node: Node, problems: Problems) -> ImageLayer | None:
 
 
 def merge_image(layers: Sequence[ImageLayer], problems: Problems) -> ImagePaths | None:
-    """Return the image that files make of which each extends the next; None for no files.
+    """Merge the images of files of which each extends the next; None for no files.
 
-    A path takes the place of the same one that is extended.
+    A path replaces the same one in the extended profile.
     """
     if not layers:
         return None
@@ -68,18 +68,18 @@ def merge_image(layers: Sequence[ImageLayer], problems: Problems) -> ImagePaths 
 
 
 def _require_different(paths: dict[str, Scalar], problems: Problems) -> None:
-    """One file can't be two of them: the output would overwrite it."""
+    """Two keys must not name the same file: the output would overwrite it."""
     seen: dict[str, str] = {}
     for key, path in paths.items():
         if path.text in seen:
-            message = f"{path.text} is the `{seen[path.text]}` of the image as well"
+            message = f"{path.text} is also the `{seen[path.text]}` of the image"
             problems.error("same-path", message, path.location, "name two different files")
         seen[path.text] = key
 
 
 def _read_path(node: Node, key: str, problems: Problems) -> Scalar | None:
     if not isinstance(node, Scalar):
-        problems.error("not-text", f"`{key}` has to be a path", node.location, EXAMPLE)
+        problems.error("not-text", f"`{key}` must be a path", node.location, EXAMPLE)
         return None
     text = unambiguous_text(node, problems, instead=EXAMPLE)
     if text is None:
@@ -88,10 +88,10 @@ def _read_path(node: Node, key: str, problems: Problems) -> Scalar | None:
     if not text.startswith("/"):
         problems.error("path-relative", f"{text!r} is not an absolute path", node.location, EXAMPLE)
     elif ".." in names:
-        message = f"{text!r} may lie outside of the root: it has '..' in it"
+        message = f"{text!r} could be outside the root directory: it contains '..'"
         problems.error("path-outside", message, node.location, EXAMPLE)
     elif not re.fullmatch(fields.PATH_PATTERN, text) or {"", "."} & set(names[1:]):
-        message = f"{text!r} is not a plain path of a file"
+        message = f"{text!r} is not a plain file path"
         hint = "use letters, digits and . _ : @ % + = ~ - between single slashes"
         problems.error("path", message, node.location, hint)
     else:

@@ -1,4 +1,4 @@
-"""Read a profile with all that it extends."""
+"""Read a profile and all profiles that it extends."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from secboot.profile.requirement import Requirement
 
 CHAIN_LIMIT = 8
-"""How many profiles may extend one another."""
+"""The largest number of profiles that may extend one another."""
 
 
 class _Layer:
-    """What one file says; None where it says nothing. `node` is what it was read as."""
+    """What one file sets; None for what it does not set. `node` is the parsed file."""
 
     def __init__(self, node: Node | None) -> None:
         self.node = node
@@ -59,13 +59,13 @@ class _Layer:
 def load_profile(reference: str, files: ProfileFiles) -> Profile:
     """Find a profile by name or path (`find_profile`) and read it.
 
-    Raises UsageError if there is none, ProfileError with everything that is wrong with it.
+    Raises UsageError if it is not found, ProfileError with all that is wrong with it.
     """
     return parse_profile(find_profile(reference, files), files)
 
 
 def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
-    """Read a profile from its text; `files` is asked only for what it extends."""
+    """Read a profile from its text; `files` is used only for the profiles that it extends."""
     problems = Problems()
     sources, layers = _read_chain(source, files, problems)
     requirements = _merge_requirements(layers, problems)
@@ -73,7 +73,7 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
     chosen = next((layer for layer in layers if layer.entries), layers[-1])
     entries = chosen.entries or EntrySelection()
     if entries.scope is EntryScope.NONE and not any(layer.image for layer in layers):
-        message = "the profile is for no boot entry, and names no image"
+        message = "the profile has no effect: `entries` is none, and `image` is not set"
         place = chosen.entries_at or Location(source.path)
         problems.error("asks-nothing", message, place, "add `image`")
     if problems.found:
@@ -97,8 +97,8 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
 
 
 def _refuse(sources: list[ProfileText], layers: list[_Layer], problems: Problems) -> None:
-    """Raise ProfileError, with the lines that are wrong where these are a profile's."""
-    from secboot.profile.quote import Quotes  # noqa: PLC0415 - only for what is wrong
+    """Raise ProfileError; it quotes the wrong lines if they are those of a profile."""
+    from secboot.profile.quote import Quotes  # noqa: PLC0415 - only needed for errors
 
     texts = {
         source.path: (source.text, layer.node)
@@ -109,10 +109,11 @@ def _refuse(sources: list[ProfileText], layers: list[_Layer], problems: Problems
 
 
 def _description(sources: list[ProfileText], layers: list[_Layer]) -> str:
-    """Return the profile's own words; those of what it extends unless it asks otherwise there.
+    """Return the profile's own description, or that of the profile it extends.
 
-    Else they need not be true any more, and it is named with what was changed. What is added, and for
-    which entries and which machine it is, makes them no less true.
+    If parameters or the role of the extended profile were changed or dropped, its description may no
+    longer be true. Then the result is its name and what was changed. Added parameters, other entries
+    and another memory size leave the description true.
     """
     at = next((at for at, layer in enumerate(layers) if layer.description), None)
     if at is None:
@@ -135,7 +136,7 @@ def _role(layers: list[_Layer]) -> Role | None:
 def _read_chain(
     source: ProfileText, files: ProfileFiles, problems: Problems
 ) -> tuple[list[ProfileText], list[_Layer]]:
-    """The texts from the profile itself to what extends nothing, and what each says."""
+    """Return the texts from the profile itself to the last one that it extends, with their content."""
     sources = [source]
     layers = [_read_layer(source, problems)]
     while layers[-1].extends is not None:
@@ -170,7 +171,7 @@ def _extended(
     else:
         problems.error(
             "extends-missing",
-            f"there is no profile {wanted.text!r} to extend",
+            f"extended profile {wanted.text!r} not found",
             wanted.location,
             _where_else(wanted.text, files),
         )
@@ -178,14 +179,14 @@ def _extended(
 
 
 def _where_else(wanted: str, files: ProfileFiles) -> str:
-    """Say where a profile was looked for, and which one was probably meant."""
-    from secboot.profile.spelling import likely_word  # noqa: PLC0415 - only for what is wrong
+    """Say where a profile was searched for, and which one was probably meant."""
+    from secboot.profile.spelling import likely_word  # noqa: PLC0415 - only needed for errors
 
     if is_path(wanted):
-        return "write the name of a file beside this one, or that of a profile"
+        return "write the name of a file in the same directory, or of a profile"
     meant = likely_word(wanted, {each.name: None for each in available_profiles(files)})
     proposed = "" if meant is None else f"did you mean '{meant}'?\n"
-    return f"{proposed}it is looked for beside this file, then where `secboot profile list` looks"
+    return f"{proposed}searched: the directory of this file, then those that `secboot profile list` reads"
 
 
 def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
@@ -195,9 +196,9 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
     if not isinstance(node, Mapping):
         problems.error(
             "not-a-mapping",
-            "a profile is a mapping of keys",
+            "a profile must be a mapping",
             node.location,
-            "it starts with `version: 1`",
+            "a profile starts with `version: 1`",
         )
         return _Layer(node)
     layer = _Layer(node)
@@ -222,14 +223,14 @@ def _read_layer(source: ProfileText, problems: Problems) -> _Layer:
     if not {"parameters", "extends"} & found.keys() and not unknown_keys:
         problems.error(
             "asks-nothing",
-            "the profile asks for nothing",
+            "the profile sets nothing",
             node.location,
-            "add `parameters`, or `extends`",
+            "add `parameters` or `extends`",
         )
     if "drop" in found and "extends" not in found:
         problems.error(
             "drop-from-nothing",
-            "there is nothing to drop from: the profile extends no other",
+            "`drop` needs `extends`: the profile does not extend another one",
             found["drop"].location,
         )
     return layer
@@ -241,7 +242,7 @@ def _report_unused(names: tuple[Scalar, ...], parameters: Node | None, problems:
         if name.text not in given:
             problems.error(
                 "as-spelled-unused",
-                f"{name.text!r} is not among the `parameters` of this file",
+                f"{name.text!r} is not one of the `parameters` in this file",
                 name.location,
                 fields.closest(name.text, given) if given else "remove it",
             )
@@ -253,7 +254,7 @@ def _read_version(_layer: _Layer, node: Node, problems: Problems) -> None:
     said = repr(node.text) if isinstance(node, Scalar) else "this"
     problems.error(
         "version",
-        f"{said} is no version of the profile format that this secboot knows",
+        f"{said} is not a profile format version that this secboot supports",
         node.location,
         f"write `version: {fields.FORMAT_VERSION}`",
     )
@@ -270,7 +271,7 @@ def _read_description(layer: _Layer, node: Node, problems: Problems) -> None:
 
 def _read_memory(layer: _Layer, node: Node, problems: Problems) -> None:
     if not isinstance(node, Scalar):
-        problems.error("not-text", "`memory` is a size", node.location, MEMORY_EXAMPLE)
+        problems.error("not-text", "`memory` must be a size", node.location, MEMORY_EXAMPLE)
         return
     if unambiguous_text(node, problems, instead=MEMORY_EXAMPLE) is not None:
         layer.memory = read_size(node, MEMORY_PATTERN, MEMORY_UNITS, memory_intent, problems)
@@ -283,9 +284,9 @@ def _read_extends(layer: _Layer, node: Node, problems: Problems) -> None:
     if not re.fullmatch(fields.EXTENDED_PATTERN, name):
         problems.error(
             "profile-name",
-            f"{name!r} is no name of a profile",
+            f"{name!r} is not a profile name",
             node.location,
-            "write the name of a profile, or that of a file beside this one: base.yaml",
+            "write the name of a profile, or of a file in the same directory: base.yaml",
         )
         return
     layer.extends = Scalar(name, node.plain, node.location)
@@ -339,17 +340,17 @@ def _read_image(layer: _Layer, node: Node, problems: Problems) -> None:
 
 
 def _merge_requirements(layers: list[_Layer], problems: Problems) -> tuple[Requirement, ...]:
-    """From what extends nothing upwards: each layer drops, replaces in place, and adds."""
+    """Merge the layers, the extended ones first: each layer drops, replaces in place, and adds."""
     merged: dict[str, Requirement] = {}
     for layer in reversed(layers):
         for dropped in layer.drop:
             known = merged.pop(canonical(dropped.text), None) is not None
-            # Where nothing could be extended, that has been said already.
+            # If there is no extended profile, that has already been reported.
             if not known and layer is not layers[-1]:
                 problems.error(
                     "drop-unknown",
-                    f"{dropped.text!r} is not asked for by what is extended, so it can't be "
-                    "dropped",
+                    f"{dropped.text!r} is not set by the extended profile, so there is nothing to "
+                    "drop",
                     dropped.location,
                     fields.closest(dropped.text, [each.name for each in merged.values()])
                     if merged
@@ -370,6 +371,6 @@ def _warnings(
 
 
 def _digest(sources: list[ProfileText]) -> str:
-    """Over the digests of the texts, so that no two chains can run together to the same one."""
+    """Return the digest of the texts' digests, so that no two chains have the same one."""
     texts = (encoded(source.text) for source in sources)
     return digest(b"".join(bytes.fromhex(digest(text)) for text in texts))

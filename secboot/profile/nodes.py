@@ -1,12 +1,11 @@
-"""What a profile's YAML consists of, each part with its place, and what is wrong with it.
+"""The nodes of a profile's YAML, each with its location, and the problems found in it.
 
-It is a small, strict part of the language: only mappings, sequences and scalars are taken.
-Anchors, aliases, merge keys, tags, directives and further documents are refused: none of them says
-anything that a profile needs, and each lets a file mean something else than it seems to. Scalars
-stay text, as written: no YAML version gets to decide whether ``on`` is a truth value or ``0100`` a
-number.
+Profiles use a small, strict subset of YAML: only mappings, sequences and scalars. Anchors, aliases,
+merge keys, tags, directives and further documents are refused: a profile needs none of them, and with
+each of them a file can mean something other than it seems to. Scalars stay strings, as written: no
+YAML version decides whether ``on`` is a boolean or ``0100`` a number.
 
-Problems are collected while a profile is read, so that one run reports all of them.
+Problems are collected while a profile is read, so one run reports all of them.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _ODD_NUMBER = (
 
 
 class Scalar(NamedTuple):
-    """A piece of text; `plain` if it had no quotes, and so is open to interpretation."""
+    """A string; `plain` if it has no quotes, so that YAML could read it as something else."""
 
     text: str
     plain: bool
@@ -45,7 +44,7 @@ class Sequence(NamedTuple):
 
 
 class Mapping(NamedTuple):
-    """Keys, each one once, and what they hold, in the order of the text."""
+    """Keys, each at most once, and their values, in the order of the text."""
 
     items: tuple[tuple[Scalar, Node], ...]
     location: Location
@@ -55,9 +54,9 @@ Node = Scalar | Sequence | Mapping
 
 
 class ProfileError(ParseError):
-    """A profile that can't be used, with every reason why, in the order of its text.
+    """A profile that cannot be used, with all problems, in the order of the text.
 
-    `quotes` are for each of the reasons the line that it is about, "" for none.
+    `quotes` has for each problem the line that it is about, or "".
     """
 
     def __init__(self, problems: tuple[Finding, ...], quotes: tuple[str, ...] = ()) -> None:
@@ -73,13 +72,13 @@ class ProfileError(ParseError):
 
 
 class Problems:
-    """Collects what is wrong with the files that one profile is made of."""
+    """Collects what is wrong with the files of one profile."""
 
     def __init__(self) -> None:
         self._errors: list[tuple[Location, Finding]] = []
 
     def error(self, code: str, message: str, location: Location, hint: str | None = None) -> None:
-        """Note something that makes the profile unusable."""
+        """Add something that makes the profile unusable."""
         finding = Finding(f"profile.{code}", Severity.ERROR, message, location, hint)
         self._errors.append((location, finding))
 
@@ -91,7 +90,7 @@ class Problems:
     def require_none(self, quote: Callable[[Location], str] = lambda _: "") -> None:
         """Raise ProfileError with all errors so far, if there are any.
 
-        `quote` gives the line at a location, and a caret below it; "" for none.
+        `quote` returns the line at a location with a caret below it, or "".
         """
         if not self._errors:
             return
@@ -105,42 +104,42 @@ class Problems:
 
 
 def _lines(problem: Finding, quote: str) -> str:
-    """One problem among several, indented."""
+    """Return one of several problems, indented."""
     below = [*quote.splitlines(), *(problem.hint or "").splitlines()]
     return "\n".join([f"  {problem.location}: {problem.message}", *(f"    {e}" for e in below)])
 
 
 def is_null(scalar: Scalar) -> bool:
-    """Tell whether YAML takes this for no value at all: nothing, ``~``, ``null``."""
+    """Tell whether YAML reads this as no value: empty, ``~``, ``null``."""
     return scalar.plain and scalar.text.lower() in _NULLS
 
 
 def is_boolean(scalar: Scalar) -> bool:
-    """Tell whether some version of YAML takes this for a truth value: ``on``, ``y``, ``true``."""
+    """Tell whether some version of YAML reads this as a boolean: ``on``, ``y``, ``true``."""
     return scalar.plain and scalar.text.lower() in _BOOLEANS
 
 
 def unambiguous_text(scalar: Scalar, problems: Problems, *, instead: str) -> str | None:
-    """The text of a scalar, or None and an error if YAML could take it for something else.
+    """Return the text of a scalar, or report an error and return None if YAML could read it otherwise.
 
-    `instead` is what to do in place of a truth value or nothing, for the hint.
+    `instead` is the hint: what to write in place of a boolean or a missing value.
     """
     if is_null(scalar):
-        problems.error("no-value", "there is no value", scalar.location, instead)
+        problems.error("no-value", "the value is missing", scalar.location, instead)
     elif is_boolean(scalar):
         problems.error(
             "truth-value",
-            f"{scalar.text} without quotes is a truth value in YAML, not a text",
+            f"unquoted {scalar.text} is a boolean in YAML, not a string",
             scalar.location,
             instead,
         )
     elif scalar.plain and re.fullmatch(_ODD_NUMBER, scalar.text):
         problems.error(
             "odd-number",
-            f"{scalar.text} is a number to YAML, with a value that depends on its version",
+            f"unquoted {scalar.text} is a number in YAML, whose value depends on the YAML version",
             scalar.location,
-            f"write the number in plain decimal digits, or '{scalar.text}' in quotes if the "
-            "kernel shall get this text",
+            f"write the number in plain decimal digits, or write '{scalar.text}' in quotes to pass "
+            "it literally",
         )
     else:
         return scalar.text

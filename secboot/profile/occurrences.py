@@ -1,9 +1,9 @@
-"""Requirements on the occurrences of a parameter, of which only its name and values are known.
+"""Requirements on the occurrences of a parameter of which only the name and values are known.
 
-Names are matched as whoever reads them would (`kernel.command_line`): ``-`` and ``_`` are the
-same for the kernel, so ``kvm.nested-x=1`` meets what is asked of ``kvm.nested_x`` and is left
-as it is. What has to be written is written with the name that the profile gives. A value of None
-is that of the bare word, without ``=``.
+Names are matched as their reader would match them (`kernel.command_line`): ``-`` and ``_`` are the
+same for the kernel, so ``kvm.nested-x=1`` meets a requirement on ``kvm.nested_x`` and does not
+change. New words are written with the name in the profile. The value None stands for the bare name,
+without ``=``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Values = tuple[str | None, ...]
 
 class _NamedRequirement(Requirement):
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
-        """The words that the reader of this parameter takes for it."""
+        """Return the words that the reader of this parameter recognizes as it."""
         return command_line.occurrences(line, self.name)
 
     def _words(self, values: Values) -> list[str]:
@@ -34,7 +34,7 @@ class _NamedRequirement(Requirement):
 
 
 class ExactRequirement(_NamedRequirement):
-    """Given with this value, and with no other; the empty value is ``name=``."""
+    """Set to this value, and to no other; the empty value is ``name=``."""
 
     def __init__(self, name: str, location: Location, value: str | None) -> None:
         super().__init__(name, location)
@@ -47,12 +47,12 @@ class ExactRequirement(_NamedRequirement):
 
     def lost_by_adding(self) -> str:
         """Other values stay."""
-        return f"another {self.name}= is not removed; of most parameters the last value counts"
+        return f"another {self.name}= is not removed; for most parameters the last value wins"
 
     def _judge(self, line: CommandLine) -> Judgement:
         present = self.occurrences(line)
         if not present:
-            return Judgement(met=False, reason=f"{self.name} is not given")
+            return Judgement(met=False, reason=f"{self.name} is not set")
         others = tuple(each for each in present if each.value != self.value)
         if others:
             return Judgement(met=False, reason=given(others))
@@ -63,7 +63,7 @@ class ExactRequirement(_NamedRequirement):
 
 
 class ListRequirement(_NamedRequirement):
-    """Given with exactly these values, in this order, each as often as it is listed."""
+    """Set to exactly these values, in this order, each as often as it is listed."""
 
     def __init__(self, name: str, location: Location, values: Values) -> None:
         super().__init__(name, location)
@@ -75,17 +75,17 @@ class ListRequirement(_NamedRequirement):
         return f"{' '.join(self._words(self.values))} and no other {self.name}{order}"
 
     def lost_by_adding(self) -> str:
-        """Others stay, before those that are added or after them."""
+        """Other values stay, before or after the added ones."""
         return f"another {self.name}= is not removed"
 
     def _judge(self, line: CommandLine) -> Judgement:
         present = self.occurrences(line)
         met = tuple(each.value for each in present) == self.values
-        reason = given(present) if present else f"{self.name} is not given"
+        reason = given(present) if present else f"{self.name} is not set"
         return Judgement(met, reason)
 
     def _change(self, line: CommandLine) -> CommandLine:
-        """Keep what can stay in the order that is asked for; replace others where they stand."""
+        """Keep what is in the required order; replace other occurrences in place."""
         present = self.occurrences(line)
         places = [each for each in present if not each.after_dashdash]
         kept = _in_order(places, self.values)
@@ -114,7 +114,7 @@ class ListRequirement(_NamedRequirement):
 
 
 class ValuesRequirement(_NamedRequirement):
-    """Some occurrence has each of the values `included`, none has one of those `excluded`.
+    """Each value of `included` has an occurrence, and no value of `excluded` has one.
 
     All other occurrences stay.
     """
@@ -137,19 +137,19 @@ class ValuesRequirement(_NamedRequirement):
 
     @property
     def unwanted(self) -> tuple[str, ...]:
-        """The words with the values that are excluded."""
+        """The words with the excluded values."""
         return tuple(self._words(self.excluded))
 
     @property
     def stands_beside_others(self) -> bool:
-        """Other values are none of its business."""
+        """Other values may stay."""
         return True
 
     def lost_by_adding(self) -> str | None:
-        """What is there already comes twice."""
+        """A value that is already set is set twice."""
         if not self.included:
             return None
-        return f"{self.name} is added even where it is given already"
+        return f"{self.name} is added even if it is already set"
 
     def _judge(self, line: CommandLine) -> Judgement:
         present = self.occurrences(line)
@@ -159,12 +159,10 @@ class ValuesRequirement(_NamedRequirement):
         reasons += [f"{missing} is missing"] if missing else []
         if reasons:
             return Judgement(met=False, reason=" and ".join(reasons))
-        return Judgement(
-            met=True, reason=given(present) if present else f"{self.name} is not given"
-        )
+        return Judgement(met=True, reason=given(present) if present else f"{self.name} is not set")
 
     def _change(self, line: CommandLine) -> CommandLine:
-        """Write what is missing in the places of what is wrong, as far as there are any."""
+        """Write missing values in place of wrong ones, and add the rest."""
         present = self.occurrences(line)
         missing = self._words(self._missing(present))
         texts = dict.fromkeys(self._wrong(present), "")
@@ -184,9 +182,9 @@ class ValuesRequirement(_NamedRequirement):
 
 
 class PresentRequirement(_NamedRequirement):
-    """Given, with whatever value or none; written as the bare name where it is missing.
+    """Set, with any value or none; added as the bare name if it is missing.
 
-    Raises RefusedError where a name that means nothing without a value would have to be written.
+    Raises RefusedError if a name that has no effect without a value would have to be added.
     """
 
     def describe(self) -> str:
@@ -195,31 +193,31 @@ class PresentRequirement(_NamedRequirement):
 
     @property
     def kept(self) -> KeptValues | None:
-        """Any value will do."""
+        """Any value meets it."""
         return KeptValues(".*")
 
     def lost_by_adding(self) -> str:
-        """What is there already comes twice."""
-        return f"{self.name} is added even where it is given already"
+        """A parameter that is already set is set twice."""
+        return f"{self.name} is added even if it is already set"
 
     def _judge(self, line: CommandLine) -> Judgement:
         present = self.occurrences(line)
         if present:
             return Judgement(met=True, reason=given(present))
-        return Judgement(met=False, reason=f"{self.name} is not given")
+        return Judgement(met=False, reason=f"{self.name} is not set")
 
     def _change(self, line: CommandLine) -> CommandLine:
         if command_line.wants_value(self.name):
             raise RefusedError(
-                f"{self.name} means nothing without a value, and the profile asks for none",
+                f"{self.name} has no effect without a value, and the profile sets none",
                 location=self.location,
-                hint=f"name the value: {self.name}: VALUE",
+                hint=f"add the value to the profile: {self.name}: VALUE",
             )
         return line.append(self.name)
 
 
 class AbsentRequirement(_NamedRequirement):
-    """Not given, with no value whatever."""
+    """Not set, with any value or none."""
 
     def describe(self) -> str:
         """Say what is required."""
@@ -229,14 +227,14 @@ class AbsentRequirement(_NamedRequirement):
         present = self.occurrences(line)
         if present:
             return Judgement(met=False, reason=given(present))
-        return Judgement(met=True, reason=f"{self.name} is not given")
+        return Judgement(met=True, reason=f"{self.name} is not set")
 
     def _change(self, line: CommandLine) -> CommandLine:
         return line.remove(*self.occurrences(line))
 
 
 def _in_order(places: Sequence[Parameter], values: Values) -> list[tuple[int, int]]:
-    """Return which of the places can stay, and for which of the values: the first that is met."""
+    """Return which places can stay, and for which value each: the first one that fits."""
     found: list[tuple[int, int]] = []
     start = 0
     for wanted, value in enumerate(values):
@@ -248,8 +246,8 @@ def _in_order(places: Sequence[Parameter], values: Values) -> list[tuple[int, in
 
 
 def _rewritten(line: CommandLine, texts: Mapping[Parameter, str]) -> CommandLine:
-    """Return the line with the text for each of these words in its place, or without it for ""."""
-    # From the right, so that the words that are still to come stay where they are.
+    """Return the line with each of these words replaced by its text, or removed if that is ""."""
+    # From the right, so that the words still to be replaced do not move.
     for parameter in sorted(texts, key=lambda each: each.start, reverse=True):
         text = texts[parameter]
         if not text:

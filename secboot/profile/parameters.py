@@ -1,4 +1,4 @@
-"""Read the ``parameters`` of a profile into requirements, known parameters by rules of their own."""
+"""Read the ``parameters`` of a profile into requirements; known parameters have their own rules."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ GENERIC: ParameterRules = generic.RULES
 
 
 def rules_for(name: str) -> ParameterRules:
-    """The rules that hold for a parameter of this name."""
+    """Return the rules for a parameter of this name."""
     return KNOWN.get(name, GENERIC)
 
 
 PARAMETERS_LIMIT = 500
-"""The kernel's line has some thousand characters."""
+"""The kernel command line has a few thousand characters."""
 
 
 def read_parameters(
     node: Node, as_spelled: tuple[Scalar, ...], problems: Problems
 ) -> tuple[Requirement, ...]:
-    """Every requirement that is sound; whatever is wrong goes to `problems`.
+    """Return every valid requirement; everything that is wrong is added to `problems`.
 
-    `as_spelled` are the names that are meant although they look misspelt.
+    `as_spelled` are names that look misspelled, but are intended.
     """
     if not isinstance(node, Mapping):
         problems.error(
             "parameters-mapping",
-            "`parameters` has to be a mapping of names",
+            "`parameters` must be a mapping of parameter names",
             node.location,
             "write `prot_virt: 1`",
         )
@@ -50,7 +50,7 @@ def read_parameters(
     if len(node.items) > PARAMETERS_LIMIT:
         problems.error(
             "too-many-parameters",
-            f"a profile asks for {PARAMETERS_LIMIT} parameters at most",
+            f"a profile can set at most {PARAMETERS_LIMIT} parameters",
             node.items[PARAMETERS_LIMIT][0].location,
         )
         return ()
@@ -64,8 +64,8 @@ def read_parameters(
         if same is not requirement:
             problems.error(
                 "same-parameter",
-                f"{requirement.name!r} is the same parameter as {same.name!r} in line "
-                f"{same.location.line}: the kernel takes - and _ for one character",
+                f"{requirement.name!r} is the same parameter as {same.name!r} on line "
+                f"{same.location.line}: the kernel treats - and _ as the same character",
                 key.location,
                 "keep one of them",
             )
@@ -89,15 +89,15 @@ def _read_parameter(
         forms = " or ".join(form.operator for form in rules.forms)
         problems.error(
             "operator",
-            f"{name} can't be asked for with `{written.operator}`",
+            f"{name} does not accept `{written.operator}`",
             written.values[0].location if written.values else key.location,
-            f"it takes {forms}",
+            f"it accepts {forms}",
         )
         return None
     if written.listed and not form.listed:
         problems.error(
             "single-value",
-            f"`{written.operator}` takes a single value for {name}",
+            f"`{written.operator}` accepts a single value for {name}",
             written.values[0].location,
         )
         return None
@@ -105,19 +105,19 @@ def _read_parameter(
 
 
 def _report_misspelt(key: Scalar, meant: set[str], problems: Problems) -> bool:
-    from secboot.profile.spelling import likely_name  # noqa: PLC0415 - not for the known ones
+    from secboot.profile.spelling import likely_name  # noqa: PLC0415 - known names do not need it
 
     name = key.text
     like = name.lower().replace("-", "_")
     if name != like and like in KNOWN and (name not in meant or canonical(name) == like):
-        # For secboot, as for most of the kernel, - and _ are one character in a name.
+        # secboot, like most of the kernel, treats - and _ in a name as the same character.
         message, hint = f"the kernel does not know {name!r}", f"did you mean '{like}'?"
     else:
         other = None if name in meant else likely_name(name, KNOWN)
         if other is None:
             return False
         message = f"{name!r} looks like a misspelling of '{other}'"
-        hint = f"write '{other}', or add `as_spelled: [{name}]` if the name is right"
+        hint = f"write '{other}', or add `as_spelled: [{name}]` if the name is correct"
     problems.error("misspelt-name", message, key.location, hint)
     return True
 
@@ -146,23 +146,23 @@ def _read_written(
     if len(found) == len(value.items):
         problems.error(
             "one-operator",
-            f"{name} has to be asked for in exactly one way",
+            f"{name} must have exactly one of these keys: {', '.join(Operator)}",
             value.location,
-            f"one of {', '.join(Operator)}; only includes and excludes can stand together",
+            "only includes and excludes can be combined",
         )
     return None
 
 
 def _meant_operator(word: str, name: str) -> str:
-    """Propose what `word` is a misspelling of, and say so where that is nothing for this parameter."""
-    from secboot.profile.spelling import likely_word  # noqa: PLC0415 - only for what is wrong
+    """Propose the operator that `word` is a misspelling of; if it does not fit here, list those that do."""
+    from secboot.profile.spelling import likely_word  # noqa: PLC0415 - only needed for errors
 
     taken = [form.operator for form in rules_for(name).forms]
     meant = likely_word(word, Operator)
     if meant is None:
-        return f"{name} takes {', '.join(taken)}"
+        return f"{name} accepts {', '.join(taken)}"
     said = f"did you mean '{meant}'?"
-    return said if meant in taken else f"{said} {name} takes {', '.join(taken)}"
+    return said if meant in taken else f"{said} {name} accepts only {', '.join(taken)}"
 
 
 def _read_operator(
@@ -176,7 +176,7 @@ def _read_operator(
     if kind is fields.Kind.TRUE:
         return _read_true(WrittenRequirement(name, operator, (), key.location), node, problems)
     if not isinstance(node, Scalar):
-        problems.error("single-value", f"`{operator}` takes a single value", node.location)
+        problems.error("single-value", f"`{operator}` accepts a single value", node.location)
         return None
     return WrittenRequirement(name, operator, (node,), key.location)
 
@@ -198,8 +198,8 @@ def _read_true(
         other = Operator.PRESENT if written.operator is Operator.ABSENT else Operator.ABSENT
         problems.error(
             "false",
-            f"`{written.operator}: false` says nothing",
+            f"`{written.operator}: false` has no effect",
             node.location,
-            f"write `{other}: true` or leave the parameter out",
+            f"write `{other}: true`, or remove the parameter",
         )
     return written if wanted else None

@@ -1,4 +1,4 @@
-"""A profile: the parameters that a role needs, for which boot entries."""
+"""A profile: the parameters that a role needs, and the boot entries that they apply to."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ if TYPE_CHECKING:
 
 
 class EntryScope(StrEnum):
-    """What the selection starts from."""
+    """The entries that the selection starts from."""
 
     ALL = "all"
     DEFAULT = "default"
     NONE = "none"
-    """Only the parmfile of an image is asked for."""
+    """Only the parmfile of an image is to change."""
 
 
 class EntrySelection(NamedTuple):
     """Every entry, the default one, or none, narrowed by the patterns and by `rescue`.
 
-    `include` and `exclude` match an entry's name, which is its section in zipl.conf or its
-    title in a BLS entry, with ``*`` and ``?`` and letter case as it is; brackets mean
-    themselves, since titles have them. An empty `include` lets every entry in. `rescue` False
-    leaves rescue entries out.
+    `include` and `exclude` match an entry's name, which is its section in zipl.conf or its title in
+    a BLS entry, with ``*`` and ``?``. Case matters. Brackets match themselves, because titles
+    contain them. An empty `include` includes every entry. `rescue` False excludes rescue entries.
     """
 
     scope: EntryScope = EntryScope.ALL
@@ -42,24 +41,24 @@ class EntrySelection(NamedTuple):
     rescue: bool = True
 
     def judge(self, name: str, *, is_default: bool, is_rescue: bool) -> bool:
-        """Tell whether the profile is for this entry."""
+        """Tell whether the profile applies to this entry."""
         return self.why_not(name, is_default=is_default, is_rescue=is_rescue) is None
 
     def why_not(self, name: str, *, is_default: bool, is_rescue: bool) -> str | None:
-        """Say why the profile leaves an entry alone, or None if it is for it."""
+        """Return why the profile does not apply to an entry, or None if it does."""
         if self.scope is EntryScope.NONE:
-            return "the profile is for no boot entry, only for the image that it names"
+            return "the profile applies only to its image, not to boot entries"
         if self.scope is EntryScope.DEFAULT and not is_default:
-            return "the profile is for the default entry only"
+            return "the profile applies only to the default entry"
         if is_rescue and not self.rescue:
-            return "the profile leaves rescue entries alone"
+            return "the profile excludes rescue entries"
         if self.include and not any(_matches(name, each) for each in self.include):
             return "the profile does not include it"
         excluding = next((each for each in self.exclude if _matches(name, each)), None)
         return f"the profile excludes {excluding!r}" if excluding is not None else None
 
     def unmatched(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The `include` and `exclude` patterns that match none of these names."""
+        """Return the `include` and `exclude` patterns that match none of these names."""
         return tuple(
             pattern
             for pattern in (*self.include, *self.exclude)
@@ -67,7 +66,7 @@ class EntrySelection(NamedTuple):
         )
 
     def describe(self) -> str:
-        """Say which entries those are: ``all entries but 'old*' and rescue entries``."""
+        """Name the selected entries: ``all entries except 'old*', rescue entries``."""
         chosen = {
             EntryScope.ALL: "all entries",
             EntryScope.DEFAULT: "the default entry",
@@ -76,7 +75,7 @@ class EntrySelection(NamedTuple):
         if self.include:
             chosen = "entries " + ", ".join(map(repr, self.include))
         left_out = [repr(each) for each in self.exclude] + ["rescue entries"] * (not self.rescue)
-        return f"{chosen} but {', '.join(left_out)}" if left_out else chosen
+        return f"{chosen} except {', '.join(left_out)}" if left_out else chosen
 
 
 def _matches(name: str, pattern: str) -> bool:
@@ -86,9 +85,9 @@ def _matches(name: str, pattern: str) -> bool:
 class ImagePaths(NamedTuple):
     """The files of a Secure Execution image, by their paths in the managed root.
 
-    `parmfile` holds the parameter line that goes into it, `output` is the image itself. `kernel`
-    and `ramdisk` are what it is built from, None for those of a boot entry. `location` is where
-    the profile names the parmfile.
+    `parmfile` holds the image's parameter line, `output` is the image itself. `kernel` and `ramdisk`
+    are what it is built from; None means those of a boot entry. `location` is where the profile names
+    the parmfile.
     """
 
     parmfile: str
@@ -99,13 +98,13 @@ class ImagePaths(NamedTuple):
 
 
 def is_named_as_parmfile(path: str) -> bool:
-    """Whether a file is called as parmfiles are."""
+    """Whether a file has a name that is usual for a parmfile."""
     name = path.rpartition("/")[2].lower()
     return any(part in name for part in ("parm", "param", "cmdline"))
 
 
 class ProfileText(NamedTuple):
-    """A profile that was found: its name, its path as messages show it, and its text."""
+    """A profile that was found: its name, its path as messages show it, and its content."""
 
     name: str
     path: str
@@ -113,14 +112,13 @@ class ProfileText(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A profile as read, with all that it extends.
+    """A profile as read, merged with all profiles that it extends.
 
-    `path` is where its text is, or `secboot.profile.search.shipped_path`. `sources` are all texts
-    that it is made of, its own first, then what that extends; `digest` is a SHA-256 in hexadecimal
-    over these texts. `warnings` are for a person to see before use. `memory` is that of the machines
-    that it is for, in bytes; None is not known. `image` are the files of the
-    Secure Execution image that it is about, if there is one. `words` are those that were said
-    instead of a file (`secboot.profile.words`).
+    `path` is its file, or `secboot.profile.search.shipped_path`. `sources` are all texts that it is
+    made of, its own first, then those that it extends; `digest` is the SHA-256 over these texts, in
+    hexadecimal. `warnings` are to be shown before use. `memory` is that of the machines that it is
+    for, in bytes; None is unknown. `image` are the files of its Secure Execution image, if any.
+    `words` are the command line's words if they stand in for a file (`secboot.profile.words`).
     """
 
     name: str
@@ -138,9 +136,9 @@ class Profile(NamedTuple):
     words: tuple[str, ...] = ()
 
     def warnings_for(self, memory: int | None, lines: Sequence[CommandLine]) -> tuple[Finding, ...]:
-        """Return the warnings for a machine with so many bytes of memory and lines that meet this.
+        """Return the warnings for a machine with this much memory, in bytes, and lines that meet this.
 
-        A memory that is not known, None, is that of the profile.
+        If `memory` is None, the profile's own `memory` is used.
         """
         assumed = () if self.memory is None else costs(self.requirements, self.memory)
         memory = self.memory if memory is None else memory
@@ -149,5 +147,5 @@ class Profile(NamedTuple):
 
     @property
     def chain(self) -> tuple[str, ...]:
-        """The paths of its texts."""
+        """The paths of its sources."""
         return tuple(source.path for source in self.sources)

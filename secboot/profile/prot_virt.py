@@ -1,4 +1,4 @@
-"""The requirement on ``prot_virt=``: Secure Execution hosting on, off, or not mentioned."""
+"""The requirement on ``prot_virt=``: Secure Execution hosting on, off, or not set."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Hosting(StrEnum):
-    """What can be asked of it."""
+    """What a profile can require."""
 
     ON = "on"
     OFF = "off"
@@ -40,11 +40,11 @@ class Hosting(StrEnum):
 
 
 class ProtVirtRequirement(Requirement):
-    """`hosting` as wanted.
+    """The required state of hosting.
 
-    ON is met by any occurrence that enables. OFF is met when none does: the kernel's default
-    is off, so every enabling occurrence is removed and nothing put in its place. ABSENT asks
-    for no occurrence at all, an ineffective one included.
+    ON is met by any occurrence that enables it. OFF is met if none does: the kernel default is off,
+    so every enabling occurrence is removed, and nothing replaces it. ABSENT requires that there is
+    no occurrence at all, not even an ineffective one.
     """
 
     def __init__(self, name: str, location: Location, hosting: Hosting) -> None:
@@ -52,7 +52,7 @@ class ProtVirtRequirement(Requirement):
         self.hosting = hosting
 
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
-        """All ``prot_virt`` words: the boot code reads those behind ``--`` too."""
+        """Return all ``prot_virt`` words: the boot code also reads those after ``--``."""
         return prot_virt.occurrences(line)
 
     def describe(self) -> str:
@@ -62,27 +62,31 @@ class ProtVirtRequirement(Requirement):
         return f"prot_virt {self.hosting}"
 
     def honoured(self, running: RunningSystem) -> Honoured:
-        """By prot_virt_host, or what else the kernel shows of hosting."""
+        """Judge by prot_virt_host, or by other signs of hosting."""
         return prot_virt.hosting(running, wanted=self.hosting is Hosting.ON)
 
     def unknown_to(self, release: str, boot_names: frozenset[str]) -> str | None:
-        """Only hosting takes a kernel that knows it: to one that does not, it is off."""
+        """Only hosting needs a kernel that supports it: without support, it is off."""
         if self.hosting is not Hosting.ON:
             return None
         return prot_virt.unknown_to(release, boot_names)
 
     def unfit(self, role: Role) -> Finding | None:
-        """Warn of a guest that is to host, and of a host that is not to.
+        """Warn about a guest that is meant to host, and about a host that is not.
 
         The kernel leaves hosting off in a secure guest (arch/s390/boot/uv.c,
         is_prot_virt_host_capable(); before 5.15 arch/s390/kernel/uv.c, setup_uv()).
         """
         is_on = self.hosting is Hosting.ON
         if role is Role.GUEST and is_on:
-            message = "a secure guest can't host others: the kernel ignores prot_virt=1 there"
-            hint = "remove prot_virt, or write `role: host` for the machine that the guests run on"
+            message = "a secure guest cannot host guests: its kernel ignores prot_virt=1"
+            hint = "remove prot_virt, or write `role: host` for the machine that runs the guests"
         elif role is Role.HOST and not is_on:
-            message = f"a host of secure guests needs prot_virt=1, and this asks for {self.hosting}"
+            message = (
+                f"a host of secure guests needs prot_virt=1; this profile sets it {self.hosting}"
+            )
+            if self.hosting is Hosting.ABSENT:
+                message = "a host of secure guests needs prot_virt=1; this profile removes it"
             hint = "write `prot_virt: 1`, or remove `role: host`"
         else:
             return None
@@ -98,9 +102,9 @@ class ProtVirtRequirement(Requirement):
         if present and self.hosting is Hosting.ABSENT:
             return Judgement(met=False, reason=given(present))
         reason = (
-            said_of(present, "does not enable it", "do not enable it")
+            said_of(present, "does not enable hosting", "do not enable hosting")
             if present
-            else "prot_virt is not given"
+            else "prot_virt is not set"
         )
         return Judgement(met=True, reason=reason)
 
@@ -123,26 +127,25 @@ def _judge_on(line: CommandLine, enabling: tuple[Parameter, ...]) -> Judgement:
     if misspelt:
         return Judgement(
             met=False,
-            reason=f"the kernel does not know {listed(misspelt)}: it reads prot_virt only",
+            reason=f"the kernel ignores {listed(misspelt)}: it reads only prot_virt",
         )
-    return Judgement(met=False, reason="prot_virt is not given, and off by default")
+    return Judgement(met=False, reason="prot_virt is not set (off by default)")
 
 
 def _enabled(line: CommandLine, enabling: tuple[Parameter, ...]) -> str:
-    said = said_of(enabling, "enables it", "enable it")
+    said = said_of(enabling, "enables hosting", "enable hosting")
     others = tuple(each for each in prot_virt.occurrences(line) if each not in enabling)
     if others:
-        undo = said_of(others, "beside it does not undo that", "beside it do not undo that")
-        return f"{said}, and {undo}"
+        return f"{said}; {said_of(others, 'does not undo that', 'do not undo that')}"
     return said
 
 
 def _disabled(present: tuple[Parameter, ...]) -> str:
     unknown = tuple(each for each in present if prot_virt.truth(each.value) is None)
     if unknown:
-        said = said_of(unknown, "does not enable it", "do not enable it")
-        return f"{said}: the kernel takes 1, y or on"
-    return said_of(present, "leaves it off", "leave it off")
+        said = said_of(unknown, "does not enable hosting", "do not enable hosting")
+        return f"{said}: the kernel accepts 1, y or on"
+    return said_of(present, "leaves hosting off", "leave hosting off")
 
 
 _SPELLINGS = {
@@ -162,9 +165,9 @@ def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None
     if hosting is None:
         problems.error(
             "prot_virt-value",
-            f"the kernel takes no {text!r} for prot_virt",
+            f"the kernel does not accept {text!r} for prot_virt",
             scalar.location,
-            "write 1 to switch it on, 0 to switch it off",
+            "write 1 to turn hosting on, 0 to turn it off",
         )
         return None
     return ProtVirtRequirement(written.name, written.location, hosting)
@@ -181,24 +184,24 @@ RULES = ParameterRules(
     (
         Form(
             Operator.EXACTLY,
-            "`1` switches hosting on: met by whatever the kernel takes for it, written as "
-            "`prot_virt=1`. `0` switches it off: every occurrence that enables is removed and "
-            "nothing written, since off is the kernel's default. (`'on'`, `'off'`, `'yes'`, "
-            "`'no'`, in quotes, are taken too.)",
+            "`1` turns hosting on: any value that the kernel accepts for on meets it; secboot writes "
+            "`prot_virt=1`. `0` turns it off: every occurrence that enables hosting is removed, and "
+            "nothing is written, because off is the kernel default. (`'on'`, `'off'`, `'yes'` and "
+            "`'no'`, in quotes, are also accepted.)",
             "1",
             {"enum": [0, 1, *_SPELLINGS], "errorMessage": "write 1 or 0"},
         ),
         Form(
             Operator.ABSENT,
-            "no `prot_virt` on the line at all, not even one that does nothing",
+            "no `prot_virt` on the line, not even one that has no effect",
             "{absent: true}",
             TRUE_SCHEMA,
         ),
     ),
     _make,
-    "The kernel (since 5.7) switches hosting on at any `prot_virt=` whose value begins with `1`, "
-    "`y` or `on`, behind `--` too, and a later `prot_virt=0` does not undo that. `prot_virt`, "
-    "`prot_virt=true` and `prot-virt=1` do nothing. A value that does not enable is replaced where "
-    "it stands.",
+    "The kernel (since 5.7) turns hosting on for any `prot_virt=` whose value starts with `1`, `y` or "
+    "`on`, even after `--`, and a later `prot_virt=0` does not undo that. `prot_virt`, "
+    "`prot_virt=true` and `prot-virt=1` have no effect. A value that does not enable hosting is "
+    "replaced in place.",
 )
-"""How a profile asks for ``prot_virt``."""
+"""The requirements that a profile can make on ``prot_virt``."""

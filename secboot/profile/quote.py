@@ -1,6 +1,6 @@
-"""The line of a profile that an error is about, with a caret under the place, as compilers show it.
+"""Quote the line of a profile that an error is about, with a caret below the place, as compilers do.
 
-Only of what is a profile: a path can lead to any file, and an error repeats nothing of another one.
+Only profiles are quoted: a path can lead to any file, and an error must not show its content.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     from secboot.profile.nodes import Node
 
 WIDTH = 76
-"""Columns of a quote; what shows it may indent it, and a terminal has 80."""
+"""Columns of a quote; it may be shown indented, and a terminal has 80."""
 _LINE_BREAK = re.compile(r"\r\n|[\r\n]")
 _NOT_TOP = re.compile(r"[ \t#}\]]|- |(?:---|\.\.\.)(?:\s|$)")
-"""What begins a line in which no key of a profile begins."""
+"""How a line starts that does not start with a profile's key."""
 _TOP = re.compile(r"""["']?([A-Za-z_-]+)["']?[ \t]*:(?:\s|$)""")
 _TELLING = {"version", "parameters", "extends"}
 _CUT = "..."
 
 
 class _Cell(NamedTuple):
-    """A character as it is shown, and how many columns it takes."""
+    """A character as it is shown, and its width in columns."""
 
     text: str
     width: int
 
 
 def is_profile(text: str, node: Node | None) -> bool:
-    """Whether a text says nothing but what a profile says, in keys that may be misspelt.
+    """Tell whether a text has only the keys of a profile, which may be misspelled.
 
-    `node` is what it was read as; None where it can't be read, and its lines have to tell.
+    `node` is the parsed text; None if it cannot be parsed, and then its lines are examined.
     """
     if node is None:
         lines = _LINE_BREAK.split(text.removeprefix("\ufeff"))
@@ -56,9 +56,9 @@ def is_profile(text: str, node: Node | None) -> bool:
 
 
 class Quotes:
-    """Quotes lines of the texts that a profile is made of, each text looked at once.
+    """Quotes lines of the texts of a profile; each text is examined once.
 
-    `texts` are by path what was read, and what it was read as (`is_profile`).
+    `texts` has for each path the text and the parsed node (`is_profile`).
     """
 
     def __init__(self, texts: TextMapping[str, tuple[str, Node | None]]) -> None:
@@ -66,9 +66,9 @@ class Quotes:
         self._lines: dict[str, list[str]] = {}
 
     def at(self, location: Location) -> str:
-        """Return the line at the location, and below it a caret; "" where there is no such line.
+        """Return the line at the location with a caret below it; "" if the line does not exist.
 
-        Nothing is wider than `WIDTH`. What is not printable is shown as `visible` has it.
+        No line is wider than `WIDTH`. Characters that are not printable are shown as in `visible`.
         """
         if location.line is None or location.column is None:
             return ""
@@ -88,7 +88,7 @@ def _quote(line: str, number: int, column: int) -> str:
     margin = f"{number:>5} | "
     room = WIDTH - len(margin)
     at = min(column - 1, len(line))
-    # Nothing that is further away is shown, so that it costs nothing in a line of any length.
+    # Text further away is not shown, so a line of any length costs the same.
     first = max(0, at - room)
     cells = [_cell(character) for character in line[first : at + room]]
     is_cut = len(cells) < len(line)
@@ -101,7 +101,7 @@ def _quote(line: str, number: int, column: int) -> str:
 
 
 def _window(cells: list[_Cell], at: int, room: int, *, is_cut: bool) -> tuple[int, int]:
-    """Which of the cells fit into the room, those around `at` among them, and the marks of a cut."""
+    """Return the range of cells around `at` that fit into `room`, with room for the marks of a cut."""
     if not is_cut and sum(cell.width for cell in cells) <= room:
         return 0, len(cells)
     begin, used = at, 0

@@ -1,4 +1,4 @@
-"""What a profile asks of one parameter: as it is written, and how a line is judged and changed by it."""
+"""What a profile requires of one parameter: how it is written, and how it judges and changes a line."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """What a machine is in Secure Execution."""
+    """The role of a machine in Secure Execution."""
 
     HOST = "host"
     GUEST = "guest"
 
 
 class Operator(StrEnum):
-    """How values are meant; the names are keys in the profile."""
+    """How the values apply; the names are keys in the profile."""
 
     EXACTLY = "exactly"
     AT_LEAST = "at_least"
@@ -41,13 +41,13 @@ class Operator(StrEnum):
 
 
 class WrittenRequirement(NamedTuple):
-    """What a profile says of one parameter, before it is known what that means for it.
+    """What a profile says about one parameter, before the parameter's rules are applied.
 
     The parameter is named at `location`.
 
-    `values` is empty for PRESENT, ABSENT and BARE, has one or more for INCLUDES, EXCLUDES and where
-    they were `listed` in brackets, else exactly one. `excluded` are values that stand beside those
-    of INCLUDES.
+    `values` is empty for PRESENT, ABSENT and BARE. It has one or more items for INCLUDES and
+    EXCLUDES, and if they were `listed` in brackets; otherwise exactly one. `excluded` are the values
+    of an EXCLUDES that is combined with INCLUDES.
     """
 
     name: str
@@ -66,10 +66,11 @@ class Judgement(NamedTuple):
 
 
 class KeptValues(NamedTuple):
-    """Values that are good as they stand, in what a shell script can tell of them.
+    """Values that may stay as they are, in a form that a shell script can check.
 
-    `pattern` is an extended regular expression that each value of the parameter has to match in
-    full; with a `limit`, the number at the start of the last is `least` or more, and below it.
+    `pattern` is an extended regular expression that each value of the parameter must match in full.
+    If `limit` is set, the number at the start of the last value must be at least `least` and less
+    than `limit`.
     """
 
     pattern: str
@@ -78,10 +79,10 @@ class KeptValues(NamedTuple):
 
 
 class Requirement(ABC):
-    """What is asked of the parameter `name`; `location` is where the profile says so.
+    """What is required of the parameter `name`; `location` is where the profile requires it.
 
-    For every line that can be edited at all, ``judge(fulfil(line))`` is met, ``fulfil`` of a
-    line that is met is that line, and no parameter of another name is changed or moved.
+    For every line that can be edited, ``judge(fulfil(line))`` is met, ``fulfil`` of a line that
+    meets the requirement is that line, and no parameter with another name is changed or moved.
     """
 
     def __init__(self, name: str, location: Location) -> None:
@@ -95,18 +96,18 @@ class Requirement(ABC):
         return hash((type(self), *vars(self).values()))
 
     def judge(self, line: CommandLine) -> Judgement:
-        """Tell whether the kernel would read in this line what is required."""
+        """Tell whether the kernel would read from this line what is required."""
         problem = unreadable(line.text)
         if problem:
             return Judgement(met=False, reason=problem.message)
         return self._judge(line)
 
     def fulfil(self, line: CommandLine) -> CommandLine:
-        """Give the line as it has to be, changed in as little as that takes.
+        """Return the line with the fewest changes that make it meet the requirement.
 
-        A line that meets the requirement comes back as it is, however it is spelled. What is
-        wrong gets replaced where it stands; what is missing is added before ``--``. Raises
-        RefusedError for a line that can't be edited (`secboot.kernel.command_line`).
+        A line that meets the requirement is returned unchanged, whatever its spelling. Wrong words
+        are replaced in place; missing ones are added before ``--``. Raises RefusedError for a line
+        that cannot be edited (`secboot.kernel.command_line`).
         """
         if self.judge(line).met:
             return line
@@ -114,73 +115,73 @@ class Requirement(ABC):
         return self._change(line)
 
     def honoured(self, running: RunningSystem) -> Honoured | None:
-        """Tell whether the running kernel does what is required, and why not.
+        """Tell whether the requirement is in effect in the running kernel, and if not, why.
 
-        None where that is not asked, or where the kernel gives no sign of the parameter.
+        None if that does not apply, or if the kernel does not report it.
         """
         del running
         return None
 
     def unknown_to(self, release: str, boot_names: frozenset[str]) -> str | None:
-        """Say that a kernel does not know what is required, as far as that is known; else None.
+        """Say that a kernel does not support what is required, as far as that is known; else None.
 
-        `boot_names` are the parameters that its boot code has, empty where that can't be read.
+        `boot_names` are the parameters in its boot code, empty if it cannot be read.
         """
         del release, boot_names
         return None
 
     def warning(self) -> Finding | None:
-        """What a person should know before this is asked of a machine, if anything."""
+        """Return a warning for people who use this requirement, if there is one."""
         return None
 
     def unfit(self, role: Role) -> Finding | None:
-        """Warn where this makes no sense on a machine of that role, if that is so."""
+        """Warn if this makes no sense on a machine with that role."""
         del role
         return None
 
     def cost(self, memory: int, lines: Sequence[CommandLine] = ()) -> Finding | None:
-        """Warn of what this takes of a machine's memory, in bytes, if that is too much.
+        """Warn if this takes too much of a machine's memory, which is in bytes.
 
-        `lines` meet the requirement, and may have more than it asks for.
+        `lines` meet the requirement, and may set more than it requires.
         """
         del memory, lines
         return None
 
     def advice(self, running: RunningSystem) -> Finding | None:
-        """What the running system shows of how well this suits it, if anything."""
+        """Return advice from the running system on how well the requirement fits it, if any."""
         del running
         return None
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words that meet this on a line of which nothing is known; none asks for absence."""
+        """The words that meet this on an unknown line; empty if it requires absence."""
         return tuple(word.text for word in self.fulfil(CommandLine.parse("")).parameters)
 
     @property
     def unwanted(self) -> tuple[str, ...]:
-        """The words that may not be there, for tools that remove a word by its whole text.
+        """The words that must not be set, for tools that remove a word by its whole text.
 
-        None where a name has to go with whatever value.
+        Empty if a name must be removed with any value.
         """
         return ()
 
     @property
     def stands_beside_others(self) -> bool:
-        """Whether other occurrences of the name have to stay beside the words."""
+        """Whether other occurrences of the name must stay."""
         return False
 
     @property
     def kept(self) -> KeptValues | None:
-        """Values other than that of the words which meet this, too, and are to be left."""
+        """Values other than those of `words` that also meet this and must not change."""
         return None
 
     def lost_by_adding(self) -> str | None:
-        """Say what a tool that only adds the words loses of this, or None for nothing."""
+        """Say which part of this a tool cannot express that only adds `words`; None for no part."""
         return None
 
     @abstractmethod
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
-        """The words of the line that this requirement is about, in order."""
+        """Return the words of the line that this requirement is about, in order."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -196,38 +197,37 @@ class Requirement(ABC):
 def costs(
     requirements: Iterable[Requirement], memory: int, lines: Sequence[CommandLine] = ()
 ) -> tuple[Finding, ...]:
-    """Return what takes too much of a machine's memory, which is in bytes (`Requirement.cost`)."""
+    """Return warnings about too much use of a machine's memory, in bytes (`Requirement.cost`)."""
     found = (each.cost(memory, lines) for each in requirements)
     return tuple(each for each in found if each is not None)
 
 
 def put(line: CommandLine, replaced: tuple[Parameter, ...], text: str) -> CommandLine:
-    """Write `text` in the place of the first of `replaced` and take out the others.
+    """Write `text` in place of the first of `replaced` and remove the others.
 
-    What stands behind ``--`` is no place for a parameter: with nothing to replace before it,
-    the text is appended.
+    A parameter must not be after ``--``: with nothing to replace before it, the text is appended.
     """
     first = next((each for each in replaced if not each.after_dashdash), None)
     if first is None:
         return line.remove(*replaced).append(text)
-    # The others are removed first, from a line whose positions up to `first` don't change.
+    # Removing the others first does not change the positions up to `first`.
     shorter = line.remove(*(each for each in replaced if each != first))
     moved = next(each for each in shorter.parameters if each.start >= first.start)
     return shorter.replace(moved, text)
 
 
 def said_of(parameters: tuple[Parameter, ...], one: str, several: str) -> str:
-    """A sentence about parameters: with `one` behind a single one, else with `several`."""
+    """Return a sentence about parameters: `one` follows a single parameter, `several` more than one."""
     return f"{listed(parameters)} {one if len(parameters) == 1 else several}"
 
 
 def given(parameters: tuple[Parameter, ...]) -> str:
-    """Say that parameters are on the line: ``a=1 is given``, ``a=1 and a=2 are given``."""
-    return said_of(parameters, "is given", "are given")
+    """Say that parameters are on the line: ``a=1 is set``, ``a=1 and a=2 are set``."""
+    return said_of(parameters, "is set", "are set")
 
 
 def listed(parameters: tuple[Parameter, ...]) -> str:
-    """Name parameters in a sentence as they are written: ``a=1 and a=2``."""
+    """List parameters in a sentence as they are written: ``a=1 and a=2``."""
     texts = [parameter.text for parameter in parameters]
     if len(texts) < 2:
         return "".join(texts)
@@ -235,10 +235,10 @@ def listed(parameters: tuple[Parameter, ...]) -> str:
 
 
 class Form(NamedTuple):
-    """One way to ask for a parameter: its meaning, an example, and what its values look like.
+    """One way to require a parameter: its meaning, an example, and the form of its values.
 
-    `schema` is the JSON Schema of one value; `example` the YAML that stands after the
-    parameter's name. `listed` says that EXACTLY takes a list of values as well as one.
+    `schema` is the JSON Schema of one value; `example` is the YAML after the parameter's name.
+    `listed` says that EXACTLY also accepts a list of values.
     """
 
     operator: Operator
@@ -249,12 +249,12 @@ class Form(NamedTuple):
 
 
 class ParameterRules(NamedTuple):
-    """What can be asked of one parameter, or of all that have no rules of their own.
+    """What can be required of one parameter, or of all that have no rules of their own.
 
-    `make` turns what is written, with the operator of one of the forms, into a requirement, or
-    notes why that can't be and gives None. `details` is a paragraph for the reference page.
-    `of_kernel_value` gives what a profile says for a value as the kernel reads it (``262144 blocks``
-    for ``262144``), and raises UsageError where the kernel would read something else than it seems.
+    `make` turns a written requirement, with the operator of one of the forms, into a requirement, or
+    reports why that is not possible and returns None. `details` is a paragraph for the reference
+    page. `of_kernel_value` returns the profile's form of a kernel value (``262144 blocks`` for
+    ``262144``), and raises UsageError if the kernel would not read the value as it seems.
     """
 
     summary: str
@@ -264,9 +264,9 @@ class ParameterRules(NamedTuple):
     of_kernel_value: Callable[[str], str] = str
 
     def form(self, operator: Operator) -> Form | None:
-        """The form for an operator, or None if the parameter can't be asked for in that way."""
+        """Return the form for an operator, or None if the parameter does not accept it."""
         return next((form for form in self.forms if form.operator is operator), None)
 
 
 TRUE_SCHEMA: Mapping[str, Any] = {"const": True, "errorMessage": "write true, or leave it out"}
-"""Of the operators that have nothing to say but themselves."""
+"""The schema of operators that have no value of their own."""

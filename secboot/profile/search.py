@@ -1,9 +1,9 @@
-"""Where profiles are found: the site's, the distribution's, then those that come with secboot.
+"""Where profiles are found: the site's, then the distribution's, then those shipped with secboot.
 
-The last lie beside the package's modules, in ``secboot/profiles`` of an installed wheel or a zip
-application, and in the checkout's own ``profiles`` folder. They are read through the package's
-loader, which knows all three; ``importlib.resources`` would cost more time than all else that
-``secboot plan`` imports.
+Shipped profiles are next to the package's modules: in ``secboot/profiles`` of an installed wheel or
+zip application, and in the ``profiles`` folder of a checkout. They are read through the package's
+loader, which supports all three; importing ``importlib.resources`` would take more time than all
+other imports of ``secboot plan``.
 """
 
 from __future__ import annotations
@@ -25,77 +25,78 @@ if TYPE_CHECKING:
     from secboot.profile.profile import Profile
 
 SHIPPED = ("host", "host-off", "guest", "guest-large", "guest-secure", "guest-off")
-"""Their names, in the order in which they are listed."""
+"""The names of the shipped profiles, in the order in which they are listed."""
 SEARCH_PATH = ("/etc/secboot/profiles", "/usr/share/secboot/profiles")
-"""Directories, both inside the root; a name in an earlier one hides the same in a later one."""
+"""Directories, both inside the root; a name in the first hides the same name in the second."""
 SUFFIX = ".yaml"
 SUFFIXES = (SUFFIX, ".yml")
-"""Of two files that differ in nothing else, the first is used."""
+"""If two files differ only in this suffix, the first is used."""
 
 
 class ProfileFiles(Protocol):
-    """How profiles are reached: the caller decides what tree the paths are in."""
+    """Access to profiles; the caller decides which tree the paths are in."""
 
     def read_text(self, path: str) -> str | None:
-        """The content, UTF-8 with surrogate escapes; None if there is no such file.
+        """Return the content, UTF-8 with surrogate escapes; None if the file does not exist.
 
         Any other failure raises a SecbootError.
         """
 
     def read_beside(self, path: str, name: str) -> ProfileText | None:
-        """The file of this name in the directory of the profile `path` that was read through this.
+        """Return the file with this name in the directory of the profile `path`, which was read here.
 
-        None where there is none, or where nothing can be beside it. Failures as above.
+        None if it does not exist, or if the profile has no directory. Failures as above.
         """
 
     def list_names(self, directory: str) -> tuple[str, ...]:
-        """The names in a directory; none if there is no such directory."""
+        """Return the names in a directory; empty if it does not exist."""
 
 
 def reference_to(profile: Profile) -> str:
-    """Return how a person names a profile that was read: by name where it is found by it, or by path."""
+    """Return how to name a profile: by its name if that finds it, otherwise by its path."""
     places = _paths(profile.name)
     return profile.name if profile.path in {*places, shipped_path(profile.name)} else profile.path
 
 
 def is_path(reference: str) -> bool:
-    """Whether a person means a file, which has a ``/`` or ends as one of a profile does."""
+    """Whether a reference means a file: it contains a ``/`` or has a profile's suffix."""
     return "/" in reference or reference.endswith(SUFFIXES)
 
 
 def name_of(path: str) -> str:
-    """The name of the profile in a file."""
+    """Return the name of the profile in a file."""
     name = path.rpartition("/")[2]
     return next((name.removesuffix(each) for each in SUFFIXES if name.endswith(each)), name)
 
 
 def invocation_for(profile: Profile, root: str) -> Invocation:
-    """Return how a person names a profile, or what was said in its place, and its root."""
+    """Return how to name a profile, or the words used in its place, and its root."""
     return Invocation.on(root, reference_to(profile), profile.words)
 
 
 def find_profile(reference: str, files: ProfileFiles) -> ProfileText:
-    """Find what a person calls a profile: a name, or a path (`is_path`).
+    """Find a profile by its name or path (`is_path`).
 
-    Raises UsageError where there is none, with the name that was probably meant.
+    Raises UsageError if it is not found, with the name that was probably meant.
     """
     if is_path(reference):
         text = files.read_text(reference)
         if text is None:
-            raise UsageError(f"there is no profile file {reference}")
+            raise UsageError(f"profile file {reference} not found")
         return ProfileText(name_of(reference), reference, text)
     found = find_by_name(reference, files, ())
     if found is None:
         known = dict.fromkeys(each.name for each in _candidates(files))
         raise UsageError(
-            f"there is no profile {reference!r} in {', '.join(SEARCH_PATH)} or in secboot itself",
+            f"profile {reference!r} not found; searched {', '.join(SEARCH_PATH)} and the shipped"
+            " profiles",
             hint=closest(reference, known),
         )
     return found
 
 
 def find_by_name(name: str, files: ProfileFiles, without: Collection[str]) -> ProfileText | None:
-    """The first profile of this name in the search order whose path isn't one of `without`."""
+    """Return the first profile with this name in the search order, except those in `without`."""
     if not re.fullmatch(PROFILE_NAME_PATTERN, name):
         return None
     for path in _paths(name):
@@ -110,10 +111,10 @@ def find_by_name(name: str, files: ProfileFiles, without: Collection[str]) -> Pr
 def find_extended(
     wanted: str, by: ProfileText, files: ProfileFiles, without: Collection[str]
 ) -> ProfileText | None:
-    """The profile that `by` extends: a file beside it, or else one of this name in the search order.
+    """Return the profile that `by` extends: a file next to it, or one from the search order.
 
-    So a directory of profiles means the same before it is copied to a machine and there. In a
-    directory that is searched the search order holds.
+    So a directory of profiles means the same before and after it is copied to a machine. In a
+    directory of the search path, the search order applies.
     """
     names = [f"{wanted}{suffix}" for suffix in SUFFIXES]
     if is_path(wanted):
@@ -128,12 +129,12 @@ def find_extended(
 
 
 def _paths(name: str) -> Iterator[str]:
-    """Where a profile of this name is looked for."""
+    """Return the paths at which a profile with this name is searched for."""
     return (f"{directory}/{name}{suffix}" for directory in SEARCH_PATH for suffix in SUFFIXES)
 
 
 class Candidate(NamedTuple):
-    """A profile's name and path; `hidden` if the same name comes earlier in the search."""
+    """A profile's name and path; `hidden` if the search finds the same name earlier."""
 
     name: str
     path: str
@@ -141,7 +142,7 @@ class Candidate(NamedTuple):
 
 
 def available_profiles(files: ProfileFiles) -> tuple[Candidate, ...]:
-    """All profiles that there are, in search order, without reading them."""
+    """Return all available profiles, in search order, without reading them."""
     seen: set[str] = set()
     result = []
     for each in _candidates(files):
@@ -162,19 +163,19 @@ def _candidates(files: ProfileFiles) -> Iterator[Candidate]:
 
 @runtime_checkable
 class _DataLoader(Protocol):
-    """What the loaders of files and of zip archives have in common."""
+    """The part that loaders of files and of zip archives have in common."""
 
     def get_data(self, path: str) -> bytes:
-        """The content of a file; OSError if there is none."""
+        """Return the content of a file; OSError if it does not exist."""
 
 
 def shipped_path(name: str) -> str:
-    """What stands for the path of a shipped profile in messages."""
+    """Return the path of a shipped profile as messages show it."""
     return f"<shipped>/{name}.yaml"
 
 
 def shipped_text(name: str) -> str | None:
-    """The text of a shipped profile, or None if there is none of that name."""
+    """Return the text of a shipped profile, or None if no shipped profile has that name."""
     if name not in SHIPPED:
         return None
     loader = getattr(secboot, "__loader__", None)
@@ -186,6 +187,6 @@ def shipped_text(name: str) -> str | None:
             except OSError:
                 continue
     raise RefusedError(
-        f"the shipped profile {name!r} is missing: secboot is not installed completely",
-        hint="install secboot again",
+        f"the shipped profile {name!r} is missing: the installation of secboot is incomplete",
+        hint="reinstall secboot",
     )

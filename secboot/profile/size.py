@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from secboot.profile.nodes import Problems, Scalar
 
 BINARY = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-"""Bytes of each unit. Units of 1000 are none: nothing here is made of them."""
+"""Bytes of each unit. Units of 1000 are not accepted: no size here is a multiple of them."""
 _ALMOST = r"([0-9][0-9_., ]*?)\s*([A-Za-z]*)"
 _MOST_DIGITS = 10
 _LOOKED_AT = 40
-"""Characters; what goes on behind them is no size that somebody meant."""
+"""Characters; a longer text is not an intended size."""
 _MEANT = {"k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib"}
 MEMORY_UNITS = {**BINARY, "TiB": 1 << 40}
 MEMORY_EXAMPLE = "write a size like '4 GiB'"
@@ -57,7 +57,7 @@ def read_size(
     intent: Callable[[str], str],
     problems: Problems,
 ) -> int | None:
-    """Read a size in bytes, or note what is wrong, with what was probably meant, and give None."""
+    """Read a size in bytes, or report what is wrong and what was probably meant, and return None."""
     text = scalar.text
     if re.fullmatch(pattern, text) is None:
         shown = text if len(text) <= _LOOKED_AT else f"{text[:_LOOKED_AT]}..."
@@ -68,7 +68,7 @@ def read_size(
 
 
 def intended(text: str, example: str, of_number: Callable[[int], str]) -> str:
-    """Say what was probably meant; `of_number` says it of a number without a unit."""
+    """Return a hint with what was probably meant; `of_number` does so for a number without a unit."""
     match = re.fullmatch(_ALMOST, text)
     if match is None:
         return example
@@ -85,7 +85,7 @@ def intended(text: str, example: str, of_number: Callable[[int], str]) -> str:
 
 
 def memory_intent(text: str) -> str:
-    """Say what was probably meant by a size of memory."""
+    """Return a hint with what was probably meant by a memory size."""
     return intended(
-        text, MEMORY_EXAMPLE, lambda number: f"say what it counts: '{number} MiB' or '{number} GiB'"
+        text, MEMORY_EXAMPLE, lambda number: f"add a unit: '{number} MiB' or '{number} GiB'"
     )

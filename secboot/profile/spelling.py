@@ -1,6 +1,6 @@
-"""What a word that nobody knows was probably meant to be.
+"""What an unknown word was probably meant to be.
 
-A name on the kernel's command line that is one letter off does nothing, and nobody says so.
+A parameter name on the kernel command line with one wrong letter is silently ignored.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ COMMON_NAMES = frozenset(
         "init_on_free", "initrd", "ignore_loglevel", "lockdown", "net.ifnames",
         "no_console_suspend", "page_poison", "panic_on_oops", "panic_on_warn",
         "quiet", "random.trust_cpu", "rootdelay", "rootwait", "spectre_v2",
-        # Documentation/arch/s390 and the drivers there; kvm of s390.
+        # Documentation/arch/s390 and its drivers; s390's kvm.
         "conmode", "condev", "kvm.hpage", "kvm.nested", "zfcp.allow_lun_scan", "zfcp.dif", "zfcp.dix",
-        # dracut.cmdline(7), and the older names that it still reads; boot= is that of its fips.
+        # dracut.cmdline(7), and older names that it still reads; boot= belongs to its fips module.
         "boot", "fips", "rd.auto", "rd.debug", "rd.emergency", "rd.lvm", "rd.luks", "rd.md", "rd.dm",
         "rd.neednet", "rd.retry", "rd.shell", "rd.timeout", "rdbreak", "rdinitdebug", "rdshell",
         # kernel-command-line(7) of systemd.
         "systemd.log_level", "systemd.show_status", "systemd.unit", "systemd.debug_shell",
     }
 )  # fmt: skip
-"""Names that stand on many lines, besides those of which it is known how their values add up."""
+"""Common names, in addition to those for which it is known whether their values add up."""
 
 _SHORTEST = 4
-"""Letters; of shorter names too many are one letter off another."""
+"""Letters; too many shorter names differ in only one letter."""
 _FEWEST = 3
-"""Letters that tell which word goes on from there."""
+"""Letters of an abbreviation that identify a word."""
 
 
 _OTHERS = BOOT_CODE_NAMES | LAST_WINS_NAMES | MULTI_VALUED_NAMES | COMMON_NAMES
@@ -47,10 +47,10 @@ _LONGER = tuple(sorted(name for name in _OTHERS if len(name) >= _SHORTEST))
 
 
 def likely_name(name: str, known: Collection[str]) -> str | None:
-    """Return the parameter that a name looks like without being it; None for nothing.
+    """Return the parameter that a name is probably a misspelling of; None for none.
 
-    `known` are those that must not be missed: two letters off look like them, too; of the others,
-    one. Letters that changed places are one.
+    For a name in `known`, which must not be missed, up to two letters may differ; for the others,
+    one. Two swapped letters count as one.
     """
     if name in known or canonical(name) in _CANONICAL:
         return None
@@ -61,9 +61,10 @@ def likely_name(name: str, known: Collection[str]) -> str | None:
 
 
 def likely_word(word: str, known: Iterable[str]) -> str | None:
-    """Return which of a few words was probably meant: one that is hardly another, or cut short.
+    """Return which of a few words was probably meant by a misspelled or abbreviated one.
 
-    Never one that says the opposite: ``at_most`` is not ``at_least``, ``not_present`` not `present`.
+    Never one with the opposite meaning: not ``at_least`` for ``at_most``, nor `present` for
+    ``not_present``.
     """
     said = word.lower().replace("-", "_").replace(" ", "_")
     words = list(known)
@@ -74,19 +75,19 @@ def likely_word(word: str, known: Iterable[str]) -> str | None:
 
 
 def _same_start(one: str, other: str) -> bool:
-    """Whether both go on differently after more than half of the shorter: ``params``."""
+    """Whether both share more than half of the shorter one: ``params``."""
     half = min(len(one), len(other)) // 2 + 1
     return half > _FEWEST and one[:half] == other[:half]
 
 
 def _nearest(word: str, known: Iterable[str], limit: int) -> str | None:
-    """The one that the fewest mistakes lead to, `limit` at most."""
+    """Return the known word with the fewest mistakes, at most `limit`."""
     found: tuple[int, str] | None = None
     for each in known:
         if abs(len(each) - len(word)) > limit:
             continue
         one, other = _differing(word, each)
-        # One mistake is in one letter, or in two that are side by side.
+        # A single mistake affects one letter, or two adjacent ones.
         if limit == 1 and max(len(one), len(other)) > 2:
             continue
         distance = _distance(one, other)
@@ -96,7 +97,7 @@ def _nearest(word: str, known: Iterable[str], limit: int) -> str | None:
 
 
 def _differing(one: str, other: str) -> tuple[str, str]:
-    """Both without what they begin and end with in common."""
+    """Return both words without their common start and end."""
     start, shorter = 0, min(len(one), len(other))
     while start < shorter and one[start] == other[start]:
         start += 1
@@ -107,7 +108,7 @@ def _differing(one: str, other: str) -> tuple[str, str]:
 
 
 def _distance(one: str, other: str) -> int:
-    """How many letters are left out, too many, wrong, or have changed places with the next one."""
+    """Count the letters that are missing, added, wrong, or swapped with the next one."""
     two_ago: list[int] = []
     last = list(range(len(other) + 1))
     for at, letter in enumerate(one, 1):

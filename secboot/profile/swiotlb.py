@@ -1,7 +1,7 @@
 """The requirement on ``swiotlb=``: the size of a secure guest's bounce buffer.
 
-One ``swiotlb=`` remains where a line has to be changed. It keeps the areas and ``force`` that
-the kernel read there, and a number that is large enough; ``noforce`` goes.
+A changed line has a single ``swiotlb=``. It keeps the areas and ``force`` as the kernel read them,
+and a number that is large enough; ``noforce`` is removed.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ _EXAMPLE = "write a size like '512 MiB' or '262144 blocks'"
 
 
 class Bound(StrEnum):
-    """How a size is meant."""
+    """How a size applies."""
 
     AT_LEAST = "at least"
     EXACTLY = "exactly"
 
 
 class SwiotlbSizeRequirement(Requirement):
-    """A buffer of so many blocks of 2 KiB, or more of them.
+    """A buffer of this many blocks of 2 KiB, or at least this many.
 
-    Sizes are compared as kernels before 6.0 set them up, since later ones only ever round
-    further up: what suffices there suffices everywhere, and the next kernel may be either.
+    Sizes are compared as kernels before 6.0 set them up, because later kernels only round up
+    further: a size that is enough there is enough everywhere, and the next kernel may be either.
     """
 
     def __init__(self, name: str, location: Location, bound: Bound, blocks: int) -> None:
@@ -76,7 +76,7 @@ class SwiotlbSizeRequirement(Requirement):
         self.blocks = blocks
 
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
-        """The ``swiotlb`` words up to ``--``."""
+        """Return the ``swiotlb`` words before ``--``."""
         return swiotlb.occurrences(line)
 
     def describe(self) -> str:
@@ -84,53 +84,51 @@ class SwiotlbSizeRequirement(Requirement):
         return f"swiotlb {self.bound} {size_text(self.blocks)} ({self.blocks} blocks of 2 KiB)"
 
     def honoured(self, running: RunningSystem) -> Honoured:
-        """By the size of the buffer that the kernel set up."""
+        """Judge by the size of the buffer that the kernel has set up."""
         exactly = self.bound is Bound.EXACTLY
         return swiotlb.bounce_buffer(running, self.blocks, exactly=exactly)
 
     def warning(self) -> Finding | None:
-        """Warn of a small buffer, and of sizes that kernels since 6.0 round up."""
+        """Warn about a small buffer, and about sizes that kernels since 6.0 round up."""
         newest = size_text(swiotlb.rounded(self.blocks, Generation.SINCE_6_0))
         size = size_text(self.blocks)
         if self.blocks < SMALL_BLOCKS:
             return self._warning(
                 "swiotlb-small",
-                f"a bounce buffer of {size} is small: devices under load can fill it",
+                f"a bounce buffer of {size} is small: devices can fill it under load",
                 "IBM recommends 512 MiB for most guests",
             )
         if self.blocks > LARGEST_POWER_OF_TWO:
             return self._warning(
                 "swiotlb-large",
-                f"kernels from 6.0 to 7.2 round {size} up to {newest}, can't place that below 2 GiB "
-                "and fall back to 1 GiB",
-                "ask for 1 GiB at most",
+                f"kernels from 6.0 to 7.2 round {size} up to {newest}, cannot place that below 2 GiB,"
+                " and fall back to 1 GiB",
+                "set at most 1 GiB",
             )
         if newest != size:
             return self._warning(
                 "swiotlb-rounded",
                 f"kernels since 6.0 round {size} up to {newest}",
-                "a power of two is the same everywhere",
+                "a power of two is the same with every kernel",
             )
         return None
 
     def unfit(self, role: Role) -> Finding | None:
-        """Warn of a buffer on a host: the kernel makes none there (arch/s390/mm/init.c, pv_init())."""
+        """Warn about a buffer on a host, where the kernel sets up none (arch/s390/mm/init.c, pv_init())."""
         if role is not Role.HOST:
             return None
-        message = (
-            "a host has no bounce buffer: the kernel ignores swiotlb= outside of secure guests"
-        )
+        message = "a host has no bounce buffer: the kernel ignores swiotlb= outside secure guests"
         hint = "remove swiotlb, or write `role: guest` for the guests that run on the host"
         return Finding("profile.role", Severity.WARNING, message, self.location, hint)
 
     def cost(self, memory: int, lines: Sequence[CommandLine] = ()) -> Finding | None:
-        """Warn of a buffer of more than a quarter of the memory: the largest of the lines."""
+        """Warn if the largest buffer on the lines takes more than a quarter of the memory."""
         readings = (swiotlb.read(line) for line in lines)
         found = share(max([self.blocks, *(each.blocks for each in readings)]), memory)
         return None if found is None else found._replace(location=self.location)
 
     def advice(self, running: RunningSystem) -> Finding | None:
-        """What the memory, and the most that was in use at once, say of the size that it has."""
+        """Judge the current size by the memory and by the buffer's peak use."""
         held, memory = running.bounce_buffer_blocks, running.memory
         if held and memory and held > self.blocks and self.cost(memory) is None:
             return share(held, memory) or usage(running)
@@ -141,12 +139,12 @@ class SwiotlbSizeRequirement(Requirement):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The size, even where the kernel's default would do: something smaller may stand there."""
+        """The size, even if the kernel default is enough: the line may set a smaller one."""
         return (f"{swiotlb.NAME}={self.blocks}",)
 
     @property
     def kept(self) -> KeptValues | None:
-        """A larger buffer is one of at least that size; only plain decimal numbers are told."""
+        """A larger buffer also meets a minimum size; only plain decimal numbers are recognized."""
         if self.bound is Bound.EXACTLY:
             return None
         return KeptValues(
@@ -154,30 +152,28 @@ class SwiotlbSizeRequirement(Requirement):
         )
 
     def lost_by_adding(self) -> str:
-        """The last size counts, but ``noforce`` always does."""
+        """The last size wins, but ``noforce`` always wins."""
         kept = (
-            "a larger size that is given elsewhere is not kept (leave this one out there), and "
+            "a larger size that is set elsewhere is not kept (omit this one there), and "
             if self.bound is Bound.AT_LEAST
             else ""
         )
-        return (
-            f"{kept}another swiotlb= is not removed: the last size counts, and noforce always does"
-        )
+        return f"{kept}another swiotlb= is not removed: the last size wins, and noforce always wins"
 
     def _judge(self, line: CommandLine) -> Judgement:
         reading = swiotlb.read(line, Generation.BEFORE_6_0)
-        said = _read_as(reading)
+        said = _read_as(reading, is_set=bool(self.occurrences(line)))
         if reading.noforce:
             return Judgement(
-                met=False, reason="noforce leaves a Secure Execution guest without bounce buffer"
+                met=False, reason="noforce leaves a secure guest without a bounce buffer"
             )
         if reading.blocks >= swiotlb.LIMIT_BLOCKS:
-            return Judgement(met=False, reason=f"{said}; it must fit below 2 GiB up to kernel 7.2")
+            reason = f"{said}; it must fit below 2 GiB on kernels up to 7.2"
+            return Judgement(met=False, reason=reason)
         if self._suffices(reading):
             return Judgement(met=True, reason=said)
-        return Judgement(
-            met=False, reason=f"{said}; {self.bound} {size_text(self.blocks)} is wanted"
-        )
+        required = f"the profile requires {self.bound} {size_text(self.blocks)}"
+        return Judgement(met=False, reason=f"{said}; {required}")
 
     def _change(self, line: CommandLine) -> CommandLine:
         present = self.occurrences(line)
@@ -185,11 +181,11 @@ class SwiotlbSizeRequirement(Requirement):
         newest = swiotlb.read(line, Generation.SINCE_6_0)
         blocks = self.blocks
         if reading.numbered and self._suffices(reading):
-            # More than any kernel up to 7.2 can place was meant to be large, so it stays as large
-            # as all of them can.
+            # A size that no kernel up to 7.2 can place was meant to be large: use the largest one
+            # that all of them can place.
             largest = max(self.blocks, LARGEST_POWER_OF_TWO)
             blocks = reading.blocks if reading.blocks < swiotlb.LIMIT_BLOCKS else largest
-        # Without a comma it is a stray digit that the kernel takes for the areas (`08`).
+        # Without a comma it is a stray digit that the kernel reads as the areas (`08`).
         meant = any("," in (each.value or "") for each in present)
         areas = f",{newest.areas}" if meant and newest.areas else ""
         force = ",force" if newest.force else ""
@@ -202,11 +198,12 @@ class SwiotlbSizeRequirement(Requirement):
         return reading.blocks == wanted
 
 
-def _read_as(reading: SwiotlbReading) -> str:
-    """Say what the number in the line means to the kernel: ``512M is read as 512 blocks``."""
-    size = f"{reading.blocks} blocks = {size_text(reading.blocks)}"
+def _read_as(reading: SwiotlbReading, *, is_set: bool) -> str:
+    """Say how the kernel reads the number on the line: ``512M is read as 512 blocks (1 MiB)``."""
+    size = f"{reading.blocks} blocks ({size_text(reading.blocks)})"
     if reading.numbered is None:
-        return f"no size is given, so the kernel's default holds: {size}"
+        what = "no size is set" if is_set else "not set"
+        return f"{what}: the kernel default of {size} applies"
     written = reading.numbered.value or ""
     number, rest = swiotlb.parse_unsigned(written)
     if rest and not rest.startswith(","):
@@ -227,7 +224,7 @@ def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None
     if swiotlb.rounded(blocks, Generation.BEFORE_6_0) >= swiotlb.LIMIT_BLOCKS:
         problems.error(
             "size-limit",
-            f"{scalar.text} is too much: kernels up to 7.2 place the buffer below 2 GiB, in one piece",
+            f"{scalar.text} is too large: kernels up to 7.2 place the buffer below 2 GiB, in one piece",
             scalar.location,
             _LARGEST,
         )
@@ -237,10 +234,10 @@ def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None
 
 
 def read_blocks(scalar: Scalar, problems: Problems) -> int | None:
-    """Read a size as a number of blocks of 2 KiB, or note what is wrong and give None.
+    """Read a size as a number of blocks of 2 KiB, or report what is wrong and return None.
 
-    A number alone is refused: the kernel would count blocks where people think of megabytes.
-    So are units of 1000, which nothing here is made of.
+    A number without a unit is refused: the kernel counts blocks, while people think of megabytes.
+    Units of 1000 are refused, too: no size here is a multiple of them.
     """
     size = read_size(scalar, SIZE_PATTERN, _FACTORS, _intent, problems)
     if size is None:
@@ -260,28 +257,28 @@ def _intent(text: str) -> str:
     if re.match(rf"[0-9]{{{_MOST_DIGITS + 1}}}", text.replace("_", "")):
         return f"{_LARGEST}; {_EXAMPLE}"
     if re.fullmatch(r"0+\s*[A-Za-z]*", text):
-        return "the smallest size is '1 block'; `absent: true` is no size at all"
+        return "the smallest size is '1 block'; to remove swiotlb, write `absent: true`"
     return intended(text, _EXAMPLE, _intended_number)
 
 
 def _intended_number(number: int) -> str:
-    blocks = f"'{number} blocks' are {size_text(number)}"
-    other = f", '{number} MiB' is the other thing it could mean" if number < 4096 else ""
-    return f"say what it counts: {blocks}{other}"
+    blocks = f"'{number} blocks' ({size_text(number)})"
+    other = f" or '{number} MiB'" if number < 4096 else ""
+    return f"add a unit: {blocks}{other}"
 
 
 def _of_kernel_value(value: str) -> str:
-    """The number that the kernel reads, in whatever base, if that is all there is."""
+    """Return the number that the kernel reads, in any base, if the value is nothing else."""
     number, rest = swiotlb.parse_unsigned(value)
     if number and not rest:
         return f"{number} blocks"
     if number:
-        read = f"the kernel reads {number} blocks = {size_text(number)} and {rest!r} after that"
+        read = f"the kernel reads {value!r} as {number} blocks ({size_text(number)}) followed by {rest!r}"
     else:
-        read = f"{value!r} is no number of blocks"
+        read = f"{value!r} is not a number of blocks"
     raise UsageError(
         read,
-        hint="give the number of blocks of 2 KiB: 262144 is 512 MiB; areas and force stay as they are",
+        hint="write the number of blocks of 2 KiB: 262144 is 512 MiB; areas and force do not change",
     )
 
 
@@ -301,13 +298,13 @@ RULES = ParameterRules(
     (
         Form(
             Operator.AT_LEAST,
-            "a buffer of this size or more: a larger one stays as it is",
+            "a buffer of at least this size: a larger one does not change",
             "{at_least: 512 MiB}",
             _SIZE_SCHEMA,
         ),
         Form(
             Operator.EXACTLY,
-            "a buffer of this size, before kernels since 6.0 round it up to a power of two",
+            "a buffer of this size (which kernels since 6.0 round up to a power of two)",
             "262144 blocks",
             _SIZE_SCHEMA,
         ),
@@ -316,12 +313,12 @@ RULES = ParameterRules(
     _make,
     of_kernel_value=_of_kernel_value,
     details="A size is a whole number with a unit: `KiB`, `MiB`, `GiB`, or `blocks` of 2 KiB, which is "
-    "what the kernel counts (`512 MiB` and `262144 blocks` are the same). A number alone and units "
-    "like `MB` are refused. Kernels up to 7.2 place the buffer below 2 GiB in one piece, so the size "
-    "has to be smaller than that; there are warnings for less than 128 MiB, and for what kernels since 6.0 "
-    "round up. The last number on the line counts, and text behind it does not: `swiotlb=512M` "
-    "are 512 blocks, 1 MiB. Where the line has to change, one `swiotlb=` remains, which keeps the "
-    "areas and `force` that the kernel read there; `noforce`, which leaves a secure guest without "
-    "a buffer, is removed whatever the size.",
+    "what the kernel counts (`512 MiB` and `262144 blocks` are the same). A number without a unit and "
+    "units like `MB` are refused. Kernels up to 7.2 place the buffer below 2 GiB in one piece, so the "
+    "size must be smaller than that. secboot warns about less than 128 MiB, and about sizes that "
+    "kernels since 6.0 round up. The kernel uses the last number on the line and ignores text after "
+    "it: `swiotlb=512M` is 512 blocks, or 1 MiB. If the line must change, one `swiotlb=` remains, with "
+    "the areas and `force` as the kernel read them. `noforce`, which leaves a secure guest without a "
+    "buffer, is always removed.",
 )
-"""How a profile asks for ``swiotlb``: sizes as `read_blocks` reads them."""
+"""The requirements that a profile can make on ``swiotlb``: sizes as `read_blocks` reads them."""

@@ -1,8 +1,8 @@
-"""A profile that is said in words, as ``secboot set`` takes them: ``nosmt console+=hvc0 quiet-``.
+"""A profile from the words of ``secboot set``: ``nosmt console+=hvc0 quiet-``.
 
-A word is read as it would be on the kernel's command line, double quotes included. The profile's
-text is made of the words and then read like any other, so that both mean the same and what is
-wrong is noticed in one place.
+A word is read as on the kernel command line, including double quotes. The words are turned into the
+text of a profile, which is read like any other. So words and profiles mean the same, and errors are
+found in one place.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from secboot.profile.search import ProfileFiles
 
 NAME = "set"
-"""The name of such a profile, which no file has."""
+"""The name of such a profile; it has no file."""
 PATH = "<command line>"
-"""What stands for its path in messages."""
+"""Shown in place of its path in messages."""
 _PLAIN = r"[A-Za-z_][A-Za-z0-9_.-]*"
 
 
@@ -50,7 +50,7 @@ class Operation(StrEnum):
 
 
 class Word(NamedTuple):
-    """One word: what was typed, and what it means. Without ``=`` there is no `value`."""
+    """One word: what was typed, and what it means. `value` is empty without ``=``."""
 
     text: str
     name: str
@@ -59,10 +59,10 @@ class Word(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What is said beside the words.
+    """The options in addition to the words.
 
-    `entries` are the boot entries, ``all``, ``default``, or patterns of names; `rescue` whether rescue
-    entries are among them. `as_spelled` takes names that look misspelt.
+    `entries` are the boot entries: ``all``, ``default``, or name patterns. `rescue` tells whether
+    rescue entries are included. `as_spelled` accepts names that look misspelled.
     """
 
     entries: tuple[str, ...] = ("all",)
@@ -71,7 +71,7 @@ class Options(NamedTuple):
 
     @property
     def typed(self) -> tuple[str, ...]:
-        """The options of ``secboot set`` that say it."""
+        """The options of ``secboot set`` with the same meaning."""
         entries = () if self.entries == ("all",) else self.entries
         words = [word for each in entries for word in ("--entries", each)]
         words += [] if self.rescue else ["--no-rescue"]
@@ -79,14 +79,14 @@ class Options(NamedTuple):
 
 
 def read_word(text: str) -> Word:
-    """Read one word. Raises UsageError for what is not one word of the kernel's command line."""
+    """Read one word. Raises UsageError for text that is not one word of a kernel command line."""
     line = CommandLine.parse(text)
     if line.unterminated_quote:
-        raise _error(text, "a double quote is opened and never closed", "close it")
+        raise _error(text, "a double quote is opened but never closed", "close the quote")
     if line.dashdash is not None:
-        raise _error(text, "what stands after -- is for init and no kernel parameter", _FORMS)
+        raise _error(text, "words after -- are for init, not kernel parameters", _FORMS)
     if len(line.parameters) != 1 or line.parameters[0].text != text:
-        raise _error(text, "this is not one word of the kernel's command line", _several(text))
+        raise _error(text, "this is not one word of the kernel command line", _several(text))
     name, value = line.parameters[0].name, line.parameters[0].value
     operation = Operation.BARE if value is None else Operation.SET
     if value is None and name.endswith("-"):
@@ -103,27 +103,27 @@ def read_word(text: str) -> Word:
     if variables := variables_of(value or ""):
         raise _error(
             text,
-            f"zipl puts a value from /etc/ziplenv in the place of ${{{variables[0]}}}, so that the"
-            " kernel can't get this text",
+            f"zipl replaces ${{{variables[0]}}} with a value from /etc/ziplenv, so the kernel cannot"
+            " receive it literally",
             "write the value itself",
         )
     return Word(text, name, operation, value or "")
 
 
 _FORMS = (
-    "write NAME=VALUE, NAME, NAME+=VALUE (one more), NAME-=VALUE (without this one) or NAME-"
-    " (without any)"
+    "write NAME=VALUE, NAME, NAME+=VALUE (add a value), NAME-=VALUE (remove a value) or NAME-"
+    " (remove the parameter)"
 )
 
 
 def _several(text: str) -> str:
-    """Say what can have been meant with blanks between words: the shell has removed its quotes."""
+    """Say what spaces between words may have meant: the shell has removed its quotes."""
     hint = f"for several parameters: {shlex.join(['secboot', 'set', *text.split()])}"
     name, equals, value = text.strip().partition("=")
     if not equals:
         return hint
     quoted = shlex.quote(f'{name}="{value}"')
-    return f"{hint}\nfor one value with blanks, quote it for the kernel, too: secboot set {quoted}"
+    return f"{hint}\nfor one value with spaces, also quote it for the kernel: secboot set {quoted}"
 
 
 def _error(text: str, message: str, hint: str) -> UsageError:
@@ -134,7 +134,7 @@ ALL = Options()
 
 
 def text_of_words(texts: Sequence[str], options: Options = ALL) -> str:
-    """Return the YAML that the words amount to. Raises UsageError for words that make no sense."""
+    """Return the YAML with the meaning of the words. Raises UsageError for words that make no sense."""
     groups = tuple(_grouped(texts).values())
     asked = [f"  {_key(group[0].name)}: {_requirement(group[0].name, group)}\n" for group in groups]
     typed = shlex.join(["secboot", "set", *texts, *options.typed])
@@ -143,11 +143,11 @@ def text_of_words(texts: Sequence[str], options: Options = ALL) -> str:
 
 
 _FIRST_LINE = 4
-"""Of the text: that of the first parameter."""
+"""The line of the first parameter in that text."""
 
 
 def profile_of_words(texts: Sequence[str], options: Options, files: ProfileFiles) -> Profile:
-    """Return the profile that the words amount to. Raises UsageError for what can't be asked."""
+    """Return the profile with the meaning of the words. Raises UsageError for words that are wrong."""
     groups = _grouped(texts)
     said = [" ".join(word.text for word in group) for group in groups.values()]
     source = ProfileText(NAME, PATH, text_of_words(texts, options))
@@ -157,7 +157,7 @@ def profile_of_words(texts: Sequence[str], options: Options, files: ProfileFiles
         problem = error.problems[0]
         hint = problem.hint
         if problem.code == "profile.misspelt-name" and hint is not None and "as_spelled" in hint:
-            hint = hint.partition(",")[0] + "; --as-spelled takes the name as it is"
+            hint = hint.partition(",")[0] + ", or use --as-spelled if the name is correct"
         raise UsageError(problem.message, location=_word_at(problem, said), hint=hint) from error
     for requirement, words in zip(profile.requirements, said, strict=True):
         requirement.location = Location(words)
@@ -172,7 +172,7 @@ def _word_at(problem: Finding, said: Sequence[str]) -> Location:
 
 
 def _as_spelled(groups: Sequence[Sequence[Word]], options: Options) -> str:
-    """Return the line that takes names which look misspelt: what is only removed may be called anything."""
+    """Return the line that accepts names that look misspelled; any name may be removed."""
     removing = {Operation.REMOVE, Operation.REMOVE_ALL}
     names = [
         group[0].name
@@ -184,7 +184,7 @@ def _as_spelled(groups: Sequence[Sequence[Word]], options: Options) -> str:
 
 
 def _grouped(texts: Sequence[str]) -> dict[str, list[Word]]:
-    """Return the words by what they are about, in the order in which that is named first."""
+    """Return the words by parameter, in the order in which the parameters first occur."""
     groups: dict[str, list[Word]] = {}
     for text in texts:
         word = read_word(text)
@@ -193,7 +193,7 @@ def _grouped(texts: Sequence[str]) -> dict[str, list[Word]]:
 
 
 def _requirement(name: str, group: Sequence[Word]) -> str:
-    """Return what is asked of one parameter, as YAML."""
+    """Return what is required of one parameter, as YAML."""
     if name in KNOWN:
         return _known(name, group)
     said = " ".join(word.text for word in group)
@@ -205,8 +205,8 @@ def _requirement(name: str, group: Sequence[Word]) -> str:
     if bare and wants_value(name):
         raise _error(
             said,
-            f"{name} without a value means nothing to whoever reads it",
-            f"write {name}=VALUE; {name}- removes it",
+            f"{name} has no effect without a value",
+            f"write {name}=VALUE, or {name}- to remove it",
         )
     if (bare and (wanted or cleared)) or (cleared and removed) or {*wanted} & {*removed}:
         raise _error(said, "these words contradict one another", _FORMS)
@@ -216,7 +216,7 @@ def _requirement(name: str, group: Sequence[Word]) -> str:
     if once and (len(wanted) > 1 or values[Operation.ADD]):
         raise _error(
             said,
-            f"of several {name} the last one counts and the others do nothing",
+            f"only the last {name} has an effect, so it cannot have several values",
             f"write {shlex.quote(parameter_text(name, wanted[-1]))}",
         )
     if cleared and not (wanted and once):
@@ -225,8 +225,8 @@ def _requirement(name: str, group: Sequence[Word]) -> str:
         if len(wanted) > 1:
             raise _error(
                 said,
-                f"{name}= replaces every other, so it can be given only once",
-                f"to have these and no other, put {name}- before them; to add one, write"
+                f"{name}= replaces all other values, so it can be used only once",
+                f"to set exactly these values, put {name}- before them; to add a value, write"
                 f" {name}+=VALUE",
             )
         return _scalar(wanted[0])
@@ -235,15 +235,15 @@ def _requirement(name: str, group: Sequence[Word]) -> str:
 
 
 def _known(name: str, group: Sequence[Word]) -> str:
-    """Return what is asked of a parameter that has rules of its own: one value, or to be gone."""
+    """Return what is required of a parameter with its own rules: one value, or absence."""
     word, *more = group
     if more or word.operation not in {Operation.SET, Operation.REMOVE_ALL}:
         bare = not more and word.operation is Operation.BARE
-        what = "without a value does nothing" if bare else "is set in one word"
+        what = "has no effect without a value" if bare else "must be set with a single word"
         raise _error(
             " ".join(each.text for each in group),
             f"{name} {what}",
-            f"write {name}=VALUE; {name}- removes it",
+            f"write {name}=VALUE, or {name}- to remove it",
         )
     if word.operation is Operation.REMOVE_ALL:
         return "{absent: true}"
@@ -258,7 +258,7 @@ def _list(values: Sequence[str]) -> str:
 
 
 def _scalar(text: str) -> str:
-    """Return a text as a scalar that is nothing else to any YAML."""
+    """Return a text as a scalar that every YAML version reads as this string."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -272,20 +272,20 @@ def _entries(options: Options) -> str:
     """Return the lines of the profile that choose the boot entries."""
     if not "".join(options.entries).isprintable():
         raise UsageError(
-            "a boot entry's name is one line of printable characters",
+            "the name of a boot entry must be one line of printable characters",
             location=Location("--entries"),
-            hint="? in it stands for any character",
+            hint="? matches any character",
         )
     scopes = [each for each in options.entries if each in {"all", "default"}]
     if scopes and len(options.entries) > 1:
         raise UsageError(
-            f"--entries {scopes[0]} can't stand beside another --entries",
-            hint="name all of them, or none",
+            f"--entries {scopes[0]} cannot be combined with another --entries",
+            hint="remove one of them",
         )
     if options.entries == ("default",):
         if not options.rescue:
             raise UsageError(
-                "--no-rescue and --entries default can't be combined", hint="leave out one of them"
+                "--no-rescue and --entries default cannot be combined", hint="remove one of them"
             )
         return "entries: default\n"
     include = "" if scopes else f"  include: {_list(options.entries)}\n"

@@ -1,4 +1,4 @@
-"""Profiles in memory, in place of a root."""
+"""Profiles in memory instead of in a root directory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ image:
   parmfile: /etc/secboot/guest.parm
   output: /boot/secure-linux
 """
-"""One that names a Secure Execution image."""
+"""A profile that names a Secure Execution image."""
 
 
 @dataclass
 class MemoryFiles:
-    """Texts by path; `asked` collects the paths that were looked for."""
+    """Texts by path; `asked` collects the paths that were searched."""
 
     texts: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class MemoryFiles:
 
 
 def parse(text: str, **others: str) -> Profile:
-    """Read a text as the profile ``site``, with `others` beside it in /etc."""
+    """Read a text as the profile ``site``, with `others` next to it in /etc."""
     texts = {f"/etc/secboot/profiles/{name}.yaml": other for name, other in others.items()}
     return parse_profile(ProfileText("site", "site.yaml", text), MemoryFiles(texts))
 

@@ -1,4 +1,4 @@
-"""What was read when secboot was built is what would be read now."""
+"""The nodes that were generated for shipped profiles are those that would be read now."""
 
 from __future__ import annotations
 

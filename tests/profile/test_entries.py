@@ -8,10 +8,10 @@ from secboot.profile.profile import EntryScope, EntrySelection
 CASES = [
     (EntrySelection(), "linux", False, False, None),
     (EntrySelection(), "0-rescue", False, True, None),
-    (EntrySelection(rescue=False), "0-rescue", True, True, "leaves rescue entries alone"),
+    (EntrySelection(rescue=False), "0-rescue", True, True, "excludes rescue entries"),
     (EntrySelection(rescue=False), "linux", False, False, None),
     (EntrySelection(EntryScope.DEFAULT), "linux", True, False, None),
-    (EntrySelection(EntryScope.DEFAULT), "linux", False, False, "default entry only"),
+    (EntrySelection(EntryScope.DEFAULT), "linux", False, False, "only to the default entry"),
     (EntrySelection(include=("Red*",)), "Red Hat (5.14) 9.6 (Plow)", False, False, None),
     (EntrySelection(include=("red*",)), "Red Hat", False, False, "does not include"),
     (EntrySelection(include=("a", "l?nux")), "linux", False, False, None),
@@ -23,7 +23,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("selection", "name", "is_default", "is_rescue", "why_not"), CASES)
-def test_which_entries_a_profile_is_for(
+def test_which_entries_a_profile_applies_to(
     selection: EntrySelection,
     name: str,
     *,
@@ -50,7 +50,7 @@ def test_patterns_that_match_nothing_are_named() -> None:
         (EntrySelection(), "all entries"),
         (EntrySelection(EntryScope.DEFAULT), "the default entry"),
         (EntrySelection(include=("a", "b")), "entries 'a', 'b'"),
-        (EntrySelection(exclude=("a",), rescue=False), "all entries but 'a', rescue entries"),
+        (EntrySelection(exclude=("a",), rescue=False), "all entries except 'a', rescue entries"),
     ],
 )
 def test_descriptions(selection: EntrySelection, text: str) -> None:

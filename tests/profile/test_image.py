@@ -30,10 +30,10 @@ def test_it_is_extended_key_by_key() -> None:
     assert str(image.location) == "/etc/secboot/profiles/base.yaml:4:13"
 
 
-def test_what_is_extended_counts_for_paths_that_have_to_differ() -> None:
+def test_paths_must_also_differ_from_those_of_the_extended_profile() -> None:
     text = "version: 1\nextends: base\nimage: {kernel: /boot/secure-linux}\n"
 
-    with pytest.raises(ProfileError, match=r"site\.yaml:3:17|is the `output`"):
+    with pytest.raises(ProfileError, match=r"site\.yaml:3:17|is also the `output`"):
         parse(text, base=IMAGE_PROFILE)
 
 

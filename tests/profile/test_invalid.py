@@ -1,6 +1,6 @@
-"""Profiles that are refused: ``invalid/<name>.yaml`` and what is said of it, ``<name>.err``.
+"""Profiles that are refused: ``invalid/<name>.yaml``, and the messages for each, ``<name>.err``.
 
-``./dev update`` writes the expected texts again; read the difference before you commit it.
+``./dev update`` rewrites the expected texts; read the diff before you commit them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def problems_of(name: str, text: str) -> str:
 
 
 @pytest.mark.parametrize("path", sorted(INVALID.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_problem_is_said_with_its_place_and_the_likely_intent(
+def test_every_problem_is_reported_with_its_location_and_the_likely_intent(
     path: Path, update: bool
 ) -> None:
     said = problems_of(path.stem, path.read_bytes().decode("utf-8", "surrogateescape"))
@@ -55,23 +55,23 @@ def test_every_problem_is_said_with_its_place_and_the_likely_intent(
     ("data", "words"),
     [
         (b"version: 1\n\0", "bad.yaml:2:1: the character U+0000 is not allowed"),
-        (b"\x7fELF\x02\x01\x01", "bad.yaml:1:1: this is not a profile"),
+        (b"\x7fELF\x02\x01\x01", "bad.yaml:1:1: not a profile"),
         (b"version: 1\r\n# \xe9\r\n", "bad.yaml:2:3: the byte 0xE9 is not UTF-8"),
         (b"# \xc2\x85parameters: {}\n", "bad.yaml:1:3: the character U+0085 is not allowed"),
         ("# \u2028parameters: {}\n".encode(), "the character U+2028 is not allowed"),
-        (b"\xfe\xff\0v", "bad.yaml:1:1: this is not a profile"),
+        (b"\xfe\xff\0v", "bad.yaml:1:1: not a profile"),
         (b"version: 1\n\xfe", "bad.yaml:2:1: the byte 0xFE is not UTF-8"),
-        (b"# " + b"x" * SIZE_LIMIT, f"has more than {SIZE_LIMIT // 1024} KiB"),
-        (b"[" * 10_000, "bad.yaml:1:1: this is not a profile"),
+        (b"# " + b"x" * SIZE_LIMIT, f"is larger than {SIZE_LIMIT // 1024} KiB"),
+        (b"[" * 10_000, "bad.yaml:1:1: not a profile"),
         (
             b"version: 1\nparameters:\n" + b"".join(b" a%d: 1\n" % n for n in range(501)),
-            "bad.yaml:503:2: a profile asks for 500 parameters at most",
+            "bad.yaml:503:2: a profile can set at most 500 parameters",
         ),
         (b"drop: " + b"[" * 10_000, "bad.yaml:1:14: this is nested too deeply"),
         (b"{drop: " * 1_000, "this is nested too deeply"),
     ],
 )
-def test_files_that_are_no_text_or_no_profile_at_all(data: bytes, words: str) -> None:
+def test_files_that_are_not_text_or_not_profiles(data: bytes, words: str) -> None:
     said = problems_of("bad", data.decode("utf-8", "surrogateescape"))
 
     assert words in said
@@ -87,8 +87,8 @@ def test_files_that_are_no_text_or_no_profile_at_all(data: bytes, words: str) ->
         ('foo: "1\\n"', "profile.value"),
     ],
 )
-def test_a_newline_at_the_end_is_no_part_of_anything(parameters: str, code: str) -> None:
-    """In Python ``$`` matches before it, too."""
+def test_a_newline_at_the_end_is_not_part_of_a_value(parameters: str, code: str) -> None:
+    """In Python ``$`` also matches before it."""
     said = problems_of("x", f"version: 1\nparameters: {{{parameters}}}\n")
 
     assert code in said
@@ -111,12 +111,12 @@ SECRETS = {
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_nothing_but_the_words_of_a_profile_is_repeated(name: str) -> None:
+def test_only_profiles_are_quoted(name: str) -> None:
     assert "Secret0" not in problems_of("x", SECRETS[name])
 
 
 def problems_or_none(text: str) -> tuple[Finding, ...]:
-    """What is wrong with a text, nothing if it is a profile; any other exception gets out."""
+    """The problems of a text, none if it is a profile; any other exception is raised."""
     try:
         parse(text)
     except ProfileError as error:

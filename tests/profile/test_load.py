@@ -72,7 +72,7 @@ def test_a_whole_profile() -> None:
     ],
     ids=["CRLF", "byte order mark", "no last newline", "document marks"],
 )
-def test_the_same_profile_in_other_clothes(text: str) -> None:
+def test_the_same_profile_in_other_encodings(text: str) -> None:
     assert described(text) == described(WHOLE)
 
 
@@ -105,7 +105,7 @@ def test_a_small_buffer_is_a_warning_with_its_place() -> None:
     assert warning.hint == "IBM recommends 512 MiB for most guests"
 
 
-def test_a_requirement_that_is_replaced_warns_of_nothing() -> None:
+def test_a_replaced_requirement_does_not_warn() -> None:
     base = "version: 1\nparameters: {swiotlb: 1 MiB}\n"
 
     profile = parse("version: 1\nextends: base\nparameters: {swiotlb: 1 GiB}\n", base=base)
@@ -164,7 +164,7 @@ def test_an_extending_profile_replaces_drops_and_adds() -> None:
     assert profile.chain == ("site.yaml", "/etc/secboot/profiles/base.yaml")
 
 
-def test_an_extending_profile_speaks_for_itself_where_it_speaks() -> None:
+def test_an_extending_profile_overrides_what_it_sets() -> None:
     profile = parse(
         "version: 1\nextends: base\nrole: host\ndescription: mine\nentries: all\n", base=BASE
     )
@@ -182,7 +182,7 @@ def test_a_site_file_may_extend_the_shipped_profile_of_its_own_name() -> None:
     assert [each.name for each in profile.requirements] == ["swiotlb", "quiet"]
 
 
-def test_a_problem_in_what_is_extended_is_reported_at_its_own_place() -> None:
+def test_a_problem_in_the_extended_profile_is_reported_at_its_location() -> None:
     with pytest.raises(ProfileError) as caught:
         parse(
             "version: 1\nextends: base\nrole: x\n", base="version: 1\nparameters: {prot_virt: on}\n"
@@ -199,7 +199,7 @@ def test_a_problem_in_what_is_extended_is_reported_at_its_own_place() -> None:
     [
         ({"a": "b", "b": "a"}, "'a' extends itself", "a.yaml extends /etc/secboot/profiles/b.yaml"),
         ({"a": "a"}, "'a' extends itself", "a.yaml extends"),
-        ({"a": "nowhere"}, "there is no profile 'nowhere'", "beside this file"),
+        ({"a": "nowhere"}, "extended profile 'nowhere' not found", "the directory of this file"),
         (
             {f"a{n or ''}": f"a{n + 1}" for n in range(CHAIN_LIMIT + 1)},
             f"more than {CHAIN_LIMIT} profiles",
@@ -207,7 +207,7 @@ def test_a_problem_in_what_is_extended_is_reported_at_its_own_place() -> None:
         ),
     ],
 )
-def test_chains_that_lead_nowhere(texts: dict[str, str], message: str, hint: str) -> None:
+def test_broken_chains_of_profiles(texts: dict[str, str], message: str, hint: str) -> None:
     texts = {name: f"version: 1\nextends: {other}\n" for name, other in texts.items()}
     with pytest.raises(ProfileError) as caught:
         load("a", **texts)
@@ -232,7 +232,7 @@ def test_the_digest_is_over_every_text_of_the_chain() -> None:
     assert parse(text, base=BASE).digest == parse(text, base=BASE).digest
 
 
-def test_what_is_extended_comes_from_the_search_path_only() -> None:
+def test_extended_profiles_come_only_from_the_search_path() -> None:
     files = MemoryFiles({"/tmp/other.yaml": BASE})
     with pytest.raises(ProfileError):
         parse("version: 1\nextends: /tmp/other\n")
@@ -252,7 +252,7 @@ def test_yaml_is_imported_only_when_a_profile_is_read() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_the_memory_is_that_of_the_nearest_profile_that_gives_one() -> None:
+def test_the_memory_is_that_of_the_nearest_profile_that_sets_it() -> None:
     base = "version: 1\nmemory: 1 GiB\nparameters: {swiotlb: {at_least: 512 MiB}}\n"
 
     small = parse("version: 1\nextends: base\ndescription: d\n", base=base)
@@ -267,18 +267,18 @@ def test_the_memory_is_that_of_the_nearest_profile_that_gives_one() -> None:
 @pytest.mark.parametrize(
     ("role", "parameters", "warned"),
     [
-        ("guest", "{prot_virt: 1}", ["can't host others"]),
+        ("guest", "{prot_virt: 1}", ["cannot host guests"]),
         ("guest", "{prot_virt: 0}", []),
         ("guest", "{prot_virt: {absent: true}, swiotlb: 512 MiB}", []),
         ("host", "{prot_virt: 1}", []),
-        ("host", "{prot_virt: 0}", ["asks for off"]),
-        ("host", "{prot_virt: {absent: true}}", ["asks for absent"]),
+        ("host", "{prot_virt: 0}", ["sets it off"]),
+        ("host", "{prot_virt: {absent: true}}", ["removes it"]),
         ("host", "{prot_virt: 1, swiotlb: 512 MiB}", ["no bounce buffer"]),
         ("host", "{prot_virt: 1, swiotlb: {absent: true}}", []),
         ("host", "{a: 1}", []),
     ],
 )
-def test_a_role_that_the_parameters_deny_is_a_warning(
+def test_a_role_that_contradicts_the_parameters_is_a_warning(
     role: str, parameters: str, warned: list[str]
 ) -> None:
     text = f"parameters: {parameters}\n"
@@ -290,7 +290,7 @@ def test_a_role_that_the_parameters_deny_is_a_warning(
     assert parse(f"version: 1\n{text}").warnings == ()
 
 
-def test_the_role_of_what_is_extended_counts() -> None:
+def test_the_role_of_the_extended_profile_applies() -> None:
     (warning,) = parse("version: 1\nextends: guest\nparameters: {prot_virt: 1}\n").warnings
 
     assert warning.code == "profile.role"
@@ -351,7 +351,7 @@ SIMPLE = "version: 1\nparameters: {a: '1'}\n"
         ),
     ],
 )
-def test_what_is_extended_is_beside_the_file_or_in_the_search_path(
+def test_the_extended_profile_is_next_to_the_file_or_in_the_search_path(
     extends: str, texts: dict[str, str], chain: str
 ) -> None:
     source = ProfileText("mine", "/d/mine.yaml", f"version: 1\nextends: {extends}\n")
@@ -359,7 +359,7 @@ def test_what_is_extended_is_beside_the_file_or_in_the_search_path(
     assert parse_profile(source, MemoryFiles(texts)).chain == ("/d/mine.yaml", chain)
 
 
-def test_in_the_search_path_its_order_holds() -> None:
+def test_in_the_search_path_its_order_applies() -> None:
     share, etc = "/usr/share/secboot/profiles", "/etc/secboot/profiles"
     files = MemoryFiles({f"{share}/base.yaml": SIMPLE, f"{etc}/base.yaml": SIMPLE})
     text = "version: 1\nextends: {}\n"

@@ -1,4 +1,4 @@
-"""What other tools do to single values, asked for in a profile and by `set`: their tests' behaviour, written again.
+"""How other tools change single values, expressed in a profile and with `set`: their tests, rewritten.
 
 grubby: test.sh and its expected files for --update-kernel (g1.1 to g11.2). coreos-installer:
 KargsEditor in src/io/bls.rs. ostree: tests/test-kargs.c. perl-bootloader: --add-option and
@@ -21,7 +21,7 @@ S1 = "{includes: ['ttyS1,115200n8'], excludes: ['ttyS0,115200n8']}"
 OSTREE = "test=firstval single_key=test test=secondval test= test"
 
 CASES = [
-    # grubby --args: the value is replaced where it stands, and a new name comes last.
+    # grubby --args: the value is replaced in place, and a new name comes last.
     ("g1.1", "root=/dev/hda1", "{root: /dev/hda1}", G3, "ro root=/dev/hda1 hdd=ide-scsi"),
     ("g3.1", "hdd=notide-scsi", "{hdd: notide-scsi}", G3, "ro root=/dev/hda5 hdd=notide-scsi"),
     (
@@ -32,7 +32,7 @@ CASES = [
         "ro root=/dev/hdd1 hdd=notide-scsi",
     ),
     ("g7.2", "hde=ide-scsi", "{hde: ide-scsi}", G3, f"{G3} hde=ide-scsi"),
-    # grubby --remove-args: by name, with one value, with a value that is not there.
+    # grubby --remove-args: by name, with one value, with a value that is not set.
     ("g3.4", "hdd-", "{hdd: {absent: true}}", G3, "ro root=/dev/hda5"),
     ("g3.4 value", "hdd-=ide-scsi", "{hdd: {excludes: [ide-scsi]}}", G3, "ro root=/dev/hda5"),
     ("g3.5", "hdd-=foobar", "{hdd: {excludes: [foobar]}}", G3, G3),
@@ -43,7 +43,7 @@ CASES = [
         G3,
         "",
     ),
-    # grubby --args with several console=: they are those of the line afterwards.
+    # grubby --args with several console=: afterwards the line has exactly these.
     (
         "g11.1",
         "ro root=LABEL=/ console- console=tty0 console=ttyS1,9600n81 single",
@@ -103,7 +103,7 @@ CASES = [
         "single_key a",
         "single_key=new a",
     ),
-    # pbl --del-option: by name, by name and value; --add-option leaves one of the name.
+    # pbl --del-option: by name, by name and value; --add-option leaves one with this name.
     ("pbl del", "quiet-", "{quiet: {absent: true}}", "a quiet quiet=off quietly b", "a quietly b"),
     ("pbl del value", "quiet-=off", "{quiet: {excludes: ['off']}}", "quiet a quiet=off", "quiet a"),
     (
@@ -125,7 +125,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("_peer", "words", "parameters", "before", "after"), CASES)
-def test_a_profile_and_words_can_say_it(
+def test_a_profile_and_words_can_express_it(
     _peer: str, words: str, parameters: str, before: str, after: str
 ) -> None:
     asked = from_text(f"version: 1\nparameters: {parameters}\n").requirements

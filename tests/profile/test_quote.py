@@ -1,4 +1,4 @@
-"""The line that an error is about: at most 80 columns, a caret below its place, and of profiles only."""
+"""The quoted line of an error: at most 80 columns, with a caret below the place, and only of profiles."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ODD = st.text(alphabet="ab :'\t\x1b\x7f\udc80\u202e日本語e\u0301é\U0001f600\
 
 
 def quote(line: str, column: int) -> str:
-    """What is quoted of a profile with this line behind the first."""
+    """The quote from a profile with this line after the first."""
     known = Scalar("version", plain=True, location=Location("x", 1, 1))
     texts = {"x": (f"version: 1\r\n{line}\nlast", Mapping(((known, known),), known.location))}
     return Quotes(texts).at(Location("x", 2, column))
 
 
 def columns(text: str) -> int:
-    """How many columns a terminal takes for a text (Unicode Standard Annex 11)."""
+    """The number of columns of a text on a terminal (Unicode Standard Annex 11)."""
     return sum(
         0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
         for each in text
@@ -63,7 +63,7 @@ def test_a_line_that_is_too_long_is_cut_around_the_place() -> None:
 
 @settings(deadline=None)
 @given(ODD, st.integers(1, 320))
-def test_no_line_is_wider_than_a_terminal_nor_holds_what_is_not_printable(
+def test_no_line_is_wider_than_a_terminal_or_has_characters_that_are_not_printable(
     line: str, column: int
 ) -> None:
     text, caret = quote(f":{line}", column).split("\n")
@@ -77,7 +77,7 @@ def test_no_line_is_wider_than_a_terminal_nor_holds_what_is_not_printable(
 
 @settings(deadline=None)
 @given(st.text(alphabet="abc日é", max_size=200), st.text(alphabet="x\t日", max_size=200))
-def test_what_is_above_the_caret_is_what_is_at_the_column(before: str, behind: str) -> None:
+def test_the_caret_is_below_the_character_at_the_column(before: str, behind: str) -> None:
     text, caret = quote(f"{before}@{behind}", len(before) + 1).split("\n")
 
     assert columns(text[: text.index("@")]) == len(caret) - 1
@@ -94,12 +94,12 @@ def test_what_is_above_the_caret_is_what_is_at_the_column(before: str, behind: s
     ],
     ids=str,
 )
-def test_there_is_nothing_to_quote_without_a_place(location: Location) -> None:
+def test_nothing_is_quoted_without_a_location(location: Location) -> None:
     assert Quotes({"x": ("version: 1\n", None)}).at(location) == ""
 
 
-def test_many_mistakes_take_no_longer_than_their_share() -> None:
-    """Each line, and each file, is looked at once; the limit is far above what it takes."""
+def test_time_grows_only_linearly_with_the_errors() -> None:
+    """Each line and each file is read once; the limit is far above the usual time."""
     one_line = f"version: 1\nparameters: {{{', '.join(f'a{n}: on' for n in range(490))}, b: '{'x' * 50_000}'}}\n"
     keys = "".join(f"rol{a}{b}: 1\n" for a in LETTERS for b in LETTERS if a + b != "es")
     begun = time.process_time()
@@ -126,7 +126,7 @@ def quotes_of(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_nothing_is_quoted_of_what_is_no_profile(name: str) -> None:
+def test_a_file_that_is_not_a_profile_is_not_quoted(name: str) -> None:
     assert quotes_of(FOREIGN[name]).strip() == ""
 
 
@@ -143,11 +143,11 @@ def test_nothing_is_quoted_of_what_is_no_profile(name: str) -> None:
         ("version: 1\ndrop:\n- a\nextends: [a}\n", "extends: [a}"),
     ],
 )
-def test_of_a_profile_the_line_is_quoted(text: str, line: str) -> None:
+def test_the_line_of_a_profile_is_quoted(text: str, line: str) -> None:
     assert f" | {line}\n" in quotes_of(text)
 
 
-def test_what_is_extended_is_quoted_from_its_own_file() -> None:
+def test_an_extended_profile_is_quoted_from_its_own_file() -> None:
     with pytest.raises(ProfileError) as caught:
         parse("version: 1\nextends: base\n", base="version: 1\nparameters: {prto_virt: 1}\n")
 

@@ -1,4 +1,4 @@
-"""What holds for every requirement, whatever it asks."""
+"""Every requirement, whatever it requires."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_fulfilled_line_meets_the_requirement(text: str, requirement: Requirem
 
 @settings(deadline=None)
 @given(lines(), ANY_REQUIREMENT)
-def test_a_line_that_meets_it_stays_as_it_is(text: str, requirement: Requirement) -> None:
+def test_a_line_that_meets_it_does_not_change(text: str, requirement: Requirement) -> None:
     line = CommandLine.parse(text)
     fulfilled = requirement.fulfil(line)
 
@@ -113,7 +113,7 @@ def test_requirements_on_different_parameters_do_not_disturb_each_other(
 
 @settings(deadline=None)
 @given(lines())
-def test_including_values_never_collapses_what_is_there(text: str) -> None:
+def test_including_values_never_merges_existing_ones(text: str) -> None:
     line = CommandLine.parse(text)
     requirement = ValuesRequirement("console", HERE, ("hvc0", "tty0"))
 
@@ -172,12 +172,12 @@ def test_excluding_a_value_leaves_every_other_where_it_is(text: str) -> None:
     assert read(fulfilled) == [text for text in read(line) if text != "console=tty0"]
 
 
-def test_a_name_that_means_nothing_alone_is_not_written_alone() -> None:
+def test_a_name_that_needs_a_value_is_not_written_without_one() -> None:
     there = CommandLine.parse("root=/dev/dasda1 quiet")
     missing = CommandLine.parse("quiet")
     root, quiet = PresentRequirement("root", HERE), PresentRequirement("debug", HERE)
 
     assert root.fulfil(there) == there
     assert quiet.fulfil(missing).text == "quiet debug"
-    with pytest.raises(RefusedError, match="root means nothing without a value"):
+    with pytest.raises(RefusedError, match="root has no effect without a value"):
         root.fulfil(missing)

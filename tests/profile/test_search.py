@@ -37,7 +37,7 @@ def test_names_are_searched_and_paths_are_read(reference: str, path: str, name: 
     assert (found.path, found.name) == (path, name)
 
 
-def test_both_endings_are_found_and_the_usual_one_first() -> None:
+def test_both_endings_are_found_and_the_usual_one_wins() -> None:
     texts = {f"{ETC}/a.yml": "", f"{SHARE}/a.yaml": "", f"{SHARE}/b.yml": "", f"{SHARE}/b.yaml": ""}
     files = MemoryFiles(texts | {"c.yml": ""})
 
@@ -53,7 +53,7 @@ def test_both_endings_are_found_and_the_usual_one_first() -> None:
     ]
 
 
-def test_what_is_already_there_is_passed_over() -> None:
+def test_paths_that_are_already_in_the_chain_are_skipped() -> None:
     without = [f"{ETC}/guest.yaml"]
     second = find_by_name("guest", FILES, without)
     third = find_by_name("guest", FILES, [*without, f"{SHARE}/guest.yaml"])
@@ -64,7 +64,7 @@ def test_what_is_already_there_is_passed_over() -> None:
     assert find_by_name("payroll", FILES, [f"{ETC}/payroll.yaml", f"{SHARE}/payroll.yaml"]) is None
 
 
-def test_available_profiles_come_in_search_order_and_tell_what_is_hidden() -> None:
+def test_available_profiles_come_in_search_order_and_show_what_is_hidden() -> None:
     listed = [(each.name, each.path, each.hidden) for each in available_profiles(FILES)]
 
     assert listed == [
@@ -86,26 +86,26 @@ def test_available_profiles_come_in_search_order_and_tell_what_is_hidden() -> No
     [
         ("guset", "did you mean 'guest'?"),
         ("pay-roll", "did you mean 'payroll'?"),
-        ("", "known here: "),
-        ("..", "known here: "),
+        ("", "allowed: "),
+        ("..", "allowed: "),
         ("gu\0est", "did you mean"),
     ],
 )
 def test_a_name_that_is_not_found_gets_a_hint(reference: str, words: str) -> None:
-    with pytest.raises(UsageError, match="there is no profile") as caught:
+    with pytest.raises(UsageError, match=r"^profile .* not found") as caught:
         find_profile(reference, FILES)
 
     assert caught.value.hint is not None
     assert words in caught.value.hint
 
 
-def test_a_path_that_is_not_there() -> None:
-    with pytest.raises(UsageError, match=r"there is no profile file /nowhere\.yaml"):
+def test_a_path_that_does_not_exist() -> None:
+    with pytest.raises(UsageError, match=r"profile file /nowhere\.yaml not found"):
         find_profile("/nowhere.yaml", FILES)
 
 
 @pytest.mark.parametrize("name", ["../guest", "a/b", "-x", ""])
-def test_only_names_are_looked_for_in_directories(name: str) -> None:
+def test_only_names_are_searched_for_in_directories(name: str) -> None:
     files = MemoryFiles()
 
     assert find_by_name(name, files, ()) is None

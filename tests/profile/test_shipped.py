@@ -54,12 +54,12 @@ def test_every_shipped_profile_reads_without_warning_and_explains_itself(name: s
         ("guest-off", "root=/dev/dasda1"),
     ],
 )
-def test_what_they_make_of_a_plain_line(name: str, expected: str) -> None:
+def test_how_they_change_a_plain_line(name: str, expected: str) -> None:
     assert apply(load(name), "root=/dev/dasda1") == expected
 
 
 @pytest.mark.parametrize(("on", "off"), [("host", "host-off"), ("guest", "guest-off")])
-def test_switching_a_role_on_and_off_gives_the_old_line(on: str, off: str) -> None:
+def test_turning_a_role_on_and_off_restores_the_line(on: str, off: str) -> None:
     text = "root=/dev/dasda1  console=ttyS0 -- x \n"
 
     assert apply(load(off), apply(load(on), text)) == text
@@ -70,10 +70,10 @@ def test_there_are_no_others() -> None:
     assert shipped_text("other") is None
 
 
-def test_an_incomplete_installation_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_installation_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SHIPPED", ("gone",))
 
-    with pytest.raises(RefusedError, match="not installed completely"):
+    with pytest.raises(RefusedError, match="the installation of secboot is incomplete"):
         shipped_text("gone")
 
 

@@ -1,4 +1,4 @@
-"""Names that are nearly those of others, and names that are not."""
+"""Names that are nearly those of known parameters, and names that are not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LETTERS = st.sampled_from("abcdefghijklmnopqrstuvwxyz_.")
 
 
 def one_off(name: str, at: int, letter: str, how: str) -> str:
-    """A name with one letter too many, too few, another one, or two that changed places."""
+    """A name with one letter added, missing or wrong, or with two swapped letters."""
     return {
         "more": name[:at] + letter + name[at:],
         "less": name[:at] + name[at + 1 :],
@@ -34,12 +34,12 @@ def one_off(name: str, at: int, letter: str, how: str) -> str:
     }[how]
 
 
-def test_no_parameter_that_is_documented_looks_misspelt() -> None:
+def test_no_documented_parameter_looks_misspelled() -> None:
     assert len(NAMES) > 1000
     assert [name for name in NAMES if likely_name(name, KNOWN) is not None] == []
 
 
-def test_what_is_known_does_not_look_misspelt_with_either_dash() -> None:
+def test_known_names_do_not_look_misspelled_with_either_dash() -> None:
     exact = BOOT_CODE_NAMES | KNOWN.keys()
     others = [name for name in GUARDED if name not in exact and not name.startswith("rd.")]
 
@@ -54,7 +54,7 @@ def test_what_is_known_does_not_look_misspelt_with_either_dash() -> None:
     LETTERS,
     st.sampled_from(["more", "less", "other", "swapped"]),
 )
-def test_every_name_one_letter_off_one_that_counts_is_an_error(
+def test_every_name_one_letter_off_an_important_one_is_an_error(
     name: str, at: int, letter: str, how: str
 ) -> None:
     misspelt = one_off(name, at, letter, how)
@@ -65,7 +65,7 @@ def test_every_name_one_letter_off_one_that_counts_is_an_error(
         parse(profile)
 
     codes = {problem.code for problem in caught.value.problems}
-    # A name can't begin with a dot.
+    # A name cannot start with a dot.
     assert codes <= {"profile.misspelt-name", "profile.parameter-name"}
     if codes == {"profile.misspelt-name"}:
         assert name in str(caught.value.hint)
@@ -112,7 +112,7 @@ def test_what_a_name_looks_like(name: str, meant: str | None) -> None:
         *("unabsent", "not_absent", "missing", "removed", "contains", "inexact", ""),
     ],
 )
-def test_a_word_that_says_the_opposite_is_not_proposed(word: str) -> None:
+def test_a_word_with_the_opposite_meaning_is_not_proposed(word: str) -> None:
     assert likely_word(word, Operator) is None
 
 
@@ -124,7 +124,7 @@ def test_a_word_that_says_the_opposite_is_not_proposed(word: str) -> None:
         *(("presnet", "present"), ("abs", "absent"), ("EXACTLY", "exactly")),
     ],
 )
-def test_a_misspelt_operator_is_proposed_by_its_own_name(word: str, meant: str) -> None:
+def test_a_misspelled_operator_is_corrected(word: str, meant: str) -> None:
     assert likely_word(word, Operator) == meant
 
 

@@ -1,4 +1,4 @@
-"""Words of ``secboot set`` and the profile that they amount to."""
+"""The words of ``secboot set``, and the profile that they stand for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def said(*words: str, options: Options = ALL) -> Profile:
 
 
 def parameters(*words: str) -> str:
-    """The lines of the profile that are about parameters."""
+    """The lines of the profile with parameters."""
     text = text_of_words(words)
     return text.split("parameters:\n")[1].replace("  ", "", 1).removesuffix("\n")
 
@@ -63,11 +63,11 @@ def parameters(*words: str) -> str:
         (["swiotlb=262144"], "swiotlb: '262144 blocks'"),
         (["swiotlb=0x40000"], "swiotlb: '262144 blocks'"),
         (["swiotlb-"], "swiotlb: {absent: true}"),
-        # One parameter for the kernel, in whatever spelling.
+        # The same parameter for the kernel, whatever the spelling.
         (["kvm.a-b=1", "kvm.a_b-=2"], "kvm.a-b: '1'"),
     ],
 )
-def test_the_profile_that_words_amount_to(words: list[str], expected: str) -> None:
+def test_the_profile_that_words_stand_for(words: list[str], expected: str) -> None:
     assert parameters(*words) == expected
     assert said(*words).requirements
 
@@ -78,46 +78,56 @@ def test_the_profile_that_words_amount_to(words: list[str], expected: str) -> No
         (["a=1 b=2"], "a=1 b=2", "not one word", "secboot set a=1 b=2"),
         (["note=two words"], "note=two words", "not one word", """set 'note="two words"'"""),
         ([" a"], " a", "not one word", "secboot set a"),
-        (['x="a'], 'x="a', "opened and never closed", "close it"),
+        (['x="a'], 'x="a', "opened but never closed", "close the quote"),
         (["--"], "--", "for init", "NAME=VALUE"),
         (["a", "=x"], "=x", "is not the name", "NAME=VALUE"),
         (["-"], "-", "is not the name", "NAME=VALUE"),
         (["a,b=1"], "a,b=1", "is not the name", "NAME=VALUE"),
-        (["x=é"], "x=é", "isn't ASCII", "printable ASCII"),
+        (["x=é"], "x=é", "is not ASCII", "printable ASCII"),
         (['x="a\nb"'], 'x="a\nb"', "several lines", "printable ASCII"),
         (['x="a\tb"'], 'x="a\tb"', "control character", "printable ASCII"),
         (['x=a"b"'], 'x=a"b"', "double quote", "printable ASCII"),
-        (["x=${A}"], "x=${A}", "in the place of ${A}", "the value itself"),
-        (["console"], "console", "without a value means nothing", "console- removes it"),
-        (["root"], "root", "without a value means nothing", "root=VALUE"),
-        (["prot_virt"], "prot_virt", "without a value does nothing", "prot_virt=VALUE"),
-        (["swiotlb+=1"], "swiotlb+=1", "set in one word", "swiotlb=VALUE"),
-        (["prot_virt=1", "prot_virt-"], "prot_virt=1 prot_virt-", "set in one word", "=VALUE"),
-        (["swiotlb=512M"], "swiotlb=512M", "512 blocks = 1 MiB and 'M' after that", "262144"),
-        (["swiotlb=65536,force"], "swiotlb=65536,force", "',force' after that", "force stay"),
-        (["swiotlb=noforce"], "swiotlb=noforce", "is no number of blocks", "262144"),
-        (["swiotlb=2000000"], "swiotlb=2000000", "is too much", "1 GiB"),
-        (["prot_virt=true"], "prot_virt=true", "takes no 'true'", "write 1"),
+        (["x=${A}"], "x=${A}", "zipl replaces ${A}", "the value itself"),
+        (["console"], "console", "no effect without a value", "console- to remove it"),
+        (["root"], "root", "no effect without a value", "root=VALUE"),
+        (["prot_virt"], "prot_virt", "no effect without a value", "prot_virt=VALUE"),
+        (["swiotlb+=1"], "swiotlb+=1", "set with a single word", "swiotlb=VALUE"),
+        (
+            ["prot_virt=1", "prot_virt-"],
+            "prot_virt=1 prot_virt-",
+            "set with a single word",
+            "=VALUE",
+        ),
+        (["swiotlb=512M"], "swiotlb=512M", "512 blocks (1 MiB) followed by 'M'", "262144"),
+        (["swiotlb=65536,force"], "swiotlb=65536,force", "followed by ',force'", "force do not change"),
+        (["swiotlb=noforce"], "swiotlb=noforce", "is not a number of blocks", "262144"),
+        (["swiotlb=2000000"], "swiotlb=2000000", "is too large", "1 GiB"),
+        (["prot_virt=true"], "prot_virt=true", "does not accept 'true'", "write 1"),
         (["quiet", "prot-virt=1"], "prot-virt=1", "does not know", "did you mean 'prot_virt'"),
-        (["swiotlbs=1"], "swiotlbs=1", "misspelling of 'swiotlb'", "write 'swiotlb'; --as-spelled"),
-        (["x=1", "x=2"], "x=1 x=2", "can be given only once", "x+=VALUE"),
-        (["root=a", "root=b"], "root=a root=b", "the last one counts", "write root=b"),
+        (
+            ["swiotlbs=1"],
+            "swiotlbs=1",
+            "misspelling of 'swiotlb'",
+            "write 'swiotlb', or use --as-spelled",
+        ),
+        (["x=1", "x=2"], "x=1 x=2", "can be used only once", "x+=VALUE"),
+        (["root=a", "root=b"], "root=a root=b", "only the last root has an effect", "write root=b"),
         (
             ["root-", "root=a", 'root="b c"'],
             'root- root=a root="b c"',
-            "the last one counts",
+            "only the last root has an effect",
             "write 'root=\"b c\"'",
         ),
-        (["root+=a"], "root+=a", "the last one counts", "write root=a"),
+        (["root+=a"], "root+=a", "only the last root has an effect", "write root=a"),
         (["quiet", "quiet-"], "quiet quiet-", "contradict one another", "NAME-"),
         (["quiet", "quiet=off"], "quiet quiet=off", "contradict one another", "NAME-"),
         (["x=1", "x-=1"], "x=1 x-=1", "contradict one another", "NAME-"),
         (["x-", "x-=1"], "x- x-=1", "contradict one another", "NAME-"),
         (["console=a", "console-=a"], "console=a console-=a", "contradict one another", "NAME-"),
-        (["console=a", "console=a"], "console=a console=a", "twice", "keep one"),
+        (["console=a", "console=a"], "console=a console=a", "twice", "remove one"),
     ],
 )
-def test_what_can_not_be_asked(words: list[str], place: str, message: str, hint: str) -> None:
+def test_words_that_are_refused(words: list[str], place: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         said(*words)
 
@@ -141,8 +151,8 @@ def test_entries(options: Options, expected: EntrySelection) -> None:
 
 
 @pytest.mark.parametrize("options", [Options(("default",), rescue=False), Options(("all", "x"))])
-def test_entries_that_contradict_one_another(options: Options) -> None:
-    with pytest.raises(UsageError, match="can't"):
+def test_options_that_contradict_each_other(options: Options) -> None:
+    with pytest.raises(UsageError, match="cannot be combined"):
         said("nosmt", options=options)
 
 
@@ -152,7 +162,7 @@ def test_a_name_of_an_entry_is_one_line(name: str) -> None:
         said("nosmt", options=Options((name,)))
 
 
-def test_a_name_that_looks_misspelt_can_be_removed_and_meant() -> None:
+def test_a_name_that_looks_misspelled_can_be_removed_and_intended() -> None:
     assert [each.describe() for each in said("swiotlbs-", "quietx-=1").requirements] == [
         "swiotlbs absent",
         "no quietx=1",
@@ -176,7 +186,7 @@ def test_warnings_name_the_word() -> None:
     ]
 
 
-def test_a_word_with_a_variable_of_the_shell_is_told_in_the_description() -> None:
+def test_a_word_with_a_shell_variable_is_quoted_in_the_description() -> None:
     profile = said('note="$HOME it\'s"', "quiet-", options=Options(("a b",), rescue=False))
 
     assert profile.description == (
@@ -195,7 +205,7 @@ VALUES = st.text(st.sampled_from("ab1 ,.:;=/\\'&<>$`*?!#%{}[]|~-@+\""), max_size
 
 @st.composite
 def any_words(draw: st.DrawFn) -> list[str]:
-    """Words, many of them of the same names, and some that are none."""
+    """Words, many of them with the same names, and some that are not words."""
     names = draw(st.lists(NAMES, min_size=1, max_size=3))
     words = []
     for _ in range(draw(st.integers(1, 5))):
@@ -246,7 +256,7 @@ def test_loading_the_yaml_gives_the_same_profile(
 @settings(deadline=None, max_examples=200)
 @given(any_words())
 def test_what_is_set_is_on_the_line(words: list[str]) -> None:
-    """Whatever is not refused does what its words say, on a line that has something else."""
+    """Words that are not refused have their effect, on a line with other words."""
     try:
         profile = said(*words)
     except UsageError:
@@ -266,7 +276,7 @@ def test_what_is_set_is_on_the_line(words: list[str]) -> None:
 _KNOWN = {"prot_virt", "swiotlb"}
 
 
-def test_the_yaml_is_a_profile_s_file(tmp_path: Path) -> None:
+def test_the_yaml_can_be_saved_as_a_profile(tmp_path: Path) -> None:
     path = tmp_path / "etc/p.yaml"
     path.parent.mkdir()
     path.write_text(text_of_words(["nosmt", "console-=a"]))
