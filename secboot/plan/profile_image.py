@@ -102,7 +102,7 @@ def plan_parmfile(
             hint="name another `output` for the image",
         )
     if prepared.unreadable is not None:
-        raise RefusedError(f"the parmfile can't be read: {prepared.unreadable}", location=place)
+        raise RefusedError(f"the parmfile cannot be read: {prepared.unreadable}", location=place)
     store = Store(StoreKind.PARMFILE, prepared.real_path)
     found = None if prepared.parmfile is None else prepared.parmfile.text
     if store not in stores:  # else it is one of zipl's, too

@@ -10,7 +10,7 @@ Composed = tuple["str | list[Composed] | tuple[tuple[Composed, Composed], ...]",
 
 # fmt: off
 COMPOSED: dict[str, Composed] = {
-    "85ee1c12280a9b359762749aed036dca181bca4adc9753b17bbc3c2ca2ce0b51": ((
+    "8c98e97f2df27c10939fa63cd3c95f87dc766fb7eefe5984e6d2b2e1a32602ed": ((
         (('version', 3, 1), ('1', 3, 10)),
         (('role', 4, 1), ('host', 4, 7)),
         (('description', 5, 1), ('KVM host for guests in IBM Secure Execution mode', 5, 14)),
@@ -19,7 +19,7 @@ COMPOSED: dict[str, Composed] = {
         ), 10, 3)),
         (('entries', 15, 1), ('all', 15, 10)),
     ), 3, 1),
-    "9e1c1e31efded5e2b5fa921624aba8c91617c6b67b652448e966aff1735755bf": ((
+    "471f6f9bf18427b08a88150ecbd2f9ec6b87eb831efa82ba9a7676b185466cb4": ((
         (('version', 3, 1), ('1', 3, 10)),
         (('description', 4, 1), ('KVM host without IBM Secure Execution (undoes host)', 4, 14)),
         (('parameters', 6, 1), ((
@@ -27,7 +27,7 @@ COMPOSED: dict[str, Composed] = {
         ), 9, 3)),
         (('entries', 11, 1), ('all', 11, 10)),
     ), 3, 1),
-    "b6d05c275703dd2d798d26e732b67b7abdd48ec6aa0cdfa804427ba464a41145": ((
+    "00e3d6e004e7949b978d8d533806ad6a1f51af9a44e3cfd0636f0a6d01ab3786": ((
         (('version', 4, 1), ('1', 4, 10)),
         (('role', 5, 1), ('guest', 5, 7)),
         (('description', 6, 1), ('Guest in IBM Secure Execution mode (bounce buffer of 512 MiB)', 6, 14)),
@@ -38,7 +38,7 @@ COMPOSED: dict[str, Composed] = {
         ), 9, 3)),
         (('entries', 16, 1), ('all', 16, 10)),
     ), 4, 1),
-    "6343b859360ba8198a4428134de0fb09eae0759dacc8ead97755e4babf865a69": ((
+    "f150ac6eaaf816586854dd1784edf10bdbb7cc5d36ddf02cedded7544fc4208a": ((
         (('version', 4, 1), ('1', 4, 10)),
         (('extends', 5, 1), ('guest', 5, 10)),
         (('description', 6, 1), ('Guest in IBM Secure Execution mode with heavy I/O (bounce buffer of 1 GiB)', 6, 14)),
@@ -48,10 +48,10 @@ COMPOSED: dict[str, Composed] = {
             ), 10, 5)),
         ), 9, 3)),
     ), 4, 1),
-    "2232c7cf6cef01bbda781379ba07f755f69d0376a1593526677f9374083744dc": ((
+    "3f0ee618460ed89a4114f6b0fd724ecfc6487c96e9d9f52090e6befb53806e4c": ((
         (('version', 6, 1), ('1', 6, 10)),
         (('extends', 7, 1), ('guest', 7, 10)),
-        (('description', 8, 1), ('Guest in IBM Secure Execution mode, for the line of its image (no shell on the console)', 8, 14)),
+        (('description', 8, 1), ('Guest in IBM Secure Execution mode, parameters for its image (no shell on the console)', 8, 14)),
         (('parameters', 10, 1), ((
             (('panic', 13, 3), ('0', 13, 10)),
             (('rd.shell', 15, 3), ('0', 15, 13)),
@@ -66,7 +66,7 @@ COMPOSED: dict[str, Composed] = {
             ), 21, 14)),
         ), 13, 3)),
     ), 6, 1),
-    "58305fc59c0cf3e831d58ac8496bdf83a4c4f100d9f8e85964862af9b8785012": ((
+    "81486c7ec7f4cffbfeed0649237adfa4fb973ba7f11757025dd9932c42d85271": ((
         (('version', 3, 1), ('1', 3, 10)),
         (('description', 4, 1), ('Guest without IBM Secure Execution (undoes guest)', 4, 14)),
         (('parameters', 6, 1), ((

@@ -82,7 +82,7 @@ def test_a_declaration_of_anything_else_is_an_error(
     said = secboot(capsys, "keep", "--root", root)
 
     assert said.code == 2
-    assert "one name of a profile" in said.err
+    assert "exactly one profile name" in said.err
 
 
 def test_a_profile_that_was_changed_since_is_not_forced(

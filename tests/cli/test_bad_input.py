@@ -149,7 +149,7 @@ def test_a_profile_that_others_can_not_read_is_refused(
     monkeypatch.setenv("SUDO_UID", "1000")
     assert "only its owner" in secboot(capsys, *words).err
     os.chown(path, 1000, 1000)
-    assert "unknown here" in secboot(capsys, *words).err
+    assert "unknown key" in secboot(capsys, *words).err
 
 
 EMPTY = (
@@ -276,7 +276,7 @@ def test_no_such_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
             "No such option: --rot. Did you mean '--out', '--output', '--root'?",
         ),
         (["plan", "host", "--output", "xml"], "'xml' is not one of"),
-        (["plan", "nosuch", "--root", "."], "there is no profile 'nosuch'"),
+        (["plan", "nosuch", "--root", "."], "profile 'nosuch' not found"),
         (["plan", "hots", "--root", "."], "did you mean 'host'?"),
         (["plan", "./nosuch.yaml", "--root", "."], "there is no such file"),
         (["rollback", "--force", "--keep", "--root", "."], "cannot be combined"),

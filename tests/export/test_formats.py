@@ -194,10 +194,10 @@ def test_what_has_to_go_is_refused_by_what_only_adds(form: ExportFormat, name: s
 def test_what_is_lost_is_said(form: ExportFormat) -> None:
     text = text_of(form, site())
 
-    assert "# Lost: a larger size that is given elsewhere is not kept" in text
-    assert "# Lost: console is added even where it is given already" in text
+    assert "# Lost: a larger size that is set elsewhere is not kept" in text
+    assert "# Lost: console is added even if it is already set" in text
     assert "# Lost: another loglevel= is not removed" in text
-    assert "# Lost: the profile is for all entries but rescue entries" in text
+    assert "# Lost: the profile is for all entries except rescue entries" in text
 
 
 def test_nothing_is_lost_where_adding_is_enough() -> None:
@@ -505,7 +505,7 @@ def test_the_kernel_s_default_size_is_nothing_to_remove(form: ExportFormat) -> N
     text = text_of(form, from_text(SMALL))
 
     assert "swiotlb=32768" in text
-    assert "a larger size that is given elsewhere is not kept" in text
+    assert "a larger size that is set elsewhere is not kept" in text
 
 
 def test_grubby_leaves_a_buffer_that_is_large_enough() -> None:

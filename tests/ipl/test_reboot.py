@@ -219,7 +219,7 @@ def test_a_line_that_takes_the_place_of_one_that_is_not_known_is_judged() -> Non
     (found,) = reboot_findings(at_reboot(settings, MENU), (HOST,), Surroundings())
 
     assert (found.code, found.severity) == ("reipl-text", Severity.ERROR)
-    assert found.message.endswith("; prot_virt is not given, and off by default")
+    assert found.message.endswith("; prot_virt is not set (off by default)")
 
 
 def test_another_entry_that_meets_the_profile_is_a_warning() -> None:

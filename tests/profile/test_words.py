@@ -99,7 +99,12 @@ def test_the_profile_that_words_stand_for(words: list[str], expected: str) -> No
             "=VALUE",
         ),
         (["swiotlb=512M"], "swiotlb=512M", "512 blocks (1 MiB) followed by 'M'", "262144"),
-        (["swiotlb=65536,force"], "swiotlb=65536,force", "followed by ',force'", "force do not change"),
+        (
+            ["swiotlb=65536,force"],
+            "swiotlb=65536,force",
+            "followed by ',force'",
+            "force do not change",
+        ),
         (["swiotlb=noforce"], "swiotlb=noforce", "is not a number of blocks", "262144"),
         (["swiotlb=2000000"], "swiotlb=2000000", "is too large", "1 GiB"),
         (["prot_virt=true"], "prot_virt=true", "does not accept 'true'", "write 1"),

@@ -86,7 +86,7 @@ def test_of_many_entries_some_are_named_and_all_on_request(tmp_path: Path) -> No
     assert "Change 62 boot entries: + swiotlb=262144" in shown
     assert "and 57 more (-v lists all)" in shown
     assert every.count("    Linux ") == 62
-    assert every.count("no size is given") == 1
+    assert every.count("kernel default of 32768 blocks") == 1
 
 
 def test_entries_without_a_change_are_one_line(tmp_path: Path) -> None:

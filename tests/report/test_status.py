@@ -86,7 +86,7 @@ swiotlb at least 512 MiB (262144 blocks of 2 KiB)
   1 configured -         a Secure Execution image has its parameter line inside
   2 inherited  -         a new kernel is booted only when the Secure Execution image /boot/vmlinuz is rebuilt
   3 installed  -         a Secure Execution image has its parameter line inside
-  4 running    yes       swiotlb=262144 is 262144 blocks = 512 MiB
+  4 running    yes       swiotlb=262144 is 262144 blocks (512 MiB)
   5 effective  yes       the bounce buffer has 512 MiB
 
 Boot entries
@@ -142,7 +142,7 @@ def test_verify_exits_with_5_for_what_is_missing(
     assert secboot(capsys, "verify", "guest", "--stage", "installed", *root).code == 0
     failed = secboot(capsys, "verify", "host", *root)
     assert failed.code == 5
-    assert "FAIL configured.prot_virt 'linux': prot_virt is not given, and off" in failed.out
+    assert "FAIL configured.prot_virt 'linux': prot_virt is not set (off" in failed.out
     assert "secboot apply host" in failed.out
     assert secboot(capsys, "status", "host", *root).code == 0
 

@@ -89,7 +89,7 @@ def test_a_word_of_the_profile_that_is_added(machine: Scene) -> None:
     status = machine.status("host", log(complete=False))
 
     assert [(n.code, n.severity) for n in status.notices] == [("reipl-text", "warning")]
-    assert "prot_virt=0 beside it does not undo that" in status.notices[0].message
+    assert "prot_virt=0 does not undo that" in status.notices[0].message
     # It changes nothing, so a reboot helps.
     assert causes(status, Stage.RUNNING) == ["not-ipled"]
 
