@@ -1,10 +1,10 @@
-"""The JSON Schema of a profile, for editors and pipelines; made from the same tables as reading.
+"""The JSON Schema of a profile, for editors and pipelines, made from the tables that secboot reads by.
 
-It describes a profile after a YAML library has turned it into data, so it cannot refuse what is
-lost by then (duplicate keys, aliases, whether a word was in quotes), what needs other files (the
-extended profile), and what compares two values. Only secboot itself reports that.
+It describes a profile after a YAML library has turned it into data. So it cannot refuse what is
+lost by then (duplicate keys, aliases, whether a word was in quotes), what depends on other files (the
+extended profile), or what compares two values. Only secboot itself reports these.
 
-`errorMessage` and `markdownDescription` are the words that yaml-language-server shows.
+yaml-language-server shows `errorMessage` and `markdownDescription`.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ Schema = dict[str, Any]
 
 ID = f"urn:secboot:profile-file:{fields.FORMAT_VERSION}"
 FILE = "secboot/profile/profile-file-1.json"
-"""Where packages and the wheel have the schema, made by ``packaging/generate``."""
+"""The path of the schema in packages and in the wheel; ``packaging/generate`` writes it."""
 _PATH_PATTERN = fields.PATH_PATTERN.replace("^", r"^(?!.*/\.{1,2}(/|$))", 1)
 _NAME: Schema = {
     "type": "string",
     "pattern": fields.NAME_PATTERN,
-    "errorMessage": "not a name of a kernel parameter; give its value after the colon",
+    "errorMessage": "not a kernel parameter name; write the value after the colon",
 }
 
 
 def schema_text() -> str:
-    """The schema as a JSON document, as it is printed and shipped."""
+    """Return the schema as a JSON document, as it is printed and shipped."""
     import json  # noqa: PLC0415 - nothing else here needs it
 
     return json.dumps(profile_schema(), indent=2) + "\n"
 
 
 def profile_schema() -> Schema:
-    """The schema as data, draft 2020-12; every call makes a new one."""
-    no_image = "`entries: none` is for a profile with an `image`: add one"
+    """Return the schema as data, draft 2020-12; every call makes a new one."""
+    no_image = "`entries: none` needs an `image`: add it"
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ID,
@@ -80,15 +80,15 @@ def profile_schema() -> Schema:
 
 
 def _spelled_as_known() -> Schema:
-    """What refuses a name that looks like a misspelling of a parameter that profiles are about.
+    """Return a schema that refuses names that look like misspellings of known parameters.
 
-    As `likely_name` does of these. Of other names the list is too long for a schema.
+    For these it agrees with `likely_name`. The list of other names is too long for a schema.
     """
     return {
         "allOf": [
             {
                 "pattern": f"^{name}$|^(?!{misspellings(name)}$)",
-                "errorMessage": f"looks like a misspelling of {name!r}; if the name is right, add it"
+                "errorMessage": f"looks like a misspelling of {name!r}; if the name is correct, add it"
                 " to `as_spelled`",
             }
             for name in KNOWN
@@ -120,7 +120,7 @@ def _markdown(field: fields.Field) -> str:
 
 def _field(field: fields.Field) -> Schema:
     profile = "must be the name of a profile, or of a file in the same directory"
-    path = "must be an absolute path without `..`, blanks and other special characters"
+    path = "must be an absolute path without `..`, spaces and other special characters"
     by_kind: dict[fields.Kind, Schema] = {
         fields.Kind.VERSION: {
             "const": fields.FORMAT_VERSION,
@@ -164,7 +164,7 @@ def _definition(name: str) -> str:
 
 
 def _definitions() -> dict[str, Schema]:
-    """The rules that many parameters have in common."""
+    """Return the rules that many parameters have in common."""
     bare = {Operator.BARE}
     last: set[Operator] = {Operator.INCLUDES}
     return {
@@ -177,7 +177,7 @@ def _definitions() -> dict[str, Schema]:
 
 
 def _without(operators: set[Operator], *, listed: bool = True) -> ParameterRules:
-    """The rules of other parameters without some of their forms; not `listed` takes no lists."""
+    """Return the generic rules without some forms; without lists unless `listed`."""
     forms = (form for form in GENERIC.forms if form.operator not in operators)
     return GENERIC._replace(
         forms=tuple(form._replace(listed=form.listed and listed) for form in forms)
@@ -185,9 +185,9 @@ def _without(operators: set[Operator], *, listed: bool = True) -> ParameterRules
 
 
 def _rules(rules: ParameterRules, *, several: bool = False) -> Schema:
-    """Every form as a mapping with its operator; two of them in a short form as well.
+    """Return every form as a mapping with its operator; two of them also have a short form.
 
-    `several` is for a parameter that takes no single value.
+    `several` is for a parameter that does not accept a single value.
     """
     ways: list[Schema] = []
     schemas: dict[Operator, Schema] = {}
@@ -247,7 +247,7 @@ def _string(pattern: str, message: str) -> Schema:
 
 
 def _text(pattern: str) -> Schema:
-    """A line of text. A number is one, too: it is read as it is written."""
+    """Return the schema of a string of one line. A number is accepted, too: it is read as written."""
     message = "must be a string on one line; put it in quotes"
     return {**_string(pattern, message), "type": ["string", "integer", "number"]}
 
