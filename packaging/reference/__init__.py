@@ -1,1 +1,1 @@
-"""What is made from secboot itself: manual pages, reference pages, completions, a module."""
+"""Generates files from secboot itself: manual pages, reference pages, schemas, a module."""

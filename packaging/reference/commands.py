@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _MANY_CHOICES = re.compile(r"<([^<>|]+(?:\|[^<>|]+){5,})>")
-"""More than five choices: too long for where an option is named."""
+"""More than five choices: too long for the name of an option."""
 
 
 class _Command(Protocol):
-    """The same of a command."""
+    """What this module uses of a command."""
 
     @property
     def help(self) -> str | None: ...
@@ -54,13 +54,13 @@ class Command:
 
 
 def commands() -> tuple[Command, ...]:
-    """Return every command that is no group, in the order of ``secboot --help``."""
+    """Return every command that is not a group, in the order of ``secboot --help``."""
     group = typer.main.get_command(application(()))
     return tuple(_walk(group, typer.Context(group, info_name="secboot"), ""))
 
 
 def global_options() -> tuple[Parameter, ...]:
-    """Return the options that stand before the command."""
+    """Return the options of the program itself."""
     group = typer.main.get_command(application(()))
     return _parameters(group, typer.Context(group, info_name="secboot"))
 

@@ -1,7 +1,7 @@
-"""The shipped profiles as nodes, so that a plan from one of them reads no YAML.
+"""The shipped profiles as nodes, so that a plan from one of them does not read YAML.
 
-Importing what reads YAML takes longer than to plan. What it comes to for a text
-that is known when secboot is built can be known then, as the byte code of a module is.
+Importing the YAML reader takes longer than planning. For texts that are known when secboot is built,
+the result can be stored then, like the byte code of a module.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from secboot.profile.search import SHIPPED
 PROFILES = Path(__file__).resolve().parent.parent.parent / "profiles"
 
 _MODULE = '''\
-"""What the YAML of the shipped profiles says. Made by packaging/generate: do not edit.
+"""The parsed YAML of the shipped profiles. Written by packaging/generate: do not edit.
 
-`secboot.profile.document` takes a text's nodes from here if its digest is here.
+`secboot.profile.document` uses these nodes for a text whose digest is listed here.
 """
 
 from __future__ import annotations
 
 Composed = tuple["str | list[Composed] | tuple[tuple[Composed, Composed], ...]", int, int]
-"""A scalar without quotes, a list or a mapping's pairs; then its line and column."""
+"""An unquoted scalar, a list or the pairs of a mapping; then its line and column."""
 
 # fmt: off
 COMPOSED: dict[str, Composed] = {{
@@ -47,7 +47,7 @@ def _read(text: str) -> Node:
     node = Composer("", problems).compose(text)
     problems.require_none()
     if node is None:
-        raise ValueError("a shipped profile has to say something")
+        raise ValueError("a shipped profile must not be empty")
     return node
 
 
@@ -58,7 +58,7 @@ def _source(node: Node, depth: int = 1) -> str:
         return f"([{items}], {line}, {column})"
     if isinstance(node, Scalar):
         if not node.plain:
-            raise ValueError(f"line {line}: a shipped profile has no quotes")
+            raise ValueError(f"line {line}: a shipped profile must not use quotes")
         return f"({node.text!r}, {line}, {column})"
     margin = "    " * depth
     pairs = [f"({_source(key)}, {_source(value, depth + 1)})" for key, value in node.items]

@@ -84,9 +84,9 @@ def findings_page() -> str:
         "# Findings and exit codes\n",
         _GENERATED,
         _wrapped(
-            "Everything that secboot finds has a code: `secboot check` prints it in brackets, "
-            "`secboot verify` as the name of a check, JSON documents as `code`. "
-            "`secboot explain CODE` prints what is on this page."
+            "Every finding has a code: `secboot check` prints it in brackets, `secboot verify` as the "
+            "name of a check, JSON documents as `code`. `secboot explain CODE` prints the same as this "
+            "page."
         ),
     ]
     every = explain.groups()
@@ -102,7 +102,7 @@ def _tail(code: str) -> str:
 
 
 def _finding(each: explain.Explanation, tails: Counter[str]) -> str:
-    # GitHub and MyST leave the dot out of a heading's address, so there is one to link to, too.
+    # GitHub and MyST drop the dot from the anchor of a heading, so a link target is added.
     is_own = tails[_tail(each.code)] == 1
     anchor = _tail(each.code) if is_own else each.code.replace(".", "-")
     parts = [

@@ -1,4 +1,4 @@
-"""The reference page of the profile format, made from the tables that reading goes by."""
+"""The reference page about profiles, made from the tables by which profiles are read."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _INTRODUCTION = """\
 # Profiles
 
-A profile is a YAML file that says what kernel parameters a machine needs for its role in IBM
-Secure Execution:
+A profile is a YAML file with the kernel parameters that a machine needs for its role in IBM Secure
+Execution:
 
 ```yaml
 version: 1
@@ -37,40 +37,40 @@ parameters:
     at_least: 512 MiB
 ```
 
-A requirement that a boot entry's parameter line already meets, as the kernel reads that line,
-leaves the line as it is, however it is spelled. What is wrong is replaced where it stands; what
-is missing is added, before a `--` if the line has one.
+If the parameter line of a boot entry already meets a requirement, as the kernel reads the line, it
+stays as it is, however it is written. A wrong value is replaced where it is; a missing parameter is
+appended, before a `--` if the line has one.
 
-This page is generated from the tables that secboot reads profiles by
-(`secboot/profile/fields.py` and the requirements beside it). `secboot profile schema` prints the same as JSON Schema.
+`packaging/generate` writes this page from the tables in `secboot/profile`. `secboot profile schema`
+prints the same as JSON Schema.
 """
 
 _YAML = """\
-## The YAML
+## YAML syntax
 
-Mappings, lists and texts, in UTF-8, up to {kib} KiB and {depth} levels deep. Anchors, aliases,
-merge keys (`<<`), tags, directives, tabs as indentation and second documents are refused, and so
-are a key that is unknown or given twice. All problems of a file are reported in one run, each with
-its line and column.
+A profile has mappings, lists and strings in UTF-8, is at most {kib} KiB long and {depth} levels deep.
+Anchors, aliases, merge keys (`<<`), tags, directives, tabs as indentation and second documents are
+refused, and so are unknown keys and keys that occur twice. All problems of a file are reported in
+one run, each with its line and column.
 
-Values are texts, exactly as written. Since YAML has more than one idea of what `on`, `~`, `0100`
-or `1e5` without quotes is, these are refused where a text is meant: put them in quotes. Plain
-decimal numbers need none. `true` and `false` are taken where this page says so.
+Values are strings, exactly as written. YAML versions differ in what an unquoted `on`, `~`, `0100` or
+`1e5` means, so these are refused as strings: put them in quotes. Plain decimal numbers need no
+quotes. `true` and `false` are accepted where this page says so.
 """
 
 ASKED = (
-    "What is asked of a parameter is a mapping with exactly one of these keys; only `includes` and "
-    "`excludes` can stand together. A single value is short for `exactly`, a list for `includes`."
+    "The requirement for a parameter is a mapping with exactly one of these operators; only `includes` and "
+    "`excludes` can be combined. A single value is short for `exactly`, a list for `includes`."
 )
 _EXTENDING = """\
 ## Extending a profile
 
-A site changes single requirements of a shipped profile in a file of its own, here
+A site can change single requirements of a shipped profile in its own file, here
 `/etc/secboot/profiles/guest.yaml`:
 
 ```yaml
 version: 1
-extends: guest            # the shipped one, since this file is this one
+extends: guest            # the shipped profile, which this file replaces
 parameters:
   swiotlb: {{at_least: 1 GiB}}
   console: [ttysclp0]
@@ -84,7 +84,7 @@ def reference_markdown() -> str:
     sections = [
         _INTRODUCTION,
         "## Keys\n\n" + _fields(PROFILE_FIELDS),
-        "## `entries`\n\nAs a mapping it narrows down all entries:\n\n" + _fields(ENTRY_FIELDS),
+        "## `entries`\n\nA mapping selects some of all entries:\n\n" + _fields(ENTRY_FIELDS),
         "## `image`\n\nThe files of a Secure Execution image:\n\n" + _fields(IMAGE_FIELDS),
         f"## `parameters`\n\n{_wrapped(ASKED)}\n"
         + _operators()
@@ -98,9 +98,9 @@ def reference_markdown() -> str:
 
 
 def _fields(fields: tuple[Field, ...]) -> str:
-    rows = ["| key | holds | meaning | without it |", "|---|---|---|---|"]
+    rows = ["| key | type | meaning | default |", "|---|---|---|---|"]
     for field in fields:
-        without = "an error: it is required" if field.required else field.default
+        without = "required" if field.required else field.default
         choices = f": {', '.join(f'`{each}`' for each in field.choices)}" if field.choices else ""
         rows.append(
             f"| `{field.key}` | {field.kind}{choices} | {field.meaning} "
@@ -110,14 +110,14 @@ def _fields(fields: tuple[Field, ...]) -> str:
 
 
 def _operators() -> str:
-    rows = ["| key | holds | meaning |", "|---|---|---|"]
+    rows = ["| operator | type | meaning |", "|---|---|---|"]
     rows += [f"| `{each.key}` | {each.kind} | {each.meaning} |" for each in REQUIREMENT_FIELDS]
     return "\n".join(rows) + "\n"
 
 
 def _rules(title: str, rules: ParameterRules) -> str:
     rows = [f"### {title}\n", f"{rules.summary[0].upper()}{rules.summary[1:]}.\n"]
-    rows += ["| asked for as | meaning | example |", "|---|---|---|"]
+    rows += ["| operator | meaning | example |", "|---|---|---|"]
     rows += [f"| `{form.operator}` | {form.meaning} | `{form.example}` |" for form in rules.forms]
     return "\n".join(rows) + f"\n\n{_wrapped(rules.details)}"
 
@@ -127,22 +127,22 @@ def _names() -> str:
 
 
 def how_often() -> tuple[str, ...]:
-    """Return paragraphs that say of which parameters several occurrences count."""
+    """Return paragraphs about parameters of which several occurrences, or only the last, count."""
     several = ", ".join(f"`{name}`" for name in sorted(MULTI_VALUED_NAMES))
     once = ", ".join(f"`{name}`" for name in sorted(LAST_WINS_NAMES))
     adding = (
-        "These can be given several times, each occurrence adding to the others, and so `exactly` "
-        f"takes only a list for them: {several}."
+        "These parameters can occur several times, and the occurrences add up. `exactly` therefore accepts "
+        f"only a list for them: {several}."
     )
     last = (
-        "Of these only the last occurrence counts, so that they take neither `includes` nor a list, "
-        f"and without a value they mean nothing: {once}."
+        "Of these parameters, only the last occurrence counts. They accept neither `includes` nor a list, "
+        f"and have no meaning without a value: {once}."
     )
     others = ", ".join(f"`{name}`" for name in sorted(COMMON_NAMES))
     misspelt = (
-        "A name that is one letter off one of these is an error, and so is one that is off "
-        f"{' or '.join(f'`{name}`' for name in KNOWN)} by two letters, or by one off {others}. "
-        "`as_spelled` lists those that are right."
+        "A name that differs from one of these by one letter is an error, and so is one that differs from "
+        f"{' or '.join(f'`{name}`' for name in KNOWN)} by two letters, or from one of these by one: {others}. "
+        "List such a name in `as_spelled` if it is right."
     )
     return adding, last, misspelt
 
@@ -150,12 +150,12 @@ def how_often() -> tuple[str, ...]:
 def _search() -> str:
     shipped = ", ".join(f"`{name}`" for name in SHIPPED)
     return _wrapped(
-        f"`{SEARCH_PATH[0]}` is searched first, then `{SEARCH_PATH[1]}`, both inside the root that "
-        f"secboot works on, then the profiles that come with it: {shipped}. A name that is found "
-        "earlier hides the same name later. A file ends in `.yaml` or `.yml`. On the command line a "
-        "profile can also be given by its path; what it extends is then looked for beside it first, "
-        "so that a directory of profiles means the same before it is copied to a machine and there. "
-        "Such a file has to have the same owner, or root."
+        f"secboot looks for a profile in `{SEARCH_PATH[0]}` first, then in `{SEARCH_PATH[1]}`, both "
+        f"inside the root, then among the profiles that come with it: {shipped}. The first match wins. "
+        "The file name ends in `.yaml` or `.yml`. On the command line a profile can also be given by "
+        "its path. What it extends is then looked for next to it first, so a directory of profiles "
+        "works the same before and after it is copied to a machine. A file that is extended in this "
+        "way must have the same owner or belong to root."
     )
 
 

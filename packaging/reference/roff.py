@@ -14,7 +14,7 @@ _SPAN = re.compile(r"`([^`]+)`")
 
 def escaped(text: str) -> str:
     """Return text that roff prints as it is: every backslash, dash and leading dot or quote."""
-    # A dash typed by the reader has to be the ASCII one.
+    # Readers type dashes as shown, so they must be ASCII.
     plain = (
         text.replace("\\", "\\e").replace("-", "\\-").replace("~", "\\(ti").replace("^", "\\(ha")
     )
@@ -23,7 +23,7 @@ def escaped(text: str) -> str:
 
 
 def inline(text: str) -> str:
-    """Return a paragraph's text, with what stands between backticks in bold."""
+    """Return the text of a paragraph, with what is between backticks in bold."""
     parts = []
     for number, part in enumerate(_SPAN.split(text)):
         parts.append(f"\\fB{escaped(part)}\\fR" if number % 2 else escaped(part))
@@ -32,7 +32,7 @@ def inline(text: str) -> str:
 
 
 def page(parts: Iterable[str]) -> str:
-    """Return a page of these parts; a heading is followed by text, not by a paragraph's mark."""
+    """Return a page of these parts, without paragraph macros right after headings."""
     return _PARAGRAPH_AFTER_HEADING.sub(r"\1", "".join(parts))
 
 
@@ -57,18 +57,18 @@ def paragraph(text: str) -> str:
 
 
 def item(term: str, text: str) -> str:
-    """Return a term, in bold, with its explanation below and indented."""
+    """Return a term in bold with its explanation indented below."""
     return f".TP\n.B {escaped(term)}\n{inline(' '.join(text.split()))}\n"
 
 
 def verbatim(lines: str) -> str:
-    """Return an example whose lines are kept."""
+    """Return an example that keeps its lines."""
     body = "\n".join(escaped(line) if line else "\\&" for line in lines.rstrip("\n").split("\n"))
     return f".PP\n.EX\n{body}\n.EE\n"
 
 
 def see_also(pages: Sequence[tuple[str, int]]) -> str:
-    """Return the section that names other pages."""
+    """Return the section with references to other pages."""
     lines = [f".BR {escaped(name)} ({section})," for name, section in pages]
     lines[-1] = lines[-1].removesuffix(",")
     return heading("see also") + "\n".join(lines) + "\n"

@@ -13,45 +13,48 @@ MANUAL = "IBM Z boot configuration"
 
 _DESCRIPTION = (
     """\
-`secboot` sets the kernel parameters that IBM Secure Execution for Linux needs: `prot_virt=1` on a
-KVM host, and a bounce buffer (`swiotlb=262144`) in a guest. A profile says what a machine shall be;
-`secboot` shows the difference, makes the change so that it cannot half-happen, runs zipl(8), and can
-go back.""",
+`secboot` manages the kernel parameters that IBM Secure Execution for Linux needs: `prot_virt=1` on a
+KVM host, and a bounce buffer (`swiotlb=262144`) in a guest. A profile describes the state a machine
+should have. `secboot` shows the difference, applies it all-or-nothing, runs zipl(8), and can roll
+back.""",
     """\
 It reads zipl.conf(5), parameter files and Boot Loader Specification entries as zipl does, and the
-parameter line as the kernel does. Only the bytes that have to change are changed. Each change is one
-transaction: at every instant, across a crash or power loss too, each file is the old or the new one,
-and the next run of `secboot` finishes or undoes the rest.""",
+parameter line as the kernel does. It changes only the bytes that must change. Each change is one
+transaction: at any moment, also across a crash or power loss, each file is either the old or the new
+one, and the next `secboot apply` or `secboot rollback` undoes an interrupted change.""",
     """\
-Where standard error is a terminal, a command that takes longer than a second shows what it is doing and
-how far it has come, on one line that is gone at the end; not so with JSON output.""",
+If standard error is a terminal, a command that takes longer than a second shows a progress line, which
+is erased when done. There is none with JSON output.""",
     """\
 IBM says of the two files /sys/firmware/uv/prot_virt_host and prot_virt_guest: "indications, but do not
-prove"; they are for technical evaluations in trusted environments. Proof takes attestation, not `secboot`.""",
+prove"; they are for technical evaluations in trusted environments. Proof requires attestation, not `secboot`.""",
 )
 
 _ENVIRONMENT = (
-    ("ZIPLCONF", "The path of zipl.conf, as for zipl; heeded for the running system only."),
-    ("NO_COLOR", "With any value, nothing is coloured, unless `--color` says otherwise."),
-    ("CLICOLOR_FORCE, FORCE_COLOR", "With any value but 0, colour is not for terminals only."),
-    ("TERM", "With dumb, ibm327x or nothing, no progress is shown."),
+    ("ZIPLCONF", "Path of zipl.conf, as for zipl; used for the running system only."),
+    ("NO_COLOR", "With any value, output has no colour, unless `--color` says otherwise."),
+    (
+        "CLICOLOR_FORCE, FORCE_COLOR",
+        "With any value but 0, output has colour even if it is not a terminal.",
+    ),
+    ("TERM", "If it is dumb, ibm327x or not set, no progress is shown."),
     ("SECBOOT_DEBUG", "With any value, the same as `--debug`."),
 )
 
 _FILES = (
-    (f"{SEARCH_PATH[0]}/*.yaml, *.yml", "The profiles of this site; see `secboot-profile`(5)."),
-    (f"{SEARCH_PATH[1]}/*.yaml, *.yml", "The profiles of the distribution."),
-    ("/var/lib/secboot", "Checkpoints: what was changed, with the files as they were before."),
+    (f"{SEARCH_PATH[0]}/*.yaml, *.yml", "Profiles of this site; see `secboot-profile`(5)."),
+    (f"{SEARCH_PATH[1]}/*.yaml, *.yml", "Profiles of the distribution."),
+    ("/var/lib/secboot", "Checkpoints: what was changed, with the old files."),
     (
         "/etc/zipl.conf, /boot/loader/entries/*.conf",
-        "The boot configuration that zipl reads; it may lie elsewhere, see zipl.conf(5).",
+        "The boot configuration that zipl reads; for other places see zipl.conf(5).",
     ),
 )
 
 _EXAMPLES = (
-    ("What would have to change for this machine to be a guest, and why:", "secboot plan guest"),
-    ("Change it, run zipl, and go back:", "secboot apply guest\nsecboot rollback"),
-    ("The same for the tree of an image:", "secboot apply guest --root /mnt/image"),
+    ("Show what would change on this machine for a guest, and why:", "secboot plan guest"),
+    ("Change it and run zipl, then roll back:", "secboot apply guest\nsecboot rollback"),
+    ("The same for an image tree:", "secboot apply guest --root /mnt/image"),
     ("Try it on any machine:", "secboot demo machine\nsecboot show --root machine"),
 )
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from secboot.profile.requirement import ParameterRules
 
 _DESCRIPTION = """\
-A profile is a YAML file that says what kernel parameters a machine needs for its role in IBM Secure
-Execution. A requirement that a boot entry's parameter line already meets, as the kernel reads that
-line, leaves the line as it is. What is wrong is replaced where it stands; what is missing is added,
-before a `--` if the line has one."""
+A profile is a YAML file with the kernel parameters that a machine needs for its role in IBM Secure
+Execution. If the parameter line of a boot entry already meets a requirement, as the kernel reads the
+line, it stays as it is. A wrong value is replaced where it is; a missing parameter is appended, before
+a `--` if the line has one."""
 
 _EXAMPLE = """\
 version: 1
@@ -41,9 +41,9 @@ entries:
 """
 
 _YAML = """\
-The file is UTF-8 with mappings, lists and texts. Anchors, aliases, merge keys, tags, directives and
-second documents are refused, and so are a key that is unknown or given twice, and a word without
-quotes that some YAML version takes for a truth value or an odd number where a text is meant. All
+The file has mappings, lists and strings in UTF-8. Anchors, aliases, merge keys, tags, directives and
+second documents are refused, and so are unknown keys, keys that occur twice, and unquoted words that
+some YAML version reads as a boolean or a different number instead of a string. All
 problems of a file are reported in one run, each with its line and column:
 `secboot profile validate` FILE. `secboot profile schema` prints the format as JSON Schema."""
 
@@ -53,7 +53,7 @@ def page() -> str:
     parts = [
         roff.title("secboot-profile", 5, DATE, f"secboot {__version__}", MANUAL),
         roff.heading("name"),
-        "secboot\\-profile \\- what secboot shall make of a machine\n",
+        "secboot\\-profile \\- the state that a machine should have\n",
         roff.heading("synopsis"),
         "\n.br\n".join(f".I {roff.escaped(each)}/*.yaml" for each in SEARCH_PATH) + "\n",
         roff.heading("description"),
@@ -62,7 +62,7 @@ def page() -> str:
         roff.heading("keys"),
         *map(_field, PROFILE_FIELDS),
         roff.heading("entries"),
-        roff.paragraph("As a mapping it narrows down all entries:"),
+        roff.paragraph("A mapping selects some of all entries:"),
         *map(_field, ENTRY_FIELDS),
         roff.heading("image"),
         roff.paragraph("The files of a Secure Execution image:"),
@@ -80,8 +80,8 @@ def page() -> str:
         ),
         roff.paragraph(
             "Then come the profiles in secboot itself: "
-            f"{', '.join(f'`{name}`' for name in SHIPPED)}. A name that is found earlier hides the "
-            "same name later; a file that extends its own name starts from the one it hides."
+            f"{', '.join(f'`{name}`' for name in SHIPPED)}. The first match wins. A file that extends "
+            "its own name starts from the profile that it hides."
         ),
         roff.heading("examples"),
         roff.verbatim(_EXAMPLE),
@@ -94,7 +94,7 @@ def _field(field: Field) -> str:
     choices = (
         f" One of: {', '.join(f'`{each}`' for each in field.choices)}." if field.choices else ""
     )
-    without = "It is required." if field.required else f"Without it: {field.default}."
+    without = "It is required." if field.required else f"Default: {field.default}."
     example = f"Example: `{field.key}: {field.example}`"
     return roff.item(
         f"{field.key}: ({field.kind})", f"{field.meaning}{choices} {without} {example}"

@@ -1,12 +1,12 @@
-"""What the YAML of the shipped profiles says. Made by packaging/generate: do not edit.
+"""The parsed YAML of the shipped profiles. Written by packaging/generate: do not edit.
 
-`secboot.profile.document` takes a text's nodes from here if its digest is here.
+`secboot.profile.document` uses these nodes for a text whose digest is listed here.
 """
 
 from __future__ import annotations
 
 Composed = tuple["str | list[Composed] | tuple[tuple[Composed, Composed], ...]", int, int]
-"""A scalar without quotes, a list or a mapping's pairs; then its line and column."""
+"""An unquoted scalar, a list or the pairs of a mapping; then its line and column."""
 
 # fmt: off
 COMPOSED: dict[str, Composed] = {
