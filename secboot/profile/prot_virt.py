@@ -189,7 +189,13 @@ RULES = ParameterRules(
             "nothing is written, because off is the kernel default. (`'on'`, `'off'`, `'yes'` and "
             "`'no'`, in quotes, are also accepted.)",
             "1",
-            {"enum": [0, 1, *_SPELLINGS], "errorMessage": "write 1 or 0"},
+            {
+                "type": ["integer", "string"],
+                "minimum": 0,
+                "maximum": 1,
+                "pattern": f"^({'|'.join(_SPELLINGS)})$",
+                "errorMessage": "write 1 or 0",
+            },
         ),
         Form(
             Operator.ABSENT,

@@ -15,12 +15,11 @@ from secboot.kernel.command_line import LAST_WINS_NAMES, MULTI_VALUED_NAMES, wan
 from secboot.profile import fields
 from secboot.profile.parameters import GENERIC, KNOWN, PARAMETERS_LIMIT
 from secboot.profile.profile import EntryScope
-from secboot.profile.requirement import Operator, ParameterRules
+from secboot.profile.requirement import Form, Operator, ParameterRules
 from secboot.profile.size import MEMORY_EXAMPLE, MEMORY_PATTERN
 from secboot.profile.spelling import misspellings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from collections.abc import Mapping as Table
 
 Schema = dict[str, Any]
@@ -187,59 +186,60 @@ def _without(operators: set[Operator], *, listed: bool = True) -> ParameterRules
 def _rules(rules: ParameterRules, *, several: bool = False) -> Schema:
     """Return every form as a mapping with its operator; two of them also have a short form.
 
-    `several` is for a parameter that does not accept a single value.
+    `several` is for a parameter that does not accept a single value. All is in one schema, whose
+    keywords are each about one type of value, so that an editor need not guess which was meant.
     """
-    ways: list[Schema] = []
-    schemas: dict[Operator, Schema] = {}
-    for form in rules.forms:
-        value = dict(form.schema)
-        schemas[form.operator] = value
-        if form.operator in {Operator.INCLUDES, Operator.EXCLUDES}:
-            schemas[form.operator] = _list_of(value)
-        if form.operator is Operator.EXACTLY:
-            ways += [] if several else [value]
-        if form.operator is Operator.INCLUDES:
-            ways.append(schemas[form.operator])
-        if form.listed:
-            one = [] if several else [value]
-            listed = {"type": "array", "minItems": 1, "items": value}
-            schemas[form.operator] = {"anyOf": [*one, listed]}
-    ways.append(_one_of(schemas.items()))
-    if schemas.keys() >= {Operator.INCLUDES, Operator.EXCLUDES}:
-        ways.append(_both(schemas))
-    return {"description": rules.summary, "markdownDescription": _forms(rules), "anyOf": ways}
+    forms = {form.operator: form for form in rules.forms}
+    short: Schema = {}
+    if not several:
+        short = dict(forms[Operator.EXACTLY].schema)
+    if Operator.INCLUDES in forms:
+        short = _or_list(short, _list_of(forms[Operator.INCLUDES].schema))
+    others = [form.example for form in rules.forms if form.example.startswith("{")]
+    both = [str(Operator.INCLUDES), str(Operator.EXCLUDES)]
+    together = {"if": {"required": both}, "else": {"maxProperties": 1}}
+    return {
+        "description": rules.summary,
+        "markdownDescription": _markdown_forms(rules),
+        **short,
+        "type": [*_types(short), "object"],
+        "properties": {
+            str(each.operator): _operator(each, several=several) for each in rules.forms
+        },
+        "additionalProperties": False,
+        "minProperties": 1,
+        **(together if forms.keys() >= {Operator.INCLUDES, Operator.EXCLUDES} else {}),
+        "maxProperties": 2 if Operator.INCLUDES in forms else 1,
+        "errorMessage": f"{short['errorMessage']}; other forms: {', '.join(others)}",
+    }
 
 
-def _forms(rules: ParameterRules) -> str:
+def _markdown_forms(rules: ParameterRules) -> str:
     forms = "".join(f"\n- `{form.example}`: {form.meaning}" for form in rules.forms)
     return f"{rules.summary}\n{forms}"
 
 
-def _one_of(operators: Iterable[tuple[Operator, Schema]]) -> Schema:
-    return {
-        "type": "object",
-        "properties": {
-            str(operator): _operator(operator, schema) for operator, schema in operators
-        },
-        "additionalProperties": False,
-        "minProperties": 1,
-        "maxProperties": 1,
-    }
-
-
-def _operator(operator: Operator, schema: Schema) -> Schema:
-    meaning = next(each.meaning for each in fields.REQUIREMENT_FIELDS if each.key == operator)
+def _operator(form: Form, *, several: bool) -> Schema:
+    schema = dict(form.schema)
+    if form.operator in {Operator.INCLUDES, Operator.EXCLUDES}:
+        schema = _list_of(schema)
+    elif form.listed:
+        # Unlike the values that are included, these may be the same.
+        listed = {**_list_of(schema), "uniqueItems": False}
+        schema = _or_list({} if several else schema, listed)
+    meaning = next(each.meaning for each in fields.REQUIREMENT_FIELDS if each.key == form.operator)
     return {**schema, "description": meaning}
 
 
-def _both(schemas: Table[Operator, Schema]) -> Schema:
-    both = (Operator.INCLUDES, Operator.EXCLUDES)
-    return {
-        "type": "object",
-        "properties": {str(each): _operator(each, schemas[each]) for each in both},
-        "required": list(map(str, both)),
-        "additionalProperties": False,
-    }
+def _or_list(value: Schema, listed: Schema) -> Schema:
+    """A value or a list; with no value, a list only."""
+    message = value.get("errorMessage", listed["errorMessage"])
+    return {**value, **listed, "type": [*_types(value), "array"], "errorMessage": message}
+
+
+def _types(schema: Schema) -> list[str]:
+    kind = schema.get("type", [])
+    return [kind] if isinstance(kind, str) else list(kind)
 
 
 def _string(pattern: str, message: str) -> Schema:
@@ -252,5 +252,7 @@ def _text(pattern: str) -> Schema:
     return {**_string(pattern, message), "type": ["string", "integer", "number"]}
 
 
-def _list_of(item: Schema) -> Schema:
-    return {"type": "array", "minItems": 1, "uniqueItems": True, "items": item}
+def _list_of(item: Table[str, Any]) -> Schema:
+    message = "must be a list, for example [a, b], in which nothing is twice"
+    schema = {"type": "array", "minItems": 1, "uniqueItems": True, "items": dict(item)}
+    return {**schema, "errorMessage": message}
