@@ -253,6 +253,6 @@ def _text(pattern: str) -> Schema:
 
 
 def _list_of(item: Table[str, Any]) -> Schema:
-    message = "must be a list, for example [a, b], in which nothing is twice"
+    message = "must be a list without duplicates, for example [a, b]"
     schema = {"type": "array", "minItems": 1, "uniqueItems": True, "items": dict(item)}
     return {**schema, "errorMessage": message}
