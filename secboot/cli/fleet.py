@@ -94,7 +94,9 @@ def fleet(
     print_report(
         output,
         lambda: fleet_document(machines, last),
-        lambda style: fleet_text(machines, style, problems_only=problems),
+        lambda style: fleet_text(
+            machines, style, problems_only=problems, page=None if html is None else str(html)
+        ),
     )
     standings = {machine.standing for machine in machines}
     if standings == {Standing.UNREADABLE}:

@@ -37,11 +37,16 @@ def in_order(machines: Iterable[ReportedMachine]) -> tuple[ReportedMachine, ...]
 
 
 def fleet_text(
-    machines: Sequence[ReportedMachine], style: Style, *, problems_only: bool = False
+    machines: Sequence[ReportedMachine],
+    style: Style,
+    *,
+    problems_only: bool = False,
+    page: str | None = None,
 ) -> str:
     """Return an aligned table of the machines, then their problems, and the totals.
 
-    Machines with problems come last, where they stay on the terminal's screen.
+    Machines with problems come last, where they stay on the terminal's screen. `page` is the file
+    that the page was written to. IBM's note is there where a running system was judged.
     """
     shown = sorted(in_order(machines), key=lambda machine: -machine.standing.order)
     if problems_only:
@@ -51,7 +56,12 @@ def fleet_text(
         lines += [line for found in machine.findings for line in _problem(machine, found, style)]
     if lines[-1]:
         lines.append("")
-    lines += [style.faint(INDICATIONS_NOTE), style.bold(totals(machines))]
+    judged = {machine.stages.get(Stage.EFFECTIVE) for machine in shown}
+    if judged - {None, Verdict.NOT_APPLICABLE}:
+        lines += map(style.faint, style.filled(INDICATIONS_NOTE))
+    if page is not None:
+        lines.append(f"Page for browsers: {visible(page)}")
+    lines.append(style.bold(totals(machines)))
     return "\n".join(lines) + "\n"
 
 
