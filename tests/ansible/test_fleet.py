@@ -126,7 +126,7 @@ def test_a_fleet(fleet: Fleet) -> None:
     recap, said = fleet.play("guest", "--extra-vars", STAGE)
     assert changed(recap) == everyone, said
     assert failed(recap) == {"three"}
-    assert "the machine is not as the profile asks: installed.swiotlb" in said
+    assert "the machine does not meet the profile: installed.swiotlb" in said
     assert said.count("reboot_required=True") == 2
     assert runs(fleet) == {"one": 2, "two": 2, "three": 1}
     assert installed(fleet, "swiotlb=262144") == {"one", "two"}

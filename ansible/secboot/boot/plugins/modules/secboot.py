@@ -12,58 +12,58 @@ __metaclass__ = type
 DOCUMENTATION = r"""
 ---
 module: secboot
-short_description: Bring the boot configuration of an IBM Z machine to a secboot profile
+short_description: Apply a secboot profile to the boot configuration of an IBM Z machine
 version_added: "0.1.0"
 description:
-  - Runs C(secboot) on the machine, which sets the kernel parameters that a profile asks for in one
-    transaction, runs C(zipl), and puts everything back if anything fails.
-  - With O(state=verified) nothing is changed, and the task fails if a stage is missing.
+  - Runs C(secboot) on the machine. It sets the kernel parameters that a profile requires in one
+    transaction, runs C(zipl), and restores everything if anything fails.
+  - With O(state=verified), nothing is changed, and the task fails if a stage is missing.
 options:
   profile:
     description:
-      - The profile, by name or by its path on the machine.
+      - Name of the profile, or its path on the machine.
     type: str
     required: true
   state:
     description:
-      - Whether the machine is brought to the profile, or only looked at.
+      - Whether to apply the profile or only to verify it.
     type: str
     choices: [applied, verified]
     default: applied
   stage:
     description:
-      - The stage up to which the machine has to have got; the task fails if it has not.
-      - With O(state=applied) it is looked at after the change; in check mode only if there is
+      - Last stage that the machine must have reached; the task fails if it has not.
+      - With O(state=applied) it is checked after the change; in check mode only if there is
         nothing to change.
-      - With O(state=verified) and without it, V(effective) is meant for the running system and
+      - With O(state=verified), the default is V(effective) for the running system and
         V(inherited) for another tree.
     type: str
     choices: [configured, inherited, installed, running, effective]
   root:
     description:
-      - The root of the system to work on, for instance the tree of an image.
+      - Root directory of the system, for example an image tree.
     type: path
     default: /
   zipl:
     description:
-      - Whether C(zipl) runs. Without it, it runs if O(root=/).
+      - Whether to run C(zipl). By default it runs if O(root=/).
     type: bool
   state_dir:
     description:
-      - Where checkpoints are kept, if not in F(/var/lib/secboot) inside the root.
+      - Directory for checkpoints. The default is F(/var/lib/secboot) inside the root.
     type: path
   executable:
     description:
-      - The program secboot, which may be F(secboot.pyz).
+      - Name or path of secboot, which can be F(secboot.pyz).
     type: str
     default: secboot
 attributes:
   check_mode:
     support: full
-    description: Nothing at all is written, and RV(ignore:changed) is what the change would return.
+    description: Nothing is written, and RV(ignore:changed) is what the change would return.
   diff_mode:
     support: full
-    description: Shows each file as it is and as it becomes.
+    description: Shows each file before and after the change.
   platform:
     support: full
     description: Linux on IBM Z and LinuxONE; trees of such systems elsewhere.
@@ -73,16 +73,16 @@ extends_documentation_fragment:
 author:
   - secboot developers (@secboot)
 notes:
-  - The two files in F(/sys/firmware/uv) that the stage V(effective) is told by are indications and no
-    proof. No security decision may be based on them.
+  - The two files in F(/sys/firmware/uv) on which the stage V(effective) is based are indications,
+    not proof. Do not base security decisions on them.
 """
 
 EXAMPLES = r"""
-- name: Make this machine a guest
+- name: Apply the guest profile
   secboot.boot.secboot:
     profile: guest
 
-- name: Verify that it is one
+- name: Verify that it is in effect
   secboot.boot.secboot:
     profile: guest
     state: verified
@@ -92,22 +92,21 @@ EXAMPLES = r"""
 RETURN = r"""
 reboot_required:
   description:
-    - Whether the kernel that runs has other parameters than the profile asks for, and gets them at
-      the next IPL. False as long as C(zipl) has to run first, and always for another tree than the
-      running system's.
+    - Whether the running kernel lacks what the profile requires and gets it at the next IPL. False
+      as long as C(zipl) must run first, and always false for a tree that is not the running system.
   returned: success
   type: bool
 checkpoint:
-  description: What C(secboot rollback) takes to undo the change; null if there was none.
+  description: Identifier for C(secboot rollback) to undo the change; null if there was no change.
   returned: when O(state=applied) and not in check mode
   type: str
 plan:
-  description: What was planned, as C(secboot plan --output json) prints it without file contents.
+  description: The plan, as C(secboot plan --output json) prints it, without file contents.
   returned: when O(state=applied)
   type: dict
 verification:
   description: The checks, as C(secboot verify --output json) prints them.
-  returned: when a stage was looked at
+  returned: when a stage was checked
   type: dict
 """
 
@@ -121,17 +120,17 @@ OK = 0
 DIFFERENCE = 5
 MEANINGS = {
     1: "secboot refused or failed; nothing was changed",
-    2: "secboot was called wrongly, or the profile or a boot file can't be read as such",
-    3: "the change failed half-way and was rolled back: the machine is as before",
-    4: "the change failed, and the way back failed too: the machine needs a person now",
-    6: "the machine was changed as asked, but the report about it could not be written",
+    2: "usage error, or an invalid profile or boot file; nothing was changed",
+    3: "the change failed and was rolled back: the machine is as before",
+    4: "ROLLBACK FAILED: do not re-IPL before the machine is repaired",
+    6: "the change was made, but its report could not be written",
     70: "a bug in secboot",
     130: "secboot was interrupted",
 }
 
 
 class Secboot(object):
-    """The program on this machine, with the options that hold for every call."""
+    """The program on this machine, with the options of every call."""
 
     def __init__(self, module):
         self.module = module
@@ -151,13 +150,13 @@ class Secboot(object):
 
     def fail(self, command, code, err):
         """Fail with what secboot said: what is wrong, where, and what to do."""
-        said = err.strip() or MEANINGS.get(code, "secboot ended with %d" % code)
+        said = err.strip() or MEANINGS.get(code, "secboot exited with %d" % code)
         self.module.fail_json(
             msg=said, meaning=MEANINGS.get(code, ""), rc=code, cmd=" ".join(command)
         )
 
     def changing_options(self):
-        """The options of plan and apply."""
+        """Return the options of plan and apply."""
         options = []
         zipl, state_dir = self.module.params["zipl"], self.module.params["state_dir"]
         if zipl is not None:
@@ -167,31 +166,31 @@ class Secboot(object):
         return options
 
     def plan(self, profile):
-        """The plan's document; nothing is written."""
+        """Return the plan's document; nothing is written."""
         return self.run("plan", profile, *self.changing_options())[1]
 
     def apply(self, profile):
-        """Change the machine; the document of what was done."""
+        """Change the machine; return the document about the change."""
         return self.run("apply", profile, *self.changing_options())[1]
 
     def verify(self, profile, stage):
-        """The checks up to a stage, and whether all of them passed."""
+        """Return whether all checks up to a stage passed, and the checks."""
         options = ["--stage", stage] if stage else []
         code, document = self.run("verify", profile, *options)
         return code == OK, document
 
     def waits_for_ipl(self, profile):
-        """Whether the running kernel has not got yet what is installed for the next IPL."""
+        """Return whether the running kernel lacks what is installed for the next IPL."""
         if self.root != "/":
             return False
         checks = self.verify(profile, "running")[1]["checks"]
         failed = set(each["id"].split(".")[0] for each in checks if each["outcome"] == "FAIL")
-        # Where zipl has not run yet, an IPL would bring the old parameters back.
+        # If zipl has not run yet, an IPL would use the old parameters.
         return "running" in failed and "installed" not in failed
 
 
 def without_content(plan):
-    """The plan without what is in the files, which is the business of the diff."""
+    """Return the plan without file contents, which the diff shows."""
     files = [
         dict((key, value) for key, value in each.items() if key not in ("before", "after"))
         for each in plan["files"]
@@ -200,7 +199,7 @@ def without_content(plan):
 
 
 def diff_of(plan):
-    """What Ansible shows with --diff."""
+    """Return what Ansible shows with --diff."""
     return [
         {
             "before_header": each["path"],
@@ -213,13 +212,13 @@ def diff_of(plan):
 
 
 def would_install(module, secboot, plan):
-    """Whether an apply of the plan would run zipl, which is left for later outside of /."""
+    """Return whether an apply of the plan would run zipl, which is left for later outside /."""
     wanted = module.params["zipl"]
     return bool(plan["commands"]) and (secboot.root == "/" if wanted is None else wanted)
 
 
 def applied(module, secboot):
-    """Bring the machine to the profile; the result."""
+    """Apply the profile; return the result."""
     profile, stage = module.params["profile"], module.params["stage"]
     if module.check_mode:
         plan = secboot.plan(profile)
@@ -232,8 +231,8 @@ def applied(module, secboot):
     if module._diff:
         result["diff"] = diff_of(plan)
     would_change = module.check_mode and result["changed"]
-    # An IPL brings what is planned for the boot record: not what only later kernels get, and
-    # nothing where zipl is left for later.
+    # An IPL uses what is planned for the boot record: not what only future kernels get, and
+    # nothing if zipl is left for later.
     result["reboot_required"] = secboot.root == "/" and (
         (module.check_mode and would_install(module, secboot, plan))
         or secboot.waits_for_ipl(profile)
@@ -250,7 +249,7 @@ def require_stage(module, secboot, result):
     if not passed:
         missing = ["%s: %s" % (each["id"], each["message"]) for each in document["checks"]
                    if each["outcome"] == "FAIL"]
-        module.fail_json(msg="the machine is not as the profile asks: %s" % "; ".join(missing),
+        module.fail_json(msg="the machine does not meet the profile: %s" % "; ".join(missing),
                          **result)
 
 
@@ -273,14 +272,14 @@ def main():
     )
     secboot = Secboot(module)
     if module.get_bin_path(secboot.program) is None:
-        missing = "%s is not on this machine" % secboot.program
+        missing = "%s: command not found" % secboot.program
         if module.check_mode:
             module.exit_json(
                 changed=False,
                 skipped=True,
-                msg="%s, and check mode brings it not: nothing can be told" % missing,
+                msg="%s; check mode does not install it, so there is nothing to report" % missing,
             )
-        module.fail_json(msg="%s: bring secboot.pyz, or install the package" % missing)
+        module.fail_json(msg="%s; copy secboot.pyz to the machine or install the package" % missing)
     if module.params["state"] == "applied":
         result = applied(module, secboot)
     else:
