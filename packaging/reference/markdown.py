@@ -23,7 +23,13 @@ is set, it gives the time and no host is named, so that builds are reproducible.
 A command that fails or is refused prints `secboot/failure/1` instead of the requested document;
 standard error has the same for people.
 
-Readers should ignore keys that they do not know: a later version can add keys without a new number.
+## Versions of a document
+
+- A later version of secboot can add keys, and codes of findings, without a new number. Readers must ignore keys that they do not know; the schemas accept them.
+- The number increases when a key is removed, changes its type or its meaning, or gets a value that is not in its list of values.
+- secboot prints one number of each document, the newest. `secboot fleet` also reads the earlier ones.
+- `secboot/saved-plan` is for the same machine and version: `apply FILE` refuses a plan that differs in any key.
+- A profile is not such a document. It is input, so secboot refuses keys that it does not know; `version` in it is the number of the format.
 
 ## Changes since 0.1.0
 
@@ -63,9 +69,8 @@ def json_page() -> str:
         "# JSON documents\n",
         _GENERATED,
         _wrapped(
-            "`--output json` prints one document. Its key `schema` names the document; the number "
-            "at its end increases when the form changes so that an old reader would misread it. The "
-            "output is ASCII. Bytes of a file that are not UTF-8 are lone surrogates (`\\udcXX`), as "
+            "`--output json` prints one document. Its key `schema` names the document and the number "
+            "of its form. The output is ASCII. Bytes of a file that are not UTF-8 are lone surrogates (`\\udcXX`), as "
             "with Python's `surrogateescape`. The JSON Schemas are part of the package, in "
             "`secboot/report/schemas`; this page shows the descriptions in them. In the tables, "
             "`a.b` is the key `b` of the object `a`, and `a[].b` that of each object in the list `a`."

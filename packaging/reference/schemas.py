@@ -73,7 +73,8 @@ class _Maker:
                 name: _described(name, self.of(fields[key]), about) for key, name in names.items()
             },
             "required": [key for key, name in names.items() if key == name],
-            **({} if others else {"additionalProperties": False}),
+            # Readers accept keys of later versions everywhere; here there are others today.
+            **({"additionalProperties": True} if others else {}),
         }
 
     def _of_type(self, kind: Any) -> Shape:  # noqa: ANN401 - no type says "an annotation"

@@ -18,12 +18,12 @@ from secboot.errors import ParseError
 from secboot.finding import Finding
 from secboot.formats.domain_xml import DEEPEST, LARGEST, parse_domain
 from tests.command import secboot as run
+from tests.report.strict import strict_schema
 
 DOMAINS = Path(__file__).parent.parent / "data/domains"
 GOOD = (DOMAINS / "launch-security.xml").read_text()
 WITHOUT = GOOD.replace("  <launchSecurity type='s390-pv'/>\n", "")
 PACKAGE = Path(secboot.__file__).parent
-SCHEMA = PACKAGE / "report/schemas/check-domain-1.json"
 REFERENCE = PACKAGE.parent / "docs/reference/domain.md"
 
 
@@ -57,7 +57,7 @@ def test_the_document_has_the_findings_of_the_text(
         assert json.loads(said.out)["schema"] == "secboot/failure/1"
         return
     document = json.loads(said.out)
-    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(document)
+    Draft202012Validator(strict_schema("secboot/check-domain/1")).validate(document)
     assert all(each["message"] in text.out for each in document["findings"])
     assert (said.code == 0) is (document["fit"] is True)
 
