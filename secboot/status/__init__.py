@@ -1,1 +1,1 @@
-"""How far the requirements of a profile have got, stage by stage."""
+"""How far the requirements of a profile have progressed, stage by stage."""

@@ -1,4 +1,4 @@
-"""Judge how far everything has got: each boot entry, a new kernel, and all of them together."""
+"""Judge the progress of each boot entry, of future kernels, and of all of them together."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _requirement(
 
 
 def _together(results: list[Result]) -> Result:
-    """What all entries come to: missing beats unknown, and one that is met does not hide either."""
+    """The result of all entries: missing beats unknown, and both beat met."""
     for verdict in (Verdict.MISSING, Verdict.UNKNOWN):
         found = [each for each in results if each.verdict is verdict]
         if found:
@@ -124,7 +124,8 @@ def _together(results: list[Result]) -> Result:
     for other in (IN_IMAGE, NOT_BOOTED):
         if other in results:
             return other
-    reason = results[0].reason if results else "the profile is for no boot entry that can be judged"
+    nothing = "the profile selects no boot entry that secboot can check"
+    reason = results[0].reason if results else nothing
     return Result(Verdict.UNKNOWN, reason)
 
 
@@ -135,13 +136,13 @@ def _entry_results(evidence: Evidence) -> tuple[EntryResults, ...]:
 
 
 def _not_applied(evidence: Evidence) -> Finding:
-    """Return the cause that the files do not say what the profile asks for."""
-    message = "the boot entry was not changed yet"
+    """Return the cause that the boot files do not match the profile."""
+    message = "boot entry not yet updated"
     return Finding("not-applied", Severity.NOTE, message, hint=evidence.correction)
 
 
 def _correction(evidence: Evidence, stores: Stores) -> str | None:
-    """Return what makes the files say what the profile asks for; before that, zipl has to read them."""
+    """Return the command that makes the files match the profile; first, zipl must accept them."""
     if evidence.profile is None:
         return None
     if any(entry.is_trial for entry in evidence.machine.configuration.entries):
@@ -154,19 +155,19 @@ def _correction(evidence: Evidence, stores: Stores) -> str | None:
 
 
 def _is_refused(evidence: Evidence) -> bool:
-    """Whether neither zipl nor an apply would get anywhere with the files as they are."""
+    """Whether zipl and an apply would refuse the files as they are."""
     problems = evidence.machine.configuration.problems
     return bool(problems) and evidence.layout.zipl_reads_files(evidence.machine)
 
 
 def _due(evidence: Evidence, state: EntryState) -> Finding:
-    """Return the cause that the next IPL does not start an entry as the files say."""
+    """Return the cause that the next IPL does not start an entry as in the files."""
     programs = state.programs or tuple(each.argv for each in evidence.layout.records)
     program = programs[0][0] if state.programs else "zipl"
     if not programs:
-        message = "what manages this system writes the boot record: nobody runs zipl by hand"
+        message = "the boot record is written by what manages this system; do not run zipl by hand"
     elif state.absence in {Absence.NO_RECORD, Absence.DAMAGED_RECORD}:
-        message = f"{program} has to write the boot record"
+        message = f"{program} must write the boot record"
     else:
         message = f"{program} has not run since the boot files changed"
     refused = evidence.invocation.command("check") if _is_refused(evidence) else None
@@ -174,9 +175,9 @@ def _due(evidence: Evidence, state: EntryState) -> Finding:
 
 
 def _typed(evidence: Evidence, programs: tuple[tuple[str, ...], ...]) -> str | None:
-    """Return programs as they have to be typed; None where nobody is to do that by hand.
+    """Return the command line that runs the programs; None if nobody should run them by hand.
 
-    Where that would take the system out of Secure Execution, it is what says how to stay there.
+    If that would take the system out of Secure Execution, return the command that shows how to stay.
     """
     if programs and evidence.leaves:
         return evidence.invocation.for_profile("plan")
@@ -216,7 +217,7 @@ def _by_files(
 
 
 def _reason_to_leave(evidence: Evidence, state: EntryState) -> str:
-    """Why there is nothing to judge of an entry; empty where there is."""
+    """Why an entry is not judged; empty if it is."""
     if evidence.profile is None or state.note:
         return state.note
     if state.entry is not None:
@@ -232,7 +233,7 @@ def _configured(requirement: Requirement, evidence: Evidence, state: EntryState)
     if not evidence.machine.configured:
         return NOT_CONFIGURED
     if state.configured is None:
-        return Result(Verdict.UNKNOWN, "its parameter line can't be read")
+        return Result(Verdict.UNKNOWN, "its parameter line cannot be read")
     environment = evidence.machine.configuration.environment
     judgement = _judge(requirement, state.configured, environment)
     if judgement.met:
@@ -243,34 +244,34 @@ def _configured(requirement: Requirement, evidence: Evidence, state: EntryState)
 _ABSENT: Mapping[Absence, tuple[Verdict, str]] = {
     Absence.NO_RECORD: (
         Verdict.MISSING,
-        "there is no boot record: zipl has not run here, or it was removed",
+        "boot record not found: zipl has not run yet, or the file was removed",
     ),
     Absence.DAMAGED_RECORD: (
         Verdict.MISSING,
-        "the boot record is damaged: what it starts is not known",
+        "the boot record is damaged: unknown what it starts",
     ),
-    Absence.NOT_HELD: (Verdict.MISSING, "the boot record does not hold this entry"),
+    Absence.NOT_HELD: (Verdict.MISSING, "the boot record does not contain this entry"),
     Absence.OTHER_RAMDISK: (
         Verdict.MISSING,
-        "the boot record starts its kernel with another ramdisk",
+        "the boot record starts its kernel with a different ramdisk",
     ),
-    Absence.NO_MENU: (Verdict.MISSING, "the file that says what starts is not there"),
-    Absence.KERNEL_GONE: (Verdict.MISSING, "its kernel is not there"),
+    Absence.NO_MENU: (Verdict.MISSING, "the file of the boot menu was not found"),
+    Absence.KERNEL_GONE: (Verdict.MISSING, "its kernel was not found"),
     Absence.INDISTINCT: (
         Verdict.UNKNOWN,
-        "the boot record holds some entries of this line and of kernels of this size, not all",
+        "the boot record contains only some of the entries with this line and a kernel of this size",
     ),
     Absence.NOT_CHOSEN: (
         Verdict.NOT_APPLICABLE,
-        "zipl does not install this entry: it is neither the default nor in the menu",
+        "zipl does not install this entry: it is neither the default nor in the boot menu",
     ),
     Absence.SKIPPED: (
         Verdict.NOT_APPLICABLE,
-        "zipl leaves this optional entry out: a file of it is missing",
+        "zipl skips this optional entry: one of its files is missing",
     ),
     Absence.OTHER_PROGRAM: (
         Verdict.NOT_APPLICABLE,
-        "the boot record was made from options of zipl and holds another entry alone",
+        "the boot record was made from command-line options of zipl and contains only another entry",
     ),
 }
 
@@ -285,7 +286,7 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
         due = verdict in {Verdict.MISSING, Verdict.UNKNOWN}
         return Result(verdict, reason, (_due(evidence, state),) if due else ())
     if choice.line is None:
-        return Result(Verdict.UNKNOWN, choice.unsure or "the line that it starts is not known")
+        return Result(Verdict.UNKNOWN, choice.unsure or "its line in the boot record is unknown")
     judgement = _judge(requirement, choice.line, choice.environment)
     configured = evidence.machine.configured
     longer = evidence.next_ipl.record.from_options and choice.added
@@ -305,13 +306,13 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
 _WRITTEN_BY_OTHERS = Finding(
     "record-from-options",
     Severity.NOTE,
-    "the boot record was made from options of zipl, without a configuration: what made it has to"
-    " give this parameter to zipl (-P)",
+    "the boot record was made from command-line options of zipl, without a configuration: the program"
+    " that made it must pass this parameter to zipl (-P)",
 )
 
 
 def _stale(requirement: Requirement, evidence: Evidence, state: EntryState) -> Result | None:
-    """What a generated file behind the record lacks is lacking, whatever the record holds."""
+    """A parameter that a generated file lacks is missing, whatever the boot record contains."""
     if state.generated is None:
         return None
     judgement = requirement.judge(CommandLine.parse(state.generated))
@@ -322,24 +323,25 @@ def _stale(requirement: Requirement, evidence: Evidence, state: EntryState) -> R
 
 
 def _by_times(requirement: Requirement, evidence: Evidence, state: EntryState) -> Result:
-    """The fallback where the record can't be read: only times, and they prove nothing."""
+    """The fallback if the boot record cannot be read: only times, which prove nothing."""
     record = evidence.next_ipl.record
     if record.younger_files:
         return Result(Verdict.MISSING, record.stale or "", (_due(evidence, state),))
     met = _judge(requirement, state.configured, evidence.machine.configuration.environment).met
     file = evidence.machine.bootmap
-    probably = "no boot file is younger than it, so it probably holds what they say"
+    probably = "no boot file is newer, so it is probably up to date"
     timed = met and file.modified is not None
     reason = f"{record.unreadable}; {probably}" if timed else f"{record.unreadable}"
-    hint = "run it as root" if file.for_root else None
-    cause = Finding("record-unreadable", Severity.NOTE, "the boot record can't be read", hint=hint)
+    hint = "run this command as root" if file.for_root else None
+    message = "the boot record cannot be read"
+    cause = Finding("record-unreadable", Severity.NOTE, message, hint=hint)
     return Result(Verdict.UNKNOWN, reason, (cause,))
 
 
 def _judge(
     requirement: Requirement, line: str | None, environment: ZiplEnvironment | None
 ) -> Judgement:
-    """Judge a line as the kernel gets it, at whichever site: one that misses it decides."""
+    """Judge a line as the kernel gets it at every site: if one site fails, the line fails."""
     text = line or ""
     if environment is None or not variables_of(text):
         return requirement.judge(CommandLine.parse(text))
@@ -354,7 +356,7 @@ def _judge(
 
 
 def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[Finding]:
-    """What is no stage but should be known; an error stands in the way of every stage."""
+    """Findings that belong to no stage; an error prevents every stage."""
     record, problems = evidence.next_ipl.record, evidence.machine.configuration.problems
     if not evidence.machine.configured:
         yield Finding("no-configuration", Severity.NOTE, NOT_CONFIGURED.reason)
@@ -368,7 +370,7 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
     if evidence.machine.configured and evidence.profile is not None and not judged:
         notes = dict.fromkeys(entry.note for entry in entries if entry.note)
         yield Finding(
-            "no-entry", Severity.ERROR, "; ".join(("no boot entry can be judged", *notes))
+            "no-entry", Severity.ERROR, "; ".join(("no boot entry can be checked", *notes))
         )
     due = _typed(evidence, tuple(each.argv for each in evidence.layout.records))
     if record.stale is not None and record.state is not RecordState.MISSING:
@@ -386,7 +388,7 @@ def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[
 
 
 def _outdated(evidence: Evidence, stores: Stores, new: NewKernel) -> Iterable[Finding]:
-    """Generated files that lack what the profile asks, where what they are made from has it."""
+    """Generated files that do not match the profile although what they are generated from does."""
     profile, machine = evidence.profile, evidence.machine
     if profile is None or new.line is None or not meets(profile, stores.line(new.line)):
         return

@@ -1,7 +1,7 @@
 """A status as a list of checks, for ``secboot verify`` and for monitoring.
 
-The ids are part of the interface: ``STAGE.PARAMETER`` for the stages, and a notice's code
-after ``machine.`` for the rest. A check of one boot entry names it as its subject.
+The ids are part of the interface: ``STAGE.PARAMETER`` for the stages, and ``machine.`` with a
+notice's code for the rest. A check of one boot entry has the entry as its subject.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Outcome(StrEnum):
     """What a check found."""
 
-    PASS = "PASS"  # noqa: S105 - no password
+    PASS = "PASS"  # noqa: S105 - not a password
     WARN = "WARN"
     FAIL = "FAIL"
 
@@ -42,9 +42,9 @@ _ENTRY_STAGES = (Stage.CONFIGURED, Stage.INSTALLED)
 def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
     """Every check up to and including the stage `last`, in the order of the stages.
 
-    A stage that is missing fails, and so does a notice that is an error; one that is not known, and
-    every other notice, is a warning. What is only worth a note is no check, and what the next IPL
-    or reboot starts fails no check before the stage *installed*.
+    A missing stage fails, and so does a notice that is an error; an unknown stage is a warning, and
+    so is every other notice. Notes are not checks, and findings about what the next IPL or reboot
+    starts fail no check before the stage *installed*.
     """
     checks = [
         check for stage in Stage if stage.number <= last.number for check in _stage(status, stage)
@@ -62,13 +62,13 @@ def make_checks(status: Status, last: Stage) -> tuple[Check, ...]:
 
 
 OF_THE_REBOOT = "reipl-"
-"""What the code of a finding about the re-IPL settings begins with."""
+"""The prefix of the codes of findings about the re-IPL settings."""
 OF_THE_MACHINE = "machine."
-"""What the id of a check begins with that belongs to no stage."""
+"""The prefix of the ids of checks that belong to no stage."""
 
 
 def worst(checks: tuple[Check, ...]) -> Outcome:
-    """The worst outcome; PASS for no checks."""
+    """Return the worst outcome; PASS if there are no checks."""
     outcomes = {check.outcome for check in checks}
     return next((o for o in (Outcome.FAIL, Outcome.WARN) if o in outcomes), Outcome.PASS)
 

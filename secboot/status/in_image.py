@@ -1,7 +1,7 @@
 """The stages of a parameter line that is inside a Secure Execution image.
 
-What such an image is built from is configured where the profile names its parmfile; otherwise nobody
-knows. What is installed is the line inside, which can be read of an image that is not encrypted.
+*Configured* is the parmfile that the image is built from, if the profile names it; otherwise that is
+unknown. *Installed* is the line inside the image, which can be read unless the image is encrypted.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
     from secboot.status.stages import Evidence
 
 NOT_BOOTED = Result(
-    Verdict.NOT_APPLICABLE, "the image is prepared here, and booted by another machine"
+    Verdict.NOT_APPLICABLE, "the image is prepared here but booted by another machine"
 )
 
 
 def judge_inside(requirement: Requirement, evidence: Evidence, line: str | None) -> Result:
-    """Judge the line inside an image; None where it is not known."""
+    """Judge the line inside an image; None if it is unknown."""
     if line is None:
         return IN_IMAGE
     judgement = requirement.judge(CommandLine.parse(line))
     if judgement.met:
         return Result(Verdict.MET, judgement.reason)
     hint = evidence.invocation.for_profile("plan")
-    message = "the Secure Execution image has to be rebuilt; the plan tells how"
+    message = "the Secure Execution image must be rebuilt; the plan shows how"
     cause = Finding("image-line", Severity.NOTE, message, hint=hint)
-    return Result(Verdict.MISSING, f"{judgement.reason}, inside the image", (cause,))
+    return Result(Verdict.MISSING, f"inside the image: {judgement.reason}", (cause,))
 
 
 def judge_parmfile(requirement: Requirement, evidence: Evidence, prepared: PreparedImage) -> Result:
-    """Judge what the next image is built from."""
+    """Judge the parmfile that the next image is built from."""
     path = visible(prepared.paths.parmfile)
     hint = evidence.invocation.for_profile("apply")
-    message = "the parmfile of the image was not changed yet"
+    message = "parmfile of the image not yet updated"
     cause = Finding("not-applied", Severity.NOTE, message, hint=hint)
     if prepared.unreadable is not None:
-        return Result(Verdict.UNKNOWN, f"{path} can't be read: {prepared.unreadable}")
+        return Result(Verdict.UNKNOWN, f"{path} cannot be read: {prepared.unreadable}")
     if prepared.parmfile is None:
-        return Result(Verdict.MISSING, f"{path} is not there", (cause,))
+        return Result(Verdict.MISSING, f"{path} not found", (cause,))
     judgement = requirement.judge(CommandLine.parse(prepared.parmfile.text))
     if judgement.met:
         return Result(Verdict.MET, judgement.reason)
@@ -60,16 +60,16 @@ def judge_parmfile(requirement: Requirement, evidence: Evidence, prepared: Prepa
 def judge_next_image(
     requirement: Requirement, evidence: Evidence, prepared: PreparedImage
 ) -> Result:
-    """Judge what a kernel gets that is installed tomorrow: it boots when an image is built of it."""
+    """Judge what future kernels get: they boot after an image is built from them."""
     found = judge_parmfile(requirement, evidence, prepared)
     what = f"the next image is built from {visible(prepared.paths.parmfile)}"
     if prepared.parmfile is None and prepared.unreadable is None:
-        return found._replace(reason=f"{what}, which is not there")
+        return found._replace(reason=f"{what}, which was not found")
     return found._replace(reason=f"{what}: {found.reason}")
 
 
 def image_without_entry(evidence: Evidence) -> tuple[EntryResults, ...]:
-    """Return the results of the profile's image where no boot entry boots it; else none."""
+    """Return the results of the profile's image if no boot entry boots it; otherwise none."""
     prepared, profile = evidence.machine.prepared, evidence.profile
     if prepared is None or profile is None:
         return ()
@@ -93,7 +93,7 @@ def image_without_entry(evidence: Evidence) -> tuple[EntryResults, ...]:
 
 
 def _not_booted(requirement: Requirement, evidence: Evidence, prepared: PreparedImage) -> Result:
-    """Judge whether an image is installed that no boot entry boots."""
+    """Judge the stage *installed* of an image that no boot entry boots."""
     profile, machine = evidence.profile, evidence.machine
     if not machine.configured or (profile and profile.entries.scope is EntryScope.NONE):
         inside = None if prepared.secure is None else prepared.secure.parameters
@@ -102,10 +102,10 @@ def _not_booted(requirement: Requirement, evidence: Evidence, prepared: Prepared
     if evidence.layout.builds_image:
         return Result(Verdict.NOT_APPLICABLE, "this system builds its image itself")
     if prepared.output.kind is PathKind.MISSING:
-        message = "the Secure Execution image has to be built; the plan tells how"
+        message = "the Secure Execution image must be built; the plan shows how"
         hint = evidence.invocation.for_profile("plan")
         cause = Finding("image-missing", Severity.NOTE, message, hint=hint)
-        return Result(Verdict.MISSING, f"{output} is not there yet", (cause,))
+        return Result(Verdict.MISSING, f"{output} does not exist yet", (cause,))
     message = f"no boot entry boots {output}"
     hint = evidence.invocation.for_profile("apply")
     return Result(
@@ -114,7 +114,7 @@ def _not_booted(requirement: Requirement, evidence: Evidence, prepared: Prepared
 
 
 def notices(evidence: Evidence) -> Iterator[Finding]:
-    """Tell of an image that was built before its parmfile was changed."""
+    """Report an image that was built before its parmfile was changed."""
     prepared = evidence.machine.prepared
     if prepared is None or prepared.secure is None or not prepared.is_older:
         return

@@ -1,4 +1,4 @@
-"""The stage *inherited*: what a kernel gets that is installed tomorrow."""
+"""The stage *inherited*: what future kernels get."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def judge_inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> Result:
-    """Judge what a kernel gets that is installed tomorrow.
+    """Judge what future kernels get.
 
-    Where the profile names an image, that is what the next image is built from.
+    If the profile names an image, that is what the next image is built from.
     """
     if evidence.machine.prepared is not None:
         return judge_next_image(requirement, evidence, evidence.machine.prepared)
     default = next((each for each in evidence.next_ipl.entries if each.is_default), None)
     if default is not None and default.image is not None:
         image = f"the Secure Execution image {default.image}"
-        reason = f"a new kernel is booted only when {image} is rebuilt"
+        reason = f"a new kernel boots only after {image} is rebuilt"
         return Result(Verdict.NOT_APPLICABLE, reason)
     return _by_new_kernel(requirement, new, evidence)
 
@@ -33,7 +33,7 @@ def judge_inherited(requirement: Requirement, new: NewKernel, evidence: Evidence
 def _by_new_kernel(requirement: Requirement, new: NewKernel, evidence: Evidence) -> Result:
     typed = evidence.invocation.of_programs(new.repairs) if new.repairs else None
     hint = typed or new.remedy or evidence.correction
-    cause = Finding("not-inherited", Severity.NOTE, "a new kernel would not get it", hint=hint)
+    cause = Finding("not-inherited", Severity.NOTE, "future kernels would not get it", hint=hint)
     if new.obstacle is not None:
         return Result(Verdict.MISSING, new.obstacle, (cause,))
     if new.line is None:

@@ -1,4 +1,4 @@
-"""The running system's next reboot: what its re-IPL settings add, and what a requirement makes of it."""
+"""The next reboot of the running system: what its re-IPL settings start, and what that line meets."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 class NextReboot(NamedTuple):
-    """What a reboot does, and what should be known of it; None and nothing for another tree.
+    """What a reboot does, and findings about that; None and empty unless this is the running system.
 
-    `comes_up` is whether it starts anything at all, as far as that is known.
+    `boots` is whether it starts anything at all, as far as that is known.
     """
 
     reboot: Reboot | None = None
     findings: tuple[Finding, ...] = ()
-    comes_up: bool = True
+    boots: bool = True
 
     def keeps_from(self, requirement: Requirement) -> tuple[Finding, ...]:
         """Return why a reboot would not start a kernel with a line that meets the requirement.
 
-        They are causes and not notices: nothing where a reboot would, or where that is not known.
+        These are causes, not notices; none if a reboot would start one, or if that is unknown.
         """
         if self.reboot is None:
             return ()
         line = self.reboot.line
         fails = line is not None and not requirement.judge(CommandLine.parse(line)).met
-        if not fails and self.comes_up:
+        if not fails and self.boots:
             return ()
         return tuple(each._replace(severity=Severity.NOTE) for each in self.findings)
 
@@ -44,7 +44,7 @@ def next_reboot(evidence: Evidence) -> NextReboot:
     settings = None if evidence.running is None else evidence.running.reboot_settings
     if settings is None:
         return NextReboot()
-    # Another tree than the running system has no such settings, and no need of these.
+    # A tree that is not the running system has no such settings and does not need these modules.
     from secboot.ipl.reboot import Chooses, at_reboot  # noqa: PLC0415
     from secboot.ipl.reboot_advice import Surroundings, reboot_findings  # noqa: PLC0415
 

@@ -1,10 +1,10 @@
-"""The running system: its two stages, where its line comes from, and what else is wrong with it.
+"""The running system: its two stages, the origin of its command line, and other findings about it.
 
-On the way from the boot record to the kernel a line can change (zipl/boot/stage3.c and menu.c,
+A line can change between the boot record and the kernel (zipl/boot/stage3.c and menu.c,
 append_ipl_block_parm in the kernel's arch/s390/boot/ipl_parm.c): ``${NAME}`` is replaced from the
-zIPL environment; text typed at the boot menu is added, or replaces all with a leading ``=``; the
-menu adds ``BOOT_IMAGE=n``; and the kernel adds the IPL PARM or SCPDATA of the machine, or lets it
-replace all when it begins with ``=``.
+zIPL environment; text typed at the boot menu is appended, or replaces the line if it begins with
+``=``; the menu adds ``BOOT_IMAGE=n``; and the kernel appends the IPL PARM or SCPDATA of the machine,
+which also replaces the line if it begins with ``=``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class KnownLine(NamedTuple):
 
 
 def origin_of(evidence: Evidence) -> LineOrigin | None:
-    """Say where the running system's line comes from; None where it can't be read."""
+    """Return the origin of the running system's line; None if the line cannot be read."""
     running, bootmap = evidence.running, evidence.next_ipl.record.bootmap
     if running is None or running.command_line is None:
         return None
@@ -61,21 +61,21 @@ def origin_of(evidence: Evidence) -> LineOrigin | None:
 
 
 def _secure_origin(evidence: Evidence, running: RunningSystem) -> LineOrigin:
-    """Find the line of a secure guest, to which neither IPL PARM nor the boot menu adds a word.
+    """Return the origin of a secure guest's line, to which IPL PARM and the boot menu add nothing.
 
-    The line of an image has whatever blanks and line ends its parmfile had.
+    The line of an image has the blanks and line ends of its parmfile.
     """
     words = (running.command_line or "").split()
     for choice in evidence.next_ipl.choices:
         if choice.secure and choice.line is not None and choice.line.split() == words:
             named = _named(choice, evidence.next_ipl.record.path)
-            return LineOrigin(f"it is the line of {named}", of_entry=True)
+            return LineOrigin(f"it matches {named}", of_entry=True)
     behind = dict(behind_image(evidence))
     for named, line in behind.items():
         if line.split() == words:
-            return LineOrigin(f"it is the line of {named}", of_entry=True)
+            return LineOrigin(f"it matches {named}", of_entry=True)
     if behind:
-        message = "it is the line of no entry that is known: one was changed since the boot"
+        message = "it matches no known entry: an entry was changed after this boot"
         return LineOrigin(message, of_entry=False)
     return origin_without_entries(running)
 
@@ -87,12 +87,12 @@ def judge_running(
     origin: LineOrigin | None,
     reboot: NextReboot,
 ) -> Result:
-    """Judge what the kernel was booted with."""
+    """Judge the command line that the kernel was booted with."""
     running = evidence.running
     if running is None:
         return NOT_RUNNING
     if running.command_line is None:
-        return Result(Verdict.UNKNOWN, "/proc/cmdline can't be read")
+        return Result(Verdict.UNKNOWN, "/proc/cmdline cannot be read")
     judgement = requirement.judge(CommandLine.parse(running.command_line))
     if judgement.met:
         return Result(Verdict.MET, judgement.reason)
@@ -103,12 +103,12 @@ def judge_running(
 def judge_effective(
     requirement: Requirement, running: RunningSystem | None, reboot: NextReboot
 ) -> Result:
-    """Judge what the kernel made of it, by what the kernel shows of this parameter."""
+    """Judge whether the kernel honoured this parameter, by what the kernel reports about it."""
     if running is None:
         return NOT_RUNNING
     found = requirement.honoured(running)
     if found is None:
-        return Result(Verdict.NOT_APPLICABLE, "the kernel gives no sign of it")
+        return Result(Verdict.NOT_APPLICABLE, "the kernel does not report it")
     if found.value is None:
         return Result(Verdict.UNKNOWN, found.reason)
     if found.value:
@@ -119,7 +119,7 @@ def judge_effective(
 def _useful(
     causes: Iterable[Finding], requirement: Requirement, reboot: NextReboot
 ) -> Iterator[Finding]:
-    """The causes with steps that help: no reboot where that would start the same line again."""
+    """The causes, with hints that help: not a reboot if it would start the same line again."""
     kept = reboot.keeps_from(requirement)
     for cause in causes:
         is_useless = cause.code in BOOTED_OTHERWISE and kept
@@ -127,23 +127,23 @@ def _useful(
 
 
 def notices(evidence: Evidence, running: RunningSystem) -> Iterable[Finding]:
-    """What is no stage but should be known of the running system."""
+    """Findings about the running system that belong to no stage."""
     role = evidence.profile.role if evidence.profile is not None else None
     wrong = _wrong_role(role, running)
     if wrong is not None:
         yield Finding("role", Severity.WARNING, wrong)
     if running.kdump:
-        message = "this is a kdump kernel: its parameter line is not the system's own"
+        message = "this is a kdump kernel: its command line is not that of the system"
         yield Finding("kdump", Severity.WARNING, message)
     if role == "host" and running.kvm_hpage and not _splits_huge_pages(running):
         message = (
-            "kvm.hpage=1: before 7.0 the kernel can't back Secure Execution guests with huge pages"
+            "kvm.hpage=1: kernels before 7.0 cannot back Secure Execution guests with huge pages"
         )
         hint = "start such guests without huge page backing"
         yield Finding("huge-pages", Severity.WARNING, message, hint=hint)
     if running.messages.bounce_buffer_full:
         message = f"the bounce buffer ran full: {running.messages.bounce_buffer_full[-1]}"
-        hint = "ask for a larger swiotlb"
+        hint = "set a larger swiotlb in the profile"
         yield Finding("bounce-buffer-full", Severity.WARNING, message, hint=hint)
     yield from _advice(evidence, running)
     disk = None
@@ -154,7 +154,7 @@ def notices(evidence: Evidence, running: RunningSystem) -> Iterable[Finding]:
 
 
 def _advice(evidence: Evidence, running: RunningSystem) -> Iterator[Finding]:
-    """How what the profile asks for suits this system."""
+    """How well the profile suits this system."""
     profile = evidence.profile
     if profile is None:
         return
@@ -168,7 +168,7 @@ def _advice(evidence: Evidence, running: RunningSystem) -> Iterator[Finding]:
 
 
 def _splits_huge_pages(running: RunningSystem) -> bool:
-    """Whether KVM splits what huge pages back; hugetlbfs it refuses still."""
+    """Whether KVM splits huge pages; it still refuses hugetlbfs."""
     return running.release is not None and running.release >= (7, 0)
 
 
@@ -185,7 +185,7 @@ def _wrong_role(role: str | None, running: RunningSystem) -> str | None:
 
 
 def _another_disk(evidence: Evidence, running: RunningSystem) -> Finding | None:
-    """Tell of a re-IPL device that is not the disk on which the boot record was written."""
+    """Report a re-IPL device that is not the disk of the boot record."""
     reipl = running.reipl
     if reipl is None or not is_elsewhere(reipl, running.boot_record_disks):
         return None
@@ -209,9 +209,9 @@ def _causes(
     origin: LineOrigin | None,
     reboot: NextReboot,
 ) -> Iterable[Finding]:
-    """Why the running line lacks what is asked for, the likeliest cause first.
+    """Why the running line does not meet the requirement, the most likely cause first.
 
-    Where a reboot would start a line that lacks it again, there is no use in one.
+    If a reboot would start such a line again, none is suggested.
     """
     if has_no_entries(evidence, running):
         yield cause_without_entries(evidence, running)
@@ -226,7 +226,7 @@ def _causes(
     wrong_disk = _another_disk(evidence, running)
     if wrong_disk is not None:
         yield wrong_disk
-    hint = f"reboot, then look again: {evidence.invocation.for_profile('status')}"
+    hint = f"reboot, then check again: {evidence.invocation.for_profile('status')}"
     if origin is not None and origin.replaced:
         yield Finding("line-replaced", Severity.NOTE, origin.description, hint=hint)
         return
@@ -237,12 +237,12 @@ def _causes(
         yield Finding("another-line", Severity.NOTE, origin.description, hint=hint)
     if origin is not None and origin.of_entry:
         if reboot.reboot is None:
-            hint = "choose the right entry at the next IPL (LOADPARM, chreipl -L)"
+            hint = "select the right boot entry at the next IPL (LOADPARM, chreipl -L)"
         yield Finding("another-entry", Severity.NOTE, origin.description, hint=hint)
 
 
 def _ipled_since(evidence: Evidence, running: RunningSystem) -> bool:
-    """Whether the system was surely IPLed after the record was written."""
+    """Whether the system was certainly IPLed after the boot record was written."""
     written = evidence.machine.bootmap.modified
     if written is None or running.booted_at is None:
         return False
@@ -250,20 +250,20 @@ def _ipled_since(evidence: Evidence, running: RunningSystem) -> bool:
 
 
 def _not_installed(installed: Result) -> Finding:
-    """Only what is known to lack it is a cause; a record that can't be read is none."""
+    """Return the cause that the boot record does not meet the requirement, or may not."""
     hint = next((cause.hint for cause in installed.causes), None)
     if installed.verdict is Verdict.MISSING:
-        message = f"it is not installed either ({installed.reason})"
+        message = f"not installed either ({installed.reason})"
         return Finding("not-installed", Severity.NOTE, message, hint=hint)
-    message = f"it is not known whether the boot record holds it ({installed.reason})"
+    message = f"unknown whether the boot record contains it ({installed.reason})"
     return Finding("installed-unknown", Severity.NOTE, message, hint=hint)
 
 
 def _known_lines(evidence: Evidence) -> Iterable[KnownLine]:
-    """The lines that the next IPL could start, then those that only the files hold.
+    """The lines that the next IPL could start, then those that are only in the files.
 
-    Most entries of a machine have the same line, so that of the kernel that runs comes first, and
-    among equals the default.
+    Most entries of a machine have the same line, so that of the running kernel comes first, and
+    among equal ones the default.
     """
     release = None if evidence.running is None else evidence.running.kernel
 
@@ -275,11 +275,11 @@ def _known_lines(evidence: Evidence) -> Iterable[KnownLine]:
         yield KnownLine(_named(choice, evidence.next_ipl.record.path), choice.line or "")
     for state in evidence.next_ipl.entries:
         if state.configured is not None:
-            yield KnownLine(f"'{state.name}' as its file says", state.configured)
+            yield KnownLine(f"'{state.name}' in its file", state.configured)
 
 
 def _named(choice: Choice, record: str) -> str:
-    name = f"'{choice.title}'" if choice.title else "what has no boot entry,"
+    name = f"'{choice.title}'" if choice.title else "a program without a boot entry"
     in_record = choice.location.path == record
     where = "the boot record" if in_record else choice.location.path
     number = f", {'menu number' if in_record else 'LOADPARM'} {choice.loadparm}"
@@ -293,9 +293,9 @@ def explain(
     environment: ZiplEnvironment | None = None,
     ipl: IplSource | None = None,
 ) -> LineOrigin:
-    """Say in one sentence where the running line comes from.
+    """Return the origin of the running line, in one sentence.
 
-    The first of `known` that fits wins: what was IPLed most likely comes first.
+    The first of `known` that matches wins, so the most likely one must come first.
     """
     running = running.strip(BLANKS)
     if ipl is not None and ipl.parm and ipl.parm.startswith("="):
@@ -311,17 +311,17 @@ def explain(
                 best = (line, how, rest)
     if best is None:
         return LineOrigin(
-            "it is the line of no boot entry: an entry was changed since the boot, another disk"
-            " was IPLed, or the line was replaced at IPL (IPL PARM or menu text with a leading '=')",
+            "it matches no boot entry: an entry was changed after this boot, a different disk was"
+            " IPLed, or the line was replaced at IPL (IPL PARM or menu text with a leading '=')",
             of_entry=False,
         )
     line, how, rest = best
-    told = [f"it is the line of {line.source}", *([how] if how else []), *_added(rest, ipl)]
-    return LineOrigin(", ".join(told), of_entry=True)
+    parts = [f"it matches {line.source}", *([how] if how else []), *_added(rest, ipl)]
+    return LineOrigin(", ".join(parts), of_entry=True)
 
 
 def _as_booted(text: str, environment: ZiplEnvironment | None) -> Iterable[tuple[str, str]]:
-    """The forms that a line can have after its variables were replaced, each with how that was."""
+    """The forms of a line after its variables were replaced, each with how that was done."""
     names = variables_of(text)
     if not names or environment is None:
         yield text, ""
@@ -333,11 +333,11 @@ def _as_booted(text: str, environment: ZiplEnvironment | None) -> Iterable[tuple
             environment.expand(text, site),
             f"with {shown} from site {site} of the zIPL environment",
         )
-    yield text, f"with {shown} as written, which this loader would have replaced"
+    yield text, f"with {shown} unexpanded, although this boot loader would have expanded it"
 
 
 def _rest(running: str, text: str) -> str | None:
-    """What stands behind `text` in the running line, or None when it does not begin with it."""
+    """The part of the running line after `text`; None if the line does not begin with it."""
     if running == text:
         return ""
     if not text:

@@ -1,4 +1,4 @@
-"""What ``secboot status`` says: stages, verdicts, and what to do about what is missing."""
+"""The data of ``secboot status``: stages, verdicts, and what to do about a missing stage."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 
 class Stage(StrEnum):
-    """How far a requirement can have got, in order."""
+    """The stages of a requirement, in order."""
 
     CONFIGURED = "configured"
-    """The boot entry's own text meets it, read as the kernel reads it."""
+    """The boot entry's parameter line, read as the kernel reads it, meets the requirement."""
     INHERITED = "inherited"
-    """A kernel that is installed tomorrow will meet it too."""
+    """The boot entries of future kernels will meet it, too."""
     INSTALLED = "installed"
     """The boot record, which the next IPL reads, meets it."""
     RUNNING = "running"
-    """The running kernel's line meets it."""
+    """The running kernel's command line meets it."""
     EFFECTIVE = "effective"
-    """The running kernel honoured it."""
+    """The running kernel honours it."""
 
     @property
     def number(self) -> int:
@@ -52,7 +52,7 @@ class Stage(StrEnum):
 
 
 class Verdict(StrEnum):
-    """Whether a stage is reached. Not to know it is no sign of either."""
+    """Whether a stage is reached; UNKNOWN implies neither."""
 
     MET = "met"
     MISSING = "missing"
@@ -72,15 +72,15 @@ FOLLOW = BOOTED_OTHERWISE | {
         "reipl-no-entry",
     ),
 }
-"""The codes of causes that are gone once an earlier stage is reached; others lie in the machine."""
+"""The codes of causes that disappear once an earlier stage is reached; others are in the machine."""
 
 
 class Evidence(NamedTuple):
     """What the stages are judged by. `running` is None for a tree that is not the running system.
 
-    `invocation` is how secboot was called, for the commands that are to be typed next. `correction`
-    is the one that makes the files say what the profile asks, `leaves` whether a run of zipl takes the
-    system out of Secure Execution; `secboot.status.assess` finds them once for all entries.
+    `invocation` is how secboot was called, for the commands in hints. `correction` is the command
+    that makes the files match the profile, `leaves` whether a run of zipl takes the system out of
+    Secure Execution; `secboot.status.assess` finds both once for all entries.
     """
 
     machine: Machine
@@ -94,10 +94,10 @@ class Evidence(NamedTuple):
 
 
 class Result(NamedTuple):
-    """Whether one requirement has reached one stage, and how that is known.
+    """Whether one requirement has reached one stage, and the evidence for that.
 
-    `causes` are likely ones where it has not, the likeliest first, each with the next step as its
-    hint.
+    If it has not, `causes` are the likely causes, the most likely first, each with the next step as
+    its hint.
     """
 
     verdict: Verdict
@@ -106,26 +106,26 @@ class Result(NamedTuple):
 
 
 NOT_RUNNING = Result(Verdict.NOT_APPLICABLE, "not the running system")
-"""At the stages that only the running system can reach, for another tree."""
+"""For the stages that only the running system can reach, of another tree."""
 
-IN_IMAGE = Result(Verdict.NOT_APPLICABLE, "a Secure Execution image has its parameter line inside")
-"""At the stages of boot files, for an entry whose line they do not hold."""
+IN_IMAGE = Result(Verdict.NOT_APPLICABLE, "the parameter line is inside the Secure Execution image")
+"""For the stages of boot files, of an entry whose line is not in them."""
 
-NOT_CONFIGURED = Result(Verdict.NOT_APPLICABLE, "there is no zipl configuration")
-"""At the stages of boot files, for a machine whose kernel comes from somewhere else."""
+NOT_CONFIGURED = Result(Verdict.NOT_APPLICABLE, "no zipl configuration")
+"""For the stages of boot files, of a machine whose kernel comes from elsewhere."""
 
 
 NO_ENTRY_YET = Result(Verdict.NOT_APPLICABLE, NO_ENTRY)
-"""At the stages of boot entries, for an image before its kernel."""
+"""For the stages of boot entries, of a tree without a kernel."""
 BEFORE_KERNEL_NOTE = Finding(BEFORE_KERNEL, Severity.NOTE, NO_ENTRY)
 
 
 class EntryResults(NamedTuple):
     """A boot entry, with one result for each requirement, in the profile's order.
 
-    `note` says why an entry is left out, in which case there are no results. `parameters` is its
-    parameter line as zipl would install it, `recorded_parameters` the one that the boot record
-    holds for it, None where there is none or it is not known.
+    `note` says why an entry is left out; then there are no results. `parameters` is its parameter
+    line as zipl would install it, `recorded_parameters` its line in the boot record, None if there
+    is none or it is unknown.
     """
 
     name: str
@@ -141,7 +141,7 @@ class EntryResults(NamedTuple):
 
 
 class RequirementResults(NamedTuple):
-    """One requirement: the stages of the whole machine, the entries' taken together."""
+    """One requirement: the stages of the whole machine, for all entries together."""
 
     name: str
     wanted: str
@@ -149,9 +149,9 @@ class RequirementResults(NamedTuple):
 
 
 class LineOrigin(NamedTuple):
-    """How a line came about, as one sentence. `of_entry` is whether a known line is in it.
+    """The origin of a line, as one sentence. `of_entry` is whether it contains a known line.
 
-    `replaced` is whether IPL PARM or SCPDATA stood in its place.
+    `replaced` is whether IPL PARM or SCPDATA replaced it.
     """
 
     description: str
@@ -160,7 +160,7 @@ class LineOrigin(NamedTuple):
 
 
 class Status(NamedTuple):
-    """All of it. `running` is None for a tree that is not the running system.
+    """The whole status. `running` is None for a tree that is not the running system.
 
     Without a profile there are no requirements, and the entries have no results.
     """
@@ -174,9 +174,9 @@ class Status(NamedTuple):
     new_kernel: NewKernel
     running: RunningSystem | None
     origin: LineOrigin | None
-    """How the running line came about; None where there is none."""
+    """The origin of the running line; None if there is no line."""
     reboot: Reboot | None
-    """What a reboot is going to do; None where the running system does not tell."""
+    """What a reboot will do; None if the running system does not report it."""
     notices: tuple[Finding, ...]
     trial: TrialStanding | None = None
-    """A change that is tried for one IPL, and where it stands."""
+    """A change that is tried for one IPL, and its state."""

@@ -1,7 +1,7 @@
-"""Where a trial stands: derived from its checkpoint, the boot files and the running system.
+"""The state of a trial, derived from its checkpoint, the boot files and the running system.
 
-Nothing of it is written down a second time: whoever removes the entry, sets LOADPARM to something else
-or IPLs the machine in another way changes what is found here.
+The state is not stored anywhere, so it stays true if somebody removes the entry, changes LOADPARM or
+IPLs the machine in another way.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
 
 KERNEL_GONE = "trial-kernel-gone"
-"""The code of a finding about a trial as long as which stands zipl refuses everything."""
+"""The code of the finding that zipl refuses the whole configuration until the trial is dropped."""
 _MENU_NUMBER = re.compile(r"(?:^|[ \t])BOOT_IMAGE=(\d+)(?=[ \t]|$)")
 
 
 class TrialState(StrEnum):
-    """Where a trial stands."""
+    """The state of a trial."""
 
     PREPARED = "prepared"
-    """The entry is there, and nothing tells a reboot to start it."""
+    """The boot entry exists, but a reboot does not start it by itself."""
     WAITING = "waiting"
-    """The system has not been IPLed since; a reboot starts it."""
+    """The system has not been IPLed since; a reboot starts the entry."""
     LOST = "lost"
-    """The same, but a reboot does not start it any more: the re-IPL settings say something else."""
+    """The same, but a reboot no longer starts the entry: the re-IPL settings were changed."""
     RUNNING = "running"
     """The running line is that of the trial."""
     FAILED = "failed"
-    """The system came up with another line."""
+    """The system was booted with a different line."""
     GONE = "gone"
-    """Its boot entry is not there any more."""
+    """Its boot entry no longer exists."""
     UNKNOWN = "unknown"
-    """There is an entry of a trial, and no checkpoint of it that can be read."""
+    """There is a boot entry of a trial, but no readable checkpoint of it."""
 
 
 class TrialStanding(NamedTuple):
-    """A trial and where it stands; `findings` say it, and what to do.
+    """A trial and its state; `findings` describe the state and what to do.
 
-    `checkpoint` is its id, None where there is none that can be read. `number` is that of the entry by
-    the files as they are now, None where it has none.
+    `checkpoint` is its id, None if it cannot be read. `number` is that of the entry in the current
+    files, None if it has none.
     """
 
     state: TrialState
@@ -77,9 +77,9 @@ def trial_standing(
     facts: BootFacts | None,
     invocation: Invocation,
 ) -> TrialStanding:
-    """Say where the trial of a checkpoint stands; `facts` are None for a tree that does not run.
+    """Return the state of a checkpoint's trial; `facts` are None unless this is the running system.
 
-    `choices` are what the boot record has.
+    `choices` are those of the boot record.
     """
     entry = entry_of(trial, machine)
     state = _state(trial, entry, machine, choices, facts)
@@ -98,13 +98,13 @@ def trial_standing(
 def unrecorded(
     entry: BootEntry, invocation: Invocation, *, for_root: bool = False
 ) -> TrialStanding:
-    """Return where a trial stands of which no checkpoint can be read, which may be `for_root` alone."""
-    message = f"'{visible(entry.name)}' tries a change, and no checkpoint of it can be read here"
+    """Return the state of a trial without a readable checkpoint; `for_root`: only root can read it."""
+    message = f"'{visible(entry.name)}' is the entry of a trial whose checkpoint cannot be read"
     hint = f"see what was done: {invocation.command('history')}\nor remove the entry and run zipl"
     if for_root:
-        hint = "run it as root to see where it stands"
+        hint = "run this command as root to see its state"
     else:
-        message += ": it can't be confirmed"
+        message += ", so it cannot be confirmed"
     finding = Finding("trial-unknown", Severity.WARNING, message, entry.location, hint)
     return TrialStanding(
         TrialState.UNKNOWN, entry.name, number=entry.menu_position, findings=(finding,)
@@ -112,7 +112,7 @@ def unrecorded(
 
 
 def entry_of(trial: Trial, machine: Machine) -> BootEntry | None:
-    """Return the boot entry of a trial; None where it is gone."""
+    """Return the boot entry of a trial; None if it no longer exists."""
     entries = machine.configuration.entries
     return next((e for e in entries if e.is_trial and e.name == trial.entry), None)
 
@@ -132,7 +132,7 @@ def _state(
         return TrialState.WAITING if _is_armed(trial, entry, choices, facts) else TrialState.LOST
     if _is_running(trial, entry, machine, facts):
         return TrialState.RUNNING
-    # Of what was prepared in a tree nobody knows whether it was started.
+    # Whether an entry that was prepared in a tree was ever started is unknown.
     return TrialState.FAILED if trial.boot else TrialState.PREPARED
 
 
@@ -146,9 +146,9 @@ def _is_armed(trial: Trial, entry: BootEntry, choices: Sequence[Choice], facts: 
 
 
 def _is_running(trial: Trial, entry: BootEntry, machine: Machine, facts: BootFacts) -> bool:
-    """Whether the line is that of the trial, and of no other entry better.
+    """Whether the line is that of the trial, and matches no other entry better.
 
-    zipl's menu adds the number that was started, where it does; a line that IPL PARM replaced is nobody's.
+    zipl's menu can add the number that was started; a line that IPL PARM replaced matches no entry.
     """
     running = (facts.command_line or "").strip(BLANKS)
     menu = _MENU_NUMBER.search(running)
@@ -169,9 +169,9 @@ def _is_running(trial: Trial, entry: BootEntry, machine: Machine, facts: BootFac
 
 
 def _rest(running: str, line: str, environment: ZiplEnvironment, parm: str | None) -> str | None:
-    """What a running line has behind that of an entry, but for what zipl and the machine add.
+    """What a running line has after that of an entry, except for what zipl and the machine add.
 
-    None where it does not begin with it.
+    None if it does not begin with that line.
     """
     forms = {environment.expand(line, site) for site in (None, *environment.sites)}
     rests = []
@@ -188,7 +188,7 @@ def _rest(running: str, line: str, environment: ZiplEnvironment, parm: str | Non
 
 
 class _Words(NamedTuple):
-    """What there is to say of a trial."""
+    """The findings about a trial."""
 
     found: TrialStanding
     trial: Trial
@@ -196,7 +196,7 @@ class _Words(NamedTuple):
     facts: BootFacts | None
 
     def of_state(self, checkpoint: Checkpoint) -> Finding:
-        """Say where it stands, and what to do next."""
+        """Return its state and what to do next."""
         trial, state = self.trial, self.found.state
         name, default = f"'{visible(trial.entry)}'", f"'{visible(trial.default)}'"
         what = f"trial of checkpoint {checkpoint.id}"
@@ -205,13 +205,14 @@ class _Words(NamedTuple):
         match state:
             case TrialState.WAITING:
                 return self._note(
-                    f"the {what} waits for its reboot: the next `reboot` starts {name}, a LOAD from"
-                    f" outside the default {default}",
+                    f"the {what} waits for a reboot: the next `reboot` starts {name}; a LOAD from"
+                    f" outside starts the default, {default}",
                     drop,
                 )
             case TrialState.RUNNING:
                 return self._note(
-                    f"the {what} runs: this is the line of {name}", f"{confirm}\n{drop}"
+                    f"the {what} is running: the system was booted with the line of {name}",
+                    f"{confirm}\n{drop}",
                 )
             case TrialState.PREPARED:
                 return self._note(
@@ -219,28 +220,28 @@ class _Words(NamedTuple):
                     drop,
                 )
             case TrialState.LOST:
-                message = f"the {what} lost its setting: {self._instead()}"
+                message = f"the {what} will not start: {self._instead()}"
                 return self._warning(message, "\n".join((*self._again(checkpoint), drop)))
             case TrialState.FAILED:
                 line = visible((self.facts and self.facts.command_line) or "")
                 message = (
-                    f"the {what} failed: the system was IPLed since, and came up with another line than"
-                    f" that of {name}: its kernel did not come up, or was not started. It runs with:"
-                    f" {line}"
+                    f"the {what} failed: the system was IPLed since, but with a different line than"
+                    f" that of {name}: its kernel did not boot, or was not started. The system runs"
+                    f" with: {line}"
                 )
                 return self._warning(message, drop)
             case _:
-                message = f"the {what} is over: {name} is not there any more"
+                message = f"the {what} is over: the boot entry {name} no longer exists"
                 return self._note(message, None)
 
     def of_kernel(self, machine: Machine, entry: BootEntry | None) -> Iterator[Finding]:
-        """Say what keeps zipl from writing any boot record."""
+        """Yield what prevents zipl from writing any boot record."""
         for part in () if entry is None else (entry.image, entry.ramdisk):
             facts = None if part is None else machine.facts.get(part.path)
             if part is not None and facts is not None and facts.kind is PathKind.MISSING:
                 message = (
-                    f"{visible(part.path)} is gone, and zipl refuses everything as long as"
-                    f" '{visible(self.trial.entry)}' names it"
+                    f"{visible(part.path)} no longer exists, and zipl refuses the whole configuration"
+                    f" while '{visible(self.trial.entry)}' names it"
                 )
                 hint = f"drop the trial: {self.invocation.command('rollback')}"
                 yield Finding(KERNEL_GONE, Severity.ERROR, message, part.location, hint)
@@ -248,18 +249,18 @@ class _Words(NamedTuple):
     def _instead(self) -> str:
         reboot = None if self.facts is None else self.facts.reboot
         if reboot is None:
-            return "the system does not tell what a reboot starts"
+            return "unknown what a reboot starts"
         asked = chosen_number(reboot.source)
         chosen = f"number {asked} of the boot menu" if asked else "the default"
-        return f"a reboot starts {chosen}, and not '{visible(self.trial.entry)}'"
+        return f"a reboot starts {chosen}, not '{visible(self.trial.entry)}'"
 
     def _again(self, checkpoint: Checkpoint) -> Iterator[str]:
-        """What makes a reboot start it again, by the number that it has now."""
+        """The commands that make a reboot start it again, with its current number."""
         number = self.found.number
         for each in checkpoint.record.settings:
             value = each.after if number == self.trial.number else str(number)
             if number is not None:
-                yield f"start it all the same: echo {shell_word(value)} > {shell_word(each.path)}"
+                yield f"start it anyway: echo {shell_word(value)} > {shell_word(each.path)}"
 
     def _note(self, message: str, hint: str | None) -> Finding:
         return Finding(f"trial-{self.found.state}", Severity.NOTE, message, hint=hint)

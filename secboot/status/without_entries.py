@@ -1,4 +1,4 @@
-"""A running system whose line comes from no boot entry that is known here.
+"""A running system whose line comes from no known boot entry.
 
 A Secure Execution image has its line inside. A KVM guest can be started without an IPL: QEMU loads
 the kernel itself (``-kernel``, libvirt's <kernel> and <cmdline>), and the kernel gets no IPL
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from secboot.running.system import RunningSystem
 
 _IN_IMAGE = "it is the line inside the Secure Execution image"
-_DIRECT = "the kernel was not IPLed: the hypervisor loaded it, and gave it this line"
+_DIRECT = "the kernel was not IPLed: the hypervisor loaded it and passed it this line"
 
 
 def has_no_entries(evidence: Evidence, running: RunningSystem) -> bool:
-    """Whether the boot files can't be where the running line comes from."""
+    """Whether the running line cannot come from the boot files."""
     if running.ultravisor.prot_virt_guest:
         return not any(
             choice.secure and choice.line is not None for choice in evidence.next_ipl.choices
@@ -32,7 +32,7 @@ def has_no_entries(evidence: Evidence, running: RunningSystem) -> bool:
 
 
 def behind_image(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """The entries with their lines that a Secure Execution image starts which is a first system."""
+    """The entries, with their lines, that a Secure Execution image starts as a first stage."""
     for state in evidence.next_ipl.entries:
         line = state.configured if state.generated is None else state.generated
         if state.secure and state.entry is None and line is not None:
@@ -40,27 +40,27 @@ def behind_image(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def origin_without_entries(running: RunningSystem) -> LineOrigin:
-    """Say where such a line comes from, as far as that is known."""
+    """Return the origin of such a line, as far as it is known."""
     if running.ultravisor.prot_virt_guest:
         return LineOrigin(_IN_IMAGE, of_entry=False)
     if _was_loaded_by_hypervisor(running):
         return LineOrigin(_DIRECT, of_entry=False)
-    return LineOrigin("there is no boot entry that it could come from", of_entry=False)
+    return LineOrigin("it matches no boot entry", of_entry=False)
 
 
 def cause_without_entries(evidence: Evidence, running: RunningSystem) -> Finding:
-    """Say what to do about a word that such a line lacks."""
+    """Return why such a line does not meet a requirement, and what to do."""
     if running.ultravisor.prot_virt_guest:
-        message = "the line is inside the Secure Execution image, which has to be rebuilt"
-        hint = "rebuild the image with the right parmfile (genprotimg --parmfile), and boot that"
+        message = "the line is inside the Secure Execution image, which must be rebuilt"
+        hint = "rebuild the image with the right parmfile (genprotimg --parmfile), then boot it"
         if evidence.machine.configured:
-            message += "; the plan tells how"
+            message += "; the plan shows how"
             hint = evidence.invocation.for_profile("plan")
         return Finding("sealed-line", Severity.NOTE, message, hint=hint)
     if _was_loaded_by_hypervisor(running):
-        hint = "on the host, put it into <cmdline> of the domain XML (virsh edit GUEST), or -append"
+        hint = "on the host, add it to <cmdline> in the domain XML (virsh edit GUEST) or to -append"
         return Finding("line-from-outside", Severity.NOTE, _DIRECT, hint=hint)
-    message = "the line comes from what started the system: no boot entry of it is known here"
+    message = "the line comes from whatever started the system; its boot entry is not known here"
     return Finding("line-from-outside", Severity.NOTE, message)
 
 

@@ -175,7 +175,7 @@ def test_confirm_is_refused_before_the_reboot(machine_of: Maker) -> None:
     said = machine.run("confirm")
 
     assert said.code == 1
-    assert "waits for its reboot" in said.err
+    assert "waits for a reboot" in said.err
     assert snapshot(machine.root) == before
 
 
@@ -626,7 +626,7 @@ def test_whoever_may_not_read_the_checkpoints_is_told(
     monkeypatch.setattr("secboot.cli.site.Site.trial_checkpoint", lambda _: None)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
 
-    assert "run it as root to see where it stands" in machine.run("status").out
+    assert "run this command as root to see its state" in machine.run("status").out
 
 
 def test_zipl_s_refusal_of_the_trial_says_how_to_drop_it(machine_of: Maker) -> None:

@@ -249,7 +249,7 @@ def test_a_link_is_moved_by_what_can_be_typed(
     said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited")
 
     typed = " && ".join(programs)
-    assert f"a new kernel would not get it: chroot {root} sh -c '{typed}'" in said.out
+    assert f"future kernels would not get it: chroot {root} sh -c '{typed}'" in said.out
     for words in map(str.split, programs[:-1]):
         run("ln", "-sfn", words[2], f"{root}{words[3]}")
     said = secboot(capsys, "verify", "host", "--root", root, "--stage", "inherited")

@@ -91,7 +91,7 @@ def test_the_line_of_the_running_system_is_that_of_the_default_menu_entry(health
 
     assert found.origin is not None
     assert found.origin.description == (
-        "it is the line of 'SLES 15-SP6' in /boot/grub2/grub.cfg, LOADPARM 1g0 (the default)"
+        "it matches 'SLES 15-SP6' in /boot/grub2/grub.cfg, LOADPARM 1g0 (the default)"
     )
 
 
@@ -444,7 +444,7 @@ def test_an_image_that_is_being_built_lacks_something(lacking: str, healthy: Pat
     found = only(status(healthy)).stages
 
     assert found[Stage.INSTALLED].verdict is Verdict.MISSING
-    assert "zipl has not run here, or it was removed" in found[Stage.INSTALLED].reason
+    assert "zipl has not run yet, or the file was removed" in found[Stage.INSTALLED].reason
     assert found[Stage.INHERITED].verdict is Verdict.MET
 
 
@@ -497,7 +497,7 @@ def test_a_kernel_that_was_removed_is_not_started(
 
     assert judged(found) == {NORMAL: "+-", SKIP: "++"}
     installed = only(found).stages[Stage.INSTALLED]
-    assert installed.reason.startswith("its kernel is not there")
+    assert installed.reason.startswith("its kernel was not found")
     assert [cause.hint for cause in installed.causes] == [
         "chroot /mnt/tree grub2-mkconfig -o /boot/grub2/grub.cfg"
     ]

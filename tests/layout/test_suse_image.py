@@ -92,7 +92,7 @@ def test_in_the_guest_the_line_is_that_of_grub_cfg(tmp_path: Path) -> None:
     lacks = scene.status("guest", log())
 
     assert lacks.origin is not None
-    assert lacks.origin.description.startswith("it is the line of 'SLES 16.0'")
+    assert lacks.origin.description.startswith("it matches 'SLES 16.0'")
     (found,) = lacks.requirements
     causes = [cause for result in found.stages.values() for cause in result.causes]
     assert {cause.code for cause in causes} & {"not-installed", "not-applied"}

@@ -83,15 +83,15 @@ Command line  {LINE}
               it is the line inside the Secure Execution image
 
 swiotlb at least 512 MiB (262144 blocks of 2 KiB)
-  1 configured -         a Secure Execution image has its parameter line inside
-  2 inherited  -         a new kernel is booted only when the Secure Execution image /boot/vmlinuz is rebuilt
-  3 installed  -         a Secure Execution image has its parameter line inside
+  1 configured -         the parameter line is inside the Secure Execution image
+  2 inherited  -         a new kernel boots only after the Secure Execution image /boot/vmlinuz is rebuilt
+  3 installed  -         the parameter line is inside the Secure Execution image
   4 running    yes       swiotlb=262144 is 262144 blocks (512 MiB)
   5 effective  yes       the bounce buffer has 512 MiB
 
 Boot entries
   linux  (default)
-     a Secure Execution image has its parameter line inside
+     the parameter line is inside the Secure Execution image
 
 Next
   nothing: all applicable stages are reached

@@ -78,7 +78,7 @@ def test_a_line_that_was_changed_on_the_way_to_the_kernel_is_told_apart(
     assert "added=1" in status["running"]["origin"]
     status = document(replaced, "status")
     assert verdicts(status) == reached()
-    assert "the line of no boot entry" in status["running"]["origin"]
+    assert "matches no boot entry" in status["running"]["origin"]
 
 
 def test_an_unpacked_tree_waits_for_its_zipl(

@@ -60,7 +60,7 @@ def test_a_text_that_is_gone_from_the_settings_is_gone_with_a_reboot(tmp_path: P
     status = scene.status("host", log(complete=False))
 
     assert causes(status, Stage.RUNNING) == ["line-replaced"]
-    assert hints(status).startswith("reboot, then look again")
+    assert hints(status).startswith("reboot, then check again")
 
 
 def test_settings_without_any_are_no_news(machine: Scene) -> None:

@@ -154,6 +154,6 @@ def test_a_parmfile_that_may_not_be_read_is_not_known(
         (scene.tree / closed).chmod(0o700)
 
     assert marks == "??..."
-    assert "can't be read" in document["requirements"][0]["stages"]["configured"]["reason"]
+    assert "cannot be read" in document["requirements"][0]["stages"]["configured"]["reason"]
     assert planned.code == 1
-    assert "the parmfile can't be read: permission denied" in planned.err
+    assert "the parmfile cannot be read: permission denied" in planned.err

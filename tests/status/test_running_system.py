@@ -23,18 +23,18 @@ def ipl(parm: str | None) -> IplSource:
 @pytest.mark.parametrize(
     ("running", "parm", "said"),
     [
-        ("root=/dev/dasda1 quiet", None, "it is the line of the default"),
-        ("root=/dev/dasda1", None, "it is the line of another"),
+        ("root=/dev/dasda1 quiet", None, "it matches the default"),
+        ("root=/dev/dasda1", None, "it matches another"),
         (
             "root=/dev/dasda1 quiet BOOT_IMAGE=2",
             None,
-            "it is the line of the default, the boot menu added BOOT_IMAGE=2",
+            "it matches the default, the boot menu added BOOT_IMAGE=2",
         ),
         (
             "root=/dev/dasda1 quiet BOOT_IMAGE=2 prot_virt=1",
             "PROT_VIRT=1",
             (
-                "it is the line of the default, the boot menu added BOOT_IMAGE=2,"
+                "it matches the default, the boot menu added BOOT_IMAGE=2,"
                 " IPL PARM added 'prot_virt=1'"
             ),
         ),
@@ -42,7 +42,7 @@ def ipl(parm: str | None) -> IplSource:
             "root=/dev/dasda1 quiet single",
             None,
             (
-                "it is the line of the default,"
+                "it matches the default,"
                 " 'single' was added at IPL (at the boot menu, or as IPL PARM)"
             ),
         ),
@@ -68,7 +68,7 @@ def test_the_text_has_the_name_that_its_device_gives_it() -> None:
 def test_a_line_of_no_entry() -> None:
     said = explain("init=/bin/sh", BOTH)
 
-    assert said.description.startswith("it is the line of no boot entry")
+    assert said.description.startswith("it matches no boot entry")
     assert not said.of_entry
 
 
@@ -81,7 +81,10 @@ def test_a_longer_word_is_not_an_added_one() -> None:
     [
         ("root=/dev/a ro", "with ${DISK} from the zIPL environment"),
         ("root=/dev/b ro", "with ${DISK} from site 3 of the zIPL environment"),
-        ("root=${DISK} ro", "with ${DISK} as written, which this loader would have replaced"),
+        (
+            "root=${DISK} ro",
+            "with ${DISK} unexpanded, although this boot loader would have expanded it",
+        ),
     ],
 )
 def test_variables_of_the_zipl_environment(running: str, how: str) -> None:
@@ -89,7 +92,7 @@ def test_variables_of_the_zipl_environment(running: str, how: str) -> None:
 
     said = explain(running, (KnownLine("an entry", "root=${DISK} ro"),), environment)
 
-    assert said.description == f"it is the line of an entry, {how}"
+    assert said.description == f"it matches an entry, {how}"
 
 
 def test_the_sample_of_a_menu_on_rhel_8() -> None:
@@ -97,7 +100,7 @@ def test_the_sample_of_a_menu_on_rhel_8() -> None:
     entry = KnownLine("'RHEL'", running.replace(" BOOT_IMAGE=0", ""))
 
     assert explain(running, (entry,)).description == (
-        "it is the line of 'RHEL', the boot menu added BOOT_IMAGE=0"
+        "it matches 'RHEL', the boot menu added BOOT_IMAGE=0"
     )
 
 

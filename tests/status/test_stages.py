@@ -70,7 +70,7 @@ def test_a_host_that_has_it_all(tmp_path: Path) -> None:
 
     assert verdicts(status) == "++++."
     assert status.origin is not None
-    assert status.origin.description == "it is the line of 'linux' in the boot record (the default)"
+    assert status.origin.description == "it matches 'linux' in the boot record (the default)"
 
 
 def test_an_edit_that_zipl_has_not_seen_is_configured_and_not_installed(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_with_a_damaged_bootmap_nothing_is_installed(scene: Scene, content: byte
     status = scene.status("guest")
 
     assert verdicts(status) == "++-.."
-    assert why(status, Stage.INSTALLED) == "zipl has to write the boot record"
+    assert why(status, Stage.INSTALLED) == "zipl must write the boot record"
     assert {"boot-record-stale"} == {n.code for n in status.notices}
 
 
@@ -158,7 +158,7 @@ def test_what_is_not_known_of_the_record_is_no_cause(scene: Scene) -> None:
 
     assert verdicts(status)[2:4] == "?-"
     assert "did not hold it" not in why(status, Stage.RUNNING)
-    assert why(status, Stage.RUNNING).startswith("it is not known whether the boot record holds it")
+    assert why(status, Stage.RUNNING).startswith("unknown whether the boot record contains it")
 
 
 def test_a_replaced_kernel_makes_the_record_stale(scene: Scene) -> None:
@@ -245,7 +245,7 @@ def test_a_record_that_holds_nothing_has_not_lacked_anything(
 
     status = scene.status("guest", log())
 
-    assert why(status, Stage.RUNNING).startswith("it is not installed either (")
+    assert why(status, Stage.RUNNING).startswith("not installed either (")
     assert "hold it either" not in why(status, Stage.RUNNING)
 
 
@@ -259,5 +259,5 @@ def test_the_line_of_an_entry_that_was_removed_since(tmp_path: Path) -> None:
 
     assert origin is not None
     assert origin.description == (
-        "it is the line of what has no boot entry, in the boot record, menu number 3"
+        "it matches a program without a boot entry in the boot record, menu number 3"
     )
