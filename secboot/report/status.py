@@ -197,11 +197,18 @@ def _requirement(requirement: RequirementResults, style: Style) -> Iterator[str]
 
 
 def _entries(status: Status, style: Style, *, every: bool) -> Iterator[str]:
-    """The results of the boot entries, grouped by what they have in common."""
-    yield style.bold("Boot entries")
+    """The results of the boot entries, grouped by what they have in common.
+
+    Where a profile has the same result for all of them, they are counted.
+    """
     groups: dict[tuple[str, ...], list[EntryResults]] = {}
     for entry in status.entries:
         groups.setdefault(tuple(_entry(entry, status, style)), []).append(entry)
+    if status.requirements and len(groups) == 1 and len(status.entries) > 1 and not every:
+        yield f"{style.bold('Boot entries')} ({len(status.entries)}, all alike; -v lists all)"
+        yield from (f"     {line}" for known in groups for line in known)
+        return
+    yield style.bold("Boot entries")
     for known, entries in groups.items():
         shown = entries if every or len(entries) <= _NAMED else entries[: _NAMED - 1]
         for entry in shown:

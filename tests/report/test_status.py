@@ -187,3 +187,21 @@ def test_checks_of_a_broken_configuration_fail(scene: Scene) -> None:
 
     assert worst(checks) is Outcome.FAIL
     assert [c.id for c in checks if c.outcome is Outcome.FAIL] == ["machine.zipl-refuses"]
+
+
+def test_boot_entries_that_are_all_alike_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "machine"
+    secboot(capsys, "demo", root)
+    alike = secboot(capsys, "status", "host", "--root", root).out
+    every = secboot(capsys, "-v", "status", "host", "--root", root).out
+    secboot(capsys, "set", "prot_virt=1", "--entries", "default", "--root", root)
+    mixed = secboot(capsys, "status", "host", "--root", root).out
+
+    assert "Boot entries (3, all alike; -v lists all)\n     prot_virt: configured NO" in alike
+    assert "(default)" not in alike
+    assert "Boot entries\n" in every
+    assert "(default)" in every
+    assert "Boot entries\n" in mixed
+    assert "(default)" in mixed
