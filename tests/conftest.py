@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.available import require_root
-from tests.packaging.programs import build_deb, build_pyz
+from tests.packaging.programs import build_deb, build_pyz, build_release
 from tests.workshop import Workshop
 
 pytest_plugins = ["tests.s390x.reporting"]
@@ -54,6 +54,12 @@ def pyz(workshop: Workshop) -> Path:
     """The one file, built by the Python that runs the tests."""
     built = workshop.directory("pyz", lambda directory: build_pyz(directory / "secboot.pyz"))
     return built / "secboot.pyz"
+
+
+@pytest.fixture(scope="session")
+def release(workshop: Workshop) -> Path:
+    """A directory with all of a release."""
+    return workshop.directory("release", lambda directory: build_release(directory / "all")) / "all"
 
 
 @pytest.fixture(scope="session")

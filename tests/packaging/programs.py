@@ -56,6 +56,13 @@ def build_pyz(target: Path) -> Path:
     return target
 
 
+def build_release(directory: Path) -> Path:
+    """Build all of a release; the directory is replaced."""
+    built = run(sys.executable, CHECKOUT / "packaging/release", directory)
+    assert built.returncode == 0, built.stderr
+    return directory
+
+
 def build_deb(directory: Path) -> Path:
     """Build the Debian package with the Python that runs the tests."""
     for program in ("dpkg-buildpackage", "dh", "fakeroot"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tarfile
 import venv
 import zipfile
@@ -20,26 +19,15 @@ from tests.packaging.programs import CHECKOUT, run
 pytestmark = pytest.mark.package
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the sdist, and the wheel that was built from that sdist."""
-    target = tmp_path_factory.mktemp("dist")
-    done = run(
-        sys.executable, "-m", "build", "--no-isolation", "--outdir", target, CHECKOUT, cwd=target
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return target
-
-
-@pytest.fixture(scope="module")
-def wheel(built: Path) -> Path:
-    (found,) = built.glob("*.whl")
+@pytest.fixture
+def wheel(release: Path) -> Path:
+    (found,) = release.glob("*.whl")
     return found
 
 
-@pytest.fixture(scope="module")
-def sdist(built: Path) -> Path:
-    (found,) = built.glob("*.tar.gz")
+@pytest.fixture
+def sdist(release: Path) -> Path:
+    (found,) = release.glob("*.tar.gz")
     return found
 
 
