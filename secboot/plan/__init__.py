@@ -1,1 +1,1 @@
-"""Requirements and what was found become a plan; pure."""
+"""Make a plan from a profile's requirements and from what was found; no effects."""

@@ -1,8 +1,8 @@
-"""The plan for an image before its kernel: what kernels inherit that are installed later.
+"""The plan for a system that has no kernel yet: what future kernels inherit.
 
-There is no boot entry to edit yet. What the layout keeps for later kernels is brought to the profile,
-and the profile becomes the one in force, so that `secboot keep`, which the hooks for kernel packages
-call, brings each new entry to it.
+There is no boot entry to edit yet. The layout's files for future kernels are updated to match the
+profile, and the profile becomes the active one. So `secboot keep`, which the hooks for kernel
+packages call, applies it to each new entry.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
 
-IN_FORCE = "Profile in force, to which each new boot entry is brought"
+ACTIVE = "Active profile for new boot entries"
 
 
 def plan_before_kernel(profile: Profile, machine: Machine, layout: Layout) -> Plan:
-    """Return what it takes so that future kernels get what the profile asks.
+    """Return the plan with which future kernels get what the profile requires.
 
-    Raises RefusedError where a line can't be brought to the profile, or a file can't be made.
+    Raises RefusedError if a line cannot be updated to match the profile, or a file cannot be created.
     """
     stores = stores_of(machine)
     store_plans = layout.plan_stores(profile, machine, stores)
-    # Words are no profile that could be in force.
-    in_force, declared = (None, None) if profile.words else _in_force(profile, machine)
+    # The words of `secboot set` cannot be the active profile.
+    active, declared = (None, None) if profile.words else _active(profile, machine)
     files = file_changes(machine, stores)
     return Plan(
         profile=ProfileReference.of(profile),
@@ -54,19 +54,18 @@ def plan_before_kernel(profile: Profile, machine: Machine, layout: Layout) -> Pl
             Finding(
                 BEFORE_KERNEL,
                 Severity.NOTE,
-                "there is no boot entry and no kernel yet: kernels that are installed later get"
-                " what is set here",
+                "no boot entry and no kernel found: the plan sets the parameters of future kernels",
             ),
             *_refused(machine),
             *layout.warnings(profile, machine, stores),
         ),
         inputs=inputs_of(machine),
-        stores=store_plans if in_force is None else (*store_plans, in_force),
+        stores=store_plans if active is None else (*store_plans, active),
     )
 
 
 def _refused(machine: Machine) -> Iterator[Finding]:
-    """What is wrong with a zipl.conf that is there already, but that nothing can be booted yet."""
+    """Yield what is wrong with an existing zipl.conf, except that it boots nothing yet."""
     there = machine.file(machine.conf_path) is not None
     for problem in machine.configuration.problems if there else ():
         if problem.code not in OF_NO_ENTRY:
@@ -74,23 +73,23 @@ def _refused(machine: Machine) -> Iterator[Finding]:
             yield problem._replace(severity=Severity.WARNING, message=message)
 
 
-def _in_force(profile: Profile, machine: Machine) -> tuple[StorePlan, FileChange | None]:
-    """Make the profile the one in force, which takes a name that it is found by."""
+def _active(profile: Profile, machine: Machine) -> tuple[StorePlan, FileChange | None]:
+    """Make the profile the active one, which needs a name by which it is found."""
     document = machine.document(DECLARED, DeclaredProfile)
     held = document or DeclaredProfile(())
     location = Location(DECLARED)
     if reference_to(profile) != profile.name:
         note = (
-            f"not changed: {visible(profile.path)} has no name to find it by; put it into"
-            " /etc/secboot/profiles inside the root, and apply it by its name"
+            f"not changed: {visible(profile.path)} is not in a directory where profiles are found by"
+            " name; put it in /etc/secboot/profiles inside the root, and apply it by name"
         )
-        return StorePlan(IN_FORCE, location, StoreStatus.NONE, note, None), None
+        return StorePlan(ACTIVE, location, StoreStatus.NONE, note, None), None
     if held.names == (profile.name,):
-        return StorePlan(IN_FORCE, location, StoreStatus.UNCHANGED, profile.name, met=True), None
+        return StorePlan(ACTIVE, location, StoreStatus.UNCHANGED, profile.name, met=True), None
     name = held.name() if held.names else ""
     note = f"{visible(name)} -> {profile.name}" if name else profile.name
     after = encoded(held.with_name(profile.name).render())
-    plan = StorePlan(IN_FORCE, location, StoreStatus.CHANGE, note, met=True)
+    plan = StorePlan(ACTIVE, location, StoreStatus.CHANGE, note, met=True)
     return plan, _change(machine, after)
 
 

@@ -20,22 +20,20 @@ if TYPE_CHECKING:
 
 
 class LeftAlone(NamedTuple):
-    """Why a profile has nothing to ask of a boot entry."""
+    """Why a profile does not apply to a boot entry."""
 
     status: EntryStatus
     note: str
 
 
 def reason_to_leave(profile: Profile, machine: Machine, entry: BootEntry) -> LeftAlone | None:
-    """Return why a profile has nothing to ask of this entry, or None if it has."""
+    """Return why a profile does not apply to this entry, or None if it does."""
     if entry.kind is not EntryKind.IPL:
-        return LeftAlone(
-            EntryStatus.NOT_LINUX, "not a Linux system to be IPLed from disk; left alone"
-        )
+        return LeftAlone(EntryStatus.NOT_LINUX, "it does not boot Linux from disk")
     if entry.kdump:
-        return LeftAlone(EntryStatus.NOT_LINUX, "a kdump section; left alone")
+        return LeftAlone(EntryStatus.NOT_LINUX, "it is a kdump section")
     if entry.is_trial:
-        return LeftAlone(EntryStatus.NOT_SELECTED, "it tries a change for one IPL; left alone")
+        return LeftAlone(EntryStatus.NOT_SELECTED, "it is the boot entry of a trial")
     why_not = profile.entries.why_not(
         entry.name, is_default=entry.is_default, is_rescue=entry.is_rescue
     )
@@ -44,8 +42,8 @@ def reason_to_leave(profile: Profile, machine: Machine, entry: BootEntry) -> Lef
     if machine.secure_image(entry) is not None:
         return LeftAlone(
             EntryStatus.SEALED,
-            f"{entry.image.path if entry.image else 'its image'} is an IBM Secure Execution"
-            f" image: its parameter line is inside, and {_decoration(entry)} ignored at boot",
+            f"{entry.image.path if entry.image else 'its image'} is a Secure Execution image: its"
+            f" parameter line is inside; {_ignored(entry)} ignored at boot",
         )
     return None
 
@@ -53,7 +51,7 @@ def reason_to_leave(profile: Profile, machine: Machine, entry: BootEntry) -> Lef
 def edited_entry(
     profile: Profile, stores: Stores, entry: BootEntry, left: LeftAlone | None
 ) -> EntryPlan:
-    """Return what the stores make of an entry that secboot edits, or leaves alone."""
+    """Return the plan of an entry that secboot edits, or skips."""
     before, after = stores.entry_found(entry), stores.entry_planned(entry)
     if left is not None:
         return _plan(entry, left.status, left.note, (), before, after)
@@ -76,9 +74,9 @@ def generated_entry(
     *,
     builds_image: bool,
 ) -> EntryPlan:
-    """Return what is asked of an entry that another program writes, and how it is to become.
+    """Return the plan of an entry that another program writes, with the changes it needs.
 
-    With `builds_image` that program builds the entry's Secure Execution image, too.
+    With `builds_image` that program also builds the entry's Secure Execution image.
     """
     entry = state.entry
     if entry is None:
@@ -94,16 +92,16 @@ def generated_entry(
 
 
 def generated_line(profile: Profile, stores: Stores, state: EntryState) -> EntryPlan:
-    """Return what is asked of an entry that is behind zipl's, in the menu of another loader."""
+    """Return the plan of an entry in the menu of another loader, which zipl's entry starts."""
     why_not = state.note or profile.entries.why_not(
         state.name, is_default=state.is_default, is_rescue=state.is_rescue
     )
     line = state.generated
     if state.image is not None and not why_not:
-        note = f"{state.image} is an IBM Secure Execution image: its parameter line is inside"
+        note = f"{state.image} is a Secure Execution image: its parameter line is inside"
         return _behind_zipl(state, EntryStatus.SEALED, note, (), None)
     if line is None and not why_not:
-        why_not = "it is written by something else, and not changed"
+        why_not = "it was not generated from a file that secboot edits"
     if why_not or line is None:
         return _behind_zipl(state, EntryStatus.NOT_SELECTED, why_not or "", (), line)
     return _behind_zipl(state, EntryStatus.GENERATED, "", _wanted(profile, stores, line), line)
@@ -157,10 +155,10 @@ def _plan(
     )
 
 
-def _decoration(entry: BootEntry) -> str:
+def _ignored(entry: BootEntry) -> str:
     if entry.bls is not None and entry.parameters is not None:
-        return "the 'options' line here is decoration, which is"
-    return "this text is" if entry.parmline is not None else "what would stand here is"
+        return "the 'options' line here is"
+    return "the parameters here are" if entry.parmline is not None else "parameters here would be"
 
 
 def _expands_anew(stores: Stores, entry: BootEntry, before: str | None, after: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""Making a trial permanent: the profile for all that it selects, and no entry of the trial any more."""
+"""Make a trial permanent: apply the profile to all that it selects, and remove the trial's entry."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from secboot.zipl.configuration import BootConfiguration
     from secboot.zipl.entry import BootEntry
 
-_DUE = "the boot record has the old lines, and the entry of the trial, until zipl has run"
+_DUE = "until zipl has run, the boot record has the old lines and the trial's entry"
 
 
 def plan_confirmation(
     base: Plan, machine: Machine, layout: Layout, entry: BootEntry, confirmation: Confirmation
 ) -> Plan:
-    """Return the plan that does what `base` does, and takes the `entry` of the trial away.
+    """Return the plan that does what `base` does, and also removes the trial's `entry`.
 
-    Raises RefusedError where zipl would not make of it what is meant.
+    Raises RefusedError if zipl would not read the result as intended.
     """
     base.require_applicable()
     files, conf = _files(base, machine, entry)
@@ -42,7 +42,7 @@ def plan_confirmation(
         location=Location(entry.path, entry.line),
         kind=entry.kind.value,
         status=EntryStatus.REMOVE,
-        note=f"the trial of checkpoint {confirmation.checkpoint}, which ran with this line",
+        note=f"the trial of checkpoint {confirmation.checkpoint} has run with this line",
         default=False,
         rescue=False,
         parameters=(),
@@ -61,7 +61,7 @@ def plan_confirmation(
 def _files(
     base: Plan, machine: Machine, entry: BootEntry
 ) -> tuple[tuple[FileChange, ...], ZiplConf]:
-    """Return all changes of files, and zipl.conf as it is then."""
+    """Return all file changes, and zipl.conf with them."""
     file = machine.file(entry.path)
     if file is None:
         raise RefusedError(f"{entry.path} was not read")
@@ -85,7 +85,9 @@ def _require_meant(machine: Machine, after: BootConfiguration, entry: BootEntry)
     for problem in after.problems:
         known = (problem.code, problem.message) in problems
         if not known and problem.code not in ABOUT_OTHER_FILES:
-            raise RefusedError(f"zipl would refuse the files without the trial: {problem.message}")
+            raise RefusedError(
+                f"zipl would refuse the files without the trial's entry: {problem.message}"
+            )
     numbers = [
         (each.entry.path, each.entry.name, each.is_default)
         for each in before.to_install
@@ -108,8 +110,8 @@ def _warnings(base: Plan, machine: Machine, entry: BootEntry) -> Iterator[Findin
     ]
     if default is not None and images[0] != images[1]:
         message = (
-            f"the default '{visible(default.name)}' has another kernel than the one that was tried:"
-            f" {visible(images[1] or 'none')}"
+            f"the default '{visible(default.name)}' has a different kernel from the one that was"
+            f" tried: {visible(images[1] or 'none')}"
         )
         yield Finding(
             "trial-kernel", Severity.WARNING, message, Location(default.path, default.line)

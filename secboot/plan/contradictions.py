@@ -1,4 +1,4 @@
-"""What a change of single parameters takes from the active profile, which stays active."""
+"""Which requirements of the active profile a change of single parameters breaks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def contradictions(plan: Plan, active: Profile, invocation: Invocation) -> Iterator[Finding]:
-    """Yield a warning for each requirement of the active profile against which the plan changes a line.
+    """Yield a warning for each requirement of the active profile that the plan's changes break.
 
-    Whatever else the profile lacks is for `plan` and `status`.
+    Requirements that were not met before are reported by `plan` and `status`.
     """
     changes = list(_changes(plan, active))
     for requirement in active.requirements:
@@ -32,11 +32,11 @@ def contradictions(plan: Plan, active: Profile, invocation: Invocation) -> Itera
             yield Finding(
                 "active-profile-unmet",
                 Severity.WARNING,
-                f"the profile '{active.name}', which stays active, requires"
-                f" {requirement.describe()}: `secboot keep` and the hooks for new kernels bring"
-                " that back",
+                f"the profile '{active.name}' stays active and requires"
+                f" {requirement.describe()}: `secboot keep` and the hooks for new kernels will"
+                " restore that",
                 requirement.location,
-                hint="change that profile, or apply another one:"
+                hint="change that profile, or apply a different one:"
                 f" {invocation._replace(profile=None, words=()).for_profile('apply')}",
             )
 
@@ -46,7 +46,7 @@ def _texts(requirement: Requirement, line: CommandLine) -> list[str]:
 
 
 def _changes(plan: Plan, active: Profile) -> Iterator[tuple[CommandLine, CommandLine]]:
-    """Yield the lines that are changed and that the active profile is for."""
+    """Yield the changed lines to which the active profile applies, before and after."""
     for entry in plan.with_status(EntryStatus.CHANGE):
         if active.entries.judge(entry.name, is_default=entry.default, is_rescue=entry.rescue):
             yield (

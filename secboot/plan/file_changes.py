@@ -1,4 +1,4 @@
-"""The planned texts of stores as changes of files: only the bytes that must change do."""
+"""Turn the planned texts of stores into file changes; only the bytes that must change do."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
     """Return the files with new content, in the order of the boot entries that they belong to.
 
-    Only the bytes that must change do, in the documents that were read. Raises RefusedError where
-    a format has no way to hold a planned text.
+    Only the bytes that must change do, in the documents that were read. Raises RefusedError if a
+    format cannot express a planned text.
     """
     edits: dict[str, dict[Store, str]] = {}
     for store, text in stores.changes().items():
@@ -31,7 +31,7 @@ def file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
     bls = {entry.path: entry for entry in machine.configuration.bls}
     found = []
     for path, texts in edits.items():
-        first, after = next(iter(texts.items()))  # all that a parmfile holds
+        first, after = next(iter(texts.items()))  # a parmfile holds nothing else
         if first.kind is StoreKind.OPTIONS:
             after = bls[path].set_options(after).render()
         elif first.kind is StoreKind.PARAMETERS:
@@ -50,7 +50,7 @@ def file_changes(machine: Machine, stores: Stores) -> tuple[FileChange, ...]:
 
 
 def _new(machine: Machine, path: str, text: str) -> FileChange:
-    """Return a file that is made: the parmfile of an image, or one of an image before its kernel."""
+    """Return a file to create: the parmfile of an image, or a file of a system without a kernel."""
     prepared, bare = machine.prepared, machine.bare
     if bare is not None and path in {*bare.places, *bare.blocked}:
         return FileChange(path, bare.place(path), None, encoded(text))
@@ -71,5 +71,5 @@ def _edited_environment(machine: Machine, stores: Stores) -> str:
 
 
 def inputs_of(machine: Machine) -> tuple[InputFile, ...]:
-    """Return the files that a plan is made from."""
+    """Return the files that a plan was made from."""
     return tuple(InputFile(file.path, file.real_path, digest(file.data)) for file in machine.files)

@@ -1,7 +1,7 @@
-"""The plan that gives a tree its first configuration: it has kernels, and nothing that boots them.
+"""The plan for the first configuration of a tree that has kernels, but nothing that boots them.
 
-The layout says which files make it; what they come to is asked of the model of zipl before anything is
-planned. There is no profile in it: `apply` brings the new boot entries to one afterwards.
+The layout decides which files to write. The model of zipl reads them before anything is planned. No
+profile is involved: `apply` applies one to the new boot entries afterwards.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
 
     After = Callable[[Mapping[str, bytes | None]], BootConfiguration]
-    """What zipl would make of the boot files if some were changed, by path."""
+    """How zipl would read the boot files with some of them changed, by path."""
 
 _NO_TARGETS = ("/proc", "/sys", "/dev", "/run", "/tmp")  # noqa: S108 - to be refused
-_WHY = "there is no boot record of this configuration yet"
+_WHY = "the boot record has not been written for this configuration yet"
 
 
 def plan_first_configuration(
@@ -46,10 +46,11 @@ def plan_first_configuration(
     after: After,
     device_of: Callable[[str], int | None],
 ) -> Plan:
-    """Return what it takes so that zipl can boot the kernels of a tree that has no configuration.
+    """Return the plan with which zipl can boot the kernels of a tree without a configuration.
 
-    `device_of` gives the file system of a directory, None where there is none. Raises RefusedError,
-    with what to do, where the tree has a configuration, or something is missing or not known.
+    `device_of` returns the file system of a directory, None if the directory does not exist. Raises
+    RefusedError, with what to do, if the tree has a configuration, or if something is missing or
+    unknown.
     """
     layout.require_editable()
     _require_target(machine, asked, device_of)
@@ -82,21 +83,21 @@ def plan_first_configuration(
 def _require_target(
     machine: Machine, asked: FirstAsked, device_of: Callable[[str], int | None]
 ) -> None:
-    """Refuse a directory that zipl can't write its files to, or not for the next IPL."""
+    """Refuse a directory to which zipl cannot write its files, or not for the next IPL."""
     target = asked.target or USUAL_TARGET
     why = ""
     if not target.startswith("/") or {"", ".", ".."} & set(target[1:].split("/")):
-        why = "not the path of a directory inside the root"
+        why = "not a directory path inside the root directory"
     elif any(target == each or target.startswith(f"{each}/") for each in _NO_TARGETS):
         why = "not on a disk"
     elif device_of(target) is None:
-        why = "not a directory of the tree"
+        why = "not a directory in the tree"
     if why:
         raise RefusedError(
-            f"{target} can't be zipl's target in {machine.root}: it is {why}",
-            hint="the target is the directory for the boot record, by default /boot: --target DIR"
+            f"{target} cannot be zipl's target in {machine.root}: it is {why}",
+            hint="set the directory for the boot record with --target DIR (default: /boot)"
             if asked.target is not None
-            else "is the right root named, and is /boot mounted there?",
+            else "check --root, and whether /boot is mounted",
         )
 
 
@@ -125,9 +126,9 @@ def _require_usable(
     found: BootConfiguration,
     device_of: Callable[[str], int | None],
 ) -> None:
-    """Refuse kernels of another kind of machine, and files on another disk than the target.
+    """Refuse kernels for another architecture, and files on a different disk from the target.
 
-    The boot record points to blocks of the target's disk.
+    The boot record points to blocks on the target's disk.
     """
     target = asked.target or next((e.target for e in found.entries if e.target), USUAL_TARGET)
     names = material(machine).boot_names
@@ -138,8 +139,9 @@ def _require_usable(
                 require_kernel(name.target, name)
             if name is not None and name.device != device_of(target):
                 raise RefusedError(
-                    f"{name.target} is on another file system than the target {target}",
-                    hint="zipl needs both on one: name a directory beside the kernel with --target",
+                    f"{name.target} is not on the same file system as the target {target}",
+                    hint="zipl needs both on one file system: use --target to name a directory on"
+                    " the kernel's",
                 )
 
 
@@ -175,14 +177,17 @@ def _about_line(files: FirstFiles) -> Iterator[Finding]:
     if files.line is None:
         return
     if not CommandLine.parse(files.line).named("root"):
-        message = "the parameter line has no root=: only an initramfs that finds it by itself boots"
+        message = (
+            "root= is not set in the parameter line: the system boots only if its initramfs finds"
+            " the root file system by itself"
+        )
         yield Finding("no-root", Severity.WARNING, message)
     if files.origin == FSTAB:
         yield Finding(
             "line-of-fstab",
             Severity.NOTE,
             f"the parameter line is {files.line}, from {FSTAB}; if the machine needs more, such as"
-            " rd.dasd= or rd.zfcp= for disks that its initramfs does not know, give the whole line"
+            " rd.dasd= or rd.zfcp= for disks that its initramfs does not know, set the whole line"
             " with --parameters",
         )
 

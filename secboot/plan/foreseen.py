@@ -1,4 +1,4 @@
-"""What zipl would make of boot files as they are going to be, before any of them is written."""
+"""How zipl would read the planned boot files, before any of them is written."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from secboot.system.files import FileChange
     from secboot.zipl.configuration import BootConfiguration
 
-_ADMINISTRATOR_S = "/etc/"
+_ADMINISTRATED = "/etc/"
 
 
 def require_own(machine: Machine) -> None:
-    """Raise RefusedError for a zipl.conf that a package or a program at each boot writes."""
-    if not machine.conf_path.startswith(_ADMINISTRATOR_S):
-        message = f"{machine.conf_path} is not the administrator's; copy it to /etc/zipl.conf first"
+    """Raise RefusedError for a zipl.conf that a package owns, or that is rewritten at each boot."""
+    if not machine.conf_path.startswith(_ADMINISTRATED):
+        message = f"{machine.conf_path} is not meant to be edited; copy it to /etc/zipl.conf first"
         raise RefusedError(message)
 
 
@@ -37,9 +37,9 @@ def configuration_with(
     added: tuple[str, str] | None = None,
     facts: Mapping[str, FileFacts] = MappingProxyType({}),
 ) -> BootConfiguration:
-    """Return zipl's reading of the files with these changes, this zipl.conf and a BLS entry `added`.
+    """Return how zipl would read the files with these changes, this zipl.conf and one more BLS entry.
 
-    That is its path and its text. `facts` are of files besides those that were looked at.
+    `added` is the entry's path and text. `facts` are about files that were not examined before.
     """
     contents = {each.path: each.after for each in files}
     contents |= {each.real_path: each.after for each in files}
@@ -64,7 +64,7 @@ def _text(data: bytes | None) -> str | None:
 
 
 class _Known:
-    """The files that zipl would find, as far as they were looked at (`FileLookup`)."""
+    """The files that zipl would find, as far as they were examined (`FileLookup`)."""
 
     def __init__(
         self,

@@ -1,13 +1,13 @@
-"""The boot entry of the Secure Execution image that a profile names, and the default.
+"""The boot entry of the Secure Execution image that a profile names, and the default entry.
 
-Whoever names an image in a profile has a guest boot it. An entry that is only one more to choose
-would leave the guest outside: so the entry becomes the default in the same change, unless the user
-says that the guest may leave Secure Execution. `default=` is written even where the order of the
-entries would do, since the next kernel update brings an entry that comes before it.
+A profile that names an image is for a guest that boots it. An entry that is only one more choice
+would leave the guest outside Secure Execution. So the entry becomes the default in the same change,
+unless the user allows the guest to leave Secure Execution. `default=` is written even if the order of
+the entries has the same effect, because the next kernel update adds an entry before it.
 
-zipl refuses everything when the image of an entry is missing (a menu, a BLS entry), so that there
-is no entry before the image, nor before it was built from the parmfile as that is. What zipl would
-make of the new files is asked of its model before anything is planned.
+zipl refuses everything if the image of an entry is missing (a menu, a BLS entry). So the entry is not
+added before the image exists and was built from the current parmfile. The model of zipl reads the new
+files before anything is planned.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
 
 _NO_RELEASE = "0"
-"""The version of an entry whose kernel is not known, where all others have one: without it zipl
-would sort all of them by their file names."""
-_AFTER_THAT = "its boot entry comes with the next apply after that"
-_UNREADABLE = "whether it is a Secure Execution image can't be read, so it gets no boot entry"
-_OWN_IMAGE = "this system builds its Secure Execution image, and the boot entry of it, itself"
+"""The version of an entry whose kernel is unknown, if all other entries have one: without it zipl
+would sort all of them by file name."""
+_AFTER_THAT = "the next apply after that adds its boot entry"
+_UNREADABLE = "it gets no boot entry: secboot cannot read whether it is a Secure Execution image"
+_OWN_IMAGE = "this system builds its Secure Execution image and its boot entry itself"
 
 
 class EntryChange(NamedTuple):
-    """What becomes of boot entries: `files` are all changes of files, those of others among them.
+    """What happens to boot entries; `files` are all file changes of the plan.
 
-    `added` is the new boot entry. `becomes_default` names the entry that is made the default.
-    `note` says why nothing of this is planned.
+    `added` is the new boot entry. `becomes_default` names the entry that becomes the default. `note`
+    says why none of this is planned.
     """
 
     files: tuple[FileChange, ...]
@@ -62,7 +62,7 @@ class EntryChange(NamedTuple):
 
 
 class _Texts(NamedTuple):
-    """The boot files as they would be: zipl.conf, and a BLS entry that is added, with its path."""
+    """The planned boot files: zipl.conf, and the path and text of a BLS entry that is added."""
 
     conf: ZiplConf
     name: str
@@ -78,10 +78,10 @@ def plan_entry(
     is_due: bool,
     allow_unsealed: bool,
 ) -> EntryChange:
-    """Return what makes the machine boot the image, beside the changes of `files`.
+    """Return what makes the machine boot the image, in addition to the changes in `files`.
 
-    An image that `is_due` to be built gets no entry before that. With `allow_unsealed` an ordinary
-    kernel may stay the default.
+    An image that `is_due` to be built gets no entry before that. With `allow_unsealed` a plain kernel
+    image may stay the default.
     """
     nothing = EntryChange(files)
     entry = next(filter(machine.is_prepared, machine.configuration.entries), None)
@@ -104,11 +104,11 @@ def plan_entry(
             texts = _with_default(texts)
         return _checked(machine, prepared, files, texts, entry, stays=stays)
     except RefusedError as error:
-        return nothing._replace(note=f"the boot entry has to be written by hand: {error.message}")
+        return nothing._replace(note=f"write the boot entry by hand: {error.message}")
 
 
 def leaves(machine: Machine) -> bool:
-    """Whether the default by the boot files is not known to start in Secure Execution."""
+    """Whether the default entry is not known to start in Secure Execution."""
     default = machine.configuration.default
     return default is None or machine.is_secure(default) is not True
 
@@ -121,7 +121,7 @@ def _after(files: tuple[FileChange, ...], path: str) -> ZiplConf | None:
 
 
 def _with_entry(machine: Machine, layout: Layout, prepared: PreparedImage, texts: _Texts) -> _Texts:
-    """Add a BLS entry where zipl makes a menu of all there are, else a section."""
+    """Add a BLS entry if zipl makes a menu of all of them, otherwise a section."""
     boot = texts.conf.section(DEFAULTBOOT)
     if boot is None:
         raise RefusedError(f"{machine.conf_path} has no [{DEFAULTBOOT}]")
@@ -171,7 +171,7 @@ def _free_name(name: str, taken: Iterable[str]) -> str:
 
 
 def _target(machine: Machine, conf: ZiplConf) -> dict[Keyword, str]:
-    """Where zipl writes what it makes of the section: as for the default, or the first that says."""
+    """Return where zipl writes the section's files: as for the default, or the first section with it."""
     default = machine.configuration.default
     first = None if default is None else conf.section(default.name)
     for section in (*filter(None, (first,)), *conf.sections):
@@ -182,7 +182,7 @@ def _target(machine: Machine, conf: ZiplConf) -> dict[Keyword, str]:
 
 
 def _with_default(texts: _Texts) -> _Texts:
-    """Make the entry the default, in the way in which this file says what is."""
+    """Make the entry the default, in the way in which this file selects it."""
     conf = texts.conf
     boot = conf.section(DEFAULTBOOT)
     menu = None if boot is None else boot.value(Keyword.DEFAULTMENU)
@@ -209,7 +209,7 @@ def _checked(
     *,
     stays: bool,
 ) -> EntryChange:
-    """Ask zipl's model what it makes of the new files. Raises RefusedError for what is not meant."""
+    """Have zipl's model read the new files. Raises RefusedError if the result is not as intended."""
     conf = machine.file(machine.conf_path)
     before = machine.configuration
     changed = texts.conf.render() != before.conf.render()
@@ -228,9 +228,9 @@ def _checked(
     if found is None or (stays and not found.is_default):
         raise RefusedError(f"zipl would not make '{texts.name}' the default")
     if found.menu_position is None and not found.is_default:
-        raise RefusedError(f"zipl would not install '{texts.name}': it installs the default alone")
+        raise RefusedError(f"zipl would not install '{texts.name}': it installs only the default")
     if any((e.path, e.name) not in lines for e in before.entries):
-        raise RefusedError("zipl would lose other boot entries")
+        raise RefusedError("zipl would drop other boot entries")
     if changed and conf is not None:
         change = FileChange(conf.path, conf.real_path, conf.data, encoded(texts.conf.render()))
         files = (*(each for each in files if each.real_path != conf.real_path), change)
@@ -263,12 +263,10 @@ def _added(entry: BootEntry, prepared: PreparedImage) -> EntryPlan:
 def _new_default(
     before: BootConfiguration, after: BootConfiguration, name: str
 ) -> Iterator[Finding]:
-    """Tell what an IPL starts then, and what it can't start any more."""
+    """Yield what the next IPL starts after the change, and what it can no longer start."""
     if after.default is None or before.default is None or before.default.name == after.default.name:
         return
-    message = (
-        f"'{visible(name)}' becomes the default, in the place of '{visible(before.default.name)}'"
-    )
+    message = f"'{visible(name)}' becomes the default instead of '{visible(before.default.name)}'"
     yield Finding("image-default", Severity.NOTE, message)
     installed = {(each.entry.path, each.entry.name) for each in after.to_install}
     gone = [
@@ -278,15 +276,15 @@ def _new_default(
     ]
     if gone:
         message = (
-            f"zipl installs the default alone: {', '.join(gone)} can't be started any more, should"
-            " the image not start"
+            f"zipl installs only the default: if the image does not start, {', '.join(gone)} cannot"
+            " be booted instead"
         )
-        hint = f"a menu has both: write defaultauto and target= into [{DEFAULTBOOT}] first"
+        hint = f"for a menu with both, first write defaultauto and target= in [{DEFAULTBOOT}]"
         yield Finding("image-alone", Severity.WARNING, message, after.default.location, hint)
 
 
 def _renumbered(before: BootConfiguration, after: BootConfiguration) -> Iterator[Finding]:
-    """LOADPARM and scripts choose entries by their numbers."""
+    """Yield which menu numbers change: LOADPARM and scripts select entries by number."""
     numbers = {(e.path, e.name): e.menu_position for e in after.entries}
     moved = [
         f"'{visible(e.name)}' from {e.menu_position} to {numbers[e.path, e.name]}"
@@ -296,6 +294,6 @@ def _renumbered(before: BootConfiguration, after: BootConfiguration) -> Iterator
     ]
     if moved:
         message = (
-            f"the numbers of boot entries change, by which LOADPARM chooses: {', '.join(moved)}"
+            f"the boot menu numbers by which LOADPARM selects entries change: {', '.join(moved)}"
         )
         yield Finding("menu-numbers", Severity.WARNING, message)

@@ -1,6 +1,6 @@
-"""What a plan does about Secure Execution images: their parmfile, their boot entry, their rebuild.
+"""The part of a plan about Secure Execution images: their parmfile, boot entry and rebuild.
 
-Most machines have none, and for them nothing of that is imported.
+Most machines have none, and then none of that is imported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """What a plan is made for, and of; `left` says of each boot entry why it is left alone."""
+    """The inputs of a plan; `left` says for each boot entry why it is skipped, if it is."""
 
     profile: Profile
     machine: Machine
@@ -49,13 +49,13 @@ class Asked(NamedTuple):
 
 
 class Images(NamedTuple):
-    """What becomes of a plan by the images.
+    """A plan with the part about its images.
 
-    `files` and `entries` are all of the plan. `parmfile` is what a rebuild needs, `due` why the
-    image of the profile has to be built. `lacks` is whether an image is not known to hold what the
-    profile asks, `is_known` whether that is known of the profile's own. `leaves` is whether zipl
-    would take the system out of Secure Execution, and `first_step` whether a parmfile is to be
-    written that gets it back.
+    `files` and `entries` are all of the plan. `parmfile` is the one that a rebuild needs, `due` says
+    why the profile's image must be built. `lacks` tells whether an image is not known to meet the
+    profile, `is_known` whether the profile's own image is known not to meet it. `leaves` tells
+    whether zipl would take the system out of Secure Execution, and `first_step` whether the plan
+    writes a parmfile that gets it back.
     """
 
     files: tuple[FileChange, ...]
@@ -71,18 +71,18 @@ class Images(NamedTuple):
     first_step: bool = False
 
     def changed(self, machine: Machine) -> tuple[str, ...]:
-        """The files that zipl or another program reads; it does not read a parmfile for an image."""
+        """Return the files that zipl or another program reads; they do not read an image's parmfile."""
         return tuple(file.path for file in self.files if file.path not in machine.only_prepared)
 
 
 def plan_images(asked: Asked, entries: tuple[EntryPlan, ...]) -> Images:
-    """Return what the images add to the plan of the boot entries; its stores are settled.
+    """Return what the images add to the plan of the boot entries, whose stores are final.
 
-    Raises RefusedError when the parmfile of an image can't be brought to the profile.
+    Raises RefusedError if the parmfile of an image cannot be updated to match the profile.
     """
     machine = asked.machine
     if asked.parmfile is not None and asked.layout.builds_image:
-        hint = f"without --parmfile, `{asked.command('plan')}` says how"
+        hint = f"`{asked.command('plan')}`, without --parmfile, shows how"
         raise RefusedError(_OWN_IMAGE, hint=hint)
     nothing_asked = machine.prepared is None and asked.parmfile is None
     if nothing_asked and not is_meant_secure(machine, asked.next_ipl):
@@ -141,7 +141,7 @@ def _plan_images(asked: Asked, entries: tuple[EntryPlan, ...]) -> Images:
 
 
 def _rebuilt_by_hand(asked: Asked) -> Iterator[BootEntry]:
-    """The entries with an image that neither the profile names nor the system builds itself."""
+    """Yield entries with an image that the profile does not name and the system does not build."""
     if asked.layout.builds_image:
         return
     for entry, why in asked.left.items():
@@ -159,9 +159,9 @@ def _is_met_inside(asked: Asked, entry: BootEntry) -> bool:
 
 
 def _about_next_ipl(asked: Asked, *, becomes_default: bool) -> Iterable[Finding]:
-    """What takes the system out of Secure Execution, but a default that the plan changes.
+    """Yield what takes the system out of Secure Execution, except a default that the plan changes.
 
-    They are no fault of what is planned, however bad.
+    They are at most warnings, because the plan does not cause them.
     """
     from secboot.ipl.secure_execution import (  # noqa: PLC0415 - of few machines
         UNSEALED_AFTER_ZIPL,
@@ -177,7 +177,7 @@ def _about_next_ipl(asked: Asked, *, becomes_default: bool) -> Iterable[Finding]
 
 
 def with_line_inside(asked: Asked, plans: tuple[EntryPlan, ...]) -> tuple[EntryPlan, ...]:
-    """Add to entries with an image what a new one has to have, where the present line is known."""
+    """Add to entries with an image what a new image must contain, if the current line is known."""
     if not any(plan.status is EntryStatus.SEALED for plan in plans):
         return plans
     from secboot.plan.secure_image import changes_inside  # noqa: PLC0415 - of few machines
@@ -191,7 +191,7 @@ def with_line_inside(asked: Asked, plans: tuple[EntryPlan, ...]) -> tuple[EntryP
 def refusal_of(
     asked: Asked, images: Images, commands: tuple[Command, ...]
 ) -> tuple[str | None, tuple[Step, ...]]:
-    """Say why the plan can't be applied, if so, and what somebody else has to do."""
+    """Return why the plan cannot be applied, if so, and what somebody else must do."""
     steps = asked.layout.steps(asked.profile, asked.machine, asked.stores)
     refusal = asked.layout.not_edited if steps else None
     steps = (*steps, *images.steps)
@@ -208,7 +208,7 @@ def refusal_of(
 
 
 def parmfile_first(asked: Asked) -> Plan:
-    """Return the plan of the parmfile alone: the first step back, which zipl does not read."""
+    """Return the plan of the parmfile alone, which zipl does not read: the first step back."""
     from secboot.plan.profile_image import plan_image_alone  # noqa: PLC0415 - of few machines
 
     prepared = asked.machine.prepared
@@ -220,19 +220,17 @@ def parmfile_first(asked: Asked) -> Plan:
 
 
 _ONLY_IMAGES = (
-    "every boot entry that the profile selects boots a Secure Execution image: its parameter line is"
-    " inside, and changes only when the image is rebuilt"
+    "all boot entries that the profile selects boot a Secure Execution image: its parameter line is"
+    " inside and changes only when the image is rebuilt"
 )
 _OWN_IMAGE = (
-    "this system builds its Secure Execution image itself, with a parmfile of its own: there is none"
-    " to write"
+    "this system builds its Secure Execution image itself, with its own parmfile: secboot does not"
+    " write one"
 )
-_LEAVES = (
-    "zipl would make an ordinary kernel the default, and the next IPL would leave Secure Execution"
-)
+_LEAVES = "zipl would make a plain kernel image the default, and the next IPL would leave Secure Execution"
 _HELD_BACK = Finding(
     "held-back",
     Severity.WARNING,
-    "only the parmfile of the image is planned: all else has to wait until the image is the default,"
-    " since zipl would make that an ordinary kernel",
+    "only the parmfile of the image is planned: until the image is the default, running zipl would"
+    " make a plain kernel image the default",
 )

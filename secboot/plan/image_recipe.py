@@ -1,9 +1,9 @@
-"""The commands that build an IBM Secure Execution image again and put it in the place of the old one.
+"""The commands that rebuild a Secure Execution image and replace the old one with it.
 
-Their options are those of genprotimg(1) and pvimg-create(1) of the release that is installed
-(s390-tools, CHANGELOG.md and the manual pages). The old image may be the only one that boots. So the
-new one is built beside it, tested, and only then given its name; the blocks of the old one stay
-where they are until zipl has run, since the boot record points to them.
+Their options are those of genprotimg(1) and pvimg-create(1) in the installed release (s390-tools,
+CHANGELOG.md and the manual pages). The old image may be the only one that boots. So the new one is
+built next to it, tested, and only then renamed. The blocks of the old one stay in place until zipl
+has run, because the boot record points to them.
 """
 
 from __future__ import annotations
@@ -39,24 +39,23 @@ ANY_RAMDISK = "INITRD"
 ANY_CCK = "CCK-FILE"
 EARLY_BOOT = "rd.sel-ebc"
 EARLY_BOOT_IMAGE = "sel-ebc.img"
-"""What the line begins with, and the name, of an image that pvics has made (scripts/pvics, convert)."""
+"""How the line of an image from pvics starts, and its file name (scripts/pvics, convert)."""
 _PVIMG = (2, 36)
-"""genprotimg is a link to ``pvimg create`` since then, and ``pvimg test`` is there."""
+"""Since then genprotimg is a link to ``pvimg create``, and ``pvimg test`` exists."""
 VERIFIES = (2, 16)
 _SETS_PCKMO = (2, 17)
 _NAMES_CCK = (2, 37)
 
 
 class ImageBuild(NamedTuple):
-    """An image that is to be built; paths are absolute, inside the tree.
+    """An image to build; paths are absolute, inside the tree.
 
-    `parmfile` is a path inside the tree, too, or one of the user's outside of it where
-    `parmfile_outside` says so. `kernel` and `ramdisk` are None where none is known. `output` is the
-    path that the image is to have in the end, `beside` one for as long as it is not tested.
-    `replaces` says that there is an image under `output` now, `leaves` that zipl would make an
-    ordinary kernel the default, `writes_parmfile` that secboot is still to be told to write the
-    parmfile, `adds_entry` that it adds the boot entry once the image is there. The machine
-    `boots_here` unless it prepares an image for another one. `options` are more options for the
+    `parmfile` is also inside the tree, or a user's path outside it if `parmfile_outside`. `kernel`
+    and `ramdisk` are None if unknown. `output` is the final path of the image, `beside` its path
+    until it has been tested. `replaces` says that `output` exists now, `leaves` that zipl would make
+    a plain kernel image the default, `writes_parmfile` that the user must still have secboot write
+    the parmfile, `adds_entry` that secboot adds the boot entry once the image exists. `boots_here` is
+    false if the machine only prepares the image of another one. `options` are further options for the
     builder.
     """
 
@@ -75,10 +74,10 @@ class ImageBuild(NamedTuple):
 
 
 class Builder(NamedTuple):
-    """How the builder is called for a tree.
+    """How to call the builder for a tree.
 
-    `release` is that of s390-tools, None where it is not known. `has_pvimg` is whether pvimg is there.
-    `before` are the words before a command, `prefix` is what comes before the paths that it is given.
+    `release` is that of s390-tools, None if unknown. `has_pvimg` tells whether pvimg is installed.
+    `before` are the words before a command, `prefix` precedes the paths in its arguments.
     """
 
     release: tuple[int, int] | None = None
@@ -87,19 +86,19 @@ class Builder(NamedTuple):
     prefix: str = ""
 
     def knows(self, release: tuple[int, int]) -> bool:
-        """Whether it is known to be that release or a later one."""
+        """Whether the release is known to be this one or a later one."""
         return self.release is not None and self.release >= release
 
     def is_before(self, release: tuple[int, int]) -> bool:
-        """Whether it is known to be an earlier one."""
+        """Whether the release is known to be earlier than this one."""
         return self.release is not None and self.release < release
 
 
 def builder_for(machine: Machine, *, parmfile_outside: bool = False) -> Builder:
-    """Return the builder of the running system, or of a tree, where it has one that sees all files.
+    """Return the builder of the running system, or of a tree if it has one that can see all files.
 
-    Else a tree's image is built by the machine that the tree is mounted on, of whose builder nothing
-    is known; genprotimg exists in every release.
+    Otherwise the machine on which the tree is mounted builds the image. Nothing is known about its
+    builder, but genprotimg exists in every release.
     """
     installed = machine.image_material.builders
     release = None if machine.zipl_version_is_assumed else machine.zipl_version[:2]
@@ -120,17 +119,16 @@ def recipe(
     commit: Iterable[Command],
     profile: Profile,
 ) -> tuple[str, ...]:
-    """Return the commands, one a line, in their order; each can be typed as it is shown.
+    """Return the commands in order, one per line; each can be typed as shown.
 
-    `commit` are the layout's programs. None of the commands acts on another machine than the one in
-    the tree.
+    `commit` are the layout's programs. All commands act only on the machine in the tree.
     """
     beside = build.beside or f"{build.output}.new"
     root = "" if machine.root == "/" else machine.root
     invocation = invocation_for(profile, machine.root)
     before = []
     if profile.words:
-        # Further verbs need a file.
+        # The other verbs need a profile file.
         before = [f"{invocation.command('set', *profile.words, '--show-profile')} > set.yaml"]
         invocation = Invocation.on(machine.root, "./set.yaml")
     output = f"{root}{build.output}"
@@ -140,13 +138,16 @@ def recipe(
     lines.append(shlex.join([*builder.before, *_create(machine, builder, build, beside)]))
     if builder.has_pvimg:
         test = shlex.join([*builder.before, *_test(machine, beside)])
-        lines.append(f"{test}  # go on only if it succeeds")
+        lines.append(f"{test}  # continue only if this succeeds")
     if build.replaces:
         keep = shlex.join(["ln", "-f", output, f"{output}.old"])
         lines.append(f"{keep}  # the boot record needs it until zipl has run")
     lines.append(shlex.join(["mv", f"{root}{beside}", output]))
     if build.leaves:
-        return (*lines, "# before zipl runs: make its boot entry the default, to stay inside")
+        return (
+            *lines,
+            "# before running zipl, make its boot entry the default to stay in Secure Execution",
+        )
     if build.boots_here and build.adds_entry:
         lines.append(invocation.for_profile("apply"))
     else:
@@ -175,7 +176,7 @@ def _create(machine: Machine, builder: Builder, build: ImageBuild, beside: str) 
 
 
 def _test(machine: Machine, image: str) -> list[str]:
-    """Whether this host can start it; where that can't be asked, whether its documents are in it."""
+    """Return the test whether this host can start the image, or whether it has the host's documents."""
     if machine.image_material.knows_its_host:
         return ["pvimg", "test", "--key-hashes", image]
     return [
@@ -187,16 +188,16 @@ def _test(machine: Machine, image: str) -> list[str]:
 
 
 def chosen_signing_key(keys: tuple[str, ...]) -> str | None:
-    """Return the newest one by its name: genprotimg and pvimg refuse more than one."""
+    """Return the newest key by its name: genprotimg and pvimg refuse more than one."""
     return max(keys, key=lambda key: rpm_version_key(key.rpartition(".")[0]), default=None)
 
 
 def is_early_boot(image: SecureImage, path: str, line: str | None) -> bool:
-    """Whether pvics has made an image for early boot customization (EBC).
+    """Tell whether pvics built an image for early boot customization (EBC).
 
-    `line` is that inside, where it is known; such a one begins with ``rd.sel-ebc``. Else the name tells
-    it, unless the header says that the image is encrypted: pvics makes such, too (``no-ebc: true``),
-    but sets flags in each, so that a header without any tells nothing.
+    `line` is the line inside, if known; for EBC it starts with ``rd.sel-ebc``. Otherwise the file name
+    decides, unless the header says that the image is encrypted: pvics also builds encrypted images
+    (``no-ebc: true``). It sets flags in every image, so a header without flags proves nothing.
     """
     if line is not None:
         return line.split(maxsplit=1)[:1] == [EARLY_BOOT]
@@ -205,10 +206,10 @@ def is_early_boot(image: SecureImage, path: str, line: str | None) -> bool:
 
 
 def kept_options(image: SecureImage, builder: Builder, *, early_boot: bool) -> tuple[str, ...]:
-    """Return the options that make a new image allow what the old one does.
+    """Return the options with which a new image allows what the old one does.
 
-    Those of an image for early boot customization are what pvics gives: that the
-    customer-communication key can be changed is a flag that is encrypted.
+    For early boot customization they are those that pvics uses, because the flag that allows a
+    change of the customer-communication key is encrypted.
     """
     if early_boot:
         flags = image.flags or PCKMO_FLAGS | PCKMO_HMAC

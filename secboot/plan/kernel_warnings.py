@@ -1,4 +1,4 @@
-"""Warnings of kernels that do not know what is asked of them, as far as that is known."""
+"""Warnings about kernels that do not support what the profile requires, as far as that is known."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def kernel_warnings(
     profile: Profile, machine: Machine, plans: Sequence[EntryPlan], live: LiveFacts | None
 ) -> tuple[Finding, ...]:
-    """Return a warning for each of the entries whose kernel does not know a parameter.
+    """Return a warning for each entry whose kernel does not support a parameter.
 
-    The image is asked first, and the running kernel where it is the same; only where neither
-    tells, a release number is all there is to go by.
+    The kernel image decides, and so does the running kernel if it is the same one. Only if neither
+    shows it, the release number decides.
     """
     images = {Location(e.path, e.line): e.image for e in machine.configuration.entries}
     shown = None if live is None else live.hosting_kernel

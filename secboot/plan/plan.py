@@ -1,8 +1,8 @@
-"""A plan: frozen data that says what would change, why, and which commands commit it.
+"""A plan: frozen data that describes what would change, why, and which commands commit it.
 
 A plan is made from a profile and from what was found on the machine. It can be printed, saved,
-and applied later; `Plan.inputs` holds the digests of the files it was made from, so that a
-change since then is noticed.
+and applied later; `Plan.inputs` has the digests of the files that it was made from, so later
+changes are detected.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TRIAL_STANDS = "trial-stands"
 
 
 BEFORE_KERNEL = "before-kernel"
-"""The code of what is said of a tree that has neither a boot entry nor a kernel yet."""
+"""The code of the finding about a tree that has neither a boot entry nor a kernel yet."""
 
 
 class EntryStatus(StrEnum):
@@ -39,7 +39,7 @@ class EntryStatus(StrEnum):
     NOT_LINUX = "not-linux"
     SEALED = "sealed"
     GENERATED = "generated"
-    """Written by another program from a store; it follows when that program runs."""
+    """Written by another program from a store; it changes when that program runs."""
 
 
 class ProfileReference(NamedTuple):
@@ -64,7 +64,7 @@ class ProfileReference(NamedTuple):
 
 
 class EntryPlan(NamedTuple):
-    """What happens to one boot entry; lines are parameter lines as zipl would install them."""
+    """What happens to one boot entry; its lines are parameter lines as zipl would install them."""
 
     name: str
     location: Location
@@ -87,20 +87,21 @@ class InputFile(NamedTuple):
 
 
 class ParmfileRequest(NamedTuple):
-    """The file that the user wants the parmfile in; `text` is what it holds, None if it is new."""
+    """The file that the user wants as the parmfile; `text` is its content, None if it is new."""
 
     path: str
     text: str | None
 
 
 class TrialPlan(NamedTuple):
-    """What a plan tries for one IPL, besides the boot entry that it adds.
+    """What a plan tries for one IPL, in addition to the boot entry that it adds.
 
-    `entry` is the name of that, `number` its number in the boot menu, `line` its parameter line, and
-    `default` the name of the entry that it is a copy of, with `default_line`. `setting` is the path of the re-IPL setting
-    that is to choose it, with its value `before` and `after`; None where the tree is not the running
-    system. `back` are commands that make a reboot start the default again, without secboot.
-    `profile` is what is tried, as text, to be applied to all that it selects once it was confirmed.
+    `entry` is the name of that entry, `number` its number in the boot menu, `line` its parameter line.
+    It is a copy of the entry `default`, whose line is `default_line`. `setting` is the path of the
+    re-IPL setting that selects the new entry, with its values `before` and `after`; None if the tree
+    is not the running system. `back` are commands that make a reboot start the default again, without
+    secboot. `profile` is the text of the tried profile, which applies to all that it selects once the
+    trial is confirmed.
     """
 
     entry: str
@@ -116,10 +117,10 @@ class TrialPlan(NamedTuple):
 
 
 class Confirmation(NamedTuple):
-    """What a plan does to end a trial that runs: `checkpoint` is its id, `entry` what vanishes.
+    """How a plan ends a running trial: `checkpoint` is its id, `entry` the entry to remove.
 
-    `setting` is the path of the re-IPL setting that chooses that entry, which gets the value `after`;
-    None where none does.
+    `setting` is the path of the re-IPL setting that selects the entry, which gets the value `after`;
+    None if no setting selects it.
     """
 
     checkpoint: str
@@ -130,7 +131,7 @@ class Confirmation(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What would change, and what the answer was made from; without a profile, a first configuration."""
+    """What would change, and what that was derived from; without a profile, a first configuration."""
 
     profile: ProfileReference | None
     root: str
@@ -144,32 +145,32 @@ class Plan(NamedTuple):
     stores: tuple[StorePlan, ...] = ()
     steps: tuple[Step, ...] = ()
     refusal: str | None = None
-    """Why secboot can't make this machine what the profile asks; then `steps` say how."""
+    """Why secboot cannot apply the profile to this machine; then `steps` say how to do it."""
     parmfile: str | None = None
-    """The parmfile that a rebuild of the Secure Execution images needs; None where there is none."""
+    """The parmfile for a rebuild of the Secure Execution images; None if there are none."""
     image_due: str | None = None
-    """Why the Secure Execution image that the profile names has to be built; None where it need not."""
+    """Why the profile's Secure Execution image must be built; None if it need not be."""
     trial: TrialPlan | None = None
-    """What is tried for one IPL; None for a change that is to stay."""
+    """What is tried for one IPL; None for a permanent change."""
     confirms: Confirmation | None = None
-    """The trial that this makes permanent; None where there is none."""
+    """The trial that this plan makes permanent, if any."""
 
     @property
     def is_empty(self) -> bool:
-        """True when there is nothing to write and nothing to run."""
+        """Whether there is nothing to write and nothing to run."""
         return not self.files and not self.commands
 
     @property
     def before_kernel(self) -> bool:
-        """Whether this is about what kernels inherit, since there is none yet."""
+        """Whether this is about what future kernels inherit, because there is no kernel yet."""
         return any(warning.code == BEFORE_KERNEL for warning in self.warnings)
 
     @property
     def differs(self) -> bool:
-        """True when the machine is not what the profile asks, as far as that is known.
+        """Whether the machine does not match the profile, as far as that is known.
 
-        Whether an encrypted image was built with the right parameters can't be seen, except in the
-        guest that runs it.
+        Whether an encrypted image was built with the right parameters is visible only in the guest
+        that runs it.
         """
         images = self.with_status(EntryStatus.SEALED)
         wrong = any(p.action is not ParameterAction.KEEP for e in images for p in e.parameters)
@@ -177,21 +178,21 @@ class Plan(NamedTuple):
         return not self.is_empty or refused or wrong or self.image_due is not None
 
     def require_applicable(self) -> None:
-        """Raise RefusedError when this is for another program to do."""
+        """Raise RefusedError if another program must make the change."""
         if self.refusal is not None:
             lines = [line for step in self.steps for line in (f"{step.title}:", *step.lines)]
             raise RefusedError(self.refusal, hint="\n".join(lines))
 
     def require_no_trial(self) -> None:
-        """Raise RefusedError where this would change files while a trial stands."""
+        """Raise RefusedError if this would change files during a trial."""
         found = next((each for each in self.warnings if each.code == TRIAL_STANDS), None)
         if found is not None and self.files:
             raise RefusedError(
-                f"a trial stands, so nothing else is applied: {found.message}",
+                f"nothing else can be applied during a trial: {found.message}",
                 location=found.location,
                 hint=found.hint,
             )
 
     def with_status(self, status: EntryStatus) -> tuple[EntryPlan, ...]:
-        """Return the boot entries to which the plan does this."""
+        """Return the boot entries with this status."""
         return tuple(entry for entry in self.entries if entry.status is status)

@@ -1,4 +1,4 @@
-"""Make a plan: the requirements of a profile against what was found on the machine."""
+"""Make a plan: compare the requirements of a profile with what was found on the machine."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def make_plan(
     live: LiveFacts | None = None,
     allow_unsealed: bool = False,
 ) -> Plan:
-    """Return what it takes to bring every selected boot entry to what the profile requires.
+    """Return the plan that makes every selected boot entry match the profile.
 
-    `with_zipl` says that zipl is going to run here, so what would make it fail is a refusal and
-    not only a warning. `parmfile` is where the user wants the parmfile of a rebuilt image. `live` is
-    what is known of the running system, None for any other tree. With `allow_unsealed` zipl may make
-    an ordinary kernel the default of a system that is to be in Secure Execution.
-    Raises ParseError when zipl would refuse the boot files as they are, and RefusedError when the
-    plan can't be made; both leave everything as it is.
+    `with_zipl` says that zipl will run here, so anything that would make it fail is a refusal, not
+    just a warning. `parmfile` is the user's file for the parmfile of a rebuilt image. `live` is what
+    is known about the running system, None for any other tree. With `allow_unsealed` zipl may make a
+    plain kernel image the default of a system that should run in Secure Execution.
+    Raises ParseError if zipl would refuse the current boot files, and RefusedError if the plan cannot
+    be made; neither changes anything.
     """
     if machine.prepared is not None:
         from secboot.plan.profile_image import (  # noqa: PLC0415 - of few machines
@@ -133,14 +133,14 @@ def _about_conf(machine: Machine) -> Iterator[Finding]:
 def _about_lines(
     asked: Asked, entries: tuple[EntryPlan, ...], live: LiveFacts | None
 ) -> tuple[Finding, ...]:
-    """What the profile has to say of the lines that the plan makes."""
+    """Return the profile's warnings about the planned lines."""
     texts = {each.line_after for each in entries if each.status in _SELECTED}
     planned = tuple(asked.stores.line(text) for text in texts if text)
     return asked.profile.warnings_for(None if live is None else live.memory, planned)
 
 
 def _lines(asked: Asked) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
-    """Bring the stores to what the profile requires; return what that makes of them and of entries."""
+    """Update the stores to match the profile; return the plans of the stores and of the entries."""
     profile, machine, layout, stores, next_ipl, left = asked[:6]
     if machine.sources.generated:
         store_plans = layout.plan_stores(profile, machine, stores)
@@ -159,7 +159,7 @@ def _lines(asked: Asked) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
             if state.entry is not None or state.location.line is not None
         )
     chosen = [entry for entry, why in left.items() if why is None]
-    # What a shared parmfile has to hold is settled first: others of its entries may then be met.
+    # Shared parmfiles come first: with them, other entries may already match.
     for entry in sorted(chosen, key=lambda e: e.parmfile is None or e.parameters is not None):
         fulfil_line(stores, stores.line_of(entry), profile.requirements)
     store_plans = layout.plan_stores(profile, machine, stores)
@@ -172,7 +172,7 @@ def _lines(asked: Asked) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
 
 
 def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
-    """Refuse to edit what zipl would refuse to read (all of it: one bad line stops zipl)."""
+    """Refuse to edit files that zipl would refuse to read; one bad line is enough for zipl."""
     problems = machine.configuration.problems
     impossible = frozenset(_impossible(machine))
     blocking = [
@@ -192,7 +192,7 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
             [
                 *([] if first.hint is None else [here.completed(first.hint)]),
                 *(
-                    [f"that is the boot entry of a trial; drop it: {here.command('rollback')}"]
+                    [f"it is the boot entry of a trial; to drop it: {here.command('rollback')}"]
                     if first.location in tuple(_of_trial(machine))
                     else []
                 ),
@@ -203,7 +203,7 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
 
 
 def _of_trial(machine: Machine) -> Iterator[Location]:
-    """Where the boot entry of a trial and what it names stand."""
+    """Yield the locations of a trial's boot entry, and of the files that it names."""
     for entry in machine.configuration.entries:
         if entry.is_trial:
             yield entry.location
@@ -211,7 +211,7 @@ def _of_trial(machine: Machine) -> Iterator[Location]:
 
 
 def _impossible(machine: Machine) -> Iterator[Location]:
-    """Where a boot entry names something that no kernel or ramdisk will ever be: a directory, say."""
+    """Yield where a boot entry names something that cannot be a kernel or ramdisk: a directory, say."""
     for entry in machine.configuration.entries:
         for part in (entry.image, entry.ramdisk):
             facts = None if part is None else machine.facts.get(part.path)
@@ -222,16 +222,16 @@ def _impossible(machine: Machine) -> Iterator[Location]:
 def _require_entries(machine: Machine) -> None:
     if not machine.configuration.entries:
         raise RefusedError(
-            "there is no boot entry: zipl.conf has no section and there are no BLS entries",
-            hint="is the right root named, and is /boot mounted there?\n"
-            f"to write the first ones for its kernels: {Invocation.on(machine.root).command('init')}",
+            "no boot entry found: zipl.conf has no sections, and there are no BLS entries",
+            hint="check --root, and whether /boot is mounted\n"
+            f"to create boot entries for the kernels: {Invocation.on(machine.root).command('init')}",
         )
 
 
 def _warnings(
     profile: Profile, machine: Machine, plans: tuple[EntryPlan, ...], *, with_zipl: bool
 ) -> tuple[Finding, ...]:
-    """Return what should be known about selection, zipl's reading, and shared files."""
+    """Return warnings about the selected entries, zipl's view of the files, and shared parmfiles."""
     here = Invocation.on(machine.root)
     found = _selection_warnings(profile, machine, plans)
     if not with_zipl:
@@ -245,9 +245,9 @@ def _warnings(
         Finding(
             TRIAL_STANDS,
             Severity.WARNING,
-            f"'{visible(entry.name)}' tries a change, and a plan leaves it alone",
+            f"'{visible(entry.name)}' is the boot entry of a trial; a plan does not change it",
             Location(entry.path, entry.line),
-            f"make that permanent: {here.command('confirm')}\ndrop it: {here.command('rollback')}",
+            f"to keep the change: {here.command('confirm')}\nto drop it: {here.command('rollback')}",
         )
         for entry in machine.configuration.entries
         if entry.is_trial
@@ -256,7 +256,7 @@ def _warnings(
         Finding(
             "shared-parmfile",
             Severity.WARNING,
-            f"'{plan.name}' changes too: it shares a parmfile with an entry that is selected",
+            f"'{plan.name}' also changes: it shares a parmfile with a selected entry",
             plan.location,
         )
         for plan in plans
@@ -267,12 +267,12 @@ def _warnings(
 
 
 def _lost_words(found: NextIpl) -> Iterator[Finding]:
-    """Tell what a run of zipl takes out of a boot record that was not made from the files."""
+    """Yield which words zipl removes from a boot record that was not made from the files."""
     for choice in found.choices:
         if found.record.from_options and choice.added:
             message = (
-                f"{choice.location} was made from options of zipl, and its line has words that no"
-                f" boot file has; zipl writes it without them: {visible(choice.added)}"
+                f"{choice.location} was written by zipl with command-line options; zipl will now write"
+                f" it without words that no boot file contains: {visible(choice.added)}"
             )
             yield Finding("record-loses-words", Severity.WARNING, message)
 
@@ -318,11 +318,11 @@ def _selection_warnings(
         Finding(
             "no-such-entry",
             Severity.WARNING,
-            f"no boot entry is called {pattern!r}, as the profile says",
+            f"no boot entry matches {pattern!r} in the profile",
         )
         for pattern in profile.entries.unmatched(names)
     ]
     if plans and not any(plan.status in _SELECTED | {EntryStatus.SEALED} for plan in plans):
-        message = "the profile selects no boot entry of this machine"
+        message = "the profile selects none of this machine's boot entries"
         found.append(Finding("no-entry", Severity.WARNING, message))
     return found

@@ -1,7 +1,8 @@
-"""The Secure Execution image that a profile names: its parmfile, its boot entry, and what is left to do.
+"""The Secure Execution image that a profile names: its parmfile, its boot entry, and the next steps.
 
-The parmfile is a store like any other, but that no boot record is made of it. What it holds becomes
-the guest's parameter line when somebody builds the image, which secboot does not: it takes keys.
+The parmfile is a store like any other, except that no boot record is made from it. Its content
+becomes the guest's parameter line when the image is built. secboot does not build it, because that
+needs keys.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from secboot.plan.image_entry import EntryChange, leaves, plan_entry
 from secboot.plan.image_findings import about_kernel, about_material
 from secboot.plan.image_recipe import ImageBuild, builder_for, recipe
 from secboot.plan.plan import EntryPlan, EntryStatus, Plan, ProfileReference
-from secboot.plan.secure_image import as_before, first_line, only_the_profile_s
+from secboot.plan.secure_image import as_before, first_line, incomplete_parmfile
 from secboot.profile.profile import EntryScope, is_named_as_parmfile
 from secboot.profile.requirement import Role
 from secboot.profile.search import reference_to
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class ParmfilePlan(NamedTuple):
-    """What becomes of the parmfile: its new text, and whether that is another one than now."""
+    """What happens to the parmfile: its new text, and whether that differs from the current one."""
 
     prepared: PreparedImage
     text: str
@@ -57,14 +58,14 @@ class ParmfilePlan(NamedTuple):
     warnings: tuple[Finding, ...]
 
 
-_BY_TIMES = "as far as its time tells, it was built from its parmfile as that is"
+_BY_TIMES = "by its modification time, it was built from the current parmfile"
 
 
 class ImagePlan(NamedTuple):
-    """What becomes of the image beside its parmfile.
+    """What happens to the image, in addition to its parmfile.
 
-    `entry` has all changes of files, `due` says why it has to be built. `is_known_unmet` says that
-    the line inside is not what the profile asks, `built` what happens to the parameters of an image
+    `entry` has all file changes, `due` says why the image must be built. `is_known_unmet` says that
+    the line inside does not meet the profile, `built` what happens to the parameters of an image
     that need not be built.
     """
 
@@ -78,7 +79,7 @@ class ImagePlan(NamedTuple):
 
     @property
     def entries(self) -> tuple[EntryPlan, ...]:
-        """The boot entry that is added, if one is."""
+        """The boot entry that is added, if any."""
         return () if self.entry.added is None else (self.entry.added,)
 
 
@@ -88,24 +89,25 @@ NO_IMAGE = ImagePlan(EntryChange(()))
 def plan_parmfile(
     profile: Profile, machine: Machine, prepared: PreparedImage, stores: Stores
 ) -> ParmfilePlan:
-    """Bring the parmfile to the profile; to be called when the entries are settled.
+    """Update the parmfile to match the profile; the plans of the entries must be final.
 
-    A new one starts from what is known of the image's line (`first_line`). Raises RefusedError when
-    editing can't meet the profile, when the line does not fit, for one that can't be read, and where
-    the output is an ordinary kernel.
+    A new parmfile starts from what is known about the image's line (`first_line`). Raises
+    RefusedError if editing cannot meet the profile, if the line is too long, if the parmfile cannot
+    be read, and if the output is a plain kernel image.
     """
     path, place = prepared.paths.parmfile, Location(prepared.paths.parmfile)
     if prepared.image is not None and prepared.secure is None:
         raise RefusedError(
-            f"{visible(prepared.paths.output)} is an ordinary kernel, which the image would replace",
+            f"{visible(prepared.paths.output)} is a plain kernel image, which the Secure Execution"
+            " image would replace",
             location=prepared.paths.location,
-            hint="name another `output` for the image",
+            hint="name a different `output` for the image",
         )
     if prepared.unreadable is not None:
         raise RefusedError(f"the parmfile cannot be read: {prepared.unreadable}", location=place)
     store = Store(StoreKind.PARMFILE, prepared.real_path)
     found = None if prepared.parmfile is None else prepared.parmfile.text
-    if store not in stores:  # else it is one of zipl's, too
+    if store not in stores:  # otherwise zipl reads it, too
         stores.add(store, found)
     warnings: tuple[Finding, ...] = ()
     kernel = _kernel(profile, machine)
@@ -116,7 +118,7 @@ def plan_parmfile(
         if text is None and boots_its_image(profile, machine):
             text, warnings = first_line(machine, stores, entry, kernel, place)
         elif text is None:
-            text, warnings = "", (only_the_profile_s(place),)
+            text, warnings = "", (incomplete_parmfile(place),)
         stores.set_line(store, stores.line(stores.environment.expand(text)))
     line = ParameterLine(path, place, (store,), lambda: stores.text(store) or "")
     fulfil_line(stores, line, profile.requirements)
@@ -140,18 +142,18 @@ def plan_parmfile(
 
 
 def _not_to_be_rolled_back(prepared: PreparedImage) -> Finding:
-    """Say that nobody can tell later that the profile, which has no name here, named this file."""
+    """Warn that a later rollback cannot know that the profile, which has no name here, named the file."""
     path = visible(prepared.paths.parmfile)
-    message = f"`rollback` will refuse to touch {path}: by its name it is not a parmfile"
-    hint = "call it guest.parm, for instance, or keep the profile in /etc/secboot/profiles"
+    message = f"`rollback` will refuse to change {path}, because its name is not that of a parmfile"
+    hint = "use a name such as guest.parm, or keep the profile in /etc/secboot/profiles"
     return Finding("image-parmfile-name", Severity.WARNING, message, prepared.paths.location, hint)
 
 
 def line_in_image(machine: Machine, prepared: PreparedImage) -> str | None:
-    """Return the line inside the image; None where that is not known.
+    """Return the line inside the image; None if it is unknown.
 
-    Of an encrypted one it is that of the running system, which is in Secure Execution, as long as
-    the image was not built again since.
+    For an encrypted image it is the line of the running system, which is in Secure Execution, unless
+    the image was rebuilt since.
     """
     if prepared.secure is None or prepared.secure.parameters is not None:
         return None if prepared.secure is None else prepared.secure.parameters
@@ -169,7 +171,7 @@ def plan_image(
     *,
     allow_unsealed: bool = False,
 ) -> ImagePlan:
-    """Return what else becomes of the image, beside the changes of `files`.
+    """Return what else happens to the image, in addition to the changes in `files`.
 
     The arguments are those of `make_plan`.
     """
@@ -184,7 +186,7 @@ def plan_image(
             is_due=why is not None,
             allow_unsealed=allow_unsealed,
         )
-    notes = [] if why is None else [f"the image has to be built: {why}"]
+    notes = [] if why is None else [f"the image must be built: {why}"]
     notes += [entry.note] if entry.note else []
     store = parmfile.store._replace(note="; ".join(filter(None, [parmfile.store.note, *notes])))
     warnings = (*parmfile.warnings, *entry.warnings, *_about_output(prepared, layout))
@@ -206,7 +208,7 @@ def of_built_image(
     plans: tuple[EntryPlan, ...],
     built: tuple[ParameterChange, ...] | None,
 ) -> Iterator[EntryPlan]:
-    """Say of the entries that boot the image that it need not be built, where it is `built`."""
+    """Add to the entries that boot the image that it need not be built, if it is `built`."""
     ours = {(each.path, each.name) for each in entries if machine.is_prepared(each)}
     for plan in plans:
         is_ours = (plan.location.path, plan.name) in ours and plan.status is EntryStatus.SEALED
@@ -219,13 +221,13 @@ def of_built_image(
 def plan_image_alone(
     profile: Profile, machine: Machine, layout: Layout, prepared: PreparedImage
 ) -> Plan:
-    """Plan the parmfile of an image for another machine, or where there is nothing else to boot."""
+    """Plan only the parmfile of an image, for another machine or for one without boot entries."""
     stores = stores_of(machine)
     parmfile = plan_parmfile(profile, machine, prepared, stores)
     image = plan_image(profile, machine, layout, stores, parmfile, file_changes(machine, stores))
     warnings = (*profile.warnings_for(None, (stores.line(parmfile.text),)), *image.warnings)
     if not machine.configured:
-        message = "there is no zipl configuration: only the parmfile of the image is planned"
+        message = "no zipl configuration found: only the parmfile of the image is planned"
         warnings = (Finding("no-configuration", Severity.WARNING, message), *warnings)
     return Plan(
         profile=ProfileReference.of(profile),
@@ -247,11 +249,11 @@ def plan_image_alone(
 def _why_build(
     profile: Profile, machine: Machine, parmfile: ParmfilePlan, stores: Stores
 ) -> str | None:
-    """Say why the image has to be built; None where nothing says so."""
+    """Return why the image must be built; None if there is no reason."""
     prepared = parmfile.prepared
     output = visible(prepared.paths.output)
     if prepared.output.kind is PathKind.MISSING:
-        return f"{output} is not there yet"
+        return f"{output} does not exist yet"
     late = parmfile.changes or prepared.is_older
     inside = line_in_image(machine, prepared)
     if inside is None:
@@ -259,34 +261,34 @@ def _why_build(
     if meets(profile, stores.line(inside)):
         return None
     certain = prepared.secure is not None and prepared.secure.parameters is not None
-    return f"the line inside {output} is not what the profile asks" if certain or late else None
+    return (
+        f"the parameter line inside {output} does not meet the profile" if certain or late else None
+    )
 
 
 def _about_output(prepared: PreparedImage, layout: Layout) -> Iterator[Finding]:
     output, place = visible(prepared.paths.output), Location(prepared.paths.output)
     if layout.builds_image:
-        message = (
-            f"this system builds its image itself: nothing there reads {prepared.paths.parmfile}"
-        )
+        message = f"this system builds its image itself and does not read {prepared.paths.parmfile}"
         yield Finding("image-of-the-system", Severity.WARNING, message, prepared.paths.location)
     for path in prepared.missing:
-        message = f"{visible(path)}, which the image is to be built from, is not there"
+        message = f"{visible(path)} not found (needed to build the image)"
         yield Finding("image-source-missing", Severity.WARNING, message, prepared.paths.location)
     if prepared.kernel is not None and prepared.kernel.secure is not None:
-        message = f"{visible(prepared.paths.kernel or '')} is a Secure Execution image itself"
-        hint = "name the kernel that goes into the image"
+        message = f"the `kernel` {visible(prepared.paths.kernel or '')} is a Secure Execution image"
+        hint = "name the plain kernel image to build the image from"
         yield Finding("image-of-image", Severity.WARNING, message, prepared.paths.location, hint)
     if prepared.output.kind not in {PathKind.MISSING, PathKind.REGULAR}:
-        message = f"{output} can't be read: {prepared.output.reason}"
+        message = f"{output} cannot be read: {prepared.output.reason}"
         yield Finding("image-unreadable", Severity.WARNING, message, place)
 
 
 def _build_step(
     profile: Profile, machine: Machine, layout: Layout, prepared: PreparedImage, *, stays: bool
 ) -> tuple[Step, tuple[Finding, ...]]:
-    """Return how the image is built from the parmfile and comes to be booted, and what to know.
+    """Return how to build the image from the parmfile and boot it, with the findings about that.
 
-    `stays` says that zipl makes no ordinary kernel the default that was not meant.
+    `stays` says that zipl does not make a plain kernel image the default unintentionally.
     """
     paths, output, builder = prepared.paths, prepared.real_output, builder_for(machine)
     kernel, place = _kernel(profile, machine), Location(paths.output)
@@ -321,17 +323,17 @@ def _build_step(
 
 
 def boots_its_image(profile: Profile, machine: Machine) -> bool:
-    """Whether the machine is to boot the image, and does not only prepare that of another one."""
+    """Whether the machine boots the image, rather than only preparing it for another machine."""
     return machine.configured and profile.entries.scope is not EntryScope.NONE
 
 
 def _kernel(profile: Profile, machine: Machine) -> InstalledKernel | None:
-    """The kernel to build from; one that prepares the image of another machine has that of its own."""
+    """Return the kernel to build from; None if the image is for another machine."""
     return kernel_to_take(machine) if boots_its_image(profile, machine) else None
 
 
 def _limit(machine: Machine, prepared: PreparedImage, kernel: InstalledKernel | None) -> int:
-    """How long a line the kernel takes that goes into the image, in bytes with the NUL."""
+    """Return the longest line that the image's kernel accepts, in bytes with the NUL."""
     if prepared.kernel is not None:
         limit = prepared.kernel.max_command_line
     else:
@@ -343,4 +345,4 @@ def _limit(machine: Machine, prepared: PreparedImage, kernel: InstalledKernel | 
 
 
 def _name(prepared: PreparedImage) -> str:
-    return f"The Secure Execution image {prepared.paths.output}, when it is built"
+    return f"Parmfile of the Secure Execution image {prepared.paths.output}"

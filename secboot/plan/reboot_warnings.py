@@ -1,4 +1,4 @@
-"""What a reboot of this machine adds to a plan: its re-IPL settings count after an apply, too."""
+"""Warnings about the machine's re-IPL settings, which also affect a reboot after an apply."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def reboot_warnings(
     next_ipl: NextIpl,
     settings: RebootSettings,
 ) -> tuple[Finding, ...]:
-    """Return what a reboot would add or choose, by what zipl is going to write.
+    """Return what a reboot would add or select, according to what zipl will write.
 
-    Where another program writes zipl's files, too, and perhaps a menu of its own behind them, only
-    what is there now can be chosen from; its lines are not known before that has run.
+    If another program writes zipl's files, and perhaps its own menu after them, only the current
+    entries can be judged; their lines are unknown until that program has run.
 
-    They are warnings for a plan, however bad: it is no fault of what is planned.
+    In a plan these are at most warnings, because the plan does not cause them.
     """
     choices = tuple(_choices(machine, plans, environment))
     if machine.sources.generated:
@@ -50,7 +50,7 @@ def reboot_warnings(
 def _choices(
     machine: Machine, plans: Sequence[EntryPlan], environment: ZiplEnvironment
 ) -> Iterator[Choice]:
-    """What the boot record will hold once zipl has run."""
+    """Yield what the boot record will contain once zipl has run."""
     lines = {(plan.location.path, plan.location.line): plan.line_after for plan in plans}
     for installed in machine.configuration.to_install:
         entry = installed.entry

@@ -1,4 +1,4 @@
-"""Secure Execution images: what is known of the line inside, and what a rebuild of one takes."""
+"""Secure Execution images: what is known about the line inside, and how to rebuild them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ANY_PARMFILE = "PARMFILE"
 
 
 class Rebuild(NamedTuple):
-    """What a rebuild of the images takes; `parmfile` is the text of its parmfile."""
+    """How to rebuild the images; `parmfile` is the text of the parmfile."""
 
     parmfile: str
     steps: tuple[Step, ...]
@@ -65,13 +65,13 @@ def plan_rebuild(
     *,
     leaves: bool = False,
 ) -> Rebuild | None:
-    """Return what the rebuild of the images of these entries takes; None if there is none.
+    """Return how to rebuild the images of these entries; None without entries.
 
-    The parmfile is the requested file with what is missing; a new one starts from the line inside
-    the first image where that can be read, or else from the line beside it, which counts for
-    nothing, or else from the planned line of an entry with an ordinary kernel, or from that of one
-    that pvics has put aside. `leaves` says that zipl would make an ordinary kernel the default.
-    Raises RefusedError when editing can't meet the profile.
+    The parmfile is the requested file plus what is missing. A new one starts from the line inside the
+    first image if it can be read, otherwise from the ignored line in its boot entry, otherwise from
+    the planned line of an entry with a plain kernel image, or from an entry that pvics has set aside.
+    `leaves` says that zipl would make a plain kernel image the default. Raises RefusedError if
+    editing cannot meet the profile.
     """
     if not entries:
         return None
@@ -120,10 +120,10 @@ def plan_rebuild(
 
 
 def line_inside(machine: Machine, entry: BootEntry) -> str | None:
-    """Return the line of the image that an entry boots; None where it is not known.
+    """Return the line inside the image that an entry boots; None if it is unknown.
 
-    Of an encrypted one it is that of the running system, which is in Secure Execution: no other
-    kernel could run there.
+    For an encrypted image it is the line of the running system, if that is in Secure Execution: no
+    other kernel could run there.
     """
     image = machine.secure_image(entry)
     if image is not None and image.parameters is not None:
@@ -134,7 +134,7 @@ def line_inside(machine: Machine, entry: BootEntry) -> str | None:
 def changes_inside(
     profile: Profile, machine: Machine, stores: Stores, entry: BootEntry, plan: EntryPlan
 ) -> EntryPlan:
-    """Return the plan of an entry with what its image has to hold, where the present line is known."""
+    """Return the plan of an entry with what its image must contain, if the current line is known."""
     inside = line_inside(machine, entry) if plan.status is EntryStatus.SEALED else None
     if inside is None:
         return plan
@@ -144,20 +144,20 @@ def changes_inside(
 
 
 def stay_inside(machine: Machine, found: NextIpl, allowed: str) -> Step:
-    """Return what to do where zipl would make an ordinary kernel the default.
+    """Return what to do if zipl would make a plain kernel image the default.
 
-    `allowed` is the command that does it all the same.
+    `allowed` is the command that does so anyway.
     """
     entry = next((each.entry for each in found.entries if each.secure and each.entry), None)
     if found.renewal is not None:
-        on_purpose = f"leave Secure Execution on purpose: {allowed}"
+        on_purpose = f"leave Secure Execution deliberately: {allowed}"
         return Step("to stay in Secure Execution", (f"{found.renewal.remedy}; or", on_purpose))
-    lines = ["build a new image of the new kernel, and boot that by default; or"]
+    lines = ["build an image from the new kernel and make it the default; or"]
     if entry is not None:
         lines.append(f"make '{entry.name}' the default in {machine.conf_path}; or")
     lines += [
-        "remove the ordinary kernel, or its boot entry; or",
-        f"leave Secure Execution on purpose: {allowed}",
+        "remove the plain kernel image or its boot entry; or",
+        f"leave Secure Execution deliberately: {allowed}",
     ]
     return Step("to stay in Secure Execution", tuple(lines))
 
@@ -169,10 +169,10 @@ def first_line(
     kernel: InstalledKernel | None,
     place: Location,
 ) -> tuple[str, tuple[Finding, ...]]:
-    """Return what a new parmfile starts from, and a warning at `place` where nothing tells that.
+    """Return the line that a new parmfile starts from, with a warning at `place` if there is none.
 
-    It is the line inside the image that `entry` boots, or the one that stands there, or else that of
-    the kernel to be taken.
+    It is the line inside the image that `entry` boots, or the one in the entry, or else that of the
+    kernel to build from.
     """
     inside = None if entry is None else line_inside(machine, entry)
     if inside is not None:
@@ -186,26 +186,26 @@ def first_line(
     aside = next(iter(machine.image_material.old_entries), None)
     if aside is not None and entry is not None:
         return _put_aside(machine, entry, aside)
-    return "", (only_the_profile_s(place),)
+    return "", (incomplete_parmfile(place),)
 
 
-def only_the_profile_s(place: Location) -> Finding:
-    """Say that a new parmfile has nothing to start from."""
+def incomplete_parmfile(place: Location) -> Finding:
+    """Warn that there is no line from which a new parmfile could start."""
     message = (
-        "nothing on this machine tells the parameters of the image: the parmfile holds those of"
-        " the profile only"
+        "the other parameters of the image are unknown: the parmfile contains only those of the"
+        " profile"
     )
-    hint = "add root= and what else the image needs"
+    hint = "add root= and whatever else the image needs"
     return Finding("parmfile-incomplete", Severity.WARNING, message, place, hint)
 
 
 def _put_aside(
     machine: Machine, entry: BootEntry, aside: OldEntry
 ) -> tuple[str, tuple[Finding, ...]]:
-    """The line that pvics has made of an entry's, as far as that tells."""
+    """Return the line that pvics has probably made from an entry's."""
     message = (
-        f"the parameters of the image are taken from {visible(aside.path)}, as pvics does;"
-        " what its configuration adds is not known"
+        f"the parameters of the image come from {visible(aside.path)}, as with pvics; what pvics'"
+        " configuration adds is unknown"
     )
     hint = "compare them with sel-kernel-parameter in pvics.yaml"
     found = Finding("parmfile-put-aside", Severity.WARNING, message, Location(aside.path), hint)
@@ -221,7 +221,7 @@ def _rebuilt(
     request: ParmfileRequest | None,
     builder: Builder,
 ) -> tuple[BootEntry, ImageBuild, tuple[Finding, ...]]:
-    """Return how the image of an entry is built again, and what to know of that."""
+    """Return how to rebuild the image of an entry, with the findings about that."""
     image, line = machine.secure_image(entry) or SecureImage(), line_inside(machine, entry)
     output = machine.kernel_files.target("" if entry.image is None else entry.image.path)
     options, found = as_before(image, output, line, builder, entry.location)
@@ -243,9 +243,9 @@ def _rebuilt(
 def as_before(
     image: SecureImage, output: str, line: str | None, builder: Builder, place: Location
 ) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """Return the options that make a new image allow what the old one does, and what to know of that.
+    """Return the options with which a new image allows what the old one does, with findings.
 
-    `output` is the path of the image, `line` the one inside it, None where that is not known.
+    `output` is the path of the image, `line` the one inside it, None if unknown.
     """
     early_boot = is_early_boot(image, output, line)
     options = kept_options(image, builder, early_boot=early_boot)
@@ -256,7 +256,7 @@ def as_before(
 
 
 def _inside(machine: Machine, path: str) -> str | None:
-    """A path of the user's as one inside the tree; None where it is not known to be there."""
+    """Return a user's path as one inside the tree; None if it is not known to be there."""
     if machine.root == "/":
         return path
     start = f"{machine.root}/"

@@ -1,10 +1,10 @@
-"""A change that is tried for one IPL: one more boot entry, a copy of the default with the planned line.
+"""Try a change for one IPL, with an additional boot entry: a copy of the default with the planned line.
 
-The default and the number of every other entry stay as they are, so that a LOAD from outside, and
-whatever chooses by number, starts what it did before. The entry stands last: an automatic menu has
-the sections of zipl.conf first and the BLS entries after them, in zipl's order; a menu of zipl.conf
-gives each section the number that it says. Which name and version sort last is asked of the model of
-zipl's order, and what zipl would make of the new files is asked before anything is planned.
+The default and the number of every other entry do not change. So a LOAD from outside, and anything
+that selects by number, starts the same entry as before. The new entry comes last: an automatic menu
+has the sections of zipl.conf first and then the BLS entries, in zipl's order; a menu in zipl.conf
+numbers each section explicitly. The model of zipl's order decides which name and version sort last,
+and the model of zipl reads the new files before anything is planned.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
 
 _NAMES = ("0-secboot-trial", "00-secboot-trial", "~secboot-trial", "~~secboot-trial")
-"""Of the BLS entry's file: what upstream's zipl sorts last, and what Red Hat's does."""
+"""File names for the BLS entry: those that upstream zipl sorts last, and those that Red Hat's does."""
 _VERSIONS = ("0", "00", "000", "0000", "!")
-_DUE = "the boot record does not have the entry of the trial until zipl has run"
+_DUE = "until zipl has run, the boot record does not have the trial's entry"
 _SCSI_POSITIONS = 30
 _OURS = frozenset({Keyword.PARAMETERS, Keyword.PARMFILE})
-_INSTEAD = "apply it without --trial; `rollback` undoes it"
+_INSTEAD = "apply the change without --trial; `rollback` undoes it"
 
 
 class _Added(NamedTuple):
-    """The boot files with the entry: zipl.conf, and a BLS entry's path and text where it is one."""
+    """The boot files with the new entry: zipl.conf, and the path and text if it is a BLS entry."""
 
     conf: ZiplConf
     name: str
@@ -60,23 +60,23 @@ class _Added(NamedTuple):
 
 
 def require_possible(machine: Machine, layout: Layout, profile: Profile) -> None:
-    """Raise RefusedError where no change can be tried, before one is planned."""
+    """Raise RefusedError if no change can be tried here, before one is planned."""
     layout.require_editable()
     here = Invocation.on(machine.root)
     found = next((e for e in machine.configuration.entries if e.is_trial), None)
     if found is not None:
         raise RefusedError(
-            f"a trial stands already: '{visible(found.name)}'",
+            f"another trial has not ended: '{visible(found.name)}'",
             location=Location(found.path, found.line),
-            hint=f"see where it stands: {here.command('status')}\n"
-            f"make it permanent: {here.command('confirm')}\ndrop it: {here.command('rollback')}",
+            hint=f"to see its state: {here.command('status')}\n"
+            f"to keep the change: {here.command('confirm')}\nto drop it: {here.command('rollback')}",
         )
     if layout.no_trial is not None:
-        raise RefusedError(f"a change can't be tried here: {layout.no_trial}", hint=layout.instead)
+        raise RefusedError(f"cannot try a change here: {layout.no_trial}", hint=layout.instead)
     if profile.image is not None or machine.secure_guest:
         raise RefusedError(
-            "a change can't be tried here: the parameter line is inside a Secure Execution image",
-            hint="keep the present image in a boot entry of its own until the new one has booted",
+            "cannot try a change here: the parameter line is inside a Secure Execution image",
+            hint="keep the current image in a separate boot entry until the new one has booted",
         )
 
 
@@ -91,8 +91,8 @@ def plan_trial(
 ) -> Plan:
     """Return the plan that tries what `base` does to the default entry.
 
-    `live` is what is known of the running system, None for any other tree: there the re-IPL setting is
-    nobody's, and the entry is only prepared. Raises RefusedError where that can't be done.
+    `live` is what is known about the running system, None for any other tree, which has no re-IPL
+    settings, so the entry is only prepared. Raises RefusedError if the change cannot be tried.
     """
     base.require_applicable()
     default = _default(machine)
@@ -103,8 +103,8 @@ def plan_trial(
     number = _number(machine, default, added, line)
     if settings is not None and settings.source.type == "fcp" and number > _SCSI_POSITIONS:
         raise RefusedError(
-            f"the boot menu is full: a SCSI disk has no number after {_SCSI_POSITIONS}",
-            hint="remove a boot entry that is not needed any more",
+            f"the boot menu is full: a SCSI disk has at most {_SCSI_POSITIONS} entries",
+            hint="remove a boot entry that is no longer needed",
         )
     trial = _trial_plan(machine, added, number, line, default, settings, profile)
     others = tuple(
@@ -112,7 +112,7 @@ def plan_trial(
             status=each.status
             if each.status is EntryStatus.NOT_LINUX
             else EntryStatus.NOT_SELECTED,
-            note="a trial leaves it as it is",
+            note="a trial does not change it",
             parameters=(),
             line_after=each.line_before,
         )
@@ -124,7 +124,7 @@ def plan_trial(
         location=Location(path),
         kind=EntryKind.IPL.value,
         status=EntryStatus.ADD,
-        note=f"number {number} of the boot menu; a copy of the default '{default.name}'",
+        note=f"number {number} in the boot menu; a copy of the default '{default.name}'",
         default=False,
         rescue=False,
         parameters=planned.parameters,
@@ -145,42 +145,42 @@ def plan_trial(
 def _default(machine: Machine) -> BootEntry:
     default = machine.configuration.default
     if default is None:
-        raise RefusedError("it is not known which boot entry is the default, which a trial copies")
+        raise RefusedError("a trial copies the default entry, but it is unknown which one that is")
     if machine.is_secure(default):
         raise RefusedError(
-            f"the default '{default.name}' is a Secure Execution image: its line is inside",
-            hint="keep the present image in a boot entry of its own until the new one has booted",
+            f"the default '{default.name}' is a Secure Execution image: its parameter line is inside",
+            hint="keep the current image in a separate boot entry until the new one has booted",
         )
     if default.menu_position is None:
         raise RefusedError(
-            "there is no boot menu to choose from: zipl installs the default alone",
+            "a trial needs a boot menu, but zipl installs only the default here",
             location=Location(default.path, default.line),
-            hint=f"a menu has both: write defaultauto and target= into [{DEFAULTBOOT}] of"
-            f" {machine.conf_path} in the place of default=\nor {_INSTEAD}",
+            hint=f"for a menu, write defaultauto and target= in [{DEFAULTBOOT}] of"
+            f" {machine.conf_path} instead of default=\nor {_INSTEAD}",
         )
     return default
 
 
 def _planned(base: Plan, default: BootEntry, here: Invocation) -> EntryPlan:
-    """Return what the plan does to the default, if that can be tried by a line of its own."""
+    """Return what the plan does to the default, if a changed parameter line alone can try that."""
     found = next(
         (e for e in base.entries if (e.location.path, e.name) == (default.path, default.name)), None
     )
     if found is None or found.status not in {EntryStatus.CHANGE, EntryStatus.UNCHANGED}:
         why = f" ({found.note})" if found is not None and found.note else ""
         raise RefusedError(
-            f"there is nothing to try: the plan leaves the default '{default.name}' alone{why}",
+            f"nothing to try: the plan does not change the default '{default.name}'{why}",
             hint=f"see the plan: {here.for_profile('plan')}",
         )
     if found.status is EntryStatus.UNCHANGED:
         raise RefusedError(
-            f"there is nothing to try: the default '{default.name}' has what the profile asks",
-            hint=f"bring all else to it: {here.for_profile('apply')}",
+            f"nothing to try: the default '{default.name}' already matches the profile",
+            hint=f"to change the other entries: {here.for_profile('apply')}",
         )
     if found.line_after == found.line_before:
         raise RefusedError(
-            "this change can't be tried in one entry: it is made in /etc/ziplenv, from which all"
-            " entries take it",
+            "this change cannot be tried in one entry: it is in /etc/ziplenv, which all entries"
+            " share",
             hint=_INSTEAD,
         )
     return found
@@ -203,18 +203,18 @@ def _with_entry(machine: Machine, default: BootEntry, line: str) -> _Added:
 
 def _full() -> RefusedError:
     return RefusedError(
-        f"the boot menu is full: zipl takes {MENU_POSITIONS} entries, and a trial needs one more",
-        hint="remove a boot entry that is not needed any more",
+        f"the boot menu is full: zipl accepts {MENU_POSITIONS} entries, and a trial needs one more",
+        hint="remove a boot entry that is no longer needed",
     )
 
 
 def _in_menu(machine: Machine, name: str, default: BootEntry, line: str) -> _Added:
-    """Add a section, and its number to the menu: the next one, or the highest that is free."""
+    """Add a section, and its number to the menu: the next number, or else the highest free one."""
     require_own(machine)
     conf = machine.configuration.conf
     menu = conf.menu(name)
     if menu is None:
-        raise RefusedError(f"no such menu '{name}'", location=Location(machine.conf_path))
+        raise RefusedError(f"menu '{name}' not found", location=Location(machine.conf_path))
     taken = {line.position for line in menu.lines if line.position is not None}
     free = [each for each in range(1, MENU_POSITIONS + 1) if each not in taken]
     if not free:
@@ -226,7 +226,7 @@ def _in_menu(machine: Machine, name: str, default: BootEntry, line: str) -> _Add
 
 
 def _values(machine: Machine, default: BootEntry, line: str) -> dict[Keyword, str]:
-    """Return what the section of the copy assigns: all that the default's does, but for the line."""
+    """Return the keywords of the copy's section: those of the default, except its parameter line."""
     section = machine.configuration.conf.section(default.name)
     found = {} if section is None else {a.keyword: a.value for a in section.assignments}
     values = {
@@ -238,7 +238,7 @@ def _values(machine: Machine, default: BootEntry, line: str) -> dict[Keyword, st
 
 
 def _as_bls_entry(machine: Machine, default: BootEntry, line: str) -> _Added:
-    """Add a BLS entry with a name and a version that zipl sorts behind all others."""
+    """Add a BLS entry with a name and a version that zipl sorts after all others."""
     title = f"{default.name}{TRIAL_TITLE}"
     present = machine.configuration.bls
     files = [BlsFile(each.path, each.render()) for each in present]
@@ -251,7 +251,7 @@ def _as_bls_entry(machine: Machine, default: BootEntry, line: str) -> _Added:
         if ordered[-1].path == path and path not in {each.path for each in present}:
             return _Added(machine.configuration.conf, title, (path, text))
     raise RefusedError(
-        "no name and version of a BLS entry sorts behind those that there are",
+        "cannot find a name and version for a BLS entry that sorts after all present ones",
         location=Location(present[-1].path),
         hint=_INSTEAD,
     )
@@ -259,7 +259,7 @@ def _as_bls_entry(machine: Machine, default: BootEntry, line: str) -> _Added:
 
 def _bls_text(default: BootEntry, title: str, version: str | None, line: str) -> str:
     parts = {"linux": default.image, "initrd": default.ramdisk}
-    # As the files name them: zipl finds a path below its target by itself.
+    # As the entry names them: zipl itself resolves a path below its target.
     fields = {key: part.token.text for key, part in parts.items() if part is not None}
     lines = [f"title {title}", *([f"version {version}"] if version else [])]
     lines += [f"{key} {text}" for key, text in fields.items()]
@@ -268,10 +268,10 @@ def _bls_text(default: BootEntry, title: str, version: str | None, line: str) ->
 
 
 def _number(machine: Machine, default: BootEntry, added: _Added, line: str) -> int:
-    """Ask zipl's model what it makes of the new files; return the number of the entry.
+    """Have zipl's model read the new files; return the number of the entry.
 
-    Raises RefusedError for anything but: the same default, the same number and line for each other
-    entry, and this one with its line.
+    Raises RefusedError unless the default, and the number and line of every other entry, are the
+    same, and the new entry has its line.
     """
     before = machine.configuration
     after = configuration_with(machine, added.conf, (), added.bls)
@@ -279,16 +279,16 @@ def _number(machine: Machine, default: BootEntry, added: _Added, line: str) -> i
     for problem in after.problems:
         known = (problem.code, problem.message) in problems
         if not known and problem.code not in ABOUT_OTHER_FILES:
-            raise RefusedError(f"zipl would refuse the boot entry of a trial: {problem.message}")
+            raise RefusedError(f"zipl would refuse the trial's boot entry: {problem.message}")
     new = [each for each in after.to_install if each.entry.name == added.name]
     others = [each for each in after.to_install if each.entry.name != added.name]
     if len(new) != 1 or new[0].position is None or new[0].is_default or new[0].skipped:
-        raise RefusedError("zipl would not install the boot entry of a trial beside the default")
+        raise RefusedError("zipl would not install the trial's boot entry next to the default")
     if _numbered(before) != [_of(each.entry, each.position, each.is_default) for each in others]:
-        raise RefusedError("zipl would give other boot entries other numbers, or another line")
+        raise RefusedError("zipl would change the numbers or lines of other boot entries")
     if _copied(new[0].entry) != (*_copied(default)[:-1], line):
         raise RefusedError(
-            f"the default '{default.name}' can't be copied: zipl would read the copy as something else",
+            f"cannot copy the default '{default.name}': zipl would read the copy differently",
             hint=_INSTEAD,
         )
     return new[0].position
@@ -368,7 +368,7 @@ def _warnings(machine: Machine, settings: RebootSettings | None) -> tuple[Findin
 
 
 def _kept(base: Plan) -> Iterator[Finding]:
-    """The warnings of the plan that are about the line, and not about what a reboot chooses."""
+    """Yield the plan's warnings about the line, without those about what a reboot selects."""
     for each in base.warnings:
         if not each.code.startswith("reipl-") or each.code == "reipl-text":
             yield each

@@ -1,4 +1,4 @@
-"""What a reboot has to be told to start the boot entry of a trial, and what can keep it from that."""
+"""The re-IPL setting that makes a reboot start a trial's boot entry, and what can prevent that."""
 
 from __future__ import annotations
 
@@ -16,45 +16,47 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.running.system import LiveFacts, RebootSettings
 
-INSTEAD = "apply it without --trial; `rollback` undoes it"
+INSTEAD = "apply the change without --trial; `rollback` undoes it"
 
 
 def settings_of(live: LiveFacts, *, with_zipl: bool) -> RebootSettings:
-    """Return the re-IPL settings of the running system, if a reboot can be told what to start."""
+    """Return the re-IPL settings of the running system, if they can select what a reboot starts."""
     settings = live.reboot
     if not with_zipl:
         raise RefusedError(
-            "a trial needs zipl: without a new boot record there is nothing that a reboot could try",
-            hint="leave out --no-zipl",
+            "a trial needs zipl: a reboot can start the trial's entry only from a new boot record",
+            hint="omit --no-zipl",
         )
     if settings is None or settings.source.type not in {"ccw", "eckd", "fcp", "nvme"}:
-        kind = "it was not IPLed from a disk" if settings is None else settings.source.type
+        kind = "not IPLed from a disk" if settings is None else settings.source.type
         raise RefusedError(
-            f"a reboot can't be told what to start: /sys/firmware/reipl has no setting for that ({kind})",
+            "cannot select what a reboot starts: /sys/firmware/reipl has no setting for that"
+            f" ({kind})",
             hint=INSTEAD,
         )
     source = settings.source
     if settings.elsewhere:
         raise RefusedError(
-            f"a reboot IPLs from {source.device}, and the boot record is on another disk",
-            hint="make it IPL from the disk of the boot record first: chreipl node /boot",
+            f"a reboot IPLs from {source.device}, but the boot record is on a different disk",
+            hint="make a reboot IPL from the disk with the boot record first: chreipl node /boot",
         )
     if settings.on_reboot not in {None, "reipl"}:
         raise RefusedError(
-            f"a reboot is no re-IPL here: shutdown_actions/on_reboot is '{settings.on_reboot}'",
+            "a reboot does not re-IPL this system: shutdown_actions/on_reboot is"
+            f" '{settings.on_reboot}'",
             hint="chshut reboot reipl",
         )
     if source.parm is not None and source.parm.startswith("="):
         raise RefusedError(
-            f"{source.text_name} of the re-IPL settings begins with '=': a reboot takes it for the"
-            " line of whatever it starts",
-            hint="take that away first; `secboot status` has the command",
+            f"{source.text_name} in the re-IPL settings starts with '=': a reboot uses it as the"
+            " parameter line of whatever it starts",
+            hint="remove it first; `secboot status` shows the command",
         )
     return settings
 
 
 def setting_for(settings: RebootSettings, number: int) -> tuple[str, str, str]:
-    """Return the path of the re-IPL setting that chooses this entry, and its values before and after."""
+    """Return the path of the re-IPL setting that selects this entry, and its values before and after."""
     source = settings.source
     name, after = choosing(source, number)
     before = source.loadparm if name == "loadparm" else source.bootprog
@@ -62,7 +64,7 @@ def setting_for(settings: RebootSettings, number: int) -> tuple[str, str, str]:
 
 
 def command_back(machine: Machine, settings: RebootSettings, chosen: str) -> str:
-    """Return the command that makes a reboot start the default where it would start `chosen`."""
+    """Return the command that makes a reboot start the default again instead of `chosen`."""
     source = settings.source
     by_loadparm = chosen_by_loadparm(source)
     now = source._replace(loadparm=chosen) if by_loadparm else source._replace(bootprog=chosen)
@@ -71,11 +73,11 @@ def command_back(machine: Machine, settings: RebootSettings, chosen: str) -> str
 
 
 def about_loader(machine: Machine, settings: RebootSettings) -> Iterator[Finding]:
-    """Warn of a loader that may not do what LOADPARM says."""
+    """Warn about a loader that may ignore LOADPARM."""
     around = Surroundings.of(machine, settings.runs_in)
     if chosen_by_loadparm(settings.source) and may_ignore_loadparm(around):
         message = (
-            "a loader of zipl before 2.40 ignores LOADPARM without a line-mode console: then a reboot"
-            " starts the default, and `secboot status` says that the trial failed"
+            "the loader of zipl before 2.40 ignores LOADPARM without a line-mode console: then a"
+            " reboot starts the default, and `secboot status` reports that the trial failed"
         )
         yield Finding("trial-loader", Severity.WARNING, message)

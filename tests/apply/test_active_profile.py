@@ -156,7 +156,7 @@ def test_set_says_what_the_active_profile_brings_back(
     for words in (["swiotlb-"], ["swiotlb=1000", "nosmt"]):
         said = secboot(capsys, "set", *words, "--dry-run", "--root", root)
         assert said.code == 0
-        assert "the profile 'guest', which stays active, requires swiotlb at least" in said.out
+        assert "the profile 'guest' stays active and requires swiotlb at least" in said.out
         assert f"secboot apply PROFILE --root {root}" in said.out
     for words in (["swiotlb=524288"], ["nosmt"], ["prot_virt-"]):
         said = secboot(capsys, "set", *words, "--dry-run", "--root", root)

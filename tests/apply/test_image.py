@@ -119,7 +119,7 @@ def test_the_flow(name: str, tmp_path: Path) -> None:
         machine = guest.machine()
         if name == "library-zipl-conf":
             assert second.with_status(EntryStatus.ADD) == ()
-            assert "is not the administrator's" in second.stores[-1].note
+            assert "is not meant to be edited" in second.stores[-1].note
             return
         (added,) = second.with_status(EntryStatus.ADD)
         default = machine.configuration.default
@@ -353,5 +353,5 @@ def test_an_odd_name_of_a_parmfile_is_known_by_the_profile_s_name_alone(
     applied = secboot(capsys, "apply", reference, "--root", tree)
 
     assert applied.code == 0
-    assert ("`rollback` will refuse to touch" in applied.out) == (not known)
+    assert ("`rollback` will refuse to change" in applied.out) == (not known)
     assert secboot(capsys, "rollback", "--root", tree).code == int(not known)

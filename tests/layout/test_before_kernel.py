@@ -123,7 +123,7 @@ def test_a_profile_without_a_name_is_not_in_force(
     said = secboot(capsys, "apply", profile, "--root", tree)
 
     assert said.code == 0
-    assert "put it into /etc/secboot/profiles inside the root" in said.out
+    assert "put it in /etc/secboot/profiles inside the root" in said.out
     assert (tree / "etc/kernel/cmdline").read_text() == f"{ROOT} swiotlb=262144\n"
     assert not (tree / "etc/secboot").exists()
 

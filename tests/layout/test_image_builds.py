@@ -118,4 +118,4 @@ def test_a_tree_without_boot_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     said = secboot(capsys, "apply", "guest", "--root", root)
 
     assert said.code == 1
-    assert "is /boot mounted there?" in said.err
+    assert "whether /boot is mounted" in said.err

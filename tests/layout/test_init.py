@@ -290,7 +290,7 @@ BREAK: dict[str, Callable[[Path], None]] = {
 REFUSED = {
     ("rhel", "no kernel"): "install one",
     ("rhel", "only modules"): "kernel-install add 6.1.0 /lib/modules/6.1.0/vmlinuz",
-    ("rhel", "no boot"): "is /boot mounted there?",
+    ("rhel", "no boot"): "whether /boot is mounted",
     ("rhel", "no ramdisk"): f"dracut /boot/initramfs-{VERSION}.img {VERSION}",
     ("rhel", "no fstab"): "init --parameters root=UUID=... --root",
     ("rhel", "x86"): "is not a kernel for IBM Z",
@@ -301,7 +301,7 @@ REFUSED = {
     ("rhel", "comments"): "contains only comments",
     ("rhel", "other zipl.conf"): "or remove it",
     ("debian", "no kernel"): "apt-get install linux-image-s390x",
-    ("debian", "no boot"): "is /boot mounted there?",
+    ("debian", "no boot"): "whether /boot is mounted",
     ("debian", "no ramdisk"): "update-initramfs -c -k 6.1.0-9-s390x",
     ("debian", "no fstab"): "init --parameters root=UUID=... --root",
     ("debian", "x86"): "is not a kernel for IBM Z",
@@ -349,7 +349,7 @@ def test_a_directory_as_the_root_of_nothing(
     said = secboot(capsys, "init", "--root", tmp_path)
 
     assert said.code == 1
-    assert "is the right root named" in said.err
+    assert "check --root" in said.err
 
 
 def test_another_file_system_than_the_kernels(
@@ -370,7 +370,7 @@ def test_another_file_system_than_the_kernels(
     said = secboot(capsys, "init", "--root", root, "--target", "/boot/zipl")
 
     assert said.code == 1
-    assert "is on another file system than the target /boot/zipl" in said.err
+    assert "is not on the same file system as the target /boot/zipl" in said.err
 
 
 def test_the_parameters_of_an_earlier_apply_come_along(

@@ -270,6 +270,6 @@ def test_an_image_that_grub_could_start_and_does_not(
     assert codes(scene.status("guest", MAPPED))["unsealed-default"] is Severity.ERROR
 
     said = secboot(capsys, "plan", "guest", "--root", scene.tree)
-    assert "/boot/secure-linux is an IBM Secure Execution image: its parameter line" in said.out
+    assert "/boot/secure-linux is a Secure Execution image: its parameter line" in said.out
     assert "To stay in Secure Execution" in said.out
     assert "grub2-set-default 'Secure execution image'" in said.out

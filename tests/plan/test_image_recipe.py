@@ -1,4 +1,4 @@
-"""The commands that build a Secure Execution image again: each file of ``recipes/`` is one situation.
+"""The commands that rebuild a Secure Execution image: each file in ``recipes/`` is one situation.
 
 It says which release of s390-tools is installed, which files lie there, what the old image is, and, below
 ``---``, the commands and the findings that come out. ``root: /`` is the running system; else the
@@ -49,7 +49,7 @@ ramdisk=/boot/initrd.img-6.8.0-31
 parameters="root=/dev/mapper/luks panic=0"
 """
 ELSEWHERE = {"image-outdated", "zipl-version"}
-"""The codes of findings that are not about the build, or would tell how long the test took."""
+"""The codes of findings that are not about the build, or that depend on the time of the test."""
 
 SINCE = {
     "-i": (2, 13),
@@ -69,11 +69,11 @@ SINCE = {
     "--disable-image-encryption": (2, 37),
     "--enable-cck-update": (2, 38),
 }
-"""The first release that has an option (CHANGELOG.md and the manual pages of s390-tools)."""
+"""The first release with each option (CHANGELOG.md and the manual pages of s390-tools)."""
 
 
 def scene(text: str) -> dict[str, str]:
-    """The part above ``---``: ``key: value``, where a key may be there more than once."""
+    """The part above ``---``: ``key: value``, where a key may occur more than once."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         key, colon, value = line.partition(": ")
@@ -145,7 +145,7 @@ def test_recipe(file: Path, tmp_path: Path, update: bool) -> None:
 
 
 def require_sound(given: dict[str, str], lines: list[str], root: Path) -> None:
-    """What holds of each recipe, whatever it says."""
+    """Rules that every recipe must meet."""
     commands = [shlex.split(line, comments=True) for line in lines[: lines.index("")]]
     release = tuple(map(int, given.get("release", "2.13").split(".")))
     build = next(words for words in commands if "-o" in words)
@@ -153,7 +153,7 @@ def require_sound(given: dict[str, str], lines: list[str], root: Path) -> None:
     late = " ".join(line for line in lines if "image-builder-old" in line)
     for word in (w for words in commands if "-k" in words for w in words if w.startswith("-")):
         assert SINCE[word] <= release or word in late or "release" not in given, word
-    # The old image keeps its name until there is another, and no command touches this machine.
+    # The old image keeps its name until the new one exists, and no command touches this machine.
     assert output.endswith(("/boot/secure-linux.new", "/boot/secure-linux.new2"))
     assert not (root / output.removeprefix(str(root)).lstrip("/")).exists()
     if given.get("root") != "/":
@@ -174,7 +174,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_the_commands_do_what_they_say(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """All but zipl's, by a shell, with a builder that writes the layout of a real image."""
+    """A shell runs all of them except zipl, with a builder that writes the layout of a real image."""
     (tree / "etc/se-hostkeys/ibm-z-host-key-signing.crt").write_text("x")
     (tree / "etc/se-hostkeys/DigiCertCA.crt").write_text("x")
     tools = tree.parent / "tools"
@@ -204,7 +204,7 @@ def test_the_commands_do_what_they_say(tree: Path, capsys: pytest.CaptureFixture
     assert not (tree / "boot/secure-linux.new").exists()
 
 
-def test_an_unreadable_key_directory_is_told_and_changes_nothing_else(tree: Path) -> None:
+def test_an_unreadable_key_directory_is_reported_and_changes_nothing_else(tree: Path) -> None:
     keys = tree / "etc/se-hostkeys"
     (keys / "DigiCertCA.crt").write_text("x")
     keys.chmod(0)
@@ -220,7 +220,7 @@ def test_an_unreadable_key_directory_is_told_and_changes_nothing_else(tree: Path
 
 
 def test_files_of_a_tree_are_named_without_links_that_lead_out_of_it(tree: Path) -> None:
-    """An absolute link would lead a program outside to a file of its own machine."""
+    """With an absolute link, a program outside would use a file of its own machine."""
     boot, keys = tree / "boot", tree / "etc/se-hostkeys"
     (tree / "etc/zipl.conf").write_text(CONF + PLAIN.replace("vmlinuz-6.8.0-31", "vmlinuz"))
     (boot / "vmlinuz").symlink_to("/boot/vmlinuz-6.8.0-31")
@@ -234,7 +234,7 @@ def test_files_of_a_tree_are_named_without_links_that_lead_out_of_it(tree: Path)
     assert f"-k {tree}/srv/key -k {keys}/ibm-z-hostkey-1.crt " in lines[1]
 
 
-def test_an_image_with_the_name_of_a_kernel_is_none_to_build_another_of(tree: Path) -> None:
+def test_an_image_with_the_name_of_a_kernel_is_not_a_kernel_to_build_from(tree: Path) -> None:
     (tree / "etc/zipl.conf").write_text(CONF)
     (tree / "boot/vmlinuz-6.8.0-31.pv").write_bytes(sealed_image())
     (tree / "boot/initrd.img-6.8.0-31.pv").write_text("ramdisk")
@@ -259,18 +259,18 @@ OPTIONS = "root=LABEL=root ro swiotlb=65536"
 @pytest.mark.parametrize(
     ("flags", "options", "line"),
     [
-        # The name alone tells that it is for early boot customization.
+        # Only the name shows that it is for early boot customization.
         (
             0,
             "--disable-image-encryption --enable-cck-update --enable-pckmo-hmac ",
             "rd.sel-ebc root=LABEL=root ro swiotlb=262144\n",
         ),
-        # An encrypted one is not: `no-ebc: true`.
+        # An encrypted image is not (`no-ebc: true`).
         (0xE0, "", "root=LABEL=root ro swiotlb=262144\n"),
         (0xF0, "--enable-pckmo-hmac ", "root=LABEL=root ro swiotlb=262144\n"),
     ],
 )
-def test_what_pvics_has_put_aside_tells_the_line(
+def test_the_line_comes_from_what_pvics_has_set_aside(
     flags: int, options: str, line: str, tmp_path: Path
 ) -> None:
     root = make_situation("pvics-guest", tmp_path / "root")
@@ -289,7 +289,7 @@ def test_what_pvics_has_put_aside_tells_the_line(
     assert ("image-early-boot" in codes) == ("image-secrets" in codes) == ("rd.sel-ebc" in line)
 
 
-def test_the_line_of_an_image_that_is_not_encrypted_tells_what_it_is(tmp_path: Path) -> None:
+def test_the_line_of_an_image_that_is_not_encrypted_shows_what_it_is(tmp_path: Path) -> None:
     root = make_situation("pvics-guest", tmp_path / "root")
     image = build_image(
         b"kernel", b"ramdisk", f"rd.sel-ebc {OPTIONS} audit=0\n\0".encode(), encrypted=False
@@ -306,7 +306,7 @@ def test_the_line_of_an_image_that_is_not_encrypted_tells_what_it_is(tmp_path: P
     assert not codes & {"image-early-boot", "parmfile-put-aside"}
 
 
-def test_a_header_of_a_later_version_says_nothing_of_its_options(tree: Path) -> None:
+def test_a_header_of_a_later_version_does_not_show_its_options(tree: Path) -> None:
     image = bytearray(sealed_image())
     image[0x14008:0x1400C] = (0x200).to_bytes(4, "big")
     (tree / "boot/secure-linux").write_bytes(image)
@@ -317,7 +317,7 @@ def test_a_header_of_a_later_version_says_nothing_of_its_options(tree: Path) -> 
     assert found.message.endswith("its header has an unknown version, 0x200")
 
 
-def test_where_zipl_would_lead_out_of_secure_execution_the_recipe_does_not_run_it(
+def test_if_zipl_would_leave_secure_execution_the_recipe_does_not_run_it(
     tmp_path: Path,
 ) -> None:
     root = make_situation("sealed-then-kernel-update", tmp_path / "root")
@@ -326,12 +326,12 @@ def test_where_zipl_would_lead_out_of_secure_execution_the_recipe_does_not_run_i
 
     lines = plan.steps[-1].lines
     assert f"-i {root}/boot/vmlinuz-5.14.0-570.el9.s390x " in lines[1]
-    assert lines[-1].startswith("# before zipl runs: make its boot entry the default")
+    assert lines[-1].startswith("# before running zipl, make its boot entry the default")
     assert not any("zipl" in shlex.split(line, comments=True) for line in lines)
 
 
-def test_a_line_that_the_kernel_has_no_room_for_is_told(tree: Path) -> None:
-    """With its newline and the NUL that the builder adds."""
+def test_a_line_that_is_too_long_for_the_kernel_is_reported(tree: Path) -> None:
+    """Including its newline and the NUL that the builder adds."""
     (tree / "boot/vmlinuz-6.8.0-31").write_bytes(kernel_stub(896))
     for length, codes in ((895, []), (896, ["parmfile-size"])):
         line = "root=/dev/mapper/luks panic=0 swiotlb=262144 a=".ljust(length - 1, "x")

@@ -1,4 +1,4 @@
-"""Kernels that do not know what a profile asks for: the image is asked before its number."""
+"""Kernels that do not support what a profile requires: the image decides before the release number."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.status.scenes import Scene
 NONE = b""
 OLD_CODE = b"\0mem\0vmalloc\0noexec\0nokaslr\0"
 NEW_CODE = OLD_CODE + b"\0prot_virt\0"
-"""The names as they stand in the boot code of Debian's 6.1, and in that of one before 5.7."""
+"""The names in the boot code of Debian's 6.1, and in that of a kernel before 5.7."""
 
 
 def image(code: bytes, release: bytes = b"") -> bytes:
-    """A kernel image of the old form, with a release in its header unless that is empty."""
+    """A kernel image of the old form, with the release in its header unless it is empty."""
     content = bytearray(0x12000)
     content[0x10008:0x1000E] = b"S390EP"
     if release:
@@ -85,7 +85,7 @@ def test_what_is_known_about_the_kernel(
     assert said is None or said in found[0]
 
 
-def test_a_link_is_known_by_what_it_leads_to(scene: Scene) -> None:
+def test_a_link_is_judged_by_its_target(scene: Scene) -> None:
     scene.write("boot/vmlinuz-5.4.0-42-generic", image(NONE))
     (scene.tree / "boot/vmlinuz").symlink_to("vmlinuz-5.4.0-42-generic")
 
@@ -93,12 +93,12 @@ def test_a_link_is_known_by_what_it_leads_to(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("profile", ["host-off", "guest"])
-def test_what_asks_for_no_hosting_needs_no_kernel_for_it(scene: Scene, profile: str) -> None:
+def test_a_profile_without_hosting_needs_no_kernel_for_it(scene: Scene, profile: str) -> None:
     assert warnings(scene, "vmlinuz-5.4.0-42-generic", image(OLD_CODE), profile) == []
 
 
 @pytest.mark.parametrize(("running", "count"), [("5.4.0-42-generic", 0), ("5.4.0-26-generic", 1)])
-def test_the_running_kernel_that_shows_it_is_no_question(
+def test_a_running_kernel_that_shows_support_is_not_warned_about(
     scene: Scene, running: str, count: int
 ) -> None:
     found = warnings(scene, "vmlinuz-5.4.0-42-generic", image(NONE), running=running)

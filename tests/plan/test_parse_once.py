@@ -1,4 +1,4 @@
-"""A text becomes a document once: a plan parses nothing that it has parsed before."""
+"""Each text is parsed once: a plan does not parse what has already been parsed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DOCUMENTS = (
 
 @contextmanager
 def counted() -> Iterator[Counter[tuple[str, str]]]:
-    """Count by document and text what is parsed; the parsers are the real ones."""
+    """Count the parsed texts by document; the parsers are the real ones."""
     counts: Counter[tuple[str, str]] = Counter()
 
     def counting(kind: type) -> Callable[..., object]:
@@ -84,6 +84,6 @@ def test_each_distinct_text_is_parsed_once(
     lines = {entry.parmline for entry in machine.configuration.entries}
     edited = {wanted(asked, line) for line in lines} | {entry.line_after for entry in plan.entries}
     twice = {what: count for what, count in counts.items() if count > 1}
-    # Two lines that differ can become the same one, each by an edit of its own.
+    # Two different lines can become equal, each by its own edit.
     assert {text for _, text in twice} <= edited
     assert all(count <= len(lines) for count in twice.values())

@@ -1,4 +1,4 @@
-"""What a plan says of the next reboot: by the record that zipl is going to write."""
+"""What a plan warns about the next reboot: it judges the record that zipl will write."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_plan_warns_and_is_not_refused(
     assert made.refusal is None
 
 
-def test_numbers_are_those_of_the_record_that_zipl_is_going_to_write(machine: Scene) -> None:
+def test_numbers_are_those_of_the_record_that_zipl_will_write(machine: Scene) -> None:
     (machine.tree / "boot/bootmap").unlink()
 
     made = plan(machine, RebootSettings(IplSource("ccw", "0.0.0120", "3", None)))
@@ -68,7 +68,7 @@ def test_the_planned_line_is_judged(machine: Scene) -> None:
 
     (warning,) = (w for w in plan(machine, settings, "host-off").warnings if w.code == "reipl-text")
 
-    assert warning.message.endswith("; prot_virt=0 does not enable it")
+    assert warning.message.endswith("; prot_virt=0 does not enable hosting")
 
 
 def test_the_settings_of_the_running_system_are_read(machine: Scene) -> None:

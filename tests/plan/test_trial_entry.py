@@ -1,4 +1,4 @@
-"""Whatever BLS entries there are, in IBM's order and in Red Hat's: that of a trial stands last."""
+"""The entry of a trial comes last, whatever BLS entries there are, in IBM's order and in Red Hat's."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ entries = st.lists(
 
 @pytest.mark.parametrize("order", BlsOrder)
 @given(found=entries)
-def test_it_stands_last(order: BlsOrder, found: list[tuple[str, str, bool]]) -> None:
+def test_it_comes_last(order: BlsOrder, found: list[tuple[str, str, bool]]) -> None:
     with tempfile.TemporaryDirectory() as place:
         tree = Path(place)
         (tree / "boot/loader/entries").mkdir(parents=True)
@@ -84,7 +84,7 @@ def test_it_stands_last(order: BlsOrder, found: list[tuple[str, str, bool]]) -> 
         ((2, 39), "fcp", Level.LPAR, False),
     ],
 )
-def test_a_loader_that_may_ignore_loadparm_is_warned_of(
+def test_a_loader_that_may_ignore_loadparm_is_reported(
     release: tuple[int, int], kind: str, level: Level, warned: bool, tmp_path: Path
 ) -> None:
     with Root(make_sample_tree("rhel8", tmp_path / "root")) as root:

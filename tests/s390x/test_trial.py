@@ -33,7 +33,7 @@ from tests.trees import SAMPLE_TREES, make_sample_tree
 pytestmark = pytest.mark.oracle
 
 Planner = Callable[[Machine, Layout], Plan]
-WHY_NOT = ("no boot menu", "not the administrator's", "nothing to try", "menu is full")
+WHY_NOT = ("needs a boot menu", "not meant to be edited", "nothing to try", "menu is full")
 
 
 def follow(cell: Cell, planner: Planner) -> Plan:
