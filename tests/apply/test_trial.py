@@ -308,8 +308,16 @@ def test_an_entry_that_was_removed_by_hand_is_no_trial(machine_of: Maker) -> Non
 REFUSED = {
     "no menu": ("alone", {}, "needs a boot menu"),
     "nothing to try": ("menu", {"etc/zipl.conf": ("quiet", "prot_virt=1")}, "nothing to try"),
-    "no setting": ("menu", {"sys/firmware/reipl/reipl_type": ("ccw", "unknown")}, "cannot select what a reboot starts"),
-    "another disk": ("menu", {"sys/firmware/reipl/reipl_type": ("ccw", "nss")}, "cannot select what a reboot starts"),
+    "no setting": (
+        "menu",
+        {"sys/firmware/reipl/reipl_type": ("ccw", "unknown")},
+        "cannot select what a reboot starts",
+    ),
+    "another disk": (
+        "menu",
+        {"sys/firmware/reipl/reipl_type": ("ccw", "nss")},
+        "cannot select what a reboot starts",
+    ),
     "no re-IPL": (
         "menu",
         {"sys/firmware/shutdown_actions/on_reboot": ("reipl", "stop")},

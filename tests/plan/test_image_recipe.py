@@ -1,8 +1,8 @@
 """The commands that rebuild a Secure Execution image: each file in ``recipes/`` is one situation.
 
-It says which release of s390-tools is installed, which files lie there, what the old image is, and, below
-``---``, the commands and the findings that come out. ``root: /`` is the running system; else the
-tree is one that is mounted somewhere. ``pytest --update`` writes the expected part again.
+It names the installed release of s390-tools, the files, and the old image. The part below
+``---`` has the resulting commands and findings. ``root: /`` is the running system; any other root is
+a mounted tree. ``pytest --update`` rewrites the expected part.
 """
 
 from __future__ import annotations
