@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def main(words: Sequence[str]) -> int:
-    """Measure what the words ask for, and print it group by group."""
+    """Measure what the command line names, and print it group by group."""
     options = _parser().parse_args(words)
     if options.grubby is not None:
         status = in_private_etc(words)
@@ -68,7 +68,7 @@ def _measure_all(options: argparse.Namespace, directory: Path) -> None:
 def _groups(
     options: argparse.Namespace, programs: Programs, directory: Path
 ) -> Iterator[tuple[str, Group]]:
-    """Make the groups one by one, when it is their turn, each with a name for its budget."""
+    """Create the groups one by one when needed, each with a name for its budget."""
     if options.start_up:
         yield "start-up", start_up(programs, _made(directory / "start-up"))
         yield "keep", kernel_hook(programs, _made(directory / "keep"))
@@ -89,34 +89,34 @@ def _parser() -> argparse.ArgumentParser:
         type=lambda text: [int(each) for each in text.split(",") if each],
         default=list(SIZES),
         metavar="N,...",
-        help=f"how many boot entries, by default {', '.join(map(str, SIZES))}; '' for none",
+        help=f"numbers of boot entries, by default {', '.join(map(str, SIZES))}; '' for none",
     )
     parser.add_argument(
-        "--no-start-up", dest="start_up", action="store_false", help="leave the small commands out"
+        "--no-start-up", dest="start_up", action="store_false", help="omit the small commands"
     )
     parser.add_argument(
-        "--no-fleet", dest="fleet", action="store_false", help="leave the many documents out"
+        "--no-fleet", dest="fleet", action="store_false", help="omit the many documents"
     )
     parser.add_argument(
-        "--no-history", dest="history", action="store_false", help="leave the long history out"
+        "--no-history", dest="history", action="store_false", help="omit the long history"
     )
     parser.add_argument(
-        "--rounds", type=float, default=1.0, metavar="X", help="X times as many rounds as usual"
+        "--rounds", type=float, default=1.0, metavar="X", help="run X times as many rounds"
     )
     parser.add_argument(
-        "--grubby", type=Path, metavar="FILE", help="grubby's shell script, to be measured too"
+        "--grubby", type=Path, metavar="FILE", help="also measure grubby's shell script"
     )
-    parser.add_argument("--parts", action="store_true", help="print where the time goes, instead")
+    parser.add_argument("--parts", action="store_true", help="print where the time goes instead")
     parser.add_argument(
         "--directory",
         metavar="DIR",
-        help="where to put the machines: what syncing costs depends on it",
+        help="where to create the machines; the cost of syncs depends on it",
     )
     return parser
 
 
 def _machine(directory: Path) -> str:
-    """Say what the numbers were measured on."""
+    """Describe the machine on which the numbers were measured."""
     model = next(
         (
             line.partition(":")[2].strip()

@@ -1,6 +1,6 @@
 """What is measured: groups of commands that are run in turn, round by round.
 
-secboot from the wheel and as one file; beside it Python alone, Typer alone, reading alone, grubby.
+secboot from the wheel and as one file, compared with Python alone, Typer alone, reading alone, grubby.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ SIZES = (3, 10, 62)
 """How many entries are measured: zipl's menu has 62 at most."""
 ROUNDS = 15
 START_UP = 21
-"""Rounds of what costs little."""
+"""Rounds of cheap commands."""
 FLEET = 10_000
 """Machines whose documents are read together."""
 FLEET_ROUNDS = 5
 CHECKPOINTS = 1000
-"""Far more than are kept where nothing else is set."""
+"""Far more than are kept by default."""
 KINDS = {"BLS entries": trees.write_bls, "zipl.conf sections": trees.write_sections}
 
 
@@ -82,7 +82,7 @@ def install(directory: Path) -> Programs:
 
 
 def start_up(programs: Programs, directory: Path) -> Group:
-    """Return the group of what costs little: mostly the start of a process."""
+    """Return the group of cheap commands: mostly the start of a process."""
     template, tree, applied = (directory / name for name in ("template", "tree", "applied"))
     trees.write_with_bootmap(template, BOOTMAP)
     trees.reset(applied, template)
@@ -137,7 +137,7 @@ def entries(
 
 
 def kernel_hook(programs: Programs, directory: Path) -> Group:
-    """Return the group of what a kernel's installation waits for: ``keep``, on three old entries."""
+    """Return the group for which the installation of a kernel waits: ``keep``, on three old entries."""
     never, applied, installed = (directory / name for name in ("never", "applied", "installed"))
     trees.write_bls(never, SIZES[0])
     trees.reset(applied, never)
@@ -203,7 +203,7 @@ def fleet(programs: Programs, directory: Path) -> Group:
 
 
 def apply(program: str, tree: Path, template: Path) -> Command:
-    """Return a whole change of a machine that is as before at each run; zipl is not run."""
+    """Return a whole change of a machine that is reset before each run; zipl is not run."""
     words = ("apply", "guest", "--no-zipl", "--root", str(tree))
     return Command("apply guest", (program, *words), tree=tree, template=template)
 
@@ -230,7 +230,7 @@ def read(programs: Programs, tree: Path, names: Path) -> Command:
 
 
 def grubby(script: Path, tree: Path, template: Path) -> Command:
-    """Return grubby's way to give every boot entry the parameter (see `private_etc`)."""
+    """Return grubby's command that sets the parameter in every boot entry (see `private_etc`)."""
     words = ("--zipl", "-b", str(tree / "boot/loader/entries"), "-c", str(tree / "etc/zipl.conf"))
     action = ("--update-kernel=ALL", f"--args={WANTED}")
     argv = ("/bin/bash", str(script), *words, *action)

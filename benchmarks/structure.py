@@ -1,4 +1,4 @@
-"""The structure of the sources, room by room: ``python -m benchmarks.structure [DIRECTORY]``.
+"""The structure of the sources, package by package: ``python -m benchmarks.structure [DIRECTORY]``.
 
 DIRECTORY is the package to measure, of another checkout for a comparison; this one's by default.
 Columns with several numbers: the median and the longest module, in lines; the median, the 90th
@@ -36,7 +36,7 @@ class Module:
 
 
 def modules(directory: Path) -> Iterator[Module]:
-    """Yield all modules below a directory; those beside the rooms are in a room called ``-``."""
+    """Yield all modules below a directory; those at the top level are in a package called ``-``."""
     for path in sorted(directory.rglob("*.py")):
         text = path.read_text()
         room, *inside = path.relative_to(directory).parts
@@ -44,7 +44,7 @@ def modules(directory: Path) -> Iterator[Module]:
 
 
 def table(found: Iterable[Module]) -> Iterator[str]:
-    """Yield the table line by line, with all rooms together at its end."""
+    """Yield the table line by line, with the sums of all packages at its end."""
     rooms = defaultdict(list)
     for each in found:
         rooms[each.room].append(each)

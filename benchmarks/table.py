@@ -1,4 +1,4 @@
-"""The results as tables in Markdown, and the budgets beside what was measured."""
+"""The results as tables in Markdown, and the budgets with the measured values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def table(title: str, series: Sequence[Series]) -> str:
 
 
 def budgets(groups: dict[str, Sequence[Series]]) -> str:
-    """Return the budgets of the groups that were measured, each with what it came to."""
+    """Return the budgets of the groups that were measured, each with its measured value."""
     lines = [f"- {'met' if value <= limit else 'MISSED'}: {what}: {value:.2f}, at most {limit:g}"
              for what, value, limit in _budgets(groups)]  # fmt: skip
     return "\n".join(["### Budgets", "", *lines])

@@ -1,4 +1,4 @@
-"""Run secboot in this process and tell how long each part of the run took.
+"""Run secboot in this process and report how long each part of the run took.
 
     python -I timed.py FILE WORD...
 
@@ -33,9 +33,9 @@ FUNCTIONS = {
     "os:fsync": "syncs",
     "os:fdatasync": "syncs",
 }
-"""What is a part of its own, by module and name; all else belongs to the part that calls it."""
+"""What counts as a separate part, by module and name; all else belongs to the part that calls it."""
 REST = "command line"
-"""Making the verb and parsing the words, and what is in no other part."""
+"""Creating the verb and parsing the arguments, and what is in no other part."""
 
 
 class Clock:
@@ -116,7 +116,7 @@ def _timed(function: Callable[..., object], part: str) -> Callable[..., object]:
 
 
 def main() -> int:
-    """Run secboot with the words behind the file's name."""
+    """Run secboot with the arguments after the file name."""
     file = sys.argv[1]
     sys.argv[:2] = ["secboot"]
     builtins.__import__ = timed_import

@@ -1,4 +1,4 @@
-"""How Sphinx makes a site of these pages: ``./dev site`` builds it into dist/site."""
+"""Sphinx configuration for these pages: ``./dev site`` builds them into dist/site."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ html_title = f"secboot {release}"
 language = "en"
 
 extensions = ["myst_parser"]
-# What a heading is called on the site is what GitHub calls it.
+# Headings have the same anchors as on GitHub.
 myst_heading_anchors = 4
 exclude_patterns = ["man"]
 nitpicky = True
@@ -26,7 +26,7 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_use_index = False
-# Nothing is loaded from elsewhere: the site is read where there is no network, too.
+# Nothing is loaded from elsewhere, so that the site also works without a network.
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False

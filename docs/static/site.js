@@ -1,7 +1,7 @@
 "use strict";
 
-// The theme names neither its two side bars, nor the level of its menu's headings, nor the page of
-// what a search found: who listens to a page has nothing else to go by.
+// The theme labels neither its two side bars, nor the level of its menu headings, nor the search
+// results. Screen readers need these labels.
 function nameParts() {
   const found = document.querySelector("#search-results");
   if (found) found.insertAdjacentHTML("beforebegin", "<h1>Search</h1>");
@@ -12,8 +12,8 @@ function nameParts() {
   }
 }
 
-// Each cell is told the name of its column, which a phone shows above it (site.css). The roles are
-// those that a browser forgets when a table is not laid out as one.
+// Each cell gets the name of its column, which a phone shows above it (site.css). The roles restore
+// those that a browser drops when a table is not laid out as one.
 function nameCells(table) {
   const columns = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
   const roles = {

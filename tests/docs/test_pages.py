@@ -158,3 +158,40 @@ def test_an_image_is_called_what_ibm_calls_it() -> None:
 
     assert any("Secure Execution image" in text for text in texts.values())
     assert [identify(path) for path, text in texts.items() if wrong.search(text)] == []
+
+
+NEVER_RIGHT = re.compile(
+    r"\b(?:anew|beside|shall|in force|cut short|(?:is|are) told|comes? up|at work|has got"
+    r"|ordinary kernels?|truth values?|kernels? (?:that (?:is|are) )?installed (?:later|tomorrow))\b"
+)
+"""Words for which there is always a better one (CONTRIBUTING.md)."""
+
+
+def test_words_that_are_never_right_do_not_come_back() -> None:
+    places = ("docs", "packaging", "ansible", "hooks", "benchmarks", "profiles")
+    kinds = {
+        "",
+        ".css",
+        ".install",
+        ".js",
+        ".md",
+        ".py",
+        ".service",
+        ".spec",
+        ".svg",
+        ".yaml",
+        ".yml",
+    }
+    texts = {
+        path: BLOCK.sub("", path.read_text())
+        for path in (
+            *(path for place in places for path in (CHECKOUT / place).rglob("*")),
+            *CHECKOUT.glob("*.md"),
+            CHECKOUT / "secboot/report/findings.md",
+        )
+        if path.is_file() and path.suffix in kinds and path.name not in {"LICENSE", "copyright"}
+    }
+
+    found = {identify(path): sorted({*NEVER_RIGHT.findall(text)}) for path, text in texts.items()}
+
+    assert {path: words for path, words in found.items() if words} == {}
