@@ -1,1 +1,1 @@
-"""What the next IPL starts: the boot record beside the configuration; pure."""
+"""What the next IPL starts: the boot record compared with the configuration; no side effects."""

@@ -1,7 +1,7 @@
-"""The boot record: what zipl wrote last, and whether it still is what zipl would write now.
+"""The boot record: what zipl wrote last, and whether zipl would write the same now.
 
-It holds no names. Its programs are told apart by what they are: the parameter line, and the sizes
-of kernel and ramdisk. A number alone says nothing after an entry was added or removed.
+It contains no names. Its programs are identified by the parameter line and the sizes of kernel and
+ramdisk. A number alone does not identify one after an entry was added or removed.
 """
 
 from __future__ import annotations
@@ -34,31 +34,31 @@ if TYPE_CHECKING:
 
 
 class RecordState(StrEnum):
-    """How much is known of what the next IPL reads."""
+    """How much is known about what the next IPL reads."""
 
     READ = "read"
     MISSING = "missing"
-    """There is none: zipl has not run, or somebody removed it."""
+    """It does not exist: zipl has not run, or somebody removed it."""
     DAMAGED = "damaged"
-    """It is nothing that zipl would write."""
+    """zipl would not write anything like it."""
     UNKNOWN = "unknown"
-    """It may not be read, or a zipl that is newer than this model wrote it."""
+    """It can't be read, or was written by a zipl that is newer than this model."""
 
 
 class BootRecord(NamedTuple):
     """What zipl wrote last: the bootmap in the target directory.
 
     `path` is where zipl would write it. `bootmap` is its content, or `unreadable` the reason why
-    that is not known. `differences` say, each as one clause, in what it is not what zipl would
-    write now. `younger_files` are boot files that changed after it was written: all there is to go
-    by where it may not be read.
+    that is unknown. `differences` say how it differs from what zipl would write now, each as one
+    clause. `younger_files` are boot files that changed after it was written: the only evidence if
+    it can't be read.
 
     `matches` are its programs with the boot entries that they were made from. `lacking` are the
-    entries that zipl would install and the record does not hold; of `indistinct` it holds some, and
-    can't tell which. `instead` are programs without a partner that boot the kernel of an entry with
-    another ramdisk than it has. `kernels` has by number those whose size the kernel of a program
-    has whose line no entry has. `from_options` says that it was made from options of zipl(8) and
-    not from the configuration: one program, without a menu.
+    entries that zipl would install and that the record does not contain; it contains some of
+    `indistinct`, but which ones is unknown. `instead` are unmatched programs that boot the kernel
+    of an entry with a different ramdisk. For a program with a line that no entry has, `kernels` maps
+    its number to the kernel with the same size. `from_options` means that the record was made from
+    options of zipl(8) and not from the configuration: a single program, without a menu.
     """
 
     path: str
@@ -76,9 +76,9 @@ class BootRecord(NamedTuple):
 
     @property
     def stale(self) -> str | None:
-        """Why the next IPL does not use what the files say, as one sentence; None if it does."""
+        """Why the next IPL does not match the files, as one sentence; None if it does."""
         if self.state is RecordState.MISSING:
-            return f"there is no {self.path}: zipl has not run here, or it was removed"
+            return f"{self.path} not found: zipl has not run here, or the file was removed"
         if self.state is RecordState.DAMAGED:
             return self.unreadable
         if self.bootmap is not None:
@@ -120,7 +120,7 @@ def compare(machine: Machine) -> BootRecord:
 
 
 def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: int) -> BootRecord:
-    """Match programs and entries; `written` is when the record was, in nanoseconds."""
+    """Match programs and entries; `written` is when the record was written, in ns since 1970."""
     expected = [each for each in machine.configuration.to_install if not each.skipped]
     if not bootmap.is_menu and (len(expected) != 1 or expected[0].position is not None):
         match = match_options(bootmap.default, machine)
@@ -134,7 +134,7 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
     found = match_programs(bootmap.programs, expected, machine.facts, written)
     found = _with_others(found, expected, machine, written)
     differences: tuple[str, ...] = ()
-    if expected:  # else zipl would refuse these files, and leave the record as it is
+    if expected:  # otherwise zipl would refuse these files and leave the record unchanged
         differences = (
             *_differences(bootmap, expected, found, machine),
             *_environment_differences(bootmap, machine),
@@ -156,7 +156,7 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
 
 
 def _kernels(found: Matching, machine: Machine, written: int) -> dict[int, str]:
-    """The kernels with whose size and ramdisk programs have a line that no entry has."""
+    """For programs with a line that no entry has, the kernels that match by size and ramdisk."""
     kernels = {}
     for match in found.matches:
         if match.entry is None and not match.candidates:
@@ -171,7 +171,7 @@ def _kernels(found: Matching, machine: Machine, written: int) -> dict[int, str]:
 def _with_others(
     found: Matching, expected: list[EntryToInstall], machine: Machine, written: int
 ) -> Matching:
-    """Match what is left with the entries that zipl would not install now."""
+    """Match the remaining programs with the entries that zipl would not install now."""
     installed = {each.entry.location for each in expected}
     others = [e for e in machine.configuration.entries if e.location not in installed]
     matches = match_others(found.matches, others, machine.facts, written)
@@ -181,7 +181,7 @@ def _with_others(
 
 
 def _of_kernel(program: Program, machine: Machine, written: int) -> tuple[Match, ...]:
-    """The default, or else the first entry, whose kernel a program boots with another ramdisk."""
+    """The entry whose kernel a program boots with another ramdisk: the default, else the first."""
     entries = [
         each
         for each in machine.configuration.entries
@@ -194,10 +194,10 @@ def _of_kernel(program: Program, machine: Machine, written: int) -> tuple[Match,
 def _option_differences(
     match: Match, instead: tuple[Match, ...], machine: Machine
 ) -> tuple[str, ...]:
-    """In what a record made from options is not even that of an entry; what it adds is no reason."""
+    """How a record made from options differs from every entry; added words are not a difference."""
     default = machine.configuration.default
     if match.entry is not None and default is not None and match.entry.location != default.location:
-        return (f"does not hold {_name(default)}",)
+        return (f"does not contain {_name(default)}",)
     if match.entry is not None:
         return () if match.added is not None else (_line(match.entry),)
     if instead:
@@ -213,13 +213,13 @@ def _option_differences(
 
 
 def _line(entry: BootEntry) -> str:
-    return f"holds another parameter line for {_name(entry)}"
+    return f"has a different parameter line for {_name(entry)}"
 
 
 def _differences(
     bootmap: Bootmap, expected: list[EntryToInstall], found: Matching, machine: Machine
 ) -> Iterator[str]:
-    """In what the record is not what zipl would write from these files."""
+    """How the record differs from what zipl would write from these files."""
     if bootmap.is_menu != any(each.position is not None for each in expected):
         yield f"{'is' if bootmap.is_menu else 'is not'} a menu of boot entries"
         return
@@ -232,54 +232,54 @@ def _differences(
     instead = {each.number for each in found.instead}
     for match in unknown:
         if match.number not in instead:
-            yield f"holds an entry {match.number} that the files do not have"
+            yield f"has an entry {match.number} that the files do not have"
     surplus = [match for match in found.matches if match.surplus]
     if surplus:
-        yield f"holds an entry that the files do not have, one of {numbers_of(surplus)}"
+        yield f"has an entry that the files do not have, one of {numbers_of(surplus)}"
     if not (found.lacking or found.indistinct or unknown or surplus):
         yield from _order_differences(expected, found)
 
 
 def _not_installed(found: Matching, expected: list[EntryToInstall]) -> Iterator[str]:
-    """What the record holds of entries that zipl would not install now."""
+    """Entries in the record that zipl would not install now."""
     installed = {each.entry.location for each in expected}
     for match in found.matches:
         if match.entry is not None and match.entry.location not in installed:
-            yield f"holds {_name(match.entry)}, which is neither the default nor in the menu now"
+            yield f"contains {_name(match.entry)}, which is now neither the default nor in the menu"
 
 
 def numbers_of(matches: Sequence[Match]) -> str:
-    """Say which places programs have in the menu."""
+    """Return the menu numbers of programs in words."""
     return "the numbers " + ", ".join(str(number) for number in sorted(m.number for m in matches))
 
 
 def _lacking(found: Matching, machine: Machine) -> Iterator[str]:
-    """Which entries the record does not hold, and what it boots in their place."""
+    """Entries that are missing from the record, and what it boots instead."""
     instead = {each.entry: each.program for each in found.instead}
     for entry in found.lacking:
         if entry in instead:
             for how in other_files(entry, instead[entry], machine.facts):
                 yield f"boots {_name(entry)} {how}"
         else:
-            yield f"does not hold {_name(entry)}"
+            yield f"does not contain {_name(entry)}"
     if found.indistinct:
         names = ", ".join(map(_name, found.indistinct))
-        yield f"does not hold all of these, and can't tell which: {names}"
+        yield f"contains only some of these entries, and it is unknown which: {names}"
 
 
 def _order_differences(expected: list[EntryToInstall], found: Matching) -> Iterator[str]:
-    """Other numbers, or another default, where the record holds just what the files say."""
+    """Different numbers, or a different default, if the record has exactly the files' entries."""
     for each, match in zip(expected, found.in_order, strict=True):
         if each.is_default and not match.program.is_default:
-            yield f"does not boot {_name(each.entry)} by default"
+            yield f"does not have {_name(each.entry)} as the default"
         elif each.position is not None and each.position not in match.program.numbers:
             yield f"has {_name(each.entry)} as number {match.number}, not {each.position}"
 
 
 def _environment_differences(bootmap: Bootmap, machine: Machine) -> list[str]:
-    """Tell whether ``${NAME}`` in a line becomes another text than /etc/ziplenv says.
+    """Variables in a line whose value in the record differs from /etc/ziplenv.
 
-    So it does after an edit of that file, and after zipl-editenv(8), whose changes zipl undoes.
+    This happens after an edit of that file, and after zipl-editenv(8), whose changes zipl undoes.
     """
     if bootmap.environment is None:
         return []
@@ -290,7 +290,7 @@ def _environment_differences(bootmap: Bootmap, machine: Machine) -> list[str]:
     names = dict.fromkeys(name for line in lines for name in variables_of(line))
     sites = (None, *held.sites, *environment.sites)
     return [
-        f"holds another value of ${{{name}}} than {ZIPLENV}"
+        f"has a different value of ${{{name}}} than {ZIPLENV}"
         for name in names
         if any(held.value(name, site) != environment.value(name, site) for site in sites)
     ]

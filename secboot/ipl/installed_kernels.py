@@ -1,4 +1,4 @@
-"""The ordinary kernels that are installed: what a Secure Execution image can be made of."""
+"""The installed plain kernel images, from which a Secure Execution image can be built."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _RELEASE = re.compile(r"\d+\.\d", re.ASCII)
 
 
 class InstalledKernel(NamedTuple):
-    """A kernel and its ramdisk, as paths of files; `ramdisk` is None where none is known.
+    """The paths of a kernel and its ramdisk; `ramdisk` is None if unknown.
 
-    `release` is None where nothing tells it. `entry` is the boot entry that starts it, if one does.
+    `release` is None if unknown. `entry` is the boot entry that starts the kernel, if any.
     """
 
     path: str
@@ -32,10 +32,10 @@ class InstalledKernel(NamedTuple):
 
 
 def installed_kernels(machine: Machine) -> tuple[InstalledKernel, ...]:
-    """Return those that boot entries start, then those that lie where kernels are installed.
+    """Return the kernels of boot entries, then those where kernels are installed.
 
-    Last are those of the entries that pvics has put aside. Rescue kernels are none, nor are those
-    that only kdump starts.
+    The kernels of entries that pvics disabled come last. Rescue kernels and kernels that only kdump
+    starts are not included.
     """
     aside = (
         InstalledKernel(each.kernel, each.ramdisk, each.release)
@@ -49,16 +49,16 @@ def installed_kernels(machine: Machine) -> tuple[InstalledKernel, ...]:
 
 
 def newest_release(machine: Machine) -> InstalledKernel | None:
-    """Return the one with the newest release; None where no release is known."""
+    """Return the kernel with the newest release; None if no release is known."""
     known = (each for each in installed_kernels(machine) if each.release is not None)
     return max(known, key=lambda each: rpm_version_key(each.release or ""), default=None)
 
 
 def kernel_to_take(machine: Machine) -> InstalledKernel | None:
-    """Return the newest kernel that has its ramdisk; without any ramdisk, the newest.
+    """Return the newest kernel that has a ramdisk; if none has one, the newest.
 
-    Where no boot entry tells the release of its kernel, the first of them counts, which is the default
-    entry if that starts an ordinary kernel.
+    If no boot entry's kernel has a known release, the first entry's kernel is used: that of the
+    default entry, if it is a plain kernel image.
     """
     found = installed_kernels(machine)
     whole = [each for each in found if each.ramdisk is not None] or list(found)
@@ -69,7 +69,7 @@ def kernel_to_take(machine: Machine) -> InstalledKernel | None:
 
 
 def version_of(entry: BootEntry) -> str | None:
-    """Return the release that a BLS entry gives as its ``version``; None for any other text there."""
+    """Return the ``version`` of a BLS entry if it is a release, else None."""
     lines = () if entry.bls is None else entry.bls.lines
     version = next((line.value for line in lines if line.key == "version"), None)
     return version if version is not None and _RELEASE.match(version) else None
@@ -95,7 +95,7 @@ def _of_files(machine: Machine) -> Iterator[InstalledKernel]:
 
 
 def _ramdisk(machine: Machine, release: str | None) -> str | None:
-    """The one of that release that lies beside the kernels."""
+    """The ramdisk of that release in the kernels' directories."""
     if release is None:
         return None
     found = (path for path in machine.kernel_files.ramdisks if release_of(path) == release)

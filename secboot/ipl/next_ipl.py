@@ -1,8 +1,8 @@
 """What the next IPL can start, and with which parameter line.
 
-The boot record decides, not the files: `next_ipl` gives the choices of the record, each with the
+The boot record decides, not the files: `next_ipl` returns the choices of the record, each with the
 boot entry that it was made from, and the boot entries of the files, each with the choice that
-starts it, or why none does. A layout whose chain goes on behind the record has its own
+starts it, or why none does. A layout with further stages after the record has its own function
 (`secboot.layout.layout.Layout.next_ipl`).
 """
 
@@ -32,17 +32,16 @@ if TYPE_CHECKING:
 class Choice(NamedTuple):
     """One thing that the next IPL can start.
 
-    `loadparm` is what LOADPARM has to say to start it, None where nothing can be chosen. `line` is
-    the parameter line that the kernel is started with, before ``${NAME}`` is replaced from
-    `environment`; it is None where it is not known, as inside an encrypted Secure Execution image,
-    or where no kernel is started. `location` is where the line is held. `entry` is the boot entry
-    that this was made from, None where no file says so, and `kernel` the path of its image where
-    that is known. `through` is the entry of the first system that starts it, where there is one.
-    `added` are words that `line` has beyond the line of the entry. `orphaned` marks
-    a program of the record that no boot entry describes, any more or yet; where that is only for
-    its ramdisk, `title` names the entry with its kernel. `secure` is whether it starts in Secure
-    Execution, None where that is not known. `unsure` says why something of this is not certain, and
-    `one_of` are the entries of which it is one, as far as that is known.
+    `loadparm` is the LOADPARM that starts it, None if there is no choice. `line` is the parameter
+    line that the kernel is started with, before ``${NAME}`` is replaced from `environment`; None if
+    it is unknown, as in an encrypted Secure Execution image, or if no kernel is started. `location`
+    is where the line is stored. `entry` is the boot entry that this was made from, None if unknown,
+    and `kernel` the path of its image, if known. `through` is the entry of the first system that
+    starts it, if there is one. `added` are words that `line` has in addition to the line of the
+    entry. `orphaned` marks a program of the record that no boot entry describes, any more or yet; if
+    only the ramdisk differs, `title` is the entry with its kernel. `secure` is whether it starts in
+    Secure Execution, None if unknown. `unsure` says why something about this is uncertain, and
+    `one_of` are the entries of which it is one, as far as known.
     """
 
     title: str
@@ -62,39 +61,39 @@ class Choice(NamedTuple):
 
 
 class Absence(StrEnum):
-    """Why the next IPL starts nothing that was made from a boot entry."""
+    """Why the next IPL does not start a boot entry."""
 
     NO_RECORD = "no-record"
     DAMAGED_RECORD = "damaged-record"
     UNKNOWN_RECORD = "unknown-record"
     NOT_HELD = "not-in-record"
     OTHER_RAMDISK = "other-ramdisk"
-    """The record starts its kernel with another ramdisk than it has now."""
+    """The record starts its kernel with a different ramdisk."""
     INDISTINCT = "indistinct"
-    """The record holds some of several alike, and can't tell which."""
+    """The record has some of several similar entries, and it is unknown which."""
     NOT_CHOSEN = "not-installed"
     """zipl does not install it: it is neither the default nor in the menu."""
     SKIPPED = "skipped"
-    """It is optional, and a file of it is missing."""
+    """It is optional, and one of its files is missing."""
     NO_MENU = "no-menu"
-    """The file that says what is to be started behind the record is not there."""
+    """The file that selects what starts after the record does not exist."""
     KERNEL_GONE = "kernel-gone"
-    """Its kernel is not there, and what starts it reads the file itself."""
+    """Its kernel does not exist, and the program that starts it reads the file itself."""
     OTHER_PROGRAM = "one-program"
-    """The record was made from options and boots one other thing."""
+    """The record was made from options and boots a single, different program."""
 
 
 class EntryState(NamedTuple):
-    """A boot entry as the files have it, and as the next IPL starts it.
+    """A boot entry as in the files, and as the next IPL starts it.
 
-    `number` is its place in the boot menu by the files. `configured` is the line that the files
-    give it, before ``${NAME}`` is replaced; None where that is not known. `note` says why it is
-    not to be judged, where it is none that a profile is about. `entry` is None where it is no
-    entry of zipl's configuration. `choice` is what starts it, or else `absence` says why none.
-    `generated` is the line that a generated file has for it, behind the record, None where there
-    is none such. `programs` make the next IPL start it as the files say; empty for those of the
-    layout. `secure` is whether it starts in Secure Execution, None where that is not known. `image`
-    is the path of the Secure Execution image that it boots, which has its line inside.
+    `number` is its boot menu number according to the files. `configured` is its line according to
+    the files, before ``${NAME}`` is replaced; None if unknown. `note` says why it is not judged, if
+    profiles do not apply to it. `entry` is None if it is not an entry of zipl's configuration.
+    `choice` is what starts it; if there is none, `absence` says why. `generated` is its line in a
+    generated file that is read after the record, None if there is no such file. `programs` make the
+    next IPL match the files; empty means those of the layout. `secure` is whether it starts in
+    Secure Execution, None if unknown. `image` is the path of the Secure Execution image that it
+    boots, which contains its line.
     """
 
     name: str
@@ -114,11 +113,11 @@ class EntryState(NamedTuple):
 
 
 class Renewal(NamedTuple):
-    """What the program that generates zipl's configuration is going to make the default.
+    """The default after the next run of the program that generates zipl's configuration.
 
-    `secure` is whether that starts in Secure Execution, None where it is not known. `reason` says
-    how that is known, and `remedy` what to do so that it does. `wanted` is whether the file that
-    the program reads asks for Secure Execution.
+    `secure` is whether it starts in Secure Execution, None if unknown. `reason` says how this is
+    known, and `remedy` how to make it start in Secure Execution. `wanted` is whether the file that
+    the program reads enables Secure Execution.
     """
 
     program: str
@@ -129,9 +128,9 @@ class Renewal(NamedTuple):
 
 
 class NextIpl(NamedTuple):
-    """All of it. `choices` are in the order of their numbers, `entries` in that of the files.
+    """What the next IPL can start. `choices` are in numerical order, `entries` in file order.
 
-    `renewal` is None where nothing but the boot files tells what the default is going to be.
+    `renewal` is None if the boot files alone determine the next default.
     """
 
     record: BootRecord
@@ -141,24 +140,24 @@ class NextIpl(NamedTuple):
 
     @property
     def default(self) -> Choice | None:
-        """What an IPL starts when nobody chooses; None where that is not known."""
+        """What an IPL starts when nobody chooses; None if unknown."""
         return next((choice for choice in self.choices if choice.is_default), None)
 
 
 def is_meant_secure(machine: Machine, found: NextIpl) -> bool:
-    """Whether it is, or can be, in Secure Execution, or is told to build an image for that."""
+    """Whether it is or can be in Secure Execution, or is configured to build an image for that."""
     wanted = found.renewal is not None and found.renewal.wanted
     return wanted or is_or_can_be_secure(machine, found)
 
 
 def is_or_can_be_secure(machine: Machine, found: NextIpl) -> bool:
-    """Whether it is in Secure Execution, or there is a Secure Execution image to be booted."""
+    """Whether it is in Secure Execution, or has a Secure Execution image that can be booted."""
     entries, choices = (each.secure for each in found.entries), (c.secure for c in found.choices)
     return machine.secure_guest or any(entries) or any(choices)
 
 
 def next_ipl(machine: Machine, record: BootRecord) -> NextIpl:
-    """Return what the record holds, beside the boot entries of zipl's configuration."""
+    """Return the choices of the record, together with the boot entries of zipl's configuration."""
     matches = sorted(record.matches, key=lambda match: match.number)
     choices = tuple(_choice(machine, record, match) for match in matches)
     made_from = {}
@@ -168,7 +167,7 @@ def next_ipl(machine: Machine, record: BootRecord) -> NextIpl:
             made_from[entry.location] = choice
     if not machine.configured:
         return NextIpl(record, choices, tuple(map(_unconfigured, choices)))
-    # An entry that has two numbers in a menu is looked up under the first.
+    # An entry with two menu numbers is looked up under the first.
     to_install = {each.entry.location: each for each in reversed(machine.configuration.to_install)}
     return NextIpl(
         record,
@@ -221,7 +220,7 @@ def _choice(machine: Machine, record: BootRecord, match: Match) -> Choice:
 
 
 def _is_described(machine: Machine) -> bool:
-    """Whether there are boot files that have to say what is installed, or are to be generated."""
+    """Whether boot files should describe what is installed; not if they are yet to be generated."""
     return machine.configured and not (
         machine.sources.generated and not machine.configuration.entries
     )
@@ -233,7 +232,7 @@ def _image(entry: BootEntry) -> str:
 
 def _one_of(match: Match) -> str:
     gone = ", or one that the boot files do not have" if match.surplus else ""
-    return f"the boot record does not tell which of these it is: {_names(match.candidates)}{gone}"
+    return f"it is one of these, and it is unknown which: {_names(match.candidates)}{gone}"
 
 
 def _names(entries: tuple[BootEntry, ...]) -> str:
@@ -241,8 +240,8 @@ def _names(entries: tuple[BootEntry, ...]) -> str:
 
 
 def _unconfigured(choice: Choice) -> EntryState:
-    """What a record boots that no configuration describes."""
-    name = f"number {choice.loadparm}" if choice.loadparm else "what the boot record holds"
+    """Return the state of a choice of a record without any configuration."""
+    name = f"number {choice.loadparm}" if choice.loadparm else "the program in the boot record"
     return EntryState(name, choice.location, None, choice, is_default=choice.is_default)
 
 
@@ -272,7 +271,7 @@ def _state(
 
 
 def _absence(entry: BootEntry, to_install: EntryToInstall | None, record: BootRecord) -> Absence:
-    """Why nothing of the record was made from the entry."""
+    """Return why no program of the record was made from the entry."""
     if record.state is not RecordState.READ:
         return {
             RecordState.MISSING: Absence.NO_RECORD,
@@ -292,15 +291,17 @@ def _absence(entry: BootEntry, to_install: EntryToInstall | None, record: BootRe
 
 
 OF_THE_RECORD = frozenset({"record-lacks-entry", "record-boots-other", "record-default"})
-"""The codes of what is wrong with a record, as `findings` gives them."""
+"""The codes of the problems of a record that `findings` yields."""
 
 
 def findings(found: NextIpl) -> Iterator[Finding]:
-    """What is wrong, or worth knowing, with what the record starts."""
+    """Yield problems and notes about what the record starts."""
     record = found.record
     if record.indistinct:
         names = _names(record.indistinct)
-        message = f"{record.path} does not hold all of these, and can't tell which: {names}"
+        message = (
+            f"{record.path} contains only some of these entries, and it is unknown which: {names}"
+        )
         yield Finding("record-lacks-entry", Severity.ERROR, message)
     for choice in found.choices:
         if choice.orphaned:
@@ -309,7 +310,7 @@ def findings(found: NextIpl) -> Iterator[Finding]:
     if surplus:
         message = (
             f"the boot files have no entry for one of {numbers_of(surplus)} of {record.path};"
-            " what that boots is not known"
+            " what it boots is unknown"
         )
         yield Finding("record-boots-other", Severity.ERROR, message)
     yield from _other_default(found)
@@ -318,8 +319,8 @@ def findings(found: NextIpl) -> Iterator[Finding]:
 
 
 def _orphaned(choice: Choice) -> Finding:
-    """Tell of what no boot entry describes."""
-    which = f"number {choice.loadparm} of" if choice.loadparm else "what is in"
+    """Return the finding about a program that no boot entry describes."""
+    which = f"number {choice.loadparm} of" if choice.loadparm else "the program in"
     what = "a kernel that no boot entry has"
     if choice.title:
         what = f"'{visible(choice.title)}' {choice.unsure}"
@@ -329,7 +330,7 @@ def _orphaned(choice: Choice) -> Finding:
 
 
 def _other_default(found: NextIpl) -> Iterator[Finding]:
-    """Tell of a record that starts another entry when nobody chooses than the files say."""
+    """Report a record whose default entry differs from that of the files."""
     by_files = next((each for each in found.entries if each.is_default), None)
     starts = found.default
     if by_files is None or starts is None or starts.orphaned or by_files.choice == starts:
@@ -341,7 +342,7 @@ def _other_default(found: NextIpl) -> Iterator[Finding]:
         return
     message = (
         f"the next IPL starts {what} by default,"
-        f" not '{visible(by_files.name)}' as the boot files say"
+        f" not '{visible(by_files.name)}', the default in the boot files"
     )
     yield Finding("record-default", Severity.ERROR, message)
 

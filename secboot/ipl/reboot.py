@@ -1,10 +1,10 @@
-"""What a reboot adds: which program the re-IPL settings choose, and what they do to its line.
+"""What a reboot changes: the program that the re-IPL settings select, and its parameter line.
 
-A reboot starts from what /sys/firmware/reipl holds, which is what the last IPL had unless somebody
-changed it since. LOADPARM chooses where zipl's own loader or QEMU's runs (type ccw: menu_param in
-zipl/boot/menu.c, get_loadparm_index in pc-bios/s390-ccw/main.c), the boot program number where the
-machine's loader does (fcp, nvme, eckd: chreipl(8)). The kernel then adds IPL PARM or SCPDATA to
-its line, or takes it in place of the line where it begins with ``=``, but not in a secure guest
+A reboot uses the settings in /sys/firmware/reipl, which are those of the last IPL unless somebody
+changed them. With zipl's own loader or QEMU's, LOADPARM selects the program (type ccw: menu_param
+in zipl/boot/menu.c, get_loadparm_index in pc-bios/s390-ccw/main.c); with the machine's loader, the
+boot program number does (fcp, nvme, eckd: chreipl(8)). The kernel then appends IPL PARM or SCPDATA
+to its line, or replaces the line with it if it starts with ``=``; but not in a secure guest
 (append_ipl_block_parm and setup_boot_command_line in arch/s390/boot/ipl_parm.c).
 """
 
@@ -32,31 +32,31 @@ _SITE_OF_SUBCHANNEL = "SS"
 _GRUB = re.compile(r"[0-9]*[gG][0-9].*", re.ASCII)
 _LEADING_NUMBER = re.compile(r"[0-9]+", re.ASCII)
 _NO_RE_IPLS = frozenset({"ipl", "dump", "stop", "vmcmd"})
-"""Actions of chshut(8) that use other settings, or start nothing."""
+"""Actions of chshut(8) that use other settings, or do not start anything."""
 _MAX_NUMBER = 62
-"""Of a menu (zipl.conf(5)); no record has a higher one."""
+"""The highest number in a menu (zipl.conf(5)), and so in a record."""
 
 
 class Chooses(StrEnum):
-    """What the re-IPL settings choose of the boot record."""
+    """What the re-IPL settings select in the boot record."""
 
     DEFAULT = "default"
-    """What starts without them, too."""
+    """The program that also starts without them."""
     ENTRY = "entry"
-    """Something else that the record has."""
+    """Another program in the record."""
     NOTHING = "nothing"
-    """Something that the record does not have: the loader stops."""
+    """A program that the record does not have: the loader stops."""
     MENU = "menu"
-    """The boot menu is shown, and waits for an answer."""
+    """The boot menu, which waits for a selection."""
     ELSEWHERE = "elsewhere"
-    """No disk is read: a named saved system is started."""
+    """A named saved system: no disk is read."""
     OTHER = "other"
-    """A reboot does something else than a re-IPL."""
+    """A reboot does something other than a re-IPL."""
     UNKNOWN = "unknown"
 
 
 class _Chosen(NamedTuple):
-    """What is chosen, how that is asked for in words, which choice it is, and why it is not known."""
+    """What is selected, the setting that selects it in words, the choice, and why it is unknown."""
 
     chooses: Chooses
     asked: str = ""
@@ -65,13 +65,13 @@ class _Chosen(NamedTuple):
 
 
 class Reboot(NamedTuple):
-    """What a reboot is going to do.
+    """What a reboot will do.
 
-    `source` are the settings. `asked` is how they choose, in words (``LOADPARM 9``), empty where
-    they don't; `entry` is the name of what starts, `recorded` its line without the text of the
-    settings, and `line` what its kernel is given; None where that is not known. `text` is what the
-    kernel makes of the settings' text; empty where there is none, and where the kernel does not
-    read it. `why` says why something is not known.
+    `source` are the settings. `asked` is the setting that selects, in words (``LOADPARM 9``), empty
+    if none does; `entry` is the name of the entry that starts, `recorded` its line without the text
+    of the settings, and `line` the line that its kernel receives; None if unknown. `text` is the
+    text of the settings as the kernel reads it; empty if there is none or the kernel does not read
+    it. `why` says why something is unknown.
     """
 
     source: IplSource
@@ -85,13 +85,13 @@ class Reboot(NamedTuple):
 
     @property
     def replaces(self) -> bool:
-        """Whether the text takes the place of the whole line, whatever is started."""
+        """Whether the text replaces the whole line, whatever is started."""
         return self.text.startswith("=")
 
     def describe(self) -> str:
-        """Say it in one sentence: ``from ccw 0.0.0120, the default 'linux'``."""
+        """Describe it in one sentence: ``from ccw 0.0.0120, the default 'linux'``."""
         if self.source.type == "unknown":
-            return "not known: the kernel was not IPLed from a device"
+            return "unknown: the kernel was not IPLed from a device"
         if self.chooses is Chooses.OTHER:
             return f"no re-IPL: {self.why}"
         device = visible(self.source.device or self.source.address.get("name", ""))
@@ -111,22 +111,22 @@ class Reboot(NamedTuple):
             case Chooses.DEFAULT:
                 return f"the default{name}{by}"
             case Chooses.ENTRY:
-                return f"not the default but{name or ' another entry'}{by}"
+                return f"not the default, but{name or ' another entry'}{by}"
             case Chooses.NOTHING:
                 return f"an entry that the boot record does not have{by}"
             case Chooses.MENU:
-                return f"whatever is chosen at the boot menu{by}"
+                return f"the entry selected in the boot menu{by}"
             case Chooses.ELSEWHERE:
-                return "a named saved system, and no disk"
+                return "a named saved system, not a disk"
             case Chooses.OTHER | Chooses.UNKNOWN:
-                return f"it is not known what: {self.why}"
+                return f"unknown entry: {self.why}"
 
 
 def at_reboot(settings: RebootSettings, choices: Sequence[Choice]) -> Reboot:
-    """Tell what a reboot does with these settings, and with a record that can start this.
+    """Return what a reboot does with these settings, and with a record that has these choices.
 
-    No `choices` stands for a record that is not known, and another disk has one that is not. What a
-    secure guest is going to start is taken for a secure guest, too, where that is not known.
+    Empty `choices` mean an unknown record; the record of another disk is unknown, too. If it is
+    unknown whether a secure guest will start a secure guest again, it is assumed.
     """
     if settings.on_reboot in _NO_RE_IPLS:
         why = f"shutdown_actions/on_reboot is '{settings.on_reboot}'"
@@ -147,9 +147,9 @@ def at_reboot(settings: RebootSettings, choices: Sequence[Choice]) -> Reboot:
 
 
 def text_as_read(source: IplSource) -> str:
-    """Return what the kernel makes of the text: all in capitals becomes small, a NUL byte ends it.
+    """Return the text as the kernel reads it: all capitals become lower case, a NUL byte ends it.
 
-    SCPDATA with a byte that is not ASCII counts for nothing (ipl_block_get_ascii_scpdata).
+    SCPDATA with a non-ASCII byte is ignored (ipl_block_get_ascii_scpdata).
     """
     text = (source.parm or "").partition("\0")[0]
     if source.type in _LIST_DIRECTED and not text.isascii():
@@ -159,7 +159,7 @@ def text_as_read(source: IplSource) -> str:
 
 def _line(recorded: str | None, text: str) -> str | None:
     """Return the kernel's line with the text of the settings (append_ipl_block_parm)."""
-    if not text.isascii():  # what EBCDIC makes of it, nobody knows
+    if not text.isascii():  # its conversion from EBCDIC is unknown
         return None
     if text.startswith("="):
         return text[1:]
@@ -182,7 +182,7 @@ def _chosen(source: IplSource, choices: Sequence[Choice]) -> _Chosen:
 
 
 def _by_loadparm(loadparm: str, choices: Sequence[Choice]) -> _Chosen:
-    """As zipl's loader reads it, which is how QEMU's does, but for blanks at the start."""
+    """Read LOADPARM as zipl's loader does, and QEMU's as well, except for leading blanks."""
     asked = f"LOADPARM {visible(loadparm)}" if loadparm else ""
     if loadparm.startswith("PROMPT"):
         return _Chosen(Chooses.MENU, asked, None, "")
@@ -191,11 +191,11 @@ def _by_loadparm(loadparm: str, choices: Sequence[Choice]) -> _Chosen:
         return _by_number(number[0], "LOADPARM", choices)
     if not loadparm or _site(loadparm) is not None or loadparm == _SITE_OF_SUBCHANNEL:
         return _Chosen(Chooses.DEFAULT, asked, None, "")
-    return _Chosen(Chooses.UNKNOWN, asked, None, f"{asked} has none of the forms that are known")
+    return _Chosen(Chooses.UNKNOWN, asked, None, f"{asked} has an unknown form")
 
 
 def _of_grub(source: IplSource, choices: Sequence[Choice]) -> _Chosen:
-    """SUSE's: zipl's entry, and which one of its menu grub2-emu takes."""
+    """Read SUSE's form: zipl's entry, and the entry that grub2-emu starts from its menu."""
     asked = f"LOADPARM {visible(source.loadparm)}"
     number, _, place = source.loadparm.lower().partition("g")
     if source.type in _LIST_DIRECTED:
@@ -205,7 +205,7 @@ def _of_grub(source: IplSource, choices: Sequence[Choice]) -> _Chosen:
     for each in choices:
         if each.loadparm == wanted:
             return _Chosen(Chooses.DEFAULT if each.is_default else Chooses.ENTRY, asked, each, "")
-    return _Chosen(Chooses.UNKNOWN, asked, None, f"no entry is known for {asked}")
+    return _Chosen(Chooses.UNKNOWN, asked, None, f"the entry for {asked} is unknown")
 
 
 def _by_number(text: str, what: str, choices: Sequence[Choice]) -> _Chosen:
@@ -214,12 +214,12 @@ def _by_number(text: str, what: str, choices: Sequence[Choice]) -> _Chosen:
         return _Chosen(Chooses.DEFAULT, asked, None, "")
     if _LEADING_NUMBER.fullmatch(text) is None:
         return _Chosen(
-            Chooses.UNKNOWN, asked, None, f"the {what} is {visible(text)!r}, which is no number"
+            Chooses.UNKNOWN, asked, None, f"the {what} is {visible(text)!r}, which is not a number"
         )
     digits = text.lstrip("0")
     number = int(digits) if len(digits) <= 2 else _MAX_NUMBER + 1
     if not choices and number <= _MAX_NUMBER:
-        return _Chosen(Chooses.UNKNOWN, asked, None, f"{asked}, and the boot record is not known")
+        return _Chosen(Chooses.UNKNOWN, asked, None, f"{asked}, and the boot record is unknown")
     same = [each for each in choices if _number(each) == number]
     if not same:
         return _Chosen(Chooses.NOTHING, asked, None, "")
@@ -228,14 +228,14 @@ def _by_number(text: str, what: str, choices: Sequence[Choice]) -> _Chosen:
 
 
 def chosen_by_loadparm(source: IplSource) -> bool:
-    """Whether LOADPARM chooses what starts, and not the number of the boot program."""
+    """Whether LOADPARM selects what starts, and not the boot program number."""
     return source.type not in _LIST_DIRECTED or _GRUB.fullmatch(source.loadparm) is not None
 
 
 def choosing(source: IplSource, number: int) -> tuple[str, str]:
-    """Return which of the settings chooses the program of this number, and its value for that.
+    """Return the setting that selects the program with this number, and its value.
 
-    What LOADPARM says of a site of the zIPL environment stays.
+    The part of LOADPARM that selects a site of the zIPL environment is kept.
     """
     if not chosen_by_loadparm(source):
         return "bootprog", str(number)
@@ -245,39 +245,39 @@ def choosing(source: IplSource, number: int) -> tuple[str, str]:
 
 
 def chosen_number(source: IplSource) -> int:
-    """Return the number of the program that the settings choose; 0 where they choose none."""
+    """Return the number of the program that the settings select; 0 for none."""
     text = source.loadparm if chosen_by_loadparm(source) else source.bootprog
     found = _LEADING_NUMBER.match(text)
     return int(found[0]) if found is not None and len(found[0]) <= len(str(2**31)) else 0
 
 
 def choosing_none(source: IplSource) -> tuple[str, str]:
-    """Return which of the settings chooses the program, and its value that chooses the default."""
+    """Return the setting that selects the program, and its value for the default."""
     if not chosen_by_loadparm(source):
         return "bootprog", "0"
     return "loadparm", choosing(source, 0)[1].removeprefix("0")
 
 
 def site_alone(loadparm: str) -> str:
-    """Return LOADPARM without its number: what it says of a site of the zIPL environment."""
+    """Return LOADPARM without its number: the part that selects a site of the zIPL environment."""
     found = _NUMBER.fullmatch(loadparm)
     return "" if found is None else (found[2] or "")
 
 
 def _number(choice: Choice) -> int:
-    """Its number in the record's menu, 0 without one."""
+    """Its number in the menu of the record; 0 without a menu."""
     found = _LEADING_NUMBER.match(choice.loadparm or "")
     return 0 if found is None else int(found[0])
 
 
 def _site(loadparm: str) -> str | None:
-    """The site of the zIPL environment: the digit behind the first S (zipl/boot/stage3.c)."""
+    """The site of the zIPL environment: the digit after the first S (zipl/boot/stage3.c)."""
     found = _SITE.match(loadparm)
     return None if found is None else found[1]
 
 
 def _expanded(line: str, loadparm: str, environment: ZiplEnvironment) -> str | None:
-    """The line with its variables replaced; None where the subchannel decides of which site."""
+    """The line with its variables replaced; None if the subchannel selects the site."""
     if _SITE_OF_SUBCHANNEL in loadparm:
         lines = {environment.expand(line, site) for site in (None, *environment.sites)}
         return lines.pop() if len(lines) == 1 else None

@@ -1,7 +1,7 @@
-"""What should be known of the re-IPL settings before a reboot, and what changes them.
+"""Warnings about the re-IPL settings before a reboot, and the commands that change them.
 
 The commands are those of chreipl(8) (s390-tools, ipl_tools/cmd_chreipl.c), which clears LOADPARM,
-boot program and text unless it is told them: so a command that takes one away names the others.
+boot program and text unless they are specified: a command that removes one repeats the others.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from secboot.zipl.version import ZiplVersion
 
 _ECKD_TEXT_SINCE = (2, 41)
-"""Before, chreipl writes no text for the type eckd, and takes the option without a word."""
+"""Earlier releases of chreipl silently ignore the option for the text with the type eckd."""
 _READS_LOADPARM_SINCE = (2, 40)
-"""Before, zipl's loader looks at LOADPARM only where it has a line-mode console."""
+"""Earlier loaders of zipl only read LOADPARM if they have a line-mode console."""
 _BY_LOADER = frozenset({"reipl-entry", "reipl-no-entry", "reipl-menu"})
 _OUTSIDE = {
     Level.LPAR: "a LOAD at the HMC has its own LOADPARM and operating system specific parameters",
     Level.ZVM: "an IPL by z/VM has its own: CP SET LOADDEV LOADPARM and SCPDATA, IPL ... PARM",
     Level.KVM: "a start by libvirt has its own: loadparm= of <boot> in the domain XML",
 }
-"""Where a LOADPARM or a text comes from when the IPL is not one of the system's own reboots."""
+"""Where LOADPARM and the text come from in an IPL that is not a reboot of the system itself."""
 _CHOICES = {
     Chooses.ENTRY: ("reipl-entry", Severity.WARNING),
     Chooses.NOTHING: ("reipl-no-entry", Severity.ERROR),
@@ -43,13 +43,13 @@ _CHOICES = {
     Chooses.UNKNOWN: ("reipl-unknown", Severity.WARNING),
 }
 OF_THE_REBOOT = frozenset({"reipl-text", *(code for code, _ in _CHOICES.values())})
-"""The codes of all findings about what a reboot adds or chooses."""
+"""The codes of all findings about what a reboot adds or selects."""
 
 
 class Surroundings(NamedTuple):
-    """What the advice depends on: who runs the system, its s390-tools, and the record's directory.
+    """What the advice depends on: the level above the system, its s390-tools, the record's directory.
 
-    `release` is None where it is not known.
+    `release` is None if unknown.
     """
 
     runs_in: Level = Level.UNKNOWN
@@ -58,7 +58,7 @@ class Surroundings(NamedTuple):
 
     @classmethod
     def of(cls, machine: Machine, runs_in: Level) -> Surroundings:
-        """Return those of a machine."""
+        """Return the surroundings of a machine."""
         release = None if machine.zipl_version_is_assumed else machine.zipl_version
         return cls(runs_in, release, machine.bootmap.path.rpartition("/")[0] or "/")
 
@@ -66,11 +66,11 @@ class Surroundings(NamedTuple):
 def reboot_findings(
     reboot: Reboot, requirements: Sequence[Requirement], surroundings: Surroundings
 ) -> tuple[Finding, ...]:
-    """Return what a reboot adds or chooses that would not be expected.
+    """Return findings about unexpected additions or selections by a reboot.
 
-    A text that is added counts where it has a word that a requirement is about, or changes what
-    becomes of it; one that replaces the line always does. An error is what keeps a reboot from
-    coming up, or from meeting a requirement.
+    An added text is reported if it contains a word that a requirement is about, or changes whether
+    a requirement is met; a text that replaces the line always is. It is an error if the machine
+    would not boot, or would not meet a requirement.
     """
     found = [*_of_choice(reboot, requirements), *_of_text(reboot, requirements)]
     if not found:
@@ -81,17 +81,17 @@ def reboot_findings(
         choice=any(each.code != "reipl-text" for each in found),
         surroundings=surroundings,
     )
-    remarks = [] if command.startswith("chreipl") else ["chreipl writes this text since 2.41"]
+    remarks = [] if command.startswith("chreipl") else ["chreipl supports this text since 2.41"]
     chosen = any(each.code in _BY_LOADER for each in found) and chosen_by_loadparm(reboot.source)
     if chosen and may_ignore_loadparm(surroundings):
-        remarks.append("a loader of zipl before 2.40 ignores LOADPARM without a line-mode console")
+        remarks.append("zipl's loader before 2.40 ignores LOADPARM without a line-mode console")
     remarks += [_OUTSIDE[surroundings.runs_in]] if surroundings.runs_in in _OUTSIDE else []
     hint = f"{command}  # {'; '.join(remarks)}" if remarks else command
     return tuple(each._replace(hint=hint) for each in found)
 
 
 def _of_choice(reboot: Reboot, requirements: Sequence[Requirement]) -> Iterator[Finding]:
-    # Of what is no choice of an operator, such as a direct kernel boot, there is nothing to warn.
+    # Do not warn if no operator made a selection, as for a direct kernel boot.
     if reboot.chooses not in _CHOICES or (reboot.chooses is Chooses.UNKNOWN and not reboot.asked):
         return
     code, severity = _CHOICES[reboot.chooses]
@@ -99,10 +99,10 @@ def _of_choice(reboot: Reboot, requirements: Sequence[Requirement]) -> Iterator[
     entry = "another entry" if reboot.entry is None else f"'{visible(reboot.entry)}'"
     message = {
         Chooses.ENTRY: f"a reboot starts {entry} ({by}), which is not the default",
-        Chooses.NOTHING: f"a reboot does not come up: the boot record has no entry for {by}",
+        Chooses.NOTHING: f"a reboot does not boot: the boot record has no entry for {by}",
         Chooses.MENU: f"a reboot waits at the boot menu ({by})",
-        Chooses.ELSEWHERE: "a reboot starts a named saved system, and no boot entry",
-        Chooses.UNKNOWN: f"it is not known what a reboot starts: {reboot.why}",
+        Chooses.ELSEWHERE: "a reboot starts a named saved system, not a boot entry",
+        Chooses.UNKNOWN: f"it is unknown what a reboot starts: {reboot.why}",
     }[reboot.chooses]
     if reboot.chooses is Chooses.ENTRY and reboot.recorded is not None:
         line = CommandLine.parse(reboot.recorded)
@@ -120,17 +120,17 @@ def _of_text(reboot: Reboot, requirements: Sequence[Requirement]) -> Iterator[Fi
     reasons = "".join(f"; {reason}" for reason in concerned)
     if reboot.replaces:
         message = (
-            f"{name} of the re-IPL settings begins with '=': a reboot takes '{text[1:]}' for the line"
-            f" of every boot entry{reasons}"
+            f"{name} in the re-IPL settings starts with '=': a reboot replaces the line of every boot"
+            f" entry with '{text[1:]}'{reasons}"
         )
         yield Finding("reipl-text", severity, message)
     elif concerned:
-        message = f"a reboot adds '{text}' to the line ({name} of the re-IPL settings){reasons}"
+        message = f"a reboot adds '{text}' to the line ({name} in the re-IPL settings){reasons}"
         yield Finding("reipl-text", severity, message)
 
 
 def _judged(reboot: Reboot, requirements: Sequence[Requirement]) -> tuple[list[str], Severity]:
-    """Why each requirement that the text touches is met with it, or is not."""
+    """Return why each requirement that the text affects is met with it, or is not."""
     added = CommandLine.parse(reboot.text.removeprefix("="))
     base = None if reboot.recorded is None else CommandLine.parse(reboot.recorded)
     line = None if reboot.line is None else CommandLine.parse(reboot.line)
@@ -143,7 +143,7 @@ def _judged(reboot: Reboot, requirements: Sequence[Requirement]) -> tuple[list[s
         if not (changed or lacks or requirement.occurrences(added)):
             continue
         if after is None:
-            reasons.append(f"what that makes of {requirement.name} is not known")
+            reasons.append(f"its effect on {requirement.name} is unknown")
             continue
         reasons.append(after.reason)
         if lacks or (not after.met and before is not False):
@@ -154,8 +154,8 @@ def _judged(reboot: Reboot, requirements: Sequence[Requirement]) -> tuple[list[s
 def clearing_command(
     source: IplSource, *, text: bool, choice: bool, surroundings: Surroundings
 ) -> str:
-    """Return the command that takes the text, the choice, or both away and leaves all else."""
-    import shlex  # noqa: PLC0415 - for those who have something to say to their user
+    """Return the command that clears the text, the selection or both, and keeps everything else."""
+    import shlex  # noqa: PLC0415 - only needed if there is a finding
 
     if source.type == "eckd" and (text or source.parm) and not _writes_text_of_eckd(surroundings):
         return _writing_files(source, text=text, choice=choice)
@@ -172,7 +172,7 @@ def clearing_command(
 
 
 def _target(source: IplSource, surroundings: Surroundings) -> list[str]:
-    """How chreipl is told the device; by the record's directory where the settings don't tell."""
+    """The arguments of chreipl for the device; the record's directory if the settings lack it."""
     device, address = source.device, source.address
     match source.type:
         case "ccw" | "eckd" if device is not None:
@@ -186,7 +186,7 @@ def _target(source: IplSource, surroundings: Surroundings) -> list[str]:
 
 
 def may_ignore_loadparm(surroundings: Surroundings) -> bool:
-    """Whether zipl's own loader reads it, and is one of those; QEMU reads it itself."""
+    """Whether an old loader of zipl reads LOADPARM; under KVM, QEMU reads it instead."""
     release = surroundings.release
     old = release is not None and release[:2] < _READS_LOADPARM_SINCE
     return old and surroundings.runs_in is not Level.KVM
@@ -198,7 +198,7 @@ def _writes_text_of_eckd(surroundings: Surroundings) -> bool:
 
 
 def _writing_files(source: IplSource, *, text: bool, choice: bool) -> str:
-    """The same without chreipl: the files that it would write."""
+    """Return the same without chreipl: commands that write the files that it would write."""
     directory = f"/sys/firmware/reipl/{source.type}"
     written = [f"echo > {directory}/scp_data"] if text else []
     if choice and chosen_by_loadparm(source):

@@ -1,9 +1,9 @@
 """Which boot entry a program of the boot record was made from.
 
-The record holds no names, so they are matched by what they are: the parameter line, and the
-sizes of kernel and ramdisk, which zipl notes for its loader. Sizes alone are enough for an entry
-whose line was edited since; a line alone is not, because after a kernel update all entries of a
-machine have the same.
+The record contains no names, so programs are matched by the parameter line and the sizes of kernel
+and ramdisk, which zipl stores for its loader. Sizes alone are enough for an entry whose line was
+edited since; a line alone is not, because after a kernel update all entries of a machine have the
+same line.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class Match(NamedTuple):
-    """A program of the record with the boot entry that it was made from; None for no entry.
+    """A program of the record with the boot entry that it was made from, or None.
 
-    `candidates` are entries alike, of which it is one; with `surplus` it can also be one that is no
-    longer among the files, since the record has more programs like that than the files have
-    entries. `same_line` is whether the entry still says what the record holds. `added` are the
-    words that the record's line has beyond the entry's, wherever they stand; None where it has not
-    all of the entry's in their order.
+    `candidates` are similar entries, one of which it is; with `surplus` it can also be one that is
+    no longer in the files, since the record has more such programs than the files have entries.
+    `same_line` is whether the entry still has the line of the record. `added` are the words that
+    the record's line has in addition to the entry's, anywhere; None if it does not have all words
+    of the entry in the same order.
     """
 
     program: Program
@@ -49,12 +49,12 @@ class Match(NamedTuple):
 
 
 class Matching(NamedTuple):
-    """All programs, in the order of the record, and what has no partner.
+    """All programs in the order of the record, and what could not be matched.
 
-    `in_order` are the matches of the entries to install, where every one has one. `younger` are
+    `in_order` are the matches of the entries to install, if all of them have one. `younger` are
     kernels and ramdisks of matched entries that changed after the record was written. `instead`
-    has entries that are lacking, each with the program that has its line, and its kernel or at
-    least its number, and boots other files.
+    has missing entries, each with the program that has its line and boots other files, but has its
+    kernel or at least its number.
     """
 
     matches: tuple[Match, ...]
@@ -66,7 +66,7 @@ class Matching(NamedTuple):
 
 
 class _Pairs:
-    """Entries to install, by their place in that order, and programs, as far as they are matched."""
+    """The state of matching: entries to install, by index, and programs."""
 
     def __init__(
         self, programs: Sequence[Program], expected: Sequence[EntryToInstall], facts: Facts
@@ -77,11 +77,11 @@ class _Pairs:
         self.found: dict[int, Program] = {}
         self.indistinct: dict[int, None] = {}
         self.held: dict[int, None] = {}
-        """Those of which it is not known which program they are."""
+        """Entries whose program is unknown."""
         self.candidates: dict[tuple[int, ...], tuple[BootEntry, ...]] = {}
 
     def left(self) -> list[int]:
-        """The places of the entries that have no program yet."""
+        """The indexes of the entries without a program so far."""
         taken = self.found.keys() | self.indistinct.keys() | self.held.keys()
         return [n for n in range(len(self.expected)) if n not in taken]
 
@@ -93,7 +93,7 @@ class _Pairs:
         self.found[place] = program
 
     def fitting(self, place: int) -> list[Program]:
-        """The programs with the line and the kernel of an entry."""
+        """The free programs with the line and the kernel of an entry."""
         entry = self.entry(place)
         return [
             program
@@ -102,7 +102,7 @@ class _Pairs:
         ]
 
     def leave_open(self, places: list[int], programs: list[Program]) -> None:
-        """Keep in mind that each of the programs can be any of the entries."""
+        """Record that each of the programs can be any of the entries."""
         for program in programs:
             self.free.remove(program)
             self.candidates[program.numbers] = tuple(map(self.entry, places))
@@ -113,8 +113,8 @@ def match_programs(
 ) -> Matching:
     """Match the programs of a record with the entries that zipl would install.
 
-    `facts` are those of kernels and ramdisks; `written` is when the record was, in nanoseconds. A
-    file that is younger was not read for it.
+    `facts` are those of kernels and ramdisks; `written` is when the record was written, in ns since
+    1970. A newer file was not used for it.
     """
     pairs = _Pairs(programs, expected, facts)
     _match_whole(pairs, written)
@@ -123,18 +123,18 @@ def match_programs(
 
 
 def _match_whole(pairs: _Pairs, written: int) -> None:
-    """Match those of one line and one kernel, in their order.
+    """Match entries and programs with the same line and kernel, in order.
 
-    Of more such entries than programs, those with younger files are what was added since, or else
-    some got their line since, and had another one. If neither tells, nothing does, and neither
-    where some of the programs have no entry any more.
+    If there are more such entries than programs, those with newer files were added since, or some
+    had a different line before. If neither explains it, or if some of the programs no longer have
+    an entry, the match is unknown.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
     for place in pairs.left():
         entry = pairs.entry(place)
         groups.setdefault((entry.parmline or "", *_sizes(entry, pairs.facts)), []).append(place)
     whole = {key: pairs.fitting(members[0]) for key, members in groups.items()}
-    # Entries whose kernels can't be looked at take what the others leave.
+    # Entries whose kernels can't be accessed get the remaining programs.
     for key in sorted(groups, key=lambda key: None in key):
         members = groups[key]
         fitting = [program for program in whole[key] if program in pairs.free]
@@ -157,9 +157,9 @@ def _match_whole(pairs: _Pairs, written: int) -> None:
 def _match_edited(
     pairs: _Pairs, members: list[int], fitting: list[Program], of_others: list[Program]
 ) -> bool:
-    """Match entries that have their numbers; tell whether the others can have been edited.
+    """Match entries that have the programs' numbers; return whether the others can have been edited.
 
-    So they can where the record has enough programs with their kernel that fit no other entry.
+    They can if the record has enough programs with their kernel that fit no other entry.
     """
     entry = pairs.entry(members[0])
     edited = [
@@ -180,7 +180,7 @@ def _match_edited(
 
 
 def _match_by_kernel(pairs: _Pairs, written: int) -> None:
-    """Match what has another line now, at the same number if there is one."""
+    """Match entries whose line has changed, if possible at the same number."""
     for place in pairs.left():
         entry = pairs.entry(place)
         if _younger(entry, pairs.facts, written):
@@ -220,16 +220,16 @@ def _matching(pairs: _Pairs, programs: Sequence[Program], written: int) -> Match
 
 
 def match_entry(program: Program, entry: BootEntry) -> Match:
-    """Compare the line of a program with that of its entry."""
+    """Compare the line of a program with the line of its entry."""
     return Match(program, entry, _same_line(entry, program), _added(entry, program))
 
 
 def match_others(
     matches: Sequence[Match], entries: Sequence[BootEntry], facts: Facts, written: int
 ) -> tuple[Match, ...]:
-    """Match programs without a partner with entries that zipl would not install now.
+    """Match unmatched programs with entries that zipl would not install now.
 
-    As it did when they were the default, or in the menu.
+    zipl installed them when they were the default, or in the menu.
     """
     return tuple(
         match
@@ -240,17 +240,17 @@ def match_others(
 
 
 def _other(match: Match, entry: BootEntry, facts: Facts, written: int) -> Match | None:
-    """The match with this entry; None where it is not wholly that."""
+    """Return the match with this entry; None unless everything matches."""
     program = match.program
     found = match_entry(program, entry)
     return found if found.same_line and boots_files_of(entry, program, facts, written) else None
 
 
 def match_options(program: Program, machine: Machine) -> Match:
-    """Find the entry whose kernel the only program of a record boots, by default the default's.
+    """Find the entry whose kernel the only program of a record boots, preferably the default.
 
-    Such a record was made from options of zipl(8), as image builders do, with the entry's line or
-    a longer one.
+    Such a record was made from options of zipl(8), as image builders do, with the line of the entry
+    or a longer one.
     """
     entries = [
         entry
@@ -266,9 +266,9 @@ def match_options(program: Program, machine: Machine) -> Match:
 
 
 def _instead(pairs: _Pairs, written: int) -> dict[int, Program]:
-    """The programs that have the line of an entry, and boot other files, by the entry's place.
+    """The programs with the line of an entry that boot other files, by the index of the entry.
 
-    First those with its kernel, as after its ramdisk was made anew, then those with its number.
+    First those with its kernel, as after its ramdisk was rebuilt, then those with its number.
     """
 
     def has_kernel(place: int, program: Program) -> bool:
@@ -290,7 +290,7 @@ def _instead(pairs: _Pairs, written: int) -> dict[int, Program]:
 
 
 def boots_kernel_of(entry: BootEntry, program: Program, facts: Facts, written: int) -> bool:
-    """Whether a program boots the kernel of an entry, by its size, whatever the ramdisk is."""
+    """Whether a program boots the kernel of an entry, judging by its size, with any ramdisk."""
     if entry.image is None or entry.kind is not EntryKind.IPL or program.parmline is None:
         return False
     size = _size(entry.image, facts)
@@ -301,7 +301,7 @@ def _same_line(entry: BootEntry, program: Program) -> bool:
     if entry.kind is not EntryKind.IPL:
         return program.parmline is None
     if entry.parmline is None and entry.parmfile is not None:
-        return program.parmline is not None  # a parmfile that can't be read: not known
+        return program.parmline is not None  # a parmfile that can't be read: unknown
     return program.parmline == (entry.parmline or "")
 
 
@@ -317,7 +317,7 @@ def _added(entry: BootEntry, program: Program) -> str | None:
 
 
 def _sizes(entry: BootEntry, facts: Facts) -> tuple[int | None, int | None]:
-    """The sizes of kernel and ramdisk in bytes: 0 for no file, None where that is not known."""
+    """The sizes of kernel and ramdisk in bytes: 0 for no file, None if unknown."""
     image, ramdisk = (_size(file, facts) for file in (entry.image, entry.ramdisk))
     return image, ramdisk
 
@@ -330,7 +330,7 @@ def _size(file: LoadedFile | None, facts: Facts) -> int | None:
 
 
 def _same_kernel(entry: BootEntry, program: Program, facts: Facts) -> bool:
-    """Whether the sizes of the files are those that zipl noted; none is that of a file that is gone."""
+    """Whether the files have the sizes that zipl stored; a missing file never does."""
     if (entry.kind is EntryKind.IPL) is (program.parmline is None):
         return False
     if entry.kind is not EntryKind.IPL:
@@ -352,12 +352,12 @@ def _is_gone(file: LoadedFile, facts: Facts) -> bool:
 
 
 def boots_files_of(entry: BootEntry, program: Program, facts: Facts, written: int) -> bool:
-    """Whether a program boots kernel and ramdisk of an entry, by their sizes."""
+    """Whether a program boots kernel and ramdisk of an entry, judging by their sizes."""
     return boots_kernel_of(entry, program, facts, written) and _same_kernel(entry, program, facts)
 
 
 def other_files(entry: BootEntry, program: Program, facts: Facts) -> tuple[str, ...]:
-    """Say in what the files of an entry are not those that zipl read, each as one clause."""
+    """Return how the files of an entry differ from those that zipl read, each as one clause."""
     found = []
     for what, file, held in (
         ("kernel", entry.image, program.image_size or 0),
@@ -367,14 +367,14 @@ def other_files(entry: BootEntry, program: Program, facts: Facts) -> tuple[str, 
             if bool(held) != (file is not None):
                 found.append(f"{'with' if held else 'without'} a {what}")
         elif _is_gone(file, facts):
-            found.append(f"with a {what} that is gone, {file.path}")
+            found.append(f"with a {what} that no longer exists, {file.path}")
         elif _size(file, facts) not in {None, held}:
-            found.append(f"with another {what} than {file.path}")
+            found.append(f"with a different {what} than {file.path}")
     return tuple(found)
 
 
 def _younger(entry: BootEntry, facts: Facts, written: int) -> list[str]:
-    """The files of an entry that were written after the record."""
+    """The files of an entry that were modified after the record was written."""
     if entry.kind is not EntryKind.IPL:
         return []
     files = [file for file in (entry.image, entry.ramdisk) if file is not None]

@@ -1,7 +1,7 @@
-"""Whether a guest stays in Secure Execution: what its next IPL starts, and of which kernel.
+"""Whether a guest stays in Secure Execution: what its next IPL starts, and with which kernel.
 
-A guest that runs in Secure Execution mode boots an IBM Secure Execution image, and a kernel update
-adds an ordinary kernel beside that. Nothing fails then: the next IPL leaves Secure Execution.
+A guest in Secure Execution mode boots an IBM Secure Execution image, and a kernel update adds a
+plain kernel image next to it. Nothing fails then, but the next IPL leaves Secure Execution.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ OF_THE_SECURE_GUEST = frozenset(
 )
 """The codes of `findings`."""
 _NAMED = 3
-_ITSELF = "as it says itself"
+_ITSELF = "according to the image"
 
 
 class _Release(NamedTuple):
-    """A kernel's release, and in words how it is known."""
+    """The release of a kernel, and in words how it is known."""
 
     text: str
     known_by: str
 
 
 def findings(machine: Machine, found: NextIpl) -> Iterator[Finding]:
-    """What takes the system out of Secure Execution, or keeps it on an old kernel.
+    """Yield what takes the system out of Secure Execution, or keeps it on an old kernel.
 
-    Nothing for a system that is not in Secure Execution and has no boot entry that would be.
+    Nothing for a system that is not in Secure Execution and has no boot entry for it.
     """
     if is_meant_secure(machine, found):
         yield from _default(machine, found)
@@ -61,10 +61,10 @@ def findings(machine: Machine, found: NextIpl) -> Iterator[Finding]:
 
 
 def leaves_by_files(machine: Machine, found: NextIpl) -> EntryState | None:
-    """Return the default by the boot files where that takes the system out of Secure Execution.
+    """Return the boot files' default entry if it takes the system out of Secure Execution.
 
-    It is what starts once zipl has run, or the program that generates zipl's configuration first.
-    None where the system is not there, and has no image with which it could be.
+    This is what starts after zipl, or the program that generates zipl's configuration, has run.
+    None if the system is not in Secure Execution and has no image for it.
     """
     default = _by_files(found)
     if default is None or not is_or_can_be_secure(machine, found):
@@ -83,28 +83,28 @@ def _default(machine: Machine, found: NextIpl) -> Iterator[Finding]:
     meant = _meant(machine, found)
     if starts is not None and starts.secure is False:
         name = _started(starts)
-        message = f"the next IPL starts {name}, an ordinary kernel, by default; {meant}"
+        message = f"the next IPL starts {name}, a plain kernel image, by default; {meant}"
         yield Finding(UNSEALED_DEFAULT, Severity.ERROR, message, starts.location)
     elif starts is None and by_files is not None and by_files.secure is False:
-        message = f"by the boot files the default is {_of(by_files)}, an ordinary kernel; {meant}"
+        message = f"the default in the boot files is {_of(by_files)}, a plain kernel image; {meant}"
         yield Finding(UNSEALED_DEFAULT, Severity.ERROR, message, by_files.location)
     elif starts is not None and starts.secure is None:
-        message = "it is not known whether what the next IPL starts is in Secure Execution"
+        message = "it is unknown whether the next IPL starts in Secure Execution"
         yield Finding(SECURE_UNKNOWN, Severity.WARNING, f"{message}; {meant}")
     elif leaves is not None and found.renewal is None:
-        message = f"once zipl has run, the default is {_of(leaves)}, an ordinary kernel; {meant}"
+        message = f"after zipl runs, the default is {_of(leaves)}, a plain kernel image; {meant}"
         yield Finding(UNSEALED_AFTER_ZIPL, Severity.WARNING, message, leaves.location)
     if found.renewal is not None and not found.renewal.secure:
         yield from _renewed(found.renewal, meant)
 
 
 def _renewed(renewal: Renewal, meant: str) -> Iterator[Finding]:
-    """Tell of a program whose next run makes an ordinary kernel the default, or may do so."""
+    """Report a program whose next run makes, or may make, a plain kernel image the default."""
     if renewal.secure is None:
-        message = f"it is not known whether {renewal.program} builds a Secure Execution image"
+        message = f"it is unknown whether {renewal.program} builds a Secure Execution image"
         yield Finding(SECURE_UNKNOWN, Severity.WARNING, f"{message}: {renewal.reason}")
         return
-    message = f"the next run of {renewal.program} makes an ordinary kernel the default"
+    message = f"the next run of {renewal.program} makes a plain kernel image the default"
     message += f": {renewal.reason}; {meant}"
     yield Finding(UNSEALED_AFTER_ZIPL, Severity.WARNING, message)
 
@@ -115,18 +115,18 @@ def _started(choice: Choice) -> str:
 
 
 def _meant(machine: Machine, found: NextIpl) -> str:
-    """Say why this system should be in Secure Execution, with the entry that would be."""
+    """Return why this system should be in Secure Execution, with the entry for it."""
     secure = next((e for e in found.entries if e.secure and (e.entry or e.image)), None)
     running = "this system is in Secure Execution" if machine.secure_guest else ""
     if secure is not None:
         return f"{running + ', and ' if running else ''}{_of(secure)} is the Secure Execution image"
     if found.renewal is not None and found.renewal.wanted:
-        return running or f"{found.renewal.program} is told to build a Secure Execution image"
-    return running or "a Secure Execution image is there to be booted"
+        return running or f"{found.renewal.program} is configured to build a Secure Execution image"
+    return running or "a Secure Execution image exists to be booted"
 
 
 def _others(found: NextIpl) -> Iterator[Finding]:
-    """Tell of ordinary kernels that somebody can choose; the default has a finding of its own."""
+    """Report plain kernel images that can be selected; the default has its own finding."""
     if found.choices:
         names = [_named(c.title, c.kernel) for c in found.choices if _can_leave(c)]
     else:
@@ -134,7 +134,7 @@ def _others(found: NextIpl) -> Iterator[Finding]:
         names = [_of(each) for each in states]
     if names:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        message = f"an ordinary kernel can be chosen at the next IPL: {', '.join(names[:_NAMED])}"
+        message = f"a plain kernel image can be selected at IPL: {', '.join(names[:_NAMED])}"
         yield Finding(UNSEALED_ENTRY, Severity.WARNING, message + more)
 
 
@@ -148,14 +148,14 @@ def _of(state: EntryState) -> str:
 
 
 def _named(title: str, kernel: str | None) -> str:
-    quoted = f"'{visible(title)}'" if title else "what the boot record holds"
+    quoted = f"'{visible(title)}'" if title else "the program in the boot record"
     return quoted if kernel is None else f"{quoted} ({visible(kernel)})"
 
 
 def _outdated(machine: Machine, found: NextIpl) -> Iterator[Finding]:
-    """Compare the kernel in each image with the newest one that is installed.
+    """Compare the kernel in each image with the newest installed one.
 
-    An image of a first system, which starts whatever kernel is installed, is as good as a new one.
+    An image of a first system, which starts any installed kernel, does not become outdated.
     """
     newest = newest_release(machine)
     if newest is None or newest.release is None:
@@ -176,8 +176,8 @@ def _outdated(machine: Machine, found: NextIpl) -> Iterator[Finding]:
             and _is_later(machine, state, newest)
         ):
             message = (
-                f"{installed}, and {reason}; but it was built after the ramdisk of that kernel, so"
-                " which of the two it holds is not known"
+                f"{installed}, and {reason}; but the image was built after the ramdisk of that kernel,"
+                " so it is unknown which of the two it contains"
             )
             yield Finding(IMAGE_OUTDATED, Severity.NOTE, message, state.location)
         else:
@@ -188,7 +188,7 @@ def _outdated(machine: Machine, found: NextIpl) -> Iterator[Finding]:
 def _is_later(machine: Machine, state: EntryState, newest: InstalledKernel) -> bool:
     """Whether the image was built after the newest kernel was installed.
 
-    That is when its ramdisk is made; the time of the kernel itself is that of its package.
+    The ramdisk is built at installation; the time of the kernel file is that of its package.
     """
     image = machine.facts.get(state.image or "")
     ramdisk = machine.facts.get(newest.ramdisk or "")
@@ -196,14 +196,14 @@ def _is_later(machine: Machine, state: EntryState, newest: InstalledKernel) -> b
 
 
 def _unclear(machine: Machine, found: NextIpl) -> Iterator[Finding]:
-    """Tell of images that can't start, or that are made in a way that is not known here."""
+    """Report images that can't start, or that have an unknown format."""
     seen = set()
     for state in found.entries:
         image = None if state.image is None else machine.images[state.image].secure
         if image is None or state.image in seen or not (image.damaged or image.later):
             continue
         seen.add(state.image)
-        what = "it can't start" if image.damaged else "what it holds is not known"
+        what = "it can't start" if image.damaged else "its content is unknown"
         message = f"{visible(state.image or '')} is a Secure Execution image, but {image.unsure}"
         yield Finding(IMAGE_UNCLEAR, Severity.WARNING, f"{message}: {what}", state.location)
 
@@ -211,11 +211,11 @@ def _unclear(machine: Machine, found: NextIpl) -> Iterator[Finding]:
 def _is_older(
     machine: Machine, path: str, release: _Release | None, newest: InstalledKernel
 ) -> str | None:
-    """Say how it is known that an image holds an older kernel; None where that is not known."""
+    """Return how it is known that an image contains an older kernel; None if unknown."""
     if release is not None:
         if rpm_version_key(newest.release or "") <= rpm_version_key(release.text):
             return None
-        return f"{visible(path)} holds {visible(release.text)} ({release.known_by})"
+        return f"{visible(path)} contains {visible(release.text)} ({release.known_by})"
     image, kernel = machine.facts.get(path), machine.facts.get(newest.path)
     if image is None or kernel is None or kernel.modified <= image.modified:
         return None
@@ -223,12 +223,13 @@ def _is_older(
 
 
 def _release(machine: Machine, entry: BootEntry | None, path: str) -> _Release | None:
-    """Return the release of the kernel in an image, from what tells most of it."""
+    """Return the release of the kernel in an image, from the most reliable source."""
     image = machine.images[path].secure
     if image is not None and image.release is not None:
         return _Release(image.release, _ITSELF)
     named = release_in_name(machine.kernel_files.target(path))
     if named is not None:
-        return _Release(named, "by its name")
+        return _Release(named, "according to its name")
     version = None if entry is None else version_of(entry)
-    return None if version is None else _Release(version, "by the version of its boot entry")
+    known_by = "according to the version of its boot entry"
+    return None if version is None else _Release(version, known_by)

@@ -1,1 +1,1 @@
-"""Discovery: what boots here, read once."""
+"""Discovery: what the machine boots, read once."""

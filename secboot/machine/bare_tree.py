@@ -1,4 +1,4 @@
-"""A tree without any boot entry: an image before its kernel, or before its first configuration."""
+"""A tree without boot entries: an image without a kernel yet, or without its first configuration."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 ZIPL_CONF = "/etc/zipl.conf"
-"""Where a first zipl.conf belongs."""
+"""The path of a first zipl.conf."""
 READS: Mapping[str, Parser] = MappingProxyType(
     {FSTAB: Fstab.parse, DECLARED: DeclaredProfile.parse}
 )
 MACHINE_ID = "/etc/machine-id"
 _BOOTED = re.compile(r"(?:vmlinu[xz]|[Ii]mage|bzImage|kernel|linux)(?:[-.].*)?|bootmap", re.ASCII)
-"""Names of kernels, and that of the boot record: something was installed."""
+"""Names of kernels and of the bootmap, which show that something was installed."""
 _MODULES = ("/usr/lib/modules", "/lib/modules")
 _BOOT_NAME = re.compile(r"(?:vmlinuz|initrd|initramfs)(?:[-.].*)?", re.ASCII)
 _KERNEL_MARK = 0x10008, b"S390EP"
-"""In every s390x kernel image (arch/s390/boot/head.S)."""
+"""Offset and text, in every s390x kernel image (arch/s390/boot/head.S)."""
 _ID = re.compile("[0-9a-f]{32}", re.ASCII)
 
 
 class BootName(NamedTuple):
-    """A kernel or ramdisk by the name that a boot entry would give it; links are followed.
+    """A kernel or ramdisk under the name that a boot entry would use, after following links.
 
-    `target` is the real path. `device` tells file systems apart, `modified` is in ns since 1970.
-    `is_kernel` is whether it has the mark of an s390x kernel, None where it can't be read; `is_secure`
-    whether it is a Secure Execution image, which has none.
+    `target` is the real path. `device` identifies the file system; `modified` is in ns since 1970.
+    `is_kernel` is whether it is marked as an s390x kernel, None if it can't be read; `is_secure`
+    whether it is a Secure Execution image, which does not have the mark.
     """
 
     target: str
@@ -52,15 +52,15 @@ class BootName(NamedTuple):
 
 
 class BareTree(NamedTuple):
-    """What is known of a tree that has no boot entry.
+    """What is known about a tree without boot entries.
 
-    `awaits_kernel` is whether no kernel is installed. `reads` are the files that count then, besides
-    the layout's. `places` are by path those files that are not there and can be made, with their real
-    paths, `blocked` those that can't, with the reason.
+    `awaits_kernel` is whether no kernel is installed. `reads` are the files that matter then, in
+    addition to the layout's. `places` maps the paths of missing files that can be created to their
+    real paths, `blocked` those that can't be created to the reason.
 
-    The rest is what a first configuration is made of: `boot_names` are the kernels and ramdisks in
-    /boot and /, and the kernels of boot entries, by path, `dangling` are links among these that lead nowhere; `modules` the releases
-    of which there are modules. `machine_id` is None where it is not set, or not valid.
+    The rest is material for a first configuration: `boot_names` maps paths to the kernels and
+    ramdisks in /boot and /, and the kernels of boot entries; `dangling` are the dangling links among
+    these; `modules` the releases that have modules. `machine_id` is None if not set or not valid.
     """
 
     awaits_kernel: bool = False
@@ -73,12 +73,12 @@ class BareTree(NamedTuple):
     machine_id: str | None = None
 
     def place(self, path: str) -> str:
-        """Return the real path of a file that is to be made. Raises RefusedError where it can't be."""
+        """Return the real path of a file to create. Raises RefusedError if it can't be created."""
         directory, _, name = path.rpartition("/")
         for each in (path, directory):
             if each in self.blocked:
                 raise RefusedError(
-                    f"{path} can't be made: {self.blocked[each]}", hint="move it out of the way"
+                    f"{path} can't be created: {self.blocked[each]}", hint="move it out of the way"
                 )
         return self.places[path] if path in self.places else f"{self.places[directory]}/{name}"
 
@@ -86,9 +86,9 @@ class BareTree(NamedTuple):
 def find_bare_tree(
     root: Root, sources: Sources, entries: str, images: Iterable[str] = ()
 ) -> BareTree:
-    """Look at a tree that has no boot entry, or is to get its first configuration.
+    """Examine a tree that has no boot entries, or will get its first configuration.
 
-    `entries` is the directory of BLS entries, `images` are the kernels that those name.
+    `entries` is the directory of BLS entries, `images` are the kernels that they name.
     """
     awaits = awaits_kernel(root)
     if not (awaits or sources.first):
@@ -107,9 +107,9 @@ def find_bare_tree(
 
 
 def awaits_kernel(root: Root) -> bool:
-    """Tell whether this is a system without a kernel: there is none in /boot, and none has modules.
+    """Whether this is a system without a kernel: none in /boot, and no kernel modules.
 
-    A /boot that is not mounted is empty, too; the modules are not in it.
+    /boot is also empty if it is not mounted, but the modules are elsewhere.
     """
     names = root.names_or_none("/boot")
     if names is None or root.stat("/etc") is None or any(map(_BOOTED.fullmatch, names)):
@@ -118,13 +118,13 @@ def awaits_kernel(root: Root) -> bool:
 
 
 def _place_of_new(root: Root, path: str) -> tuple[str, str]:
-    """Return the real path of what is yet to be made, or is a directory, or why it can't be made.
+    """Return the real path of a directory or of a file to create, or why it can't be created.
 
-    The directories above it are made with it.
+    Missing parent directories are created with it.
     """
     found = root.nearest(path)
     if found.status is None:
-        return "", f"{found.path} is a link to {visible(found.leads_to)}, which is not there"
+        return "", f"{found.path} is a link to {visible(found.leads_to)}, which does not exist"
     if not found.status.is_directory:
         return "", f"{found.path} is not a directory"
     return found.leads_to, ""

@@ -1,7 +1,7 @@
-"""Read the files that zipl reads, once each, and remember them with what they lead to.
+"""Reads the files that zipl reads, once each, and keeps them with their real paths.
 
-It is the lookup that zipl's reading asks (`secboot.zipl.file_facts.FileLookup`), and it keeps every
-text that was read, because a plan is only valid for exactly these.
+It is the lookup for the model of zipl (`secboot.zipl.file_facts.FileLookup`). It keeps every text
+that was read, because a plan is only valid for exactly these texts.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 _MISSING = FileFacts(PathKind.MISSING)
 SIZE_LIMIT = 4 * 2**20
 LINES_LIMIT = 75_000
-"""Of a boot file; a zipl.conf with ten thousand sections is smaller."""
+"""The limit for a boot file; a zipl.conf with ten thousand sections is smaller."""
 ENTRY_LINES_LIMIT = 10_000
-"""Of a BLS entry, which has a dozen."""
+"""The limit for a BLS entry, which has about a dozen lines."""
 
 
 class BootFile(NamedTuple):
-    """A boot file as it was read. `real_path` is where its links lead; `modified` is in ns."""
+    """A boot file as read. `real_path` is its path without links; `modified` is in ns since 1970."""
 
     path: str
     real_path: str
@@ -39,12 +39,12 @@ class BootFile(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The content as text: UTF-8, other bytes kept as surrogate escapes, line ends as they are."""
+        """The content as text: UTF-8, other bytes as surrogate escapes, line ends unchanged."""
         return decoded(self.data)
 
 
 class NoFile(NamedTuple):
-    """What has the name of a boot file and is none; `reason` is in the words of zipl."""
+    """Something with the name of a boot file that is not a file; `reason` is worded as in zipl."""
 
     path: str
     reason: str
@@ -53,8 +53,8 @@ class NoFile(NamedTuple):
 class BootFiles:
     """The files of one root as zipl would find them.
 
-    `changed` are contents that files would have, by path and by real path, None for one that would
-    not be there: then this is what zipl would find after such a change.
+    `changed` maps paths and real paths to the contents of files after a change, None for a removed
+    file: the result is then what zipl would find after this change.
     """
 
     def __init__(self, root: Root, changed: Mapping[str, bytes | None] | None = None) -> None:
@@ -66,13 +66,13 @@ class BootFiles:
 
     @property
     def files(self) -> tuple[BootFile, ...]:
-        """Everything that was read, each file once, in the order of reading."""
+        """All files that were read, each once, in the order of reading."""
         return tuple({file.real_path: file for file in reversed(self._read.values())}.values())[
             ::-1
         ]
 
     def read(self, path: str) -> BootFile:
-        """Read a boot file, or return what was read before. Raises FileError."""
+        """Return a boot file, reading it only once. Raises FileError."""
         path = from_root(path)
         known = self._read.get(path)
         if known is None:
@@ -88,9 +88,10 @@ class BootFiles:
         return known
 
     def read_directory(self, path: str, names: Sequence[str]) -> Iterator[BootFile | NoFile]:
-        """Read these files of the directory `path`, which is opened once for all of them.
+        """Read these files in the directory `path`, which is opened once for all of them.
 
-        What is no file, or a link to none, is told as such. Raises FileError for what may not be read.
+        Yields a `NoFile` for anything but a file or a link to one. Raises FileError for a file that
+        can't be read.
         """
         if not names:
             return
@@ -104,7 +105,7 @@ class BootFiles:
     def _read_in(
         self, directory: OpenDirectory, real: str, path: str, name: str
     ) -> BootFile | NoFile | None:
-        """None for what was removed since the directory was listed."""
+        """Return None for a file that was removed after the directory was listed."""
         if self.changed and f"{path}/{name}" in self.changed:
             return self.read(f"{path}/{name}")
         try:
@@ -112,7 +113,7 @@ class BootFiles:
         except FileError:
             found = None
         if found is None:
-            # A link, or what can't be read: by its path it is followed, or refused with the reason.
+            # A link, or unreadable: reading by path follows the link, or fails with the reason.
             try:
                 file = self.read(f"{path}/{name}")
             except WrongKindError:
@@ -130,7 +131,7 @@ class BootFiles:
         return file
 
     def image(self, path: str) -> KernelImage | None:
-        """Return what the kernel image says, or None where there is no readable file."""
+        """Return the facts in the kernel image, or None if the file can't be read."""
         path = from_root(path)
         if path not in self._images:
             try:
@@ -142,7 +143,7 @@ class BootFiles:
         return self._images[path]
 
     def look(self, path: str) -> FileFacts:
-        """Return what is under `path`, as zipl sees it (see `FileLookup.look`)."""
+        """Return the facts about `path`, as zipl sees them (see `FileLookup.look`)."""
         path = from_root(path)
         known = self._facts.get(path)
         if known is None:
@@ -150,7 +151,7 @@ class BootFiles:
         return known
 
     def read_text(self, path: str) -> str:
-        """Return the text of a file that `look` has called readable."""
+        """Return the text of a file that is readable according to `look`."""
         return self.read(path).text
 
     def _look(self, path: str) -> FileFacts:
@@ -180,7 +181,7 @@ class BootFiles:
 def _require_few_lines(data: bytes, limit: int, shown: str) -> None:
     if data.count(b"\n") > limit:
         raise TooLargeError(
-            f"the file has more than {limit} lines, far more than a file of its kind has",
+            f"the file has more than {limit} lines, far more than a file of this kind has",
             path=shown,
-            hint="look what it holds; nothing of it was used",
+            hint="check its contents; none of it was used",
         )

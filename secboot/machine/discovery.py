@@ -1,4 +1,4 @@
-"""Find what a machine boots: zipl.conf where zipl looks for it, BLS entries, parmfiles, images."""
+"""Finds what a machine boots: zipl.conf where zipl looks for it, BLS entries, parmfiles, images."""
 
 from __future__ import annotations
 
@@ -52,18 +52,17 @@ D = TypeVar("D")
 class Machine(NamedTuple):
     """What was found under a root; the input of every plan and report.
 
-    `files` are those that a plan is made from. `documents` are by path what the texts of the
-    layout's files and of /etc/ziplenv say; an unreadable file of those that other programs
-    generate has none. `facts` are by path those of the kernels and ramdisks. `bootmap` is what
-    zipl wrote last. `images` are by path what the kernels say of themselves that can be read,
-    `image_material` what lies there to build one of Secure Execution with. `kernel_files` says where
-    the names of kernels and ramdisks lead, `old_kernels` which images may be too old for a
-    parameter. `running_line` is the line of the running kernel, None for any other tree.
-    `secure_guest` is whether that is in Secure Execution mode. `configured` is whether there is a
-    zipl configuration at all; without one `conf_path` is where it would be. `named_files` are those
-    that files of the layout name, and whether they are there, None where that can't be seen. `prepared`
-    is the Secure Execution image that the profile names. `bare` is what is known of a tree that has no
-    boot entry, where the layout knows what to do with it.
+    `files` are those that a plan is made from. `documents` maps paths to the parsed files of the
+    layout and /etc/ziplenv; for an unreadable generated file it has an `Unreadable`. `facts` maps
+    paths of kernels and ramdisks to their facts. `bootmap` is what zipl wrote last. `images` maps
+    paths of readable kernels to what is in their headers; `image_material` is what was found for
+    building a Secure Execution image. `kernel_files` says where the names of kernels and ramdisks
+    point, `old_kernels` which images may be too old for a parameter. `running_line` is the command
+    line of the running kernel, None for any other tree. `secure_guest` is whether the running system
+    is in Secure Execution mode. `configured` is whether a zipl configuration exists; without one,
+    `conf_path` is where it would be. `named_files` are files that the layout's files name, and
+    whether they exist, None if unknown. `prepared` is the Secure Execution image that the profile
+    names. `bare` is what is known about a tree without boot entries, if the layout supports one.
     """
 
     root: str
@@ -89,14 +88,14 @@ class Machine(NamedTuple):
     named_files: Mapping[str, bool | None] = MappingProxyType({})
 
     def secure_image(self, entry: BootEntry) -> SecureImage | None:
-        """Return the IBM Secure Execution image that the entry boots, which ignores its line."""
+        """Return the Secure Execution image that the entry boots, which ignores the entry's line."""
         image = None if entry.image is None else self.images.get(entry.image.path)
         return None if image is None else image.secure
 
     def is_secure(self, entry: BootEntry) -> bool | None:
-        """Tell whether the entry starts in Secure Execution; None where its kernel can't be read.
+        """Whether the entry starts in Secure Execution; None if its kernel can't be read.
 
-        Nor is it known of an entry that starts no Linux, such as a dump tool.
+        It is also None for an entry that does not start Linux, such as a dump tool.
         """
         if entry.kind is not EntryKind.IPL or entry.image is None:
             return None
@@ -105,18 +104,18 @@ class Machine(NamedTuple):
 
     @property
     def awaits_kernel(self) -> bool:
-        """Whether this is an image before its kernel: there is neither a boot entry nor a kernel."""
+        """Whether this is an image without a kernel yet: it has neither boot entries nor a kernel."""
         return self.bare is not None and self.bare.awaits_kernel
 
     @property
     def lacks_conf(self) -> bool:
-        """Whether there are boot entries and no zipl configuration, which zipl needs besides."""
-        there = self.sources.generated or self.file(self.conf_path) is not None
-        return self.configured and not there
+        """Whether boot entries exist, but not the zipl configuration that zipl also needs."""
+        exists = self.sources.generated or self.file(self.conf_path) is not None
+        return self.configured and not exists
 
     @property
     def only_prepared(self) -> tuple[str, ...]:
-        """The paths of the parmfile of the profile's image where zipl does not read it, too."""
+        """The paths of the parmfile of the profile's image, unless zipl reads it as well."""
         if self.prepared is None:
             return ()
         real_path = self.prepared.real_path
@@ -132,26 +131,26 @@ class Machine(NamedTuple):
         return path in {self.prepared.paths.output, self.prepared.real_output}
 
     def document(self, path: str, kind: type[D]) -> D | None:
-        """Return what a file says, by its path; None where it is missing, or generated and secret."""
+        """Return the document of a file; None if it is missing, or generated and unreadable."""
         found = self.documents.get(path)
         return found if isinstance(found, kind) else None
 
     def held(self, path: str, kind: type[D]) -> D:
-        """Return a document that is there, since something was read from it."""
+        """Return the document of a file that must exist, since something was read from it."""
         found = self.document(path, kind)
         if found is None:
             raise LookupError(path)
         return found
 
     def parameter_file(self, path: str) -> ParameterFile:
-        """Return the document of a file that is there, since a line was read from it."""
+        """Return the document of a file that must exist, since a line was read from it."""
         found = self.documents[path]
         if not isinstance(found, ParameterFile):
             raise TypeError(path)
         return found
 
     def file(self, path: str) -> BootFile | None:
-        """Return a file that the plan is made from, by the path that it was read from."""
+        """Return a file that the plan is made from, by the path under which it was read."""
         return next((file for file in self.files if file.path == path), None)
 
 
@@ -167,14 +166,14 @@ def discover(
 ) -> Machine:
     """Read the boot configuration of the machine in `root`.
 
-    `environment` is the process environment when the root is the running system, and None for
-    any other tree, which must not inherit the ``ZIPLCONF`` of this machine or its running line.
-    `sources` are those of the machine's layout. `phase` is what `progress` is told that this
-    reading is. Raises RefusedError when there is no zipl configuration, and FileError for files
-    that can't be read. With `unconfigured` a machine is taken without one too that has something
-    else to judge: a boot record, or a running system that is an IBM Z machine. So is one of which
-    the profile names an image, and one that has no kernel yet. With contents that files are
-    `changed` to (`BootFiles`) it is the machine as that change would leave it.
+    `environment` is the process environment if the root is the running system, and None for any
+    other tree, which must not inherit this machine's ``ZIPLCONF`` or its command line. `sources`
+    are those of the machine's layout. `phase` is reported to `progress`. Raises RefusedError if
+    there is no zipl configuration, and FileError for files that can't be read. `unconfigured` also
+    accepts a machine without a configuration that has something else to check: a boot record, or a
+    running system on IBM Z. A tree whose profile names an image, or that has no kernel yet, is
+    always accepted. With `changed` contents of files (`BootFiles`), the result is the machine after
+    this change.
     """
     progress.report(phase)
     files = BootFiles(root, changed)
@@ -218,7 +217,8 @@ def discover(
     looked_at = ((path, files.image(path)) for path in dict.fromkeys((*paths, *started)))
     images = {path: image for path, image in looked_at if image is not None}
     has_secure = prepared is not None or any(image.secure for image in images.values())
-    # A Secure Execution image lies anywhere; the kernels to make it of lie where they are installed.
+    # A Secure Execution image can be anywhere; the kernels to build it from are where they are
+    # installed.
     others = (*sources.kernels, "/boot") if has_secure else sources.kernels
     kernel_files = find_kernel_files(root, configuration, others)
     if has_secure:
@@ -273,7 +273,7 @@ def configuration_after(
     names = sorted(path.rpartition("/")[2] for path in filter(is_bls_entry, paths))
     conf = read_conf(root, files, sources, environment or {}, has_bls=bool(names))
     if changed.get(conf.path, b"") is None:
-        raise NoConfigurationError("there would be no zipl.conf", location=Location(conf.path))
+        raise NoConfigurationError("zipl.conf would no longer exist", location=Location(conf.path))
     version = (installed_version(root) or CURRENT)._replace(order=sources.order)
     found = (files.read(f"{BLS_DIRECTORY}/{name}") for name in names)
     bls = [BlsFile(file.path, file.text) for file in found]
@@ -281,15 +281,15 @@ def configuration_after(
 
 
 def is_bls_entry(path: str) -> bool:
-    """Tell whether zipl takes what has this path for a boot entry."""
+    """Whether zipl reads a file with this path as a boot entry."""
     directory, _, name = path.rpartition("/")
     return directory == BLS_DIRECTORY and name.endswith(".conf")
 
 
 def bls_names(root: Root) -> tuple[str, ...]:
-    """Return the names that zipl takes for entries: all that end in .conf, hidden ones too.
+    """Return the names that zipl reads as entries: all that end in .conf, even hidden ones.
 
-    A directory that can't be read is an error; one that is missing is none (scan.c, scan_bls).
+    A directory that can't be read is an error; a missing one is not (scan.c, scan_bls).
     """
     status = root.stat(BLS_DIRECTORY)
     if status is None or not status.is_directory:
@@ -304,7 +304,7 @@ def _bare_tree(root: Root, sources: Sources, images: tuple[str, ...] = ()) -> Ba
 
 
 def _ziplenv(root: Root, files: BootFiles) -> ZiplenvFile | None:
-    """Return /etc/ziplenv; zipl passes over anything but a file."""
+    """Return /etc/ziplenv; zipl ignores anything but a regular file."""
     status = root.stat(ZIPLENV)
     if status is None or not status.is_regular:
         return None
@@ -331,7 +331,7 @@ def _prepared_image(
 
 
 def _ordinary(files: BootFiles, found: KernelFiles) -> KernelFiles:
-    """Leave out Secure Execution images that are named as kernels are (``vmlinuz-5.14.0.pv``)."""
+    """Leave out Secure Execution images with the names of kernels (``vmlinuz-5.14.0.pv``)."""
     images = ((path, files.image(path)) for path in found.kernels)
     return found._replace(
         kernels=tuple(path for path, image in images if image is None or image.secure is None)
@@ -339,7 +339,7 @@ def _ordinary(files: BootFiles, found: KernelFiles) -> KernelFiles:
 
 
 def _facts(files: BootFiles, configuration: BootConfiguration) -> dict[str, FileFacts]:
-    """Sizes and times of what zipl installs; zipl's reading has looked at all of it already."""
+    """Sizes and times of the files that zipl installs; the model of zipl has looked them all up."""
     return {
         part.path: files.look(part.path)
         for entry in configuration.entries
@@ -351,7 +351,7 @@ def _facts(files: BootFiles, configuration: BootConfiguration) -> dict[str, File
 def _documents(
     root: Root, files: BootFiles, parsers: Mapping[str, Parser | None]
 ) -> dict[str, object]:
-    """Read the files that are there, and make a document of each that is more than a text."""
+    """Read the files that exist, and parse those that have a parser."""
     found = {}
     for path, parse in parsers.items():
         if root.exists(path):
@@ -362,7 +362,7 @@ def _documents(
 
 
 def _generated(root: Root, sources: Sources) -> dict[str, object]:
-    """Return those that may be read: SUSE's grub.cfg is for root only."""
+    """Return the documents, `Unreadable` for a file without permission: SUSE's grub.cfg is root's."""
     found: dict[str, object] = {}
     for path, parse in sources.derived.items():
         try:
@@ -387,7 +387,7 @@ def _image_material(
     *,
     running: bool,
 ) -> ImageMaterial:
-    """Look for it where there is such an image, and where another program may make one (ostree)."""
+    """Search for it if such an image exists, or if another program may build one (ostree)."""
     paths = {kernel_files.target(path) for path, image in images.items() if image.secure}
     paths |= set() if prepared is None else {prepared.real_output}
     if not paths and not sources.generated:

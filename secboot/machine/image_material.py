@@ -1,4 +1,4 @@
-"""What lies in a tree to build an IBM Secure Execution image with: keys, certificates, the tool."""
+"""Material in a tree for an IBM Secure Execution image: keys, certificates, the build tool."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 HOST_KEYS = "/etc/se-hostkeys"
 """Where ostree and coreos-installer look for host-key documents."""
 OSTREE_HOST_KEY = f"{HOST_KEYS}/ibm-z-hostkey"
-"""What the paths begin with that ostree takes for host-key documents."""
+"""The start of the paths that ostree uses as host-key documents."""
 
 
 class ImageMaterial(NamedTuple):
-    """What was found to build a Secure Execution image with; all paths are inside the tree.
+    """What was found for building a Secure Execution image; all paths are inside the tree.
 
     `signing_keys` are certificates of IBM's signing keys, `certificates` those between them and the
-    root CA. `unreadable` says which directory could not be looked into, and why. `builders` are the
-    programs that are installed. `knows_its_host` is whether the running system can tell the hashes
-    of the keys of the machine that it runs on. `free_names` are by the path of each Secure Execution
-    image one beside it that nothing has yet. `old_entries` are boot entries that pvics has put
-    aside, the newest kernel first. `home` is a directory that only root looks into.
+    root CA. `unreadable` says which directory could not be read, and why. `builders` are the
+    installed programs. `knows_its_host` is whether the running system knows the hashes of the keys
+    of its machine. `free_names` maps the path of each Secure Execution image to an unused name next
+    to it. `old_entries` are boot entries that pvics renamed, the newest kernel first. `home` is a
+    directory that only root can read.
     """
 
     host_keys: tuple[str, ...] = ()

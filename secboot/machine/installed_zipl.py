@@ -1,8 +1,8 @@
-"""The zipl of a tree: which release is installed, and the file that it wrote for the loader.
+"""The zipl of a tree: the installed release, and the bootmap that it wrote.
 
-The release is read from the program itself, which holds it as text (``2.16.0-build-20210818``,
-the RELEASE_STRING of s390-tools' common.mak). So it is known for the tree of another machine
-too, where the program can't be run.
+The release is read from the program file, which contains it as text (``2.16.0-build-20210818``,
+the RELEASE_STRING in common.mak of s390-tools). So it is also known for the tree of another
+machine, where the program can't be run.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from secboot.zipl.configuration import BootConfiguration
 
 BOOTMAP_LIMIT = 128 * 2**20
-"""Bytes. A bootmap has some 100 KiB, but with ``zipl --add-files`` it holds the kernels too."""
+"""In bytes. A bootmap has about 100 KiB, but with ``zipl --add-files`` it contains the kernels."""
 USUAL_TARGET = "/boot"
 _RELEASE = rb"\0(\d{1,2})\.(\d{1,3})\.(\d{1,3})[-+][0-9A-Za-z][0-9A-Za-z._+~-]{0,60}\0"
 _PROGRAM_LIMIT = 16 * 2**20
 
 
 def installed_version(root: Root) -> ZiplVersion | None:
-    """Return the release of the zipl that is installed in the root, or None if unknown."""
+    """Return the release of the zipl installed in the root, or None if unknown."""
     path = find_program(root, "zipl")
     if path is None:
         return None
@@ -48,10 +48,10 @@ def installed_version(root: Root) -> ZiplVersion | None:
 class BootmapFile(NamedTuple):
     """The bootmap in zipl's target directory; `path` is where zipl would write it.
 
-    `content` is what it holds, or `unreadable` the reason why that is not known; `damaged` says
-    that it was read, and is no boot record. `modified` is when it was written, in nanoseconds since
-    1970; None where not even that can be seen. `for_root` says that it may not be read by this user,
-    `missing` that there is none.
+    `content` is its content, or `unreadable` the reason why it is unknown; `damaged` means that it
+    was read and is not a boot record. `modified` is when it was written, in nanoseconds since 1970;
+    None if even that is unknown. `for_root` means that this user has no permission to read it,
+    `missing` that it does not exist.
     """
 
     path: str
@@ -63,16 +63,16 @@ class BootmapFile(NamedTuple):
 
     @property
     def missing(self) -> bool:
-        """Whether there is no bootmap."""
+        """Whether the bootmap does not exist."""
         return self.modified is None and self.unreadable is None
 
     def unread(self) -> BootmapFile:
-        """Return the same as if nobody had looked at it."""
+        """Return the same bootmap as if it had not been read."""
         return BootmapFile(self.path, unreadable=f"{self.path} was not read")
 
 
 def has_usual_record(root: Root) -> bool:
-    """Whether there is a boot record where all distributions have it; in doubt there is one."""
+    """Whether a bootmap exists where all distributions have it; True if that is unknown."""
     paths = (f"{USUAL_TARGET}/bootmap", f"{USUAL_TARGET}/zipl/bootmap")
     return any(root.exists_or_none(path) is not False for path in paths)
 
@@ -92,11 +92,11 @@ def read_bootmap_file(root: Root, configuration: BootConfiguration) -> BootmapFi
 
 
 def boot_targets(configuration: BootConfiguration) -> tuple[str, ...]:
-    """The directories in which zipl would write the bootmap, the likeliest first.
+    """The directories where zipl would write the bootmap, the likeliest first.
 
-    A menu's own target counts, not those of its sections; without a menu, the default section's.
-    Without any configuration it is where image builders let zipl write one, or where the
-    configuration would be generated (/boot/zipl on SUSE).
+    With a menu, this is the target of the menu, not those of its sections; without, that of the
+    default section. Without any configuration, it is where image builders make zipl write it, or
+    where the configuration would be generated (/boot/zipl on SUSE).
     """
     section = configuration.conf.section(DEFAULTBOOT)
     menu = None if section is None else section.value(Keyword.DEFAULTMENU)
@@ -114,13 +114,13 @@ def boot_targets(configuration: BootConfiguration) -> tuple[str, ...]:
 
 
 def _read(root: Root, path: str, modified: int) -> BootmapFile:
-    # Imported here since a machine whose zipl has not run, such as an image, has no bootmap.
+    # Imported here, since a machine where zipl has not run yet, such as an image, has no bootmap.
     from secboot.formats.bootmap import BootmapError, read_bootmap  # noqa: PLC0415
 
     try:
         bootmap = read_bootmap(root.read_bytes(path, BOOTMAP_LIMIT), path)
     except AccessError as error:
-        reason = f"{path} can't be read: {error.message}; zipl makes it readable for root only"
+        reason = f"{path} can't be read: {error.message}; only root can read zipl's bootmap"
         return BootmapFile(path, modified, unreadable=reason, for_root=True)
     except WrongKindError as error:
         return BootmapFile(path, modified, unreadable=f"{path}: {error.message}", damaged=True)

@@ -1,4 +1,4 @@
-"""Kernels and ramdisks as files: where the names in boot entries lead, and what lies beside them."""
+"""Kernels and ramdisks as files: where the names in boot entries point, and what is next to them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _NAME = rf"(?a:(?:{_KERNEL}|{_RAMDISK}){_RELEASE}(?:\.img)?)"
 _KERNEL_NAME = rf"(?a:{_KERNEL}{_RELEASE})"
 _RAMDISK_NAME = rf"(?a:{_RAMDISK}{_RELEASE}(?:\.img)?)"
 _LEFTOVER = r"(?a:[.~](?:old|bak|orig|save|hmac|sig|gz|tmp|dpkg-\w+|rpm\w+)?$)"
-"""How the names of copies end that no package installs as a kernel."""
+"""Name endings of copies, which no package installs as a kernel."""
 
 
 class Link(NamedTuple):
     """A symbolic link that a boot entry names.
 
-    `says` is its text, `target` the path inside the tree where it leads in the end. `target` is
-    None where that is not known, and `reason` says why.
+    `says` is the text of the link, `target` the path inside the tree that it finally points to.
+    `target` is None if that is unknown; then `reason` says why.
     """
 
     says: str
@@ -38,11 +38,11 @@ class Link(NamedTuple):
 
 
 class KernelFiles(NamedTuple):
-    """What is known of the files that boot entries name, beside what is in them.
+    """What is known about the files that boot entries name, other than their contents.
 
-    `links` are by the absolute path that an entry names. `kernels` are the paths of all kernels with a
-    release in their names that lie where an entry's kernel lies, or where the layout looks for them;
-    `ramdisks` are those that lie beside them.
+    `links` has the absolute paths that entries name as keys. `kernels` are the paths of all kernels
+    with a release in their names in the directories of the entries' kernels and those where the
+    layout searches; `ramdisks` are the ramdisks in the same directories.
     """
 
     links: Mapping[str, Link]
@@ -50,11 +50,11 @@ class KernelFiles(NamedTuple):
     ramdisks: tuple[str, ...] = ()
 
     def link(self, path: str) -> Link | None:
-        """Return the link under a path as an entry names it; None where there is none."""
+        """Return the link at a path as an entry names it; None if it is not a link."""
         return self.links.get(from_root(path))
 
     def target(self, path: str) -> str:
-        """Return where a path as an entry names it leads, as far as that is known."""
+        """Return where a path as an entry names it points, as far as this is known."""
         return _place(self.links, from_root(path))
 
 
@@ -62,9 +62,9 @@ NO_KERNEL_FILES = KernelFiles({})
 
 
 def release_of(path: str) -> str | None:
-    """Return the release that the name of a kernel or ramdisk ends in; None if there is none.
+    """Return the release at the end of the name of a kernel or ramdisk; None if there is none.
 
-    Those of rescue kernels (``vmlinuz-0-rescue-ID``) and of copies (``.old``) are none.
+    Rescue kernels (``vmlinuz-0-rescue-ID``) and copies (``.old``) have none.
     """
     name = path.rpartition("/")[2]
     found = re.fullmatch(_NAME, name)
@@ -74,7 +74,7 @@ def release_of(path: str) -> str | None:
 def find_kernel_files(
     root: Root, configuration: BootConfiguration, others: tuple[str, ...] = ()
 ) -> KernelFiles:
-    """Look at the directories of the files that boot entries name, at each once, and at `others`."""
+    """Examine the directories of the files that boot entries name, each once, and `others`."""
     parts = [(entry.image, entry.ramdisk) for entry in configuration.entries]
     images = {from_root(image.path) for image, _ in parts if image is not None}
     ramdisks = {from_root(ramdisk.path) for _, ramdisk in parts if ramdisk is not None}

@@ -1,7 +1,7 @@
-"""Find what there is to build an IBM Secure Execution image with, where somebody may want to.
+"""Finds the material for building an IBM Secure Execution image, if somebody may want to build one.
 
-The names of the files are those of IBM's documentation ("Verifying the host key document"), of
-ostree (ostree-bootloader-zipl.c, which coreos-installer follows) and of pvics (pvics.yaml(5)).
+The file names are those of IBM's documentation ("Verifying the host key document"), of ostree
+(ostree-bootloader-zipl.c, which coreos-installer follows) and of pvics (pvics.yaml(5)).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BUILDERS = ("pvimg", "genprotimg")
 _TRUSTEE = ("/run/confidential-containers/ibmse", "/opt/confidential-containers/ibmse")
-"""Where the verifier of Confidential Containers has them (trustee, deps/verifier/src/se)."""
+"""Where the verifier of Confidential Containers stores them (trustee, deps/verifier/src/se)."""
 _DIRECTORIES = (HOST_KEYS, *_TRUSTEE)
 _BELOW = ("", "/hkds", "/certs", "/crls")
 _KEY_HASHES = "/sys/firmware/uv/keys/all"
@@ -31,7 +31,7 @@ _CERTIFICATE = r"\.(?:crt|cer|cert|pem|der)"
 _HOST_KEY = re.compile(rf"ibm-z-hostkey.*|(?i:HKD-.+{_CERTIFICATE}|.+\.hkd)", re.ASCII)
 _SIGNING_KEY = re.compile(rf"(?i:ibm-z-host-key-signing.*{_CERTIFICATE})", re.ASCII)
 _CA = re.compile(rf"(?i:DigiCert(?!.*Root).*{_CERTIFICATE})", re.ASCII)
-"""The intermediate certificate; the root's is one of the system."""
+"""The intermediate certificate; the system has the root certificate."""
 _REVOCATION_LIST = re.compile(r"(?i:.+\.crl)", re.ASCII)
 _LEFTOVER = re.compile(r"~$|\.(?:bak|old|orig|save|sig|asc|sha\d+|rpm\w+|dpkg-\w+)$", re.ASCII)
 
@@ -39,10 +39,10 @@ _LEFTOVER = re.compile(r"~$|\.(?:bak|old|orig|save|sig|asc|sha\d+|rpm\w+|dpkg-\w
 def find_image_material(
     root: Root, images: Sequence[str], entries: str, *, running: bool
 ) -> ImageMaterial:
-    """Look where such files usually lie; of each kind those of the first such place count.
+    """Search the usual places; for each kind of file, the first place that has any is used.
 
     `images` are the paths of the Secure Execution images, `entries` is the directory of BLS entries.
-    `running` says that the root is that of the running system.
+    `running` means that the root is that of the running system.
     """
     unreadable: list[str] = []
     found = [tuple(_files(root, place, unreadable)) for place in _DIRECTORIES]
@@ -66,7 +66,7 @@ def find_image_material(
 
 
 def free_name(root: Root, path: str) -> str:
-    """Return a name beside `path` that nothing has: an image that is built there replaces nothing."""
+    """Return an unused name next to `path`, so that an image built there does not replace anything."""
     names = (f"{path}.new{number if number > 1 else ''}" for number in count(1))
     return next(name for name in names if not _is_taken(root, name))
 
@@ -92,7 +92,7 @@ def _is(pattern: re.Pattern[str], path: str) -> bool:
 
 
 def _files(root: Root, place: str, unreadable: list[str]) -> Iterator[str]:
-    """Yield the paths in a directory and in those below it that belong to it."""
+    """Yield the paths in a directory and in its known subdirectories."""
     for directory in (f"{place}{below}" for below in _BELOW):
         try:
             names = root.list_directory(directory)
@@ -107,12 +107,12 @@ def _files(root: Root, place: str, unreadable: list[str]) -> Iterator[str]:
 
 
 def _real(root: Root, path: str) -> str:
-    """In a tree an absolute link would lead to a file of the machine that it is mounted on."""
+    """Return the real path in a tree, where an absolute link would point to a file of this machine."""
     return path if root.base == "/" else place_of(root, path)
 
 
 def place_of(root: Root, path: str) -> str:
-    """Return where a path leads; the path itself where that can't be seen."""
+    """Return the real path; the path itself if that is unknown."""
     try:
         return root.real_path(path)
     except FileError:

@@ -1,7 +1,7 @@
-"""Boot entries that pvics has put aside: it renames all that were there to ``*.conf.old``.
+"""Boot entries that pvics has disabled: it renames all existing entries to ``*.conf.old``.
 
-It leaves one for the image that it has made (s390-tools, scripts/pvics, convert). zipl reads none of
-the others, but they still tell the kernel, the ramdisk and the line that the image was made of.
+It leaves a single entry for the image that it built (s390-tools, scripts/pvics, convert). zipl does
+not read the renamed ones, but they still name the kernel, the ramdisk and the line of the image.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LIMIT = 2**16
 
 
 class OldEntry(NamedTuple):
-    """An entry that zipl does not read; `kernel` and `ramdisk` are paths of files that are there."""
+    """An entry that zipl does not read; `kernel` and `ramdisk` are paths of existing files."""
 
     path: str
     line: str
@@ -35,7 +35,7 @@ class OldEntry(NamedTuple):
 
 
 def old_entries(root: Root, directory: str) -> tuple[OldEntry, ...]:
-    """Return those in `directory`, the newest kernel first; none of a rescue kernel."""
+    """Return the old entries in `directory`, the newest kernel first, without rescue kernels."""
     names = [name for name in root.names_or_none(directory) or () if name.endswith(OLD)]
     found = [entry for name in names for entry in _read(root, f"{directory}/{name}")]
     return tuple(sorted(found, key=lambda e: rpm_version_key(e.release or ""), reverse=True))
@@ -56,7 +56,7 @@ def _read(root: Root, path: str) -> Iterator[OldEntry]:
 
 
 def _file(root: Root, named: str | None) -> str | None:
-    """Where /boot is a partition of its own, entries name files as they are there."""
+    """Return the path of a file; if /boot is a separate partition, entries name paths inside it."""
     if not named or not named.startswith("/"):
         return None
     return next((path for path in (named, f"/boot{named}") if root.exists_or_none(path)), None)

@@ -1,8 +1,8 @@
-"""Kernels that may be too old for what is asked of them: what their images say of themselves.
+"""Kernels that may be too old for a requirement, according to their images.
 
-The release is that of the image's header, or else of its file name. Its boot code is not
-compressed, and holds the names of the parameters that it reads (arch/s390/boot/ipl_parm.c): that
-tells of distributions' kernels, which have some that upstream's of the same number don't.
+The release is that in the header of the image, or in its file name. The boot code is not
+compressed, and contains the names of the parameters that it reads (arch/s390/boot/ipl_parm.c): this
+shows the parameters that a distribution's kernel has in addition to upstream's of the same release.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from secboot.zipl.file_facts import FileFacts
 
 NEWER = (5, 7)
-"""No kernel from here on is looked at: it has all that is asked of kernels."""
+"""Kernels of this release or later support everything, so they are not examined."""
 _START = 0x10000
 _BOOT_CODE = 0x40000
-"""Bytes; that of kernel 6.1 has 0x9000, and those before have less."""
+"""In bytes; the boot code of kernel 6.1 has 0x9000, that of earlier ones less."""
 
 
 class OldKernel(NamedTuple):
-    """A kernel before `NEWER`, by its number.
+    """A kernel whose release is before `NEWER`.
 
-    `boot_names` are the parameters that its boot code reads; empty where the file is no image whose
-    boot code can be read.
+    `boot_names` are the parameters that its boot code reads; empty if the boot code of the file
+    can't be read.
     """
 
     release: str
@@ -48,11 +48,11 @@ class OldKernel(NamedTuple):
 def old_kernels(
     root: Root, paths: Iterable[str], facts: Mapping[str, FileFacts]
 ) -> dict[str, OldKernel]:
-    """Return those of the images that are old kernels, by path; none whose release is not known."""
+    """Return the images that are old kernels, by path, without those of unknown release."""
     found = {}
     for path in dict.fromkeys(paths):
         limit = facts[path].max_parm_size if path in facts else None
-        # One that says how long its line may be has that from 5.16.
+        # An image that specifies its maximum line length is of 5.16 or later.
         if limit not in {None, LEGACY_PARAMETER_LIMIT}:
             continue
         kernel = _old_kernel(root, from_root(path))

@@ -1,6 +1,6 @@
-"""The Secure Execution image that a profile names: its parmfile, and what is there of the image.
+"""The Secure Execution image that a profile names: its parmfile, and the state of the image.
 
-The parmfile becomes a boot file like any other, but that zipl does not read it: the tool that builds
+The parmfile is a boot file like any other, except that zipl does not read it; the tool that builds
 the image does.
 """
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from secboot.zipl.file_facts import FileFacts
 
 _LIMIT = 2**16
-"""Bytes; a kernel takes a line of a few thousand."""
+"""In bytes; a kernel accepts a line of a few thousand bytes."""
 
 
 class PreparedImage(NamedTuple):
     """The image that a profile names, as it was found.
 
-    `parmfile` is None where there is none, or none that may be read, of which `unreadable` gives
-    the reason. `real_path` is where it is, or will be. `output` is what is known of the file of the
-    image, `real_output` where its links lead, `image` what it says of itself, None where it is
-    missing or can't be read. `kernel` is what the kernel says that the profile names to build it
-    from, `missing` are of this kernel and its ramdisk those that are not there.
+    `parmfile` is None if it does not exist or can't be read; then `unreadable` is the reason for
+    the latter. `real_path` is where it is, or will be. `output` are the facts about the image file,
+    `real_output` its path without links, `image` the content of its header, None if it is missing
+    or can't be read. `kernel` is the same for the kernel that the profile names for building it;
+    `missing` says which of this kernel and its ramdisk do not exist.
     """
 
     paths: ImagePaths
@@ -54,7 +54,7 @@ class PreparedImage(NamedTuple):
 
     @property
     def secure(self) -> SecureImage | None:
-        """The Secure Execution image that is there; None where the output is none, or not known."""
+        """The existing Secure Execution image; None if the output is not one, or unknown."""
         return None if self.image is None else self.image.secure
 
     @property
@@ -70,11 +70,11 @@ def find_prepared_image(
     parmfiles: Mapping[str, BootFile],
     others: Collection[str],
 ) -> PreparedImage:
-    """Look at the files that a profile names.
+    """Examine the files that a profile names.
 
-    `parmfiles` are those of zipl's configuration, of which the parmfile may be one; `others` are
-    boot files of other kinds, and directories of such. Raises UsageError, with the place in the
-    profile, for a path that can be no parmfile, and FileError for what can't be looked at.
+    `parmfiles` are those of zipl's configuration, which can include the parmfile; `others` are boot
+    files of other kinds, and their directories. Raises UsageError, with the location in the profile,
+    for a path that can't be a parmfile, and FileError for a file that can't be accessed.
     """
     parmfile, unreadable = None, None
     try:
@@ -92,7 +92,7 @@ def find_prepared_image(
         except AccessError as error:
             unreadable = error.message
     if parmfile is not None and (b"\0" in parmfile.data or len(parmfile.data) > _LIMIT):
-        raise _unusable(paths, f"{paths.parmfile} holds a program or other data")
+        raise _unusable(paths, f"{paths.parmfile} contains a program or other data")
     return PreparedImage(
         paths,
         real_path,
@@ -111,11 +111,11 @@ def find_prepared_image(
 
 
 def _find(root: Root, paths: ImagePaths) -> tuple[str, FileStat | None]:
-    """Return where the parmfile is, or will be once the missing directories have been made."""
+    """Return where the parmfile is, or will be after the missing directories are created."""
     found = root.nearest(paths.parmfile)
     if found.status is None:
         link = f"{found.path} is a link to {visible(found.leads_to)}"
-        raise _unusable(paths, f"{link}, which is not there in the root")
+        raise _unusable(paths, f"{link}, which does not exist in the root directory")
     if not found.is_all and not found.status.is_directory:
         raise _unusable(paths, f"{found.path} is not a directory")
     if found.is_all and not found.status.is_regular:
@@ -124,19 +124,19 @@ def _find(root: Root, paths: ImagePaths) -> tuple[str, FileStat | None]:
 
 
 def _require_for_caller(status: FileStat, paths: ImagePaths) -> None:
-    """Show nobody who may run secboot by sudo(8) alone a file that is not his to read.
+    """Refuse to show a file to a user who can't read it and may only run secboot with sudo(8).
 
-    A profile that was named by its path is his word; one that has its place in the system is not.
+    That user controls a profile that is named by its path, but not one of the system.
     """
     by_path = not paths.location.path.startswith(tuple(f"{each}/" for each in SEARCH_PATH))
     mine = caller() in {0, status.uid} or bool(status.st_mode & stat.S_IROTH)
     if by_path and not mine:
-        raise _unusable(paths, f"only its owner may read {paths.parmfile}")
+        raise _unusable(paths, f"only its owner can read {paths.parmfile}")
 
 
 def _unusable(paths: ImagePaths, why: str) -> UsageError:
     return UsageError(
         f"this can't be the parmfile of an image: {why}",
         location=paths.location,
-        hint="name a file of its own for it, inside of the root; nothing was changed",
+        hint="name a separate file for it, inside the root directory; nothing was changed",
     )

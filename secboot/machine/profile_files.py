@@ -1,4 +1,4 @@
-"""How profiles are reached: those of the machine inside its root, those named by path outside."""
+"""Access to profiles: the machine's profiles in its root, and profiles named by path outside it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SAVED_PLAN = b'"secboot/saved-plan/'
 PROFILE_LIMIT = 2**20
-"""Bytes; a profile is a page of text."""
+"""In bytes; a profile is a page of text."""
 
 
 class RootProfileFiles:
@@ -30,20 +30,20 @@ class RootProfileFiles:
         self._root = root
 
     def read_text(self, path: str) -> str | None:
-        """Return a file's text, or None where there is none."""
+        """Return the text of a file, or None if it does not exist."""
         try:
             return decoded(self._root.read_bytes(path, PROFILE_LIMIT))
         except NotFoundError:
             return None
 
     def read_beside(self, path: str, name: str) -> ProfileText | None:
-        """Return the file of this name beside one in these directories."""
+        """Return the file with this name next to a file in these directories."""
         directory = path.rpartition("/")[0]
         text = self.read_text(f"{directory}/{name}") if directory in SEARCH_PATH else None
         return None if text is None else ProfileText(name_of(name), f"{directory}/{name}", text)
 
     def list_names(self, directory: str) -> tuple[str, ...]:
-        """Return the names in a directory, none where it is missing."""
+        """Return the names in a directory; empty if it does not exist."""
         status = self._root.stat(directory)
         if status is None or not status.is_directory:
             return ()
@@ -51,14 +51,14 @@ class RootProfileFiles:
 
 
 class _BesidePath(RootProfileFiles):
-    """The same, and the files beside one of this machine that was named by its path."""
+    """The same, and the files next to a profile of this machine that was named by its path."""
 
     def __init__(self, root: Root, path: str) -> None:
         super().__init__(root)
         self._own = {path}
 
     def read_beside(self, path: str, name: str) -> ProfileText | None:
-        """Return a file of this machine beside another one of them."""
+        """Return a file of this machine next to another one."""
         if path not in self._own:
             return super().read_beside(path, name)
         directory, slash, _ = path.rpartition("/")
@@ -73,20 +73,20 @@ class _BesidePath(RootProfileFiles):
         if not os.path.lexists(found):
             return None
         text = _read_path(found)
-        # In /tmp anybody can put a file, or a link to one of root's, beside that of somebody else.
+        # In /tmp anybody can put a file, or a link to root's file, next to somebody else's file.
         owners = {Path(found).stat().st_uid, Path(found).lstat().st_uid}
         if owners - {0, Path(path).stat().st_uid}:
             raise UsageError(
-                "this file has another owner than the profile that extends it",
+                "this file and the profile that extends it have different owners",
                 location=Location(visible(found)),
-                hint=f"if it is meant, make it yours: chown -h --reference={shell_word(path)}"
+                hint=f"if you trust it, change its owner: chown -h --reference={shell_word(path)}"
                 f" {shell_word(found)}",
             )
         return text
 
 
 class _BesideSaved(_BesidePath):
-    """The same from texts that were read before: no path is followed."""
+    """The same with texts that were read before: no path is followed."""
 
     def __init__(self, root: Root, path: str, texts: tuple[ProfileText, ...]) -> None:
         super().__init__(root, path)
@@ -98,15 +98,15 @@ class _BesideSaved(_BesidePath):
 
 
 def is_name(reference: str) -> bool:
-    """Whether a reference is a profile's name, and not the path of its file."""
+    """Whether a reference is the name of a profile, not the path of its file."""
     return not is_path(reference)
 
 
 def read_profile(reference: str, root: Root) -> Profile:
-    """Read the profile that a person names: by name in the search path, or by path.
+    """Read the profile that the user names: by name in the search path, or by path.
 
-    A path is one of this machine's, wherever the root is: it was typed here. What that profile
-    extends is beside it, or in the search path. Raises UsageError and ProfileError.
+    A path is always one of this machine, whatever the root directory, because it was typed here. A
+    profile that it extends is next to it, or in the search path. Raises UsageError, ProfileError.
     """
     if not is_path(reference):
         return load_profile(reference, RootProfileFiles(root))
@@ -115,9 +115,9 @@ def read_profile(reference: str, root: Root) -> Profile:
 
 
 def reread_profile(reference: str, texts: tuple[ProfileText, ...], root: Root) -> Profile:
-    """Read a profile again that had these texts when it was read, its own first.
+    """Read a profile again that had these texts when it was first read, its own text first.
 
-    A name leads to what the machine has now. No path is followed: what it led to is in the texts.
+    A name refers to the machine's present profile. A path is not followed: its texts are used.
     """
     if not is_path(reference):
         return load_profile(reference, RootProfileFiles(root))
@@ -126,14 +126,14 @@ def reread_profile(reference: str, texts: tuple[ProfileText, ...], root: Root) -
 
 
 def _require_shared(status: os.stat_result, reference: str) -> None:
-    """Refuse what the caller could not read without us: errors repeat parts of a profile."""
+    """Refuse a file that the caller can't read without secboot: errors quote parts of a profile."""
     from secboot.system.trusted import is_shared  # noqa: PLC0415 - most profiles come with secboot
 
     if not is_shared(status):
         raise UsageError(
-            "only its owner may read this file, so its content is not taken for a profile",
+            "only its owner can read this file, so secboot does not read it as a profile",
             location=Location(visible(reference)),
-            hint="a profile holds no secrets: keep it in a file that everybody may read",
+            hint="a profile has no secrets: keep it in a file that everybody can read",
         )
 
 
@@ -141,9 +141,9 @@ def _read_path(reference: str) -> str:
     path = Path(reference)
     try:
         if not path.is_file():
-            problem = "this is no regular file" if path.exists() else "there is no such file"
+            problem = "not a regular file" if path.exists() else "file not found"
             raise UsageError(
-                f"{problem}, so no profile can be read from it",
+                f"the profile can't be read: {problem}",
                 location=Location(visible(reference)),
                 hint="`secboot profile list` shows the profiles that can be used by name",
             )
@@ -163,6 +163,6 @@ def _read_path(reference: str) -> str:
         raise UsageError(
             "this is a saved plan, not a profile",
             location=Location(visible(reference)),
-            hint="give it a name that ends in .plan or .json: `secboot apply` tells it by that",
+            hint="give it a name that ends in .plan or .json, so that `secboot apply` recognises it",
         )
     return decoded(data)

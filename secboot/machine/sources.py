@@ -1,4 +1,4 @@
-"""The files that a way to configure the boot has, besides those that zipl looks for itself."""
+"""The files of a layout, in addition to those that zipl looks for itself."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from secboot.zipl.configuration import ConfFile
 
 Parser = Callable[[str, str], object]
-"""Makes a document of a text; its path is for messages."""
+"""Parses a text to a document; the path is for messages."""
 NamedIn = Callable[[Mapping[str, object]], tuple[str, ...]]
-"""Gives the paths that documents name, each found by its own path."""
+"""Returns the paths that documents name; the key of a document is its path."""
 
 
 @runtime_checkable
 class ParameterFile(Protocol):
-    """The document of a file that holds parameter lines, each under a name or as the only one."""
+    """The document of a file with parameter lines: named ones, or a single one."""
 
     def with_lines(self, lines: Mapping[str, CommandLine]) -> ParameterFile:
-        """Return the file with other lines by name, the only one's is empty.
+        """Return the file with other lines, by name; a single line has the name "".
 
-        Only the bytes that must change do. Raises RefusedError where the file can't hold a line.
+        Only the necessary bytes change. Raises RefusedError if the file can't hold a line.
         """
         ...
 
@@ -37,27 +37,25 @@ class ParameterFile(Protocol):
 
 
 class Unreadable(NamedTuple):
-    """In the place of the document of a generated file that may not be read."""
+    """Replaces the document of a generated file that can't be read."""
 
     reason: str
 
 
 class Sources(NamedTuple):
-    """Which files a way to configure the boot has besides those that zipl looks for itself.
+    """The files of a layout, in addition to those that zipl looks for itself.
 
-    `reads` are files that hold parameters, `derived` are generated from such, both by path with
-    what makes a document of their text (None where the text is all); those that exist are read.
-    `conf_path` is zipl's configuration where that is not the one that zipl looks for itself.
-    `generated` says that zipl's files are written by another program and not to be edited;
-    `otherwise` is the configuration that comes with such a system where it is in no file here, or that
-    its boot entries are written for.
-    `order` is that in which this system's zipl sorts BLS entries. `kernels` are directories with
-    kernels that something else than zipl starts. `named` gives the paths of other files whose
-    existence matters, from the documents of these, and `images` those of the kernels that something
-    else than zipl starts. `image` is the Secure Execution image that the profile is about.
-    `later_kernels` says that it is known what a kernel gets that is installed later, so that an image
-    can be prepared before its first one. `first` says that the tree is to get its first
-    configuration, and is taken without one.
+    `reads` are files with parameters, `derived` are generated from these; both map paths to parsers
+    (None if the text is enough). Those that exist are read. `conf_path` is zipl's configuration, if
+    it is not one that zipl looks for itself. `generated` means that another program writes zipl's
+    files and they must not be edited; `otherwise` is the configuration of such a system if it is not
+    in a file here, or the one that its boot entries are written for. `order` is the order of BLS
+    entries in this system's zipl. `kernels` are directories with kernels that something other than
+    zipl starts. From the documents, `named` returns the paths of other files whose existence
+    matters, and `images` the kernels that something other than zipl starts. `image` is the Secure
+    Execution image that the profile names. `later_kernels` means that it is known what a future
+    kernel gets, so that an image can be prepared before its first kernel. `first` means that the
+    tree will get its first configuration, so it is accepted without one.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})
@@ -75,4 +73,4 @@ class Sources(NamedTuple):
 
 
 NO_OTHERS = Sources()
-"""Those of a machine that only has zipl's own files."""
+"""The sources of a machine that only has zipl's own files."""

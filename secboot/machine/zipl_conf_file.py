@@ -1,4 +1,4 @@
-"""Find zipl's configuration where zipl looks for it, or say that there is none."""
+"""Finds zipl's configuration where zipl looks for it, or reports that it does not exist."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ ZIPL_CONF_PATHS = (
     "/usr/lib/s390-tools/zipl.conf",
     "/lib/s390-tools/zipl.conf",
 )
-"""Where zipl looks, the first readable one wins (zipl/src/job.c, get_job_from_config_file)."""
+"""Where zipl looks; the first readable file is used (zipl/src/job.c, get_job_from_config_file)."""
 _TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
 
 
-NO_ENTRY_YET = "there is no boot entry and no kernel yet"
+NO_ENTRY_YET = "no boot entries and no kernel yet"
 
 
 class NoConfigurationError(RefusedError):
-    """There is nothing that zipl would read."""
+    """A zipl configuration was not found."""
 
 
 def no_zipl_conf(path: str, hint: str) -> Finding:
-    """Say of boot entries that zipl can't read them yet; `path` is where its configuration belongs."""
-    message = f"there is no {path} yet, without which zipl makes no boot record of the boot entries"
+    """Return the finding that zipl can't use the boot entries yet; `path` is its configuration's."""
+    message = f"{path} does not exist yet; without it, zipl does not write the boot record"
     return Finding("no-zipl-conf", Severity.WARNING, message, hint=hint)
 
 
 def can_be_judged(root: Root, environment: Mapping[str, str] | None) -> bool:
-    """Tell whether a machine without zipl configuration has a boot record, or runs on IBM Z."""
+    """Whether a machine without a zipl configuration has a boot record, or runs on IBM Z."""
     if root.stat(f"{USUAL_TARGET}/bootmap") is not None:
         return True
     return environment is not None and "IBM/S390" in (root.text_or_none("/proc/cpuinfo") or "")
@@ -56,7 +56,7 @@ def read_conf(
     *,
     has_bls: bool,
 ) -> ConfFile:
-    """Return the configuration that zipl gets; an empty one where a program is yet to write it."""
+    """Return the configuration that zipl reads; an empty one if a program has yet to write it."""
     path = sources.conf_path
     if path is None:
         path = _find_conf(root, sources, environment, files.changed, has_bls=has_bls)
@@ -100,21 +100,21 @@ def _no_configuration(root: Root, *, has_bls: bool) -> NoConfigurationError:
     shown = shown_base(root)
     if has_bls:
         return NoConfigurationError(
-            f"{shown} has BLS entries but no zipl configuration: another boot loader's machine",
+            f"{shown} has BLS entries but no zipl configuration: it uses another boot loader (GRUB?)",
             hint="secboot only manages machines that boot with zipl (s390x)\n" + _TRY_DEMO,
         )
     if not _is_system(root):
         return _not_a_system(root)
-    hints = ["zipl would look for " + ", ".join(ZIPL_CONF_PATHS[:3])]
+    hints = ["zipl searches for " + ", ".join(ZIPL_CONF_PATHS[:3])]
     if any(name.startswith("vmlinuz") for name in root.names_or_none("/boot") or ()):
         hints.append(f"to write the first one: {Invocation.on(shown).command('init')}")
     return NoConfigurationError(
-        f"there is no zipl configuration in {shown}", hint="\n".join([*hints, _TRY_DEMO])
+        f"no zipl configuration found in {shown}", hint="\n".join([*hints, _TRY_DEMO])
     )
 
 
 def require_system(root: Root) -> None:
-    """Raise NoConfigurationError if nothing is here of a Linux system, as before it is mounted."""
+    """Raise NoConfigurationError unless this is a Linux system; it may not be mounted yet."""
     if not _is_system(root):
         raise _not_a_system(root)
 
@@ -125,11 +125,11 @@ def _is_system(root: Root) -> bool:
 
 def _not_a_system(root: Root) -> NoConfigurationError:
     return NoConfigurationError(
-        f"{shown_base(root)} is not the root of a Linux system: it has neither /etc nor /boot",
-        hint="name the directory that holds the machine's files: --root DIR",
+        f"{shown_base(root)} is not the root directory of a Linux system: it has neither /etc nor /boot",
+        hint="specify the root directory of the system: --root DIR",
     )
 
 
 def shown_base(root: Root) -> str:
-    """Return the path of a root without a slash at its end."""
+    """Return the path of a root directory without a slash at the end."""
     return root.shown("/").rstrip("/") or "/"

@@ -1,9 +1,9 @@
-"""/sys/firmware: what the kernel tells of the ultravisor, of this IPL and of the next one.
+"""/sys/firmware: what the kernel reports about the ultravisor, this IPL and the next one.
 
-Which files there are below ``uv`` depends on the kernel (arch/s390/kernel/uv.c): before about 5.13
-it has only ``query/``, and so a missing `prot_virt_host` does not mean 0. A reboot IPLs again from
-the device in ``reipl``, whatever disk zipl has prepared (drivers/s390/char and
-arch/s390/kernel/ipl.c; chreipl(8) and lsreipl(8) use the same files).
+Which files exist in ``uv`` depends on the kernel (arch/s390/kernel/uv.c): before about 5.13 it only
+has ``query/``, so a missing `prot_virt_host` does not mean 0. A reboot IPLs from the device in
+``reipl``, whatever disk zipl has prepared (drivers/s390/char and arch/s390/kernel/ipl.c; chreipl(8)
+and lsreipl(8) use the same files).
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ INDICATIONS_NOTE = (
     'IBM says of prot_virt_host and prot_virt_guest: "indications, but do not prove"; they are for'
     " technical evaluations in trusted environments. Proof takes attestation."
 )
-"""What IBM's documentation says of the two files, and no more; it goes wherever they are shown."""
+"""IBM's statement about the two files; it must be shown wherever they are."""
 
 
 class Ultravisor(NamedTuple):
-    """`present` is whether the directory is there at all: it takes facility 158 and a kernel for it.
+    """`present` is whether the directory exists: it requires facility 158 and a kernel with support.
 
-    The two indications are None where the kernel does not give them. `query` has the files below
-    ``query/`` as they are, without the newline at the end. `max_guests` is how many secure guests
-    there can be at a time, `max_address` the highest address that a page of one can have in this
-    host's memory; None where that is not given.
+    The two indications are None if the kernel does not report them. `query` has the files in
+    ``query/``, unchanged except for the newline at the end. `max_guests` is the number of secure
+    guests that can run at a time, `max_address` the highest address of their pages in this host's
+    memory; None if not reported.
     """
 
     present: bool
@@ -48,7 +48,7 @@ class Ultravisor(NamedTuple):
 
 
 def read_ultravisor(root: Root) -> Ultravisor:
-    """Read the directory of a running system, or of a copy of one's /sys."""
+    """Read the directory of a running system, or of a copy of its /sys."""
     if not root.exists(ULTRAVISOR):
         return Ultravisor(present=False)
     names = root.names_or_none(f"{ULTRAVISOR}/query") or ()
@@ -84,7 +84,7 @@ def _number(text: str | None, base: int) -> int | None:
 
 _DIGITS = "0123456789abcdef"
 _MAX_DIGITS = 20
-"""Of a number with 64 bits."""
+"""The length of a 64-bit number."""
 REIPL = "/sys/firmware/reipl"
 IPL = "/sys/firmware/ipl"
 ON_REBOOT = "/sys/firmware/shutdown_actions/on_reboot"
@@ -94,17 +94,16 @@ _TYPE = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)
 _TEXT_FILES = {"ccw": "parm", "nss": "parm"}
 _ADDRESSES = {"fcp": ("wwpn", "lun"), "nvme": ("fid", "nsid"), "nss": ("name",)}
 _PADDING = "\0 \n"
-"""What the kernel takes from the end of such a text (scpdata_length in arch/s390/boot/ipl_parm.c)."""
+"""What the kernel strips from the end of the text (scpdata_length in arch/s390/boot/ipl_parm.c)."""
 
 
 class IplSource(NamedTuple):
-    """Where an IPL is from. `type` is ccw, eckd, fcp, nvme, nss; `device` a bus id or PCI function.
+    """The source of an IPL. `type` is ccw, eckd, fcp, nvme, nss; `device` a bus id or PCI function.
 
-    `loadparm` is the operator's choice (a menu number, a site), without the blanks behind it;
-    `parm` the text that is added to the kernel's line, or replaces it with a leading ``=``, None
-    where there is none. `bootprog` is the number of the program, as text, where the machine itself
-    chooses it (all but ccw). `address` has what else chreipl(8) has to be told of the device, by
-    the files' names.
+    `loadparm` is the operator's selection (a menu number, a site), without trailing blanks; `parm`
+    the text that is appended to the kernel's line, or replaces it if it starts with ``=``; None if
+    not set. `bootprog` is the program number as text, if the machine itself selects the program (all
+    but ccw). `address` has what else chreipl(8) needs to identify the device, by file name.
     """
 
     type: str
@@ -116,17 +115,17 @@ class IplSource(NamedTuple):
 
     @property
     def text_name(self) -> str:
-        """What `parm` is called by those who set it."""
+        """The name of `parm` where it is set."""
         return "IPL PARM" if self.type in _TEXT_FILES else "SCPDATA"
 
 
 def read_ipl(root: Root) -> IplSource | None:
-    """How the running system was IPLed; None where it does not tell."""
+    """How the running system was IPLed; None if it does not report this."""
     return _source(root, f"{IPL}/ipl_type", lambda _: IPL)
 
 
 def read_reipl(root: Root) -> IplSource | None:
-    """What a reboot would IPL; None where it does not tell."""
+    """What a reboot would IPL; None if the system does not report this."""
     return _source(root, f"{REIPL}/reipl_type", lambda kind: f"{REIPL}/{kind}")
 
 
@@ -152,10 +151,10 @@ def _source(root: Root, kind_file: str, base_of: Callable[[str], str]) -> IplSou
 
 
 def is_elsewhere(source: IplSource, disks: Collection[str], ipl: IplSource | None = None) -> bool:
-    """Whether an IPL from there is from none of the disks, as far as both are known.
+    """Whether an IPL source is certainly none of the disks.
 
-    Of a file system whose disks can't be told, such as btrfs, the one counts that was IPLed. A LUN
-    is the same by whichever path.
+    For a file system with unknown disks, such as btrfs, the disk of the last IPL is used instead. A
+    LUN is the same disk on every path.
     """
     if source.device is None:
         return False
@@ -166,10 +165,10 @@ def is_elsewhere(source: IplSource, disks: Collection[str], ipl: IplSource | Non
 
 
 def disk_devices(root: Root, path: str) -> tuple[str, ...]:
-    """The bus ids of the disks that hold `path`: ``0.0.0120``; empty where that can't be told.
+    """The bus ids of the disks that hold `path`: ``0.0.0120``; empty if unknown.
 
-    Device-mapper and multipath devices are followed to what they are made of. A SCSI disk is
-    known by the FCP device that it is reached through.
+    Device-mapper and multipath devices are resolved to their components. A SCSI disk is identified
+    by the FCP device through which it is accessed.
     """
     try:
         status = root.stat(path)
@@ -188,6 +187,6 @@ def _bus_ids(root: Root, link: str, depth: int) -> list[str]:
     slaves = root.names_or_none(f"{real}/slaves") or ()
     if slaves:
         return [i for name in slaves for i in _bus_ids(root, f"{real}/slaves/{name}", depth + 1)]
-    # Below a channel subsystem the subchannel comes first, the device on it last.
+    # In the path, the subchannel comes first and the device on it last.
     found = _BUS_ID.findall(f"{real}/")
     return found[-1:]

@@ -1,8 +1,8 @@
-"""What the kernel's messages say about Secure Execution (arch/s390/kernel/uv.c, kernel/dma/swiotlb.c).
+"""The kernel's messages about Secure Execution (arch/s390/kernel/uv.c, kernel/dma/swiotlb.c).
 
-They are read from /dev/kmsg itself (Documentation/ABI/testing/dev-kmsg) and not by dmesg(1): its
-records are numbered, so that it is known whether the first messages of this boot are still there.
-The prefix of a message can carry an id: ``prot_virt.f9efb6:`` on Ubuntu and SUSE.
+They are read from /dev/kmsg (Documentation/ABI/testing/dev-kmsg) and not with dmesg(1), because its
+records are numbered, which shows whether the first messages of this boot are still in the log. The
+prefix of a message can include an id: ``prot_virt.f9efb6:`` on Ubuntu and SUSE.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _FAILED = re.compile(
 
 
 class KernelMessages(NamedTuple):
-    """The messages that matter.
+    """The relevant messages.
 
-    `complete` says that the log still holds the first message of this boot: only then does the
-    absence of one mean anything. `failures` are the lines in which the kernel says that it will
-    not host Secure Execution guests; `bounce_buffer_full` those in which a bounce buffer ran full.
+    `complete` means that the log still has the first message of this boot; only then is the absence
+    of a message meaningful. `failures` are the lines that say that the kernel will not host Secure
+    Execution guests; `bounce_buffer_full` those that say that a bounce buffer was full.
     """
 
     complete: bool
@@ -51,7 +51,7 @@ class KernelMessages(NamedTuple):
 
     @classmethod
     def read(cls, lines: Iterable[str], *, complete: bool) -> KernelMessages:
-        """Read the lines of the log, with or without the time stamp in brackets before each."""
+        """Read the lines of the log, with or without a time stamp in brackets at the start."""
         texts = [_STAMP.sub("", line.rstrip("\n")) for line in lines]
         about_host = _after(_PROT_VIRT, texts)
         about_buffer = _after(_SWIOTLB, texts)
@@ -79,7 +79,7 @@ def _last(pattern: re.Pattern[str], texts: list[str]) -> re.Match[str] | None:
 
 
 NO_MESSAGES = KernelMessages.read((), complete=False)
-"""Where the log can't be read."""
+"""Used if the log can't be read."""
 
 _RECORD = re.compile(r"^\d+,(\d+),\d+,[^;]*;(.*)$", re.ASCII)
 _RECORD_SIZE = 8192
@@ -87,7 +87,7 @@ _RECORD_LIMIT = 500_000
 
 
 def read_kernel_log(device: Path) -> KernelMessages:
-    """Read what the log holds now, without waiting for more. Nothing where it may not be read."""
+    """Read the present content of the log, without waiting for more. Empty without permission."""
     try:
         log = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -99,7 +99,7 @@ def read_kernel_log(device: Path) -> KernelMessages:
 
 
 def _records(log: int) -> list[str]:
-    """One record each read; EPIPE says that some were overwritten before they could be read."""
+    """Each read returns one record; EPIPE means that records were overwritten before being read."""
     records: list[str] = []
     while len(records) < _RECORD_LIMIT:
         try:

@@ -1,7 +1,7 @@
-"""The running system: its kernel's line, what it runs on, and what the kernel made of it.
+"""The running system: its command line, what it runs on, and how the kernel applied the line.
 
-Everything is read through a root, so that a copy of /proc and /sys can stand for a machine. Only
-the caller knows whether the root is the running system; another tree's /proc is nobody's.
+Everything is read through a root, so that a copy of /proc and /sys can represent a machine. Only
+the caller knows whether the root is the running system; /proc of another tree is meaningless.
 /proc/cpuinfo and /proc/sysinfo are those of arch/s390/kernel/processor.c and sysinfo.c.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ULTRAVISOR_CALL = 158
 """The facility that a Secure Execution host needs; a guest in Secure Execution mode has it too."""
 UNPACK = 161
-"""What a Secure Execution host offers its guests: to go into Secure Execution mode."""
+"""The facility with which a host lets its guests switch to Secure Execution mode."""
 
 SECURE_EXECUTION_MACHINES = {
     "8561": "z15",
@@ -40,7 +40,7 @@ OLDER_MACHINES = frozenset(
         *("2827", "2828", "2964", "2965", "3906", "3907"),
     }
 )
-"""Machine types before z15, from the 9672 to z14 ZR1. A type in neither table is a newer machine."""
+"""Machine types before z15, from 9672 to z14 ZR1. A type in neither table is a newer machine."""
 
 _FACILITIES = re.compile(r"^facilities\s*:(.*)$", re.MULTILINE)
 _MACHINE = re.compile(r"^processor \d+:.*\bmachine = ([0-9A-F]{4})", re.MULTILINE)
@@ -48,19 +48,19 @@ _VENDOR = re.compile(r"^vendor_id\s*:\s*IBM/S390\s*$", re.MULTILINE)
 _LEVEL = re.compile(r"^VM(\d\d) Control Program:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _FIELD = re.compile(r"^(LPAR Name|Type):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
-"""Holds what tells one boot of a system from the next (random(4))."""
+"""Contains an id that differs for each boot of a system (random(4))."""
 _RELEASE = "/proc/sys/kernel/osrelease"
 _BOOT_TIME = re.compile(r"^btime (\d{1,11})$", re.MULTILINE | re.ASCII)
 _MEM_TOTAL = re.compile(r"^MemTotal: *(\d{1,15}) kB$", re.MULTILINE | re.ASCII)
 _MEMORY_STEP = 256 * 2**20
-"""Bytes. Memory comes in multiples of this much; the kernel takes less for itself."""
+"""In bytes. Memory is a multiple of this; the kernel uses less for itself."""
 BOUNCE_BUFFER = "/sys/kernel/debug/swiotlb/io_tlb_nslabs"
 BOUNCE_BUFFER_USED = "/sys/kernel/debug/swiotlb/io_tlb_used_hiwater"
 _TRUE = {"1", "Y", "y"}
 
 
 class Level(StrEnum):
-    """What runs the system."""
+    """The level above the system."""
 
     LPAR = "LPAR"
     ZVM = "z/VM"
@@ -69,11 +69,11 @@ class Level(StrEnum):
 
 
 class Hardware(NamedTuple):
-    """What the system runs on. `machine_type` has four characters; None is not known.
+    """What the system runs on. `machine_type` has four characters; None means unknown.
 
-    `hypervisors` are their names from the innermost outwards, without repeated blanks. Without
-    one the system runs in a logical partition, if it tells its machine. `facilities` is None where
-    the kernel does not list them (before 4.0).
+    `hypervisors` are their names from the innermost outwards, without repeated blanks. Without a
+    hypervisor, the system runs in a logical partition, if it reports its machine. `facilities` is
+    None if the kernel does not list them (before 4.0).
     """
 
     ibm_z: bool
@@ -85,20 +85,20 @@ class Hardware(NamedTuple):
 
     @classmethod
     def parse(cls, cpuinfo: str, sysinfo: str) -> Hardware:
-        """Read any two texts; what is not there is not known."""
+        """Read any two texts; missing information is unknown."""
         machine, listed = _MACHINE.search(cpuinfo), _FACILITIES.search(cpuinfo)
-        told = dict(_FIELD.findall(sysinfo))
+        fields = dict(_FIELD.findall(sysinfo))
         hypervisors = tuple(
             re.sub(r"\s+", " ", name) for _, name in sorted(_LEVEL.findall(sysinfo))
         )
-        if hypervisors:  # as systemd tells them, by the word before the blank
+        if hypervisors:  # detected as systemd does, by the word before the blank
             runs_in = Level.ZVM if hypervisors[0].split(" ")[0] == "z/VM" else Level.KVM
         else:
-            runs_in = Level.LPAR if "Type" in told else Level.UNKNOWN
+            runs_in = Level.LPAR if "Type" in fields else Level.UNKNOWN
         return cls(
             ibm_z=_VENDOR.search(cpuinfo) is not None,
-            machine_type=told.get("Type") if machine is None else machine[1],
-            lpar_name=told.get("LPAR Name"),
+            machine_type=fields.get("Type") if machine is None else machine[1],
+            lpar_name=fields.get("LPAR Name"),
             hypervisors=hypervisors,
             runs_in=runs_in,
             facilities=None
@@ -107,17 +107,17 @@ class Hardware(NamedTuple):
         )
 
     def has(self, facility: int) -> bool | None:
-        """Whether the machine has a facility; None where that is not known."""
+        """Whether the machine has a facility; None if unknown."""
         return None if self.facilities is None else facility in self.facilities
 
     @property
     def has_ultravisor(self) -> bool | None:
-        """Whether there is one for this system: for its host, or for it as a guest."""
+        """Whether this system has an ultravisor, as a host or as a guest."""
         return self.has(ULTRAVISOR_CALL)
 
     @property
     def offers_unpack(self) -> bool | None:
-        """Whether the host offers to go into Secure Execution mode."""
+        """Whether the host lets the system switch to Secure Execution mode."""
         return self.has(UNPACK)
 
     @property
@@ -127,33 +127,33 @@ class Hardware(NamedTuple):
 
     @property
     def under_zvm(self) -> bool:
-        """Whether z/VM runs this system itself."""
+        """Whether the system runs directly under z/VM."""
         return self.runs_in is Level.ZVM
 
     @property
     def under_hypervisor(self) -> bool:
-        """Whether z/VM or KVM runs this system."""
+        """Whether the system runs under z/VM or KVM."""
         return self.runs_in in {Level.ZVM, Level.KVM}
 
     @property
     def is_too_old(self) -> bool:
-        """Whether the machine's type is known for one that can't have the feature."""
+        """Whether the machine type is known to lack the feature."""
         return self.machine_type in OLDER_MACHINES
 
     def describe(self) -> str:
-        """Say where the system runs: ``KVM under z/VM 6.4.0``, ``LPAR LP39``."""
+        """Return where the system runs: ``KVM under z/VM 6.4.0``, ``LPAR LP39``."""
         if self.runs_in is Level.UNKNOWN:
-            return "not known"
+            return "hypervisor unknown"
         if self.runs_in is Level.LPAR:
             return f"LPAR {self.lpar_name}" if self.lpar_name else "LPAR"
         return " under ".join("KVM" if n.startswith("KVM") else n for n in self.hypervisors)
 
 
 class RebootSettings(NamedTuple):
-    """What a reboot starts from. `secure_guest` is whether the system is a secure guest itself.
+    """What a reboot starts from. `secure_guest` is whether the system itself is a secure guest.
 
-    `elsewhere` says that the boot record is on other disks, as far as that can be told. `on_reboot`
-    is what a reboot does, None where that is not known (chshut(8)).
+    `elsewhere` means that the boot record is certainly on other disks. `on_reboot` is the action of
+    a reboot, None if unknown (chshut(8)).
     """
 
     source: firmware.IplSource
@@ -164,9 +164,9 @@ class RebootSettings(NamedTuple):
 
 
 class BootFacts(NamedTuple):
-    """Which boot of the running system this is, with which line, and what a reboot starts from.
+    """The present boot of the running system, its line, and what a reboot starts from.
 
-    `boot` differs from one boot to the next; empty where it is not known.
+    `boot` differs for each boot; empty if unknown.
     """
 
     boot: str
@@ -176,10 +176,10 @@ class BootFacts(NamedTuple):
 
 
 class LiveFacts(NamedTuple):
-    """What a plan for the running system has to know of it.
+    """What a plan for the running system needs to know about it.
 
-    `hosting_kernel` is the running kernel's release, where it shows that it knows of hosting.
-    `memory` is in bytes.
+    `hosting_kernel` is the release of the running kernel if it shows that it can be a Secure
+    Execution host. `memory` is in bytes.
     """
 
     reboot: RebootSettings | None = None
@@ -188,15 +188,15 @@ class LiveFacts(NamedTuple):
 
 
 class RunningSystem(NamedTuple):
-    """What can be seen of the running system; None means that it could not be read.
+    """What the running system reports; None means that it could not be read.
 
-    `command_line` is /proc/cmdline without its newline, `kernel` the kernel's release. `kdump`
-    marks a kdump kernel. `kvm_hpage` is kvm's parameter ``hpage``. `bounce_buffer_blocks` is the
-    size of the bounce buffer from debugfs, in blocks of 2 KiB. `boot_record_disks` are the devices
-    that hold the boot record. `booted_at` is in seconds since 1970. `on_reboot` is what a reboot
-    does: ``reipl`` unless somebody changed that. `bounce_buffer_used_blocks` is how many were in
-    use at once at most, since boot or since somebody reset it. `memory` is what the system has, in
-    bytes.
+    `command_line` is /proc/cmdline without the newline, `kernel` the release of the kernel. `kdump`
+    marks a kdump kernel. `kvm_hpage` is the parameter ``hpage`` of kvm. `bounce_buffer_blocks` is
+    the size of the bounce buffer from debugfs, in blocks of 2 KiB. `boot_record_disks` are the
+    devices that hold the boot record. `booted_at` is in seconds since 1970. `on_reboot` is the
+    action of a reboot: ``reipl`` unless somebody changed it. `bounce_buffer_used_blocks` is the
+    most blocks in use at the same time, since boot or since it was reset. `memory` is the memory
+    of the system, in bytes.
     """
 
     command_line: str | None
@@ -217,7 +217,7 @@ class RunningSystem(NamedTuple):
 
     @property
     def reboot_settings(self) -> RebootSettings | None:
-        """What a reboot starts from; None where the system does not tell."""
+        """What a reboot starts from; None if the system does not report this."""
         if self.reipl is None:
             return None
         return RebootSettings(
@@ -230,16 +230,16 @@ class RunningSystem(NamedTuple):
 
     @property
     def release(self) -> tuple[int, int] | None:
-        """The kernel's major and minor number; None for a release that is none.
+        """The kernel's major and minor number; None if its release has none.
 
-        A distribution's kernel can have features that came later: it is asked for the feature itself
-        first, and for its number only where nothing else tells.
+        A distribution's kernel can have backported features: check for the feature itself first, and
+        use the number only if nothing else shows it.
         """
         return release_number(self.kernel or "")
 
 
 def read_reboot_settings(root: Root, boot_record: str) -> RebootSettings | None:
-    """Read what a reboot of the system starts from, and no more of it; of a bootmap by its path."""
+    """Read only what a reboot of the system starts from; `boot_record` is the path of the bootmap."""
     source = firmware.read_reipl(root)
     if source is None:
         return None
@@ -256,7 +256,7 @@ def read_reboot_settings(root: Root, boot_record: str) -> RebootSettings | None:
 
 
 def read_boot_facts(root: Root, boot_record: str) -> BootFacts:
-    """Read what tells how the running system was booted, and what a reboot of it starts."""
+    """Read how the running system was booted, and what a reboot starts from."""
     return BootFacts(
         root.text_or_none(BOOT_ID) or "",
         root.text_or_none("/proc/cmdline"),
@@ -266,7 +266,7 @@ def read_boot_facts(root: Root, boot_record: str) -> BootFacts:
 
 
 def read_live_facts(root: Root, boot_record: str) -> LiveFacts:
-    """Read what a plan for the running system has to know of it."""
+    """Read what a plan for the running system needs to know about it."""
     shows = root.exists(f"{firmware.ULTRAVISOR}/prot_virt_host")
     release = root.text_or_none(_RELEASE) if shows else None
     memory = _memory(root, _number(root, BOUNCE_BUFFER))
@@ -274,7 +274,7 @@ def read_live_facts(root: Root, boot_record: str) -> LiveFacts:
 
 
 def read_running(root: Root, messages: KernelMessages, boot_record: str | None) -> RunningSystem:
-    """Read the system whose /proc and /sys are in the root; `boot_record` is a bootmap's path."""
+    """Read the system with /proc and /sys in the root; `boot_record` is the path of the bootmap."""
     huge_pages = root.text_or_none("/sys/module/kvm/parameters/hpage")
     blocks, mib = _number(root, BOUNCE_BUFFER), messages.bounce_buffer_mib
     return RunningSystem(
@@ -304,10 +304,10 @@ def _number(root: Root, path: str) -> int | None:
 
 
 def _memory(root: Root, bounce_buffer_blocks: int | None) -> int | None:
-    """The memory of the system: what the kernel manages, and what it took before for other things.
+    """The memory of the system: what the kernel manages, and what it reserved before.
 
-    MemTotal lacks the bounce buffer, whose size has to be known in a secure guest, and the kernel
-    itself, which is why the result is rounded up.
+    MemTotal excludes the bounce buffer, whose size must be known in a secure guest, and the kernel
+    itself, so the result is rounded up.
     """
     found = _MEM_TOTAL.search(root.text_or_none("/proc/meminfo") or "")
     if found is None or (bounce_buffer_blocks is None and firmware.is_secure_guest(root)):

@@ -42,13 +42,13 @@ def large(root: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Path], None], int, str]] = {
-    "missing zipl.conf": (lambda root: (root / CONF).unlink(), 1, "there is no zipl configuration"),
+    "missing zipl.conf": (lambda root: (root / CONF).unlink(), 1, "no zipl configuration found"),
     "a directory": (replace_by(CONF, Path.mkdir), 1, "etc/zipl.conf: this is a directory"),
     "a FIFO": (replace_by(CONF, os.mkfifo), 1, "etc/zipl.conf: this is a FIFO"),
     "a dangling link": (
         replace_by(CONF, lambda path: path.symlink_to("/nowhere")),
         1,
-        "there is no zipl configuration",
+        "no zipl configuration found",
     ),
     "a link to itself": (
         replace_by(CONF, lambda path: path.symlink_to("zipl.conf")),
@@ -144,7 +144,7 @@ def test_a_profile_that_others_can_not_read_is_refused(
 
     said = secboot(capsys, *words)
     assert (said.code, "hidden" in said.err) == (2, False)
-    assert "only its owner may read this file" in said.err
+    assert "only its owner can read this file" in said.err
 
     monkeypatch.setenv("SUDO_UID", "1000")
     assert "only its owner" in secboot(capsys, *words).err
@@ -278,7 +278,7 @@ def test_no_such_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (["plan", "host", "--output", "xml"], "'xml' is not one of"),
         (["plan", "nosuch", "--root", "."], "profile 'nosuch' not found"),
         (["plan", "hots", "--root", "."], "did you mean 'host'?"),
-        (["plan", "./nosuch.yaml", "--root", "."], "there is no such file"),
+        (["plan", "./nosuch.yaml", "--root", "."], "file not found"),
         (["rollback", "--force", "--keep", "--root", "."], "cannot be combined"),
     ],
 )

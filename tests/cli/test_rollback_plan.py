@@ -239,7 +239,7 @@ def test_a_directory_on_which_nothing_is_mounted_is_no_machine_without_changes(
     said = secboot(capsys, verb, "--root", tmp_path)
 
     assert said.code == 1
-    assert f"{tmp_path} is not the root of a Linux system" in said.err
+    assert f"{tmp_path} is not the root directory of a Linux system" in said.err
 
 
 def test_where_zipl_refuses_anyway_the_repair_is_named_and_the_command_to_repeat(

@@ -1,4 +1,4 @@
-"""Where the boot record is, and in what it is not what zipl would write now."""
+"""Where the boot record is, and how it differs from what zipl would write now."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def test_a_record_of_these_files_is_current(tmp_path: Path, setup: str, recorded
 @pytest.mark.parametrize(
     ("old", "new", "difference"),
     [
-        ("quiet rd.zfcp", "loud rd.zfcp", "holds another parameter line for 'second'"),
-        ("default=3", "default=7", "does not boot 'first' by default"),
+        ("quiet rd.zfcp", "loud rd.zfcp", "has a different parameter line for 'second'"),
+        ("default=3", "default=7", "does not have 'first' as the default"),
         (
             *("12=silent\n", ""),
-            "holds 'silent', which is neither the default nor in the menu now",
+            "contains 'silent', which is now neither the default nor in the menu",
         ),
         ("7=first", "8=first", "has 'first' as number 7, not 8"),
         ("defaultmenu=menu", "default=second", "is a menu of boot entries"),
@@ -54,13 +54,13 @@ def test_every_difference_is_named(tmp_path: Path, old: str, new: str, differenc
 
 @pytest.mark.parametrize(("gone", "what"), [("boot/vmlinuz", "kernel"), ("boot/initrd", "ramdisk")])
 def test_a_file_that_is_gone_is_not_what_an_ipl_finds(tmp_path: Path, gone: str, what: str) -> None:
-    """The record points to blocks that may belong to something else by now."""
+    """The record points to blocks that may now belong to something else."""
     scene = make_scene(tmp_path, "section")
     (tmp_path / gone).unlink()
 
     record = compare(scene.machine())
 
-    assert record.differences[0] == f"boots 'linux' with a {what} that is gone, /{gone}"
+    assert record.differences[0] == f"boots 'linux' with a {what} that no longer exists, /{gone}"
     assert [entry.name for entry in record.lacking] == ["linux"]
 
 
@@ -87,18 +87,18 @@ def test_without_a_bootmap_zipl_is_due(tmp_path: Path) -> None:
     record = compare(make_scene(tmp_path, "section", recorded=None).machine())
 
     assert (record.path, record.state) == ("/boot/bootmap", RecordState.MISSING)
-    assert record.stale == "there is no /boot/bootmap: zipl has not run here, or it was removed"
+    assert record.stale == "/boot/bootmap not found: zipl has not run here, or the file was removed"
 
 
 def test_an_entry_that_got_the_line_of_another_is_told_from_a_new_one(tmp_path: Path) -> None:
-    """Both boot one kernel: number 7 has that line, so it is number 12 that was edited."""
+    """Both boot the same kernel: number 7 has that line, so number 12 was edited."""
     scene = make_scene(tmp_path, "menu")
     line = '"root=/dev/vda1 prot_virt=1 console=${CONSOLE}"'
     scene.replace("etc/zipl.conf", "[silent]\n", f"[silent]\nparameters={line}\n")
 
     record = compare(scene.machine())
 
-    assert record.differences == ("holds another parameter line for 'silent'",)
+    assert record.differences == ("has a different parameter line for 'silent'",)
     assert (record.lacking, record.indistinct) == ((), ())
     names = {m.number: m.entry and m.entry.name for m in record.matches}
     assert names == {3: "second", 7: "first", 12: "silent"}
@@ -118,13 +118,13 @@ def test_a_record_of_an_entry_that_is_no_default_any_more_is_known(tmp_path: Pat
 
     assert [m.entry and m.entry.name for m in record.matches] == ["linux"]
     assert record.differences == (
-        "does not hold 'other'",
-        "holds 'linux', which is neither the default nor in the menu now",
+        "does not contain 'other'",
+        "contains 'linux', which is now neither the default nor in the menu",
     )
 
 
 def test_a_line_without_an_entry_is_told_from_a_kernel_without_one(tmp_path: Path) -> None:
-    """The section of number 12 is gone; its kernel is there, or one of its size."""
+    """The section of number 12 was removed; its kernel exists, or one of the same size."""
     scene = make_scene(tmp_path, "menu")
     conf = (tmp_path / "etc/zipl.conf").read_text()
     start = conf.index("[silent]")

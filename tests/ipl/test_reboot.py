@@ -1,4 +1,4 @@
-"""What the re-IPL settings choose, and what they make of a line."""
+"""What the re-IPL settings select, and how they change a line."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def reboot(
         (MENU, "2x", Chooses.UNKNOWN, None),
         (MENU, "\u0662", Chooses.UNKNOWN, None),
         (MENU, "\udc82", Chooses.UNKNOWN, None),
-        # zipl's loader takes the digits, whatever follows.
+        # zipl's loader uses the digits, whatever follows.
         (MENU, "2g1", Chooses.ENTRY, "old"),
         (GRUB, "1g2", Chooses.ENTRY, "recovery"),
         (GRUB, "1G2", Chooses.ENTRY, "recovery"),
@@ -152,7 +152,7 @@ def test_the_record_of_another_disk_is_not_known() -> None:
     [
         *((None, Chooses.NOTHING), ("reipl", Chooses.NOTHING), ("dump_reipl", Chooses.NOTHING)),
         *(("stop", Chooses.OTHER), ("vmcmd", Chooses.OTHER)),
-        # What is none of chshut's actions says nothing.
+        # Anything but an action of chshut is ignored.
         *(("", Chooses.NOTHING), ("\udcff", Chooses.NOTHING)),
     ],
 )

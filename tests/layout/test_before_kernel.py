@@ -91,7 +91,9 @@ def test_without_a_root_device_the_hook_alone_brings_the_parameters(
 
     assert done.returncode == 0, done.stderr
     assert words(tree) == ["root=/dev/of-the-build-host", "ro", "swiotlb=262144"]
-    assert "there is no /etc/zipl.conf yet" in secboot(capsys, "plan", "guest", "--root", tree).out
+    assert (
+        "/etc/zipl.conf does not exist yet" in secboot(capsys, "plan", "guest", "--root", tree).out
+    )
     assert secboot(capsys, "check", "--root", tree).code == 1
 
 
@@ -139,7 +141,7 @@ def test_what_is_in_the_way_is_said(
     said = secboot(capsys, "apply", "guest", "--root", tree)
 
     assert said.code == 1
-    assert f"/{where} is a link to /nowhere, which is not there" in said.err
+    assert f"/{where} is a link to /nowhere, which does not exist" in said.err
     assert snapshot(tree) == before
     assert secboot(capsys, "status", "guest", "--root", tree).code == 0
 

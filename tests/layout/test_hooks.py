@@ -165,9 +165,12 @@ def test_the_plug_in_tells_a_secure_guest_what_its_new_kernel_means(
         assert "may not meet the profile" in done.stderr
     else:
         assert (
-            f"({VERSION}) 9.4 (Plow)' (/boot/vmlinuz-{VERSION}), an ordinary kernel" in done.stderr
+            f"({VERSION}) 9.4 (Plow)' (/boot/vmlinuz-{VERSION}), a plain kernel image"
+            in done.stderr
         )
-        assert f"kernel {VERSION} is installed, but /boot/secure-linux holds 5.14.0" in done.stderr
+        assert (
+            f"kernel {VERSION} is installed, but /boot/secure-linux contains 5.14.0" in done.stderr
+        )
         assert "may not be" not in done.stderr
 
 

@@ -478,7 +478,7 @@ def test_another_default_of_zipls_menu_than_the_record_has_is_told(healthy: Path
     found = {notice.code: notice for notice in status(healthy).notices}
 
     assert found["record-default"].message == (
-        f"the next IPL starts '{NORMAL}' by default, not '{SKIP}' as the boot files say"
+        f"the next IPL starts '{NORMAL}' by default, not '{SKIP}', the default in the boot files"
     )
     assert found["record-default"].hint == "chroot /mnt/tree grub2-zipl-setup"
 

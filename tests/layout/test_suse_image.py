@@ -126,7 +126,7 @@ def test_in_the_guest_the_line_is_that_of_grub_cfg(tmp_path: Path) -> None:
             "does not exist",
         ),
         (('"/etc/se/HKD', '"/etc/se/DigiCertCA.crt,/etc/se/HKD'), "image", {}, ""),
-        ((), "ordinary", {"unsealed-default": "error"}, "is told to build"),
+        ((), "ordinary", {"unsealed-default": "error"}, "is configured to build"),
         (
             ('"/etc/se/HKD', '"/etc/se/DigiCertCA.crt,/etc/se/HKD'),
             "ordinary",

@@ -10,7 +10,7 @@ from secboot.system.root import Root
 from secboot.zipl.version import ZiplVersion
 
 RELEASE = b"\x7fELF\0...\0002.35.0-build-20250301\0..."
-"""As the program holds it; Debian's is 2.35.0-2, SUSE's 2.35.0-150700.1.1."""
+"""As in the program file; Debian's is 2.35.0-2, SUSE's 2.35.0-150700.1.1."""
 
 
 def install(tree: Path, directory: str, content: bytes) -> None:

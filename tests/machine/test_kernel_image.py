@@ -1,4 +1,4 @@
-"""Secure Execution images of both layouts and plain kernels, from files of full size."""
+"""Secure Execution images of both layouts and plain kernel images, from files of full size."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_plain_kernel(field: int, limit: int, tmp_path: Path) -> None:
 def test_the_magic_counts_at_a_page_start_only(tmp_path: Path) -> None:
     kernel = tmp_path / "vmlinuz"
     data = bytearray(plain_kernel(FULL, 4096))
-    # A kernel that can make or check such images holds the magic as a text somewhere.
+    # A kernel that can build or check such images contains the magic somewhere.
     data[0x12345:0x1234D] = b"IBMSecEx"
     data[0x30000:0x30008] = b"IBMSecEx"
     data[0xC008:0xC010] = b"SeImgLnx"
@@ -70,7 +70,7 @@ def test_short_files(size: int, tmp_path: Path) -> None:
     found = facts(image)
 
     assert (found.max_command_line is None) == (size < 0x10438)
-    # A header that is cut off still marks the image.
+    # A truncated header still identifies the image.
     cut = SecureImage(unsure="the file ends inside its Secure Execution header", damaged=True)
     assert found.secure == (cut if size == 0x14010 else None)
 
@@ -91,18 +91,18 @@ def test_few_bytes_of_few_pages_are_read() -> None:
 
 LINE = b"root=/dev/mapper/luks swiotlb=262144"
 IPIB = 20
-"""Where the metadata name the block that lists the components."""
+"""The offset in the metadata of the pointer to the block that lists the components."""
 OPEN, CLOSED = (
     build_image(b"kernel" * PAGE, b"ramdisk", LINE, encrypted=encrypted)
     for encrypted in (False, True)
 )
 BLOCK = len(OPEN) - PAGE
 LONGEST = 0x10000
-"""Bytes that are read at a time, at most: a parameter line."""
+"""The most bytes that are read at a time: a parameter line."""
 
 
 def read(data: bytes) -> KernelImage:
-    """Read bytes as a file's, and count how many are asked for."""
+    """Read bytes as from a file, and count the requested bytes."""
     asked = 0
 
     def ranges(wanted: Sequence[tuple[int, int]]) -> list[bytes]:
@@ -123,7 +123,7 @@ def changed(image: bytes, offset: int, new: bytes) -> bytes:
 
 
 def ends() -> list[int]:
-    """Every length at which something new is there, and those beside it."""
+    """Every length at which a new part is complete, and the adjacent lengths."""
     places = [0, 8, METADATA, HEADER, BLOCK, *(METADATA + n for n in (8, 16, 20, 28))]
     places += [HEADER + n for n in (8, 12, 0x38, 0x40)] + [
         BLOCK + n for n in (4, 108, 136, 200, PAGE)
@@ -134,7 +134,7 @@ def ends() -> list[int]:
 
 @pytest.mark.parametrize("image", [OPEN, CLOSED], ids=["open", "encrypted"])
 def test_a_truncated_image_is_told_at_every_length(image: bytes) -> None:
-    """It is an ordinary file before the metadata, a damaged image after them, and never whole."""
+    """Truncated before the metadata it is a plain file, after it a damaged image, and never intact."""
     for size in ends():
         found = read(image[:size]).secure
         if size < METADATA + 8:
@@ -208,7 +208,7 @@ def test_a_component_anywhere_is_never_read_beyond_the_file(
 def test_any_bytes_are_read_within_bounds(
     head: bytes, edits: list[tuple[int, bytes]], size: int, encrypted: bool
 ) -> None:
-    """Whatever is in a file: no crash, no read without an end, and never a line that is not all there."""
+    """For any content of a file: no crash, no endless read, and never an incomplete line."""
     image = CLOSED if encrypted else OPEN
     for offset, new in [(0, head), *edits]:
         image = changed(image, offset, new)

@@ -1,4 +1,4 @@
-"""Boot entries that pvics has put aside."""
+"""Boot entries that pvics has disabled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ENTRY = "title Linux {0}\nlinux {1}/vmlinuz-{0}\ninitrd {1}/initramfs-{0}.img\no
 
 
 def test_those_with_a_kernel_the_newest_first(tmp_path: Path) -> None:
-    """Where /boot is a partition of its own, the names in them are without it."""
+    """If /boot is a separate partition, the names in them are relative to it."""
     boot, entries = tmp_path / "boot", tmp_path / "entries"
     boot.mkdir()
     entries.mkdir()

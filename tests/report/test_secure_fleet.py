@@ -223,5 +223,5 @@ def test_the_report_of_the_whole_fleet(
             told = [
                 f["message"] for f in machines[name]["findings"] if "unsealed-default" in f["code"]
             ]
-            assert any("an ordinary kernel" in message for message in told), name
+            assert any("a plain kernel image" in message for message in told), name
         assert standing != "met" or not found, name

@@ -1,4 +1,4 @@
-"""/proc/cpuinfo and /proc/sysinfo of the samples."""
+"""/proc/cpuinfo and /proc/sysinfo in the samples."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_samples(
     assert (found.ibm_z, found.machine_type, found.runs_in) == (True, machine, runs_in)
     assert (found.has(ULTRAVISOR_CALL), found.has(UNPACK)) == (ultravisor, unpack)
     assert found.describe() == described
-    # Either file tells the machine's type alone.
+    # Either file alone contains the machine type.
     assert Hardware.parse(cpuinfo, "").machine_type == machine
     assert Hardware.parse("", sysinfo).machine_type == machine
 
@@ -56,7 +56,7 @@ def test_another_architecture_is_told() -> None:
     found = Hardware.parse("processor\t: 0\nvendor_id\t: GenuineIntel\n", "")
 
     assert (found.ibm_z, found.facilities, found.machine_type) == (False, None, None)
-    assert (found.describe(), found.is_too_old) == ("not known", False)
+    assert (found.describe(), found.is_too_old) == ("hypervisor unknown", False)
 
 
 @given(st.text(), st.text())

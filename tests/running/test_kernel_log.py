@@ -1,4 +1,4 @@
-"""Kernel messages: those of the samples, and the log that they are read from."""
+"""Kernel messages: those in the samples, and the log that they are read from."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def write(tree: Path, files: dict[str, str]) -> Root:
 
 
 def disk(tree: Path, path: str, device: str) -> None:
-    """Let the file system that the tree is on be on a block device of /sys."""
+    """Map the file system of the tree to a block device in /sys."""
     number = Path(tree).stat().st_dev
     (tree / device).mkdir(parents=True)
     link = tree / path / f"{os.major(number)}:{os.minor(number)}"

@@ -155,4 +155,4 @@ def test_a_value_in_the_environment_reaches_the_boot_record(cell: Cell) -> None:
     assert bootmap.environment.value("SW", "4") == "524288"
     # An edit of the file alone is noticed: the next IPL does not use it.
     (cell.directory / "etc/ziplenv").write_text("SW=1\n")
-    assert "holds another value of ${SW}" in (compare(machine(cell)).stale or "")
+    assert "has a different value of ${SW}" in (compare(machine(cell)).stale or "")

@@ -136,7 +136,7 @@ def test_a_record_made_from_options_a_text_for_the_next_ipl_and_no_record_at_all
 
     assert verified(second, "before", "with-text") == {"before": 0, "with-text": 5}
     assert (
-        f"FAIL machine.reipl-text: SCPDATA of the re-IPL settings begins with '=': a reboot takes '{INSTEAD}'"
+        f"FAIL machine.reipl-text: SCPDATA in the re-IPL settings starts with '=': a reboot replaces the line of every boot entry with '{INSTEAD}'"
         in second.output("with-text")
     )
     assert (text["reboot"]["line"], text["reboot"]["source"]["type"]) == (INSTEAD, "fcp")

@@ -102,7 +102,7 @@ def test_a_text_that_replaces_the_line_of_an_eckd_ipl(machine: Scene) -> None:
     status = machine.status("host", log(complete=False))
 
     assert [(n.code, n.severity) for n in status.notices] == [("reipl-text", "error")]
-    assert "echo > /sys/firmware/reipl/eckd/scp_data  # chreipl writes" in hints(status)
+    assert "echo > /sys/firmware/reipl/eckd/scp_data  # chreipl supports" in hints(status)
 
 
 @pytest.mark.parametrize("profile", ["host", None])

@@ -109,7 +109,10 @@ def test_a_kernel_update_leaves_secure_execution(
     (default, outdated) = (n for n in status.notices if n.code in codes(status))
     assert "(5.14.0-570.el9.s390x)" in default.message
     assert "/boot/secure-linux" in default.message
-    assert "holds 5.14.0-427.el9.s390x (by the version of its boot entry)" in outdated.message
+    assert (
+        "contains 5.14.0-427.el9.s390x (according to the version of its boot entry)"
+        in outdated.message
+    )
     said = secboot(capsys, "verify", "guest", "--root", scene.tree)
     assert said.code == 5
     assert "FAIL machine.unsealed-default" in said.out
@@ -207,7 +210,11 @@ def test_the_line_of_an_image_that_is_not_encrypted_is_judged(
 @pytest.mark.parametrize(
     ("named", "kernels", "words"),
     [
-        ("secure-linux-6.1.0-9", ["6.1.0-21"], "secure-linux-6.1.0-9 holds 6.1.0-9 (by its name)"),
+        (
+            "secure-linux-6.1.0-9",
+            ["6.1.0-21"],
+            "secure-linux-6.1.0-9 contains 6.1.0-9 (according to its name)",
+        ),
         ("secure-linux-6.1.0-21", ["6.1.0-21", "6.1.0-9"], ""),
         ("secure-linux", ["6.1.0-21"], "is older than that file"),
         ("secure-linux", [], ""),
@@ -235,7 +242,7 @@ def test_an_image_of_an_older_kernel(
     [
         (-1, Severity.WARNING, ": rebuild the image"),
         (0, Severity.WARNING, ": rebuild the image"),
-        (1, Severity.NOTE, "which of the two it holds is not known"),
+        (1, Severity.NOTE, "it is unknown which of the two it contains"),
     ],
 )
 def test_an_image_that_was_rebuilt_keeps_the_version_of_its_entry(
@@ -289,6 +296,6 @@ def test_nobody_is_told_to_run_zipl_where_that_leaves_secure_execution(
     show = secboot(capsys, "show", "--root", scene.tree).out
     status = secboot(capsys, "status", "guest", "--root", scene.tree).out
 
-    assert "an ordinary kernel; 'Red Hat Enterprise Linux (secured)'" in show
+    assert "a plain kernel image; 'Red Hat Enterprise Linux (secured)'" in show
     assert "chroot" not in show
     assert "chroot" not in status

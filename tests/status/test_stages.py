@@ -85,7 +85,9 @@ def test_an_edit_that_zipl_has_not_seen_is_configured_and_not_installed(tmp_path
     assert verdicts(status)[0::2] == "+-."
     assert "older line" in only(status).stages[Stage.INSTALLED].reason
     assert [n.code for n in status.notices] == ["boot-record-stale"]
-    assert status.notices[0].message == ("/boot/bootmap holds another parameter line for 'Linux A'")
+    assert status.notices[0].message == (
+        "/boot/bootmap has a different parameter line for 'Linux A'"
+    )
 
 
 def test_removed_from_the_files_the_record_still_has_it(scene: Scene) -> None:
@@ -167,7 +169,7 @@ def test_a_replaced_kernel_makes_the_record_stale(scene: Scene) -> None:
     status = scene.status("guest")
 
     assert status.next_ipl.record.differences == (
-        "boots 'linux' with another kernel than /boot/vmlinuz",
+        "boots 'linux' with a different kernel than /boot/vmlinuz",
     )
 
 

@@ -48,7 +48,7 @@ def test_a_secure_guest_is_answered_at_the_last_two_stages(scene: Scene) -> None
     assert [(n.code, n.severity) for n in status.notices] == [("no-configuration", "note")]
     text = status_text(status, PLAIN)
     assert "Boot record   not applicable: no zipl configuration\n" in text
-    assert "Reboot        not known: the kernel was not IPLed from a device\n" in text
+    assert "Reboot        unknown: the kernel was not IPLed from a device\n" in text
     assert "Boot entries" not in text
 
 
