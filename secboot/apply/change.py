@@ -293,14 +293,18 @@ class ChangeSet(NamedTuple):
             found[change.path] = found[change.real_path] = change.after
         return found
 
-    def expected(self) -> dict[str, bytes] | None:
+    def expected(self, found: Collection[str]) -> dict[str, bytes] | None:
         """Return the boot files as they are to be afterwards; None where that is not known.
 
-        A file that is made may be one that zipl does not read, so it is not among them.
+        A file that is made may be one that zipl does not read: it is expected only where it is `found`.
         """
         if self.machine is None:
             return None
-        after = {c.real_path: c.after for c in self.changes if c.before is not None}
+        after = {
+            c.real_path: c.after
+            for c in self.changes
+            if c.before is not None or c.real_path in found
+        }
         files = _contents(self.machine) | after
         return {path: data for path, data in files.items() if data is not None}
 
@@ -347,16 +351,16 @@ def _commit(
     Others may add and remove boot entries meanwhile, as the installation of a kernel does. They run
     zipl themselves in the end; a few rounds are enough, whatever they do.
     """
-    planned = expected = change_set.expected()
-    made = {change.real_path for change in change_set.changes if change.before is None}
-    run, machine, found = None, None, None
+    run, machine, planned, found, seen = None, None, None, None, None
     for _ in range(_ROUNDS):
         run = None if zipl is None else zipl.install(access.lock.inherited)
         machine = _read_back(managed, change_set)
-        found = None if machine is None else _contents(machine, made)
+        found = None if machine is None else _contents(machine)
+        planned = change_set.expected(found or ())
+        expected = planned if seen is None else seen
         if zipl is None or not zipl.is_direct or None in (expected, found) or found == expected:
             break
-        expected = found
+        seen = found
     known = planned is not None and machine is not None and not machine.sources.generated
     # Where programs of the layout write the files, they are what changes them.
     meanwhile = _since(planned or {}, found or {}) if known else Meanwhile()
@@ -374,8 +378,8 @@ def _read_back(managed: ManagedRoot, change_set: ChangeSet) -> Machine | None:
     return machine
 
 
-def _contents(machine: Machine, but: Collection[str] = ()) -> dict[str, bytes]:
-    return {file.real_path: file.data for file in machine.files if file.real_path not in but}
+def _contents(machine: Machine) -> dict[str, bytes]:
+    return {file.real_path: file.data for file in machine.files}
 
 
 def _since(planned: Mapping[str, bytes], found: Mapping[str, bytes]) -> Meanwhile:

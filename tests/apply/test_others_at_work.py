@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,11 @@ from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import CheckpointStore
 from secboot.errors import RefusedError, RolledBackError, SecbootError, StuckError
 from secboot.layout.detect import detect_layout
+from secboot.layout.first import FirstAsked
+from secboot.machine.discovery import configuration_after
 from secboot.machine.profile_files import read_profile
 from secboot.plan.confirmation import plan_confirmation
+from secboot.plan.first_configuration import plan_first_configuration
 from secboot.plan.plan import Confirmation
 from secboot.plan.planner import make_plan
 from secboot.plan.trial_entry import plan_trial
@@ -42,7 +46,7 @@ from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.available import not_here, require_root, unavailable
 from tests.checkpoint.conftest import FAULT_CASES
 from tests.checkpoint.scenes import cut_journal, temporaries
-from tests.trees import MACHINE_ID, make_sample_tree
+from tests.trees import MACHINE_ID, make_sample_tree, plain_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +157,7 @@ STEPS = (
     (Phase.TIDYING, 2),
 )
 """A phase, and which report of it."""
-VERBS = ("apply", "fail", "rollback", "recovery", "trial", "drop", "confirm", "fix")
+VERBS = ("apply", "fail", "rollback", "recovery", "trial", "drop", "confirm", "fix", "init")
 """``drop`` is the rollback of a trial, ``confirm`` what makes one permanent."""
 ON_A_TRIAL = frozenset({"drop", "confirm"})
 SETTING = "sys/firmware/reipl/ccw/loadparm"
@@ -192,6 +196,18 @@ def plan_of(verb: str, profile: Profile, machine: Machine, managed: ManagedRoot)
         confirmation = Confirmation("1", entry.name, path if now else None, now, "")
         return plan_confirmation(base, machine, managed.layout, entry, confirmation)
     return base
+
+
+def first_plan(machine: Machine, managed: ManagedRoot) -> Plan:
+    """The plan of ``init``."""
+
+    def device_of(path: str) -> int | None:
+        status = managed.root.stat(path)
+        return status.device if status is not None and status.is_directory else None
+
+    after = partial(configuration_after, managed.root, managed.layout.sources, None)
+    asked = FirstAsked(None, "root=/dev/dasda1")
+    return plan_first_configuration(machine, managed.layout, asked, after, device_of)
 
 
 def chosen(root: Path) -> str:
@@ -234,6 +250,9 @@ class Site:
                     roll_back(managed, None, Choices())
                 elif verb == "fix":
                     repair_boot_files(managed)
+                elif verb == "init":
+                    managed.layout.for_first_configuration()
+                    apply_plan(managed, lambda found: first_plan(found, managed))
                 else:
                     wanted = read_profile(profile, root)
                     apply_plan(managed, lambda found: plan_of(verb, wanted, found, managed))
@@ -334,6 +353,9 @@ def test_whatever_others_do_at_any_step(
             assert recorded in {before, found} or found == NOTHING or stays, where
             fits += 1
         (site.root / "fail").unlink(missing_ok=True)
+        if verb == "init" and how != "done":
+            # Somebody made what it was to make, or took away where it writes to.
+            assert site.run("init") in {"done", "refused"}, where
         if verb == "fix":
             fixed = site.run("fix")
             assert fixed in {"done", "refused"} or action is make_immutable, (where, fixed)
@@ -360,6 +382,8 @@ def prepare(site: Site, verb: str) -> None:
     (site.root / SETTING).parent.mkdir(parents=True, exist_ok=True)
     (site.root / SETTING).write_text("\n")
     (site.root / SETTING).parent.parent.joinpath("reipl_type").write_text("ccw\n")
+    if verb == "init":
+        forget_configuration(site.root)
     (site.root / RECORD).write_text(boot_digest(site.root) + "\n")
     if verb in {"rollback", "recovery"}:
         assert site.run("apply") == "done"
@@ -372,6 +396,24 @@ def prepare(site: Site, verb: str) -> None:
         cut_journal(site.root / "var/lib/secboot/checkpoints/1", 2)
     if verb == "fail":
         (site.root / "fail").touch()
+
+
+def forget_configuration(root: Path) -> None:
+    """Leave two kernels, with the links that Debian's packages make."""
+    for path in (root / "etc/zipl.conf", *(root / ENTRIES).glob("*.conf")):
+        path.unlink()
+    distribution = "rhel" if (root / ENTRIES).is_dir() else "debian"
+    (root / "etc/os-release").write_text(f'ID={distribution}\nVERSION_ID="9.4"\n')
+    (root / "etc/machine-id").write_text(f"{MACHINE_ID}\n")
+    for number, suffix in enumerate((".old", "")):
+        release = f"6.1.0-{number}-s390x"
+        (root / f"boot/vmlinuz-{release}").write_bytes(plain_kernel(2**17, 4096))
+        for link in (root / f"boot/vmlinuz{suffix}", root / f"boot/initrd.img{suffix}"):
+            link.unlink(missing_ok=True)
+        for name in (f"boot/initrd.img-{release}", f"boot/initramfs-{release}.img"):
+            (root / name).write_bytes(b"ramdisk")
+        (root / f"boot/vmlinuz{suffix}").symlink_to(f"vmlinuz-{release}")
+        (root / f"boot/initrd.img{suffix}").symlink_to(f"initrd.img-{release}")
 
 
 LOOP = """
