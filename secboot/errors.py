@@ -6,7 +6,7 @@ turns it into one message and an exit code; anything else is a bug in secboot.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 from secboot.named_tuple import NamedTuple
@@ -24,6 +24,57 @@ class ExitCode(IntEnum):
     UNREPORTED = 6
     BUG = 70
     INTERRUPTED = 130
+
+
+class StateKind(StrEnum):
+    """In which state a command that failed leaves the machine, for programs."""
+
+    UNCHANGED = "unchanged"
+    RESTORED = "restored"
+    """The change was rolled back: every file is as before, and so is the boot record."""
+    PARTLY_RESTORED = "partly-restored"
+    """Rolled back, but for what something else changed or removed meanwhile."""
+    ZIPL_DUE = "zipl-due"
+    """The files are as before; the boot record may not match them until zipl has succeeded."""
+    NOT_RESTORED = "not-restored"
+    """Files or settings are neither all old nor all new: no re-IPL before they are restored."""
+    CHANGED = "changed"
+    """The change was made and stands."""
+    UNKNOWN = "unknown"
+    """Another program was interrupted, and secboot cannot tell what it did."""
+
+
+class MachineState(NamedTuple):
+    """In which state the machine is: the last sentence of every failure, with what must not be done."""
+
+    kind: StateKind
+    sentence: str
+
+
+UNCHANGED = MachineState(StateKind.UNCHANGED, "Nothing was changed.")
+
+
+class Ledger:
+    """Knows in which state the machine is if the command fails now.
+
+    Whatever is about to change the machine enters what a failure from there on leaves (`expect`), and
+    what is true once it is over (`settle`). So even a failure that nobody foresaw tells the truth.
+    """
+
+    def __init__(self) -> None:
+        self.state = self.settled = UNCHANGED
+
+    def expect(self, state: MachineState) -> None:
+        """Enter what a failure leaves from here on."""
+        self.state = state
+
+    def settle(self, state: MachineState) -> None:
+        """Enter what a step of the command has left; later steps fall back to it."""
+        self.state = self.settled = state
+
+    def reset(self) -> None:
+        """Go back to what was settled last: what was expected since has left no trace."""
+        self.state = self.settled
 
 
 class Location(NamedTuple):

@@ -346,6 +346,15 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "bounce_buffer_used_blocks": "Most blocks of the bounce buffer that were in use at once.",
         "memory": "Memory of the system in bytes.",
     },
+    "MachineState": {
+        "": "State of the machine after the failure; null for a command that changes nothing.",
+        "kind": """`unchanged`: nothing was changed. `restored`: the change was rolled back. \
+`partly-restored`: rolled back, but for what something else changed or removed meanwhile. `zipl-due`: the \
+files are as before, but do not re-IPL before zipl has succeeded. `not-restored`: do not re-IPL before the \
+files are restored and zipl has run. `changed`: the change was made and stands. `unknown`: secboot cannot \
+tell what another program did.""",
+        "sentence": "The same for people, with what must not be done.",
+    },
     "SecureImage": {
         "": "A Secure Execution image, as far as it can be read.",
         "encrypted": "Whether it is encrypted; null if unknown, and `unsure` says why.",

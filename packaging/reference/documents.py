@@ -15,9 +15,9 @@ from secboot.apply.change import Meanwhile
 from secboot.apply.next_default import NextDefault
 from secboot.apply.rollback_plan import RollbackPlan
 from secboot.checkpoint.record import Action, Actor, Trial
-from secboot.checkpoint.rollback import BootRecordOutcome
+from secboot.checkpoint.rollback_report import BootRecordOutcome
 from secboot.checkpoint.settings import Setting
-from secboot.errors import Location
+from secboot.errors import Location, MachineState
 from secboot.finding import Finding
 from secboot.formats.kernel_image import SecureImage
 from secboot.ipl.boot_record import RecordState
@@ -143,6 +143,9 @@ _REQUIREMENT = {
 _CHECKPOINT = {
     "id": (str, "Identifier, counted from 1."),
     "state": (str, "State of the change, for example `done` or `rolled back`."),
+    "undone_by": (str | None, "The rollback that undid it; null if it was not undone."),
+    "failure": (str | None, "Why the change failed and was rolled back; null if it did not fail."),
+    "rollback_failure": (str | None, "Why rolling back failed; null if it did not."),
     "action": (Action, "Which command made it."),
     "started": (str, "When it was made (RFC 3339, in UTC)."),
     "command": (_WORDS, "Command line of secboot."),
@@ -255,7 +258,11 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
         "What went wrong; printed instead of the requested document",
         {
             "exit_code": (int, "Exit code of the command."),
-            "meaning": (str, "What that code says about the state of the machine."),
+            "meaning": (str, "What that code means."),
+            "state": (
+                MachineState | None,
+                "State of the machine after the failure; null for a command that changes nothing.",
+            ),
             "problems": ([Finding], "Every problem of a profile, otherwise one."),
         },
     ),

@@ -17,9 +17,10 @@ from secboot.apply.change import (
 from secboot.apply.zipl import ZiplRun, words_of
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
+from secboot.checkpoint.rollback_report import state_when_done, state_when_zipl_failed
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import newest_profile
-from secboot.errors import RefusedError, UsageError
+from secboot.errors import Ledger, MachineState, RefusedError, StateKind, UsageError
 from secboot.formats.text import decoded
 from secboot.machine.profile_files import is_name, read_profile
 from secboot.named_tuple import NamedTuple
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from secboot.plan.plan import Plan
     from secboot.profile.profile import Profile
     from secboot.system.root import Root
+
+
+_DEPLOYED = "The new deployment was made and stands; only its report is missing."
 
 
 class ApplyResult(NamedTuple):
@@ -139,13 +143,25 @@ def run_deployment_command(
     ask(plan)
     begin(plan)
     failed = []
+    ledger = managed.ledger or Ledger()
     for argv in ways:
         managed.progress.report(Phase.RUNNING, program=argv[0])
+        ledger.expect(_deploying(argv[0]))
         done = managed.zipl.runner.run(argv, timeout=managed.zipl.timeout)
         if done.succeeded:
+            ledger.settle(MachineState(StateKind.CHANGED, _DEPLOYED))
             return ApplyResult(plan, None, ZiplRun(done.argv, done.duration, (argv[0],)), ())
         failed.append(f"{argv[0]} failed: {words_of(done)}")
-    raise RefusedError("; ".join(failed), hint="the deployments are as they were")
+        if done.status > 0:
+            ledger.reset()
+    raise RefusedError("; ".join(failed))
+
+
+def _deploying(program: str) -> MachineState:
+    return MachineState(
+        StateKind.UNKNOWN,
+        f"{program} may have made a new deployment: see `{program} status` before you run it again.",
+    )
 
 
 def active_profile(root: Root, state: StateDirectory, invocation: Invocation) -> Profile | None:
@@ -208,7 +224,10 @@ def _apply(
     if not plan.files:
         if not due or managed.zipl is None:
             return Changed(None, None)
-        return Changed(None, managed.zipl.install(access.lock.inherited, due))
+        access.ledger.expect(state_when_zipl_failed(access, "No file was changed"))
+        run = managed.zipl.install(access.lock.inherited, due)
+        access.ledger.settle(state_when_done(access, pending=False))
+        return Changed(None, run)
     change_set = ChangeSet(
         changes=plan.files,
         audit=_audit(managed, plan, machine),

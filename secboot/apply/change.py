@@ -9,6 +9,7 @@ from secboot.apply.boot_paths import BootPaths, is_reboot_setting
 from secboot.apply.zipl import check_candidates
 from secboot.checkpoint.access import ReadAccess, write_access
 from secboot.checkpoint.changed_files import Conflict
+from secboot.checkpoint.journal import PENDING
 from secboot.checkpoint.recovery import (
     RecoveryReport,
     leaves_remains,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.record import Audit, Checkpoint
     from secboot.checkpoint.settings import Setting
     from secboot.checkpoint.state_directory import StateDirectory
+    from secboot.errors import Ledger
     from secboot.finding import Finding
     from secboot.layout.layout import Layout
     from secboot.lines.changes import Command
@@ -54,7 +56,7 @@ class ManagedRoot(NamedTuple):
     `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the user
     typed, `invocation` what of them a next command shares. `notice` is given a sentence for the
     user while the work goes on, `log` the checkpoint of each change that has ended, for the
-    system's log.
+    system's log. `ledger` is kept up to date with the state of the machine.
 
     The layout is found once a command: no program that works on boot files meanwhile turns one
     distribution into another.
@@ -70,6 +72,7 @@ class ManagedRoot(NamedTuple):
     log: Callable[[Checkpoint], None] = lambda _: None
     invocation: Invocation = PLAIN
     progress: Progress = UNWATCHED
+    ledger: Ledger | None = None
 
     @property
     def is_running(self) -> bool:
@@ -140,8 +143,11 @@ class ManagedRoot(NamedTuple):
             keep=limit,
             notice=self.notice,
             progress=self.progress,
+            ledger=self.ledger,
         ) as access:
+            names = dict.fromkeys(c.argv[0] for c in self.layout.commit)
             yield access._replace(
+                writer=" and ".join(names) or access.writer,
                 by_hand=self.invocation.of_programs(tuple(c.argv for c in self.layout.commit)),
                 invocation=self.invocation,
                 is_ours=paths.holds,
@@ -321,7 +327,9 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
     checkable = all(c.after is not None or is_bls_entry(c.path) for c in change_set.changes)
     if zipl is not None and zipl.is_direct and change_set.machine is not None and checkable:
         new = change_set.contents()
-        check_candidates(managed.root, zipl, change_set.machine, new, managed.progress)
+        check_candidates(
+            managed.root, managed.state, zipl, change_set.machine, new, managed.progress
+        )
     for change in change_set.changes:
         if change.before is None:
             managed.root.make_directories(change.real_path.rpartition("/")[0])
@@ -335,7 +343,7 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
                 transaction.committing()
             changed = _commit(managed, access, change_set, zipl)
             transaction.settle()
-            pending = "pending" if change_set.needs_commit else "not-needed"
+            pending = PENDING if change_set.needs_commit else "not-needed"
             run = changed.zipl
             transaction.done({"zipl": pending if run is None else run.facts()})
         return changed._replace(checkpoint=transaction.checkpoint.id)

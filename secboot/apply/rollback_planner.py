@@ -270,7 +270,7 @@ def _refused(
     problem: Finding | SecbootError,
 ) -> Finding:
     command = managed.invocation.command
-    hint = ["nothing was changed", f"see what the change was: {command('history', found.id)}"]
+    hint = [f"see what the change was: {command('history', found.id)}"]
     key = problem_key(problem) if isinstance(problem, Finding) else None
     now = () if machine is None else map(problem_key, machine.configuration.problems)
     if key in found.record.audit.problems:

@@ -11,9 +11,10 @@ zipl.conf: there the candidate's path is put in for the check.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+from secboot.checkpoint.refused_files import refused_files
 from secboot.errors import RefusedError
 from secboot.formats.text import decoded, encoded
 from secboot.formats.zipl_conf import ZiplConf
@@ -22,12 +23,14 @@ from secboot.formats.zipl_parameters import ZIPLENV
 from secboot.machine.discovery import BLS_DIRECTORY, is_bls_entry
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
+from secboot.system.file_errors import FileError
 from secboot.system.programs import find_program
 from secboot.visible import shell_word, visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from secboot.checkpoint.state_directory import StateDirectory
     from secboot.machine.discovery import Machine
     from secboot.progress import Progress
     from secboot.system.directory import PrivateDirectory
@@ -39,10 +42,35 @@ SHOWN_LINES = 12
 
 
 class ZiplFailedError(RefusedError):
-    """zipl ran and reported a failure."""
+    """zipl ran and reported a failure; `done` is that run."""
+
+    def __init__(self, message: str, done: Completed, hint: str | None) -> None:
+        super().__init__(message, hint=hint)
+        self.done = done
 
 
 ZIPL = ("zipl",)
+
+
+REFUSES = "zipl refuses the new boot files"
+
+
+class Candidates(NamedTuple):
+    """Files that zipl is to read in place of the boot files, by their paths in its root."""
+
+    conf: str
+    bls_directory: str | None
+    environment: str | None
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What checks them without changing anything (zipl(8), --dry-run)."""
+        words = ["zipl", "--dry-run", "--config", self.conf]
+        if self.bls_directory is not None:
+            words += ["--blsdir", self.bls_directory]
+        if self.environment is not None:
+            words.append(f"--environment={self.environment}")
+        return tuple(words)
 
 
 class ZiplRun(NamedTuple):
@@ -104,19 +132,12 @@ class Zipl(NamedTuple):
             return f"{name} is not installed in {visible(self.chroot)}"
         return None if self.runner.find("chroot") else "chroot is not installed here"
 
-    def check(
-        self, conf: str, bls_directory: str | None, environment: str | None = None
-    ) -> ZiplRun:
-        """Let zipl check candidate files without changing anything (zipl(8), --dry-run).
+    def check(self, candidates: Candidates) -> ZiplRun:
+        """Let zipl check candidate files without changing anything.
 
         Raises `ZiplFailedError` with zipl's own words when it refuses them.
         """
-        words = ["zipl", "--dry-run", "--config", conf]
-        if bls_directory is not None:
-            words += ["--blsdir", bls_directory]
-        if environment is not None:
-            words.append(f"--environment={environment}")
-        return self._run(words, (), "zipl refuses the new boot files")
+        return self._run(candidates.command, (), REFUSES)
 
     def install(
         self, inherited: Sequence[int] = (), only: Collection[tuple[str, ...]] | None = None
@@ -142,16 +163,20 @@ class Zipl(NamedTuple):
     def _run(self, words: Sequence[str], inherited: Sequence[int], failure: str) -> ZiplRun:
         shown = words[:2] if words[1:2] == ["--dry-run"] else words[:1]
         self.progress.report(Phase.RUNNING, program=" ".join(shown))
-        prefix = () if self.chroot is None else ("chroot", self.chroot)
         done = self.runner.run(
-            (*prefix, *words),
+            self.in_root(words),
             timeout=self.timeout,
             environment=self.environment,
             inherited=inherited,
         )
         if not done.succeeded:
-            raise ZiplFailedError(f"{failure}: {words_of(done)}", hint=_hint(done))
+            raise ZiplFailedError(f"{failure}: {words_of(done)}", done, _hint(done))
         return ZiplRun(done.argv, done.duration, (words[0],))
+
+    def in_root(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return the command that runs these words in the root."""
+        prefix = () if self.chroot is None else ("chroot", self.chroot)
+        return (*prefix, *words)
 
 
 def words_of(done: Completed) -> str:
@@ -159,19 +184,24 @@ def words_of(done: Completed) -> str:
     text = done.stderr.strip() or done.stdout.strip()
     lines = [visible(line) for line in text.split("\n") if line.strip()]
     if not lines:
-        return f"exit status {done.status}, without a word"
+        return f"exit status {done.status}, no output"
     return "\n  ".join(lines[-SHOWN_LINES:])
 
 
 def _hint(done: Completed) -> str:
     if done.status < 0:
-        return f"it was ended by signal {-done.status}"
-    verbose = " -V" if "zipl" in done.argv else ""
-    return f"run by hand to see more: {' '.join(map(shell_word, done.argv))}{verbose}"
+        return f"it was killed by signal {-done.status}"
+    return _by_hand(done.argv)
+
+
+def _by_hand(words: Sequence[str]) -> str:
+    verbose = " -V" if "zipl" in words else ""
+    return f"run it by hand to see more: {' '.join(map(shell_word, words))}{verbose}"
 
 
 def check_candidates(
     root: Root,
+    state: StateDirectory,
     zipl: Zipl,
     machine: Machine,
     new_contents: Mapping[str, bytes | None],
@@ -181,18 +211,49 @@ def check_candidates(
 
     None stands for a boot entry that is to vanish.
 
-    Raises ZiplFailedError when it refuses them; nothing of the machine has changed then.
+    Raises ZiplFailedError when it refuses them; no boot file has changed then. What it refused is
+    kept in the state directory, and that is where the error points.
     """
     with ExitStack() as directories:
-        directory = directories.enter_context(root.private_directory())
-        bls = None
+        files = directories.enter_context(root.private_directory())
+        entries = None
         if any(map(is_bls_entry, new_contents)):
-            copies = directories.enter_context(root.private_directory())
-            _write_entries(copies, machine, new_contents, progress)
-            bls = copies.path
-        conf = _write_conf(directory, machine, new_contents)
+            entries = directories.enter_context(root.private_directory())
+        candidates = _write(files, entries, machine, new_contents, progress)
         directories.callback(progress.report, Phase.TIDYING)
-        zipl.check(conf, bls, _write_environment(directory, new_contents))
+        try:
+            zipl.check(candidates)
+        except ZiplFailedError as error:
+            said = words_of(error.done)
+            hint = [error.hint] if error.done.status < 0 and error.hint else []
+            shown = ""
+            with suppress(FileError), refused_files(state) as kept:
+                entries_kept = None if entries is None else kept.entries
+                copies = _write(kept.files, entries_kept, machine, new_contents, UNWATCHED)
+                shown = f"{visible(kept.shown)}/"
+                hint.append(f"the refused files are kept in {visible(kept.shown)}")
+                if kept.in_root or zipl.chroot is None:
+                    hint.append(_by_hand(zipl.in_root(copies.command)))
+            # What zipl names is gone by the time somebody looks for it.
+            said = said.replace(f"{files.path}/", shown)
+            if entries is not None:
+                said = said.replace(f"{entries.path}/", f"{shown}entries/" if shown else "")
+            message = f"{REFUSES}: {said}"
+            raise ZiplFailedError(message, error.done, "\n".join(hint) or None) from error
+
+
+def _write(
+    files: PrivateDirectory,
+    entries: PrivateDirectory | None,
+    machine: Machine,
+    new_contents: Mapping[str, bytes | None],
+    progress: Progress,
+) -> Candidates:
+    if entries is not None:
+        _write_entries(entries, machine, new_contents, progress)
+    conf = _write_conf(files, machine, new_contents)
+    environment = _write_environment(files, new_contents)
+    return Candidates(conf, None if entries is None else entries.path, environment)
 
 
 def _write_entries(

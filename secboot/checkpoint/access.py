@@ -27,7 +27,7 @@ from secboot import codec
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.retention import KEEP
 from secboot.checkpoint.store import CheckpointStore
-from secboot.errors import ExitCode, ParseError, RefusedError, SecbootError
+from secboot.errors import ExitCode, Ledger, ParseError, RefusedError, SecbootError
 from secboot.invocation import PLAIN, Invocation
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED
@@ -68,16 +68,19 @@ class WriteAccess(NamedTuple):
     besides is not acted upon. `is_setting` tells the same of a setting's path; it is None for a tree
     that is not the running system, where no setting is written or put back. `invocation` is how the user named all this. `interrupts` holds back
     SIGINT, SIGTERM and SIGHUP as long as the access lasts; one that came too late to stop anything
-    is `pending` there. `progress` is told how far a change, or its rollback, has come.
+    is `pending` there. `ledger` is kept up to date with the state of the machine. `progress` is told how
+    far a change, or its rollback, has come. `writer` names the programs that write the boot record.
     """
 
     root: Root
     store: CheckpointStore
     lock: Lock
     interrupts: HeldInterrupts
+    ledger: Ledger
     commit: Commit | None = None
     keep: int | None = KEEP
     progress: Progress = UNWATCHED
+    writer: str = "zipl"
     by_hand: str | None = None
     invocation: Invocation = PLAIN
     is_ours: Callable[[Checkpoint, SavedFile], bool] = lambda *_: True
@@ -109,6 +112,7 @@ def write_access(
     keep: int | None = KEEP,
     notice: Callable[[str], None] | None = None,
     progress: Progress = UNWATCHED,
+    ledger: Ledger | None = None,
 ) -> Iterator[WriteAccess]:
     """Take the lock of a root; it is released at the end of the context.
 
@@ -122,7 +126,7 @@ def write_access(
         held.callback(state.close)
         lock = held.enter_context(acquire(state))
         store = CheckpointStore(state)
-        yield WriteAccess(root, store, lock, interrupts, commit, keep, progress)
+        yield WriteAccess(root, store, lock, interrupts, ledger or Ledger(), commit, keep, progress)
 
 
 class InterruptError(SecbootError):
@@ -165,6 +169,11 @@ class HeldInterrupts:
         """Raise `InterruptError` if a signal has arrived: the caller can stop here."""
         if self.pending is not None:
             raise InterruptError(f"interrupted ({self.pending.name})")
+
+    def too_late(self) -> None:
+        """Say so if a signal has arrived that stops nothing any more."""
+        if self.pending is not None and self._notice is not None:
+            self._notice(f"{self.pending.name} came too late: the change is complete")
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.pending is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.checkpoint.rollback_report import state_when_stuck
 from secboot.checkpoint.store import BEFORE
 from secboot.errors import StuckError
 from secboot.system.file_errors import FileError
@@ -26,27 +27,40 @@ if TYPE_CHECKING:
 _LABEL = "security.selinux"
 
 
-def stuck(access: WriteAccess, checkpoint: Checkpoint, error: SecbootError) -> StuckError:
-    """The error for a change that can't be rolled back because of `error`."""
+def stuck(
+    access: WriteAccess,
+    checkpoint: Checkpoint,
+    error: SecbootError,
+    *,
+    files_restored: bool = False,
+) -> StuckError:
+    """Return the error for a change that `error` keeps from being rolled back, and note the state.
+
+    `files_restored` says that the boot record is all that is not as before.
+    """
+    access.ledger.expect(state_when_stuck(access, files_restored=files_restored))
     again = access.invocation.command("rollback")
-    return StuckError(
-        f"ROLLBACK FAILED: {error}",
-        hint="\n".join(
-            [
-                *([error.hint] if error.hint else []),
-                f"the old files are in {visible(checkpoint.shown)}",
-                f"remove the cause, then run: {again}",
-                "or restore them by hand:",
-                *(f"  {command}" for command in commands_by_hand(access, checkpoint)),
-            ]
-        ),
-    )
+    hint = [] if error.hint is None else [error.hint]
+    if not files_restored:
+        hint.append(f"the old files are in {visible(checkpoint.shown)}")
+    hint.append(f"remove the cause, then run: {again}")
+    by_hand = commands_by_hand(access, checkpoint, files_restored=files_restored)
+    if by_hand:
+        what = "write the boot record" if files_restored else "restore them"
+        hint += [f"or {what} by hand:", *(f"  {command}" for command in by_hand)]
+    return StuckError(f"ROLLBACK FAILED: {error}", hint="\n".join(hint))
 
 
-def commands_by_hand(access: WriteAccess, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """The shell commands that put back what the checkpoint saved, and write the boot record last."""
+def commands_by_hand(
+    access: WriteAccess, checkpoint: Checkpoint, *, files_restored: bool = False
+) -> tuple[str, ...]:
+    """Return the shell commands that restore what the checkpoint saved, and write the boot record last.
+
+    With `files_restored` the settings and the boot record are all that is left to do.
+    """
     root = access.root
-    files = [each for each in checkpoint.record.files if _is_direct(root, each.path)]
+    left = () if files_restored else checkpoint.record.files
+    files = [each for each in left if _is_direct(root, each.path)]
     saved = [file for file in files if file.before is not None]
     if not access.store.holds_what_it_says(checkpoint):
         saved = []

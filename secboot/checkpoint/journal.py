@@ -35,6 +35,10 @@ PROGRAMS = frozenset({"zipl", "grub2-mkconfig", "grub2-zipl-setup", "update-boot
 """What a layout runs to write the boot record: no other has ever been written down."""
 
 
+PENDING = "pending"
+"""Stands for a run of these programs that is left for later."""
+
+
 class State(StrEnum):
     """Where a change stands. A checkpoint whose journal is empty is PREPARED."""
 
@@ -110,7 +114,7 @@ def _is_list_of(kind: Callable[[object], bool], value: object) -> bool:
 def _is_run(value: object) -> bool:
     """Whether this is what is remembered of the programs' run, or why there was none."""
     if not isinstance(value, dict):
-        return value in ("pending", "not-needed")
+        return value in (PENDING, "not-needed")
     return all(name in _OF_A_RUN and _OF_A_RUN[name](value[name]) for name in value)
 
 

@@ -278,6 +278,20 @@ class Checkpoint(NamedTuple):
         """Where its change stands."""
         return state_of(self.journal)
 
+    @property
+    def failure(self) -> str | None:
+        """Why the change was rolled back, or has to be; None for one that did not fail."""
+        reasons = [entry.facts.get("reason") for entry in self.journal]
+        found = next((reason for reason in reasons if reason), None)
+        return None if found is None or self.state is State.DONE else str(found)
+
+    @property
+    def rollback_failure(self) -> str | None:
+        """Why rolling the change back failed; None where it did not, or was done since."""
+        if self.state is not State.STUCK:
+            return None
+        return str(self.journal[-1].facts.get("reason", ""))
+
 
 def line_for(checkpoint: Checkpoint) -> str:
     """The line for the system's log: who, what, and how it ended.

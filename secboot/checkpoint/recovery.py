@@ -22,12 +22,16 @@ from secboot.checkpoint.journal import JOURNAL, State
 from secboot.checkpoint.record import Checkpoint
 from secboot.checkpoint.retention import prune
 from secboot.checkpoint.rollback import (
-    BootRecordOutcome,
-    RollbackReport,
     UnfinishedChange,
     discard,
     require_ours,
     roll_back_change,
+)
+from secboot.checkpoint.rollback_report import (
+    BootRecordOutcome,
+    RollbackReport,
+    state_after,
+    state_after_recovery,
 )
 from secboot.checkpoint.settings import Moment, boot_of, read_setting
 from secboot.checkpoint.store import Damage
@@ -40,16 +44,21 @@ if TYPE_CHECKING:
     from secboot.checkpoint.access import Access, WriteAccess
     from secboot.checkpoint.settings import Setting
     from secboot.checkpoint.store import CheckpointStore
+    from secboot.errors import MachineState
     from secboot.system.root import Root
 
 _REASON = "it was cut short"
 
 
 class RecoveryReport(NamedTuple):
-    """An unfinished change that was rolled back: its checkpoint as it was found, and what was done."""
+    """An interrupted change that was rolled back: its checkpoint as it was found, and what was done.
+
+    `state` is the state of the machine afterwards.
+    """
 
     checkpoint: Checkpoint
     rollback: RollbackReport
+    state: MachineState
 
 
 def recover(access: WriteAccess, conflict: Conflict = Conflict.KEEP) -> tuple[RecoveryReport, ...]:
@@ -70,7 +79,8 @@ def recover(access: WriteAccess, conflict: Conflict = Conflict.KEEP) -> tuple[Re
             _tidy(access, newest)
         else:
             access.interrupts.safe_point()
-            reports.append(RecoveryReport(newest, _recover(access, newest, conflict)))
+            done = _recover(access, newest, conflict)
+            reports.append(RecoveryReport(newest, done, state_after(done, access)))
             with suppress(SecbootError):
                 prune(access.store, access.keep)
     access.interrupts.safe_point()
@@ -155,6 +165,9 @@ def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) ->
             access, checkpoint, access.store.open_journal(checkpoint), was_cut_short=True
         )
     except FileError as error:
+        if checkpoint.state is State.PREPARED:
+            # It has not replaced any file, so there is nothing to roll back.
+            raise
         raise stuck(access, checkpoint, error) from error
     try:
         with Places(access.root, checkpoint.record.files, missing_allowed=True) as places:
@@ -164,8 +177,13 @@ def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) ->
             else:
                 report = roll_back_change(change, places, _REASON, conflict)
     except FileError as error:
+        if checkpoint.state is State.PREPARED:
+            raise
         raise stuck(access, checkpoint, error) from error
     else:
+        if report.changed_anything:
+            state = state_after(report, access)
+            access.ledger.settle(state_after_recovery(checkpoint, state))
         _require_noted(change)
         return report
     finally:
@@ -175,9 +193,9 @@ def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) ->
 def _require_noted(change: UnfinishedChange) -> None:
     if not change.journal.state.finished:
         raise FileError(
-            "the change was rolled back, but this can't be written down",
+            "an interrupted change was rolled back, but this cannot be recorded",
             path=f"{change.checkpoint.shown}/{JOURNAL}",
-            hint="the files are as before; make room or repair the disk, then run secboot again",
+            hint="make room or repair the disk, then run secboot again",
         )
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.by_hand import stuck
@@ -28,6 +27,12 @@ from secboot.checkpoint.changed_files import (
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import Journal, State
 from secboot.checkpoint.record import Checkpoint
+from secboot.checkpoint.rollback_report import (
+    BootRecordOutcome,
+    RollbackReport,
+    state_after,
+    state_in_between,
+)
 from secboot.checkpoint.settings import (
     Moment,
     Setting,
@@ -35,7 +40,6 @@ from secboot.checkpoint.settings import (
     put_back,
     read_setting,
 )
-from secboot.checkpoint.store import BEFORE
 from secboot.checkpoint.undo import standing
 from secboot.errors import Location, RefusedError, SecbootError
 from secboot.named_tuple import NamedTuple
@@ -44,7 +48,7 @@ from secboot.system.files import FileChange
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from secboot.checkpoint.access import Access, WriteAccess
     from secboot.checkpoint.changed_files import Places
@@ -57,19 +61,6 @@ if TYPE_CHECKING:
 _WHOSE = "find out who wrote it: such a record is damaged, or comes from another system"
 
 
-class BootRecordOutcome(StrEnum):
-    """What a rollback made of the boot record."""
-
-    UNTOUCHED = "untouched"
-    """zipl had not been run since the files were changed."""
-    WRITTEN = "written"
-    """zipl was run again, on the old files."""
-    PENDING = "pending"
-    """zipl may have been run on the new files, and there was no way to run it again here."""
-    KEPT = "kept"
-    """zipl refuses the old files, as it did before the change, so the record stays what it is."""
-
-
 class ChangedSinceError(RefusedError):
     """Files were changed after the change that is to be rolled back.
 
@@ -80,25 +71,6 @@ class ChangedSinceError(RefusedError):
         super().__init__(message, hint=hint)
         self.paths = paths
         self.way = way
-
-
-class RollbackReport(NamedTuple):
-    """What rolling a change back did."""
-
-    files: FileOutcomes
-    boot_record: BootRecordOutcome
-    settings: SettingOutcomes = SettingOutcomes()
-
-    @property
-    def changed_anything(self) -> bool:
-        """Whether there was anything to put back."""
-        return bool(
-            self.files.restored
-            or self.files.removed
-            or self.files.remaining
-            or self.settings.restored
-            or self.boot_record is not BootRecordOutcome.UNTOUCHED
-        )
 
 
 class UnfinishedChange(NamedTuple):
@@ -130,7 +102,10 @@ def roll_back_change(
     then. A change that was stuck before ends all the same, with what it can't put back reported: no
     single file keeps all later changes from being made.
     """
+    ledger = change.access.ledger
+    ledger.expect(state_in_between(change.access))
     was_stuck = change.journal.state is State.STUCK
+    files_restored = False
     # A rollback does not depend on the journal: on a full disk it does without.
     _note(change.journal, State.ROLLING_BACK, {"reason": reason})
     try:
@@ -139,13 +114,17 @@ def roll_back_change(
         if was_stuck or not files.failed:
             # Before zipl: if it fails for good, nothing of ours is left lying beside the files.
             places.discard_temporaries()
+        files_restored = not files.failed
         boot_record, facts = _write_boot_record(change, files)
+        files_restored = False
         if files.failed and not was_stuck:
             raise files.failed[0].error
         after = _put_back_settings(change, Moment.FIRST, despite_failure=was_stuck)
     except SecbootError as error:
         _note(change.journal, State.STUCK, {"reason": str(error)})
-        raise stuck(change.access, change.checkpoint, error) from error
+        raise stuck(
+            change.access, change.checkpoint, error, files_restored=files_restored
+        ) from error
     told: dict[str, object] = {"reason": reason, "boot_record": boot_record, "zipl": facts}
     _note(
         change.journal,
@@ -153,7 +132,12 @@ def roll_back_change(
         told | ({"left": list(files.remaining)} if files.remaining else {}),
     )
     settings = SettingOutcomes(before.restored + after.restored, before.left + after.left)
-    return RollbackReport(files, boot_record, settings)
+    report = RollbackReport(files, boot_record, settings)
+    if report.changed_anything:
+        ledger.expect(state_after(report, change.access))
+    else:
+        ledger.reset()
+    return report
 
 
 def _put_back_settings(
@@ -166,35 +150,9 @@ def _put_back_settings(
     return put_back(change.access.root, settings, moment, despite_failure=despite_failure)
 
 
-def state_after(report: RollbackReport, checkpoint: Checkpoint) -> Iterator[str]:
-    """Say in sentences in which state a change that was rolled back has left the machine."""
-    files = report.files
-    others = "all other files" if files.remaining or files.gone else "all files"
-    if files.left:
-        yield f"changed by something else meanwhile, and left so: {_shown(files.left)}"
-    for each in files.failed:
-        yield f"NOT restored: {each.error}"
-    if files.gone:
-        yield f"removed by something else meanwhile, and not restored: {_shown(files.gone)}"
-    if report.settings.left:
-        yield f"set to something else meanwhile, and left so: {_shown(report.settings.left)}"
-    if files.remaining:
-        yield f"their old content is in {visible(checkpoint.shown)}/{BEFORE}"
-    yield {
-        BootRecordOutcome.UNTOUCHED: f"{others} are as before; zipl had not run",
-        BootRecordOutcome.WRITTEN: f"{others} are as before, and the boot record was written from them",
-        BootRecordOutcome.PENDING: f"{others} are as before; run zipl before the next IPL",
-        BootRecordOutcome.KEPT: f"{others} are as before: zipl refuses them, and has left the boot"
-        " record as it is",
-    }[report.boot_record]
-
-
-def _shown(paths: Sequence[str]) -> str:
-    return ", ".join(map(visible, paths))
-
-
 def discard(change: UnfinishedChange, places: Places, reason: str) -> None:
     """End a change that has not replaced any file yet."""
+    change.access.ledger.reset()
     places.discard_temporaries()
     _note(change.journal, State.ROLLED_BACK, {"reason": reason})
 
@@ -357,3 +315,7 @@ def _write_boot_record(
 def _note(journal: Journal, state: State, facts: Mapping[str, object]) -> None:
     with suppress(FileError):
         journal.append(state, facts)
+
+
+def _shown(paths: Sequence[str]) -> str:
+    return ", ".join(map(visible, paths))

@@ -37,6 +37,11 @@ class StateDirectory:
             self.path = os.path.abspath(host_directory)  # noqa: PTH100 - `..` is resolved by Root
 
     @property
+    def is_in_root(self) -> bool:
+        """Whether `path` is one inside the root."""
+        return self._own_tree is None
+
+    @property
     def shown(self) -> str:
         """The path of the directory as the user sees it."""
         return self._tree.shown(self.path)

@@ -22,15 +22,19 @@ from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.access import InterruptError
 from secboot.checkpoint.changed_files import Place, Places
-from secboot.checkpoint.journal import State
+from secboot.checkpoint.journal import PENDING, State
 from secboot.checkpoint.record import Audit, Checkpoint, FileVersion, Record, SavedFile
 from secboot.checkpoint.retention import prune
 from secboot.checkpoint.rollback import (
-    RollbackReport,
     UnfinishedChange,
     discard,
     roll_back_change,
-    state_after,
+)
+from secboot.checkpoint.rollback_report import (
+    RollbackReport,
+    details_after,
+    state_in_between,
+    state_when_done,
 )
 from secboot.checkpoint.settings import Moment, Setting, boot_of, read_setting, write_setting
 from secboot.digest import digest
@@ -132,6 +136,7 @@ class Transaction:
                     place.file.prepared, each.change.after, each.attributes, shown_as=place.name
                 )
             access.progress.report(Phase.WRITING, number, total)
+        access.ledger.expect(state_in_between(access))
         self._advance(State.WRITING)
         self._write_settings(Moment.FIRST)
         for number, (each, place) in enumerate(self._files, start=1):
@@ -162,11 +167,14 @@ class Transaction:
         """
         self._change.access.interrupts.safe_point()
         self._advance(State.DONE, facts)
-        self._change.access.progress.report(Phase.TIDYING)
+        access = self._change.access
+        access.ledger.settle(state_when_done(access, pending=(facts or {}).get("zipl") == PENDING))
+        access.progress.report(Phase.TIDYING)
         self._places.discard_displaced()
         # The change is done and on the disk: failing to tidy up must not look like a failure.
         with suppress(SecbootError):
-            prune(self._change.access.store, self._change.access.keep)
+            prune(access.store, access.keep)
+        access.interrupts.too_late()
 
     def _advance(self, state: State, facts: Mapping[str, object] | None = None) -> None:
         self._change.journal.append(state, facts)
@@ -204,9 +212,10 @@ class Transaction:
                 hint="\n".join(
                     [
                         *([error.hint] if error.hint else []),
-                        *state_after(self.report, self.checkpoint),
+                        *details_after(self.report, self.checkpoint),
                     ]
-                ),
+                )
+                or None,
             ) from error
 
 

@@ -43,6 +43,16 @@ def standing(
             yield found
 
 
+def undone_by(checkpoints: Iterable[Checkpoint]) -> dict[str, str]:
+    """Return which change was undone by which rollback that stands."""
+    found: dict[str, str] = {}
+    for checkpoint in sorted(checkpoints, key=lambda each: int(each.id), reverse=True):
+        undone = checkpoint.record.audit.undoes
+        if undone is not None and checkpoint.state is State.DONE and checkpoint.id not in found:
+            found.setdefault(undone, checkpoint.id)
+    return found
+
+
 def standing_trial(
     newest_first: Iterable[Checkpoint | Damage],
 ) -> Checkpoint | Damage | None:

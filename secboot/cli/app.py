@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 import typer
 
 from secboot import __version__
+from secboot.cli import state_line
 from secboot.cli.commands import ShownUsageError, VerbCommand, VerbGroup, shown_usage
 from secboot.cli.global_options import COMPLETION, taken_from
 from secboot.cli.looking import process_is_ours
@@ -126,22 +127,32 @@ def run(words: Sequence[str], *, is_process: bool = False) -> int:
     debug = "--debug" in words or bool(os.environ.get("SECBOOT_DEBUG"))
     if is_process:
         process_is_ours(debug=debug)
-    return guarded(lambda: _run(words), debug=debug, as_json=_wants_json(words))
+    changes = state_line.can_change(words, VERBS)
+    as_json = _wants_json(words)
+    return guarded(lambda: _run(words), debug=debug, as_json=as_json, changes=changes)
 
 
-def guarded(command: Callable[[], int], *, debug: bool, as_json: bool = False) -> int:
+def guarded(
+    command: Callable[[], int], *, debug: bool, as_json: bool = False, changes: bool = False
+) -> int:
     """Run `command` and return its exit code; errors become text on standard error.
 
     A `SecbootError` is reported with its own message, and so is an error of the operating system.
     Anything else is a bug in secboot and is reported as one; its traceback is shown only with
-    `debug`. With `as_json` the failure is also a JSON document on standard output.
+    `debug`. With `as_json` the failure is also a JSON document on standard output. The last line
+    says in which state the machine is, if the command `changes` one.
     """
+    state_line.begin(changes=changes)
     try:
         return command()
     except BrokenPipeError:
-        # The reader has closed the pipe (`secboot show | head`): there is nobody left to tell.
+        # The reader has closed the pipe (`secboot show | head`) and needs no reason; only the state
+        # of a machine that a command changes matters.
         let_go_of_output()
-        return ExitCode.REFUSED
+        if state_line.state() is not None:
+            print_error(RefusedError("nobody reads standard output"))
+            _print_state()
+        return state_line.code_of_state()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: all else is a bug in secboot
         if debug and not isinstance(error, KeyboardInterrupt | ShownUsageError):
             import traceback
@@ -157,9 +168,16 @@ def guarded(command: Callable[[], int], *, debug: bool, as_json: bool = False) -
             print_message(f"  {shown.hint}")
         else:
             print_error(shown)
+        _print_state()
         if as_json:
             _print_failure(code, shown)
         return code
+
+
+def _print_state() -> None:
+    state = state_line.state()
+    if state is not None:
+        print_message(visible(state.sentence))
 
 
 def _failure(error: BaseException) -> tuple[ExitCode, SecbootError]:
@@ -169,9 +187,8 @@ def _failure(error: BaseException) -> tuple[ExitCode, SecbootError]:
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED, RefusedError("interrupted")
     if isinstance(error, OSError | MemoryError | RecursionError | UnicodeError):
-        # No caller handled it. If it interrupted a change, that change has been rolled back, and
-        # another error arrives here.
-        return ExitCode.REFUSED, RefusedError(_of_the_system(error))
+        # No caller handled it. If it interrupted a change, that change has been rolled back.
+        return state_line.code_of_state(), RefusedError(_of_the_system(error))
     what = f"{type(error).__name__}: {error}"
     hint = "please report it, with the output of `secboot --debug ...`"
     return ExitCode.BUG, RefusedError(what, hint=hint)
@@ -184,7 +201,7 @@ def _print_failure(code: ExitCode, error: SecbootError) -> None:
 
     # The message is on standard error already, so nothing is lost if this cannot be written.
     with suppress(SecbootError, OSError):
-        print_json(failure_document(code, MEANINGS[code], error))
+        print_json(failure_document(code, MEANINGS[code], error, state_line.state()))
 
 
 def _wants_json(words: Sequence[str]) -> bool:
@@ -245,4 +262,7 @@ def _run(words: Sequence[str]) -> int:
         if shown is not None:
             raise ShownUsageError(visible_lines(shown)) from None
         raise
+    if result == ExitCode.INTERRUPTED:
+        # Typer has caught it, and says nothing.
+        raise KeyboardInterrupt
     return int(result or 0)

@@ -9,14 +9,14 @@ from secboot.errors import ExitCode
 
 MEANINGS = {
     ExitCode.OK: "Done, or nothing to do.",
-    ExitCode.REFUSED: "Refused or failed; nothing was changed.",
+    ExitCode.REFUSED: "Refused or failed before any file was changed.",
     ExitCode.USAGE: "Usage error, or an invalid profile or boot file.",
     ExitCode.ROLLED_BACK: "Failed and rolled back: the machine is as before.",
     ExitCode.STUCK: "ROLLBACK FAILED: do not re-IPL yet.",
     ExitCode.DIFFERENCE: "Differences found, or a check failed.",
     ExitCode.UNREPORTED: "The change was made, but its report could not be written.",
     ExitCode.BUG: "A bug in secboot.",
-    ExitCode.INTERRUPTED: "Interrupted.",
+    ExitCode.INTERRUPTED: "Interrupted; a change that had begun was rolled back.",
 }
 """The state of the machine after each exit code."""
 

@@ -36,6 +36,7 @@ def history(
     """
     from secboot.checkpoint.retention import kept
     from secboot.checkpoint.store import Listing
+    from secboot.checkpoint.undo import undone_by
     from secboot.cli.printing import print_report
     from secboot.cli.site import Site
     from secboot.errors import RefusedError
@@ -61,10 +62,13 @@ def history(
                 f"checkpoint '{checkpoint}' not found", hint="nothing has been applied here"
             )
         one = store.get(checkpoint)
+        every = store.listing()
         print_report(
             output,
-            lambda: history_document(Listing((one,), ()), kept(site.root)),
-            lambda style: checkpoint_text(one, file_diffs(store, one), style),
+            lambda: history_document(every._replace(damaged=()), kept(site.root), only=one),
+            lambda style: checkpoint_text(
+                one, file_diffs(store, one), style, undone_by(every.checkpoints)
+            ),
         )
     return 0
 

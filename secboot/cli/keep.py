@@ -86,6 +86,7 @@ def _keep_trial(site: Site, managed: ManagedRoot) -> None:
             # What is secboot's own goes even if it was edited since, as by a tool that edits all entries.
             is_own = all(file.before is None for file in checkpoint.record.files)
             roll_back(managed, checkpoint.id, Choices(force=is_own))
+            _settle(f"Only the trial of checkpoint {checkpoint.id} was dropped.")
             print_text(
                 f"The trial of checkpoint {checkpoint.id} was dropped: its kernel is gone.\n"
             )
@@ -95,6 +96,7 @@ def _keep_trial(site: Site, managed: ManagedRoot) -> None:
             from secboot.apply.trial_setting import let_go
 
             for path in let_go(managed, checkpoint):
+                _settle(f"Only {path} was restored.")
                 print_text(
                     f"The trial's boot entry now has number {standing.number} instead of"
                     f" {trial.number}: {path} is restored, and a reboot does not start the trial.\n"
@@ -103,6 +105,16 @@ def _keep_trial(site: Site, managed: ManagedRoot) -> None:
         _print_findings(standing.findings)
     except SecbootError as error:
         print_text(f"The trial was left as it is: {error.message}\n")
+
+
+def _settle(sentence: str) -> None:
+    """Say what is done whatever becomes of the profile."""
+    from secboot.cli.state_line import ledger
+    from secboot.errors import MachineState, StateKind
+
+    known = ledger()
+    if known is not None:
+        known.settle(MachineState(StateKind.RESTORED, sentence))
 
 
 def _of_secure_guest(site: Site) -> Iterable[Finding]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secboot.cli.state_line import changes_nothing
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -29,6 +31,7 @@ def only_looks(*outputs: Path | None) -> None:
 
     It never fails: if the kernel or a container refuses, the command goes on with its privileges.
     """
+    changes_nothing()
     if not _Process.is_ours:
         return
     from secboot.system.confinement import confine

@@ -71,7 +71,7 @@ def require_output() -> None:
     import select
 
     if sys.stdout is None:
-        raise OutputError("standard output is closed", hint="nothing was changed")
+        raise OutputError("standard output is closed")
     try:
         file = sys.stdout.fileno()
         mode = fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE
@@ -85,7 +85,7 @@ def require_output() -> None:
         what = (
             "standard output has no reader" if gone else "standard output is open for reading only"
         )
-        raise OutputError(what, hint="nothing was changed")
+        raise OutputError(what)
 
 
 @contextmanager

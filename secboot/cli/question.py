@@ -63,7 +63,7 @@ class Question(Generic[Planned]):
                 agreed = _answer(f"\n{self._words} [y/N] ").strip().lower() in _YES
             except KeyboardInterrupt:
                 print_text("\n")
-                raise InterruptError("interrupted", hint=unchanged) from None
+                raise InterruptError("interrupted") from None
             if not agreed:
                 raise _DeclinedError(unchanged)
         self._agreed.append(plan)
@@ -95,16 +95,14 @@ class _DeclinedError(RefusedError):
 
 def _require_terminal(output: Format) -> None:
     if output != "text":
-        raise UsageError(
-            f"--ask and --output {output} cannot be combined", hint="nothing was changed"
-        )
+        raise UsageError(f"--ask and --output {output} cannot be combined")
     if is_quiet():
-        raise UsageError("--ask and --quiet cannot be combined", hint="nothing was changed")
+        raise UsageError("--ask and --quiet cannot be combined")
     for stream, what in ((sys.stdin, "input"), (sys.stdout, "output")):
         if not _is_terminal(stream):
             raise RefusedError(
                 f"--ask needs a terminal, but standard {what} is not one",
-                hint="nothing was changed\nto go ahead without a question, use --yes instead",
+                hint="to go ahead without a question, use --yes instead",
             )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.cli.options import HERE
 from secboot.cli.printing import is_quiet, print_message
+from secboot.cli.state_line import ledger
 from secboot.errors import RefusedError
 from secboot.finding import Finding, Severity
 from secboot.invocation import Invocation
@@ -218,6 +219,7 @@ class Site:
             notice=self._notice,
             log=log_change if self.is_running_system else _no_log,
             progress=self.progress,
+            ledger=ledger(),
         )
 
     @contextmanager

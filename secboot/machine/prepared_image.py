@@ -138,5 +138,5 @@ def _unusable(paths: ImagePaths, why: str) -> UsageError:
     return UsageError(
         f"this can't be the parmfile of an image: {why}",
         location=paths.location,
-        hint="name a separate file for it, inside the root directory; nothing was changed",
+        hint="name a separate file for it, inside the root directory",
     )

@@ -196,7 +196,7 @@ def _require_accepted(machine: Machine, *, with_zipl: bool) -> None:
                     if first.location in tuple(_of_trial(machine))
                     else []
                 ),
-                f"nothing was changed; `{here.command('check')}` lists every problem",
+                f"`{here.command('check')}` lists every problem",
             ]
         ),
     )

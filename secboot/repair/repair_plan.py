@@ -117,7 +117,7 @@ class UnrepairedError(RefusedError):
     """Something is left that zipl would refuse, or that it must not do: nothing is written."""
 
     def __init__(self, plan: RepairPlan, message: str) -> None:
-        super().__init__(message, hint="nothing was changed")
+        super().__init__(message)
         self.plan = plan
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from secboot.checkpoint.journal import State
 from secboot.checkpoint.retention import LIMIT_FILE
+from secboot.checkpoint.undo import undone_by
 from secboot.report.diff import unified_diff
 from secboot.report.style import finding_text
 from secboot.system.files import FileChange
@@ -30,16 +32,22 @@ def history_text(listing: Listing, kept: Kept, trial: tuple[Finding, ...], style
     `trial` describes the state of a trial, if there is one.
     """
     damaged = {each.id: _damaged_row(each) for each in listing.damaged}
-    rows_by_id = {each.id: _row(each) for each in listing.checkpoints} | damaged
+    undone = undone_by(listing.checkpoints)
+    rows_by_id = {each.id: _row(each, undone) for each in listing.checkpoints} | damaged
     if not rows_by_id:
         return "Nothing has been applied here.\n"
+    ids = sorted(rows_by_id, key=int, reverse=True)
     rows = [("ID", "WHEN (UTC)", "WHAT", "STATE", "FILES", "BY")]
-    rows += [rows_by_id[number] for number in sorted(rows_by_id, key=int, reverse=True)]
+    rows += [rows_by_id[number] for number in ids]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
-    lines[0] = style.bold(lines[0])
-    lines = [line.rstrip() for line in lines]
-    lines += ["", *(line for text in _limit(kept) for line in style.filled(text))]
+    table = [style.bold(lines[0]).rstrip()]
+    why = {each.id: list(_why(each)) for each in listing.checkpoints}
+    indent = " " * (widths[0] + 2)
+    for number, line in zip(ids, lines[1:], strict=True):
+        table.append(line.rstrip())
+        table += (f"{indent}{part}" for text in why.get(number, ()) for part in style.filled(text))
+    lines = [*table, "", *(line for text in _limit(kept) for line in style.filled(text))]
     lines += [finding_text(finding, style) for finding in (*trial, *_warnings(listing, kept))]
     return "\n".join(lines) + "\n"
 
@@ -63,11 +71,17 @@ def _damaged_row(damage: Damage) -> tuple[str, str, str, str, str, str]:
     return (damage.id, "", "", "unreadable", "", "")
 
 
-def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) -> str:
-    """Return all details of one checkpoint, then what its change did to each file."""
+def checkpoint_text(
+    checkpoint: Checkpoint, diffs: Sequence[str], style: Style, undone: Mapping[str, str]
+) -> str:
+    """Return all details of one checkpoint, then what its change did to each file.
+
+    `undone` says which changes were undone, and by which rollback.
+    """
     audit = checkpoint.record.audit
     lines = [
-        f"{style.bold('Checkpoint')}  {checkpoint.id}, {checkpoint.state}",
+        f"{style.bold('Checkpoint')}  {checkpoint.id}, {_state(checkpoint, undone)}",
+        *(f"            {reason}" for reason in _why(checkpoint)),
         f"{style.bold('What')}        {_what(checkpoint)}",
         f"{style.bold('When')}        {audit.started}",
         f"{style.bold('By')}          {_who(checkpoint)} on {visible(audit.who.host)}",
@@ -84,14 +98,19 @@ def checkpoint_text(checkpoint: Checkpoint, diffs: Sequence[str], style: Style) 
 
 
 def history_document(
-    listing: Listing, kept: Kept, trial: tuple[Finding, ...] = ()
+    listing: Listing,
+    kept: Kept,
+    trial: tuple[Finding, ...] = (),
+    only: Checkpoint | None = None,
 ) -> dict[str, Any]:
-    """Return the checkpoints, oldest first, as a JSON document."""
+    """Return the checkpoints, oldest first, or one of them, as a JSON document."""
     from secboot.codec import encode
 
+    undone = undone_by(listing.checkpoints)
+    checkpoints = listing.checkpoints if only is None else (only,)
     return {
         "schema": SCHEMA,
-        "checkpoints": [_document(checkpoint) for checkpoint in listing.checkpoints],
+        "checkpoints": [_document(checkpoint, undone) for checkpoint in checkpoints],
         "limit": kept.limit,
         "trial": encode(trial),
         "warnings": [encode(finding) for finding in _warnings(listing, kept)],
@@ -130,13 +149,32 @@ def _file_diff(file: SavedFile, before: bytes | None, after: bytes | None) -> st
     return "\n".join(unified_diff(change, ("before", "after")))
 
 
-def _row(checkpoint: Checkpoint) -> tuple[str, str, str, str, str, str]:
+def _state(checkpoint: Checkpoint, undone: Mapping[str, str]) -> str:
+    """Return how a change ended, in words."""
+    state = checkpoint.state
+    if state is State.DONE:
+        by = undone.get(checkpoint.id)
+        return "done" if by is None else f"undone by {by}"
+    return {State.ROLLED_BACK: "failed, rolled back", State.STUCK: "ROLLBACK FAILED"}.get(
+        state, f"unfinished ({state})"
+    )
+
+
+def _why(checkpoint: Checkpoint) -> Iterator[str]:
+    """Say why a change failed, and why its rollback did, a line each."""
+    if checkpoint.failure is not None:
+        yield f"failed: {visible(' '.join(checkpoint.failure.split()))}"
+    if checkpoint.rollback_failure is not None:
+        yield f"ROLLBACK FAILED: {visible(' '.join(checkpoint.rollback_failure.split()))}"
+
+
+def _row(checkpoint: Checkpoint, undone: Mapping[str, str]) -> tuple[str, str, str, str, str, str]:
     when = checkpoint.record.audit.started.replace("T", " ").removesuffix("Z")
     return (
         checkpoint.id,
         when,
         _shortened(_what(checkpoint)),
-        checkpoint.state.value,
+        _state(checkpoint, undone),
         str(len(checkpoint.record.files)),
         _who(checkpoint),
     )
@@ -162,13 +200,16 @@ def _facts(facts: Mapping[str, object]) -> str:
     return "".join(f"  {name}: {visible(json.dumps(value))}" for name, value in facts.items())
 
 
-def _document(checkpoint: Checkpoint) -> dict[str, Any]:
+def _document(checkpoint: Checkpoint, undone: Mapping[str, str]) -> dict[str, Any]:
     from secboot.codec import encode
 
     audit = checkpoint.record.audit
     return {
         "id": checkpoint.id,
         "state": checkpoint.state.value,
+        "undone_by": undone.get(checkpoint.id),
+        "failure": checkpoint.failure,
+        "rollback_failure": checkpoint.rollback_failure,
         "action": audit.action.value,
         "started": audit.started,
         "command": encode(audit.command),

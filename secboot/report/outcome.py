@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.checkpoint.rollback import state_after
+from secboot.checkpoint.rollback_report import details_after
 from secboot.codec import fields
 from secboot.lines.changes import ParameterAction
 from secboot.plan.plan import EntryStatus
@@ -289,7 +289,8 @@ def recovered_lines(reports: tuple[RecoveryReport, ...], style: Style) -> Iterat
         yield style.yellow(
             f"An earlier change ({number}) was interrupted and has been rolled back."
         )
-        yield from (f"  {line}" for line in state_after(report.rollback, report.checkpoint))
+        yield from (f"  {line}" for line in details_after(report.rollback, report.checkpoint))
+        yield f"  {report.state.sentence}"
 
 
 def _commit(

@@ -133,7 +133,7 @@ _AGAIN = "make it again with: secboot plan PROFILE --out FILE"
 
 def _hint(again: str, version: str = __version__) -> str:
     other = "" if version == __version__ else f"it was made by secboot {version}\n"
-    return f"nothing was changed; {other}make a new plan with the options of this apply:\n  {visible(again)}"
+    return f"{other}make a new plan with the options of this apply:\n  {visible(again)}"
 
 
 def _changed_files(saved: Mapping[str, object], now: Mapping[str, object]) -> str:

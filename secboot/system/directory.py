@@ -293,7 +293,7 @@ def _fill(file: int, data: bytes, attributes: FileAttributes, shown: str) -> Non
         raise AccessError(
             f"a new version of this file can't be given its {visible(error.name)}",
             path=shown,
-            hint="run secboot as a user who may set it; nothing was changed",
+            hint="run secboot as a user who may set it",
         ) from error
     os.fsync(file)
 

@@ -16,7 +16,7 @@ from secboot.checkpoint.journal import State
 from secboot.checkpoint.record import Action
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import CheckpointStore
-from secboot.errors import RefusedError, RolledBackError
+from secboot.errors import Ledger, RefusedError, RolledBackError
 from secboot.invocation import PLAIN
 from secboot.layout.detect import detect_layout
 from secboot.machine.profile_files import read_profile
@@ -43,12 +43,14 @@ class Site:
             'grep -q "$(printf \'\\r\')" "$conf" && { echo refused >&2; exit 1; }\n'
         )
         self.zipl: ZiplScript | None = make_zipl(path / "bin", f"{refuses}{body}")
+        self.ledger = Ledger()
 
     def managed(self, root: Root) -> ManagedRoot:
         zipl = None if self.zipl is None else Zipl(self.zipl.runner, 20.0)
         state = StateDirectory(root)
         layout = detect_layout(root)
-        return ManagedRoot(root, state, zipl, layout, None, ("secboot", "check"), lambda _: None)
+        managed = ManagedRoot(root, state, zipl, layout, None, ("secboot",), lambda _: None)
+        return managed._replace(ledger=self.ledger)
 
     def damage(self) -> bytes:
         conf = self.path / CONF
@@ -137,7 +139,11 @@ def test_a_zipl_that_fails_leads_back_to_files_that_zipl_refuses(tmp_path: Path)
     with pytest.raises(RolledBackError) as rolled_back:
         site.fix()
 
-    assert "zipl refuses them, and has left the boot record as it is" in str(rolled_back.value.hint)
+    assert rolled_back.value.hint == "run it by hand to see more: zipl -V"
+    assert site.ledger.state.sentence == (
+        "All files are restored. zipl refuses them, as before the change, and left the boot record as"
+        " it is."
+    )
     assert (site.path / CONF).read_bytes() == damaged
     assert site.journal() == [(Action.FIX, State.ROLLED_BACK)]
     assert temporaries(site.path) == []

@@ -24,7 +24,7 @@ from secboot.checkpoint.settings import Moment, Setting
 from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.transaction import Transaction
 from secboot.checkpoint.undo import newest_apply
-from secboot.errors import ExitCode, RefusedError, SecbootError
+from secboot.errors import ExitCode, Ledger, RefusedError, SecbootError, StateKind
 from secboot.running.system import BOOT_ID
 from secboot.system.files import FileChange
 from secboot.system.root import Root
@@ -227,18 +227,33 @@ VERBS = {
 }
 
 
+LIED = 99
+"""In place of an exit code that the state of the machine does not go with."""
+STATES = {
+    ExitCode.REFUSED: {StateKind.UNCHANGED, StateKind.RESTORED},
+    ExitCode.ROLLED_BACK: {StateKind.RESTORED},
+    ExitCode.STUCK: {StateKind.NOT_RESTORED, StateKind.ZIPL_DUE},
+    ExitCode.INTERRUPTED: {StateKind.UNCHANGED, StateKind.RESTORED},
+}
+"""In which states the machine can be after an exit code; REFUSED and RESTORED is a recovery."""
+
+
 def perform(verb: str, tree: Path, scene: Scene) -> int:
     """Do it as the command line does, and give its exit code."""
+    ledger = Ledger()
 
     def commit(_inherited: tuple[int, ...]) -> dict[str, object]:
         write_boot_record(tree, scene)
         return {"status": 0}
 
     try:
-        with Root(tree) as root, write_access(root, StateDirectory(root), commit=commit) as access:
+        with (
+            Root(tree) as root,
+            write_access(root, StateDirectory(root), commit=commit, ledger=ledger) as access,
+        ):
             VERBS[verb](access._replace(is_setting=LOADPARM.__eq__), tree, scene)
     except SecbootError as error:
-        return error.exit_code
+        return error.exit_code if ledger.state.kind in STATES[error.exit_code] else LIED
     return ExitCode.OK
 
 

@@ -146,7 +146,8 @@ def test_nothing_done_and_nothing_said_is_a_failure(root: Path) -> None:
 
     code, said = shell("$S apply guest --root m >/dev/full", root.parent)
 
-    assert (code, said.count("\n")) == (1, 1)
+    assert (code, said.count("\n")) == (1, 2)
+    assert said.endswith("\nNothing was changed.\n")
     assert "cannot write to standard output: No space left on device" in said
 
 

@@ -173,6 +173,7 @@ def test_an_interrupt_is_answered_at_once_on_a_clean_line_and_zipl_is_waited_for
     assert screen(seen) == [
         "secboot: SIGINT: stopping at the next safe point",
         "secboot: error: interrupted (SIGINT)",
+        "All files are restored and zipl has run on them: the machine is as before.",
     ]
 
 
@@ -191,7 +192,7 @@ def test_an_interrupt_where_nothing_is_held_back_leaves_a_clean_line(site: Site)
         _, seen, code = ended(program, opened)
 
     assert code == 130
-    assert screen(seen) == []
+    assert screen(seen) == ["secboot: interrupted"]
 
 
 def test_an_error_stands_where_the_line_was(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_an_interrupt_at_the_question_changes_nothing(
         code, text = said.end()
 
     assert code == 130
-    assert text.endswith("secboot: error: interrupted\n  nothing was changed\n")
+    assert text.endswith("secboot: error: interrupted\nNothing was changed.\n")
     assert snapshot(changed) == before
 
 
@@ -255,8 +255,9 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_done(
 
     what = {"stdin": "input", "stdout": "output"}[stream]
     assert process.returncode == 1
-    assert f"--ask needs a terminal, but standard {what} is not one\n  nothing was changed" in err
+    assert f"--ask needs a terminal, but standard {what} is not one\n" in err
     assert "--yes" in err
+    assert err.endswith("\nNothing was changed.\n")
     assert snapshot(changed) == before
 
 
