@@ -46,7 +46,8 @@ def history_text(listing: Listing, kept: Kept, trial: tuple[Finding, ...], style
     indent = " " * (widths[0] + 2)
     for number, line in zip(ids, lines[1:], strict=True):
         table.append(line.rstrip())
-        table += (f"{indent}{part}" for text in why.get(number, ()) for part in style.filled(text))
+        for reason in why.get(number, ()):
+            table += style.filled(reason, indent, indent)
     lines = [*table, "", *(line for text in _limit(kept) for line in style.filled(text))]
     lines += [finding_text(finding, style) for finding in (*trial, *_warnings(listing, kept))]
     return "\n".join(lines) + "\n"
