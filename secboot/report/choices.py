@@ -23,7 +23,7 @@ NOT_RECORDED = "not applicable: no zipl configuration"
 def record_text(record: BootRecord, style: Style) -> str:
     """Return one clause about the boot record."""
     if record.state is RecordState.MISSING:
-        return f"{visible(record.path)} not found: zipl has not run yet, or the file was removed"
+        return f"{visible(record.path)} not found: zipl has not run yet, or it was removed"
     if record.bootmap is None:
         return visible(record.unreadable or "")
     count = counted(len(record.bootmap.programs), "boot entry", "boot entries")

@@ -39,6 +39,12 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
     """Return what to report after an apply; its plan has been shown before."""
     record = "No boot record yet" if result.plan.profile is None else _OUT_OF_DATE
     lines = list(change_lines(result, invocation, style, record))
+    wanted = "the requested parameters" if invocation.words else "the profile"
+    matches = f"No changes: already matches {wanted}."
+    rebuilt = [each for each in result.plan.with_status(EntryStatus.SEALED) if _is_open(each)]
+    due = bool(rebuilt) or result.plan.image_due is not None
+    if lines and result.checkpoint is None and not result.recovered and _is_fulfilled(result.plan):
+        lines.insert(0, "No files to write." if due else matches)
     if result.plan.trial is not None:
         lines += trial_text(result.plan.trial, invocation, style)
     if result.plan.confirms is not None and result.checkpoint is not None:
@@ -52,9 +58,7 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
         lines.append(f"{what} them, too: {visible(invocation.for_profile('apply'))}")
     if not lines:
         # The plan was not shown, but it may have a warning that a reboot starts something else.
-        due = result.plan.image_due is not None
-        wanted = "the requested parameters" if invocation.words else "the profile"
-        done = f"No changes: already matches {wanted}."
+        done = matches
         if result.plan.before_kernel:
             known = all(store.met for store in result.plan.stores)
             done = (
@@ -69,7 +73,6 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
             style.yellow(f"The image must be built: {visible(result.plan.image_due)}")
             + f" ({visible(invocation.for_profile('plan'))} shows how)."
         )
-    rebuilt = [each for each in result.plan.with_status(EntryStatus.SEALED) if _is_open(each)]
     if rebuilt and result.plan.image_due is None:
         names = ", ".join(f"'{visible(entry.name)}'" for entry in rebuilt)
         lines.append(
@@ -77,6 +80,12 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
             + f" ({visible(invocation.for_profile('plan'))} shows how)."
         )
     return "\n".join(lines) + "\n"
+
+
+def _is_fulfilled(plan: Plan) -> bool:
+    """Whether the boot files needed no change, so that only a boot record can be due."""
+    is_profile = plan.profile is not None and plan.trial is None and plan.confirms is None
+    return is_profile and not plan.files and plan.refusal is None and not plan.before_kernel
 
 
 def change_lines(
@@ -154,15 +163,18 @@ def trial_text(trial: TrialPlan, invocation: Invocation, style: Style) -> Iterat
     """Yield what starts the entry of a trial, what does not, and how to end the trial."""
     default, number = visible(trial.default), trial.number
     what = "LOADPARM" if trial.setting is None or "loadparm" in trial.setting else "boot program"
-    yield style.bold(f"Trial: boot entry {number}, '{visible(trial.entry)}'")
+    title = f"Trial: boot entry {number}, '{visible(trial.entry)}'"
+    yield from map(style.bold, style.filled(title, "", "  "))
     if trial.setting is None:
-        yield f"  A LOAD with LOADPARM {number} starts it; without, the default entry '{default}'."
+        text = f"A LOAD with LOADPARM {number} starts it; without, the default entry '{default}'."
+        yield from style.filled(text, "  ", "  ")
     else:
         yield f"  The next `reboot` starts it: {what} in the re-IPL settings is now {trial.after}."
-        yield (
-            "  A LOAD from the HMC, virsh or QEMU without LOADPARM starts the default entry as"
+        text = (
+            "A LOAD from the HMC, virsh or QEMU without LOADPARM starts the default entry as"
             f" before, '{default}'."
         )
+        yield from style.filled(text, "  ", "  ")
     yield f"  When it runs, make it permanent: {visible(invocation.command('confirm'))}"
     yield f"  Drop it at any time:             {visible(invocation.command('rollback'))}"
     yield "  Drop it without secboot:"

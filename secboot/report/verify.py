@@ -83,8 +83,10 @@ def _lines(checks: Sequence[Check], style: Style) -> list[str]:
     subject = f" '{visible(check.subject)}'" if check.subject else ""
     if len(checks) > 1:
         subject = f" ({len(checks)} boot entries)"
-    first = f"{word} {visible(check.id)}{subject}: {visible(check.message)}"
-    return [first, *(f"       '{visible(c.subject)}'" for c in checks if len(checks) > 1)]
+    text = f"{check.outcome} {visible(check.id)}{subject}: {visible(check.message)}"
+    lines = style.filled(text, "", "     ")
+    lines[0] = lines[0].replace(check.outcome, word, 1)
+    return [*lines, *(f"       '{visible(c.subject)}'" for c in checks if len(checks) > 1)]
 
 
 def _verdict(checks: tuple[Check, ...], last: Stage) -> str:

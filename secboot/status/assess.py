@@ -244,7 +244,7 @@ def _configured(requirement: Requirement, evidence: Evidence, state: EntryState)
 _ABSENT: Mapping[Absence, tuple[Verdict, str]] = {
     Absence.NO_RECORD: (
         Verdict.MISSING,
-        "boot record not found: zipl has not run yet, or the file was removed",
+        "boot record not found: zipl has not run yet, or it was removed",
     ),
     Absence.DAMAGED_RECORD: (
         Verdict.MISSING,

@@ -39,7 +39,7 @@ def _by_new_kernel(requirement: Requirement, new: NewKernel, evidence: Evidence)
     if new.line is None:
         return Result(Verdict.UNKNOWN, new.description)
     judgement = requirement.judge(CommandLine.parse(new.line))
-    reason = f"{new.description}: {judgement.reason}"
+    reason = f"{new.description}; {judgement.reason}"
     if not judgement.met:
         return Result(Verdict.MISSING, reason, (cause,))
     if new.doubt is not None:

@@ -444,7 +444,7 @@ def test_an_image_that_is_being_built_lacks_something(lacking: str, healthy: Pat
     found = only(status(healthy)).stages
 
     assert found[Stage.INSTALLED].verdict is Verdict.MISSING
-    assert "zipl has not run yet, or the file was removed" in found[Stage.INSTALLED].reason
+    assert "zipl has not run yet, or it was removed" in found[Stage.INSTALLED].reason
     assert found[Stage.INHERITED].verdict is Verdict.MET
 
 

@@ -74,7 +74,9 @@ def test_validation_reports_each_finding_on_lines_of_its_own(
     folder = "/etc/secboot/profiles"
     assert said.code == 2
     quoted = "        2 | role: gest\n          |       ^\n"
-    problem = f"  {folder}/broken.yaml:2:7: 'gest' is no role\n{quoted}    write host or guest\n"
+    problem = (
+        f"  {folder}/broken.yaml:2:7: 'gest' is not a valid role\n{quoted}    write host or guest\n"
+    )
     assert f"\n{problem}" in said.err
     valid, warning, hint = said.out.splitlines()
     assert valid == f"{folder}/odd.yaml: valid"
