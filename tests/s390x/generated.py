@@ -9,16 +9,16 @@ from tests.s390x.sample_machines import ENTRIES, Machine
 from tests.strategies import Setup
 
 ROUNDS = 6
-EXAMPLES = int(os.environ.get("SECBOOT_ORACLE_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("SECBOOT_ORACLE_EXAMPLES", "120"))
 """Configurations per round and zipl version that are read; more of them for a long run."""
 APPLY_ROUNDS = 4
-APPLY_EXAMPLES = int(os.environ.get("SECBOOT_APPLY_EXAMPLES", "50"))
+APPLY_EXAMPLES = int(os.environ.get("SECBOOT_APPLY_EXAMPLES", "30"))
 """Configurations per round and zipl version that are changed."""
 FIX_ROUNDS = 2
-FIX_EXAMPLES = int(os.environ.get("SECBOOT_FIX_EXAMPLES", "100"))
+FIX_EXAMPLES = int(os.environ.get("SECBOOT_FIX_EXAMPLES", "60"))
 """Damaged configurations per round and zipl version that are repaired, and as many of any kind."""
 BOOT_ROUNDS = 2
-BOOT_EXAMPLES = int(os.environ.get("SECBOOT_BOOT_EXAMPLES", "60"))
+BOOT_EXAMPLES = int(os.environ.get("SECBOOT_BOOT_EXAMPLES", "40"))
 """Machines per round and zipl version on which zipl runs, and whose files are changed after it."""
 SEED = int(os.environ.get("SECBOOT_ORACLE_SEED", "0"))
 """Another seed looks at other configurations; the same one at the same, so CI is repeatable."""
