@@ -139,8 +139,8 @@ def guarded(
 
     A `SecbootError` is reported with its own message, and so is an error of the operating system.
     Anything else is a bug in secboot and is reported as one; its traceback is shown only with
-    `debug`. With `as_json` the failure is also a JSON document on standard output. The last line
-    says in which state the machine is, if the command `changes` one.
+    `debug`. With `as_json` the failure is also a JSON document on standard output. If the command
+    `changes` a machine, the last line describes the state of that machine.
     """
     state_line.begin(changes=changes)
     try:
@@ -150,7 +150,7 @@ def guarded(
         # of a machine that a command changes matters.
         let_go_of_output()
         if state_line.state() is not None:
-            print_error(RefusedError("nobody reads standard output"))
+            print_error(RefusedError("standard output has no reader"))
             _print_state()
         return state_line.code_of_state()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: all else is a bug in secboot
@@ -263,6 +263,6 @@ def _run(words: Sequence[str]) -> int:
             raise ShownUsageError(visible_lines(shown)) from None
         raise
     if result == ExitCode.INTERRUPTED:
-        # Typer has caught it, and says nothing.
+        # Typer has caught the signal and printed nothing.
         raise KeyboardInterrupt
     return int(result or 0)

@@ -1,7 +1,7 @@
-"""Commands as Typer makes them, with the same texts and exit codes whichever Typer is installed.
+"""Typer's commands, with the same texts and exit codes for every supported version of Typer.
 
-Distributions have Typer from 0.15.2 on, with a Click of its own or without. They differ in usage
-lines, in what is suggested for a misspelt word, and in the exit code of a group without a command.
+Distributions have Typer 0.15.2 or later, with its own Click or without. The versions differ in usage
+lines, in suggestions for misspelled words, and in the exit code of a group without a command.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _EXTRA = re.compile("unexpected extra arguments?(?![(])")
 
 
 class _Parameter(Protocol):
-    """What is read of an option or argument; Typer does not export Click's classes for it."""
+    """The attributes of an option or argument that are read; Typer does not export Click's class."""
 
     @property
     def name(self) -> str | None: ...
@@ -70,13 +70,13 @@ class VerbGroup(typer.core.TyperGroup):
         self.format_commands(ctx, formatter)
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Raise ShownUsageError with the help where no command is named."""
+        """Raise ShownUsageError with the help if no command is named."""
         if not args and not ctx.resilient_parsing:
             raise ShownUsageError(self.get_help(ctx))
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Context, args: list[str]) -> _Resolved:
-        """Refuse a name that no command has, and suggest those that look like it."""
+        """Refuse an unknown command, and suggest commands with a similar name."""
         name = args[0]
         is_command = self.get_command(ctx, name) is not None or name.startswith("-")
         if not is_command and not ctx.resilient_parsing:
@@ -126,7 +126,7 @@ def _write_parameters(
 
 
 def help_record(parameter: _Parameter, ctx: Context) -> tuple[str, str] | None:
-    """Return how a parameter is written, and its help; None for one that is hidden."""
+    """Return how a parameter is written, and its help; None for a hidden parameter."""
     if parameter.param_type_name == "argument":
         words = [getattr(parameter, "help", "") or "", "[required]" if parameter.required else ""]
         return _argument_name(parameter), "  ".join(filter(None, words))

@@ -83,7 +83,7 @@ def _keep_trial(site: Site, managed: ManagedRoot) -> None:
             from secboot.apply.rollback import roll_back
             from secboot.apply.rollback_plan import Choices
 
-            # What is secboot's own goes even if it was edited since, as by a tool that edits all entries.
+            # secboot's own files are removed even if edited since, as by a tool that edits all entries.
             is_own = all(file.before is None for file in checkpoint.record.files)
             roll_back(managed, checkpoint.id, Choices(force=is_own))
             _settle(f"Only the trial of checkpoint {checkpoint.id} was dropped.")
@@ -108,7 +108,7 @@ def _keep_trial(site: Site, managed: ManagedRoot) -> None:
 
 
 def _settle(sentence: str) -> None:
-    """Say what is done whatever becomes of the profile."""
+    """Record what is done, whether or not the profile can then be applied."""
     from secboot.cli.state_line import ledger
     from secboot.errors import MachineState, StateKind
 

@@ -46,7 +46,7 @@ def completed_by(candidates: str) -> Callable[[typer.Context, str], list[tuple[s
 
 
 class FixedValues(TypedDict):
-    """What Typer is told of a parameter with fixed values."""
+    """The arguments to Typer for a parameter with fixed values."""
 
     parser: Callable[[str], str]
     metavar: str
@@ -54,9 +54,9 @@ class FixedValues(TypedDict):
 
 
 def one_of(*allowed: str, metavar: str | None = None) -> FixedValues:
-    """Return what makes a parameter one of these strings.
+    """Return the arguments for a parameter that must be one of these strings.
 
-    Typer reads ``Literal`` from 0.19 on only, and its versions name the values in different ways.
+    Typer supports ``Literal`` only from 0.19 on, and its versions list the values differently.
     """
 
     def parsed(word: str) -> str:

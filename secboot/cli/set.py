@@ -81,17 +81,17 @@ def set(  # noqa: A001 - a verb is the function of its name
     require_alone(trial=trial, others=(parmfile is not None, allow_unsealed, run_kargs))
     if dry_run or show_profile:
         only_looks()
-    beside = said.Options(tuple(entries or ("all",)), rescue=not no_rescue, as_spelled=as_spelled)
+    chosen = said.Options(tuple(entries or ("all",)), rescue=not no_rescue, as_spelled=as_spelled)
     with Site(
         root,
-        words=(*words, *beside.typed),
+        words=(*words, *chosen.typed),
         layout=layout,
         state_dir=state_dir,
         zipl=zipl,
         zipl_timeout=zipl_timeout,
         watched=output == "text",
     ) as site:
-        profile = said.profile_of_words(words, beside, RootProfileFiles(site.root))
+        profile = said.profile_of_words(words, chosen, RootProfileFiles(site.root))
         if show_profile:
             print_text(profile.sources[0].text)
             return 0

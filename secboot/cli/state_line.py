@@ -1,6 +1,6 @@
 """The state of the machine: the last line of every failure of a command that can change it.
 
-What only looks (``plan``, ``status``, ``--dry-run``) leaves the machine alone, and says nothing of it.
+Commands that only read (``plan``, ``status``, ``--dry-run``) change nothing and have no such line.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _EXIT_CODES = {
     StateKind.NOT_RESTORED: ExitCode.STUCK,
     StateKind.CHANGED: ExitCode.UNREPORTED,
 }
-"""What a failure that nobody foresaw ends with, by the state that it leaves."""
+"""The exit code of an unexpected failure, by the state that it leaves."""
 
 _ledger: Ledger | None = None
 
 
 def can_change(words: Sequence[str], verbs: Sequence[str]) -> bool:
-    """Return whether a command line, which may be wrong, is that of a command that changes a machine."""
+    """Return whether a command line, which may be invalid, is of a command that can change a machine."""
     verb = next((word for word in words if word in verbs), None)
     return verb in _WRITING and (verb != "check" or "--fix" in words)
 
@@ -40,24 +40,24 @@ def begin(*, changes: bool) -> None:
 
 
 def changes_nothing() -> None:
-    """Say that this command only looks."""
+    """Declare that this command only reads."""
     begin(changes=False)
 
 
 def ledger() -> Ledger | None:
-    """Return what this command has to keep up to date; None where it only looks."""
+    """Return the ledger that this command must keep up to date; None if it only reads."""
     return _ledger
 
 
 def state() -> MachineState | None:
-    """Return in which state the machine is now; None for a command that only looks."""
+    """Return the current state of the machine; None for a command that only reads."""
     return None if _ledger is None else _ledger.state
 
 
 def code_of_state() -> ExitCode:
-    """Return the exit code of a failure that nobody foresaw: it is about the machine, too.
+    """Return the exit code of an unexpected failure, which depends on the state of the machine.
 
-    What an earlier step of the command has settled is over, and the failure is not about it.
+    What an earlier step of the command has settled is complete and not affected by the failure.
     """
     if _ledger is None or (
         _ledger.state is _ledger.settled and _ledger.state.kind is not StateKind.CHANGED

@@ -57,7 +57,7 @@ def status(
 def _status_of_active_profile(root: Path, layout: str | None) -> str | None:
     """Return the command that judges the active profile; None if there is none, or it is unknown.
 
-    Only root can read the checkpoints, which tell it where /etc/secboot/profile does not.
+    Only root can read the checkpoints, which name it unless /etc/secboot/profile does.
     """
     from secboot.apply.apply import active_profile
     from secboot.cli.site import Site

@@ -46,7 +46,7 @@ def fleet_text(
     """Return an aligned table of the machines, then their problems, and the totals.
 
     Machines with problems come last, where they stay on the terminal's screen. `page` is the file
-    that the page was written to. IBM's note is there where a running system was judged.
+    that the HTML page was written to. IBM's note is included if a running system was judged.
     """
     shown = sorted(in_order(machines), key=lambda machine: -machine.standing.order)
     if problems_only:
@@ -60,7 +60,7 @@ def fleet_text(
     if judged - {None, Verdict.NOT_APPLICABLE}:
         lines += map(style.faint, style.filled(INDICATIONS_NOTE))
     if page is not None:
-        lines.append(f"Page for browsers: {visible(page)}")
+        lines.append(f"HTML page: {visible(page)}")
     lines.append(style.bold(totals(machines)))
     return "\n".join(lines) + "\n"
 

@@ -162,7 +162,7 @@ def _state(checkpoint: Checkpoint, undone: Mapping[str, str]) -> str:
 
 
 def _why(checkpoint: Checkpoint) -> Iterator[str]:
-    """Say why a change failed, and why its rollback did, a line each."""
+    """Yield why a change failed, and why its rollback failed, one line each."""
     if checkpoint.failure is not None:
         yield f"failed: {visible(' '.join(checkpoint.failure.split()))}"
     if checkpoint.rollback_failure is not None:

@@ -199,7 +199,7 @@ def _requirement(requirement: RequirementResults, style: Style) -> Iterator[str]
 def _entries(status: Status, style: Style, *, every: bool) -> Iterator[str]:
     """The results of the boot entries, grouped by what they have in common.
 
-    Where a profile has the same result for all of them, they are counted.
+    If a profile has the same result for all of them, they are only counted.
     """
     groups: dict[tuple[str, ...], list[EntryResults]] = {}
     for entry in status.entries:
