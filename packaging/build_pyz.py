@@ -3,19 +3,19 @@
 
     packaging/build_pyz.py [--interpreter PROGRAM] [FILE]
 
-FILE is dist/secboot.pyz by default, and the program that its first line names is env python3.
+FILE is dist/secboot.pyz by default. The first line of the file runs PROGRAM, by default env python3.
 
-The dependencies are those that packaging/pyz.lock names, in these very versions. They are taken
-from the environment that runs this script, where `./dev` has installed them with the hashes of the
-lock checked; nothing is downloaded. What the lock does not name is refused, and so is compiled code,
-a file that is not as its wheel had it, and a version that a requirement does not allow. A marker is
-honoured for every Python that the file is for, since one file is for all of them.
+The dependencies are those in packaging/pyz.lock, in exactly these versions. They are taken
+from the environment that runs this script, where `./dev` has installed them with the hashes in the
+lock; nothing is downloaded. Anything that the lock does not name is refused, and so are compiled code,
+files that differ from their wheel, and versions that a requirement does not allow. Markers are
+evaluated for every supported Python, since one file is for all of them.
 
 The same sources and interpreter give the same bytes: members are sorted, have fixed modes, and the
 time of SOURCE_DATE_EPOCH, or the earliest that a zip file can hold.
 
-Each module is there twice, as source and as byte code of the building interpreter. A Python of
-another minor version finds the byte code to be none of its own and takes the source.
+Each module is included twice, as source and as byte code of the building interpreter. A Python of
+another minor version ignores the byte code and uses the source.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ MAIN = CHECKOUT / "packaging" / "pyz_main.py"
 LOCK = CHECKOUT / "packaging" / "pyz.lock"
 INSTALL = "run this with ./dev pyz, or pip install --require-hashes --no-deps -r packaging/pyz.lock"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-"""Those that the file is for; the newest stands for all that come."""
+"""Supported versions; the newest stands for later ones."""
 NOT_NEEDED = frozenset({"rich", "ruamel-yaml-clib"})
 """Required and never used: help has no markup, and YAML is read by pure Python."""
 INTERPRETER = "/usr/bin/env python3"
@@ -63,7 +63,7 @@ class BuildError(Exception):
 
 
 def pins() -> dict[str, str]:
-    """Return the version of each library that may go into the file, by its normalized name."""
+    """Return the version of each library allowed in the file, by its normalized name."""
     found: dict[str, str] = {}
     for line in LOCK.read_text().splitlines():
         if line and not line.startswith("#"):
@@ -81,7 +81,7 @@ def project_requirements() -> list[str]:
 
 
 def needed(requires: Callable[[str], Iterable[str]]) -> dict[str, list[Requirement]]:
-    """Return what has to go into the file, by name, each with all that is required of it.
+    """Return the libraries that the file needs, by name, each with all requirements on it.
 
     `requires` gives the requirements of a library. Left out are those of extras and those whose
     marker is true for no Python that the file is for.
@@ -100,7 +100,7 @@ def needed(requires: Callable[[str], Iterable[str]]) -> dict[str, list[Requireme
 
 
 def distributions() -> dict[str, metadata.Distribution]:
-    """Return the installed libraries that go into the file, by name, after they were checked."""
+    """Check the installed libraries that go into the file, and return them by name."""
     locked = pins()
 
     def requires(name: str) -> list[str]:
@@ -111,13 +111,13 @@ def distributions() -> dict[str, metadata.Distribution]:
         found[name] = _installed(name, locked)
         for each in requirements:
             if not each.specifier.contains(locked[name], prereleases=True):
-                raise BuildError(f"{LOCK.name} names {name} {locked[name]}, but needed is {each}")
+                raise BuildError(f"{LOCK.name} has {name} {locked[name]}, but {each} is required")
         _require_pure(name, found[name])
     return found
 
 
 def members() -> Iterator[tuple[str, bytes]]:
-    """Yield every file of the archive but the byte code, by its name there."""
+    """Yield every file of the archive except the byte code, by its name there."""
     yield "__main__.py", MAIN.read_bytes()
     yield "LICENSE", (CHECKOUT / "LICENSE").read_bytes()
     for folder, suffixes in (("secboot", {".py", ".json", ".md"}), ("profiles", {".yaml"})):
@@ -152,12 +152,12 @@ def build(target: Path, interpreter: str) -> None:
 
 
 def compression(name: str) -> int:
-    """Return how a member is kept. Byte code is read at each start: unpacking it takes longer."""
+    """Return how a member is stored. Byte code is read at each start, and unpacking takes time."""
     return zipfile.ZIP_STORED if name.endswith(".pyc") else zipfile.ZIP_DEFLATED
 
 
 def byte_code(source: bytes, name: str) -> bytes:
-    """Return a module's ``.pyc`` that holds for this source whatever the archive's times are.
+    """Return a module's ``.pyc`` that is valid for this source whatever the archive's times are.
 
     The flags say that it is hash-based and not to be checked (PEP 552): zipimport then compares
     nothing but the interpreter's magic number.
@@ -181,9 +181,9 @@ def _distribution_members(
             continue
         content = path.read_bytes()
         if file.hash is not None and file.hash.value != _record_hash(content, file.hash.mode):
-            raise BuildError(f"{path} is not as the wheel of {name} had it: install it again")
+            raise BuildError(f"{path} differs from the wheel of {name}: install it again")
         if any(part.endswith(".dist-info") for part in file.parts):
-            # The licences want to be passed on with the code.
+            # The licences must be passed on with the code.
             if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING")):
                 yield f"licenses/{distribution.name}-{distribution.version}/{file.name}", content
         elif file.suffix == ".py" or file.name == "LICENSE.txt":
@@ -191,7 +191,7 @@ def _distribution_members(
 
 
 def _namespace_packages(names: Iterable[str]) -> set[str]:
-    """Return the ``__init__.py`` that packages lack; zipimport finds no package without one."""
+    """Return the ``__init__.py`` files that packages lack; zipimport requires them."""
     modules = [PurePosixPath(name) for name in names if name.endswith(".py")]
     packages = {parent for module in modules for parent in module.parents if parent.name}
     return {f"{package}/__init__.py" for package in packages}.difference(names)

@@ -1,5 +1,5 @@
-# The start of secboot.pyz. It is read by whatever `python3` is, down to 2.7 and 3.6 of older
-# distributions, so it is written in what all of them understand.
+# The entry point of secboot.pyz. Any `python3` may run it, down to 2.7 and 3.6 of older
+# distributions, so it uses only syntax that all of them understand.
 import os
 import sys
 
@@ -8,7 +8,7 @@ NEWEST_MINOR = 20
 
 
 def other_python():
-    """A Python on the search path that is new enough, the newest one, or None."""
+    """Return the newest suitable Python on the search path, or None."""
     for minor in range(NEWEST_MINOR, OLDEST[1] - 1, -1):
         for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
             candidate = os.path.join(directory, "python3.%d" % minor)
@@ -28,7 +28,7 @@ if sys.version_info < OLDEST:
         sys.exit(1)
     os.execv(python, [python] + sys.argv)
 
-# "./secboot.pyz" would be found no more once something normalizes or leaves the directory.
+# "./secboot.pyz" would no longer be found after a change of directory.
 sys.path[0] = os.path.realpath(sys.path[0])
 
 from secboot.cli import main

@@ -118,7 +118,7 @@ PINNED = {
     "named": Typer(),
     "another version": Typer("of typer, 0.29.2 is installed, pyz.lock names 0.28.0", "0.29.2"),
     "compiled": Typer("typer has compiled code", file="typer/core.so"),
-    "changed": Typer("__init__.py is not as the wheel of typer had it", record="sha256=abc"),
+    "changed": Typer("__init__.py differs from the wheel of typer", record="sha256=abc"),
     "unnamed": Typer(
         "pydantic-core is needed, but pyz.lock does not name it",
         metadata="Requires-Dist: pydantic_core>=2\n",
@@ -134,7 +134,7 @@ PINNED = {
     "for another system": Typer(metadata="Requires-Dist: colorama; sys_platform == 'win32'\n"),
     "for an extra": Typer(metadata="Requires-Dist: more; extra == 'all'\n"),
     "too old": Typer(
-        "pyz.lock names shellingham 1.5.4, but needed is shellingham<3,>=2",
+        "pyz.lock has shellingham 1.5.4, but shellingham<3,>=2 is required",
         metadata="Requires-Dist: shellingham>=2,<3\n",
     ),
     "not for all": Typer(
