@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import tarfile
 import venv
 import zipfile
@@ -70,6 +72,25 @@ def test_the_wheel_is_pure_python_and_complete(wheel: Path) -> None:
     assert parsed["Tag"] == "py3-none-any"
     assert wanted <= names
     assert not [name for name in names if name.startswith("tests/") or "__pycache__" in name]
+
+
+def test_the_steps_of_an_installation_offline(tmp_path: Path) -> None:
+    """The page's own commands; the second part finds wheels in the given directory and nowhere else."""
+    section = (CHECKOUT / "docs/how-to/install.md").read_text().partition("\n## Offline\n")[2]
+    steps = re.findall(
+        r"^```sh\n(.*?)^```$", section.partition("\n## ")[0], re.DOTALL | re.MULTILINE
+    )
+    assert len(steps) == 2
+    target = tmp_path / "opt"
+    script = "set -eu\n" + "".join(steps).replace("/opt/secboot", str(target))
+    script = script.replace("python3.11", sys.executable).replace(
+        " wheelhouse", f" {tmp_path}/wheels"
+    )
+
+    done = run("sh", "-c", script, cwd=CHECKOUT)
+
+    assert done.returncode == 0, done.stderr
+    assert run(target / "bin/secboot", "--version").stdout == f"secboot {secboot.__version__}\n"
 
 
 def test_pip_installs_it_into_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
