@@ -1,4 +1,4 @@
-"""Secure Execution images that are not as they should be: clear words, no crash, nothing changed."""
+"""Damaged or invalid Secure Execution images: clear messages, no crash, nothing changed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TO_COME = frozenset(
         "a link that leads out of the root",
     }
 )
-"""What is no image as far as anybody can tell: a tree may get its kernel later, so it is managed."""
+"""Files that nobody can identify as an image: a tree may get its kernel later, so it is managed."""
 BAD: dict[str, tuple[Callable[[Path], None], str]] = {
     "a header of a later version": (
         patched(HEADER + 8, b"\0\0\2\0"),
@@ -87,14 +87,14 @@ def test_an_image_that_is_none(
         assert "bug in secboot" not in found.err, (verb, found)
     told = said["verify guest"].out + said["check"].out + said["check"].err
     assert words in told
-    # Nobody may take it for a guest that stays in Secure Execution for sure.
+    # It must not be reported as a guest that certainly stays in Secure Execution.
     if not words.startswith(SECURE):
         assert said["show"].out.count("Secure Execution image") == 0
     else:
         assert "unsealed" not in told
 
 
-def test_a_damaged_image_beside_a_good_one_is_named(
+def test_a_damaged_image_next_to_a_good_one_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_situation("sealed-only", tmp_path / "root")

@@ -1,4 +1,4 @@
-"""Bad input: one clear message with where and what to do, the right exit code, nothing changed."""
+"""Bad input: one clear message with the place and what to do, the right exit code, nothing changed."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ def test_bad_boot_files(
     assert {path: path.lstat().st_mtime_ns for path in sorted(root.rglob("*"))} == before
 
 
-def test_names_that_are_no_text_are_shown_escaped(
+def test_names_that_are_not_text_are_shown_escaped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_sample_tree("rhel8-switched-to-bls", tmp_path / "root")
     name = b"\xff\n\x1b[31m.conf"
     entry = os.fsencode(root / "boot/loader/entries") + b"/" + name
-    with open(entry, "wb") as file:  # noqa: PTH123 - the name is no text
+    with open(entry, "wb") as file:  # noqa: PTH123 - the name is not text
         file.write(b"title \x1b[2J X\nlinux /boot/vmlinuz\noptions ro\n")
 
     for words in (["show"], ["check"], ["plan", "host"], ["apply", "host"], ["history", "1"]):
@@ -136,7 +136,7 @@ def test_dry_run_plan_show_and_check_write_nothing(
 def test_a_profile_that_others_can_not_read_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But the file of the one who called sudo is read: he can do so himself."""
+    """But a file of the user who called sudo is read: that user can read it anyway."""
     path = tmp_path / "p.yaml"
     path.write_text("version: 1\nextends: guest\nhidden: 1\n")
     path.chmod(0o640)
@@ -174,7 +174,7 @@ EMPTY = (
 
 
 @pytest.mark.parametrize("words", EMPTY, ids=" ".join)
-def test_an_empty_word_is_no_path(
+def test_an_empty_word_is_not_a_path(
     words: list[str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -292,8 +292,8 @@ def test_wrong_usage_exits_with_2(
 
 
 def as_nobody(capsys: pytest.CaptureFixture[str], *words: str) -> Said:
-    """Run a command as an ordinary user, in a child that has all modules loaded already."""
-    # As root first, harmlessly: the modules it takes may lie where only root can read.
+    """Run a command as an ordinary user, in a child process that has loaded all modules already."""
+    # Run it as root first, harmlessly: the modules that it loads may be readable by root only.
     secboot(capsys, *words, "--output", "json", *(["--dry-run"] if words[0] == "apply" else []))
 
     def inside() -> int:

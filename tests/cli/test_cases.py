@@ -1,4 +1,4 @@
-r"""Whole runs as data: each file of ``cases/`` is a machine, commands, and what they say.
+r"""Whole runs as data: each file of ``cases/`` is a machine, commands, and their output.
 
 A case starts with comments, then come the files of the machine::
 
@@ -15,13 +15,13 @@ then commands with their expected output (standard output first, then errors) an
     ...
     [0]
 
-``secboot`` runs on the machine (``--root`` is added), ``cat PATH`` prints a file of it, with what
-is invisible escaped. ``(escapes)`` takes ``\r``, ``\0`` and ``\xNN`` in the file's text for these
-bytes, ``(sealed)`` makes an IBM Secure Execution image, ``(sealed readable)`` one that is not
-encrypted. Kernel images are made where boot files name them, with room for 4096 bytes, or for
-``(image N)`` bytes where a file says so.
+``secboot`` runs on the machine (``--root`` is added), ``cat PATH`` prints one of its files, with
+invisible characters escaped. With ``(escapes)``, ``\r``, ``\0`` and ``\xNN`` in the file's text are
+these bytes; ``(sealed)`` makes an IBM Secure Execution image, ``(sealed readable)`` one that is not
+encrypted. Kernel images are made for the boot files that name them, with room for a line of 4096
+bytes, or for ``N`` bytes with ``(image N)``.
 
-``./dev update`` writes the expected output again; read it before you commit it.
+``./dev update`` writes the expected output again; read the diff before you commit it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
 
 @dataclass(frozen=True)
 class Case:
-    """A case as it is written: what stands before the commands, and these."""
+    """A case as it is written: the part before the commands, and the commands."""
 
     head: str
     files: dict[str, str]

@@ -1,4 +1,4 @@
-"""Commands that only look give up their rights first: seen from inside each of them, while it prints."""
+"""Commands that only read drop their privileges first: tested inside each of them, while it prints."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def look(text):
 printing.print_text = look
 sys.exit(main())
 """
-"""secboot as it is started, and before it prints what it would be allowed to do."""
+"""secboot as it is started; before its output, it prints what it would be allowed to do."""
 DOMAIN = Path(__file__).parent.parent / "data/domains/hand-written.xml"
 LOOKING = {
     "plan": ["plan guest", "plan host --output json"],
@@ -81,8 +81,8 @@ LOOKING = {
     "explain": [],
     "completion": [],
 }
-"""By verb, what of it only looks and can be had of this machine; `profile schema`, `explain` and
-`completion` read nothing that others wrote."""
+"""By verb, the commands that only read and work on this machine; `profile schema`, `explain` and
+`completion` read no files that others wrote."""
 COMMANDS = [words for each in LOOKING.values() for words in each]
 REFUSED = {
     *("append", "truncate", "make", "make a directory", "remove", "link", "rename", "run"),
@@ -91,7 +91,7 @@ REFUSED = {
 
 @dataclass(frozen=True)
 class Confined:
-    """What a command printed, and what it could do meanwhile: 0, or the error."""
+    """What a command printed, and what it was allowed to do meanwhile: 0, or the error."""
 
     code: int
     out: str
@@ -101,7 +101,7 @@ class Confined:
 
 @dataclass(frozen=True)
 class Place:
-    """A machine with a change that stands, and files that no command has to do with."""
+    """A machine with an applied change, and files that no command needs."""
 
     directory: Path
 
@@ -133,7 +133,7 @@ class Place:
 def place(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Place:
-    # What is printed says when it was made.
+    # The output says when it was made.
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795680000")
     made = Place(tmp_path)
     write_sample(tmp_path / "m")
@@ -170,7 +170,7 @@ def test_what_only_looks_can_do_nothing_else(
     assert found.inside["NoNewPrivs"] == "1"
     assert {int(found.inside[name], 16) for name in ("CapEff", "CapPrm")} <= {0, 1 << 2 | 1 << 34}
     assert int(found.inside["CapInh"], 16) == 0
-    # And it says what it says with all rights.
+    # And its output is the same as with all privileges.
     said = secboot(capsys, *words)
     assert (found.code, found.out, found.err) == (said.code, said.out, said.err)
 
@@ -184,7 +184,7 @@ def test_what_changes_something_keeps_its_rights(place: Place) -> None:
 
 
 def test_a_caller_in_the_same_process_keeps_its_rights(place: Place) -> None:
-    """Tests, and programs that use secboot as a library."""
+    """Tests, and programs that use secboot as a library, keep their privileges."""
 
     def work() -> int:
         code = main(["plan", "guest", "--root", place.root])
@@ -201,7 +201,7 @@ def test_a_caller_in_the_same_process_keeps_its_rights(place: Place) -> None:
         ("fleet STATUS --html FILE", "page.html", 5),
     ],
 )
-def test_a_file_that_was_asked_for_is_written_and_nothing_beside_it(
+def test_a_file_that_was_requested_is_written_and_nothing_else(
     words: str, name: str, code: int, place: Place
 ) -> None:
     needs_landlock()
@@ -241,8 +241,8 @@ def test_output_to_what_is_open_already_gets_there(output: str, place: Place) ->
     assert ("</html>" in found.err) is (output == "/dev/stderr")
 
 
-def test_a_reader_who_goes_is_no_error(place: Place) -> None:
-    """What is left to be printed goes to /dev/null, which may be written to."""
+def test_a_reader_that_closes_the_pipe_is_not_an_error(place: Place) -> None:
+    """The remaining output goes to /dev/null, which may be written to."""
     command = f'"{sys.executable}" -c "{RUN}" show --root "$0" | head -c 1'
     done = subprocess.run(
         ["sh", "-c", command, place.root], capture_output=True, text=True, check=True
@@ -300,7 +300,7 @@ CALLS = {"x86_64": (126, 157), "s390x": (185, 172), "aarch64": (91, 167), "riscv
 
 
 def forbid_confinement(answer: int) -> Callable[[], None]:
-    """As containers do whose filter does not know these calls."""
+    """As in containers whose filter does not know these calls."""
     numbers = (444, 445, 446, *CALLS[platform.machine()])
 
     def before() -> None:
@@ -334,7 +334,7 @@ def test_where_the_system_refuses_it_the_command_goes_on(
         assert found.inside["append"] == 0
 
 
-def test_with_debug_it_is_told(place: Place) -> None:
+def test_with_debug_it_is_reported(place: Place) -> None:
     if platform.machine() not in CALLS:
         not_here("the numbers of this machine's system calls are not known here")
     words = [sys.executable, "-c", RUN, "--debug", "show", "--root", place.root]

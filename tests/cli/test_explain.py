@@ -1,4 +1,4 @@
-"""``secboot explain``: codes, checks and exit codes, as they stand in what secboot prints."""
+"""``secboot explain``: codes, checks and exit codes, as secboot prints them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def on_terminal(columns: int, *words: object) -> str:
         while True:
             try:
                 text += os.read(master, 65536)
-            except OSError:  # The other side is closed.
+            except OSError:  # The other end is closed.
                 break
     os.close(master)
     return text.decode().replace("\r\n", "\n")
@@ -78,7 +78,7 @@ def test_several_codes_are_explained_in_the_order_in_which_they_are_typed(
         ("machine.unsealed-default", "unsealed-default"),
         ("balloon", "domain.balloon"),
         ("130", "exit code 130"),
-        # Where a code has the name that another one has after its dot, it is that code.
+        # If a code is the same as another one after its dot, it wins.
         ("parmfile-size", "parmfile-size"),
     ],
 )
@@ -163,7 +163,7 @@ def test_lines_are_wrapped_between_words_and_never_inside_of_code(
     shown = " ".join(" ".join(lines).split())
     assert re.sub("(What to do|Source): ", "", shown) == " ".join(markdown.replace("`", "").split())
     assert all(code in "\n".join(lines) for code in codes)
-    # Only what can't be parted is wider.
+    # Only what must not be broken is wider.
     wide = [line.strip() for line in lines if len(line) > columns]
     assert [line for line in wide if " " in re.sub("|".join(map(re.escape, codes)), "", line)] == []
 
@@ -200,7 +200,7 @@ def root(tmp_path: Path) -> Path:
         (["check-domain"], "domain.balloon"),
     ],
 )
-def test_a_terminal_is_told_where_codes_are_explained(
+def test_a_terminal_shows_where_codes_are_explained(
     words: list[str], explained: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     domain = tmp_path / "domain.xml"

@@ -1,4 +1,4 @@
-"""Where a report was asked for as JSON, so is the news that there is none."""
+"""With ``--output json``, a failure is a JSON document, too."""
 
 from __future__ import annotations
 

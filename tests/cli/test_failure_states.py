@@ -1,4 +1,4 @@
-"""The last line of every failure says in which state the machine is, and it is true.
+"""The last line of every failure says in which state the machine is, truthfully.
 
 A table of failures: what fails, the exit code, the state. Each is run for people and for programs.
 """
@@ -46,7 +46,7 @@ STANDS = "The change was made and stands; only its report is missing."
 
 
 def fault(error: type[BaseException], where: str, patch: pytest.MonkeyPatch) -> None:
-    """Let a function fail as nobody foresaw."""
+    """Make a function fail unexpectedly."""
 
     def fail(*_: object, **__: object) -> None:
         raise error("the function is broken")
@@ -71,7 +71,7 @@ def faults(error: type[BaseException], *where: str) -> Callable[[pytest.MonkeyPa
 
 @dataclass(frozen=True)
 class Failure:
-    """What fails, and what is said of it; `is_as_before` is whether the boot files are."""
+    """What fails, and what is reported; `is_as_before` is whether the boot files are as before."""
 
     name: str
     code: ExitCode
@@ -187,7 +187,7 @@ FAILURES = (
 
 @dataclass(frozen=True)
 class Machine:
-    """A sample machine with a zipl of the test's own, and secboot on it."""
+    """A sample machine with the test's own zipl, and secboot on it."""
 
     directory: Path
     capsys: pytest.CaptureFixture[str]
@@ -246,7 +246,7 @@ def test_the_last_line_is_the_state_of_the_machine(
 
 
 def test_every_exit_code_of_a_failure_is_in_the_table() -> None:
-    """Code 5 is no failure: the command has done what it is for."""
+    """Code 5 is not a failure: the command has done its job."""
     assert {failure.code for failure in FAILURES} == {*ExitCode} - {
         ExitCode.OK,
         ExitCode.DIFFERENCE,

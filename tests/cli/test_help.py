@@ -1,4 +1,4 @@
-"""Help as a user meets it: on either side of the verb, on 80 columns, with commands that work."""
+"""Help as a user sees it: on either side of the verb, in 80 columns, with commands that work."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_help_fits_a_terminal(
 
     said = secboot(capsys, *[verb][: len(verb)], "--help")
 
-    # An option with all its choices is one word, which can't be wrapped.
+    # An option with all its choices is one word, which cannot be wrapped.
     wide = [line for line in said.out.splitlines() if len(line) > 80 and "<" not in line]
     assert wide == []
     assert "Examples:" in said.out
@@ -99,7 +99,7 @@ def test_colour_is_chosen_on_either_side_of_the_verb(
 
 
 @pytest.mark.parametrize("words", [["--color"], ["--color="], ["--color", "sometimes"]])
-def test_a_colour_that_there_is_not(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_colour(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     said = secboot(capsys, "show", *words)
 
     assert said.code == ExitCode.USAGE
@@ -122,7 +122,7 @@ def test_quiet_leaves_the_exit_code_and_what_was_asked_for(
     assert "nobody" in wrong.err
 
 
-def test_what_follows_two_dashes_is_no_option(capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_after_two_dashes_are_not_options(capsys: pytest.CaptureFixture[str]) -> None:
     said = secboot(capsys, "plan", "--", "--quiet")
 
     assert said.code == ExitCode.USAGE

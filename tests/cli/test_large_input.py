@@ -1,6 +1,6 @@
-"""What a file of 2 MB can hold takes some seconds at most, or is refused with the limit.
+"""Any file of 2 MB takes a few seconds at most, or is refused with the limit.
 
-Each text once took a minute or more, or would have: what is quadratic in any step shows here.
+Each text once took a minute or more, or would have: anything quadratic shows up here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.command import secboot
 
 SIZE = 2_000_000
 SECONDS = 30.0
-"""Far above what any of them takes, and far below what it took."""
+"""Far above what any of them takes, and far below what it once took."""
 ENTRY = "boot/loader/entries/a.conf"
 HEAD = "title A\nversion 1\nlinux /boot/vmlinuz\n"
 CONF = "[defaultboot]\ndefaultauto\ntarget=/boot\n[l]\nimage=/boot/vmlinuz\n"
@@ -28,7 +28,7 @@ TEXTS = {
     "titles": (ENTRY, HEAD, "title A\n", 9_000),
     "too many titles": (ENTRY, HEAD, "title A\n", 125_000),
     "fields without a value": (ENTRY, HEAD, "x\n", 9_000),
-    "fields below which a title stands": (ENTRY, f"version 1\n{HEAD}", "x\n", 9_000),
+    "fields above a title": (ENTRY, f"version 1\n{HEAD}", "x\n", 9_000),
     "unknown fields": (ENTRY, HEAD, "x y\n", 9_000),
     "too many unknown fields": (ENTRY, HEAD, "x y\n", 500_000),
     "empty lines": (ENTRY, HEAD, "\n", 9_000),
@@ -38,7 +38,7 @@ TEXTS = {
     "no keywords": ("etc/zipl.conf", CONF, "x\n", 20_000),
     "a long value": ("etc/zipl.conf", f"{CONF}parameters=", "${", 900_000),
     "parameters of new kernels": ("etc/kernel/cmdline", "", "swiotlb=1 ", 60_000),
-    "parameters that sed takes apart": ("etc/kernel/cmdline", "", "a#b ", 400_000),
+    "parameters that sed splits": ("etc/kernel/cmdline", "", "a#b ", 400_000),
     "variables of zipl": ("etc/ziplenv", "", "A=${\n", 40_000),
 }
 

@@ -14,7 +14,7 @@ from benchmarks.trees import write_bls, write_sections
 
 FEW, MANY = 1_000, 10_000
 LINEAR = 20
-"""Times as much CPU time, at most, for ten times as many: it is 7, and a quadratic part makes it 50."""
+"""The most that CPU time may grow for ten times as many entries: it is 7, a quadratic part makes it 50."""
 MEMORY = 180 * 2**20
 
 
@@ -28,8 +28,8 @@ peak.write(next(l.split()[1] for l in open("/proc/self/status") if l.startswith(
 peak.close()
 sys.exit(code)
 """
-"""What wait4 tells of a process's memory is at least that of the one that started it (exec(2)). The file
-is open before: a command that only looks opens none afterwards."""
+"""The memory that wait4 reports for a process is at least that of its parent (exec(2)). The file
+is opened before: a command that only reads cannot open it afterwards."""
 
 
 def cost(peak: Path, *words: str) -> Cost:

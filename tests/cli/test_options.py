@@ -1,4 +1,4 @@
-"""What the options offer is what there is."""
+"""The options list all values that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exit code is about the machine, whatever becomes of the output."""
+"""The exit code is about the machine, whatever happens to the output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def shell(script: str, directory: Path) -> tuple[int, str]:
-    """Run a line of bash, in which $S is secboot; its exit code, and what was on standard error."""
+    """Run a line of bash, in which $S is secboot; return its exit code and standard error."""
     program = f'"{sys.executable}" -m secboot'
     done = subprocess.run(
         ["bash", "-c", script.replace("$S", program)],
@@ -98,7 +98,7 @@ def test_no_place_for_the_parmfile_stops_the_change(root: Path) -> None:
 
 AFTER = {
     "full": "$S apply guest --root m -o json >/dev/full",
-    "nobody reads on": "$S apply guest --root m | { read -r line; }; exit ${PIPESTATUS[0]}",
+    "the reader closes the pipe": "$S apply guest --root m | { read -r line; }; exit ${PIPESTATUS[0]}",
 }
 
 
@@ -141,7 +141,7 @@ def test_keep_does_not_wait_for_a_reader(root: Path, capsys: pytest.CaptureFixtu
     assert "options root=/dev/a swiotlb=262144\n" in entry.read_text()
 
 
-def test_nothing_done_and_nothing_said_is_a_failure(root: Path) -> None:
+def test_no_change_and_no_report_is_a_failure(root: Path) -> None:
     shell("$S apply guest --root m >/dev/null", root.parent)
 
     code, said = shell("$S apply guest --root m >/dev/full", root.parent)
@@ -166,7 +166,7 @@ def test_errors_that_nobody_can_read_keep_their_code(
 def test_a_parmfile_is_replaced_as_a_whole(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the mode and by the name that it had, and after the change: not where that fails."""
+    """With its old mode and name, and after the change: not if the change fails."""
     for image in (root / "boot").glob("vmlinuz*"):
         image.write_bytes(sealed_image())
     kept, link = tmp_path / "kept.parm", tmp_path / "link.parm"

@@ -1,4 +1,4 @@
-"""Profiles that are named by their path: what is beside them, whose it is, and what a plan keeps of it."""
+"""Profiles named by their path: the files next to them, their owners, and what a saved plan contains."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory that the user is in."""
+    """The current directory of the user."""
     directory = tmp_path / "profiles"
     directory.mkdir()
     (directory / "mine.yml").write_text(CHILD)
@@ -31,7 +31,7 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("reference", ["mine.yml", "./mine.yml", "{}/mine.yml"])
-def test_a_profile_extends_the_file_beside_it(
+def test_a_profile_extends_the_file_next_to_it(
     reference: str, profiles: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = secboot(capsys, "profile", "show", reference.format(profiles), "--root", root)
@@ -41,7 +41,7 @@ def test_a_profile_extends_the_file_beside_it(
     assert "mine=1" in said.out
 
 
-def test_a_saved_plan_holds_what_was_beside(
+def test_a_saved_plan_contains_the_files_next_to_the_profile(
     profiles: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved = tmp_path / "saved.plan"
@@ -57,7 +57,7 @@ def test_a_saved_plan_holds_what_was_beside(
     assert not any("init=" in text for text in entries)
 
 
-def test_an_export_brings_what_is_beside_along(
+def test_an_export_includes_the_files_next_to_the_profile(
     profiles: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del profiles
@@ -115,7 +115,7 @@ def test_a_link_that_somebody_else_put_there_is_refused(
     assert "different owners" in secboot(capsys, "plan", "mine.yml", "--root", root).err
 
 
-def test_a_directory_beside_is_no_profile(
+def test_a_directory_with_the_name_of_a_profile_is_not_a_profile(
     profiles: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (profiles / "base.yml").unlink()

@@ -34,12 +34,12 @@ exec {end}
 SLOW = """#!/bin/sh
 case "$*" in *--dry-run*) ;; *) sleep 1.3;; esac
 """
-"""For tests that nothing is shown: there is nothing to wait for, so it just takes longer than that."""
+"""For tests that nothing is shown: there is nothing to wait for, so zipl just runs longer than that."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """A machine with a zipl that runs until it is told to end."""
+    """A machine with a zipl that runs until the test ends it."""
 
     directory: Path
 
@@ -87,7 +87,7 @@ def environment(term: str | None = "xterm") -> dict[str, str]:
 
 
 def ended(program: subprocess.Popen[str], opened: Terminal) -> tuple[str, str, int]:
-    """Return what it printed, all that came to the terminal, and the exit code."""
+    """Return its standard output, everything on the terminal, and the exit code."""
     opened.leave()
     out, _ = program.communicate(timeout=60)
     return out, opened.read_all(), program.returncode
@@ -96,7 +96,7 @@ def ended(program: subprocess.Popen[str], opened: Terminal) -> tuple[str, str, i
 APPLY = ("apply", "guest", "--zipl")
 
 
-def test_a_long_run_of_zipl_is_shown_with_its_seconds_and_leaves_nothing_behind(site: Site) -> None:
+def test_a_long_run_of_zipl_is_shown_with_its_seconds_and_erased(site: Site) -> None:
     with terminal() as opened:
         program = start(opened, site.command(*APPLY), environment())
         opened.read_until(r"\rsecboot: running zipl, 1 s\x1b\[K")
@@ -148,7 +148,7 @@ def test_with_output_for_programs_there_is_no_progress(site: Site) -> None:
 
 
 def _seen_while_zipl_is_slow(site: Site, *words: str, term: str | None) -> str:
-    """Return what comes to the terminal of a command whose zipl takes longer than the delay."""
+    """Return the terminal output of a command whose zipl takes longer than the delay."""
     (site.directory / "chroot").write_text(SLOW)
     with terminal() as opened:
         program = start(opened, site.command(*words), environment(term))
@@ -203,11 +203,11 @@ def test_an_error_stands_where_the_line_was(tmp_path: Path) -> None:
         site.end_zipl()
         _, seen, code = ended(program, opened)
 
-    assert code == 4  # zipl fails on the old files, too
+    assert code == 4  # zipl also fails on the old files
     assert screen(seen)[0].startswith("secboot: error: ROLLBACK FAILED: zipl")
 
 
-def test_a_lock_that_is_taken_is_said_at_once_and_not_waited_for(site: Site) -> None:
+def test_a_lock_that_is_taken_is_reported_at_once_and_not_waited_for(site: Site) -> None:
     site.end_zipl()
     state = site.root / "var/lib/secboot"
     state.mkdir(parents=True, mode=0o700)

@@ -1,4 +1,4 @@
-"""The line itself: when it appears, what it says, how it goes; with a clock that stands still."""
+"""The progress line: when it appears, its text, and how it is erased; with a clock that stands still."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_nothing_is_shown_before_a_second_has_passed() -> None:
     assert paper.shown == ["secboot: reading 5 of 10 boot entries"]
 
 
-def test_nothing_is_shown_while_nothing_is_told() -> None:
+def test_nothing_is_shown_while_nothing_is_reported() -> None:
     paper = Paper()
     line = paper.line()
 
@@ -60,7 +60,7 @@ def test_nothing_is_shown_while_nothing_is_told() -> None:
     assert paper.written == []
 
 
-def test_the_line_is_written_anew_only_when_it_says_something_new() -> None:
+def test_the_line_is_only_written_again_if_it_has_changed() -> None:
     paper = Paper(now=0)
     line = paper.line()
     paper.now = DELAY
@@ -87,7 +87,7 @@ def test_a_shorter_line_leaves_nothing_of_a_longer_one() -> None:
     assert paper.shown == ["secboot: running zipl"]
 
 
-def test_seconds_are_those_of_the_step_and_begin_anew_with_the_next() -> None:
+def test_seconds_are_those_of_the_step_and_restart_with_the_next() -> None:
     paper = Paper(now=0)
     line = paper.line()
     said = []
@@ -108,7 +108,7 @@ def test_seconds_are_those_of_the_step_and_begin_anew_with_the_next() -> None:
     ]
 
 
-def test_a_step_that_is_told_again_goes_on_counting_its_seconds() -> None:
+def test_a_step_that_is_reported_again_continues_to_count_its_seconds() -> None:
     paper = Paper(now=0)
     line = paper.line()
     line.report(Phase.PLANNING)
@@ -131,7 +131,7 @@ def test_the_line_is_cut_so_that_it_and_what_a_key_echoes_fit_the_terminal(colum
     assert paper.shown == ([whole[: columns - 3].rstrip()] if columns > 3 else [])
 
 
-def test_what_is_printed_meanwhile_stands_on_a_line_of_its_own_and_the_line_comes_back() -> None:
+def test_output_meanwhile_is_on_its_own_line_and_the_progress_line_comes_back() -> None:
     paper = Paper(now=0)
     line = paper.line()
     paper.now = DELAY
@@ -141,7 +141,7 @@ def test_what_is_printed_meanwhile_stands_on_a_line_of_its_own_and_the_line_come
     with line.hidden():
         assert paper.shown == []
         paper.write("a notice\n")
-        with line.hidden():  # as a signal's handler would, in the middle of it
+        with line.hidden():  # as a signal handler would, in the middle of an update
             paper.write("another\n")
     line.update()
 
@@ -211,7 +211,7 @@ def test_a_screen_is_not_waited_for_when_it_was_stopped() -> None:
         assert opened.read_all() == "onethree"
 
 
-def test_a_screen_that_has_gone_is_no_error() -> None:
+def test_a_screen_that_is_gone_is_not_an_error() -> None:
     master, file = os.openpty()
     os.close(master)
     try:
@@ -252,5 +252,5 @@ def test_a_phase_without_a_count_tells_its_seconds() -> None:
 def test_there_are_different_words_for_every_phase_counted_or_not() -> None:
     texts = {progress_text(s, done, 2 * done, "zipl", 0) for s in Phase for done in (0, 1)}
 
-    assert len(texts) == 2 * len(Phase) - 1  # a program does not count
+    assert len(texts) == 2 * len(Phase) - 1  # a program has no count
     assert all(len(text) < 70 for text in texts)

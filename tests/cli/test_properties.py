@@ -59,7 +59,7 @@ def write(path: Path, text: str) -> None:
 
 
 def plan_or_none(root: Root, profile: Profile) -> Plan | None:
-    """The plan, or None where an error of ours says why there can be none; others are bugs."""
+    """The plan, or None if a SecbootError says why there is none; other errors are bugs."""
     try:
         return make_plan(profile, discover(root), detect_layout(root), with_zipl=False)
     except SecbootError:

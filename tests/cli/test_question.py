@@ -1,4 +1,4 @@
-"""``--ask`` on a real terminal: what is answered there is for the plan that stands above it."""
+"""``--ask`` on a real terminal: the answer is for the plan shown above the question."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Conversation:
         self.on.type(keys)
 
     def answer_again(self, keys: bytes) -> None:
-        """The same for a question about another plan, whatever was read before it."""
+        """The same for a question about another plan, after whatever was read before."""
         self.on.read_until(rf"This is the plan now[\s\S]*{QUESTION}")
         self.on.type(keys)
 
@@ -49,7 +49,7 @@ class Conversation:
 
 @contextmanager
 def asking(*words: object) -> Iterator[Conversation]:
-    """Start a command in the foreground of a terminal of its own, all three streams on it."""
+    """Start a command in the foreground of its own terminal, with all three streams on it."""
     with terminal() as opened:
         argv = ["setsid", "--ctty", "--wait", sys.executable, "-c", SECBOOT, *map(str, words)]
         environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}
@@ -128,7 +128,7 @@ def test_a_signal_at_the_question_changes_nothing(root: Path, number: signal.Sig
     assert snapshot(root) == before
 
 
-def test_what_was_typed_before_the_question_is_no_answer(root: Path) -> None:
+def test_what_was_typed_before_the_question_is_not_an_answer(root: Path) -> None:
     before = snapshot(root)
 
     with asking("apply", "host", "--ask", "--root", root) as said:
@@ -141,7 +141,7 @@ def test_what_was_typed_before_the_question_is_no_answer(root: Path) -> None:
 
 
 def test_another_plan_is_asked_about_again(root: Path) -> None:
-    """The entry gets the parameter from somebody else while the question stands."""
+    """Another program adds the parameter to the entry while the question is open."""
     (entry,) = (root / ENTRIES).glob(f"*{CURRENT}.conf")
 
     with asking("apply", "host", "--ask", "--root", root) as said:
@@ -183,7 +183,7 @@ def test_others_can_work_while_the_question_stands(
         said.on.type(b"y\n")
         code, text = said.end()
 
-    # The plan is another one, and there is nothing left to do: so nothing is asked.
+    # The new plan has nothing to do, so no question is asked.
     assert code == 0
     assert text.count("[y/N]") == 1
     assert "Boot record not updated" in text
@@ -202,7 +202,7 @@ def test_a_rollback_shows_its_plan_and_asks(changed: Path) -> None:
     assert "to restore" not in done
 
 
-def test_a_rollback_of_what_was_edited_meanwhile_is_not_done(changed: Path) -> None:
+def test_a_rollback_of_files_edited_meanwhile_is_refused(changed: Path) -> None:
     (entry,) = (changed / ENTRIES).glob(f"*{CURRENT}.conf")
 
     with asking("rollback", "--ask", "--root", changed) as said:
@@ -216,7 +216,7 @@ def test_a_rollback_of_what_was_edited_meanwhile_is_not_done(changed: Path) -> N
     assert "prot_virt=1" in entry.read_text()
 
 
-def test_a_change_that_was_cut_short_is_ended_and_the_plan_asked_about_again(
+def test_an_interrupted_change_is_rolled_back_and_the_question_is_asked_again(
     changed: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert secboot(capsys, "apply", "guest", "--root", changed).code == 0
@@ -295,7 +295,7 @@ def test_there_is_no_question_without_the_plan(
 def test_yes_is_what_happens_anyway(
     root: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Who has an alias with --ask can say so."""
+    """Users with an alias that has --ask can override it."""
     said = secboot(capsys, "apply", "host", *words, "--root", root)
     assert (said.code, said.err) == (0, "")
     assert main(["rollback", *words, "--root", str(root)]) == 0

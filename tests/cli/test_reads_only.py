@@ -1,7 +1,7 @@
-"""Commands that only look need no right to write: they say the same where the kernel forbids it.
+"""Commands that only read need no write access: their output is the same if the kernel forbids it.
 
-Each runs in a process that Landlock (landlock(7), Linux 5.13) keeps from writing to, making, removing
-and renaming any file of the machine. Its output is open before.
+Each runs in a process that Landlock (landlock(7), Linux 5.13) prevents from writing to, creating,
+removing and renaming any file of the machine. Its output is opened before.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def libc() -> ctypes.CDLL:
 
 
 def landlock_version() -> int:
-    """That of the kernel; 0 where it has none, or was started without."""
+    """The version of the kernel; 0 if it has no Landlock, or was booted without."""
     version: int = libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
     return max(version, 0)
 
 
 def forbid_writing() -> None:
-    """Keep this process from changing any file, for as long as it lives."""
+    """Prevent this process from changing any file for as long as it lives."""
     version = landlock_version()
     accesses = _WRITE_FILE | _REMOVE_TO_MAKE_SYMLINK
     accesses |= (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
@@ -66,7 +66,7 @@ def forbid_writing() -> None:
 
 
 def confined(work: Callable[[], int]) -> Said:
-    """Do this in a process that can't write to files."""
+    """Do this in a process that cannot write to files."""
 
     def inside() -> int:
         forbid_writing()
@@ -77,7 +77,7 @@ def confined(work: Callable[[], int]) -> Said:
 
 @pytest.fixture
 def machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A machine with a change that stands."""
+    """A machine with an applied change."""
     if landlock_version() == 0:
         not_here("this kernel has no Landlock")
     assert secboot(capsys, "demo", tmp_path / "machine").code == 0

@@ -1,4 +1,4 @@
-"""What each command says of a reboot of the running system; here a tree stands for it."""
+"""What each command reports about a reboot of the running system, for which a tree stands in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLEAR = "chreipl node /boot -p ''  # a LOAD at the HMC"
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(site, "is_running_system", lambda _: True)
-    # Only root may change the running system; the tree is ours.
+    # Only root can change the running system; the tree belongs to the test's user.
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     return make_situation("scpdata-replaces-line", tmp_path / "machine")
 
@@ -57,7 +57,7 @@ def test_show_has_it_too(machine: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize("words", ["plan host", "show", "status host"])
-def test_of_a_tree_nothing_is_said(
+def test_a_tree_has_no_reboot(
     words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_situation("scpdata-replaces-line", tmp_path / "machine")

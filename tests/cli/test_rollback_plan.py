@@ -1,4 +1,4 @@
-"""``rollback --dry-run``: it says what the real one then does, byte for byte, and writes nothing."""
+"""``rollback --dry-run`` shows what the real rollback then does, byte for byte, and writes nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def edit(machine: Machine) -> None:
 
 
 def lose_the_kernel(machine: Machine) -> None:
-    """Then zipl refuses the files, whatever their lines are; it is there, and never run."""
+    """Make zipl refuse the files, whatever their lines are; zipl is installed but never run."""
     (machine.root / f"boot/vmlinuz-{CURRENT}").unlink()
     zipl = machine.root / "usr/sbin/zipl"
     zipl.parent.mkdir(parents=True)
@@ -74,11 +74,11 @@ SITUATIONS: dict[str, tuple[Callable[[Machine], object], tuple[str, ...]]] = {
     "edited, by force": (edit, ("--force",)),
     "zipl is missing": (lambda _: None, ("--zipl",)),
     "the kernel of the default is missing": (lose_the_kernel, ("--zipl",)),
-    "cut short": (cut, ()),
-    "cut short, named": (cut, ("1",)),
-    "cut short and edited": (cut_and_edit, ()),
-    "cut short and edited, by force": (cut_and_edit, ("--force",)),
-    "a later one cut short": (cut_a_later_one, ()),
+    "interrupted": (cut, ()),
+    "interrupted, named": (cut, ("1",)),
+    "interrupted and edited": (cut_and_edit, ()),
+    "interrupted and edited, by force": (cut_and_edit, ("--force",)),
+    "an interrupted later one": (cut_a_later_one, ()),
     "undone already": (undo, ()),
     "undone already, named": (undo, ("1",)),
     "the rollback itself": (undo, ("2",)),
@@ -99,14 +99,14 @@ def test_the_dry_run_says_what_then_happens(name: str, machine: Machine) -> None
     assert machine.files() == before
     real = rollback(machine, *options)
     assert said.code == text.code == real.code
-    # Only what would have written says in which state the machine is.
+    # Only a command that can write reports the state of the machine.
     state = "Nothing was changed.\n" if real.code else ""
     assert f"{said.err}{state}" == f"{text.err}{state}" == real.err
     plan = json.loads(said.out)
     if plan["schema"] == "secboot/rollback-plan/1":
         require_done(plan if real.code == 0 else None, machine, before)
         assert (plan["refusal"] is None) == (real.code == 0)
-        # What is shown before it acts is the same, but for what comes of it.
+        # The plan that is shown before the rollback is the same, except for its outcome.
         assert real.code != 0 or not plan["changes"] or real.out.startswith(before_acting(text))
     else:
         assert real.code != 0
@@ -117,7 +117,7 @@ def rollback(machine: Machine, *words: str) -> Said:
 
 
 def require_done(plan: dict[str, Any] | None, machine: Machine, before: Mapping[str, Any]) -> None:
-    """The files are as the plan says, and all others as before."""
+    """Check that the files are as planned, and all others as before."""
     expected = dict(before)
     for change in [] if plan is None else plan["files"] + plan["taken_along"]:
         path = change["real_path"].lstrip("/")
@@ -131,7 +131,7 @@ def require_done(plan: dict[str, Any] | None, machine: Machine, before: Mapping[
 
 
 def before_acting(said: Said) -> str:
-    """All that a dry run says up to how much would change."""
+    """The output of a dry run up to its summary."""
     head, summary, rest = said.out.rpartition("\nRollback: ")
     if not summary:
         head, summary, rest = said.out.rpartition("\nNo files to restore.")
@@ -235,7 +235,7 @@ def test_a_terminal_gets_no_diff_unless_it_is_asked_for(machine: Machine) -> Non
 
 
 @pytest.mark.parametrize("verb", ["history", "rollback"])
-def test_a_directory_on_which_nothing_is_mounted_is_no_machine_without_changes(
+def test_a_directory_on_which_nothing_is_mounted_is_not_a_machine_without_changes(
     verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = secboot(capsys, verb, "--root", tmp_path)

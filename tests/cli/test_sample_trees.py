@@ -1,4 +1,4 @@
-"""Every machine of the samples: plan, apply, apply again, roll back; host and guest."""
+"""Every sample machine: plan, apply, apply again, roll back; as host and guest."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_zipl_rules_accept_the_sample_before_and_after(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_sample_tree(name, tmp_path / "root")
-    # The man page's example has a dump section on a device that no test machine has.
+    # The example of the man page has a dump section on a device that no test machine has.
     before = secboot(capsys, "check", "--root", root)
 
     secboot(capsys, "apply", "host", "--root", root)

@@ -1,4 +1,4 @@
-"""A saved plan is a promise: what is applied is made again, and refused unless it is the same."""
+"""A saved plan is a promise: apply makes the plan again, and refuses it unless it is the same."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ODD: tuple[object, ...] = (
     ),
     *("/bin/sh", ["/bin/sh", "-c", "touch PWNED"], "A" * 100_000, "AAAA", "0" * 64, "-rf", "$(id)"),
 )
-"""What a value of a hostile plan may be: every type, tricks with paths, programs, escapes."""
+"""Values in a hostile plan: every type, tricks with paths, programs, escapes."""
 
 
 @pytest.fixture
@@ -54,11 +54,11 @@ def saved(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Pat
 
 
 def nodes(value: object, path: Where = ()) -> Iterator[Where]:
-    """Where the values of a document are that are of the plan."""
+    """The places of those values in a document that belong to the plan."""
     items = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore[arg-type]
     for key, part in items:
         if (*path, key) == ("made",):
-            # When and where it was made decides nothing.
+            # When and where it was made does not matter.
             continue
         yield (*path, key)
         if isinstance(part, dict | list):
@@ -113,7 +113,7 @@ def test_every_value_replaced_by_every_odd_one_is_noticed(
     now = {k: v for k, v in json.loads(text).items() if k != "schema"}
 
     class Planned:
-        """Stands for the plan that is made again, by its document."""
+        """Stands in for the plan that is made again, with its document."""
 
     def judge(document: Document) -> None:
         found = read_saved_plan(json.dumps(document).encode(), "x.plan")
@@ -143,7 +143,7 @@ def test_no_hostile_plan_does_anything(
     odds = cycle(ODD)
     for where in nodes(sample):
         if where == ("made_from", "secboot"):
-            continue  # only words of a hint
+            continue  # only the text of a hint
         odd = next(each for each in odds if not same(value_at(sample, where), each))
         document = deepcopy(sample)
         put(*where, to=odd)(document)
@@ -243,7 +243,7 @@ def test_a_plan_by_another_name_is_not_taken_for_a_profile(
 def test_the_profile_is_held_to_its_text(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One with a name is what the machine has; one with a path may be gone."""
+    """A profile with a name is that of the machine; one with a path may be gone."""
     site = root / "etc/secboot/profiles"
     site.mkdir(parents=True)
     (site / "mine.yaml").write_text("version: 1\nextends: guest\n")
@@ -275,9 +275,9 @@ def test_another_text_of_a_profile_is_another_plan(
 OTHERS_MAY_WRITE: dict[str, Callable[[Path], object]] = {
     "its group": lambda plan: plan.chmod(0o660),
     "everybody": lambda plan: plan.chmod(0o606),
-    "in a directory of all": lambda plan: plan.parent.chmod(0o777),
-    "in a directory of a group": lambda plan: plan.parent.chmod(0o770),
-    "below a directory of all": lambda plan: plan.parent.parent.chmod(0o777),
+    "in a directory writable by all": lambda plan: plan.parent.chmod(0o777),
+    "in a directory writable by a group": lambda plan: plan.parent.chmod(0o770),
+    "below a directory writable by all": lambda plan: plan.parent.parent.chmod(0o777),
 }
 
 
@@ -332,7 +332,7 @@ def test_a_file_of_another_user_is_refused(saved: Path) -> None:
     assert read_trusted(str(saved), 2**20, {"SUDO_UID": str(NOBODY)})
 
 
-def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+def test_what_is_not_a_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.plan")
     for path, message in (
         (str(tmp_path / "x.plan"), "this is a FIFO"),

@@ -1,4 +1,4 @@
-"""--parmfile: what a rebuild of a sealed image needs, written where the user wants it."""
+"""--parmfile: the parmfile to rebuild a Secure Execution image, written where the user wants it."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def make(root: Path, parameters: str = "", plain: str = "") -> Path:
 @pytest.mark.parametrize(
     ("parameters", "plain", "expected"),
     [
-        # The decorative line is what the site meant the image to have.
+        # The line that is ignored at boot is what the site wanted the image to have.
         ("parameters='root=/dev/vda2 ro'", PLAIN, "root=/dev/vda2 ro swiotlb=262144\n"),
-        # Else the line of the entry whose kernel the rebuild takes.
+        # Otherwise it is the line of the entry whose kernel the rebuild uses.
         ("", PLAIN, "root=/dev/vda1 quiet swiotlb=262144\n"),
-        # Else nothing is known, and nothing is made up.
+        # Otherwise nothing is known, and nothing is invented.
         ("", "", "swiotlb=262144\n"),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_parmfile_that_exists_is_brought_to_the_profile(
         assert parmfile.read_text() == "root=/dev/vda1\nswiotlb=262144 quiet\n"
 
 
-def test_apply_never_touches_the_parameters_of_a_sealed_entry(
+def test_apply_never_changes_the_parameters_of_an_entry_with_an_image(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make(tmp_path / "root", "parameters='root=/dev/vda2 swiotlb=1'", PLAIN)
@@ -110,7 +110,7 @@ def test_dry_run_writes_no_parmfile(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not parmfile.exists()
 
 
-def test_without_a_sealed_image_there_is_no_parmfile(
+def test_without_a_secure_execution_image_there_is_no_parmfile(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make(tmp_path / "root")

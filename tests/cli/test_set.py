@@ -21,7 +21,7 @@ WORDS = (
 def planned(
     capsys: pytest.CaptureFixture[str], *words: str | Path
 ) -> tuple[dict[str, object], dict[str, object]]:
-    """The plan's document, and in it what tells the profile."""
+    """The plan's document, and the parts of it that name the profile."""
     said = secboot(capsys, *words, "--output", "json")
     assert said.code == 0, said.err
     document = json.loads(said.out)
@@ -66,7 +66,7 @@ def test_the_plan_is_that_of_the_profile_it_prints(
 
 
 def without_places(document: dict[str, object]) -> dict[str, object]:
-    """The document without the places in the profile that a warning names."""
+    """The document without the locations in the profile that warnings have."""
     warnings = document["warnings"]
     assert isinstance(warnings, list)
     left = [

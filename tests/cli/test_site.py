@@ -1,4 +1,4 @@
-"""What a command works on: found once, and named again in what the user is told to type next."""
+"""What a command works on: determined once, and named in the commands that the user should type next."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_an_unfinished_change_is_reported_with_the_command_that_ends_it(
     root = make_sample_tree("rhel8", tmp_path / "a root")
     typed = ("--root", root, "--state-dir", tmp_path / "state")
     secboot(capsys, "apply", "host", *typed)
-    # As if the power had gone before the change was done.
+    # As if power was lost before the change was done.
     cut_journal(tmp_path / "state/checkpoints/1", 1)
 
     said = secboot(capsys, *words, *typed)

@@ -1,7 +1,7 @@
-"""Which codes secboot can print: read from its source, from whatever makes a `Finding`.
+"""The codes that secboot can print, read from its source: from everything that makes a `Finding`.
 
 A code is the first argument of `Finding`, or of a function that passes an argument on to it as it is
-or with a constant before it (``f"zipl.{code}"``). What stands there has to be a constant, a choice of
+or with a constant before it (``f"zipl.{code}"``). It must be a constant, a choice of
 constants, a constant of a module, or come from a table; anything else is reported as unclear, since a
 code that nobody can look up has no explanation.
 """
@@ -28,23 +28,23 @@ PASSED_ON: dict[str, Callable[[str], str] | None] = {
     "formats/bls_entry.py": lambda code: f"zipl.{code.replace('.', '-')}",
     "formats/zipl_parameters.py": lambda code: f"zipl.{code}",
 }
-"""Modules that pass on the codes of others, or whose codes others pass on, changed as said."""
+"""Modules that pass on the codes of others, or whose codes others pass on, with the change that is made."""
 
 OF_ENUM: dict[tuple[str, str], type[StrEnum]] = {("status/trial.py", "state"): TrialState}
-"""Attributes, by module, that are part of a code, with what they can be."""
+"""Attributes, by module, that are part of a code, with their possible values."""
 
 _KEBAB = re.compile(r"[a-z0-9_.]+(?:-[a-z0-9_]+)*")
 
 
 class Codes(NamedTuple):
-    """Each code with the places that make it, and the places whose code can't be told."""
+    """Each code with the places that make it, and the places whose code is unclear."""
 
     made: dict[str, list[str]]
     unclear: list[str]
 
 
 class _Maker(NamedTuple):
-    """A function that makes findings: where its code is given, and what it puts before that."""
+    """A function that makes findings: the argument for its code, and the prefix that it adds."""
 
     position: int
     keyword: str
@@ -65,7 +65,7 @@ class _Module:
         self.calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
 
     def scope_of(self, name: str) -> str:
-        """Where a function of this name is known: a private one in its module, else in its room."""
+        """The scope of a function's name: its module if it is private, otherwise its room."""
         return self.name if name.startswith("_") else self.room
 
     def function_of(self, node: ast.AST) -> ast.FunctionDef | None:
@@ -77,7 +77,7 @@ class _Module:
 
 
 class _Unclear(Exception):  # noqa: N818 - control flow inside this module
-    """What stands there is none of the forms that can be read."""
+    """The expression is not in one of the forms that can be read."""
 
 
 @cache
@@ -109,7 +109,7 @@ class _Collector:
         return found
 
     def _found_makers(self) -> bool:
-        """Look for functions that pass an argument on to one that is known; whether there was one."""
+        """Look for functions that pass an argument on to a known one; return whether there was one."""
         before = len(self.makers)
         for module in self.modules.values():
             for call, maker in self._calls(module):
@@ -148,7 +148,7 @@ class _Collector:
             raise _Unclear
         function = module.function_of(call)
         if function is not None and _passes_on(function, given, "") is not None:
-            return  # Those who call the function give it.
+            return  # The callers of the function pass it.
         yield from self._values(given, function, module)
 
     def _values(
@@ -231,7 +231,7 @@ def _argument(call: ast.Call, maker: _Maker) -> ast.expr | None:
 
 
 def _passes_on(function: ast.FunctionDef, given: ast.expr | None, prefix: str) -> _Maker | None:
-    """Return `function` as a maker, if what is given is its argument, or that behind a constant."""
+    """Return `function` as a maker, if it passes its argument on, with or without a constant before it."""
     parameters = [each.arg for each in function.args.args]
     if isinstance(given, ast.JoinedStr) and len(given.values) == 2:
         first, second = given.values

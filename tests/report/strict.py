@@ -1,4 +1,4 @@
-"""The published schemas as secboot itself keeps to them: no key that they do not describe."""
+"""The published schemas, with no other keys allowed, as secboot itself adheres to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCHEMAS = Path(secboot.__file__).parent / "report" / "schemas"
 def strict_schema(name: str) -> dict[str, Any]:
     """The schema of a document such as ``secboot/plan/1``, with each of its objects closed.
 
-    Those that are published are open, for readers of later versions' documents.
+    The published schemas allow other keys, for readers of later versions' documents.
     """
     stem = name.removeprefix("secboot/").replace("/", "-")
     schema: dict[str, Any] = json.loads((SCHEMAS / f"{stem}.json").read_text())

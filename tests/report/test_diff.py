@@ -29,7 +29,7 @@ _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
 def _applied(diff: Sequence[str], old: str) -> str:
-    """Apply a unified diff as patch(1) would, and check that it says what the old text is."""
+    """Apply a unified diff as patch(1) would, and check that it contains the old text."""
     rest = old.splitlines(keepends=True)
     made: list[str] = []
     position = 0

@@ -1,4 +1,4 @@
-"""Everything that secboot can find is explained, and nothing else is."""
+"""Every code that secboot can print is explained, and no other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LABELS = ("- What to do: ", "- Source: ")
 
 
 def test_every_code_can_be_told_from_the_source() -> None:
-    """Else: write it as a constant, or teach `finding_codes` the form."""
+    """If not, write the code as a constant, or teach `finding_codes` the form."""
     assert collect().unclear == []
 
 
@@ -58,7 +58,7 @@ def test_an_explanation_has_the_form_of_all(explanation: Explanation) -> None:
     assert lines[0].endswith(".")
     assert not lines[0].startswith("- ")
     assert 1 <= len(lines) <= 6
-    # What to do comes before the source, and both after the text.
+    # "What to do" comes before "Source", and both come after the text.
     assert lines[len(lines) - len(items) :] == items
     assert [label for label in LABELS for item in items if item.startswith(label)] == [
         label for label in LABELS if any(item.startswith(label) for item in items)
@@ -77,7 +77,7 @@ def test_the_page_of_commands_has_the_same_exit_codes() -> None:
 
 
 def test_what_whole_runs_print_is_known() -> None:
-    """Another way to all codes than the one through the source: what the cases print in brackets."""
+    """The codes from another source than secboot's code: those that the cases print in brackets."""
     texts = [path.read_text() for path in (CHECKOUT / "tests/cli/cases").glob("*.txt")]
     printed = {
         code

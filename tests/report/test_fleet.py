@@ -1,4 +1,4 @@
-"""The report on many machines: documents of real trees and made-up ones; text, JSON, page."""
+"""The report on many machines: documents of real trees and invented ones; text, JSON, HTML page."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read(document: object, last: Stage = Stage.EFFECTIVE, host: str = "h") -> Re
 
 @pytest.fixture
 def status(tmp_path: Path) -> Status:
-    """A guest in which everything is right."""
+    """A guest without a problem."""
     scene = make_scene(tmp_path / "right", "section")
     scene.write("etc/os-release", "ID=debian\n")
     scene.link_kernels()
@@ -68,7 +68,7 @@ def status(tmp_path: Path) -> Status:
 
 @pytest.fixture
 def wrong(tmp_path: Path) -> Status:
-    """A machine that shall be a host and is not configured as one."""
+    """A machine that should be a host but is not configured as one."""
     return running(tmp_path / "wrong", "z16-lpar-se-capable", "host-5.10-no-flags", "host")
 
 
@@ -105,7 +105,7 @@ def test_only_stages_that_count_make_a_machine_miss_something(status: Status) ->
     assert early.stages[Stage.RUNNING] is Verdict.MISSING
 
 
-def test_only_the_first_missing_stage_is_told_of(status: Status) -> None:
+def test_only_the_first_missing_stage_is_reported(status: Status) -> None:
     document = status_document(status)
     for stage, result in document["requirements"][0]["stages"].items():
         result |= {"verdict": "missing", "reason": f"{stage} is missing", "causes": []}
@@ -205,7 +205,7 @@ DAMAGED: list[tuple[bytes, str]] = [
 
 
 @pytest.mark.parametrize(("content", "why"), DAMAGED, ids=range(len(DAMAGED)))
-def test_what_can_not_be_read_is_said(content: bytes, why: str) -> None:
+def test_what_cannot_be_read_is_reported(content: bytes, why: str) -> None:
     machine = read_machine("h", "h.json", content, ALL)
 
     assert machine.standing is Standing.UNREADABLE
@@ -306,7 +306,7 @@ def made_up(verdicts: str, host: str = "h", profile: str = "guest") -> ReportedM
     return read(document, host=host)
 
 
-def test_problems_come_first_and_numbers_count_as_numbers() -> None:
+def test_problems_come_first_and_numbers_are_sorted_by_value() -> None:
     machines = [
         made_up("MMMMM", "host10"),
         made_up("MMUMM", "c"),
@@ -388,7 +388,7 @@ def test_colour_changes_no_column() -> None:
 
 
 class Page(HTMLParser):
-    """What a page is made of."""
+    """The elements of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -452,7 +452,7 @@ def test_the_page_needs_nothing_else_and_is_a_proper_table() -> None:
 
 @pytest.fixture
 def fleet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """Documents of real trees: as the profile asks, not so, and one that is none."""
+    """Documents of real trees: one that meets the profile, one that does not, and one that is invalid."""
     folder = tmp_path / "reports"
     folder.mkdir()
     root = make_sample_tree("ubuntu-curtin", tmp_path / "ubuntu-curtin")
@@ -532,7 +532,9 @@ def test_a_missing_file_and_an_empty_directory_are_rows(
     assert "not a JSON document" in said.out
 
 
-def test_files_of_one_name_are_told_apart(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_files_of_one_name_are_distinguished(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for host in ("a", "b"):
         (fleet / "fetched" / host).mkdir(parents=True)
         shutil.copy(fleet / "rhel9.json", fleet / "fetched" / host / "status.json")

@@ -1,4 +1,4 @@
-"""The page of a fleet in a real browser: on a phone, with fifty machines, with words to look for."""
+"""The fleet page in a real browser: on a phone, with fifty machines, with a filter."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def driver() -> Iterator[Chrome]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fifty machines; one of them has the longest name that there can be."""
+    """Fifty machines; one of them has the longest possible name."""
     machines = [made_up("MMMMM", f"lpar{n:02}") for n in range(44)]
     machines += [made_up("MMLNN", f"z15-{'x' * 59}", "shop"), made_up("LLLLL", "web01", "shop")]
     machines += [made_up("MMUMM", "web02"), made_up("MMMML", "db1"), made_up("MMMNL", "db2")]
@@ -113,7 +113,7 @@ def test_a_line_opens_to_all_that_is_known(driver: Chrome, page: Path) -> None:
 
 def test_without_scripts_all_rows_are_there(driver: Chrome, page: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "page.html"
-    # Its own policy stops a script that was changed.
+    # The page's own policy blocks a script that was changed.
     blocked.write_text(page.read_text().replace('"use strict";', '"use strict" ;'))
     set_screen(driver, 1280)
     driver.get(blocked.as_uri())

@@ -1,4 +1,4 @@
-"""What a plan's text says."""
+"""The text of a plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every JSON document is what its published schema says, on every sample machine."""
+"""Every JSON document matches its published schema, on every sample machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.trees import SAMPLE_TREES, make_sample_tree
 
 
 def schema_of(document: dict[str, Any]) -> dict[str, Any]:
-    """Of its document, closed for keys that it does not describe."""
+    """The schema of the document, closed for keys that it does not describe."""
     schema = strict_schema(document["schema"])
     Draft202012Validator.check_schema(schema)
     return schema
@@ -105,7 +105,7 @@ def test_readers_may_get_keys_that_they_do_not_know(
 
 
 def undescribed(schema: dict[str, Any], place: str) -> list[str]:
-    """The keys of the schema, and of the schemas in it, that do not say what they mean."""
+    """The keys of the schema, and of the schemas in it, that have no description."""
     found = []
     for name, part in schema.get("properties", {}).items():
         found += [] if part.get("description") else [f"{place}.{name}"]

@@ -1,6 +1,6 @@
-"""A fleet of secure guests in all their states: each is reported for what it is, in every form.
+"""A fleet of secure guests in all their states: each is reported as what it is, in every form.
 
-The table is the test: how the machine is made, its five stages, how it stands, and what is wrong.
+The table is the test: how the machine is made, its five stages, its standing, and its problems.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NO_BUFFER = log("software IO TLB: mapped [mem 0x7a5fe000-0x7e5fe000] (64MB)")
 
 
 def running(scene: Scene, line: str = MET) -> Scene:
-    """The tree as that of a system that runs in Secure Execution with this line."""
+    """Make the tree that of a system that runs in Secure Execution with this line."""
     add_system(scene, "z16-se-guest", line, "guest")
     return scene
 
@@ -64,14 +64,14 @@ def cut_off(tree: Path) -> Scene:
 
 
 def first_stage(tree: Path, content: bytes) -> None:
-    """Put a kernel of the same size in the place of zipl's, as if zipl had run with this one."""
+    """Replace zipl's kernel by one of the same size, as if zipl had run with this one."""
     kernel = tree / "boot/zipl/image"
     kernel.write_bytes(content)
     os.utime(kernel, (1, 1))
 
 
 def suse(tree: Path) -> Scene:
-    """Its first stage is the image; the line that counts is grub.cfg's."""
+    """Its first stage is the image; the line in effect is that of grub.cfg."""
     scene = make("suse-healthy", tree)
     first_stage(tree, sealed_image((tree / "boot/zipl/image").stat().st_size))
     line = (tree / "proc/cmdline").read_text().strip()
@@ -88,14 +88,14 @@ SUSE_PROFILE = "version: 1\nrole: guest\nparameters:\n  security: apparmor\n"
 
 
 def suse_left(tree: Path) -> Scene:
-    """grub2-zipl-setup has made an ordinary first stage, although an image is asked for."""
+    """grub2-zipl-setup has made a plain first stage, although an image is configured."""
     scene = suse(tree)
     first_stage(tree, plain_kernel((tree / "boot/zipl/image").stat().st_size, 4096))
     return scene
 
 
 def pod(tree: Path) -> Scene:
-    """QEMU has loaded the image: no configuration, no record."""
+    """QEMU has loaded the image: no configuration, no boot record."""
     scene = running(Scene(tree))
     scene.write("etc/os-release", "ID=ubuntu\n")
     scene.write("sys/firmware/ipl/ipl_type", "unknown\n")
@@ -175,7 +175,7 @@ def test_a_guest_is_what_it_is(name: str, fleet: dict[str, Status]) -> None:
     assert ("unsealed-default" in codes) == ("unsealed-default" in {n.code for n in failing})
     if standing == "met":
         assert [n.code for n in status.notices if n.severity is not Severity.NOTE] == []
-    # Nobody is told that a text from outside got into the line of such a guest.
+    # No report says that text from outside got into the line of such a guest.
     assert status.origin is not None
     assert "IPL PARM" not in status.origin.description
     causes = {c.code for r in status.requirements for s in r.stages.values() for c in s.causes}

@@ -147,7 +147,7 @@ def test_verify_exits_with_5_for_what_is_missing(
     assert secboot(capsys, "status", "host", *root).code == 0
 
 
-def test_what_is_not_known_is_a_warning_and_only_strict_fails(
+def test_an_unknown_stage_is_a_warning_and_only_strict_fails(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (scene.tree / "etc/kernel/postinst.d/zz-zipl").unlink()

@@ -27,12 +27,12 @@ RECORDED = 2_000_000_000
 
 @dataclass(frozen=True)
 class Scene:
-    """A tree with boot files; with /proc and /sys it can be taken for the running system."""
+    """A tree with boot files; with /proc and /sys it can stand in for the running system."""
 
     tree: Path
 
     def write(self, path: str, content: str | bytes) -> None:
-        """Write a file; boot files get an age such that the recorded bootmap is younger."""
+        """Write a file; boot files are older than the recorded bootmap."""
         target = self.tree / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -47,11 +47,11 @@ class Scene:
         os.utime(target, (RECORDED + 100, RECORDED + 100))
 
     def link_kernels(self, release: str = "6.1.0-21-s390x") -> None:
-        """Put links in the place of kernel and ramdisk."""
+        """Replace kernel and ramdisk by links."""
         link_kernels(self.tree, release)
 
     def secure_kernel(self) -> None:
-        """Put a Secure Execution image in the place of the kernel, before zipl has run."""
+        """Replace the kernel by a Secure Execution image, before zipl has run."""
         kernel = self.tree / "boot/vmlinuz"
         kernel.write_bytes(sealed_image(kernel.stat().st_size))
         os.utime(kernel, (RECORDED - 100, RECORDED - 100))
@@ -64,7 +64,7 @@ class Scene:
             return discover(root, sources, environment, unconfigured=True)
 
     def running(self, messages: KernelMessages) -> RunningSystem:
-        """Take the tree for the running system."""
+        """Read the tree as the running system."""
         with Root(self.tree) as root:
             return read_running(root, messages, None)
 
@@ -90,7 +90,7 @@ def log(*lines: str, complete: bool = True) -> KernelMessages:
 
 
 def make_scene(tree: Path, setup: str, recorded: str | None = "2.40.0-scsi-512") -> Scene:
-    """A machine on which zipl has installed the set-up, or with `recorded` None has not."""
+    """A machine on which zipl has installed the configuration; with `recorded` None it has not."""
     scene = Scene(tree)
     files: Mapping[str, bytes] = {**FILES, **SETUPS[setup]}
     for path, content in files.items():

@@ -1,4 +1,4 @@
-"""How the bounce buffer suits the guest that runs: its share of the memory, its high-water mark."""
+"""Whether the bounce buffer suits the running guest: its share of the memory, its high-water mark."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def said(scene: Scene, messages: KernelMessages = NO_MESSAGES) -> dict[str, str]
 @pytest.mark.parametrize(
     ("mib", "codes"),
     [
-        # MemTotal lacks the buffer and what the kernel took for itself.
+        # MemTotal does not include the buffer and the kernel's own memory.
         (1430, set()),
         (480, {"swiotlb-share"}),
         (1100, {"swiotlb-share"}),
@@ -84,7 +84,7 @@ def test_the_log_tells_the_buffer_where_debugfs_does_not(guest: Scene) -> None:
     assert said(guest, KernelMessages.read([MAPPED], complete=True)) == {}
 
 
-def test_without_the_buffer_the_memory_of_a_secure_guest_is_not_known(guest: Scene) -> None:
+def test_without_the_buffer_the_memory_of_a_secure_guest_is_unknown(guest: Scene) -> None:
     memory(guest, 480)
     assert said(guest) == {}
 
@@ -123,7 +123,7 @@ def test_a_plan_warns_of_it_by_the_memory_where_it_runs_and_else_by_that_of_the_
     memory(guest, 8000)
     assert planned(guest, "small") == []
 
-    # The line of an entry may have more than is asked for.
+    # The line of an entry may set more than the profile requires.
     memory(guest, 2000)
     assert planned(guest, "guest") == []
     guest.replace("etc/zipl.conf", "swiotlb=262144", "swiotlb=524288")
@@ -142,7 +142,7 @@ def test_a_plan_warns_of_it_by_the_memory_where_it_runs_and_else_by_that_of_the_
         (262144, 40000, "", ""),
         (262144, 30000, "bounce-buffer-large", "at most 59 MiB of the 512 MiB bounce buffer"),
         (524288, 1000, "bounce-buffer-large", "of the 1 GiB bounce buffer"),
-        # 128 MiB is the least that is advised.
+        # The advice is never less than 128 MiB.
         (131072, 1, "", ""),
         (262144, 0, "", ""),
         (262144, None, "", ""),

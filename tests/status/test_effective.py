@@ -1,4 +1,4 @@
-"""What the samples of /proc, /sys/firmware/uv and dmesg come to, and the diagnosis."""
+"""The verdict for samples of /proc, /sys/firmware/uv and dmesg, and the diagnosis."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_kernel_that_shows_the_ultravisor_is_not_called_too_old(
 
 
 @pytest.mark.parametrize("release", ["next", "", "6", "5.x", "99999.1", "\u0665.\u0664"])
-def test_a_release_that_is_none_is_no_cause(scene: Scene, release: str) -> None:
+def test_an_invalid_release_is_not_a_cause(scene: Scene, release: str) -> None:
     add_system(scene, "z16-lpar-se-capable", HOST_LINE, release=release)
 
     verdict, cause = effective(scene, "host")
@@ -90,7 +90,7 @@ def test_since_6_12_no_option_of_the_build_leaves_it_out(scene: Scene) -> None:
     assert reason.endswith("is /sys mounted?")
 
 
-def test_a_machine_type_that_is_not_known_is_a_newer_one(scene: Scene) -> None:
+def test_an_unknown_machine_type_is_a_newer_one(scene: Scene) -> None:
     add_system(scene, "z16-lpar-no-se-feature", HOST_LINE)
     for old, cause in (("9999", "not enabled for this partition"), ("3906", "older than z15")):
         path = scene.tree / "proc/cpuinfo"
@@ -238,7 +238,7 @@ def test_what_hosting_gives_is_read_as_the_kernel_writes_it(scene: Scene) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "many", "-1", "0x10", "1" * 40, "\udcff", "1\n2"])
-def test_numbers_of_the_ultravisor_that_are_none_are_not_known(scene: Scene, text: str) -> None:
+def test_invalid_numbers_of_the_ultravisor_are_unknown(scene: Scene, text: str) -> None:
     add_system(scene, "z16-lpar-se-capable", HOST_LINE, "host-on-6.12")
     for name in ("max_guests", "max_address"):
         content = text.encode("utf-8", "surrogateescape")
@@ -258,7 +258,7 @@ def test_numbers_of_the_ultravisor_that_are_none_are_not_known(scene: Scene, tex
         ("guest", "s390-lpar", None, "a guest profile, but this system runs in an LPAR: LPAR R35"),
     ],
 )
-def test_the_wrong_role_is_told(
+def test_the_wrong_role_is_reported(
     scene: Scene, profile: str, proc: str, uv: str | None, notice: str
 ) -> None:
     add_system(scene, proc, "", uv)

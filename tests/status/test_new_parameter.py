@@ -1,4 +1,4 @@
-"""A known parameter that was never heard of: nothing in status has to know it."""
+"""A new known parameter: nothing in the status room needs to know it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.status.scenes import add_system, log, make_scene, only
 
 
 class LampRequirement(Requirement):
-    """``lamp=on``; the kernel is taken to say on which machine it burns."""
+    """``lamp=on``; the kernel is assumed to report on which machine the lamp is lit."""
 
     def occurrences(self, line: CommandLine) -> tuple[Parameter, ...]:
         return line.named(self.name)

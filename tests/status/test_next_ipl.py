@@ -1,4 +1,4 @@
-"""Machines whose boot record is not what their files say: what the next IPL starts, and the verdicts."""
+"""Machines whose boot record differs from their files: what the next IPL starts, and the verdicts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.situations import SITUATIONS, make_situation
 from tests.trees import hide_boot_record
 
 Fail = set[str]
-"""What fails: the id of a check, and behind a blank the kernel's release that its entry names."""
+"""What fails: the id of a check, and after a blank the kernel release of its entry."""
 
 
 def checks(said: Said, outcome: str = "FAIL") -> Fail:
-    """The checks with this outcome; an entry is told by the part of its title in parentheses."""
+    """The checks with this outcome; an entry is identified by the part of its title in parentheses."""
     found = json.loads(said.out)["checks"]
     return {
         f"{check['id']} {check['subject'].partition('(')[2].partition(')')[0]}".rstrip()
@@ -84,10 +84,10 @@ def test_what_the_record_lacks_is_not_installed(
 
 
 @pytest.mark.parametrize("root", ["new-entry-not-in-record"], indirect=True)
-def test_what_lines_and_sizes_do_not_tell_apart_is_not_known(
+def test_entries_with_the_same_line_and_sizes_are_unknown(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All four have one line; with kernels of one size it can't be seen which one is missing."""
+    """All four have the same line; if the kernels have the same size, it is unknown which one is missing."""
     for what, old in (("vmlinuz", "5.14.0-427.13.1.el9_4.s390x"),) * 1:
         _copy(root / f"boot/{what}-{old}", root / f"boot/{what}-{NEW}")
     _copy(
@@ -127,7 +127,7 @@ def test_a_removed_kernel_is_still_booted(root: Path, capsys: pytest.CaptureFixt
     assert checks(said) == {
         *(f"installed.swiotlb {NEW}", "machine.record-boots-other", "machine.record-default")
     }
-    # Its kernel has the size of the others', and its ramdisk, too: each number can be it.
+    # Its kernel and its ramdisk have the same sizes as the others: each number can be it.
     assert f"no entry for one of the numbers 1, 2, 3 of {RECORD}; what it" in said.out
     found = choices(capsys, root)
     assert ["or one that the boot files do not have" in str(c["unsure"]) for c in found] == [
@@ -161,7 +161,7 @@ def test_without_a_whole_record_zipl_is_due_until_it_has_run(
     shown = secboot(capsys, "show", "--root", root).out
     unread = "What the next IPL can start\n  unknown: /boot/bootmap" in shown
     assert unread is (what != "missing")
-    # An image build ends before zipl has run: that is no fault of it.
+    # An image build ends before zipl has run: that is not its fault.
     assert secboot(capsys, "verify", "host", "--root", root).code == 0
 
 
@@ -176,7 +176,7 @@ def _spoil(record: Path, what: str) -> None:
 
 
 @pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
-def test_a_record_that_may_not_be_read_is_not_known(
+def test_a_record_that_may_not_be_read_is_unknown(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secboot(capsys, "apply", "host", "--root", root)
@@ -189,10 +189,10 @@ def test_a_record_that_may_not_be_read_is_not_known(
 
 
 @pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
-def test_a_record_behind_a_link_that_leads_nowhere_is_not_known(
+def test_a_record_at_a_dangling_link_is_unknown(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not even its time is, so nothing is said of what it probably holds."""
+    """Not even its time can be read, so nothing is said about its probable content."""
     secboot(capsys, "apply", "host", "--root", root)
     (root / "boot/bootmap").unlink()
     (root / "boot/bootmap").symlink_to("bootmap")
@@ -221,7 +221,7 @@ def test_a_record_with_an_entry_s_line_and_no_menu_is_right(
 def test_the_next_kernel_is_not_in_a_record_of_the_last_one(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first kernel update of such an image, and nobody has run zipl."""
+    """The first kernel update in such an image, without a run of zipl."""
     old = "5.14.0-427.13.1.el9_4.s390x"
     (entry,) = root.glob("boot/loader/entries/*.conf")
     new = entry.with_name(entry.name.replace(old, NEW))
@@ -255,7 +255,7 @@ def test_words_that_only_the_record_has_are_shown(
 
 
 @pytest.mark.parametrize("root", ["record-from-options-osbuild"], indirect=True)
-def test_what_a_run_of_zipl_takes_away_is_said_before(
+def test_what_a_run_of_zipl_removes_is_reported_before(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entry = next(root.glob("boot/loader/entries/*.conf"))
@@ -272,7 +272,7 @@ def test_what_a_run_of_zipl_takes_away_is_said_before(
 def test_a_word_that_the_record_alone_has_can_spoil_it(
     root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """By its file the entry meets the profile: only another run of zipl makes the record do so."""
+    """The entry's file meets the profile: only another run of zipl makes the boot record meet it, too."""
     entry = next(root.glob("boot/loader/entries/*.conf"))
     entry.write_text(entry.read_text().replace(" net.ifnames=0 swiotlb=262144", ""))
     os.utime(entry, (1_700_000_000, 1_700_000_000))
@@ -314,7 +314,7 @@ GA, UPDATE = "4.18.0-553.el8_10.s390x", "4.18.0-553.22.1.el8_10.s390x"
 
 @pytest.mark.parametrize("modified", [1_700_000_000, 1_800_000_000], ids=["old", "young"])
 @pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
-def test_a_ramdisk_that_was_made_anew_is_what_the_record_lacks(
+def test_a_ramdisk_that_was_made_again_is_missing_in_the_record(
     root: Path, modified: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As after `dracut -f`: the kernel is that of the entry, so it is named."""
@@ -340,7 +340,7 @@ def test_a_ramdisk_that_was_made_anew_is_what_the_record_lacks(
 def test_a_new_entry_is_not_taken_for_the_one_whose_number_it_took(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Number 1 by the files is the new kernel; that of the record is the last one's."""
+    """Number 1 is the new kernel in the files, but the previous one in the boot record."""
     new = UPDATE.replace("553.22.1", "553.30.1")
     (entry,) = root.glob(f"boot/loader/entries/*-{UPDATE}.conf")
     entry.with_name(entry.name.replace(UPDATE, new)).write_text(
@@ -392,7 +392,7 @@ def test_words_that_only_the_record_has_can_stand_anywhere(
 
 
 @pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
-def test_a_record_is_not_as_the_files_say_where_they_say_nothing(
+def test_a_record_is_not_up_to_date_if_there_are_no_files_to_compare(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for entry in root.glob("boot/loader/entries/*.conf"):
@@ -424,10 +424,10 @@ def test_the_record_of_another_machine_is_not_taken_for_one_of_this(
 
 
 @pytest.mark.parametrize("root", ["rhel-nvr-order"], indirect=True)
-def test_a_record_outside_of_the_tree_is_none_of_it(
+def test_a_record_outside_of_the_tree_does_not_belong_to_it(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The link leads to a good record, of which nothing may be said here."""
+    """The link leads to a good boot record, about which nothing may be said here."""
     secboot(capsys, "apply", "host", "--root", root)
     record, outside = root / "boot/bootmap", root.parent / "bootmap"
     record.rename(outside)

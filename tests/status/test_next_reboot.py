@@ -1,4 +1,4 @@
-"""What is said of a machine whose next reboot does not start what the record would."""
+"""Reports about a machine whose next reboot does not start what the boot record would."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def causes(status: Status, stage: Stage) -> list[str]:
 
 
 def hints(status: Status) -> str:
-    """All that somebody is told to do."""
+    """All hints."""
     said = [notice.hint for notice in status.notices]
     for requirement in status.requirements:
         said += [cause.hint for result in requirement.stages.values() for cause in result.causes]
@@ -63,7 +63,7 @@ def test_a_text_that_is_gone_from_the_settings_is_gone_with_a_reboot(tmp_path: P
     assert hints(status).startswith("reboot, then check again")
 
 
-def test_settings_without_any_are_no_news(machine: Scene) -> None:
+def test_settings_without_a_choice_are_not_reported(machine: Scene) -> None:
     status = machine.status("host", log(complete=False))
 
     assert status.notices == ()
@@ -71,7 +71,7 @@ def test_settings_without_any_are_no_news(machine: Scene) -> None:
     assert causes(status, Stage.RUNNING) == ["not-ipled"]
 
 
-def test_loadparm_of_an_entry_that_is_not_there(machine: Scene) -> None:
+def test_loadparm_of_an_entry_that_does_not_exist(machine: Scene) -> None:
     settings(machine, "ccw", device="0.0.0120\n", loadparm="9\n", parm="")
 
     status = machine.status("host", log(complete=False))
@@ -90,7 +90,7 @@ def test_a_word_of_the_profile_that_is_added(machine: Scene) -> None:
 
     assert [(n.code, n.severity) for n in status.notices] == [("reipl-text", "warning")]
     assert "prot_virt=0 does not undo that" in status.notices[0].message
-    # It changes nothing, so a reboot helps.
+    # It makes no difference, so a reboot helps.
     assert causes(status, Stage.RUNNING) == ["not-ipled"]
 
 
@@ -117,7 +117,7 @@ def test_another_entry_than_the_default(machine: Scene, profile: str | None) -> 
     assert status_document(status)["reboot"]["chooses"] == "entry"
 
 
-def test_a_system_that_was_ipled_since_is_not_told_to_have_been_so_before(machine: Scene) -> None:
+def test_a_system_that_was_ipled_since_is_not_reported_as_ipled_before(machine: Scene) -> None:
     recorded = (machine.tree / "boot/bootmap").stat().st_mtime
     machine.write("proc/stat", f"cpu 1 2\nbtime {int(recorded) + 60}\n")
 
@@ -127,14 +127,14 @@ def test_a_system_that_was_ipled_since_is_not_told_to_have_been_so_before(machin
 
 
 @pytest.mark.parametrize("stat", ["", "btime\n", "btime x\n", "btime 99999999999999999999\n"])
-def test_a_boot_time_that_is_none_is_not_known(machine: Scene, stat: str) -> None:
+def test_an_invalid_boot_time_is_unknown(machine: Scene, stat: str) -> None:
     machine.write("proc/stat", stat)
 
     assert causes(machine.status("host", log()), Stage.RUNNING) == ["not-ipled"]
 
 
 @pytest.mark.parametrize("kind", ["", "../ipl", "a\0b", "\udcff", "x" * 99, "ccw\nfcp"])
-def test_a_damaged_type_is_not_known(machine: Scene, kind: str) -> None:
+def test_a_damaged_type_is_unknown(machine: Scene, kind: str) -> None:
     machine.write(f"{REIPL}/reipl_type", kind.encode("utf-8", "surrogateescape"))
 
     status = machine.status("host", log())
@@ -144,7 +144,7 @@ def test_a_damaged_type_is_not_known(machine: Scene, kind: str) -> None:
     assert status_text(status, PLAIN).replace("\n", "").isprintable()
 
 
-def test_bytes_that_are_no_text_are_shown_and_count_for_nothing(machine: Scene) -> None:
+def test_bytes_that_are_not_text_are_shown_and_ignored(machine: Scene) -> None:
     settings(machine, "fcp", device="0.0.1700\n")
     machine.write(f"{REIPL}/fcp/scp_data", b"=\xff\x00\x1b[2J")
 
@@ -154,7 +154,7 @@ def test_bytes_that_are_no_text_are_shown_and_count_for_nothing(machine: Scene) 
     assert "SCPDATA is not read: '=\\xff" in status_text(status, PLAIN)
 
 
-def test_nothing_is_said_of_a_tree(machine: Scene) -> None:
+def test_nothing_is_reported_for_a_tree(machine: Scene) -> None:
     settings(machine, "ccw", device="0.0.0120\n", loadparm="9\n")
 
     status = machine.status("host")
@@ -170,7 +170,7 @@ def test_nothing_is_said_of_a_tree(machine: Scene) -> None:
         ({"device": "0.0.1740", "wwpn": "0x5006", "lun": "0x4002"}, False),
     ],
 )
-def test_another_device_than_that_of_the_ipl_where_the_disk_is_not_known(
+def test_another_device_than_that_of_the_ipl_if_the_disk_is_unknown(
     machine: Scene, address: dict[str, str], known: bool
 ) -> None:
     settings(machine, "fcp", bootprog="2\n", **address)

@@ -1,4 +1,4 @@
-"""Stages of a Secure Execution image that a profile names: its parmfile is what is configured."""
+"""Stages of a Secure Execution image that a profile names: *configured* is about its parmfile."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_in_the_guest(
 
 
 @pytest.mark.parametrize("closed", ["etc/secboot/guest.parm", "etc/secret"])
-def test_a_parmfile_that_may_not_be_read_is_not_known(
+def test_a_parmfile_that_may_not_be_read_is_unknown(
     closed: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -1,4 +1,4 @@
-"""How the running line came about."""
+"""The origin of the running line."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_line_of_no_entry() -> None:
     assert not said.of_entry
 
 
-def test_a_longer_word_is_not_an_added_one() -> None:
+def test_a_longer_word_is_not_an_added_word() -> None:
     assert not explain("root=/dev/dasda1quiet", (OTHER,)).of_entry
 
 

@@ -28,7 +28,7 @@ def codes(status: Status) -> dict[str, Severity]:
 
 
 def situation(name: str, tmp_path: Path, line: str | None = None) -> Scene:
-    """A tree of a situation; with a line as that of a system that runs in Secure Execution."""
+    """The tree of a situation; with a line, that of a system that runs in Secure Execution."""
     scene = Scene(make_situation(name, tmp_path / "root"))
     if line is not None:
         add_system(scene, "z16-se-guest", line, "guest")
@@ -168,7 +168,7 @@ def test_the_record_decides_and_the_files_when_zipl_has_run(
     assert set(codes(scene.status("guest"))) == found
 
 
-def test_where_the_kernel_can_t_be_read_nothing_is_said_to_be_secure(tmp_path: Path) -> None:
+def test_if_the_kernel_cannot_be_read_nothing_is_reported_as_secure(tmp_path: Path) -> None:
     scene = menu(tmp_path, "first")
     (scene.tree / "boot/vmlinuz").unlink()
     (scene.tree / "boot/vmlinuz").mkdir()
@@ -179,12 +179,12 @@ def test_where_the_kernel_can_t_be_read_nothing_is_said_to_be_secure(tmp_path: P
     assert "unsealed-default" not in found
 
 
-def test_an_ordinary_guest_is_never_told_to_stay_inside(tmp_path: Path) -> None:
+def test_a_plain_guest_is_never_warned_to_stay_in_secure_execution(tmp_path: Path) -> None:
     assert codes(make_scene(tmp_path, "menu").status("guest")) == {}
 
 
 def readable(scene: Scene, line: str) -> None:
-    """Put an image of the same size that is not encrypted in the place of the kernel."""
+    """Replace the kernel by an image of the same size that is not encrypted."""
     kernel = scene.tree / "boot/vmlinuz"
     size = kernel.stat().st_size
     image = build_image(kernel_stub(4096)[:4096], b"ramdisk", line.encode(), encrypted=False)
@@ -248,7 +248,7 @@ def test_an_image_of_an_older_kernel(
 def test_an_image_that_was_rebuilt_keeps_the_version_of_its_entry(
     built: int, severity: Severity, words: str, tmp_path: Path
 ) -> None:
-    """The ramdisk is made when a kernel is installed; the kernel has the time of its package."""
+    """The ramdisk is made when the kernel is installed; the kernel has the time of its package."""
     scene = situation("sealed-then-kernel-update", tmp_path)
     boot = scene.tree / "boot"
     os.utime(boot / "initramfs-5.14.0-570.el9.s390x.img", (RECORDED, RECORDED))
@@ -288,7 +288,7 @@ def test_the_way_back_inside_after_a_kernel_update(
     assert "unsealed-default" not in checked.out
 
 
-def test_nobody_is_told_to_run_zipl_where_that_leaves_secure_execution(
+def test_zipl_is_not_suggested_if_it_leaves_secure_execution(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene = situation("sealed-then-kernel-update", tmp_path)

@@ -128,7 +128,7 @@ def test_with_a_damaged_bootmap_nothing_is_installed(scene: Scene, content: byte
     assert {"boot-record-stale"} == {n.code for n in status.notices}
 
 
-def test_a_record_of_a_newer_zipl_that_makes_no_sense_is_not_known(scene: Scene) -> None:
+def test_a_record_of_a_newer_zipl_that_makes_no_sense_is_unknown(scene: Scene) -> None:
     scene.write("boot/bootmap", b"zIPL" * 1000)
     scene.write("usr/sbin/zipl", b"\x7fELF\0" + b"9.1.0-build-20300101" + b"\0")
     (scene.tree / "usr/sbin/zipl").chmod(0o755)
@@ -152,7 +152,7 @@ def _hide_record(scene: Scene) -> None:
     hide_boot_record(scene.tree, RECORDED)
 
 
-def test_what_is_not_known_of_the_record_is_no_cause(scene: Scene) -> None:
+def test_what_is_unknown_about_the_record_is_not_a_cause(scene: Scene) -> None:
     _hide_record(scene)
     add_system(scene, "z16-kvm-guest-unpack", "root=/dev/vda1 mark=section")
 
@@ -197,7 +197,7 @@ def test_on_red_hat_a_new_kernel_takes_the_file_or_the_running_line(tmp_path: Pa
     assert by_running.new_kernel.line == line
 
 
-def test_other_distributions_are_not_known(tmp_path: Path) -> None:
+def test_other_distributions_are_unknown(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, "section")
     scene.write("etc/os-release", "ID=slackware\n")
 
@@ -239,7 +239,7 @@ def test_a_value_from_the_zipl_environment_counts_as_the_kernel_gets_it(tmp_path
 def test_a_record_that_holds_nothing_has_not_lacked_anything(
     scene: Scene, content: bytes | None
 ) -> None:
-    """The system came up with a record that is gone: what it held is not known any more."""
+    """The system was booted with a boot record that is gone: its content is no longer known."""
     add_system(scene, "z16-kvm-guest-unpack", "root=/dev/vda1 mark=section")
     (scene.tree / "boot/bootmap").unlink()
     if content is not None:
@@ -252,7 +252,7 @@ def test_a_record_that_holds_nothing_has_not_lacked_anything(
 
 
 def test_the_line_of_an_entry_that_was_removed_since(tmp_path: Path) -> None:
-    """It runs, and a reboot would start it again: the record has it still."""
+    """It runs, and a reboot would start it again: the boot record still has it."""
     scene = make_scene(tmp_path, "bls")
     add_system(scene, "z16-lpar-se-capable", "root=/dev/vda1 quiet")
     (scene.tree / "boot/loader/entries/a.conf").unlink()

@@ -1,4 +1,4 @@
-"""A host or guest whose kernel comes from no boot entry: direct kernel boot, pod VMs, sealed images."""
+"""A host or guest whose kernel comes from no boot entry: direct boot, pod VMs, Secure Execution images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAPPED = "software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)"
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    """A system that QEMU started with -kernel, as its /sys/firmware was seen there."""
+    """A system that QEMU started with -kernel, with the /sys/firmware that was seen in one."""
     scene = Scene(tmp_path)
     scene.write("etc/os-release", "ID=ubuntu\n")
     for name, text in (
@@ -52,7 +52,7 @@ def test_a_secure_guest_is_answered_at_the_last_two_stages(scene: Scene) -> None
     assert "Boot entries" not in text
 
 
-def test_a_sealed_line_is_changed_by_a_rebuild(scene: Scene) -> None:
+def test_the_line_of_an_image_is_changed_by_a_rebuild(scene: Scene) -> None:
     add_system(scene, "z16-se-guest", "root=/dev/vda", "guest")
 
     status = scene.status("guest", log())
