@@ -1,1 +1,1 @@
-"""A profile in the formats of other tools: image builders, installers, configuration managers."""
+"""Export a profile to the formats of other tools: image builders, installers, configuration managers."""

@@ -1,4 +1,4 @@
-"""All formats, each with the function that writes it."""
+"""All export formats, each with the function that writes it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Writer(NamedTuple):
-    """How a format is written; `takes_line` tells whether it holds a whole parameter line.
+    """How a format is written; `takes_line` tells whether it contains a whole parameter line.
 
-    `for_entries` is whether what it is for gets parameters into boot entries whatever a profile says
-    of these; others build an image, or run secboot on the machine.
+    `for_entries` tells whether its tool adds parameters to boot entries regardless of the profile's
+    `entries`; the others build an image, or run secboot on the machine.
     """
 
     write: Callable[[ExportRequest], Exported]

@@ -1,7 +1,7 @@
-"""Formats of installers and of first boots: Kickstart, cloud-init, autoinstall.
+"""Formats of installers and first boots: Kickstart, cloud-init, autoinstall.
 
-All but ``kickstart`` run secboot on the machine, which therefore has to be there: from its
-package, or as ``secboot.pyz`` in the search path under the name ``secboot``.
+All except ``kickstart`` run secboot on the machine, so it must be installed there: from its package,
+or as ``secboot.pyz`` in the search path under the name ``secboot``.
 """
 
 from __future__ import annotations
@@ -16,28 +16,26 @@ from secboot.formats.kernel_arguments import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NEEDS = "secboot has to be on the machine: from its package, or secboot.pyz as /usr/bin/secboot"
+_NEEDS = "Needs secboot on the machine: from its package, or secboot.pyz as /usr/bin/secboot."
 
 
 def kickstart(request: ExportRequest) -> Exported:
-    """``bootloader --append`` (pykickstart, command ``bootloader``), at installation only."""
+    """Write ``bootloader --append`` (pykickstart, command ``bootloader``), for the installation only."""
     words = request.words_to_add("Kickstart's bootloader command")
     # pykickstart splits the line with shlex; anaconda writes one line to the boot files.
     text = " ".join(words).replace("\\", "\\\\").replace('"', '\\"')
-    head = request.head(
-        "Merge it with a bootloader command that is there already.", *request.losses()
-    )
+    head = request.head("Merge this with an existing bootloader command.", *request.losses())
     return Exported(f'{head}bootloader --append="{text}"\n')
 
 
 def kickstart_post(request: ExportRequest) -> Exported:
-    """A ``%post`` section that lets secboot do it, zipl included."""
+    """Write a ``%post`` section that runs secboot, which also runs zipl."""
     for source in request.sources:
         for line in source.text.splitlines():
             if line.lstrip().startswith("%"):
                 raise RefusedError(
                     f"the line {line.strip()!r} of {source.path} would end the %post section",
-                    hint="use the package of the profile, or another format",
+                    hint="use the package of the profile, or a different format",
                 )
     head = request.head(_NEEDS)
     script = "".join(_place(request, ""))
@@ -47,14 +45,14 @@ def kickstart_post(request: ExportRequest) -> Exported:
 
 
 def cloud_init(request: ExportRequest) -> Exported:
-    """User data that writes the profile and applies it at the first boot (modules of cloud-init).
+    """Write user data that adds the profile and applies it at the first boot (cloud-init modules).
 
-    The parameters hold from the next IPL on; whether that comes at once is for the reader to say.
+    The parameters take effect at the next IPL; the reader decides whether that follows immediately.
     """
     again = ["sh", "-c", f"! secboot verify {request.profile.name} --stage running"]
     head = request.head(
         _NEEDS,
-        "The parameters hold from the next IPL on. To let it come at once, add:",
+        "The parameters take effect at the next IPL. To reboot immediately, add:",
         "  power_state:",
         "    mode: reboot",
         f"    condition: [{', '.join(map(quoted, again))}]",
@@ -69,7 +67,7 @@ def cloud_init(request: ExportRequest) -> Exported:
 
 
 def autoinstall(request: ExportRequest) -> Exported:
-    """User data for Ubuntu's installer: ``late-commands`` (subiquity, autoinstall reference)."""
+    """Write user data for Ubuntu's installer: ``late-commands`` (subiquity, autoinstall reference)."""
     head = request.head(_NEEDS)
     script = "".join(_place(request, "/target"))
     place = f"    - {yaml_block(script, 6)}" if script else ""
@@ -81,7 +79,7 @@ def autoinstall(request: ExportRequest) -> Exported:
 
 
 def _place(request: ExportRequest, root: str) -> Iterator[str]:
-    """Shell commands that write the profile's files below `root`."""
+    """Yield shell commands that write the profile's files below `root`."""
     for source in request.sources:
         path = f"{root}{source.path}"
         yield f"mkdir -p {shlex.quote(path.rsplit('/', 1)[0])}\n"

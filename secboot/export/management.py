@@ -1,4 +1,4 @@
-"""Formats of tools for machines that run: a grubby command, an Ansible playbook."""
+"""Formats of tools for running machines: a grubby command, an Ansible playbook."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ if TYPE_CHECKING:
 
 _DAMAGED_BY_GRUBBY = frozenset("&\\\"'*?[]$` #!")
 _EXPRESSION_FOR_GRUBBY = _DAMAGED_BY_GRUBBY | frozenset("+(){}|^")
-"""What it removes is an extended regular expression to it."""
+"""grubby reads the parameters that it removes as extended regular expressions."""
 
 
 def grubby(request: ExportRequest) -> Exported:
-    """Calls of grubby, and of zipl, which grubby before 8.40-83 does not run (grubby(8)).
+    """Write calls of grubby, and of zipl, which grubby before 8.40-83 does not run (grubby(8)).
 
-    ``--args`` replaces every occurrence of a name, with one; ``--remove-args`` removes by name, or
-    one value. Where a value
-    that an entry has may be good as it is, each entry is looked at before.
+    ``--args`` replaces all occurrences of a name with one; ``--remove-args`` removes a name, or one
+    value. If an entry's value may already meet the profile, each entry is checked first.
     """
     for requirement in request.requirements:
         _require_safe(requirement)
     entries = request.profile.entries
     if entries.include or entries.exclude:
         raise RefusedError(
-            f"grubby can't choose entries by pattern, and the profile is for {entries.describe()}"
+            f"grubby cannot select entries by pattern, but the profile is for {entries.describe()}"
         )
     which = "DEFAULT" if entries.scope is EntryScope.DEFAULT else "ALL"
     plain = [each for each in request.requirements if each.kept is None]
@@ -42,7 +41,7 @@ def grubby(request: ExportRequest) -> Exported:
     options += [f"--remove-args={shlex.quote(' '.join(removed))}"] if removed else []
     notes = []
     if not entries.rescue:
-        notes.append("Lost: the profile leaves rescue entries alone; grubby changes them, too")
+        notes.append("Not expressed: the profile excludes rescue entries; grubby changes them, too")
     notes += request.image_losses()
     call = f"grubby --update-kernel={which} {' '.join(options)}\n" if options else ""
     careful = "".join(_where_needed(each, which) for each in request.requirements)
@@ -50,7 +49,7 @@ def grubby(request: ExportRequest) -> Exported:
 
 
 def _where_needed(requirement: Requirement, which: str) -> str:
-    """Change the entries that lack it; all in one call, with what new kernels get, if all do."""
+    """Change only the entries that need it; if all do, in one call that also covers new kernels."""
     kept = requirement.kept
     if kept is None:
         return ""
@@ -59,10 +58,8 @@ def _where_needed(requirement: Requirement, which: str) -> str:
     if kept.limit:
         good = f"value + 0 >= {kept.least} && value + 0 < {kept.limit}"
         what = f"{name}={kept.least} or more, in decimal digits,"
-    notes = [
-        f"An entry with {what} keeps what it has.",
-        "Lost: grubby then leaves /etc/kernel/cmdline alone, where new kernels get theirs from",
-    ]
+    lost = "in that case grubby does not change /etc/kernel/cmdline, which new kernels use"
+    notes = [f"An entry with {what} keeps its value.", f"Not expressed: {lost}"]
     return f"""{comments(notes)}\
 entries=$(grubby --info={which} | awk -v name={name} '
     /^index=/ {{ entry = substr($0, 7) }}
@@ -85,9 +82,9 @@ done
 
 
 def ansible(request: ExportRequest) -> Exported:
-    """A playbook with the role of secboot's collection, which runs secboot on each host."""
+    """Write a playbook with the role from secboot's collection, which runs secboot on each host."""
     head = request.head(
-        "It needs the collection secboot.boot:"
+        "Needs the collection secboot.boot:"
         f" ansible-galaxy collection install secboot-boot-{__version__}.tar.gz"
     )
     files = "".join(
@@ -112,7 +109,7 @@ def _require_safe(requirement: Requirement) -> None:
     words = requirement.words
     if len(words) > 1 or (words and requirement.stands_beside_others):
         raise RefusedError(
-            f"grubby would remove every other {requirement.name}= when it adds one",
+            f"when grubby adds {requirement.name}=, it removes all others",
             location=requirement.location,
             hint="use secboot on the machine, or the format ansible",
         )
@@ -122,7 +119,7 @@ def _require_safe(requirement: Requirement) -> None:
         damaged = sorted(characters.intersection(word))
         if damaged:
             raise RefusedError(
-                f"grubby damages values that have {damaged[0]!r}, and {word} has",
+                f"grubby damages values that contain {damaged[0]!r}, such as {word}",
                 location=requirement.location,
                 hint="use secboot on the machine, or the format ansible",
             )

@@ -1,4 +1,4 @@
-"""The formats by name: all that the command line's help has to know of them."""
+"""The names of the formats, which are all that the command line's help needs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ExportFormat(StrEnum):
-    """A format, by the name that people give it."""
+    """A format, by the name on the command line."""
 
     ANSIBLE = "ansible"
     AUTOINSTALL = "autoinstall"

@@ -1,4 +1,4 @@
-"""What is asked of the writer of one format, and what the writers have in common."""
+"""The request to the writer of one format, and what the writers share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ProfileSource(NamedTuple):
-    """A file of which the profile is made: its path on the machine that will use it."""
+    """A file of the profile: its path on the machine that will use it, and its text."""
 
     path: str
     text: str
@@ -30,9 +30,9 @@ class ProfileSource(NamedTuple):
 class ExportRequest(NamedTuple):
     """A profile to be written in some format.
 
-    `sources` are the files that a machine needs for the profile beside those that come with
+    `sources` are the files that a machine needs for the profile in addition to those shipped with
     secboot, for formats that run secboot there. `line` is the parameter line to start from, for
-    formats that hold a whole line; "" is none.
+    formats that contain a whole line; "" is none.
     """
 
     profile: Profile
@@ -41,63 +41,67 @@ class ExportRequest(NamedTuple):
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:
-        """What the profile asks for, in its order."""
+        """The profile's requirements, in its order."""
         return self.profile.requirements
 
     def title(self) -> str:
-        """Say whose text this is, for the first comment in it."""
+        """Return the first comment of the text, which names the profile."""
         about = f": {self.profile.description}" if self.profile.description else ""
         return f"secboot profile {self.profile.name}{about}"
 
     def head(self, *lines: str) -> str:
-        """Return comments: whose text this is, then these lines."""
+        """Return comments: the title, then these lines."""
         return comments([self.title(), *lines])
 
     def words_to_add(self, tool: str, *, removes: bool = False) -> tuple[str, ...]:
-        """Return the parameters for a tool that only adds them, or also `removes` words.
+        """Return the parameters for a tool that only adds them, or also `removes` whole words.
 
-        Raises RefusedError for a profile that wants something removed, or nothing at all. Words
-        that it wants removed beside others are a loss (`losses`).
+        Raises RefusedError for a profile that removes a parameter in a way that the tool cannot, or
+        that adds nothing. Words to remove from among others are reported by `losses`.
         """
         for requirement in self.requirements:
             if not requirement.words and not (removes and requirement.unwanted):
+                can = "can only add parameters"
+                if removes:
+                    can = "can remove a parameter only with a given value"
                 raise RefusedError(
-                    f"{tool} only adds parameters, and the profile wants something removed:"
-                    f" {requirement.describe()}",
+                    f"{tool} {can}, but the profile requires: {requirement.describe()}",
                     location=requirement.location,
-                    hint="formats that run secboot on the machine can do it: ansible, cloud-init,"
+                    hint="use a format that runs secboot on the machine: ansible, cloud-init,"
                     " autoinstall, kickstart-post",
                 )
         words = tuple(word for requirement in self.requirements for word in requirement.words)
         if not words and not (removes and self.words_to_remove()):
-            raise RefusedError(f"the profile asks for nothing that {tool} could add")
+            raise RefusedError(f"the profile requires nothing that {tool} could add")
         return words
 
     def words_to_remove(self) -> tuple[str, ...]:
-        """Return what a tool has to remove that removes words by their whole text."""
+        """Return the words to remove, for a tool that removes words by their whole text."""
         return tuple(word for requirement in self.requirements for word in requirement.unwanted)
 
     def losses(self, *, removes: bool = False) -> tuple[str, ...]:
-        """Return what a tool loses of the profile that only adds words, or also `removes` them."""
+        """Return what a tool cannot express that only adds words, or also `removes` them."""
         lost = [text for each in self.requirements if (text := each.lost_by_adding()) is not None]
         lost += [] if removes else [f"{word} is not removed" for word in self.words_to_remove()]
-        return (*(f"Lost: {text}" for text in lost), *self.entry_losses())
+        return (*(f"Not expressed: {text}" for text in lost), *self.entry_losses())
 
     def entry_losses(self) -> tuple[str, ...]:
-        """Return what is lost of the profile's choice of entries where a tool has none."""
+        """Return what a tool without a choice of entries cannot express of the profile's."""
         entries, image = self.profile.entries, self.image_losses()
         if entries in {EntrySelection(), EntrySelection(EntryScope.NONE)}:
             return image
-        what = f"Lost: the profile is for {entries.describe()}; here it is for every boot entry"
+        what = (
+            f"Not expressed: the profile is for {entries.describe()}; this is for every boot entry"
+        )
         return (what, *image)
 
     def image_losses(self) -> tuple[str, ...]:
-        """Return what is lost of the Secure Execution image that the profile names."""
+        """Return what cannot be expressed of the Secure Execution image that the profile names."""
         image = self.profile.image
         if image is None:
             return ()
-        what = f"the image {image.output}, with its parmfile and its boot entry"
-        return (f"Lost: {what}; here are the parameters alone",)
+        what = f"the image {image.output}, its parmfile and its boot entry"
+        return (f"Not expressed: {what}; these are only the parameters",)
 
     def whole_line(self) -> str:
         """Return the line to start from, changed so that it meets the profile."""
@@ -108,21 +112,21 @@ class ExportRequest(NamedTuple):
 
 
 class Exported(NamedTuple):
-    """The text, and `notes` that the format has no comments for: they go to the person."""
+    """The text, and `notes` for the user, because the format does not support comments."""
 
     text: str
     notes: tuple[Finding, ...] = ()
 
 
 def comments(lines: Iterable[str]) -> str:
-    """Return each line as a comment of its own."""
+    """Return each line as a separate comment."""
     return "".join(f"# {visible(line)}\n" for line in lines)
 
 
 def here_document(text: str) -> str:
-    """Return ``<<'EOF'`` with the text behind it, for a shell to read back byte by byte.
+    """Return ``<<'EOF'`` followed by the text, which a shell reads back byte by byte.
 
-    `text` ends with a newline: a here document has no other end.
+    `text` must end with a newline, as every here document does.
     """
     lines = set(text.splitlines())
     marks = chain(["EOF"], (f"EOF{number}" for number in count(2)))
@@ -131,9 +135,9 @@ def here_document(text: str) -> str:
 
 
 def yaml_block(text: str, indentation: int) -> str:
-    """Return a text as the value of a YAML key, as a block where that keeps every character.
+    """Return a text as the value of a YAML key, as a block if that keeps every character.
 
-    Each line of a block is indented by so many blanks. Ends with a newline.
+    `indentation` is the number of spaces before each line of a block. Ends with a newline.
     """
     body = text.removesuffix("\n")
     plain = body + "\n" == text and not body.endswith("\n") and not body.startswith((" ", "\n"))

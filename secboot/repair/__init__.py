@@ -1,1 +1,1 @@
-"""What can be repaired without a guess: a finding and its document become an edit, or a reason."""
+"""Repairs that need no guess: turn a finding and its document into an edit, or a reason why not."""

@@ -1,4 +1,4 @@
-"""Lines of a BLS entry that zipl refuses or misreads, and that can be read in one way only."""
+"""Repair lines of a BLS entry that zipl refuses or misreads, and that have only one possible meaning."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _INDENTED_TITLE = re.compile(r"[ \t]+(title[ \t]+[^ \t\n].*)", re.DOTALL)
 
 
 def title_below(damaged: Damaged, finding: Finding) -> Repair | None:
-    """Move the title to the top of an entry that zipl misreads because of what stands above it.
+    """Move the title to the top of an entry that zipl misreads because of the lines above it.
 
-    Others read the fields of an entry in any order (the Boot Loader Specification), and comments
+    Other programs accept the fields in any order (the Boot Loader Specification), and comments
     anywhere.
     """
     entry = damaged.entry(finding)
@@ -32,10 +32,10 @@ def title_below(damaged: Damaged, finding: Finding) -> Repair | None:
     index = next(n for n, line in enumerate(lines) if line.startswith("title"))
     title = lines.pop(index)
     if not title.endswith("\n"):
-        # It was the last line, and the one that becomes the last has no newline either.
+        # The title was the last line, without a newline; neither has the new last line one.
         lines[-1], title = lines[-1].removesuffix("\n"), f"{title}\n"
     after = "".join([title, *lines])
-    action = "the title is moved to the top: zipl misreads what stands above it"
+    action = "move the title to the top: zipl misreads the lines above it"
     return Repair(action, (edit_between(entry.path, entry.text, after),))
 
 
@@ -44,20 +44,20 @@ def _refuses(entry: BlsEntry) -> bool:
 
 
 def indented_title(damaged: Damaged, finding: Finding) -> Repair | str | None:
-    """Take the blanks off the only title: zipl takes one at the very beginning of a line."""
+    """Remove the blanks before the only title: zipl accepts it only at the start of a line."""
     entry = damaged.entry(finding)
     if entry is None or finding.code != "zipl.bls-no-title":
         return None
     found = [line for line in entry.lines if _INDENTED_TITLE.fullmatch(line.text)]
     if len(found) != 1:
-        return "the entry has no title, and only you know what to call it"
+        return "the entry has no title; only you can choose one"
     text = found[0].text.lstrip(" \t")
-    action = "the blanks before the title are removed"
+    action = "remove the blanks before the title"
     return Repair(action, (replaced(entry.path, found[0].number, text),))
 
 
 def key_alone(damaged: Damaged, finding: Finding) -> Repair | str | None:
-    """Remove a key without a value, if zipl takes nothing from it; turn ``;`` into ``#``."""
+    """Remove a key without a value, if it has no effect in zipl; replace ``;`` with ``#``."""
     entry, text = damaged.entry(finding), damaged.line(finding)
     if (
         entry is None
@@ -69,24 +69,24 @@ def key_alone(damaged: Damaged, finding: Finding) -> Repair | str | None:
     number = finding.location.line or 1
     if text.lstrip(" \t").startswith(";"):
         text = text.replace(";", "#", 1)
-        action = "';' becomes '#', with which comments begin"
+        action = "replace ';' with '#', which starts comments"
         return Repair(action, (replaced(entry.path, number, text),))
     found = _KEY_ALONE.fullmatch(text.removesuffix("\n"))
     if found is None or parameters_in(text):
         return None
     line = entry.lines[number - 1]
-    # With a blank behind it zipl would take the key for one of its own.
+    # With a blank after it, zipl would recognize the key.
     meaning = meaning_of(found[1])
     if meaning is None:
         return Repair(
-            f"the key '{found[1]}', which has no value, is removed",
+            f"remove the key '{found[1]}', which has no value",
             (Edit(entry.path, number - 1, number),),
         )
     if any(each.meaning is meaning and each.value for each in entry.lines if each is not line):
         return Repair(
-            f"the key '{found[1]}' without a value is removed: another line has one",
+            f"remove the key '{found[1]}' without a value: another line has one",
             (Edit(entry.path, number - 1, number),),
         )
-    return f"'{found[1]}' has no value, and only you know it" + (
-        ": without it the kernel would get no parameters" if meaning is BlsKey.OPTIONS else ""
+    return f"'{found[1]}' has no value; only you know which one is meant" + (
+        " (without it the kernel would get no parameters)" if meaning is BlsKey.OPTIONS else ""
     )

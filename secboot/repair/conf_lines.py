@@ -1,4 +1,4 @@
-"""Lines of zipl.conf that zipl's scanner refuses, and can be read in one way only."""
+"""Repair lines of zipl.conf that zipl's scanner refuses, and that have only one possible meaning."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
 
 _OPENED = re.compile(r"""([ \t]*([a-z]+)[ \t]*=[ \t]*)(["'])(.*)""", re.DOTALL)
-"""A value that begins with a quote: what stands before it, the keyword, the quote, the rest."""
+"""A value that starts with a quote: the text before it, the keyword, the quote, the rest."""
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*(?:=[^ \t]*)?", re.ASCII)
 _COMMENT = re.compile(r"[ \t]*#")
 _NAME = re.compile(r"[ \t]*([A-Za-z]+)")
 _QUOTES = ('"', "'")
 _ONLY_VALUES = {Keyword.KDUMP: "auto"}
-"""Keywords for which zipl takes one value only (job.c, get_job_from_section_data)."""
+"""Keywords for which zipl accepts only one value (job.c, get_job_from_section_data)."""
 
 
 def refused_line(damaged: Damaged, finding: Finding) -> Repair | str | None:
@@ -35,29 +35,29 @@ def refused_line(damaged: Damaged, finding: Finding) -> Repair | str | None:
 
 
 def _foreign_comment(damaged: Damaged, line: ConfLine) -> Repair | None:
-    """A semicolon begins a comment in other systems' files."""
+    """In other systems' files a semicolon starts a comment."""
     before = line.text[: line.column - 1]
     if not line.text.startswith(";", line.column - 1):
         return None
     text = f"{before}#{line.text[line.column :]}"
-    return _replacement(damaged, line, "';' becomes '#', with which zipl's comments begin", text)
+    return _replacement(damaged, line, "replace ';' with '#', which starts comments in zipl", text)
 
 
 def _comment(damaged: Damaged, line: ConfLine) -> Repair | str | None:
-    """A comment that follows a statement gets a line of its own above it."""
+    """A comment after a statement is moved to a line of its own above it."""
     for found in _COMMENT.finditer(line.body):
         head, comment = line.body[: found.start()], line.body[found.start() :].strip(" \t")
         read = parse_line(head)
         if read.kind in {LineKind.REFUSED, LineKind.BLANK}:
             continue
         if any(quote in comment for quote in _QUOTES):
-            return "what follows has a quote: it can be a comment, or part of the value"
-        return _with_comment(damaged, line, head, comment, "the comment is moved to its own line")
+            return "the text after '#' has a quote: it could be a comment or part of the value"
+        return _with_comment(damaged, line, head, comment, "move the comment to its own line")
     return None
 
 
 def _letter_case(damaged: Damaged, line: ConfLine) -> Repair | None:
-    """Keywords are in lower case."""
+    """Keywords must be in lower case."""
     found = _NAME.match(line.body)
     if found is None or found[1].islower() or found[1].lower() not in set(Keyword):
         return None
@@ -65,7 +65,7 @@ def _letter_case(damaged: Damaged, line: ConfLine) -> Repair | None:
     text = line.text[:start] + found[1].lower() + line.text[end:]
     if parse_line(text).keyword != found[1].lower():
         return None
-    return _replacement(damaged, line, f"'{found[1]}' becomes '{found[1].lower()}'", text)
+    return _replacement(damaged, line, f"write '{found[1].lower()}' instead of '{found[1]}'", text)
 
 
 def _no_value(damaged: Damaged, line: ConfLine) -> Repair | str | None:
@@ -74,13 +74,14 @@ def _no_value(damaged: Damaged, line: ConfLine) -> Repair | str | None:
         return None
     value = _ONLY_VALUES.get(Keyword(word))
     if value is None:
-        return f"'{word}' has no value, and it can have several"
+        return f"'{word}' has no value, and several are possible"
     text = line.text.replace(word, f"{word}={value}", 1)
-    return _replacement(damaged, line, f"'{word}' gets the only value that zipl knows", text)
+    action = f"write '{word}={value}': zipl accepts no other value"
+    return _replacement(damaged, line, action, text)
 
 
 def _words_behind(damaged: Damaged, line: ConfLine) -> Repair | str | None:
-    """Words that follow the closing quote of a parameter line are moved inside."""
+    """Words after the closing quote of a parameter line are moved inside."""
     opened = _OPENED.fullmatch(line.body)
     if opened is None or line.problem is None or "trailing" not in line.problem.code:
         return None
@@ -88,20 +89,20 @@ def _words_behind(damaged: Damaged, line: ConfLine) -> Repair | str | None:
     inside, _, behind = rest.partition(quote)
     words, mark, comment = behind.partition(" #")
     if keyword != Keyword.PARAMETERS:
-        return f"'{keyword}' takes one value, and more follows its closing quote"
+        return f"'{keyword}' accepts a single value, but more text follows its closing quote"
     if any(each in behind for each in _QUOTES[: 1 + (quote == "'")] if each == quote):
-        return "the line has more quotes, and it can be read in several ways"
+        return "the line has more quotes, so its meaning is ambiguous"
     if CommandLine.parse(inside).unterminated_quote:
-        return "a double quote inside the value is not closed, and it can end in several places"
+        return "a double quote inside the value is not closed, and could end in several places"
     if not words.startswith((" ", "\t")) or not all(map(_WORD.fullmatch, words.split())):
-        return "what follows the closing quote can be read in several ways"
+        return "the meaning of the text after the closing quote is ambiguous"
     head = f"{before}{quote}{' '.join([inside.rstrip(' '), *words.split()]).lstrip()}{quote}"
-    action = "the words that follow the closing quote are moved inside"
+    action = "move the words after the closing quote inside the quotes"
     return _with_comment(damaged, line, head, f"#{comment}" if mark else "", action)
 
 
 def _no_end(damaged: Damaged, line: ConfLine) -> Repair | str | None:
-    """A quote that is not closed ends with its line, or where a broken line goes on and has one."""
+    """A quote that is not closed ends with its line, or on a continuation line that has a quote."""
     opened = _OPENED.fullmatch(line.body)
     if opened is None or line.problem is None or line.problem.code != "zipl.unterminated-quotes":
         return None
@@ -117,33 +118,33 @@ def _no_end(damaged: Damaged, line: ConfLine) -> Repair | str | None:
         last = more[-1]
         text = f"{before}{quote}{joined}{last.text[len(last.body) :]}"
         edit = Edit(damaged.conf_path, line.number - 1, last.number, (text,))
-        return Repair("the lines of the value are joined", (edit,))
+        return Repair("join the lines of the value", (edit,))
     text = f"{before}{quote}{value}{quote}{line.text[len(line.body) :]}"
-    return _replacement(damaged, line, "the quote is closed at the end of the line", text)
+    return _replacement(damaged, line, "close the quote at the end of the line", text)
 
 
 def _other_end(
     keyword: str, quote: str, value: str, more: tuple[ConfLine, ...] | None
 ) -> str | None:
-    """Say where else a value can end; None where it can't."""
+    """Say where else a value could end; None if nowhere."""
     other = _QUOTES[quote == '"']
     if value.count(other) % 2 or (other == "'" and other in value):
-        return "another kind of quote stands in the line, and the value can end there"
+        return "the line also has the other kind of quote, where the value could end"
     if re.search(r"(?:^|[ \t])#", value):
-        return "the quote can end before the comment, or behind it"
+        return "the value could end before or after the comment"
     if more is None or (more and keyword != Keyword.PARAMETERS):
-        return "the value can end here, or on a line that follows"
+        return "the value could end on this line or on a later one"
     if not more and value.endswith("\\"):
-        return "a value can't go on in the next line"
+        return "a value cannot continue on the next line"
     if keyword != Keyword.PARAMETERS and re.search(r"[ \t]", value):
-        return f"the value of '{keyword}' can end at any of its blanks"
+        return f"the value of '{keyword}' could end at any of its blanks"
     return None
 
 
 def _goes_on(damaged: Damaged, line: ConfLine, quote: str) -> tuple[ConfLine, ...] | None:
-    """Return the lines that a value goes on in, none where it does not; None where it may.
+    """Return the lines on which a value continues, none if it does not; None if that is uncertain.
 
-    They are nothing by themselves, and the last one ends in the quote.
+    These lines have no meaning by themselves, and the last one ends with the quote.
     """
     found = []
     for other in damaged.machine.configuration.conf.lines[line.number :]:

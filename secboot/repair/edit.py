@@ -1,4 +1,4 @@
-"""A repair: the edits of lines that mend what a finding names, and in words what they do."""
+"""A repair: the line edits that fix what a finding reports, and a description of them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Edit(NamedTuple):
-    """Lines `start` to `end` of a file, counted from 0 and without `end`, become `lines`.
+    """Replace the lines from `start` up to, but not including, `end` with `lines`; counted from 0.
 
-    These have their newlines.
+    `lines` have their newlines.
     """
 
     path: str
@@ -29,14 +29,14 @@ class Edit(NamedTuple):
     lines: tuple[str, ...] = ()
 
     def overlaps(self, other: Edit) -> bool:
-        """Whether both are about the same place of one file."""
+        """Whether both change the same place in a file."""
         if self.path != other.path:
             return False
         return self.start <= other.end and other.start <= self.end
 
 
 class Repair(NamedTuple):
-    """What is done to a file, as a clause, and the edits that do it."""
+    """What to do to a file, as an imperative clause, and the edits that do it."""
 
     action: str
     edits: tuple[Edit, ...]
@@ -45,7 +45,7 @@ class Repair(NamedTuple):
 class Damaged(NamedTuple):
     """A machine whose boot files need a repair, and their texts by path.
 
-    `memo` is where a rule keeps what it has worked out for this state of the files.
+    In `memo` rules keep results that they have computed for this state of the files.
     """
 
     machine: Machine
@@ -58,7 +58,7 @@ class Damaged(NamedTuple):
         return self.machine.configuration.conf.path
 
     def line(self, finding: Finding) -> str | None:
-        """Return the text of the line that a finding is about, its newline included."""
+        """Return the text of the line that a finding is about, including its newline."""
         place = finding.location
         if place is None or place.line is None or place.path not in self.texts:
             return None
@@ -68,35 +68,35 @@ class Damaged(NamedTuple):
         return lines[place.line - 1] if place.line <= len(lines) else None
 
     def conf_line(self, finding: Finding) -> ConfLine | None:
-        """Return the line of zipl.conf that a finding is about; None where it is another file."""
+        """Return the line of zipl.conf that a finding is about; None if it is about another file."""
         place, lines = finding.location, self.machine.configuration.conf.lines
         if place is None or place.path != self.conf_path or place.line is None:
             return None
         return lines[place.line - 1] if place.line <= len(lines) else None
 
     def entry(self, finding: Finding) -> BlsEntry | None:
-        """Return the BLS entry that a finding is about; None where it is another file."""
+        """Return the BLS entry that a finding is about; None if it is about another file."""
         path = None if finding.location is None else finding.location.path
         return next((e for e in self.machine.configuration.bls if e.path == path), None)
 
 
 def require_headings(damaged: Damaged, but: Collection[int] = ()) -> None:
-    """Raise RefusedError where a line of zipl.conf is refused, `but` some that are no headings.
+    """Raise RefusedError if zipl refuses a line of zipl.conf, except the lines in `but`.
 
-    It can be a heading, and then what follows stands in another section than it seems.
+    Such a line could be a heading; then the lines after it belong to a different section.
     """
     for line in damaged.machine.configuration.conf.lines:
         if line.problem is not None and line.number not in but:
-            raise RefusedError(f"line {line.number} has to be corrected first")
+            raise RefusedError(f"line {line.number} must be corrected first")
 
 
 def replaced(path: str, number: int, *texts: str) -> Edit:
-    """Return the edit that puts other lines, with their newlines, in the place of line `number`."""
+    """Return the edit that replaces line `number` with other lines, which have their newlines."""
     return Edit(path, number - 1, number, texts)
 
 
 def edit_between(path: str, before: str, after: str) -> Edit:
-    """Return the edit that makes one text of another: from the first to the last line that differs."""
+    """Return the edit that turns one text into another: from the first to the last differing line."""
     old, new = split_lines(before), split_lines(after)
     least = min(len(old), len(new))
     head = next((n for n in range(least) if old[n] != new[n]), least)

@@ -1,9 +1,9 @@
-"""Kernel parameters where zipl expects a keyword or a field: moved to the line they are meant for.
+"""Move kernel parameters from a place where zipl expects a keyword or field to the line they belong to.
 
-Tutorials append them (``echo "prot_virt=1" >> /etc/zipl.conf``), and what is appended lands in
-whatever section comes last. So where a line stands says something only in the middle of a file; at
-its end, or in a section that has no parameters, it is meant for what zipl installs: that has to be
-one boot entry, or the line can be meant for each of them.
+Tutorials append them (``echo "prot_virt=1" >> /etc/zipl.conf``), and they end up in whatever section
+comes last. So the place of such a line is meaningful only in the middle of a file. At the end, or in a
+section without parameters, the line is meant for what zipl installs. If that is more than one boot
+entry, the line could be meant for each of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _REFUSED = frozenset({"zipl.unknown-keyword", "zipl.no-equals-sign"})
 
 
 class _Stray(NamedTuple):
-    """A line of zipl.conf with parameters that are to be moved, and the block that it stands in."""
+    """A line of zipl.conf with parameters to move, and the block that it is in."""
 
     line: ConfLine
     words: tuple[str, ...]
@@ -42,7 +42,7 @@ class _Stray(NamedTuple):
 
 
 def misplaced_parameters(damaged: Damaged, finding: Finding) -> Repair | str | None:
-    """Move what stands in a wrong place, and all else there that is meant for the same boot entry."""
+    """Move misplaced parameters, and all others that are meant for the same boot entry."""
     line, bls = damaged.conf_line(finding), damaged.entry(finding)
     try:
         if line is not None and (line.problem is not None or finding.code in _ELSEWHERE):
@@ -66,7 +66,7 @@ def _in_conf(damaged: Damaged, line: ConfLine) -> Repair | None:
 
 
 def _in_entry(damaged: Damaged, bls: BlsEntry, finding: Finding) -> Repair | None:
-    """Move parameters that stand on lines of their own to the options of their entry."""
+    """Move parameters on lines of their own to the options of their entry."""
     strays = {
         line.number: words
         for line in bls.lines
@@ -89,7 +89,7 @@ def _in_entry(damaged: Damaged, bls: BlsEntry, finding: Finding) -> Repair | Non
 
 
 def _strays(damaged: Damaged) -> tuple[_Stray, ...]:
-    """Return the lines of zipl.conf that hold parameters, and are none of a section's."""
+    """Return the lines of zipl.conf that hold parameters outside a section's parameter line."""
     known: tuple[_Stray, ...] | None = damaged.memo.get("strays")
     if known is None:
         known = damaged.memo["strays"] = _find_strays(damaged)
@@ -124,7 +124,7 @@ def _words_of(line: ConfLine, *, in_kernel: bool) -> tuple[str, ...]:
 
 
 def _target(damaged: Damaged, stray: _Stray, strays: tuple[_Stray, ...]) -> BootEntry:
-    """Return the boot entry that a line is meant for; RefusedError says why that is not known."""
+    """Return the boot entry that a line is meant for; RefusedError says why that is unknown."""
     conf = damaged.machine.configuration.conf
     own = None
     if stray.block is not None:
@@ -147,9 +147,9 @@ def _target(damaged: Damaged, stray: _Stray, strays: tuple[_Stray, ...]) -> Boot
         return possible[0]
     what = " ".join(stray.words)
     if not possible:
-        raise RefusedError(f"{what} is a kernel parameter, and no boot entry is there to have it")
+        raise RefusedError(f"{what} is a kernel parameter, but there is no boot entry to add it to")
     raise RefusedError(
-        f"{what} can be meant for one of {len(possible)} boot entries, or for all of them"
+        f"{what} could be meant for one of {len(possible)} boot entries, or for all of them"
     )
 
 
@@ -161,7 +161,7 @@ def _is_for(damaged: Damaged, target: BootEntry, stray: _Stray, strays: tuple[_S
 
 
 def _kernels(damaged: Damaged) -> list[BootEntry]:
-    """The boot entries that start a kernel, but that of a trial, which is a copy."""
+    """Return the boot entries that start a kernel, except that of a trial, which is a copy."""
     entries = damaged.machine.configuration.entries
     return [entry for entry in entries if entry.kind in _KERNELS and not entry.is_trial]
 
@@ -169,14 +169,14 @@ def _kernels(damaged: Damaged) -> list[BootEntry]:
 def _require_ordinary(damaged: Damaged, entry: BootEntry) -> None:
     if damaged.machine.secure_image(entry) is not None:
         raise RefusedError(
-            f"'{entry.name}' boots a Secure Execution image, which has its parameters inside"
+            f"'{entry.name}' boots a Secure Execution image, whose parameters are inside it"
         )
 
 
 def _with_words(entry: BootEntry, words: tuple[str, ...]) -> str:
-    """Return the entry's own text with these words added; what its line has is not added again.
+    """Return the entry's own text with these words added, except those that its line already has.
 
-    Raises RefusedError where a word contradicts the line, or the line has an open quote.
+    Raises RefusedError if a word contradicts the line, or if the line has an open quote.
     """
     line = CommandLine.parse(entry.parmline or "")
     own = CommandLine.parse(entry.parameters or "")
@@ -187,7 +187,7 @@ def _with_words(entry: BootEntry, words: tuple[str, ...]) -> str:
             continue
         if same and not is_multi_valued(name):
             raise RefusedError(
-                f"'{entry.name}' has {same[0]} already: it can be kept, or {word} in its place"
+                f"'{entry.name}' already has {same[0]}: keep it, or replace it with {word}"
             )
         own, line = own.append(word), line.append(word)
     return own.render()
@@ -216,6 +216,6 @@ def _moved(damaged: Damaged, entry: BootEntry, strays: list[_Stray]) -> Repair:
 def _action(entry: BootEntry, words: tuple[str, ...], text: str) -> str:
     what = " ".join(words)
     if text == (entry.parameters or ""):
-        return f"{what} is removed: the parameter line of '{entry.name}' has it"
+        return f"remove {what}: the parameter line of '{entry.name}' already has it"
     where = "options" if entry.origin is Origin.BLS else "parameters"
-    return f"{what} is moved to the {where} of '{entry.name}'"
+    return f"move {what} to the {where} of '{entry.name}'"

@@ -1,7 +1,7 @@
-"""The repairs of a machine's boot files as a plan: which ones, what they write, and what is left.
+"""Plan the repairs of a machine's boot files: which repairs, what they write, and what remains.
 
-A repair can uncover the next fault, so they are made round by round, each time on what zipl would
-find after the last one. What zipl makes of the end decides: unless it accepts all, nothing is written.
+A repair can uncover another fault, so repairs are made in rounds, each on what zipl would find after
+the one before. zipl's view of the result decides: unless it accepts everything, nothing is written.
 """
 
 from __future__ import annotations
@@ -41,45 +41,43 @@ _LINES: tuple[Rule, ...] = (
     indented_title,
     key_alone,
 )
-"""About single lines."""
+"""Rules about single lines."""
 _PLACES: tuple[Rule, ...] = (
     misplaced_parameters,
     repeated_block,
     repeated_line,
     repeated_field,
 )
-"""About what stands where: a heading that is still to be repaired would mislead them."""
+"""Rules about where lines are: a heading that has not been repaired yet would mislead them."""
 _MISREAD = frozenset({"zipl.bls-misread", "zipl.carriage-return"})
-"""What zipl accepts and does not read as it is meant."""
+"""What zipl accepts, but does not read as it is meant."""
 _ROUNDS = 50
 _MOST = 500
-"""Findings; a file with more of them is none that somebody damaged by hand."""
-_TOO_MANY = "there are too many problems: is this the right file?"
-_BY_HAND = "no repair of it is certain: correct it by hand"
-_OTHER_FILE = "no boot file can be repaired for this: install or correct the file that it names"
-_LEAVES = (
-    "zipl would make an ordinary kernel the default, and the next IPL would leave Secure Execution"
-)
+"""Findings; a file with more of them was not damaged by hand."""
+_TOO_MANY = "too many problems: is this the right file?"
+_BY_HAND = "no repair is certain: correct it by hand"
+_OTHER_FILE = "editing boot files cannot fix this: install or correct the file that is named"
+_LEAVES = "zipl would make a plain kernel image the default, and the next IPL would leave Secure Execution"
 
 
 class PlannedRepair(NamedTuple):
-    """What was found, each where it stands in the files as they are now, and what is done about it."""
+    """Findings, with their locations in the current files, and what is done about them."""
 
     action: str
     findings: tuple[Finding, ...]
 
 
 class Unrepaired(NamedTuple):
-    """What was found and is left, and why."""
+    """A finding that remains, and why."""
 
     finding: Finding
     reason: str
 
 
 class RepairedLine(NamedTuple):
-    """A boot entry's parameter line as zipl reads it before and after; None for none.
+    """A boot entry's parameter line as zipl reads it before and after; None if there is none.
 
-    Of a file that zipl refuses, `before` is what can be read of it.
+    For a file that zipl refuses, `before` is what can be read from it.
     """
 
     name: str
@@ -90,7 +88,7 @@ class RepairedLine(NamedTuple):
 
 
 class RepairPlan(NamedTuple):
-    """What would be repaired, and what is left; `refusal` says why nothing of it may be done."""
+    """What would be repaired, and what remains; `refusal` says why nothing may be written."""
 
     root: str
     layout: str
@@ -108,13 +106,13 @@ class RepairPlan(NamedTuple):
         return all(each.finding.code in _MISREAD for each in self.left)
 
     def require_applicable(self) -> None:
-        """Raise RefusedError when nothing may be written."""
+        """Raise RefusedError if nothing may be written."""
         if self.refusal is not None:
             raise UnrepairedError(self, self.refusal)
 
 
 class UnrepairedError(RefusedError):
-    """Something is left that zipl would refuse, or that it must not do: nothing is written."""
+    """Something remains that zipl would refuse, or must not do: nothing is written."""
 
     def __init__(self, plan: RepairPlan, message: str) -> None:
         super().__init__(message)
@@ -126,9 +124,9 @@ def plan_repairs(
 ) -> RepairPlan:
     """Return the repairs of all that zipl refuses or misreads, as far as no guess is needed.
 
-    `changed` returns the machine with other contents of files, by path and by real path. `with_zipl`
-    says that zipl is to run here, so that a kernel that is missing counts, too. Raises RefusedError
-    where it is not known whose boot files these are.
+    `changed` returns the machine with changed file contents, by path and by real path. `with_zipl`
+    says that zipl will run here, so a missing kernel also matters. Raises RefusedError if it is
+    unknown which system these boot files belong to.
     """
     repairing = _Repairing(machine, changed)
     generated = _generated(machine, layout)
@@ -164,7 +162,7 @@ def plan_repairs(
 
 
 class _Repairing:
-    """The files while they are repaired, round by round; `done` are the repairs so far."""
+    """The files during their repair, round by round; `done` are the repairs so far."""
 
     def __init__(self, machine: Machine, changed: Changed) -> None:
         self.machine = machine
@@ -194,7 +192,7 @@ class _Repairing:
             self._follow([edit for repair in repairs for edit in repair.edits])
 
     def files(self) -> tuple[FileChange, ...]:
-        """Return the files with other contents."""
+        """Return the changed files."""
         return tuple(
             FileChange(path, file.real_path, file.data, encoded(self._texts[path]))
             for path, file in self._files.items()
@@ -202,7 +200,7 @@ class _Repairing:
         )
 
     def original(self, finding: Finding) -> Finding:
-        """Return the finding with its line as it is in the file before any repair."""
+        """Return the finding with its line number in the file before any repair."""
         place = finding.location
         if place is None or place.line is None or place.path not in self._numbers:
             return finding
@@ -221,17 +219,17 @@ class _Repairing:
         return made if isinstance(made, str) else _BY_HAND
 
     def _answer(self, finding: Finding, rules: tuple[Rule, ...]) -> Repair | str | None:
-        """Return what the first of the rules says that knows the finding."""
+        """Return the answer of the first rule that handles the finding."""
         answers = (rule(self._damaged, finding) for rule in rules)
         return next((answer for answer in answers if answer is not None), None)
 
     def _repairs(self, rules: tuple[Rule, ...]) -> dict[Repair, list[Finding]]:
-        """Return the repairs of one round, which are about different places, with their findings."""
+        """Return the repairs of one round, which change different places, with their findings."""
         found: dict[Repair, list[Finding]] = {}
         for finding in _worth_repair(self.machine):
             covering = _covering(finding, found)
             if covering is not None:
-                # It is looked at again in the next round, if it is still there.
+                # The next round examines it again if it remains.
                 found[covering].append(finding)
                 continue
             repair = self._answer(finding, rules)
@@ -261,7 +259,7 @@ class _Repairing:
 
 
 def _covering(finding: Finding, repairs: Mapping[Repair, object]) -> Repair | None:
-    """Return the repair that writes the place of a finding anew."""
+    """Return the repair that rewrites the place of a finding."""
     place = finding.location
     if place is None or place.line is None:
         return None
@@ -278,7 +276,7 @@ def _covering(finding: Finding, repairs: Mapping[Repair, object]) -> Repair | No
 
 
 def _renumbered(numbers: list[int], edits: list[Edit]) -> list[int]:
-    """Return from which line of the file each line comes after the edits."""
+    """Return for each line after the edits the number of the line in the file that it comes from."""
     found = list(numbers)
     for edit in sorted(edits, key=lambda each: each.start, reverse=True):
         old = numbers[edit.start : edit.end] or numbers[edit.start - 1 : edit.start] or [1]
@@ -294,7 +292,7 @@ def _worth_repair(machine: Machine) -> tuple[Finding, ...]:
 
 
 def _generated(machine: Machine, layout: Layout) -> str | None:
-    """Say what writes the files that zipl reads, where that is another program."""
+    """Say which other program writes the files that zipl reads, if one does."""
     if layout.not_edited is not None:
         return layout.not_edited
     if not machine.sources.generated:
@@ -323,5 +321,5 @@ def _repaired_lines(before: Machine, after: Machine) -> Iterator[RepairedLine]:
 
 
 def _key(entry: BootEntry) -> tuple[str, str | None]:
-    """A BLS entry is its file, a section its name."""
+    """Return what identifies an entry: a BLS entry's file, or a section's name."""
     return (entry.path, entry.name if entry.bls is None else None)

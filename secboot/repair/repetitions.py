@@ -1,4 +1,4 @@
-"""What stands twice and says the same: the second goes. What differs is for a person to decide."""
+"""Remove the second of two equal statements. If they differ, a person must decide."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OF_BLOCKS = frozenset({"zipl.section-twice", "zipl.menu-twice"})
 
 
 def repeated_block(damaged: Damaged, finding: Finding) -> Repair | str | None:
-    """Remove a second section or menu of a name that assigns the same as the first."""
+    """Remove a second section or menu with the same name and the same assignments as the first."""
     if finding.code not in _OF_BLOCKS:
         return None
     line, entry = damaged.conf_line(finding), damaged.entry(finding)
@@ -40,16 +40,16 @@ def repeated_block(damaged: Damaged, finding: Finding) -> Repair | str | None:
         block for block in blocks if (block.is_menu, block.name) == (second.is_menu, second.name)
     )
     if first.heading is second.heading or _said(first) != _said(second):
-        return f"'{second.name}' is there twice, and the two differ: which one counts?"
+        return f"'{second.name}' exists twice with different content: keep one of them"
     edits = [replaced(damaged.conf_path, each.number) for each in _statements(second)]
     return Repair(
-        f"the second '{second.name}', which says the same as the first, is removed",
+        f"remove the second '{second.name}', which is the same as the first",
         tuple(_joined(edits)),
     )
 
 
 def _doubt(damaged: Damaged) -> str | None:
-    """Say why it is not known what stands in a section."""
+    """Say why it is unknown which lines belong to a section."""
     try:
         require_headings(damaged)
     except RefusedError as error:
@@ -65,11 +65,11 @@ def _same_title(damaged: Damaged, entry: BlsEntry) -> str | None:
     ]
     if not others:
         return None
-    return f"{others[0]} has the same title: give one of them another, or remove it"
+    return f"{others[0]} has the same title: change one of the titles, or remove one of the files"
 
 
 def repeated_line(damaged: Damaged, finding: Finding) -> Repair | str | None:
-    """Remove a second assignment of a keyword or a menu position that has the same value."""
+    """Remove a second assignment of a keyword or menu position that has the same value."""
     line = damaged.conf_line(finding)
     if line is None or finding.code not in _IN_SECTIONS:
         return None
@@ -80,18 +80,18 @@ def repeated_line(damaged: Damaged, finding: Finding) -> Repair | str | None:
     block = next(block for block in reversed(blocks) if block.heading.number < line.number)
     first = next(each for each in block.assignments if _target(each) == _target(line))
     if first.number == line.number or _value(first) != _value(line):
-        return f"line {first.number} says something else: which one counts?"
+        return "an earlier line has a different value: keep one of them"
     return Repair(
-        f"it is removed: line {first.number} says the same",
+        "remove it: an earlier line has the same value",
         (replaced(damaged.conf_path, line.number),),
     )
 
 
 def repeated_field(damaged: Damaged, finding: Finding) -> Repair | str | None:
-    """Join the `options` lines of a BLS entry; of other fields remove a second one that is the same.
+    """Join the `options` lines of a BLS entry; for other fields, remove a second one that is equal.
 
-    The Boot Loader Specification lets `options` appear more than once, which means one after the
-    other; zipl takes one. grubby writes what it has joined into each of them, so equal ones are one.
+    The Boot Loader Specification allows several `options` lines, which are joined in order; zipl
+    accepts only one. grubby writes the joined value into each of them, so equal lines count once.
     """
     entry = damaged.entry(finding)
     if entry is None or finding.code not in _OF_FIELDS or entry.misread:
@@ -108,18 +108,18 @@ def repeated_field(damaged: Damaged, finding: Finding) -> Repair | str | None:
 
 def _as_one(entry: BlsEntry, first: BlsLine, second: BlsLine) -> Repair | str:
     if first.value == second.value:
-        action = f"the second '{second.key}', which says the same as the first, is removed"
+        action = f"remove the second '{second.key}', which is the same as the first"
         return Repair(action, (replaced(entry.path, second.number),))
     if second.meaning is not BlsKey.OPTIONS:
         return (
-            f"line {first.number} has another '{first.key}', and zipl takes one: which one counts?"
+            f"an earlier line has a different '{first.key}', and zipl accepts one: keep one of them"
         )
     if CommandLine.parse(first.value).unterminated_quote:
         return (
-            "a double quote in the first options line is not closed: it can end in several places"
+            "a double quote in the first options line is not closed: it could end in several places"
         )
     return Repair(
-        "the two options lines are joined, as the Boot Loader Specification reads them",
+        "join the two options lines, as in the Boot Loader Specification",
         (_joined_options(entry, first, second), replaced(entry.path, second.number)),
     )
 
@@ -143,7 +143,7 @@ def _value(line: ConfLine) -> str | None:
 
 
 def _statements(block: ConfSection) -> Iterator[ConfLine]:
-    """The heading and all up to the last assignment, but comments."""
+    """Yield the heading and all lines up to the last assignment, except comments."""
     end = block.assignments[-1].number if block.assignments else block.heading.number
     yield block.heading
     for line in block.lines:
@@ -152,7 +152,7 @@ def _statements(block: ConfSection) -> Iterator[ConfLine]:
 
 
 def _joined(edits: list[Edit]) -> Iterator[Edit]:
-    """Join removals of lines that adjoin."""
+    """Join removals of adjacent lines."""
     held = edits[0]
     for edit in edits[1:]:
         if edit.start == held.end:

@@ -1,4 +1,4 @@
-"""Ask the real kiwi, in a process of its own: it leaves files open and loggers changed.
+"""Run the real kiwi in a separate process: it leaves files open and changes loggers.
 
 On standard input a JSON list of image descriptions; in the last line of standard output, for each,
 what kiwi makes of it: ``{"line": ..., "entry": ...}``, the kernel command line and the text of the
@@ -31,7 +31,7 @@ def answer(description: str, directory: Path) -> dict[str, str | None]:
 
 
 def boot_entry(state: XMLState, directory: Path) -> str:
-    """The entry as kiwi's own code and template write it; only the disk is not there."""
+    """The entry as written by kiwi's own code and template, without a disk."""
     root = directory / "root"
     for part in ("boot/loader/entries", "etc", "lib/modules/6.4.0"):
         (root / part).mkdir(parents=True)

@@ -1,7 +1,7 @@
 """Newer versions of tools than this system has: Debian packages that `setup` unpacks.
 
-They are Python only, and what reads a configuration needs none of the programs that their packages
-depend on. So nothing is installed, and several versions can be asked.
+They are pure Python, and reading a configuration needs none of the programs that their packages
+depend on. So nothing is installed, and several versions can be tested.
 """
 
 from __future__ import annotations
@@ -15,6 +15,6 @@ PYTHON = "usr/lib/python3/dist-packages"
 
 
 def versions(package: str) -> dict[str, Path]:
-    """Every version that is there, and the directory of its Python modules."""
+    """Every available version, and the directory of its Python modules."""
     found = cache_directory().glob(f"{package}-[0-9]*")
     return {path.name.removeprefix(f"{package}-"): path / PYTHON for path in found}

@@ -1,4 +1,4 @@
-"""The real mkosi: the newest that can be had, and Debian 12's, which reads otherwise."""
+"""The real mkosi: the newest one available, and Debian 12's, which reads files differently."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 from tests.export import unpacked
 
 OLDEST: Final = "14"
-"""Debian 12's. It knows no ``[Match]`` and puts words of its own in front of the line."""
+"""Debian 12's. It does not support ``[Match]``, and adds its own words before the line."""
 
 OWN_WORDS: Final = ("rhgb", "selinux=0", "audit=0")
 
@@ -25,7 +25,7 @@ print(json.dumps(found.kernel_command_line))
 
 @dataclass(frozen=True, slots=True)
 class Mkosi:
-    """One version, with the directory that its modules are in."""
+    """One version, and the directory of its modules."""
 
     version: str
     modules: Path
@@ -60,10 +60,10 @@ class Mkosi:
 
 
 def oldest() -> Mkosi:
-    """The one whose reading differs most from today's."""
+    """The version that differs most from the current one."""
     return Mkosi(OLDEST, unpacked.require("mkosi", OLDEST))
 
 
 def newest() -> Mkosi:
-    """The newest one, which knows ``[Match]``."""
+    """The newest version, which supports ``[Match]``."""
     return Mkosi(*unpacked.require_newer("mkosi", OLDEST))

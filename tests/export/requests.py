@@ -1,4 +1,4 @@
-"""Requests for exports: shipped profiles, one of a site, and made ones."""
+"""Requests for exports: shipped profiles, one of a site, and generated ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SITE_WORDS = (
 
 
 class NoFiles:
-    """A machine without profiles of its own."""
+    """A machine without its own profiles."""
 
     def read_text(self, path: str) -> str | None:
         _ = path

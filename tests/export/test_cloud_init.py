@@ -1,4 +1,4 @@
-"""What the real cloud-init says of user data, this system's and the newest that Debian has.
+"""How the real cloud-init judges the user data: this system's version, and Debian's newest.
 
 Ubuntu's installer gets its user data through cloud-init, which checks that it is there and of what
 version; what is inside is checked with the installer's schema (`test_schemas.py`).
@@ -24,7 +24,7 @@ FORMATS = (ExportFormat.CLOUD_INIT, ExportFormat.AUTOINSTALL)
 
 @pytest.fixture(params=["installed", "newest"])
 def cloud_init(request: pytest.FixtureRequest) -> list[str]:
-    """The command that runs a version; the newest one on the Python packages of the installed."""
+    """The command that runs a version; the newest one uses the installed Python packages."""
     program = require("cloud-init")
     if request.param == "installed":
         return [program]
@@ -63,7 +63,7 @@ def test_cloud_init_accepts_it(
         (ExportFormat.AUTOINSTALL, "autoinstall:\n  version: 1\n", "autoinstall:\n"),
     ],
 )
-def test_cloud_init_does_judge(
+def test_cloud_init_reports_errors(
     cloud_init: list[str], form: ExportFormat, right: str, wrong: str, tmp_path: Path
 ) -> None:
     text = WRITERS[form].write(site()).text

@@ -1,4 +1,4 @@
-"""What each format says is what its own reader makes of it: TOML, YAML, XML, shells, tools."""
+"""Each format is checked by its own reader: TOML, YAML, XML, shells, tools."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def yaml(text: str) -> Any:  # noqa: ANN401 - whatever the document holds
 RELEASES = tuple(
     name for name, number in versionMap.items() if name != "DEVEL" and number >= versionMap["RHEL7"]
 )
-"""RHEL 7 and every Fedora and RHEL after it: each has a Kickstart language of its own."""
+"""RHEL 7 and every later Fedora and RHEL: each has its own version of Kickstart."""
 
 
 def kickstart(text: str, release: str = "RHEL9") -> Any:  # noqa: ANN401 - pykickstart has no types
@@ -74,7 +74,7 @@ def kickstart(text: str, release: str = "RHEL9") -> Any:  # noqa: ANN401 - pykic
 
 
 def shell_words(text: str) -> list[str]:
-    """The words that a shell gives to the program that the text calls."""
+    """The words that a shell passes to the program that the text calls."""
     script = f'coreos-installer() {{ printf "%s\\0" "$@"; }}\nDEVICE=/dev/dasda\n{text}'
     done = subprocess.run(["bash", "-eu", "-c", script], capture_output=True, check=True)
     return done.stdout.decode().split("\0")[:-1]
@@ -148,17 +148,17 @@ READERS: dict[ExportFormat, Callable[[str], str]] = {
     ExportFormat.PVICS: lambda text: str(yaml(text)["convert"]["sel-kernel-parameter"]),
     ExportFormat.PVIMG: pvimg_line,
 }
-"""The parameters as one line, as each format's own reader gets them."""
+"""The parameters as one line, as read by each format's own reader."""
 
 
 @pytest.mark.parametrize("form", ADDING)
-def test_parameters_arrive(form: ExportFormat) -> None:
+def test_parameters_are_read_back(form: ExportFormat) -> None:
     assert READERS[form](text_of(form, shipped("guest"))) == "swiotlb=262144"
     assert READERS[form](text_of(form, site())) == " ".join(SITE_WORDS)
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_every_release_reads_kickstart_alike(release: str) -> None:
+def test_every_release_reads_kickstart_the_same(release: str) -> None:
     handler = kickstart(text_of(ExportFormat.KICKSTART, site()), release)
     assert handler.bootloader.appendLine == " ".join(SITE_WORDS)
 
@@ -171,7 +171,7 @@ def test_every_release_reads_kickstart_alike(release: str) -> None:
 @pytest.mark.parametrize("form", ADDING)
 @settings(deadline=None, max_examples=40)
 @given(asked=MADE_REQUESTS)
-def test_any_value_arrives_as_it_is(form: ExportFormat, asked: ExportRequest) -> None:
+def test_any_value_is_read_back_unchanged(form: ExportFormat, asked: ExportRequest) -> None:
     line = CommandLine.parse(READERS[form](text_of(form, asked)))
 
     assert [parameter.text for parameter in line.parameters] == [
@@ -182,8 +182,8 @@ def test_any_value_arrives_as_it_is(form: ExportFormat, asked: ExportRequest) ->
 
 @pytest.mark.parametrize("form", ADDING)
 @pytest.mark.parametrize("name", ["guest-off", "host-off"])
-def test_what_has_to_go_is_refused_by_what_only_adds(form: ExportFormat, name: str) -> None:
-    with pytest.raises(RefusedError, match="wants something removed") as caught:
+def test_removals_are_refused_by_formats_that_only_add(form: ExportFormat, name: str) -> None:
+    with pytest.raises(RefusedError, match="but the profile requires: ") as caught:
         text_of(form, shipped(name))
 
     assert caught.value.location is not None
@@ -191,22 +191,22 @@ def test_what_has_to_go_is_refused_by_what_only_adds(form: ExportFormat, name: s
 
 
 @pytest.mark.parametrize("form", ADDING)
-def test_what_is_lost_is_said(form: ExportFormat) -> None:
+def test_what_cannot_be_expressed_is_reported(form: ExportFormat) -> None:
     text = text_of(form, site())
 
-    assert "# Lost: a larger size that is set elsewhere is not kept" in text
-    assert "# Lost: console is added even if it is already set" in text
-    assert "# Lost: another loglevel= is not removed" in text
-    assert "# Lost: the profile is for all entries except rescue entries" in text
+    assert "# Not expressed: a larger size that is set elsewhere is not kept" in text
+    assert "# Not expressed: console is added even if it is already set" in text
+    assert "# Not expressed: another loglevel= is not removed" in text
+    assert "# Not expressed: the profile is for all entries except rescue entries" in text
 
 
-def test_nothing_is_lost_where_adding_is_enough() -> None:
-    # Any prot_virt=1 on the line enables, whatever else stands there.
+def test_nothing_is_reported_if_adding_is_enough() -> None:
+    # Any prot_virt=1 on the line enables hosting, whatever else is there.
     for form in set(ADDING) - {ExportFormat.PVICS}:
-        assert "Lost" not in text_of(form, shipped("host"))
+        assert "Not expressed" not in text_of(form, shipped("host"))
 
 
-def test_a_host_has_no_sealed_image() -> None:
+def test_a_host_has_no_secure_execution_image() -> None:
     for form in (ExportFormat.PVICS, ExportFormat.PVIMG):
         with pytest.raises(RefusedError, match="for a host"):
             text_of(form, shipped("host", "root=/dev/vda1"))
@@ -241,7 +241,7 @@ def test_any_line_meets_any_profile(form: ExportFormat, asked: ExportRequest, be
 
 @pytest.mark.parametrize("form", WHOLE_LINE)
 def test_an_empty_line_is_refused(form: ExportFormat) -> None:
-    with pytest.raises(RefusedError, match=r"nothing to tell|would be empty"):
+    with pytest.raises(RefusedError, match=r"would be empty"):
         text_of(form, shipped("guest-off"))
 
 
@@ -249,35 +249,37 @@ def codes(request: ExportRequest, form: ExportFormat = ExportFormat.PVIMG) -> li
     return [each.code for each in WRITERS[form].write(request).notes]
 
 
-def test_what_would_open_a_secure_guest_is_said_of_the_line_of_its_image() -> None:
+def test_words_that_would_open_a_secure_guest_are_reported() -> None:
     assert codes(shipped("guest", "root=/dev/vda1 rd.break")) == [
         *("image-line.rd-break", "image-line.root", "image-line.shell-by-default"),
     ]
     assert codes(shipped("guest-secure", "root=/dev/mapper/root")) == []
-    # pvics adds to a line that it has: what is missing here may be there.
+    # pvics adds to an existing line, which may have what is missing here.
     assert codes(shipped("guest"), ExportFormat.PVICS) == []
 
 
-def test_pvimg_says_that_its_line_is_whole_and_bounded() -> None:
+def test_pvimg_reports_that_its_line_is_whole_and_limited() -> None:
     sound = "root=/dev/mapper/root rd.shell=0"
     assert "export.whole-line" in codes(shipped("guest"))
     assert codes(shipped("guest", sound)) == []
     longest = "x" * (4095 - len(" swiotlb=262144\n"))
     assert len(text_of(ExportFormat.PVIMG, shipped("guest", longest))) == 4095
-    with pytest.raises(RefusedError, match="4096 bytes with its newline"):
+    with pytest.raises(RefusedError, match="4096 bytes long with its newline"):
         text_of(ExportFormat.PVIMG, shipped("guest", longest + "x"))
 
 
-def test_pvimg_says_what_kernels_before_5_16_do_not_take() -> None:
+def test_pvimg_reports_what_kernels_before_5_16_do_not_accept() -> None:
     longest = "x" * (895 - len(" swiotlb=262144\n"))
 
     assert "export.parmfile-size" not in codes(shipped("guest", longest))
     note, *_ = WRITERS[ExportFormat.PVIMG].write(shipped("guest", longest + "x")).notes
-    assert note.message.startswith("the parmfile has 896 bytes: kernels before 5.16 take 895")
+    assert note.message.startswith(
+        "the parmfile is 896 bytes long: kernels before 5.16 accept at most 895"
+    )
 
 
 def called_by_grubby_script(text: str, lines: list[str]) -> list[list[str]]:
-    """What a shell calls to change something, on a machine whose entries have these lines."""
+    """The changing commands that a shell runs, on a machine whose entries have these lines."""
     info = "".join(
         f'index={at}\nkernel="/boot/vmlinuz-{at}"\nargs="{line}"\ntitle="Linux"\n'
         for at, line in enumerate(lines)
@@ -310,21 +312,21 @@ def test_grubby_adds_removes_and_runs_zipl(name: str, options: list[str]) -> Non
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("parameters: {console: [hvc0]}", "remove every other console="),
-        ("parameters: {console: {exactly: [tty0, hvc0]}}", "remove every other console="),
-        ("parameters: {console: {includes: [tty0], excludes: [hvc0]}}", "remove every other"),
-        ("parameters: {isolcpus: {excludes: ['(1)']}}", r"values that have '\('"),
-        ("parameters: {acpi_osi: 'a&b'}", "grubby damages values that have '&'"),
+        ("parameters: {console: [hvc0]}", "when grubby adds console="),
+        ("parameters: {console: {exactly: [tty0, hvc0]}}", "when grubby adds console="),
+        ("parameters: {console: {includes: [tty0], excludes: [hvc0]}}", "when grubby adds"),
+        ("parameters: {isolcpus: {excludes: ['(1)']}}", r"values that contain '\('"),
+        ("parameters: {acpi_osi: 'a&b'}", "grubby damages values that contain '&'"),
         ("parameters: {note: a b}", "grubby damages values"),
         ("parameters: {quiet: {present: true}}\nentries: {include: [x]}", "by pattern"),
     ],
 )
-def test_grubby_is_not_asked_for_what_it_breaks(text: str, reason: str) -> None:
+def test_values_that_grubby_damages_are_refused(text: str, reason: str) -> None:
     with pytest.raises(RefusedError, match=reason):
         text_of(ExportFormat.GRUBBY, from_text(f"version: 1\n{text}\n"))
 
 
-def test_grubby_removes_one_value_and_has_one_of_its_own() -> None:
+def test_grubby_removes_one_value_and_adds_its_own() -> None:
     asked = from_text(
         "version: 1\nparameters: {quiet: {excludes: ['off']}, console: {exactly: [hvc0]},"
         " nosmt: {bare: true}, audit: {absent: true}}\n"
@@ -344,18 +346,18 @@ REMOVING_WORDS = (ExportFormat.BUTANE, ExportFormat.COREOS_INSTALLER)
 
 
 @pytest.mark.parametrize("form", [each for each in ADDING if each not in REMOVING_WORDS])
-def test_a_value_that_has_to_go_is_a_loss_or_refused(form: ExportFormat) -> None:
+def test_a_value_to_remove_is_reported_or_refused(form: ExportFormat) -> None:
     beside = from_text("version: 1\nparameters: {console: {includes: [hvc0], excludes: [tty0]}}\n")
 
     assert READERS[form](text_of(form, beside)) == "console=hvc0"
-    assert "# Lost: console=tty0 is not removed" in text_of(form, beside)
+    assert "# Not expressed: console=tty0 is not removed" in text_of(form, beside)
     for asked in (EXCLUDING, SINGLE_VALUES):
-        with pytest.raises(RefusedError, match="wants something removed: no quiet=off"):
+        with pytest.raises(RefusedError, match="but the profile requires: no quiet=off"):
             text_of(form, asked)
 
 
 @pytest.mark.parametrize("form", REMOVING_WORDS)
-def test_a_word_is_removed_by_what_removes_words(form: ExportFormat) -> None:
+def test_a_word_is_removed_by_formats_that_remove_words(form: ExportFormat) -> None:
     text = text_of(form, SINGLE_VALUES)
 
     assert "not removed" not in text
@@ -375,10 +377,10 @@ def removed_and_added(form: ExportFormat, text: str) -> tuple[list[str], list[st
     )
 
 
-def test_ignition_takes_nothing_twice() -> None:
+def test_ignition_does_not_accept_an_argument_twice() -> None:
     twice = from_text("version: 1\nparameters: {hugepages: {exactly: ['2', '2']}}\n")
 
-    with pytest.raises(RefusedError, match="no argument twice"):
+    with pytest.raises(RefusedError, match="same argument twice"):
         text_of(ExportFormat.BUTANE, twice)
     assert coreos_installer_words(text_of(ExportFormat.COREOS_INSTALLER, twice)) == (
         "hugepages=2 hugepages=2"
@@ -392,7 +394,7 @@ def test_a_whole_line_loses_single_values(form: ExportFormat) -> None:
     assert READERS[form](text_of(form, asked)) == "console=hvc0 quiet a"
 
 
-def test_grubby_takes_the_default_entry() -> None:
+def test_grubby_changes_the_default_entry() -> None:
     asked = from_text("version: 1\nparameters: {loglevel: 3}\nentries: default\n")
 
     assert "--update-kernel=DEFAULT " in text_of(ExportFormat.GRUBBY, asked)
@@ -410,7 +412,7 @@ def test_cloud_init_writes_the_profile_and_applies_it() -> None:
     }
 
 
-def test_ansible_is_given_the_profile() -> None:
+def test_ansible_gets_the_profile() -> None:
     (play,) = yaml(text_of(ExportFormat.ANSIBLE, site()))
 
     assert play["roles"] == [{"role": "secboot.boot.machine"}]
@@ -439,7 +441,7 @@ def test_installers_write_the_profile_and_apply_it(
 ) -> None:
     text = SITE + tail
     scripts = scripts_of(form, from_text(text))
-    # The machine's root is a directory here; programs are recorded.
+    # The machine's root is a directory here, and calls of programs are recorded.
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in ("secboot", "curtin"):
@@ -460,7 +462,7 @@ def test_installers_write_the_profile_and_apply_it(
 
 
 def test_a_line_that_ends_the_post_section_is_refused() -> None:
-    # YAML allows it inside of a block of text, and Kickstart would end the section there.
+    # YAML allows it inside a block of text, but Kickstart would end the section there.
     text = "version: 1\ndescription: |\n  %end\nparameters: {loglevel: 3}\n"
 
     with pytest.raises(RefusedError, match="would end the %post section"):
@@ -500,15 +502,15 @@ parameters:
 
 
 @pytest.mark.parametrize("form", ADDING)
-def test_the_kernel_s_default_size_is_nothing_to_remove(form: ExportFormat) -> None:
-    """What is on the line elsewhere is not known, so the size is given; what is lost is said."""
+def test_the_kernel_default_size_is_still_set(form: ExportFormat) -> None:
+    """The lines elsewhere are unknown, so the size is set, and what cannot be expressed is reported."""
     text = text_of(form, from_text(SMALL))
 
     assert "swiotlb=32768" in text
     assert "a larger size that is set elsewhere is not kept" in text
 
 
-def test_grubby_leaves_a_buffer_that_is_large_enough() -> None:
+def test_grubby_keeps_a_buffer_that_is_large_enough() -> None:
     text = text_of(ExportFormat.GRUBBY, from_text(SMALL))
     add = "--args=swiotlb=32768"
 
@@ -521,14 +523,14 @@ def test_grubby_leaves_a_buffer_that_is_large_enough() -> None:
         ["grubby", "--update-kernel=3", add],
         ["zipl"],
     ]
-    # With nothing to keep it is one call, which also sets what new kernels get.
+    # With nothing to keep it is a single call, which also covers new kernels.
     assert called_by_grubby_script(text, ["root=/dev/a", "swiotlb=512M"]) == [
         ["grubby", "--update-kernel=ALL", add],
         ["zipl"],
     ]
 
 
-def test_grubby_leaves_any_value_where_any_will_do() -> None:
+def test_grubby_keeps_any_value_if_any_meets_the_profile() -> None:
     text = text_of(
         ExportFormat.GRUBBY, from_text("version: 1\nparameters: {audit: {present: true}}\n")
     )
@@ -550,7 +552,7 @@ SWIOTLB_WORDS = st.sampled_from(
 
 @settings(deadline=None, max_examples=40)
 @given(words=st.lists(SWIOTLB_WORDS, max_size=5))
-def test_grubby_leaves_only_what_meets_the_profile(words: list[str]) -> None:
+def test_grubby_keeps_only_what_meets_the_profile(words: list[str]) -> None:
     request = from_text(SMALL)
     (requirement,) = request.profile.requirements
     line = " ".join(words)

@@ -1,4 +1,4 @@
-"""What Ignition says of the kernel arguments of the Butane text.
+"""How Ignition judges the kernel arguments of the Butane text.
 
 Butane translates its text into Ignition's configuration, and there is no package of it to ask.
 For ``kernel_arguments`` its specification names the same lists in another spelling, so the test
@@ -21,7 +21,7 @@ from tests.export.requests import MADE_REQUESTS, from_text, shipped, site
 from tests.packaging.programs import require, run
 
 IGNITION = {"1.4.0": "3.3.0"}
-"""The version of Ignition's configuration that each one of Butane's is translated to."""
+"""For each Butane version, the Ignition version that it is translated to."""
 
 
 def translated(text: str) -> dict[str, object]:
@@ -37,7 +37,7 @@ def translated(text: str) -> dict[str, object]:
 
 
 def complaints(configuration: dict[str, object], directory: Path) -> str:
-    """All that ignition-validate says; it warns of keys that it does not know and goes on."""
+    """The output of ignition-validate; it warns about unknown keys and continues."""
     path = directory / "config.ign"
     path.write_text(json.dumps(configuration))
     done = run(require("ignition-validate"), path)
@@ -60,7 +60,7 @@ def exported(asked: ExportRequest) -> str:
         from_text("version: 1\nparameters: {quiet: {excludes: ['off', '1']}}\n"),
     ],
 )
-def test_ignition_takes_the_arguments(asked: ExportRequest, tmp_path: Path) -> None:
+def test_ignition_accepts_the_arguments(asked: ExportRequest, tmp_path: Path) -> None:
     assert complaints(translated(exported(asked)), tmp_path) == ""
 
 
@@ -68,7 +68,7 @@ def test_ignition_takes_the_arguments(asked: ExportRequest, tmp_path: Path) -> N
     deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(asked=MADE_REQUESTS)
-def test_ignition_takes_any_value(asked: ExportRequest, tmp_path: Path) -> None:
+def test_ignition_accepts_any_value(asked: ExportRequest, tmp_path: Path) -> None:
     assert complaints(translated(exported(asked)), tmp_path) == ""
 
 
@@ -80,7 +80,7 @@ def test_ignition_takes_any_value(asked: ExportRequest, tmp_path: Path) -> None:
         ({"shouldExist": "a=1"}, "json"),
     ],
 )
-def test_ignition_does_judge(wrong: dict[str, object], complaint: str, tmp_path: Path) -> None:
+def test_ignition_reports_errors(wrong: dict[str, object], complaint: str, tmp_path: Path) -> None:
     configuration = {"ignition": {"version": "3.3.0"}, "kernelArguments": wrong}
 
     assert complaint in complaints(configuration, tmp_path)

@@ -1,4 +1,4 @@
-"""What the real kiwi reads: its schema, its description, the boot entry that it writes for zipl."""
+"""What the real kiwi reads: its schema, its description, and the boot entry that it writes for zipl."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DESCRIPTION = """\
 </image>
 """
 VERSIONS = ("7.5", "8.0")
-"""Of the schema, as kiwi 9 and kiwi 10 have it; kiwi converts what is older than its own."""
+"""Versions of the schema, those of kiwi 9 and kiwi 10; kiwi converts older ones to its own."""
 
 IMAGES = ("oem", "iso", "pxe", "kis")
 
@@ -56,7 +56,7 @@ def exported(asked: ExportRequest) -> str:
 
 
 def described(fragment: str, *, image: str = "oem", version: str = VERSIONS[-1]) -> str:
-    """An image description with the attribute merged into its type, as a person would do it."""
+    """An image description with the attribute merged into its type, as a person would."""
     loader = '><bootloader name="zipl"/></type>' if image == "oem" else "/>"
     elements, merged = re.subn(
         r"^<type (.*)/>$",
@@ -88,11 +88,11 @@ def test_a_description_with_the_attribute_is_valid(version: str) -> None:
     ]
 
 
-def test_the_schema_is_asked() -> None:
+def test_the_schema_is_checked() -> None:
     fragment = exported(shipped("guest"))
     misspelt = fragment.replace("kernelcmdline=", "kernelcommandline=")
 
-    # A container has no kernel, and a Schematron rule of kiwi's says so.
+    # A container has no kernel; a Schematron rule of kiwi checks that.
     answers = ask(described(fragment, image="docker"), described(misspelt), described(fragment))
 
     assert ["refused" in each for each in answers] == [True, True, False]
@@ -106,7 +106,7 @@ def test_the_line_is_in_the_boot_entry_that_kiwi_writes() -> None:
     for asked, found in zip(requests, answers, strict=True):
         entry = BlsEntry.parse(found["entry"])
         line = asked.whole_line().strip()
-        # kiwi adds the root device where the line names none.
+        # kiwi adds the root device if the line does not name one.
         assert entry.options == (line if "root=" in line else f"{line} root=UUID=")
         read = CommandLine.parse(entry.options)
         assert all(each.judge(read).met for each in asked.profile.requirements)
@@ -120,7 +120,7 @@ def test_the_line_is_in_the_boot_entry_that_kiwi_writes() -> None:
         max_size=10,
     )
 )
-def test_any_line_arrives_byte_for_byte(made: list[tuple[ExportRequest, str]]) -> None:
+def test_any_line_is_read_back_byte_for_byte(made: list[tuple[ExportRequest, str]]) -> None:
     requests = [ExportRequest(asked.profile, line=line) for asked, line in made]
 
     answers = ask(*(described(exported(asked)) for asked in requests))
@@ -140,6 +140,6 @@ def test_a_description_of_the_profile_stays_a_comment() -> None:
 
 
 @pytest.mark.parametrize("control", ["\n", "\t", "\x01"])
-def test_a_line_of_more_than_plain_text_is_refused(control: str) -> None:
-    with pytest.raises(RefusedError, match="takes one line of plain text"):
+def test_a_line_that_is_not_plain_text_is_refused(control: str) -> None:
+    with pytest.raises(RefusedError, match="accepts only one line of plain text"):
         exported(shipped("guest", f"root=/dev/vda1{control}quiet"))

@@ -1,4 +1,4 @@
-"""What the real mkosi reads in the drop-in, in the newest version that Debian has and in 14."""
+"""What the real mkosi reads from the drop-in, in Debian's newest version and in 14."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mkosi(request: pytest.FixtureRequest) -> real_mkosi.Mkosi:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_every_word_arrives(mkosi: real_mkosi.Mkosi, line: str, tmp_path: Path) -> None:
+def test_every_word_is_read_back(mkosi: real_mkosi.Mkosi, line: str, tmp_path: Path) -> None:
     expected = [word for word in line.split() if not word.startswith("swiotlb=")]
 
     words = mkosi.command_line(drop_in(shipped("guest", line)), tmp_path)
@@ -52,7 +52,7 @@ def test_every_word_arrives(mkosi: real_mkosi.Mkosi, line: str, tmp_path: Path) 
     deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(words=st.lists(WORDS, min_size=20, max_size=60, unique=True))
-def test_any_words_arrive_that_are_not_refused(
+def test_any_words_that_are_not_refused_are_read_back(
     mkosi: real_mkosi.Mkosi, words: list[str], tmp_path: Path
 ) -> None:
     text = drop_in(shipped("guest", " ".join(words)))
@@ -60,7 +60,7 @@ def test_any_words_arrive_that_are_not_refused(
     assert mkosi.command_line(text, tmp_path) == [*words, "swiotlb=262144"]
 
 
-def test_a_profile_without_a_line_arrives(mkosi: real_mkosi.Mkosi, tmp_path: Path) -> None:
+def test_a_profile_without_a_line_is_read_back(mkosi: real_mkosi.Mkosi, tmp_path: Path) -> None:
     order = from_text(
         "version: 1\nparameters: {swiotlb: 1 GiB, console: [ttysclp0, hvc0], loglevel: 3}\n"
     )
@@ -89,10 +89,10 @@ def test_it_is_for_s390x_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["a=#1", "#a", "a=50%", "a=%i", "!quiet", 'note="two  words"'])
 def test_what_some_version_reads_differently_is_refused(word: str, tmp_path: Path) -> None:
     line = f"quiet {word} last"
-    with pytest.raises(RefusedError, match="reads as something else"):
+    with pytest.raises(RefusedError, match="some versions of mkosi interpret"):
         drop_in(shipped("guest", line))
 
-    # And with reason: one of them makes something else of it.
+    # That is necessary: one of the versions reads it differently.
     text = drop_in(shipped("guest", "PLACE")).replace("PLACE", line)
     read = [
         " ".join(version.command_line(text, tmp_path))
@@ -102,11 +102,11 @@ def test_what_some_version_reads_differently_is_refused(word: str, tmp_path: Pat
 
 
 def test_a_value_of_a_profile_is_refused_too() -> None:
-    with pytest.raises(RefusedError, match='has ", which mkosi'):
+    with pytest.raises(RefusedError, match='contains ", which some versions'):
         drop_in(site())
 
 
 @pytest.mark.parametrize("control", ["\n", "\t", "\x1b", "\x1c"])
-def test_a_line_of_more_than_plain_text_is_refused(control: str) -> None:
-    with pytest.raises(RefusedError, match="takes one line of plain text"):
+def test_a_line_that_is_not_plain_text_is_refused(control: str) -> None:
+    with pytest.raises(RefusedError, match="accepts only one line of plain text"):
         drop_in(shipped("guest", f"root=/dev/vda1{control}quiet"))

@@ -1,4 +1,4 @@
-"""A known parameter that was never heard of: nothing in export has to know it."""
+"""A new known parameter: nothing in export needs to change for it."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ REQUEST = ExportRequest(
 
 
 @pytest.mark.parametrize("form", ADDING)
-def test_what_only_adds_adds_its_words_and_says_what_is_lost(form: ExportFormat) -> None:
+def test_formats_that_only_add_report_what_they_cannot_express(form: ExportFormat) -> None:
     text = WRITERS[form].write(REQUEST).text
 
     assert READERS[form](text) == "lamp=5"
-    assert "# Lost: a brighter lamp is dimmed\n" in text
+    assert "# Not expressed: a brighter lamp is dimmed\n" in text
 
 
-def test_grubby_leaves_the_values_that_it_keeps() -> None:
+def test_grubby_keeps_the_values_that_meet_it() -> None:
     text = WRITERS[ExportFormat.GRUBBY].write(REQUEST).text
 
     assert called_by_grubby_script(text, ["lamp=7", "lamp=2", "lamp=12", "lamp=x"]) == [

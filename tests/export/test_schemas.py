@@ -1,4 +1,4 @@
-"""Documents whose reader can't be had here, checked with the schema that is published for it."""
+"""Documents whose reader is not available here, checked with its published schema."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def document(form: ExportFormat, order: ExportRequest) -> Any:  # noqa: ANN401 -
 
 
 def closed(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
-    """The schema without room for keys that it does not name: what misspelt ones hide in."""
+    """The schema without additional keys, so that misspelled ones are errors."""
     if isinstance(schema, list):
         return [closed(each) for each in schema]
     if not isinstance(schema, dict):
@@ -56,11 +56,11 @@ CHECKS = {
 
 @pytest.mark.parametrize("form", CHECKS)
 @pytest.mark.parametrize("order", [shipped("guest"), shipped("host"), site()])
-def test_the_schema_holds(form: ExportFormat, order: ExportRequest) -> None:
+def test_the_document_matches_the_schema(form: ExportFormat, order: ExportRequest) -> None:
     CHECKS[form](document(form, order))
 
 
-def test_a_file_of_a_profile_may_hold_anything() -> None:
+def test_a_file_of_a_profile_may_contain_anything() -> None:
     order = from_text("version: 1\ndescription: 'a: [b'\nparameters: {quiet: {present: true}}\n")
 
     check_autoinstall(document(ExportFormat.AUTOINSTALL, order))

@@ -11,7 +11,7 @@ from tests.command import secboot
 from tests.export.requests import SITE, SITE_PATH
 
 
-def test_text_alone_is_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_text_is_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     said = secboot(capsys, "export", "guest", "--format", "pvimg")
 
     assert said.code == 0
@@ -19,12 +19,12 @@ def test_text_alone_is_on_standard_output(capsys: pytest.CaptureFixture[str]) ->
     assert said.err.startswith("note: this is the whole parameter line")
 
 
-def test_a_refusal_says_where_and_what_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_names_the_place_and_the_alternatives(capsys: pytest.CaptureFixture[str]) -> None:
     said = secboot(capsys, "export", "host-off", "--format", "bootc")
 
     assert said.code == 1
     assert said.out == ""
-    assert said.err.startswith("secboot: error: <shipped>/host-off.yaml:9:3: bootc only adds")
+    assert said.err.startswith("secboot: error: <shipped>/host-off.yaml:9:3: bootc can only add")
     assert "ansible, cloud-init" in said.err
 
 
@@ -46,14 +46,14 @@ def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A machine with a profile of its own."""
+    """A machine with its own profile."""
     profiles = tmp_path / "root/etc/secboot/profiles"
     profiles.mkdir(parents=True)
     (profiles / "site.yaml").write_text(SITE)
     return tmp_path / "root"
 
 
-def test_the_files_of_a_profile_go_along(
+def test_the_files_of_a_profile_are_included(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "shop.yaml").write_text("version: 1\nextends: site")
@@ -102,6 +102,6 @@ def test_warnings_about_the_profile_are_passed_on(
 
     assert said.code == 0
     assert "is small" in said.err
-    # A hint is a line of its own, and no newline is shown as two characters.
+    # A hint has its own line, and a newline is not shown as two characters.
     assert "\n    IBM recommends 512 MiB" in said.err
     assert "\\n" not in said.err

@@ -1,4 +1,4 @@
-"""The unpacked packages as tests want them: there, or a reason to skip."""
+"""The unpacked packages for tests, or a reason to skip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def require(package: str, version: str) -> Path:
 
 
 def require_newer(package: str, than: str) -> tuple[str, Path]:
-    """The newest version and its modules, which has to be newer than another one."""
+    """The newest version, which must be newer than a given one, and its modules."""
     newest = max(versions(package), key=_order, default=than)
     if _order(newest) <= _order(than):
         unavailable(f"no {package} newer than {than} is there; run tests/export/setup")

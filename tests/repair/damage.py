@@ -1,7 +1,7 @@
-"""Damage that can be repaired without a guess, done to boot files that zipl accepts.
+"""Damage boot files that zipl accepts, in ways that can be repaired without a guess.
 
-Each kind takes one text and the random choice of a place, and gives the damaged text, or None where
-the text has no such place. What a kind adds to a parameter line besides is `ADDED`.
+Each kind takes a text and a random source for the place, and returns the damaged text, or None if
+the text has no such place. A kind that adds to a parameter line adds `ADDED`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Damage = Callable[[str, Random], str | None]
 
 
 def _some(lines: Sequence[str], random: Random, fits: Callable[[str], object]) -> int | None:
-    """The number of one of the lines that fit."""
+    """The number of one of the lines that match."""
     found = [number for number, line in enumerate(lines) if fits(line)]
     return random.choice(found) if found else None
 
@@ -31,7 +31,7 @@ def _replaced(text: str, number: int | None, *others: str) -> str | None:
 
 
 def _quoted_parameters(line: str) -> re.Match[str] | None:
-    """A parameter line in quotes with several words, none of which has quotes or is a comment."""
+    """A quoted parameter line with several words, without quotes or comments in them."""
     return re.fullmatch(
         r"""([ \t]*parameters[ \t]*=[ \t]*)(["'])([\w./=,-]+(?: [\w./=,-]+)+)\2([ \t]*\n)""", line
     )
@@ -155,7 +155,7 @@ CONF: Mapping[str, Damage] = {
         inserted_parameter,
     )
 }
-"""What is done to zipl.conf, by its name."""
+"""The kinds of damage to zipl.conf, by name."""
 
 
 def _options(lines: Sequence[str]) -> int | None:
@@ -225,4 +225,4 @@ ENTRY: Mapping[str, Damage] = {
         parameter_in_entry,
     )
 }
-"""What is done to a BLS entry, by its name."""
+"""The kinds of damage to a BLS entry, by name."""

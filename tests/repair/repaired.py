@@ -1,4 +1,4 @@
-"""Repairing a tree, and what has to be true of every repair."""
+"""Repair a tree, and check what must be true of every repair."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.repair.damage import ADDED
 
 
 def lines_of(machine: Machine) -> dict[str, str | None]:
-    """The parameter line of each boot entry by its name."""
+    """The parameter line of each boot entry, by name."""
     return {entry.name: entry.parmline for entry in machine.configuration.entries}
 
 
 def repair(tree: Path) -> RepairPlan:
-    """Plan the repair of a tree where zipl does not run, and write what it says if it may."""
+    """Plan the repair of a tree in which zipl does not run, and write the changes if allowed."""
     with Root(tree) as root:
         layout = detect_layout(root, "zipl.conf")
         plan = plan_repairs(
@@ -34,13 +34,13 @@ def repair(tree: Path) -> RepairPlan:
 
 
 def read(tree: Path) -> Machine:
-    """Read a tree as it is."""
+    """Read a tree."""
     with Root(tree) as root:
         return discover(root)
 
 
 def check_repaired(plan: RepairPlan, before: Machine, after: Machine, *, added: bool) -> None:
-    """Fail unless zipl reads what it read before the damage, or the plan says why it is left.
+    """Fail unless zipl reads the same as before the damage, or the plan says why not.
 
     `added` allows for one entry that has the added parameter, as its last.
     """
@@ -54,7 +54,7 @@ def check_repaired(plan: RepairPlan, before: Machine, after: Machine, *, added: 
     if added and old != new:
         changed = [name for name in old if old[name] != new.get(name)]
         assert len(changed) == 1
-        # What a parmfile ends with stands between its words and those of parameters=.
+        # The end of a parmfile separates its words from those of parameters=.
         expected = CommandLine.parse(old[changed[0]] or "").append(ADDED).parameters
         found = CommandLine.parse(new[changed[0]] or "").parameters
         assert [word.text for word in found] == [word.text for word in expected]

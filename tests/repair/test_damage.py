@@ -1,6 +1,6 @@
-"""What was damaged in a way that needs no guess is repaired, and then it is as it was before.
+"""Damage whose repair needs no guess is repaired, and the result is the same as before.
 
-Where the same damage does need one, in this place, that is said and nothing is written.
+If the same damage needs a guess in this place, that is reported and nothing is written.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def _damaged(path: Path, damage: Damage, random: Random) -> bool:
 
 
 def _check(tree: Path, path: Path, name: str, damage: Damage, random: Random) -> str:
-    """Damage one file and repair it; say what came of it."""
+    """Damage one file and repair it; return the outcome."""
     before = read(tree)
     if not before.configuration.accepted or not _damaged(path, damage, random):
         return "not damaged"
     found = snapshot(tree)
     if read(tree).configuration.accepted and name not in {"windows_line_ends", "title_at_end"}:
-        # zipl takes it as it is, a title on the last line or a comment that is a value.
+        # zipl accepts it: a title on the last line, or a comment that is part of a value.
         plan = repair(tree)
         assert plan.repairs or snapshot(tree) == found
         return "harmless"
