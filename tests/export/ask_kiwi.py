@@ -1,7 +1,7 @@
 """Run the real kiwi in a separate process: it leaves files open and changes loggers.
 
-On standard input a JSON list of image descriptions; in the last line of standard output, for each,
-what kiwi makes of it: ``{"line": ..., "entry": ...}``, the kernel command line and the text of the
+Standard input is a JSON list of image descriptions. The last line of standard output has for each
+of them how kiwi reads it: ``{"line": ..., "entry": ...}``, the kernel command line and the text of the
 boot entry that it would write for zipl (null for types that have none), or ``{"refused": ...}``.
 """
 

@@ -1,8 +1,8 @@
 """A parmfile as the kernel reads it.
 
-pvimg is in no package that could be had here. It puts the bytes of a parmfile, with a NUL behind
-them, into the image, whose loader hands them to the kernel as they are; so does the emulator with
-what it is given for a command line, and it has the same limit from the same field of the kernel.
+No package of pvimg is available here. It puts the bytes of a parmfile, followed by a NUL, into the
+image, whose loader passes them to the kernel unchanged. The emulator does the same with its command
+line, and reads the same limit from the same field of the kernel.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def parmfile(line: str) -> str:
 
 
 def longest() -> str:
-    """A parmfile to which no byte could be added."""
+    """The longest possible parmfile."""
     start = "earlyprintk fill="
     room = MAX_BYTES - len(parmfile(start))
     return parmfile(start + room * "x")
