@@ -1,7 +1,7 @@
-"""What a test needs of the machine that it runs on: there, or a reason to skip the test.
+"""What a test needs from the machine that it runs on: available, or a reason to skip the test.
 
-With ``CI=true`` what `dev` installs, and root's rights, have to be there: such a skip is a failure.
-What only the environment decides (a kernel, a file system, other Pythons) is skipped there, too.
+With ``CI=true``, what `dev` installs and root's rights must be available: such a skip is a failure.
+What depends on the environment alone (a kernel, a file system, other Pythons) is skipped in CI, too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 
 def in_ci() -> bool:
-    """Tell whether this run must not skip what could be there."""
+    """Whether this run must not skip a test that could run."""
     return os.environ.get("CI", "").lower() in {"1", "true"}
 
 
@@ -25,7 +25,7 @@ def unavailable(reason: str) -> NoReturn:
 
 
 def not_here(reason: str) -> NoReturn:
-    """Skip the running test, in CI too: no set-up could change what the environment lacks."""
+    """Skip the running test, even in CI: no setup can provide what the environment lacks."""
     pytest.skip(reason)
 
 

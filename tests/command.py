@@ -1,4 +1,4 @@
-"""Run ``secboot`` in this process, or in one that is forked from it, and catch what it says."""
+"""Run ``secboot`` in this process, or in a forked one, and capture its output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Said:
-    """What one run printed, and its exit code, or minus the signal that ended it."""
+    """The output of one run and its exit code, or minus the signal that ended it."""
 
     code: int
     out: str
@@ -34,9 +34,9 @@ def secboot(capsys: pytest.CaptureFixture[str], *words: object) -> Said:
 
 
 def forked(work: Callable[[], int]) -> Said:
-    """Do this in a process of its own, which may give up rights or be killed, and catch what it says.
+    """Do this in a separate process, which may drop rights or be killed, and capture its output.
 
-    It has all modules that were imported here. The code is 70 where `work` raises.
+    It has all modules that were imported here. The code is 70 if `work` raises.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()

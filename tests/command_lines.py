@@ -1,4 +1,4 @@
-"""Hypothesis strategies: kernel command lines, as people write them and as nobody should."""
+"""Hypothesis strategies: kernel command lines, as people write them and as they should not."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WORDS = st.one_of(OTHER_WORDS, PROT_VIRT_WORDS, SWIOTLB_WORDS, GENERIC_WORDS, st
 
 @st.composite
 def lines(draw: st.DrawFn) -> str:
-    """Lines that can be edited: words and blanks, every quote closed."""
+    """Lines that can be edited: words and blanks, with every quote closed."""
     words = draw(st.lists(WORDS, max_size=7))
     parts = [draw(st.one_of(st.just(""), BLANKS))]
     for number, word in enumerate(words):

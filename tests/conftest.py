@@ -1,4 +1,4 @@
-"""What holds for all tests: what they share, and plugins that the summary's process needs, too."""
+"""Shared by all tests: fixtures, and plugins that the process with the summary also needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytest_plugins = ["tests.s390x.reporting"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the one switch for all expected output."""
+    """Add the option for all expected output."""
     parser.addoption(
         "--update",
         action="store_true",
@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With ``--update`` run only the tests that have expected output to write."""
+    """With ``--update``, run only the tests that have expected output to write."""
     if config.getoption("--update"):
         items[:] = [item for item in items if "update" in getattr(item, "fixturenames", ())]
 
@@ -37,7 +37,7 @@ def update(pytestconfig: pytest.Config) -> bool:
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """The place that all test processes of this run share."""
+    """The directory that all test processes of this run share."""
     base = tmp_path_factory.getbasetemp()
     # pytest-xdist gives each worker a directory in the one of the run.
     return Workshop(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
@@ -51,7 +51,7 @@ def as_root() -> None:
 
 @pytest.fixture(scope="session")
 def pyz(workshop: Workshop) -> Path:
-    """The one file, built by the Python that runs the tests."""
+    """The single file, built by the Python that runs the tests."""
     built = workshop.directory("pyz", lambda directory: build_pyz(directory / "secboot.pyz"))
     return built / "secboot.pyz"
 

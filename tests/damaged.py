@@ -1,4 +1,4 @@
-"""JSON documents that somebody has damaged."""
+"""Damaged JSON documents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Document = dict[str, Any]
 
 
 def put(*steps: str | int, to: object) -> Callable[[Document], None]:
-    """A change that puts a value where the keys and positions lead."""
+    """A change that sets the value at this path of keys and positions."""
 
     def change(document: Document) -> None:
         node: Any = document

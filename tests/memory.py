@@ -1,7 +1,7 @@
-"""A machine's tree in memory, where rights count for whoever runs the tests.
+"""A machine's tree in memory, where permissions apply to any user who runs the tests.
 
-pyfakefs has neither openat2(2) nor ``O_PATH``, so a path of the tree is opened as it is written.
-What keeps a path inside its tree is tested with real files (tests/system/test_root.py).
+pyfakefs has neither openat2(2) nor ``O_PATH``, so a path of the tree is opened as written. That
+a path stays inside its tree is tested with real files (tests/system/test_root.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SOMEBODY = 1000
 
 @contextmanager
 def user(uid: int) -> Iterator[None]:
-    """Be somebody else for a while."""
+    """Be another user for a while."""
     before = get_uid()
     set_uid(uid)
     try:
@@ -32,23 +32,23 @@ def user(uid: int) -> Iterator[None]:
 
 
 class FakeResolver:
-    """`secboot.system.confined.Resolver` where the whole file system is the tree."""
+    """`secboot.system.confined.Resolver` for a file system that is the tree."""
 
     def __init__(self, _root: int) -> None:
         pass
 
     def open(self, path: bytes, flags: int) -> int:
-        """Open a file; with ``O_PATH`` it has to be reached only, not read."""
+        """Open a file; with ``O_PATH`` it must only be reachable, not readable."""
         name = os.fsdecode(path)
         mode = os.stat(name).st_mode  # noqa: PTH116 - as the resolvers have it
         if not flags & os.O_PATH and not os.access(name, os.R_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         with user(0):
-            # pyfakefs gives a file the mode of the call, although it is there already.
+            # pyfakefs gives a file the mode of the call, even if it already exists.
             return os.open(name, os.O_RDONLY, mode)
 
     def open_direct(self, path: bytes, flags: int) -> int:
-        """The trees here have no links where none may be."""
+        """The trees here have no links where links are not allowed."""
         return self.open(path, flags)
 
 

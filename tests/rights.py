@@ -1,4 +1,4 @@
-"""Tests as another user: root may do everything, so what needs rights is asked without them."""
+"""Tests as another user: root may do everything, so tests of permissions run without root's rights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NOBODY = 65534
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Without root's rights, which the tests may have."""
+    """Drop root's rights, which the tests may have."""
     if os.geteuid() != 0:
         yield
         return

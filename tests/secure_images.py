@@ -1,9 +1,9 @@
-"""Files laid out as IBM Secure Execution images are, by one that has no keys.
+"""Files with the layout of IBM Secure Execution images, made without keys.
 
 The layout is that of pvimg (s390-tools 2.36 and later, rust/pvimg/src/se_img.rs): a short PSW,
 metadata at 0xC000, the boot loader at 0x11000, the header at 0x14000, then kernel, ramdisk,
-parameter line and the second boot loader, each filled up to whole pages, and last the IPL parameter
-information block, which says where they are. Where a real one is encrypted this one has noise.
+parameter line and the second boot loader, each padded to whole pages, and last the IPL parameter
+information block, which says where they are. Encrypted parts of a real image are noise here.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _noise(seed: int, size: int) -> bytes:
 
 
 def main(arguments: list[str]) -> int:
-    """Take the options of genprotimg that a test gives; refuse an output that exists, as it does."""
+    """Parse the options of genprotimg that a test uses; refuse an existing output, as it does."""
     options = dict(zip(arguments[::2], arguments[1::2], strict=False))
     output = Path(options["-o"])
     if output.exists():

@@ -1,4 +1,4 @@
-"""Trees of machines in situations that went wrong somewhere (`tests/data/situations`)."""
+"""Trees of machines in problematic situations that were reported (`tests/data/situations`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WRITTEN, _RECORDED = 1_700_000_000, 1_700_000_100
 
 
 def make_situation(name: str, root: Path) -> Path:
-    """Copy the tree of this name to `root`, with a bootmap that is younger than all else."""
+    """Copy the tree of this name to `root`, with a bootmap that is newer than everything else."""
     shutil.copytree(SITUATIONS / name, root, symlinks=True)
     for path in root.rglob("*"):
         if not path.is_symlink():

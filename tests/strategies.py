@@ -1,10 +1,10 @@
-"""Hypothesis strategies: boot configurations as people and installers write them, and spoilt.
+"""Hypothesis strategies: boot configurations as people and installers write them, and damaged ones.
 
-They are grammar-aware. About half of the set-ups are written with care: they differ in all that
-zipl leaves free and are nearly always accepted. The other half are written without: they break
-the rules that zipl checks late (files, targets, menus, lengths), and a part of them is damaged in
-one or two places, which its scanner refuses. The paths that occur are given by the caller, so the
-same strategies serve pure tests and tests with the real zipl.
+They are grammar-aware. About half of the set-ups are careful: they vary everything that zipl
+allows and are nearly always accepted. The other half are careless: they break the rules that zipl
+checks late (files, targets, menus, lengths), and some of them are damaged in one or two places,
+which zipl's scanner refuses. The caller provides the paths, so the same strategies serve pure
+tests and tests with the real zipl.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Draw = Callable[[st.SearchStrategy[str]], str]
 
 @dataclass(frozen=True)
 class Values:
-    """Values of one keyword: those that are right, the usual one first, and those that are not."""
+    """Values of one keyword: the valid ones, with the usual one first, and invalid ones."""
 
     right: tuple[str, ...]
     wrong: tuple[str, ...] = ()
@@ -76,7 +76,7 @@ AUTOMATIC_MENU_OPTIONS = {
 
 @dataclass(frozen=True)
 class Paths:
-    """Paths to write into configurations: right ones exist on the caller's machine."""
+    """Paths to write into configurations; the valid ones exist on the caller's machine."""
 
     targets: Values = Values(("/boot", "/boot/zipl"), ("/nowhere", "/boot/none", "", "boot"))
     images: Values = Values(
@@ -95,7 +95,7 @@ class Paths:
 
 @dataclass(frozen=True)
 class Setup:
-    """A zipl.conf and the files of a BLS directory, by name."""
+    """A zipl.conf, and the files in a BLS directory by name."""
 
     conf: str
     bls: dict[str, str] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes one set-up, choice by choice; a careful one makes no mistakes."""
+    """The writer of one set-up, choice by choice; a careful one makes no mistakes."""
 
     draw: Draw
     paths: Paths
@@ -111,7 +111,7 @@ class Writer:
 
     @classmethod
     def of_any_kind(cls, draw: Draw, paths: Paths) -> Writer:
-        """Draw the kind first: nothing else decides as much about what zipl says."""
+        """Draw the kind first: it has the largest effect on zipl's verdict."""
         return cls(draw, paths, _some(draw, *KINDS_OF_WRITERS) == "careful")
 
     def some(self, *choices: str) -> str:
@@ -119,21 +119,21 @@ class Writer:
         return _some(self.draw, *choices)
 
     def maybe(self, one_in: int) -> bool:
-        """Whether to do what one in so many people does."""
+        """Whether to do something that one in this many people does."""
         return self.some(*["no"] * (one_in - 1), "yes") == "yes"
 
     def slips(self, one_in: int) -> bool:
-        """Whether to make a mistake that one in so many careless people makes."""
+        """Whether to make a mistake that one in this many careless people makes."""
         return not self.careful and self.maybe(one_in)
 
     def value(self, values: Values) -> str:
-        """A value, mostly the usual one, wrong only by mistake."""
+        """A value: mostly the usual one, an invalid one only by mistake."""
         if values.wrong and self.slips(20):
             return self.some(*values.wrong)
         return self.some(*[values.right[0]] * 4, *values.right)
 
     def shuffled(self, lines: Sequence[str], one_in: int = 2) -> list[str]:
-        """The lines in another order, in one of so many cases."""
+        """The lines, in a different order in one of this many cases."""
         if not self.maybe(one_in):
             return list(lines)
         order = self.draw(st.permutations(range(len(lines))))  # type: ignore[arg-type]  # Draw is for text
@@ -146,7 +146,7 @@ class Writer:
         return f"{indent}{keyword}{equals}{self._quoted(value)}\n"
 
     def assignments(self, options: dict[str, Values], one_in: int) -> list[str]:
-        """Some of these options, each in one of so many cases."""
+        """Some of these options, each in one of this many cases."""
         return [
             self.assignment(keyword, self.value(values))
             for keyword, values in options.items()
@@ -254,7 +254,7 @@ def _noise(writer: Writer) -> list[str]:
 
 
 def _mode(writer: Writer, titles: list[str]) -> str:
-    """How [defaultboot] chooses: a BLS entry needs the target of an automatic menu."""
+    """How [defaultboot] selects: a BLS entry needs the target of an automatic menu."""
     if titles and not writer.slips(3):
         return writer.some("auto", "auto", "target")
     modes = ["auto", "auto", "target", "default", "default", "menu", "menu"]
@@ -275,7 +275,7 @@ def _conf_lines(writer: Writer, titles: list[str]) -> list[str]:
     bootable = [*titles]
     names = _section_names(writer, titles)
     for number, name in enumerate(names):
-        # A section that can't be booted is one more, or a careless writer's only one.
+        # A section that can't be booted is an additional one, or a careless writer's only one.
         other = writer.maybe(8) if number else writer.slips(12)
         if not other or writer.slips(3):
             bootable.append(name)
@@ -319,7 +319,7 @@ def _bls_lines(writer: Writer, title: str) -> list[str]:
 
 def _damaged(draw: Draw, text: str, one_in: int) -> str:
     """Change one or two places in one of `one_in` texts."""
-    # The first choice is the simplest to Hypothesis, and so it should be the usual one.
+    # To Hypothesis, the first choice is the simplest, so it should be the usual one.
     if _some(draw, *["no"] * (one_in - 1), "yes") == "no":
         return text
     for _ in range(int(_some(draw, "1", "1", "2"))):
@@ -366,7 +366,7 @@ def conf_texts(draw: st.DrawFn, paths: Paths = Paths()) -> str:
 def setups(draw: st.DrawFn, paths: Paths = Paths()) -> Setup:
     """Return a zipl.conf and a BLS directory that belongs to it.
 
-    Those of a careful writer are whole; of the others about half have a damaged file.
+    Those of a careful writer are intact; of the others, about half have a damaged file.
     """
     return _setup(draw, Writer.of_any_kind(draw, paths))
 

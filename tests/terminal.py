@@ -1,4 +1,4 @@
-"""A terminal as its user sees it: what was written to it, and what stands on it in the end."""
+"""A terminal as its user sees it: what was written to it, and what it finally shows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 LIMIT = 30.0
-"""Seconds after which nothing more is expected; reached by tests that fail, only."""
+"""Seconds after which nothing more is expected; only reached by tests that fail."""
 
 
 def screen(text: str) -> list[str]:
-    """Return the lines that `text` leaves on a wide terminal, without what is blank at the end."""
+    """Return the lines that `text` leaves on a wide terminal, without blanks at the end."""
     lines: list[str] = []
     for row in text.split("\n"):
         shown, column = "", 0
@@ -41,20 +41,20 @@ def screen(text: str) -> list[str]:
 
 @dataclass
 class Terminal:
-    """A pseudo-terminal: `file` is the terminal, `master` what a person looks at and types into."""
+    """A pseudo-terminal: `file` is the terminal, `master` the side of the person who uses it."""
 
     master: int
     file: int
     text: str = ""
 
     def read_until(self, pattern: str) -> None:
-        """Read what is written until it matches somewhere behind what was read before."""
+        """Read output until it matches somewhere after what was read before."""
         start = len(self.text)
         while not re.search(pattern, self.text[start:]):
             assert self._read(), f"{pattern!r} is not in {self.text!r}"
 
     def read_all(self) -> str:
-        """Read until nobody has the terminal open any more, and return all that was written."""
+        """Read until no process has the terminal open, and return all output."""
         self.leave()
         while self._read():
             pass
@@ -65,7 +65,7 @@ class Terminal:
         os.write(self.master, keys)
 
     def leave(self) -> None:
-        """Let go of the terminal, so that only the program still has it."""
+        """Close the terminal, so that only the program still has it open."""
         if self.file >= 0:
             os.close(self.file)
             self.file = -1

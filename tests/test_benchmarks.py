@@ -1,4 +1,4 @@
-"""What the benchmark says of secboot and of its own numbers; the numbers are not tested."""
+"""What the benchmark reports about secboot and its own numbers; the numbers are not tested."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.table import budgets
 
 @pytest.mark.parametrize("target", timed.FUNCTIONS)
 def test_what_is_timed_is_there(target: str) -> None:
-    """A function that was renamed would count as a part of its caller, silently."""
+    """A renamed function would silently count as part of its caller."""
     module, _, path = target.partition(":")
 
     assert callable(attrgetter(path)(importlib.import_module(module)))

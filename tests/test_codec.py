@@ -1,4 +1,4 @@
-"""JSON in and out: what is written is read back, and all else is one error with a path."""
+"""JSON in and out: what is written is read back, and anything else is one error with a path."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Colour(StrEnum):
 
 
 class Mode(NamedTuple):
-    """A type with a form of its own."""
+    """A type with its own form."""
 
     bits: int
 

@@ -1,7 +1,7 @@
-"""What a command imports: start-up is felt in loops and hooks, and grows by one import at a time.
+"""What a command imports: start-up time matters in loops and hooks, and grows import by import.
 
-The sets are held, not the time, which differs between machines; ``docs/performance.md`` says what
-is behind them. A set that shrinks is good news: shorten it here too.
+The test checks the sets, not the time, which differs between machines; ``docs/performance.md``
+explains them. If a set shrinks, shorten it here as well.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _COSTLY = {
     *("asyncio", "base64", "dataclasses", "email", "hashlib", "json", "logging", "rich", "socket"),
     *("tempfile",),
 }
-"""Of the modules that no command needs as such, those that take milliseconds."""
+"""Modules that take milliseconds to import and that no command needs in general."""
 
 
 def modules(*words: str, program: str = LIST_MODULES) -> set[str]:
-    """The modules that a command imports, apart from those that Python starts with."""
+    """The modules that a command imports, except those that Python imports at start."""
     done = subprocess.run(
         [sys.executable, "-c", program, *words],
         cwd=ROOT,
@@ -52,12 +52,12 @@ def modules(*words: str, program: str = LIST_MODULES) -> set[str]:
 
 
 def packages(found: set[str]) -> set[str]:
-    """The packages of secboot, and the modules that stand beside them."""
+    """The packages of secboot, and the modules next to them."""
     return {name.split(".")[1] for name in found if name.startswith("secboot.")}
 
 
 def others(found: set[str]) -> set[str]:
-    """All that is neither secboot nor in Python's library."""
+    """Everything that is neither secboot nor in Python's library."""
     names = {name.partition(".")[0] for name in found}
     return names - sys.stdlib_module_names - {"secboot"}
 
@@ -66,7 +66,7 @@ BY_TYPER = modules(
     program="import sys; before = set(sys.modules); import typer, typer.core;"
     " print(*set(sys.modules) - before, file=sys.stderr)"
 )
-"""What Typer imports itself. Before 0.16 that is Rich, where it is installed, from 0.29 on pydantic."""
+"""What Typer itself imports: before 0.16 Rich, if it is installed; since 0.29 pydantic."""
 TYPER = {"shellingham", *others(BY_TYPER)}
 COSTLY = _COSTLY - BY_TYPER
 
@@ -80,7 +80,7 @@ def test_the_typer_that_dev_installs_is_lean() -> None:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The sample machine, with a boot record that zipl wrote."""
+    """The sample machine, with a boot record written by zipl."""
     directory = tmp_path_factory.mktemp("machine")
     write_sample(directory)
     (directory / "boot/bootmap").write_bytes(lzma.decompress(BOOTMAP.read_bytes()))
@@ -120,7 +120,7 @@ def test_a_plan_takes_what_reads_and_nothing_that_writes(machine: str) -> None:
     found = modules("plan", "guest", "--root", machine)
 
     assert packages(found) == COMMAND_LINE | READING
-    # A shipped profile was read when secboot was built.
+    # A shipped profile is parsed when secboot is built.
     assert others(found) == TYPER
     assert not found & COSTLY
     # The machine has the layout of one distribution, and boots no Secure Execution image.
@@ -129,7 +129,7 @@ def test_a_plan_takes_what_reads_and_nothing_that_writes(machine: str) -> None:
         for name in ("detect", "layout", "recognition", "red_hat", "suse_files")
     }
     assert "secboot.machine.material_search" not in found
-    # There is no state directory, so nothing reads checkpoints.
+    # Without a state directory, nothing reads checkpoints.
     assert {name for name in found if name.startswith("secboot.checkpoint.")} == {
         "secboot.checkpoint.state_directory"
     }

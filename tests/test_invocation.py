@@ -1,4 +1,4 @@
-"""What a user is told to type next, as it can be typed."""
+"""The command that a user should type next, exactly as it can be typed."""
 
 from __future__ import annotations
 

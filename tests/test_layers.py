@@ -1,4 +1,4 @@
-"""The order of layers, held by the import graph of the source text."""
+"""The order of layers, checked with the import graph of the source text."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ SAME_NAME = {
     "prot_virt": "how the kernel reads it, and how a profile asks for it",
     "swiotlb": "how the kernel reads it, and how a profile asks for it",
 }
-"""Names that two modules bear, and why that does not confuse."""
+"""Names that two modules have, and why this is not confusing."""
 
 
 def module_name(path: Path) -> str:
@@ -97,7 +97,7 @@ def test_a_module_imports_only_from_its_own_layer_and_below(path: Path) -> None:
 
 
 def test_no_modules_import_one_another() -> None:
-    """Nor in a circle; imports inside functions and for types alone count, too."""
+    """Nor in a circle; imports inside functions and imports only for types count as well."""
     graph = {name: imported_modules(path) & NAMES.keys() for name, path in NAMES.items()}
 
     TopologicalSorter(graph).prepare()

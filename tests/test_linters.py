@@ -1,4 +1,4 @@
-"""The linters and the type checker are tests, so that one command runs all."""
+"""The linters and the type checker are tests, so that one command runs everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of all plain data does what `typing.NamedTuple` does."""
+"""The base of all plain data does what `typing.NamedTuple` does."""
 
 from __future__ import annotations
 

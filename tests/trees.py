@@ -1,6 +1,6 @@
-"""Trees of machines for tests: from the samples, and from folders of boot files.
+"""Trees of machines for tests: from the samples, and from directories of boot files.
 
-A kernel image is a stub with what zipl reads of one; it is made where a boot file names it.
+A kernel image is a stub with the parts that zipl reads, created where a boot file names it.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ SAMPLE_TREES: dict[str, dict[str, str]] = {
     "ubuntu-curtin": {"etc/zipl.conf": "ubuntu/curtin-maas.conf"},
     "ubuntu-installer": {"etc/zipl.conf": "ubuntu/di-xenial-menu-optional.conf"},
 }
-"""Machines that secboot edits, each made of samples: path in the tree, path in the samples."""
+"""Machines that secboot edits, built from samples: path in the tree, path in the samples."""
 
 _IMAGE = re.compile(rb"^\s*(?:image|linux|ramdisk|initrd)\s*=?\s*[\"']?([^\s,\"']+)", re.MULTILINE)
 
 
 def link_kernels(root: Path, release: str) -> None:
-    """Put links in the place of kernel and ramdisk, as Debian's packages make and move them."""
+    """Replace kernel and ramdisk by links, as Debian's packages create and update them."""
     for name in ("vmlinuz", "initrd", "initrd.img"):
         file = root / "boot" / name
         if file.exists():
@@ -86,7 +86,7 @@ def add_debian_hook(root: Path) -> None:
 
 
 def plain_kernel(size: int, command_line_size: int) -> bytes:
-    """An s390x kernel image of `size` bytes, as far as boot programs look at one."""
+    """An s390x kernel image of `size` bytes, with the parts that boot programs read."""
     stub = kernel_stub(command_line_size)
     return stub + b"\x07\x07" * ((size - len(stub)) // 2)
 
@@ -103,8 +103,8 @@ def sealed_image(
 
     `flags` are the plaintext control flags, by default those of the builders since 2.17.
 
-    With `metadata` it is laid out as pvimg does since s390-tools 2.36, without as genprotimg did
-    before (s390-tools, rust/pv/src/brcb.rs and rust/pvimg).
+    With `metadata` it has the layout of pvimg since s390-tools 2.36, without that of earlier
+    genprotimg (s390-tools, rust/pv/src/brcb.rs and rust/pvimg).
     """
     image = bytearray(size)
     image[:8] = bytes.fromhex("0008000080000000")
@@ -128,7 +128,7 @@ def make_sample_tree(name: str, root: Path) -> Path:
 
 
 def add_images(root: Path, command_line_size: int = 4096) -> None:
-    """Make a stub of every kernel and ramdisk that a boot file of the tree names."""
+    """Create a stub of every kernel and ramdisk that a boot file of the tree names."""
     (root / "boot").mkdir(exist_ok=True)
     for file in [*root.rglob("*.conf")]:
         for match in _IMAGE.finditer(file.read_bytes()):
@@ -140,7 +140,7 @@ def add_images(root: Path, command_line_size: int = 4096) -> None:
 
 
 def hide_boot_record(root: Path, modified: float | None = None, target: str = "boot") -> None:
-    """Give the tree a boot record that is not read, as those find it who are not root.
+    """Give the tree a boot record that can't be read, as for a user other than root.
 
     `modified` is when it was written, in seconds since 1970, by default now. `target` is zipl's.
     """
@@ -152,7 +152,7 @@ def hide_boot_record(root: Path, modified: float | None = None, target: str = "b
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, bytes | str]]:
-    """Return mode and content of everything in the tree but secboot's own state."""
+    """Return mode and content of everything in the tree except secboot's own state."""
     found: dict[str, tuple[int, bytes | str]] = {}
     for path in sorted(root.rglob("*")):
         name = str(path.relative_to(root))

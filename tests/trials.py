@@ -1,4 +1,4 @@
-"""A tree that stands for a running machine on which changes are tried, and its reboots."""
+"""A tree that represents a running machine where changes are tried, and its reboots."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ class Machine:
 
     @property
     def chosen(self) -> str:
-        """What the re-IPL setting says."""
+        """The value of the re-IPL setting."""
         return self.setting.read_text().strip()
 
     def boot(self, line: str) -> None:
-        """Come up with this line; what a reboot starts from is what it was."""
+        """Boot with this line; what a reboot starts from is unchanged."""
         self.write("proc/cmdline", f"{line}\n")
         self.write("proc/sys/kernel/random/boot_id", f"{uuid.uuid4()}\n")
         self.write("sys/firmware/ipl/ipl_type", f"{self.reipl}\n")
@@ -99,7 +99,7 @@ def make_machine(
     reipl: str = "ccw",
     body: str = "exit 0",
 ) -> Machine:
-    """Make one of a sample tree, or with one of `CONFS`."""
+    """Create one from a sample tree, or with one of `CONFS`."""
     place.mkdir(parents=True, exist_ok=True)
     root = place / "root"
     if kind in CONFS:
@@ -112,7 +112,7 @@ def make_machine(
     monkeypatch.setattr(site, "is_running_system", lambda _: True)
     monkeypatch.setattr(programs, "SystemRunner", lambda: machine.script.runner)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    # Its zipl is a script that writes none.
+    # Its zipl is a script that does not write one.
     monkeypatch.setattr("secboot.machine.installed_zipl.has_usual_record", lambda _: True)
     monkeypatch.setattr("secboot.checkpoint.record.log_change", lambda _: None)
     machine.write("sys/firmware/reipl/reipl_type", f"{reipl}\n")

@@ -1,4 +1,4 @@
-"""What takes long to make and every process of a test run needs."""
+"""Things that take long to build and that every process of a test run needs."""
 
 import fcntl
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Workshop:
-    """Directories whose content takes long to make: made once for all processes of a run."""
+    """Directories whose content takes long to build: built once for all processes of a run."""
 
     def __init__(self, base: Path) -> None:
         self._base = base

@@ -1,12 +1,12 @@
-"""Search for inputs that break secboot, guided by what they reach.
+"""Search for inputs that break secboot, guided by coverage.
 
   python -m tests.fuzz --minutes 60           all targets, an hour in all
   python -m tests.fuzz --minutes 5 grub.cfg   one target
-  python -m tests.fuzz --list                 what there is
+  python -m tests.fuzz --list                 list the targets
   python -m tests.fuzz --repeat TARGET FILE   one input again, with its traceback
 
-Each find is written to a file and printed with the command that repeats it. What is mended goes to
-tests/fuzz/corpus/TARGET, where the tests try it for ever. Ends with 1 when something was found.
+Each find is written to a file and printed with the command that repeats it. After a fix, the input
+goes to tests/fuzz/corpus/TARGET, which the tests always try. Exits with 1 if something was found.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The search for one target: inputs that reach something new are kept, and more is made of them.
+"""The search for one target: inputs that reach something new are kept and mutated.
 
-A find is an error that nobody foresaw, a run that does not end, or time that grows faster than the
-input. Finds are told apart by where they are, and made small.
+A find is an unexpected error, a run that does not end, or time that grows faster than the input.
+Finds are distinguished by their location, and minimized.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from tests.fuzz.targets import Target
 HANGS_AFTER = 20.0
 """Seconds of processor time in one run."""
 FASTER_THAN_LINEAR = 7.0
-"""Four times the input may take so many times as long; 4 is linear, 16 is quadratic."""
+"""How many times as long four times the input may take; 4 is linear, 16 is quadratic."""
 _TOO_SHORT_TO_TELL = 0.08
 _SHARE_OF_GROWTH = 0.2
 _MINIMISING = 10.0
-"""Seconds for making a find small."""
+"""Seconds for minimizing a find."""
 _LARGEST_INPUT = 2**14
 _HERE = Path(__file__).parents[2]
 
 
 class Find(NamedTuple):
-    """What was found; `place` tells one from another, and `data` is the input that shows it."""
+    """What was found; `place` identifies it, and `data` is the input that shows it."""
 
     target: str
     place: str
@@ -45,12 +45,12 @@ class Find(NamedTuple):
 
     @property
     def name(self) -> str:
-        """A file's name for the input."""
+        """The file name for the input."""
         return self.name_of(self.data)
 
     @staticmethod
     def name_of(data: bytes) -> str:
-        """A file's name for any input."""
+        """The file name for any input."""
         return digest(data)[:16]
 
 
@@ -60,7 +60,7 @@ class _HangError(BaseException):
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """End what takes more of the processor's time than this."""
+    """End a run that takes more processor time than this."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise _HangError
@@ -75,7 +75,7 @@ def limited(seconds: float) -> Iterator[None]:
 
 
 def attempt(target: Target, data: bytes) -> tuple[str, str] | None:
-    """Run a target once; where it failed and how, None where all is well."""
+    """Run a target once; return where and how it failed, or None."""
     try:
         with limited(HANGS_AFTER):
             target.read(data)
@@ -91,7 +91,7 @@ def attempt(target: Target, data: bytes) -> tuple[str, str] | None:
 
 
 def _place(error: BaseException) -> str:
-    """The innermost lines that are ours."""
+    """The innermost lines of secboot."""
     frames = [frame for frame in extract_tb(error.__traceback__) if str(_HERE) in frame.filename]
     own = [frame for frame in frames if "/site-packages/" not in frame.filename]
     others = [frame for frame in own if frame.filename != __file__]
@@ -101,7 +101,7 @@ def _place(error: BaseException) -> str:
 
 
 class Campaign:
-    """The search for one target, which can be taken up again for some time, any number of times."""
+    """The search for one target, which can be resumed any number of times."""
 
     def __init__(self, name: str, target: Target, probes: Probes, chance: Random) -> None:
         self.name = name
@@ -128,7 +128,7 @@ class Campaign:
         return self._probes.lines_of(self.seen)
 
     def run(self, seconds: float) -> None:
-        """Search for so long, counted by the clock."""
+        """Search for this long, in wall-clock time."""
         begun, processor = time.monotonic(), time.process_time()
         while (now := time.monotonic()) < begun + seconds:
             if self._target.largest and self._growing < _SHARE_OF_GROWTH * (
@@ -142,12 +142,12 @@ class Campaign:
         self.processor_seconds += time.process_time() - processor
 
     def _parent(self) -> bytes:
-        """An input; of two the shorter, and often one of the last that were new."""
+        """An input: the shorter of two, and often one of the latest new ones."""
         recent = self.inputs[-20:] if self._chance.random() < 0.3 else self.inputs
         return min(self._chance.choice(recent), self._chance.choice(self.inputs), key=len)
 
     def tried(self, data: bytes, *, keep: bool = False) -> None:
-        """Run an input, and keep it where it reaches something new, or by all means."""
+        """Run an input, and keep it if it reaches something new, or if told to."""
         self._probes.reset()
         found = attempt(self._target, data)
         self.executions += 1
@@ -165,7 +165,7 @@ class Campaign:
         self.finds[place] = Find(self.name, place, what, small)
 
     def _grow(self) -> None:
-        """Let one input grow, and see whether its time does so faster."""
+        """Let one input grow, and check whether its time grows faster."""
         grown = growth(self._mutator, self._parent())
         self.grown += 1
         size = self._target.largest
@@ -180,7 +180,7 @@ class Campaign:
 
     def _is_slow(self, grown: Growth, large: float) -> bool:
         size = self._target.largest
-        for _ in range(3):  # others work on this machine, too
+        for _ in range(3):  # other processes use this machine as well
             small = self._time(grown.of_size(size // 4))
             large = min(large, self._time(grown.of_size(size)) or 0)
             if small is None or not (
@@ -190,7 +190,7 @@ class Campaign:
         return True
 
     def _time(self, data: bytes) -> float | None:
-        """Seconds of processor time; None where the run failed, which is a find of its own."""
+        """Seconds of processor time; None if the run failed, which is a separate find."""
         begun = time.process_time()
         found = attempt(self._target, data)
         taken = time.process_time() - begun
@@ -200,7 +200,7 @@ class Campaign:
         return taken
 
     def _hot(self, data: bytes) -> str:
-        """The line at which most of the time goes by."""
+        """The line where most of the time is spent."""
         places: list[str] = []
 
         def look(_number: int, frame: FrameType | None) -> None:
@@ -223,7 +223,7 @@ class Campaign:
 
 
 def minimised(data: bytes, shows: Callable[[bytes], bool]) -> bytes:
-    """A short input that shows the same: parts are left out, ever shorter ones."""
+    """A short input that shows the same: ever shorter parts are left out."""
     end = time.monotonic() + _MINIMISING
     size = max(1, len(data) // 2)
     while size and time.monotonic() < end:

@@ -1,7 +1,7 @@
 """Whole commands on whole trees, in this process: several files damaged at once.
 
-The files of a tree are one input: a line ``==> PATH <==`` before each. The first one can name a tree
-that they are put into: ``==> on NAME <==``.
+The files of a tree are one input, with a line ``==> PATH <==`` before each. The first line can name
+the tree that they are added to: ``==> on NAME <==``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tests.trees import SAMPLE_TREES, make_sample_tree, snapshot
 MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 STATE = "var/lib/secboot/checkpoints"
 CONFIGURATION = ("etc", "usr/lib", "boot/loader", "boot/zipl/config", "boot/grub2", "boot/parmfile")
-"""Where the files are that are damaged; the rest of a tree is what they name."""
+"""The directories of the files that are damaged; the rest of a tree is what they name."""
 READ = (
     *("check", "show", "plan guest", "status host", "verify guest", "keep", "init --dry-run"),
     "apply guest --trial --dry-run",
@@ -53,11 +53,11 @@ _BUG = re.compile(
     r"^secboot: bug|nested too deeply|not enough memory|text cannot be decoded or encoded",
     re.MULTILINE,
 )
-"""What a command says of what nobody foresaw."""
+"""What a command prints for an unexpected error."""
 
 
 class FoundError(Exception):
-    """A command did what none may do; `place` tells one such thing from another."""
+    """A command did something forbidden; `place` identifies it."""
 
     def __init__(self, what: str, place: str) -> None:
         super().__init__(f"{what} [{place}]")
@@ -71,7 +71,7 @@ def packed(files: dict[str, bytes], on: str = "") -> bytes:
 
 
 def unpacked(data: bytes) -> tuple[str, dict[str, bytes]]:
-    """The tree that is named, and the files; what is no path below it is left out."""
+    """The tree that is named, and the files; a path outside the tree is left out."""
     on, files = "", {}
     found = list(_HEADING.finditer(data))
     for match, following in zip(found, [*found[1:], None], strict=False):
@@ -93,7 +93,7 @@ def directory() -> Iterator[Path]:
 
 @cache
 def base_trees() -> Path:
-    """All trees to start from, made once a process; they go with it."""
+    """All trees to start from, created once for a process, and removed at its end."""
     base = tempfile.TemporaryDirectory(prefix="secboot-fuzz-", dir=MEMORY)
     trees = Path(base.name)
     _KEPT.append(base)
@@ -117,7 +117,7 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def run(*words: str) -> Said:
-    """Run one command, and catch what it says."""
+    """Run one command, and capture its output."""
     out, err = TextIOWrapper(BytesIO(), "utf-8"), TextIOWrapper(BytesIO(), "utf-8")
     with redirect_stdout(out), redirect_stderr(err):
         code = main([*words])
@@ -130,7 +130,7 @@ def run(*words: str) -> Said:
 
 @contextmanager
 def tree_of(data: bytes, otherwise: str = "rhel9") -> Iterator[Path]:
-    """The tree that an input is."""
+    """The tree that an input describes."""
     on, files = unpacked(data)
     names = {path.name for path in base_trees().iterdir()}
     base = base_trees() / (on if on in names else otherwise)
@@ -143,7 +143,7 @@ def tree_of(data: bytes, otherwise: str = "rhel9") -> Iterator[Path]:
 
 
 def write(root: Path, path: str, content: bytes) -> None:
-    """Write a file that a damaged path may name: where a tree can't have it, it has not."""
+    """Write a file that a damaged path may name, if the tree can have it."""
     target = root / path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def write(root: Path, path: str, content: bytes) -> None:
 
 
 def require_decent(words: tuple[str, ...], codes: set[int]) -> Said:
-    """Run a command, which must end with one of these codes and say nothing that it may not."""
+    """Run a command, which must end with one of these codes and print nothing forbidden."""
     said = run(*words)
     told = said.out + said.err
     if said.code == 70 or _BUG.search(said.err) or said.code not in codes:
@@ -165,7 +165,7 @@ def require_decent(words: tuple[str, ...], codes: set[int]) -> Said:
 
 
 def _place(words: tuple[str, ...], said: Said) -> str:
-    """Where the error was raised, from a traceback that is asked for; else what was said of it."""
+    """Where the error was raised, from a requested traceback; without one, the message."""
     told = run("--debug", *words).err
     lines = re.findall(r'File "[^"]*?/(secboot/[^"]+)", line (\d+)', told)
     return ":".join(lines[-1]) if lines else said.err[:60]
@@ -173,7 +173,7 @@ def _place(words: tuple[str, ...], said: Said) -> str:
 
 @cache
 def schema(name: str) -> Draft202012Validator:
-    """The published schema of a document, which has no other keys."""
+    """The published schema of a document, without additional keys."""
     return Draft202012Validator(strict_schema(name))
 
 
@@ -209,7 +209,7 @@ def _there_and_back(root: Path, verb: str) -> None:
 
 
 def _repair(root: Path) -> None:
-    """Repair a tree: what is left is what ``check`` says."""
+    """Repair a tree: what is left is what ``check`` reports."""
     before = files_of(root)
     fixed = require_decent(("check", "--fix", "--root", str(root)), {0, 1, 2, 5}).code
     if fixed in {0, 5}:
@@ -220,12 +220,12 @@ def _repair(root: Path) -> None:
 
 
 def files_of(root: Path) -> dict[str, tuple[int, bytes | str]]:
-    """A snapshot without directories: an empty one that a change has made stays."""
+    """A snapshot without directories: an empty one that a change created stays."""
     return {name: found for name, found in snapshot(root).items() if not S_ISDIR(found[0])}
 
 
 def read_state(data: bytes) -> None:
-    """Every command on a state directory: records and journals get the checksums that match."""
+    """Every command on a state directory: records and journals get matching checksums."""
     with tree_of(data, "applied") as root:
         for name in unpacked(data)[1]:
             path, number = root / name, (root / name).parent.name
@@ -242,7 +242,7 @@ def read_state(data: bytes) -> None:
 
 
 def read_running_system(data: bytes) -> None:
-    """What /proc, /sys and the boot record's place say."""
+    """What /proc, /sys and the location of the boot record contain."""
     with tree_of(data, "reipl-parm") as place, Root(place) as root:
         found = read_running(root, KernelMessages.read((), complete=False), "/boot/bootmap")
         read_live_facts(root, "/boot/bootmap")
@@ -253,7 +253,7 @@ def read_running_system(data: bytes) -> None:
 
 
 def set_words(data: bytes) -> None:
-    """Words of a command line, one a line, as parameters to set; then they are taken back."""
+    """Words of a command line, one per line, as parameters to set; then they are undone."""
     words = [os.fsdecode(word) for word in data.replace(b"\0", b"").split(b"\n")][:20]
     with tree_of(b"", "rhel9") as root:
         before = snapshot(root)
@@ -266,7 +266,7 @@ def set_words(data: bytes) -> None:
 
 
 def apply_plan(data: bytes) -> None:
-    """A saved plan does what it says, or nothing."""
+    """A saved plan does exactly what it describes, or nothing."""
     with tree_of(b"", "rhel9") as root:
         plan = root.parent / "x.plan"
         plan.write_bytes(data)
@@ -318,7 +318,7 @@ def grub_scripts() -> tuple[bytes, ...]:
 
 
 def trees() -> tuple[bytes, ...]:
-    """Every tree, with the files that are damaged."""
+    """Every tree, with the damaged files."""
     names = sorted(path.name for path in base_trees().iterdir() if path.name not in STATES)
     return tuple(packed(_texts(base_trees() / name, CONFIGURATION), name) for name in names)
 
@@ -329,7 +329,7 @@ def running_systems() -> tuple[bytes, ...]:
 
 
 def states() -> tuple[bytes, ...]:
-    """One checkpoint after the other, as files without checksums."""
+    """Each checkpoint, as files without checksums."""
     found = []
     for name, number in [(tree, number) for tree in STATES for number in STATES[tree]]:
         place = base_trees() / name / STATE / number

@@ -1,6 +1,6 @@
 """Inputs from inputs: bytes, words, lines, numbers and JSON values changed, moved, doubled and cut.
 
-All chance comes from a `Random`, so a seed gives the same inputs again.
+All randomness comes from a `Random`, so a seed reproduces the inputs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ COMMON = (
     b"\xff", b"\xc3\xa9", b"\xef\xbb\xbf", b"\x1b[2J", "\u202e".encode(), "\u2028".encode(),
     b"\xed\xa0\x80", "\u0663".encode(), "\u0130".encode(), b"prot_virt=1", b"swiotlb=",
 )  # fmt: skip
-"""What is special to some reader or other."""
+"""Characters that are special to some reader."""
 _NUMBERS = (
     b"0", b"-1", b"1", b"00", b"0x10", b"1e999", b"63", b"2147483648", b"4294967296",
     b"9223372036854775808", b"18446744073709551616", b"9" * 400, b"9" * 5000,
@@ -34,7 +34,7 @@ Change = Callable[["Mutator", bytes], bytes]
 
 
 class Mutator:
-    """Makes inputs. `words` is what the readers look for; `others` are inputs to take parts of."""
+    """Creates inputs. `words` are what the readers look for; `others` are inputs to take parts from."""
 
     def __init__(self, chance: Random, words: Sequence[bytes], limit: int) -> None:
         self.chance = chance
@@ -51,16 +51,16 @@ class Mutator:
         return data[: self.limit]
 
     def span(self, data: bytes) -> tuple[int, int]:
-        """Where a short part of the input is."""
+        """The position of a short part of the input."""
         start = self.chance.randrange(len(data) + 1)
         return start, min(len(data), start + self.chance.randrange(_LONGEST_CUT))
 
     def word(self) -> bytes:
-        """What may mean something."""
+        """A text that may have a meaning."""
         return self.chance.choice(self.words if self.chance.random() < 0.7 else COMMON)
 
     def place(self, data: bytes, kind: re.Pattern[bytes]) -> tuple[int, int]:
-        """Where something of a kind is, near a place; an empty part where nothing is."""
+        """The position of something of a kind, near a place; an empty part if there is none."""
         start = self.chance.randrange(len(data) + 1)
         found = kind.search(data, start) or kind.search(data)
         return (start, start) if found is None else found.span()
@@ -148,7 +148,7 @@ def _value(by: Mutator, data: bytes) -> bytes:
 
 
 def _integer(by: Mutator, data: bytes) -> bytes:
-    """A number as programs store it, of one to eight bytes, changed where it stands."""
+    """A number as programs store it, in one to eight bytes, changed in place."""
     size = 1 << by.chance.randrange(4)
     if len(data) < size:
         return data
@@ -166,7 +166,7 @@ _CHANGES: tuple[Change, ...] = (
 
 
 class Growth(NamedTuple):
-    """An input of any size: a part of one is repeated. A numbered part differs each time."""
+    """An input of any size: part of it is repeated. A numbered part differs each time."""
 
     before: bytes
     part: bytes
@@ -174,7 +174,7 @@ class Growth(NamedTuple):
     numbered: bool
 
     def of_size(self, size: int) -> bytes:
-        """The input with about so many bytes in the repeated part."""
+        """The input with about this many bytes in the repeated part."""
         if not self.numbered:
             return self.before + self.part * max(1, size // len(self.part)) + self.after
         count = max(1, size // (len(self.part) + 4))

@@ -1,8 +1,8 @@
-"""Which lines and branches of secboot a run reaches: its modules are given probes when imported.
+"""Which lines and branches of secboot a run reaches: its modules get probes when imported.
 
 A probe is a byte, at each statement of a function, at each operand of `and` and `or`, and at each
 arm and condition of an expression. At the first statement of a block it counts: one more bit is
-set each time, up to eight, so a loop that runs longer is something new, too.
+set each time, up to eight, so a loop that runs longer is also something new.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ class Probes:
     def __init__(self) -> None:
         self.hits = bytearray()
         self.lines: dict[int, tuple[str, int]] = {}
-        """File and line of each probe that is at a statement."""
+        """File and line of each probe at a statement."""
         self.words: dict[str, set[bytes]] = {}
-        """The short texts that a file has in it: what its branches ask for."""
+        """The short strings in a file: what its branches compare with."""
 
     def install(self) -> None:
-        """Have the modules of secboot probed that are imported from now on."""
+        """Add probes to the modules of secboot that are imported from now on."""
         setattr(builtins, _HITS, self.hits)
         sys.meta_path.insert(0, _Finder(self))
 
     def reset(self) -> None:
-        """Forget what was reached."""
+        """Reset what was reached."""
         self.hits[:] = bytes(len(self.hits))
 
     def reached(self) -> int:
-        """What was reached since the last reset, as bits; no bit is ever moved."""
+        """What was reached since the last reset, as bits; the position of a bit never changes."""
         return int.from_bytes(self.hits, "little")
 
     def lines_of(self, reached: int) -> set[tuple[str, int]]:
-        """The lines that belong to such bits."""
+        """The lines that belong to these bits."""
         found = reached.to_bytes(len(self.hits), "little")
         return {self.lines[number] for number in self.lines if found[number]}
 
     def words_of(self, reached: int) -> tuple[bytes, ...]:
-        """The texts that stand in the files that belong to such bits."""
+        """The strings in the files that belong to these bits."""
         files = {file for file, _ in self.lines_of(reached)}
         return tuple(sorted(set().union(*(self.words[file] for file in files))))
 
@@ -60,7 +60,7 @@ class Probes:
         return compile(ast.fix_missing_locations(changed), path, "exec")
 
     def new(self) -> int:
-        """The number of one more probe."""
+        """The number of a new probe."""
         self.hits.append(0)
         return len(self.hits) - 1
 
@@ -74,7 +74,7 @@ class _Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, _target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
-        """What is not secboot's is left to others."""
+        """Other modules are left to other finders."""
         if fullname.partition(".")[0] != _NAME:
             return None
         spec = PathFinder.find_spec(fullname, path)
@@ -89,7 +89,7 @@ class _Loader(SourceFileLoader):
         self._probes = probes
 
     def get_code(self, fullname: str) -> CodeType:
-        """Neither from nor into a cache of compiled code."""
+        """Use no cache of compiled code."""
         _ = fullname
         return self._probes.compiled(self.get_data(self.path), self.path)
 
@@ -168,7 +168,7 @@ class _Prober(ast.NodeTransformer):
         return found
 
     def _probed(self, node: ast.expr) -> ast.expr:
-        """The same value, and the probe is set."""
+        """The same value, with the probe set."""
         return ast.BoolOp(ast.Or(), [_set(self._probes.new()), node])
 
     def _true(self) -> ast.expr:

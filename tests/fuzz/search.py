@@ -1,4 +1,4 @@
-"""All the targets in turn, for a time: what is found is told at once, the sizes in the end."""
+"""All targets in turn, for a time: finds are reported at once, the sizes at the end."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.fuzz.probes import Probes
 from tests.fuzz.targets import TARGETS
 
 SLICE = 20.0
-"""Seconds for which a target has its turn, about."""
+"""Seconds of a target's turn, about."""
 MEMORY = 4 * 2**30
-"""Bytes that the process may map, so that what asks for more is found."""
+"""Bytes that the process may map, so that excessive allocation is found."""
 
 
 def say(text: str) -> None:
@@ -25,7 +25,7 @@ def say(text: str) -> None:
 
 
 def repeat(name: str, file: str) -> None:
-    """Run one input; what is an error of ours is told, and all else is a traceback."""
+    """Run one input; a secboot error is printed, anything else is a traceback."""
     data = Path(file).read_bytes()
     begun = time.process_time()
     try:
@@ -38,8 +38,8 @@ def repeat(name: str, file: str) -> None:
 class Search:
     """A search of the targets of these names; a seed gives the same inputs, if not the same time.
 
-    The input of each find goes to a file below `finds`. What reaches something new is taken from
-    and added to the files below `corpus`.
+    The input of each find is written to a file in `finds`. Inputs that reach something new are read
+    from and added to the files in `corpus`.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Search:
             self._campaigns.append(campaign)
 
     def run(self, seconds: float) -> int:
-        """Search for so long in all, and return the number of finds."""
+        """Search for this long in total, and return the number of finds."""
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         say(f"seed {self._seed}, {len(self._campaigns)} targets, {seconds / 60:g} minutes")
         shares = sum(TARGETS[campaign.name].weight for campaign in self._campaigns)

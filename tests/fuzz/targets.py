@@ -1,6 +1,6 @@
 """What is fuzzed: every kind of input that secboot reads, what it does with it, and samples of it.
 
-A target's `read` gets any bytes. It may raise a `SecbootError`; that it raises anything else, or says
+A target's `read` gets any bytes. It may raise a `SecbootError`; raising anything else, or printing
 something that no terminal should get, is a find.
 """
 
@@ -59,9 +59,9 @@ _ENOUGH_OF_A_KERNEL = 2**17
 class Target(NamedTuple):
     """One kind of input.
 
-    `weight` is its share of the time. Its inputs are let grow up to `largest` bytes, to see whether
-    the time grows with them and no faster; 0 where files of its kind do not. None may take longer
-    than `longest`, in seconds of processor time.
+    `weight` is its share of the time. Its inputs grow up to `largest` bytes, to check that the time
+    grows with them and not faster; 0 if files of its kind do not grow. No input may take longer than
+    `longest`, in seconds of processor time.
     """
 
     read: Callable[[bytes], None]
@@ -72,7 +72,7 @@ class Target(NamedTuple):
 
 
 def files_of(*patterns: str, base: Path = SAMPLES) -> Callable[[], tuple[bytes, ...]]:
-    """The contents of the files that match, when they are asked for."""
+    """The contents of the files that match, read on demand."""
 
     def read() -> tuple[bytes, ...]:
         files = [file for pattern in patterns for file in sorted(base.glob(pattern))]
@@ -84,7 +84,7 @@ def files_of(*patterns: str, base: Path = SAMPLES) -> Callable[[], tuple[bytes, 
 
 
 def require_printable(text: str) -> None:
-    """What is printed has no character that a terminal takes for more than itself."""
+    """The output must not have control characters for a terminal."""
     for line in text.split("\n"):
         assert line.isprintable(), ascii(line)
 
@@ -104,7 +104,7 @@ def read_entry(data: bytes) -> None:
     entry = BlsEntry.parse(text)
     assert entry.render() == text
     options = entry.set_options("a=1 b").options
-    # The carriage return of a file with DOS line ends stays; the kernel takes it for a blank.
+    # The carriage return of a file with DOS line ends stays; the kernel reads it as a blank.
     assert options in {"a=1 b", "a=1 b\r"}
 
 

@@ -1,7 +1,7 @@
-"""Nothing that secboot reads is a bug: what was found before, a short search, and that it does find.
+"""No input of secboot is a bug: earlier finds, a short search, and proof that the search finds bugs.
 
-``SECBOOT_FUZZ_MINUTES`` makes the search longer; ``python -m tests.fuzz --help`` says how to go on
-from what it finds.
+``SECBOOT_FUZZ_MINUTES`` makes the search longer; ``python -m tests.fuzz --help`` says how to
+continue after a find.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.fuzz.targets import TARGETS, Target
 
 MINUTES = os.environ.get("SECBOOT_FUZZ_MINUTES", "0.5")
 CORPUS = Path(__file__).parent / "corpus"
-"""Inputs that once were a bug, by target."""
+"""Inputs that once showed a bug, by target."""
 PLACE = str(Path(__file__).parents[2] / "planted.py")
 ONCE_FOUND = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
 
@@ -75,7 +75,7 @@ def planted() -> tuple[Probes, dict[str, Callable[[bytes], None]]]:
     """Functions with a bug, with probes in them."""
     probes = Probes()
     names: dict[str, Callable[[bytes], None]] = {}
-    # The probes are a name of the module here, as they are built in for those of secboot.
+    # Here the probes are a name in the module; for secboot's modules they are built in.
     exec(probes.compiled(PLANTED, PLACE), {"__secboot_hits__": probes.hits}, names)  # noqa: S102
     return probes, names
 

@@ -1,7 +1,7 @@
-"""After an apply: zipl still takes the tree, and shows each entry as the plan said it would.
+"""After an apply, zipl still accepts the tree, and shows each entry as planned.
 
-zipl's dry run lists what it would install; an entry that is in no menu is asked for by its name,
-as an administrator would (``zipl SECTION``).
+zipl's dry run lists what it would install; an entry outside the menu is requested by name, as an
+administrator would do (``zipl SECTION``).
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _SELECTED = frozenset({EntryStatus.CHANGE, EntryStatus.UNCHANGED})
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """One apply: the profile, the plan that was followed, and what zipl then said."""
+    """One apply: the profile, the executed plan, and zipl's output after it."""
 
     profile: Profile
     plan: Plan
@@ -39,7 +39,7 @@ class Applied:
 
 
 def apply_in(cell: Cell, name: str) -> Applied | None:
-    """Apply a shipped profile to the case in the cell; None where secboot says why it can't."""
+    """Apply a shipped profile to the case in the cell; None if secboot refuses."""
     with Root(cell.directory) as root:
         profile = read_profile(name, root)
         layout = detect_layout(root)
@@ -56,9 +56,9 @@ def apply_in(cell: Cell, name: str) -> Applied | None:
 
 
 def check_applied(cell: Cell, applied: Applied) -> int:
-    """Fail where zipl does not see what the plan said; return how many entries it showed."""
+    """Fail if zipl's output differs from the plan; return how many entries it showed."""
     assert applied.after.accepted, applied.after.output
-    # What another program writes, such as ostree's entries, stays as it was until that runs.
+    # Files of another program, such as ostree's entries, stay unchanged until it runs.
     others = {e.name for e in applied.plan.entries if e.status is EntryStatus.GENERATED}
     shown = {name: line for name, line in lines_shown(cell, applied).items() if name not in others}
     expected = {
@@ -75,10 +75,10 @@ def check_applied(cell: Cell, applied: Applied) -> int:
 
 
 def lines_shown(cell: Cell, applied: Applied) -> Mapping[str, str | None]:
-    """The parameter line of every entry that zipl shows, by name, asked for singly if need be."""
+    """The parameter line of every entry that zipl shows, by name, one by one if necessary."""
     entries = applied.after.parmlines()
     if not entries:
-        # A configuration for another disk: zipl does not come to its entries here.
+        # A configuration for another disk: zipl does not reach its entries here.
         return entries
     for plan in applied.plan.entries:
         if plan.status is EntryStatus.CHANGE and plan.name not in entries:
@@ -89,7 +89,7 @@ def lines_shown(cell: Cell, applied: Applied) -> Mapping[str, str | None]:
 
 
 def require_met(profile: Profile, line: str) -> None:
-    """Fail unless the line, as the kernel reads it, holds all that the profile asks for."""
+    """Fail unless the line, as the kernel reads it, meets the profile."""
     parsed = CommandLine.parse(line)
     for requirement in profile.requirements:
         judgement = requirement.judge(parsed)
@@ -97,9 +97,9 @@ def require_met(profile: Profile, line: str) -> None:
 
 
 def _is_unusable(cell: Cell, plan: EntryPlan) -> bool:
-    """Whether zipl can't install this entry for a reason that the parameters have no part in.
+    """Whether zipl can't install this entry for a reason unrelated to its parameters.
 
-    zipl does not look at an entry that nothing installs: its image may be missing, say.
+    zipl does not check an entry that is not installed: its image may be missing, for example.
     """
     with Root(cell.directory) as root:
         machine = discover(root)
@@ -110,6 +110,6 @@ def _is_unusable(cell: Cell, plan: EntryPlan) -> bool:
 
 
 def verdict_on(cell: Cell) -> Verdict:
-    """What zipl says to the case as it is, about this machine's disk or else about any."""
+    """zipl's verdict on the case, with this machine's disk, or else independent of the disk."""
     verdict = cell.dry_run()
     return verdict if verdict.accepted else without_devices(cell, verdict)

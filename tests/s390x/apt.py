@@ -1,8 +1,8 @@
 """Download Debian packages of any suite and architecture without touching the system's apt.
 
 A private apt state (own lists, own status, own architecture) uses the mirror of the system's
-configuration. So neither root nor ``dpkg --add-architecture`` is needed, and a suite whose index
-cannot be read fails here instead of falling back to another suite's packages.
+configuration. So it needs neither root nor ``dpkg --add-architecture``, and a suite whose index
+can't be read fails here instead of falling back to another suite's packages.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 
 
 class AptError(Exception):
-    """apt could not do what the test bed needs; the message is for a person."""
+    """apt could not do what the test bed needs; the message is for the user."""
 
 
 def _run(arguments: list[str], cwd: Path | None = None, config: Path | None = None) -> str:
@@ -34,7 +34,7 @@ def _run(arguments: list[str], cwd: Path | None = None, config: Path | None = No
 
 
 def _brief(output: str) -> str:
-    """The error lines of apt without addresses, which say nothing to the reader of a log."""
+    """The error lines of apt, without addresses, which are noise in a log."""
     output = re.sub(r"\[IP: [^]]*\]|Hashes of expected file:.*", "", output)
     output = re.sub(r"https?://\S+", "the package index:", output)
     wanted = [line for line in output.splitlines() if line.startswith(("E:", "   "))]
@@ -48,7 +48,7 @@ def native_architecture() -> str:
 
 
 def mirror() -> tuple[str, str]:
-    """Return address and keyring of the Debian mirror that the system's apt is set up with."""
+    """Return address and keyring of the Debian mirror that the system's apt uses."""
     form = "$(REPO_URI) $(SIGNED_BY)"
     targets = _run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
     lines = [line.split(" ", 1) for line in targets.splitlines() if "security" not in line]
@@ -119,8 +119,8 @@ class Suite:
     def download(self, packages: tuple[str, ...]) -> dict[str, Path]:
         """Download packages into ``packages-SUITE-ARCH`` and return each one's file by name.
 
-        A file that is there already is kept: what was downloaded once stays usable while the
-        mirror is not.
+        An existing file is kept: what was downloaded once can be used even if the mirror is not
+        available.
         """
         store = self.directory / f"packages-{self.name}-{self.architecture}"
         partial = store / "partial"
@@ -136,7 +136,7 @@ class Suite:
     def fetch(
         self, packages: tuple[str, ...], attempts: int = 1, pause: float = 20
     ) -> dict[str, Path]:
-        """Download packages; where the index that is there has not led to them, read it again."""
+        """Download packages; if the present index does not find them, read it again."""
         try:
             return self.download(packages)
         except AptError:
@@ -144,7 +144,7 @@ class Suite:
             return self.download(packages)
 
     def has(self, packages: tuple[str, ...]) -> bool:
-        """Tell whether all these packages were downloaded before."""
+        """Whether all these packages were downloaded before."""
         store = self.directory / f"packages-{self.name}-{self.architecture}"
         return all(self._stored(store, name) is not None for name in packages)
 
@@ -186,7 +186,7 @@ def unpack(file: Path, directory: Path) -> None:
 
 @contextmanager
 def replaced(target: Path) -> Iterator[Path]:
-    """Give an empty directory, and put it in the place of ``target`` when the context is left."""
+    """Provide an empty directory, and replace ``target`` with it when the context is left."""
     work = target.with_name(f"work-{target.name}")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()

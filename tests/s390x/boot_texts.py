@@ -1,11 +1,11 @@
-"""The texts of boot entries that guests and cells get: a section of zipl.conf, a BLS entry."""
+"""The texts of boot entries for guests and cells: a section of zipl.conf, a BLS entry."""
 
 KERNEL = "/boot/vmlinuz"
 RAMDISK = "/boot/initrd"
 
 
 def section(name: str, parameters: str | None, *, ramdisk: bool = True) -> str:
-    """A section, with ``parameters`` as they stand behind the equals sign, quotes included."""
+    """A section, with ``parameters`` as written after the equals sign, including quotes."""
     text = f"[{name}]\ntarget=/boot\nimage={KERNEL}\n"
     if ramdisk:
         text += f"ramdisk={RAMDISK}\n"
@@ -13,7 +13,7 @@ def section(name: str, parameters: str | None, *, ramdisk: bool = True) -> str:
 
 
 def single_section(parameters: str, *, ramdisk: bool = True) -> str:
-    """A whole zipl.conf whose one section is called ``linux`` and is the default."""
+    """A whole zipl.conf with a single section, ``linux``, which is the default."""
     return "[defaultboot]\ndefault=linux\n" + section("linux", parameters, ramdisk=ramdisk)
 
 

@@ -1,7 +1,7 @@
 """Boot records of every kind, written by the real zipl: what to install, on which kind of disk.
 
-zipl computes block pointers from the file system's mapping and from what it is told of the disk,
-and writes the IPL record to the base device. With a second loop device as that base, it also
+zipl computes block pointers from the file system's mapping and from its information about the
+disk, and writes the IPL record to the base device. With a second loop device as the base, it also
 writes records for ECKD and FBA disks, which this machine does not have.
 """
 
@@ -23,7 +23,7 @@ _BASE_SIZE = 320 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class DiskKind:
-    """What zipl is told of the disk. `geometry` is ``cylinders,heads,sectors`` for ECKD."""
+    """The properties of the disk for zipl. `geometry` is ``cylinders,heads,sectors`` for ECKD."""
 
     type: str
     block_size: int
@@ -31,9 +31,9 @@ class DiskKind:
     offset: int = 0
 
     def answers(self, base: str) -> str:
-        """What a helper script tells zipl of this disk (see `real_zipl.HELPER`)."""
+        """The output of a helper script of zipl for this disk (see `real_zipl.HELPER`)."""
         answers = [f"targetbase={base}", f"targettype={self.type}"]
-        # The nth answer of a name is about the nth disk, so each disk needs all of them.
+        # The nth value of a name belongs to the nth disk, so each disk needs all of them.
         answers += [f"targetgeometry={self.geometry or '0,0,0'}"]
         answers += [f"targetblocksize={self.block_size}", f"targetoffset={self.offset}"]
         return "".join(f"echo {answer}\n" for answer in answers)
@@ -60,9 +60,9 @@ MIRRORS = {
         DISKS["eckd-ldl-4096"],
     ),
 }
-"""Base disks of a mirrored file system, for a zipl that knows disks which differ (2.39 on).
+"""Base disks of a mirrored file system, for a zipl that supports different disks (since 2.39).
 
-The blocks of the first must not be smaller than those of the others: zipl stops on an assertion.
+The first disk's blocks must not be smaller than the others': zipl aborts with an assertion.
 """
 MIRRORS_SINCE = (2, 39)
 MOST_DISKS = max(map(len, MIRRORS.values()))
@@ -122,7 +122,7 @@ SETUPS: Mapping[str, Mapping[str, bytes]] = {
 
 @contextlib.contextmanager
 def base_devices() -> Iterator[tuple[str, ...]]:
-    """Loop devices that stand for the disks that zipl writes the IPL record to."""
+    """Loop devices that represent the disks where zipl writes the IPL record."""
     with contextlib.ExitStack() as stack:
         yield tuple(stack.enter_context(_base_device()) for _ in range(MOST_DISKS))
 
@@ -148,7 +148,7 @@ def loop_device(image: Path) -> Iterator[str]:
 
 
 def prepare(cell: Cell, bases: Sequence[str], *kinds: DiskKind) -> None:
-    """Tell the cell's zipl that its target is on a disk of this kind, or mirrored on several."""
+    """Make the cell's zipl believe that its target is on such a disk, or mirrored on several."""
     disks = list(zip(bases, kinds, strict=False))
     for base, kind in disks:
         node = cell.directory / base.lstrip("/")
@@ -164,18 +164,18 @@ def prepare(cell: Cell, bases: Sequence[str], *kinds: DiskKind) -> None:
 
 
 def release(version: str) -> tuple[int, ...]:
-    """A zipl's version, to compare."""
+    """The version of a zipl, for comparisons."""
     return tuple(map(int, version.split(".")))
 
 
 def targets(version: str) -> Mapping[str, tuple[DiskKind, ...]]:
-    """What this zipl can install on: a disk of each kind, and mirrors where it knows them."""
+    """Where this zipl can install: a disk of each kind, and mirrors if it supports them."""
     single = {name: (kind,) for name, kind in DISKS.items()}
     return single | MIRRORS if release(version) >= MIRRORS_SINCE else single
 
 
 def install(cell: Cell, setup: str, *options: str) -> tuple[Verdict, bytes]:
-    """Install a set-up for real; zipl's own account of it, and the bootmap."""
+    """Really install a set-up; return zipl's output and the bootmap."""
     cell.fill_with({**FILES, **SETUPS[setup]})
     verdict = cell.install(*options)
     assert verdict.accepted, verdict.output
@@ -187,7 +187,7 @@ Reading = list[tuple[int, bool, str]]
 
 
 def said_by_zipl(verdict: Verdict, disks: int = 1) -> Reading:
-    """What zipl says it installed; on several disks it says so for each, and the same of all."""
+    """What zipl reports as installed; it must be the same for each of several disks."""
     said = [(e.number or 0, e.default, e.parmline or "") for e in verdict.entries]
     once = said[: len(said) // disks]
     assert said == once * disks, verdict.output

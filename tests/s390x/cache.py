@@ -22,7 +22,7 @@ def cache_directory() -> Path:
 
 @contextmanager
 def locked_cache() -> Iterator[Path]:
-    """Give the cache directory to one set-up at a time."""
+    """Lock the cache directory for one set-up at a time."""
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
@@ -66,7 +66,7 @@ class Bed:
 
     @classmethod
     def load(cls, cache: Path) -> "Bed | None":
-        """Read the bed's description, or None when no set-up has ever finished."""
+        """Read the description of the bed; None if no set-up has finished yet."""
         try:
             return cls(**json.loads((cache / "bed.json").read_text()))
         except (FileNotFoundError, ValueError, TypeError):
@@ -79,6 +79,6 @@ class Bed:
         temporary.replace(cache / "bed.json")
 
     def complete(self, cache: Path) -> bool:
-        """Tell whether everything the description names is there and the recipe is today's."""
+        """Whether everything in the description exists and the recipe is the present one."""
         parts = [*self.zipl.values(), self.guest, self.shell]
         return self.recipe == recipe_digest() and all((cache / part).exists() for part in parts)

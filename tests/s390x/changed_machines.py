@@ -1,7 +1,7 @@
-"""Machines on which zipl has run, and whose boot files were changed afterwards, change by change.
+"""Machines where zipl has run, and whose boot files were changed afterwards, step by step.
 
-A machine is data: entries, and kernels and ramdisks by the path that entries name. So it is known
-of each program that zipl installed which line and which contents it had, whatever the files say now.
+A machine is data: entries, and kernels and ramdisks by the path that entries name. So the line and
+the contents of each program that zipl installed are known, whatever the files contain now.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.s390x.real_zipl import kernel_stub
 
 STYLES: Final = ("section", "automatic", "menu", "bls")
-"""How the files say what to install: one section, all sections, a written menu, BLS entries."""
+"""How the files define what to install: one section, all sections, a menu, BLS entries."""
 
 _NAMES: Final = ("linux", "old", "rescue", "debug", "spare")
 _LINES: Final = (
@@ -32,7 +32,7 @@ _RAMDISKS: Final = ("boot/initrd-1", "boot/initrd-2", None)
 
 @dataclass(frozen=True)
 class Content:
-    """What a kernel or ramdisk is made of; the size tells the build, and not the edition of it."""
+    """The content of a kernel or ramdisk; its size depends on the build, not on the edition."""
 
     is_kernel: bool
     build: int
@@ -40,7 +40,7 @@ class Content:
 
     @property
     def data(self) -> bytes:
-        """All of it."""
+        """The whole content."""
         body = bytes([self.build, self.edition]) * (4000 + self.build * 1000)
         return kernel_stub() + body if self.is_kernel else body
 
@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class BootFiles:
-    """A machine: its entries in the order of the files, the default's name, all file contents."""
+    """A machine: its entries in file order, the name of the default, all file contents."""
 
     style: str
     entries: tuple[Entry, ...]
@@ -71,7 +71,7 @@ class BootFiles:
         if self.style == "bls":
             conf += f"defaultauto\nprompt=1\ntimeout=3\ntarget=/boot\ndefault={self.default}\n"
             for number, entry in enumerate(self.entries):
-                # zipl takes the highest version first.
+                # zipl sorts the highest version first.
                 version = f"version 6.1.{len(self.entries) - number}\n"
                 made[f"boot/loader/entries/{entry.name}.conf"] = (_bls(entry) + version).encode()
         else:
@@ -145,7 +145,7 @@ Change = Callable[[st.DrawFn, BootFiles], BootFiles]
 
 
 def _added(draw: st.DrawFn, files: BootFiles) -> BootFiles:
-    """A new entry, often with a kernel of its own, as an update brings it."""
+    """A new entry, often with its own kernel, as after an update."""
     free = [name for name in _NAMES if name not in files.names]
     if not free:
         return files
@@ -169,13 +169,13 @@ def _removed(draw: st.DrawFn, files: BootFiles) -> BootFiles:
 
 
 def _replaced(draw: st.DrawFn, files: BootFiles) -> BootFiles:
-    """Another kernel or ramdisk under the same name, as by a rebuilt package."""
+    """A different kernel or ramdisk under the same name, as from a rebuilt package."""
     path = draw(st.sampled_from(sorted(files.contents)))
     return replace(files, contents={**files.contents, path: _content(draw, path)})
 
 
 def _rebuilt(draw: st.DrawFn, files: BootFiles) -> BootFiles:
-    """One that has the size of the old one: only its time tells."""
+    """A file with the size of the old one: only its time differs."""
     path = draw(st.sampled_from(sorted(files.contents)))
     content = files.contents[path]
     rebuilt = replace(content, edition=content.edition + 1)
@@ -222,7 +222,7 @@ CHANGES: Final[tuple[Change, ...]] = (
 
 @st.composite
 def changed_machines(draw: st.DrawFn) -> tuple[BootFiles, BootFiles]:
-    """A machine as zipl saw it, and as it is now."""
+    """A machine as zipl read it, and as it is now."""
     before = after = draw(machines())
     for change in draw(st.lists(st.sampled_from(CHANGES), max_size=4)):
         after = change(draw, after)

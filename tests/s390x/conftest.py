@@ -22,7 +22,7 @@ def bed() -> TestBed:
 
 @pytest.fixture(scope="session")
 def program_disk(workshop: Workshop, pyz: Path) -> Path:
-    """The image with secboot's single file that a guest mounts at /opt."""
+    """The image with secboot's single file, which a guest mounts at /opt."""
     require_ipl()
 
     def make(directory: Path) -> None:
@@ -33,13 +33,13 @@ def program_disk(workshop: Workshop, pyz: Path) -> Path:
 
 @pytest.fixture
 def guest(bed: TestBed, program_disk: Path, tmp_path: Path) -> Guest:
-    """A guest on a fresh disk; no zipl has run on it."""
+    """A guest on a fresh disk, where zipl has not run."""
     return Guest.create(bed, tmp_path, program_disk)
 
 
 @pytest.fixture(scope="session")
 def installed(bed: TestBed, program_disk: Path, workshop: Workshop) -> Installed:
-    """Disks on which the guest's own zipl has run."""
+    """Disks where the guest's own zipl has run."""
     return Installed(bed, program_disk, workshop)
 
 
@@ -53,7 +53,7 @@ def loop_disk() -> Iterator[LoopDisk]:
 
 @pytest.fixture(scope="session")
 def cells(loop_disk: LoopDisk) -> Callable[[str, str], Cell]:
-    """A function that gives the cell of this name with this version of zipl, always the same one."""
+    """A function that returns the cell with this name and version of zipl, always the same one."""
 
     @cache
     def cell(name: str, version: str) -> Cell:

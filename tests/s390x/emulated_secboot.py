@@ -1,10 +1,10 @@
-"""``secboot`` on a cell of the test bed, with the zipl there run by a script, as binfmt_misc would do it.
+"""``secboot`` on a cell of the test bed, where a script runs zipl, as binfmt_misc would do.
 
-``serve`` answers requests, one line of JSON each, with a process of their own that is forked for each.
-A request can have its process end by a signal at a chosen effect: a call that changes files, or the
-start of a program. So what is killed, and where, is the same whenever it is run again. To confirm
-a trial, which only the running system can, the cell is taken for that. Otherwise the
-words are those of one command, for hooks that call secboot.
+``serve`` answers requests, one line of JSON each, and forks a process for each of them. A request
+can end its process by a signal at a chosen effect: a call that changes files, or the start of a
+program. So a kill can be reproduced exactly. To confirm a trial, which only the running system can
+do, the cell is treated as the running system. Otherwise the words are those of one command, for
+hooks that call secboot.
 
     python -m tests.s390x.emulated_secboot ZIPL serve
     python -m tests.s390x.emulated_secboot ZIPL WORDS...
@@ -38,7 +38,7 @@ _STARTED = "_start"
 
 
 def end_at(effect: int, signal: int) -> None:
-    """Send this process the signal when it comes to its `effect`-th effect."""
+    """Send this process the signal when it reaches its `effect`-th effect."""
     left = effect
 
     def count(frame: FrameType, event: str, about: object) -> None:
@@ -61,7 +61,7 @@ def end_at(effect: int, signal: int) -> None:
 
 
 def emulate(zipl: str) -> None:
-    """Let every run of zipl in a root be one of the script `zipl`."""
+    """Replace every run of zipl in a root by one of the script `zipl`."""
     run = SystemRunner.run
 
     def emulated(
@@ -97,7 +97,7 @@ def serve() -> None:
     """Answer requests until there are no more."""
     for module in walk_packages(secboot.__path__, "secboot."):
         if module.name != "secboot.__main__":
-            import_module(module.name)  # once, and not in each process
+            import_module(module.name)  # once, instead of in each process
     for line in sys.stdin:
         answer = _answer(*json.loads(line))
         sys.stdout.write(json.dumps(asdict(answer)) + "\n")

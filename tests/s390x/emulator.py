@@ -1,9 +1,9 @@
 """One s390x machine under qemu-system-s390x (TCG), from power-on to power-off.
 
-A boot is one QEMU process, and so it is started with the LOADPARM that the test gives it. A guest
-that is to re-IPL by its own settings stays in one (``reipls``). QEMU 7.2 has no subcode 4 of
-diagnose 308, which the kernel calls by default: the kernel stops then, unless it was told to clear
-its memory (/sys/firmware/reipl/ccw/clear).
+A boot is one QEMU process, started with the LOADPARM that the test specifies. A guest that re-IPLs
+by its own settings stays in the same process (``reipls``). QEMU 7.2 has no subcode 4 of diagnose
+308, which the kernel calls by default: the kernel then stops, unless it is set to clear its memory
+(/sys/firmware/reipl/ccw/clear).
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from tests.s390x import tally
 class Disk:
     """A raw disk image; ``write_log`` names a file that gets every write and flush (blklogwrites).
 
-    QEMU hands each write of the guest to the host's page cache at once and in the guest's order,
-    so all writes that the guest issued survive when QEMU is killed; what the guest still held in
-    its own page cache is lost. That is a power cut whose disk keeps everything it was given.
-    A disk that also loses what was not flushed is modelled from the write log (`write_log.py`).
-    The host's own flushes are left out (no-flush): they matter only when the host dies.
+    QEMU passes each write of the guest to the host's page cache at once and in the guest's order,
+    so all writes that the guest issued survive when QEMU is killed; data in the guest's own page
+    cache is lost. This models a power cut with a disk that keeps everything it received. A disk
+    that also loses what was not flushed is modelled from the write log (`write_log.py`). The host's
+    own flushes are omitted (no-flush): they only matter if the host fails.
     """
 
     path: Path
@@ -80,12 +80,12 @@ class IplResult:
 
     @property
     def command_line(self) -> str | None:
-        """``/proc/cmdline`` of the booted kernel; None when user space was not reached."""
+        """``/proc/cmdline`` of the booted kernel; None if user space was not reached."""
         return self.marker("CMDLINE")
 
     @property
     def command_lines(self) -> list[str]:
-        """``/proc/cmdline`` of each kernel that was booted, where the guest re-IPLed."""
+        """``/proc/cmdline`` of each kernel that was booted, if the guest re-IPLed."""
         return self._marked("CMDLINE")
 
     def marker(self, name: str) -> str | None:
@@ -105,7 +105,7 @@ class IplResult:
         return found[1]
 
     def status(self, name: str) -> int:
-        """Exit status of the command whose block is called NAME."""
+        """Exit status of the command with the block NAME."""
         found = re.search(rf"^@@END {name} (\d+)$", self.console, re.MULTILINE)
         assert found is not None, f"the guest printed no end of {name}:\n{self.console[-3000:]}"
         return int(found[1])
@@ -113,7 +113,7 @@ class IplResult:
 
 @dataclass(slots=True)
 class Machine:
-    """A running emulator. Use as a context manager: leaving it kills what still runs."""
+    """A running emulator. Use it as a context manager, which kills it at the end."""
 
     arguments: Sequence[str]
     _process: subprocess.Popen[bytes] = field(init=False)
@@ -153,7 +153,7 @@ class Machine:
             self._grown.notify_all()
 
     def console(self) -> str:
-        """Everything printed so far; CR removed, bytes that are no UTF-8 replaced."""
+        """Everything printed so far; CR removed, bytes that are not UTF-8 replaced."""
         return bytes(self._console).decode(errors="replace").replace("\r", "")
 
     def wait_for(self, pattern: str, limit: float) -> bool:
@@ -173,7 +173,7 @@ class Machine:
         return time.monotonic() - self._started
 
     def kill(self) -> None:
-        """Kill the emulator at once (SIGKILL), as a power cut does; nothing when it has ended."""
+        """Kill the emulator at once (SIGKILL), like a power cut; do nothing if it has ended."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -184,13 +184,13 @@ class Machine:
     def result(self, limit: float) -> IplResult:
         """Wait for the guest to power off (or ``limit`` s, or a dead kernel), and report."""
         self.wait_for(r"^@@DONE|Kernel panic|@@NOROOT", limit)
-        # A powered-off machine takes a moment to end; a dead kernel never does.
+        # A powered-off machine takes a moment to end; a dead kernel never ends.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
         return self.collect()
 
     def collect(self) -> IplResult:
-        """Kill what still runs and report what the console showed until now."""
+        """Kill the emulator if it still runs, and report what the console has shown so far."""
         ended = self._process.poll() is not None
         self.kill()
         console = self.console()
@@ -207,10 +207,10 @@ def machine(
     *,
     reipls: bool = False,
 ) -> Machine:
-    """Describe a machine with these disks, IPLed from the first one unless ``direct`` is given.
+    """Describe a machine with these disks, IPLed from the first one unless ``direct`` is set.
 
-    ``loadparm`` is what an operator gives at IPL, such as the number of a boot menu entry. With
-    ``reipls`` a reboot of the guest is a re-IPL by its settings; else it ends the machine.
+    ``loadparm`` is the operator's LOADPARM, such as the number of a boot menu entry. With
+    ``reipls``, a reboot of the guest is a re-IPL by its settings; otherwise it ends the machine.
     """
     board = "s390-ccw-virtio,accel=tcg" + (f",loadparm={loadparm}" if loadparm else "")
     arguments = ["qemu-system-s390x", "-M", board, "-cpu", "max", "-m", memory, "-smp", "1"]

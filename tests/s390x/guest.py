@@ -1,4 +1,4 @@
-"""A small s390x Linux system on its own disk, booted once for every job it is given."""
+"""A small s390x Linux system on its own disk, booted once for every job."""
 
 import shutil
 import subprocess
@@ -31,7 +31,7 @@ reipl() { # a reboot, with what /sys/firmware/reipl holds
     exit 1
 }
 """
-"""What every job's shell has: `secboot`, `run` to report a command to the test, and `reipl`."""
+"""Functions for every job: `secboot`, `run` to report a command to the test, and `reipl`."""
 
 _BOOTS = """boots=$(cat /var/boots 2> /dev/null || echo 0)
 boots=$((boots + 1))
@@ -41,7 +41,7 @@ echo $boots > /var/boots
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A guest with a disk of its own (``disk``) and, at /opt, the read-only disk ``program``."""
+    """A guest with its own disk (``disk``) and, at /opt, the read-only disk ``program``."""
 
     bed: TestBed
     directory: Path
@@ -51,9 +51,9 @@ class Guest:
     def create(
         cls, bed: TestBed, directory: Path, program: Path | None, disk: Path | None = None
     ) -> "Guest":
-        """Copy a disk, the installed base system unless another one is given.
+        """Copy a disk, by default that of the installed base system.
 
-        Without a program disk there is an empty one.
+        Without a program disk, an empty one is used.
         """
         if program is None:
             program = directory / "nothing.img"
@@ -77,7 +77,7 @@ class Guest:
         write_log: Path | None = None,
         reipls: bool = False,
     ) -> Machine:
-        """A machine that boots and runs ``script`` with its shell, ``files`` beside it.
+        """A machine that boots and runs ``script`` with its shell, in a directory with ``files``.
 
         It IPLs from the disk's boot record; with ``direct`` (a command line) QEMU loads the kernel.
         """
@@ -125,7 +125,7 @@ class Guest:
 
 
 def copy_disk(source: Path, target: Path) -> None:
-    """Copy an image, holes as holes, by reference where the file system can."""
+    """Copy an image, keeping holes, by reference if the file system can."""
     command: list[str | Path] = ["cp", "--sparse=always", "--reflink=auto", source, target]
     subprocess.run(command, check=True)
 
@@ -133,8 +133,8 @@ def copy_disk(source: Path, target: Path) -> None:
 def make_program_disk(image: Path, pyz: Path, work: Path) -> None:
     """Make the disk that carries secboot as its single file, as `./dev pyz` builds it.
 
-    Its byte code is that of the building Python; the guest, which has 3.11, compiles the sources
-    on each start when that is another, which takes longer and changes nothing else.
+    Its byte code is that of the building Python. If that is not 3.11, as in the guest, the guest
+    compiles the sources at each start, which only takes longer.
     """
     tree = work / "program"
     tree.mkdir()

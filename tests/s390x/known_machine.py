@@ -1,8 +1,8 @@
-"""What is known of a machine while it lives, and what has to hold of it at any time.
+"""What is known about a machine during its life, and what must be true at any time.
 
-All that is known comes from elsewhere than from secboot: the files before and after each change that
-stands, and what the real zipl said when it last wrote the boot record. Of the history of secboot it
-is taken which changes have come, and in which state they are.
+The knowledge does not come from secboot: it is the files before and after each change that is in
+place, and the output of the real zipl when it last wrote the boot record. Only which changes exist,
+and their states, is read from secboot's history.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.s390x.living_machines import CHECKOUT, Place
 from tests.s390x.zipl_output import InstalledEntry, read_verdict
 
 KEPT = 20
-"""Changes that can be rolled back: what secboot keeps."""
+"""The number of changes that can be rolled back, which secboot keeps."""
 _CODES = frozenset(ExitCode) - {ExitCode.BUG}
 
 Files = Mapping[str, bytes]
@@ -38,7 +38,7 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Program:
-    """What zipl wrote, or would write: the line, and the digests of kernel and ramdisk."""
+    """What zipl wrote or would write: the line, and the digests of kernel and ramdisk."""
 
     line: str
     kernel: str
@@ -48,12 +48,12 @@ class Program:
 
 @dataclass(frozen=True)
 class Change:
-    """An apply that stands: each file as it was, and as it was afterwards; None for none."""
+    """An apply in place: each file before and after it; None for no file."""
 
     id: str
     files: Mapping[str, tuple[bytes | None, bytes | None]]
     is_fix: bool
-    """Whether it mended files that zipl refused: then there is no way back to them."""
+    """Whether it repaired files that zipl refused: then it can't be rolled back to them."""
 
 
 @dataclass(frozen=True)
@@ -67,26 +67,26 @@ class Trial:
 
 @dataclass
 class KnownMachine:
-    """The machine and what is known about it; a context in which secboot can be asked."""
+    """The machine and what is known about it; a context in which secboot can be run."""
 
     place: Place
     trace: list[str] = field(default_factory=list)
-    """What was done so far; the last step is being done."""
+    """The steps so far; the last one is being done."""
     standing: list[Change] = field(default_factory=list)
     active: str | None = None
     record: Mapping[int, Program] = field(default_factory=dict)
     cut_short: tuple[Files, Files] | None = None
     """The files before and after a change that is unfinished."""
     litter: bool = False
-    """Whether a command was killed, and no other has tidied up since."""
+    """Whether a command was killed, and no later one has recovered yet."""
     is_current: bool = False
     """Whether zipl would have written the same record after the last step."""
     ended: int | None = None
-    """The exit code of the change that this step made."""
+    """The exit code of this step's change."""
     newest: int = 0
     """The number of the newest checkpoint."""
     trial: Trial | None = None
-    """The trial that stands and is not confirmed."""
+    """The trial that is in place and not confirmed."""
 
     def __enter__(self) -> Self:
         self.server = subprocess.Popen(
@@ -130,7 +130,7 @@ class KnownMachine:
         return said
 
     def document(self, *words: str) -> dict[str, Any]:
-        """The JSON document of a command that only looks."""
+        """The JSON document of a read-only command."""
         document: dict[str, Any] = json.loads(self.secboot(*words, "--output", "json").out)
         return document
 
@@ -142,7 +142,7 @@ class KnownMachine:
         return {str(path.relative_to(tree)): path.read_bytes() for path in found if path.is_file()}
 
     def change(self, *words: str, effect: int = 0, ended_by: int = 0) -> Said:
-        """Run a command that changes something, and note what it changed."""
+        """Run a command that changes something, and record what it changed."""
         before = self.healed()
         unfinished = self.cut_short is not None
         found = self.files()
@@ -163,7 +163,7 @@ class KnownMachine:
         return said
 
     def healed(self) -> Files:
-        """The files as they are, once what was cut short has been undone."""
+        """The present files, after the interrupted change has been undone."""
         now = self.files()
         if self.cut_short is None:
             return now
@@ -176,7 +176,7 @@ class KnownMachine:
         }
 
     def note_changes(self, before: Files, after: Files) -> bool:
-        """Read in the history what has come; tell whether something was changed and stands."""
+        """Read new changes from the history; return whether a change was made and is in place."""
         checkpoints = self.document("history")["checkpoints"]
         new = sorted(
             (c for c in checkpoints if int(c["id"]) > self.newest), key=lambda c: int(c["id"])
@@ -211,7 +211,7 @@ class KnownMachine:
         return Trial(trials[-1]["id"], tried["number"], tried["line"])
 
     def note_change(self, checkpoint: Mapping[str, Any], before: Files, after: Files) -> None:
-        """A change is done."""
+        """Record a completed change."""
         if checkpoint["action"] == "rollback":
             assert self.standing, "a rollback of nothing"
             undone = next(each for each in self.standing if each.id == checkpoint["undoes"])
@@ -225,7 +225,7 @@ class KnownMachine:
         del self.standing[:-KEPT]
 
     def to_undo(self, files: Files) -> Change:
-        """The change that a rollback undoes where the files are these: a trial before all others."""
+        """The change that a rollback undoes if the files are these: a trial before all others."""
         if self.trial is None:
             return self.standing[-1]
         is_there = any("secboot-trial" in path or b"secboot-trial" in files[path] for path in files)
@@ -235,13 +235,13 @@ class KnownMachine:
 
     @staticmethod
     def differing(one: Files, other: Files) -> list[str]:
-        """The paths of what is not the same in both."""
+        """The paths of the files that differ."""
         return sorted(
             path for path in one.keys() | other.keys() if one.get(path) != other.get(path)
         )
 
     def by_hooks(self, work: Callable[[Place, int], None], number: int, *, keeps: bool) -> None:
-        """Do what runs zipl by hooks, and secboot where it `keeps`."""
+        """Run something that runs zipl through hooks, and secboot if it `keeps`."""
         before, active = self.healed(), self.active
         work(self.place, number)
         after = self.files()
@@ -252,7 +252,7 @@ class KnownMachine:
             self.litter = False
 
     def wait_for_zipl(self) -> None:
-        """A zipl that a killed secboot started holds the lock until it has ended."""
+        """Wait: a zipl that a killed secboot started holds the lock until it has ended."""
         lock = self.place.tree / "var/lib/secboot/lock"
         if lock.exists():
             with lock.open() as file:
@@ -261,14 +261,14 @@ class KnownMachine:
             time.sleep(0.02)
 
     def runs(self) -> list[Path]:
-        """What runs of zipl said, the oldest first; a dry run's is removed at its end."""
+        """The output of runs of zipl, the oldest first; that of a dry run is removed at its end."""
         return sorted((self.place.work / "records").glob("*.out"))
 
     def read_record(self) -> None:
-        """Note what zipl wrote since."""
+        """Record what zipl has written since."""
         for said in self.runs():
             if not said.with_suffix(".status").exists():
-                continue  # a dry run that a killed secboot started, and that still runs
+                continue  # a dry run that a killed secboot started and that is still running
             status = int(said.with_suffix(".status").read_text())
             if status == 0:
                 verdict = read_verdict(said.read_text(errors="surrogateescape"), "", 0)
@@ -277,7 +277,7 @@ class KnownMachine:
                 path.unlink()
 
     def programs(self, entries: tuple[InstalledEntry, ...]) -> Mapping[int, Program]:
-        """By number; the kernels are those that are there now."""
+        """By number; the kernels are the present ones."""
         return {
             entry.number or 0: Program(
                 entry.parmline or "",
@@ -289,13 +289,13 @@ class KnownMachine:
         }
 
     def digest(self, path: str | None) -> str:
-        """Of a file of the machine; empty for none."""
+        """The digest of a file of the machine; empty if it does not exist."""
         if path is None:
             return ""
         return hashlib.sha256((self.place.tree / path.lstrip("/")).read_bytes()).hexdigest()
 
     def check(self) -> None:
-        """zipl accepts the files, what is said about the next IPL is true, and there is a way back."""
+        """zipl accepts the files, reports about the next IPL are true, and a rollback is possible."""
         verdict = self.place.cell.dry_run()
         assert verdict.accepted, verdict.output
         if not self.litter and self.cut_short is None:
@@ -309,9 +309,9 @@ class KnownMachine:
             self.check_way_back()
 
     def check_record(self, current: Mapping[int, Program]) -> None:
-        """A change that was made, or undone at once, leaves a record that belongs to the files."""
+        """A change that was made, or undone at once, leaves a boot record that matches the files."""
         if self.cut_short is not None:
-            # What is cut short belongs to the record again when it is undone, unless others act.
+            # After an interrupted change is undone, the record matches again, unless others act.
             self.is_current = self.is_current and self.ended is not None
             return
         if self.is_current and self.ended in {ExitCode.OK, ExitCode.ROLLED_BACK}:
@@ -319,7 +319,7 @@ class KnownMachine:
         self.is_current = current == self.record
 
     def check_choices(self, current: Mapping[int, Program]) -> None:
-        """`show` says what zipl wrote, and that it is current exactly when zipl would write the same."""
+        """`show` reports what zipl wrote, and that it is current exactly if zipl would write the same."""
         shown = self.document("show")
         assert {
             int(choice["loadparm"] or 0): (choice["parameters"], choice["default"])
@@ -332,7 +332,7 @@ class KnownMachine:
             assert record["stale"] is not None
 
     def check_verify(self, current: Mapping[int, Program]) -> None:
-        """A pass is one in the record as zipl wrote it, and what is fit there passes."""
+        """A check passes exactly if the record that zipl wrote meets the profile."""
         assert self.active is not None
         with Root(self.place.tree) as root:
             profile = read_profile(self.active, root)
@@ -358,7 +358,7 @@ class KnownMachine:
             assert failed != []
 
     def check_way_back(self) -> None:
-        """On a copy of the machine: the newest change is undone, but for what others have touched."""
+        """On a copy of the machine: the newest change is undone, except for edits by others."""
         copy = self.place.tree.with_name("copy")
         shutil.rmtree(copy, ignore_errors=True)
         for name in ("etc", "boot", "var"):

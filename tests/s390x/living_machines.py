@@ -1,8 +1,8 @@
-"""Machines whose kernels come and go by their distribution's own programs, and what others edit there.
+"""Machines where the distribution's programs install and remove kernels, and others edit files.
 
-Red Hat: systemd's kernel-install with the plug-ins of s390utils, written again by their rules, and ours.
-Debian: linux-update-symlinks and run-parts with the real zz-zipl and ours. Where a script has fixed
-paths, /etc and /boot of the machine are bound over those of a mount namespace.
+Red Hat: systemd's kernel-install with our reimplementation of the s390utils plug-ins, and our hook.
+Debian: linux-update-symlinks and run-parts with the real zz-zipl, and our hook. For scripts with
+fixed paths, /etc and /boot of the machine are bind-mounted in a mount namespace.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def script(path: Path, text: str) -> Path:
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file as editors do: a new one takes its name."""
+    """Write a file as editors do: a new file replaces it."""
     new = path.with_name(f"{path.name}~new")
     new.write_text(text)
     new.rename(path)
@@ -93,7 +93,7 @@ def replace(path: Path, text: str) -> None:
 
 @dataclass
 class Place:
-    """A cell on which a machine lives, and the programs of its host. `work` is a host's directory."""
+    """A cell for the life of a machine, and the host's programs. `work` is a directory of the host."""
 
     cell: Cell
     work: Path
@@ -123,7 +123,7 @@ class Place:
         return self.cell.directory
 
     def run(self, *words: str | Path) -> None:
-        """Run a program of the host; it has to succeed."""
+        """Run a program of the host, which must succeed."""
         path = [self.work / "bin", *self.paths, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
         environment = {"PATH": ":".join(map(str, path)), "TREE": str(self.tree), "LC_ALL": "C"}
         done = subprocess.run(
@@ -140,7 +140,7 @@ class Place:
         assert "bug:" not in said, said
 
     def run_inside(self, command: str, *words: str | Path) -> None:
-        """Run a shell command with the machine's /etc and /boot in the place of the host's.
+        """Run a shell command with the machine's /etc and /boot mounted over the host's.
 
         Its parameters are `words`.
         """
@@ -150,14 +150,14 @@ class Place:
 
 
 class Kind(Protocol):
-    """A distribution's machine; `number` is that of a kernel."""
+    """A machine of a distribution; `number` identifies a kernel."""
 
     def files(self, place: Place) -> Mapping[str, bytes]:
         """The files of a machine before its first kernel is installed."""
         ...
 
     def install(self, place: Place, number: int) -> None:
-        """Install a kernel, as its package does."""
+        """Install a kernel as its package does."""
         ...
 
     def remove(self, place: Place, number: int) -> None:
@@ -165,7 +165,7 @@ class Kind(Protocol):
         ...
 
     def others(self, place: Place, chance: random.Random) -> str:
-        """Let somebody edit the boot files, so that zipl accepts them; say what was done."""
+        """Let somebody edit the boot files so that zipl accepts them; return a description."""
         ...
 
 
@@ -174,7 +174,7 @@ def _kernel(number: int) -> bytes:
 
 
 def _other_words(line: str, chance: random.Random) -> str:
-    """The line with a word more, or without it where it has it."""
+    """The line with an additional word, or without it if it has it."""
     word = chance.choice(_WORDS)
     words = line.split(" ")
     if word in words:
@@ -183,7 +183,7 @@ def _other_words(line: str, chance: random.Random) -> str:
 
 
 class RedHat:
-    """BLS entries that kernel-install makes and removes."""
+    """BLS entries that kernel-install adds and removes."""
 
     def files(self, place: Place) -> Mapping[str, bytes]:
         plugins = place.work / "install.d"
@@ -275,7 +275,7 @@ class RedHat:
 
 
 class Debian:
-    """Sections of zipl.conf that name links, which the kernels' packages move."""
+    """Sections of zipl.conf with links that kernel packages update."""
 
     def files(self, place: Place) -> Mapping[str, bytes]:
         hooks = place.cell.sysroot / "etc/kernel"

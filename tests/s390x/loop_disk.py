@@ -1,10 +1,10 @@
-"""A loop-mounted ext4 file system: a real block device for zipl to install on.
+"""A loop-mounted ext4 file system: a real block device where zipl can install.
 
-zipl's dry run as root goes all the way only when its target lies on a block device whose blocks it
-can map. A loop device is one, though without disk geometry; `real_zipl.Cell` answers for that.
+zipl's dry run as root is only complete if its target is on a block device with mappable blocks.
+A loop device is one, but without disk geometry, which `real_zipl.Cell` provides.
 
-The process that mounted one holds a lock on its directory as long as it lives. So what a killed
-test run left behind can be told from what another run is using, and `remove_stale` takes it away.
+The process that mounted it holds a lock on its directory while it runs. So `remove_stale` can
+remove what a killed test run has left without removing what another run uses.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ PREFIX: Final = "secboot-loop-"
 class LoopDisk:
     """An image mounted through a loop device while the context lasts. Needs root.
 
-    ``image`` is mounted as it is; without one an empty file system of 256 MiB is made and
-    removed afterwards. ``mount`` is the mount point, ``device`` the loop device's path.
+    ``image`` is mounted unchanged; without one, an empty file system of 256 MiB is created and
+    removed afterwards. ``mount`` is the mount point, ``device`` the path of the loop device.
     """
 
     image: Path | None = None
@@ -42,7 +42,7 @@ class LoopDisk:
         self._work = Path(tempfile.mkdtemp(prefix=PREFIX))
         self._lock = os.open(self._work, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        # `remove_stale` looks only at directories that hold this one, and so are locked.
+        # `remove_stale` only examines directories that contain this one, which are locked.
         self.mount = self._work / "mount"
         self.mount.mkdir()
         image = self.image
@@ -81,7 +81,7 @@ class LoopDisk:
 
 
 def _mounts() -> list[tuple[str, Path]]:
-    """Device and mount point of everything mounted, in the order of mounting."""
+    """Device and mount point of all mounts, in the order of mounting."""
     lines = Path("/proc/self/mounts").read_text().splitlines()
     return [(line.split(" ")[0], Path(line.split(" ")[1])) for line in lines]
 
@@ -92,9 +92,9 @@ def unmount(mount: Path) -> None:
 
 
 def remove_stale() -> tuple[Path, ...]:
-    """Unmount and remove what killed processes of this user left; return these directories.
+    """Unmount and remove what killed processes of this user have left; return the directories.
 
-    A directory whose owner lives is locked and stays, and so does one that is still in use.
+    A directory whose owner is running is locked and stays, and so does one that is still in use.
     """
     removed = []
     for work in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):

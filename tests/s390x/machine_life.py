@@ -1,6 +1,6 @@
 """A machine's life, step by step: what is done to it, and by whom.
 
-A life is made by a seed: the same one does the same again.
+A seed determines a life: the same seed repeats it.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ WORDS = (
     "swiotlb=262144,noforce",
 )
 _LONGEST_CHANGE = 180
-"""Effects of a change, about: where one is cut short, it is within these."""
+"""The number of effects of a change, about; an interruption occurs within these."""
 
 
 @dataclass(kw_only=True)
 class Life(KnownMachine):
-    """A machine of a kind, whose life the seed decides; a context in which it lives."""
+    """A machine of a kind, whose life the seed determines; a context for its life."""
 
     kind: str
     seed: int
     done: Counter[str] = field(default_factory=Counter)
     kernels: list[int] = field(default_factory=list)
-    """The numbers of those that are installed, the oldest first."""
+    """The numbers of the installed kernels, the oldest first."""
 
     def __enter__(self) -> Self:
         self.chance = random.Random(f"{self.kind} {self.seed}")  # noqa: S311 - the same each time
@@ -60,13 +60,13 @@ class Life(KnownMachine):
         return self
 
     def apply(self, **ending: int) -> str:
-        """Apply any profile."""
+        """Apply a random profile."""
         profile = self.chance.choice(PROFILES)
         said = self.change("apply", profile, **ending)
         return f"{profile}: {said.code}"
 
     def rollback(self, **ending: int) -> str:
-        """Undo the newest apply that stands, with what others did meanwhile left or overwritten."""
+        """Undo the newest apply in place; later edits by others are kept or overwritten."""
         if not self.standing and self.chance.random() < 0.8:
             return f"(apply) {self.apply(**ending)}"
         words = self.chance.choice(([], [], ["--keep"], ["--force"], ["--leave-new"]))
@@ -74,7 +74,7 @@ class Life(KnownMachine):
         return f"{' '.join(words)}: {said.code} {said.err.strip()[:150]}"
 
     def keep(self, **ending: int) -> str:
-        """What the hooks do, by hand."""
+        """Do by hand what the hooks do."""
         return f"{self.change('keep', **ending).code}"
 
     def set_words(self, **ending: int) -> str:
@@ -89,7 +89,7 @@ class Life(KnownMachine):
         return f"{profile}: {said.code} {said.err.strip()[:150]}"
 
     def end_trial(self, **ending: int) -> str:
-        """Reboot with the trial's number of the boot menu, and make what it tried permanent."""
+        """Reboot with the trial's number in the boot menu, and make the change permanent."""
         if self.trial is None:
             return f"(begin) {self.begin_trial(**ending)}"
         trial, started = self.trial, self.record.get(self.trial.number)
@@ -102,14 +102,14 @@ class Life(KnownMachine):
         return f"{said.code} {said.err.strip()[:150]}"
 
     def boot(self, line: str) -> None:
-        """Come up with this line."""
+        """Boot with this line."""
         boot_id = str(uuid.UUID(int=self.chance.getrandbits(128)))
         for path, text in (("proc/cmdline", line), ("proc/sys/kernel/random/boot_id", boot_id)):
             (self.place.tree / path).parent.mkdir(parents=True, exist_ok=True)
             (self.place.tree / path).write_text(f"{text}\n")
 
     def writing(self, **ending: int) -> str:
-        """One of the commands that change something."""
+        """Run one of the commands that change something."""
         what = self.chance.choice(
             (
                 *(self.apply, self.apply, self.apply, self.rollback, self.rollback, self.keep),
@@ -119,18 +119,18 @@ class Life(KnownMachine):
         return f"{what.__name__} {what(**ending)}"
 
     def killed(self) -> str:
-        """A command that is killed in its midst."""
+        """Run a command and kill it before its end."""
         effect = self.chance.randrange(1, _LONGEST_CHANGE)
         return f"at {effect}: {self.writing(effect=effect, ended_by=signal.SIGKILL)}"
 
     def interrupted(self) -> str:
-        """A command whose user types ^C, or that the system ends."""
+        """Run a command that the user interrupts with ^C, or that the system terminates."""
         effect = self.chance.randrange(1, _LONGEST_CHANGE)
         number = self.chance.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         return f"at {effect}: {self.writing(effect=effect, ended_by=number)}"
 
     def zipl_fails(self) -> str:
-        """zipl's helper fails when it is called for the nth time, and from then on or not."""
+        """Let zipl's helper fail at its nth call, once or from then on."""
         failing = self.place.tree / "failing"
         nth, then_on = self.chance.randrange(10), self.chance.choice(("once", "always"))
         failing.write_text(f"{nth} {then_on}\n")
@@ -140,7 +140,7 @@ class Life(KnownMachine):
             failing.unlink()
 
     def disk_full(self) -> str:
-        """There is room for a few blocks only."""
+        """Leave room for only a few blocks."""
         ballast = self.place.tree / "ballast"
         room = self.chance.choice((0, 0, 1, 2, 4, 8, 16, 32, 64))
         status = os.statvfs(self.place.tree)
@@ -156,14 +156,14 @@ class Life(KnownMachine):
             ballast.unlink()
 
     def install(self) -> str:
-        """A new kernel; the hooks run."""
+        """Install a new kernel; the hooks run."""
         number = max(self.kernels, default=0) + 1
         self.by_hooks(KINDS[self.kind].install, number, keeps=True)
         self.kernels.append(number)
         return str(number)
 
     def remove(self) -> str:
-        """One of the kernels but the newest two goes."""
+        """Remove one of the kernels, but not the newest two."""
         if len(self.kernels) < 3:
             return self.install()
         number = self.chance.choice(self.kernels[:-2])
@@ -172,11 +172,11 @@ class Life(KnownMachine):
         return str(number)
 
     def others(self) -> str:
-        """Somebody edits."""
+        """Let somebody edit a file."""
         return KINDS[self.kind].others(self.place, self.chance)
 
     def broken(self) -> str:
-        """Somebody makes a mistake that zipl refuses, and mends it after secboot has refused it."""
+        """Let somebody make a mistake that zipl refuses, and fix it after secboot has refused it."""
         if self.cut_short is not None:
             return self.zipl()
         conf = self.place.tree / "etc/zipl.conf"
@@ -190,7 +190,7 @@ class Life(KnownMachine):
         return f"{profile}: {said.code}"
 
     def fix(self) -> str:
-        """Somebody makes a mistake that zipl refuses or misreads, and secboot repairs it."""
+        """Let somebody make a mistake that zipl refuses or misreads, and secboot repair it."""
         if self.cut_short is not None:
             return self.zipl()
         conf = self.place.tree / "etc/zipl.conf"
@@ -207,7 +207,7 @@ class Life(KnownMachine):
         return f"{kind}: {said.code} {said.err.strip()[:150]}"
 
     def zipl(self) -> str:
-        """Somebody runs zipl."""
+        """Let somebody run zipl."""
         self.place.run("zipl")
         return ""
 
@@ -231,7 +231,7 @@ class Life(KnownMachine):
     )
 
     def step(self) -> None:
-        """Do something, and check everything."""
+        """Do one step, and check everything."""
         steps, weights = zip(*self.STEPS, strict=True)
         (step,) = self.chance.choices(steps, weights)
         self.ended = None

@@ -1,4 +1,4 @@
-"""Compare secboot's reading of a boot configuration with that of a real zipl."""
+"""Compares secboot's interpretation of a boot configuration with that of a real zipl."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ MACHINE: dict[str, bytes] = {
     "boot/zipl/.keep": b"",
     "etc/.keep": b"",
 }
-"""The files that generated configurations find; `tests.strategies.Paths` names them."""
+"""The files for generated configurations; `tests.strategies.Paths` names them."""
 
 _DEVICE_TROUBLE = re.compile(
     r"Position \d+ in menu '.*' exceeds maximum for device"
@@ -31,12 +31,12 @@ _DEVICE_TROUBLE = re.compile(
     r"|Could not get information for file '/dev/"
     r"|Could not get disk geometry"
 )
-"""Complaints about the disk or the firmware, which zipl only makes once it knows them."""
+"""Errors about the disk or the firmware, which zipl only reports after accessing them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What zipl and secboot can be compared by. For a refusal only ``accepted`` and ``error``."""
+    """What is compared between zipl and secboot: for a refusal, only ``accepted`` and ``error``."""
 
     accepted: bool
     error: str = ""
@@ -45,13 +45,13 @@ class Reading:
 
 
 def compare(cell: Cell, files: Mapping[str, bytes]) -> None:
-    """Let both read a machine with these files; fail with both readings when they differ."""
+    """Let both read a machine with these files; fail with both results if they differ."""
     cell.fill_with(files)
     compare_cell(cell)
 
 
 def compare_cell(cell: Cell) -> None:
-    """Compare for the case that the cell holds."""
+    """Compare for the case in the cell."""
     with Root(cell.directory) as root:
         machine = discover(root)
     assert str(machine.zipl_version) == cell.version
@@ -61,7 +61,7 @@ def compare_cell(cell: Cell) -> None:
         verdict = without_devices(cell, verdict)
     theirs, ours = _of_zipl(verdict), _of_secboot(mine)
     if theirs.accepted and not verdict.entries:
-        # Not even as root does zipl go on to the entries: only the verdict can be compared.
+        # Even as root, zipl does not reach the entries: only the verdict can be compared.
         ours = Reading(ours.accepted, ours.error, ours.bls_order)
     if ties(mine):
         theirs, ours = _any_order(theirs), _any_order(ours)
@@ -70,10 +70,10 @@ def compare_cell(cell: Cell) -> None:
 
 
 def without_devices(cell: Cell, verdict: Verdict) -> Verdict:
-    """The verdict of an ordinary user, when the whole run failed on a device.
+    """The verdict as an ordinary user, if the complete run failed because of a device.
 
-    The loop device stands for the machine's real disk; a configuration that describes another
-    one (targetbase=, targetgeometry=) can be right and still not fit it.
+    The loop device represents the real disk; a configuration that describes a different one
+    (targetbase=, targetgeometry=) can be valid and still not match it.
     """
     if _DEVICE_TROUBLE.search(verdict.error):
         return cell.dry_run_unprivileged()
@@ -102,10 +102,10 @@ def _of_secboot(configuration: BootConfiguration) -> Reading:
 
 
 def _plain(error: str) -> str:
-    """zipl's message without the file that it names first, and without a stale errno text.
+    """zipl's message without the file name at its start, and without a stale errno text.
 
-    From 2.35 on "what" and "why" are two messages; for a parameter line that is too long, "why"
-    is whatever the last failed system call before left behind.
+    Since 2.35, "what" and "why" are two messages; for a parameter line that is too long, "why"
+    is left over from the last failed system call.
     """
     if "Assertion" in error or error.startswith(ABORTS):
         return ABORTS
@@ -121,7 +121,7 @@ def _plain(error: str) -> str:
 
 
 def ties(configuration: BootConfiguration) -> bool:
-    """Whether zipl leaves the order of some BLS entries to chance: two have the same version."""
+    """Whether zipl's order of some BLS entries is undefined, because two have the same version."""
     if not configuration.version.sorts_bls_by_version:
         return False
     versions = [entry.version for entry in configuration.bls]
@@ -129,7 +129,7 @@ def ties(configuration: BootConfiguration) -> bool:
 
 
 def _any_order(reading: Reading) -> Reading:
-    """What is left to compare when the order is left to chance; the error depends on it too."""
+    """What can be compared if the order is undefined, which also affects the error."""
     by_name = sorted((name, parmline or "") for _, name, _, parmline in reading.entries)
     entries = tuple((None, name, False, parmline) for name, parmline in by_name)
     return Reading(reading.accepted, "", tuple(sorted(reading.bls_order)), entries)

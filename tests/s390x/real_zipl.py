@@ -1,8 +1,8 @@
 """Run a real s390x zipl on a tree, dry or for real, on a machine of any architecture.
 
-zipl runs in a chroot, so every path it opens is the tree's own: user-mode emulation with ``-L``
-would fall back to the host's files for a path that the tree lacks, and a real run would write
-there. A static qemu inside the chroot is the only foreign program; no binfmt_misc is needed.
+zipl runs in a chroot, so it only opens paths in the tree: user-mode emulation with ``-L`` would
+fall back to the host's files for a path that the tree lacks, and a real run would write there. A
+static qemu inside the chroot is the only foreign program; binfmt_misc is not needed.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ echo targettype=SCSI
 echo targetblocksize=512
 echo targetoffset=0
 """
-"""zipl's own hook for logical devices (disk.c: get_targetbase_from_script and its kin): it answers
-for the loop device, which has no geometry, so that zipl.conf stays as it is."""
+"""zipl's own hook for logical devices (disk.c: get_targetbase_from_script and similar): it provides
+the geometry that the loop device lacks, so that zipl.conf does not need it."""
 
 PROC_DEVICES = "Character devices:\n  1 mem\n\nBlock devices:\n  7 loop\n"
-"""From /proc/devices zipl learns the driver's name, and so which helper to ask."""
+"""From /proc/devices zipl reads the driver's name, and so which helper to call."""
 
 OWN_DIRECTORIES = ("usr", "bin", "sbin", "lib", "dev", "proc", "sys")
 """What a cell keeps from one case to the next; everything else belongs to the case."""
@@ -38,10 +38,10 @@ OWN_DIRECTORIES = ("usr", "bin", "sbin", "lib", "dev", "proc", "sys")
 
 @dataclass(slots=True)
 class Cell:
-    """A directory that holds one zipl with its libraries, and takes one case after the other.
+    """A directory with one zipl and its libraries, used for one case after another.
 
-    On a `LoopDisk` (``disk``) a run as root goes all the way; elsewhere only
-    `dry_run_unprivileged` works.
+    On a `LoopDisk` (``disk``), a run as root is complete; elsewhere only `dry_run_unprivileged`
+    works.
     """
 
     directory: Path
@@ -80,7 +80,7 @@ class Cell:
         for part in tree.iterdir():
             if part.name not in OWN_DIRECTORIES:
                 _copy(part, self.directory / part.name)
-        # A tree may bring what zipl looks for in its library directory, such as zipl.conf.
+        # A tree may have files that zipl looks for in its library directory, such as zipl.conf.
         for libdir in ("usr/lib/s390-tools", "lib/s390-tools"):
             configuration = tree / libdir / "zipl.conf"
             if configuration.is_file():
@@ -107,7 +107,7 @@ class Cell:
 
     @contextlib.contextmanager
     def system(self, mounted: Path) -> Iterator[None]:
-        """Let zipl see the /boot and /etc of a mounted image instead of a case, for the context."""
+        """Let zipl use /boot and /etc of a mounted image instead of a case, in this context."""
         self.clear()
         for name in ("boot", "etc"):
             (self.directory / name).mkdir()
@@ -119,21 +119,21 @@ class Cell:
             yield
 
     def dry_run(self, *options: str) -> Verdict:
-        """zipl's whole dry run as root on the loop device, with entries and parameter lines."""
+        """zipl's complete dry run as root on the loop device, with entries and parameter lines."""
         assert self.disk is not None, "a whole dry run needs a cell on a loop disk"
         return self._zipl(["chroot", os.fspath(self.directory)], "--dry-run", *options)
 
     def install(self, *options: str) -> Verdict:
-        """Run zipl for real: it writes bootmap and the loop device's boot record."""
+        """Really run zipl: it writes the bootmap and the boot record of the loop device."""
         assert self.disk is not None, "a real run needs a cell on a loop disk"
         return self._zipl(["chroot", os.fspath(self.directory)], *options)
 
     def dry_run_unprivileged(self, *options: str) -> Verdict:
         """zipl's verdict for an ordinary user; it lists no entries. Needs no root and no device.
 
-        Only the verdict, its line and the order of the BLS files mean something. zipl asks for
-        write access to the target directory before it comes to rights, so the case's files are
-        made writable for all.
+        Only the verdict, its line and the order of the BLS files are meaningful. zipl needs write
+        access to the target directory before it checks rights, so the case's files are made
+        writable for all.
         """
         for path in (self.directory, *self.directory.rglob("*")):
             if path.is_dir() and not path.is_symlink():
@@ -171,9 +171,9 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def kernel_stub(command_line_size: int = 4096) -> bytes:
-    """A file that zipl takes for an s390x kernel with this maximum command line length.
+    """A file that zipl accepts as an s390x kernel with this maximum command line length.
 
-    0 stands for a kernel before 5.16, which had no such field: zipl then assumes 896.
+    0 means a kernel before 5.16, without this field: zipl then assumes 896.
     """
     stub = bytearray(0x11000)
     stub[0x10008:0x1000E] = b"S390EP"

@@ -1,4 +1,4 @@
-"""Write the bootmaps in tests/data/bootmaps anew: ``python -m tests.s390x.record_bootmaps``."""
+"""Rewrites the bootmaps in tests/data/bootmaps: ``python -m tests.s390x.record_bootmaps``."""
 
 import json
 import lzma
@@ -14,7 +14,7 @@ DATA = Path(__file__).parents[1] / "data" / "bootmaps"
 def main() -> None:
     """Install every set-up with every zipl on every kind of disk, and on mirrors of them.
 
-    Each bootmap is kept, and what zipl said, which is the same for every zipl and disk.
+    Each bootmap is kept, and zipl's output, which is the same for every zipl and disk.
     """
     bed = require_oracle()
     said: dict[str, bootmaps.Reading] = {}

@@ -20,14 +20,14 @@ _PROPERTY = "s390x "
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Move what the test counted so far into its report."""
+    """Move the test's counts so far into its report."""
     item.user_properties += [(_PROPERTY + name, count) for name, count in COUNTS.items()]
     COUNTS.clear()
     return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the sum over all tests, if there was anything to count."""
+    """Print the sum over all tests, if anything was counted."""
     total: Counter[str] = Counter()
     for report in terminalreporter.getreports(""):
         # A teardown's report carries the properties of the whole test.

@@ -1,4 +1,4 @@
-"""The sample configurations of tests/data as whole machines: the files that a zipl would find."""
+"""The sample configurations in tests/data as whole machines: the files that zipl would find."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ Machine = dict[str, bytes]
 def sample_machines() -> Iterator[tuple[str, Machine]]:
     """Every sample by name: each zipl.conf, each BLS entry alone, each directory of entries.
 
-    A sample comes twice: with all the files that it names ("whole"), and without ("bare").
+    Each sample is included twice: with all files that it names ("whole"), and without ("bare").
     """
     for name, machine in _configurations():
         yield f"{name}-whole", {**machine, **named_files(machine)}
@@ -84,5 +84,5 @@ def _of_distribution(directory: Path) -> Iterator[tuple[str, Machine]]:
 
 def _with_entries(directory: Path, conf: bytes) -> Machine:
     files = {f"{ENTRIES}/{file.name}": file.read_bytes() for file in sorted(directory.glob("*"))}
-    # zipl looks into the directory only if it exists; an empty one is a case of its own.
+    # zipl only reads the directory if it exists; an empty one is a separate case.
     return {"etc/zipl.conf": conf, f"{ENTRIES}/.keep": b"", **files}

@@ -1,4 +1,4 @@
-"""Boot set-ups of the guest that secboot is to change, each with what the guest then boots."""
+"""Boot set-ups of the guest that secboot changes, each with what the guest then boots."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +10,14 @@ from tests.s390x.testbed import TestBed
 from tests.workshop import Workshop
 
 SWIOTLB = "swiotlb=262144"
-"""What the shipped profile "guest" asks for, as the kernel is to see it."""
+"""What the shipped profile "guest" requires, as the kernel should see it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """Boot files by path below /, the command line they boot, and after ``apply guest``.
 
-    ``loadparm`` chooses a menu entry that is not the default, with the same two lines for it.
+    ``loadparm`` selects a menu entry that is not the default, with the same two lines.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Guests that IPL a scenario: its zipl runs once for all processes, and each guest gets a copy."""
+    """Guests that IPL a scenario: zipl runs once for all processes, and each guest gets a copy."""
 
     bed: TestBed
     program: Path

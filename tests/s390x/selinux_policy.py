@@ -1,7 +1,7 @@
-"""The whole SELinux policy of Debian, made from its packages as their maintainer scripts make it.
+"""The complete SELinux policy of Debian, built from its packages as their maintainer scripts do.
 
-Nothing is installed: the packages are unpacked, and semodule works in that tree. A kernel with SELinux
-is not needed for it, nor to give files their labels.
+Nothing is installed: the packages are unpacked, and semodule works in that tree. A kernel with
+SELinux is needed neither for this nor for labelling files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ args = $@
 
 @dataclass(frozen=True)
 class DebianPolicy:
-    """A tree with the unpacked packages and what semodule made in it."""
+    """A tree with the unpacked packages and what semodule built in it."""
 
     root: Path
 
@@ -52,12 +52,12 @@ class DebianPolicy:
 
     @property
     def binary(self) -> Path:
-        """What a kernel loads."""
+        """The policy file that a kernel loads."""
         (found,) = (self.root / "etc/selinux/default/policy").glob("policy.*")
         return found
 
     def setfiles(self, *words: str | Path) -> str:
-        """Run setfiles(8), which is restorecon(8) with the policy named; return what it said."""
+        """Run setfiles(8), which is restorecon(8) with an explicit policy; return its output."""
         done = self._run("sbin/setfiles", *words)
         assert done.returncode == 0, done.stdout
         return done.stdout
@@ -96,6 +96,6 @@ def unpacked(directory: Path, architecture: str, packages: tuple[str, ...]) -> N
 
 
 def make_policy(directory: Path) -> None:
-    """Fetch the packages and make the policy; it takes some 15 seconds."""
+    """Fetch the packages and build the policy; this takes about 15 seconds."""
     unpacked(directory, native_architecture(), _PACKAGES)
     DebianPolicy(directory).make()

@@ -8,50 +8,50 @@ COUNTS: Counter[str] = Counter()
 
 
 def compared(version: str, *, accepted: bool, disagreements: int = 0) -> None:
-    """Note that secboot's reading of one configuration was compared with this zipl's."""
+    """Count one configuration for which secboot was compared with this zipl."""
     COUNTS[f"compared {version}"] += 1
     COUNTS[f"accepted {version}"] += int(accepted)
     COUNTS["disagreements"] += disagreements
 
 
 def applied(version: str, entries: int) -> None:
-    """Note one apply after which this zipl showed so many entries as the plan had said."""
+    """Count one apply after which this zipl showed this many entries as planned."""
     COUNTS[f"applies {version}"] += 1
     COUNTS[f"entries {version}"] += entries
 
 
 def fixed(version: str, entries: int) -> None:
-    """Note one repair that this zipl accepted, with so many entries as the plan had said."""
+    """Count one repair that this zipl accepted, with this many entries as planned."""
     COUNTS[f"fixed {version}"] += 1
     COUNTS[f"lines {version}"] += entries
 
 
 def changed(version: str) -> None:
-    """Note one machine on which this zipl ran, and whose choices were right after changes."""
+    """Count one machine where this zipl ran, and whose choices were correct after changes."""
     COUNTS[f"changed {version}"] += 1
 
 
 def disagreed() -> None:
-    """Note a disagreement that is found before anything is counted as compared."""
+    """Count a disagreement that is found before anything is counted as compared."""
     COUNTS["disagreements"] += 1
 
 
 def booted() -> None:
-    """Note one start of an s390x machine."""
+    """Count one start of an s390x machine."""
     COUNTS["IPLs"] += 1
 
 
 def lived(version: str, steps: Counter[str]) -> None:
-    """Note the steps of one machine's life with this zipl, after each of which all was well."""
+    """Count the steps of one machine's life with this zipl, each with all checks passed."""
     COUNTS["lives"] += 1
     COUNTS[f"lives {version}"] += 1
     COUNTS.update({f"steps {name}": count for name, count in steps.items()})
 
 
 def survived_power_cut(model: str, *, undone: bool) -> None:
-    """Note one power cut after which the machine came up and secboot put things in order.
+    """Count one power cut after which the machine booted and secboot recovered.
 
-    ``model`` is how the power failed; ``undone`` tells whether secboot found a change half done.
+    ``model`` is how the power failed; ``undone`` whether secboot found an unfinished change.
     """
     COUNTS["power cuts"] += 1
     COUNTS[f"cuts {model}"] += 1
@@ -59,7 +59,7 @@ def survived_power_cut(model: str, *, undone: bool) -> None:
 
 
 def sentence(counts: Counter[str]) -> str:
-    """Say it in one line; empty when nothing was counted."""
+    """Return the counts as one line; empty if nothing was counted."""
     parts = [
         f"zipl {version}: {counts[f'compared {version}']} configurations compared"
         f" ({counts[f'accepted {version}']} of them accepted),"

@@ -126,7 +126,7 @@ def test_a_refusal_of_the_candidates_changes_nothing(entries: Cell) -> None:
     (entries.directory / "boot/initrd").unlink()
     before = snapshot(entries.directory / "boot")
 
-    # secboot knows of the missing file itself; asked not to care, it lets zipl say it.
+    # secboot itself detects the missing file; if it must ignore this, zipl reports it.
     with pytest.raises(ZiplFailedError, match="initrd"):
         apply(entries, "host", with_zipl=False)
 
@@ -138,7 +138,7 @@ def test_a_value_in_the_environment_reaches_the_boot_record(cell: Cell) -> None:
     cell.fill_with({**FILES, **{path: text.encode() for path, text in texts.items()}})
     cell.install()
     if not machine(cell).zipl_version.reads_environment:
-        # Somebody meant a variable, which this zipl hands to the kernel as it is written.
+        # Meant as a variable, but this zipl passes it to the kernel literally.
         with pytest.raises(RefusedError, match=r"\$\{SW\} would be lost"):
             apply(cell, "guest")
         assert installed(cell) == ["root=/dev/vda1 swiotlb=${SW}"]
@@ -153,6 +153,6 @@ def test_a_value_in_the_environment_reaches_the_boot_record(cell: Cell) -> None:
     assert bootmap.environment is not None
     assert bootmap.environment.value("SW") == "262144"
     assert bootmap.environment.value("SW", "4") == "524288"
-    # An edit of the file alone is noticed: the next IPL does not use it.
+    # An edit of the file alone is detected: the next IPL does not use it.
     (cell.directory / "etc/ziplenv").write_text("SW=1\n")
     assert "has a different value of ${SW}" in (compare(machine(cell)).stale or "")

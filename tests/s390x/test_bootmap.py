@@ -1,4 +1,4 @@
-"""secboot reads in the real zipl's bootmaps what zipl says it wrote."""
+"""secboot reads from the real zipl's bootmaps what zipl reports that it wrote."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def bases() -> Iterator[tuple[str, ...]]:
 
 @pytest.fixture(scope="module", params=zipl_versions())
 def own_cell(request: pytest.FixtureRequest, cells: Callable[[str, str], Cell]) -> Cell:
-    """A cell that may lie about its disk."""
+    """A cell that can report another kind of disk."""
     return cells("bootmap", request.param)
 
 
@@ -61,11 +61,11 @@ def test_kernels_inside_the_bootmap_and_kernels_in_pieces(
 
 
 def _scatter(path: Path) -> None:
-    """Give a file more extents than one block of a segment table has room for."""
+    """Give a file more extents than fit in one block of a segment table."""
     path.unlink()
     with path.open("wb") as file:
         for number in range(300):
-            # A hole after each block: what is written apart stays apart.
+            # A hole after each block, so that the extents are not merged.
             file.seek(number * 8192)
             file.write(os.urandom(4096))
     subprocess.run(["sync", "-f", path], check=True)

@@ -1,4 +1,4 @@
-"""The commands that change the re-IPL settings, typed as shown to the real chreipl(8)."""
+"""The commands that change the re-IPL settings, run as shown with the real chreipl(8)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILES = (
 
 
 def run(cell: Cell, command: str) -> dict[str, str]:
-    """Run the command on settings that are all empty; return those that it has set."""
+    """Run the command on empty settings; return those that it has set."""
     for name in DEVICES:
         (cell.directory / "sys" / name).mkdir(parents=True, exist_ok=True)
     for name in FILES:

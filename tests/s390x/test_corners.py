@@ -1,6 +1,6 @@
-"""Corners of zipl's verdict: empty files, odd values of optional=, relative paths, lists of a dump.
+"""Corner cases of zipl's verdict: empty files, odd values of optional=, relative paths, dump lists.
 
-Each is compared with every release of zipl that is here, by verdict, message, entries and lines.
+Each is compared with every available release of zipl, by verdict, message, entries and lines.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
-"""After an apply and a rollback restorecon(8) finds nothing to do, with the whole policy of Debian.
+"""After an apply and a rollback, restorecon(8) finds nothing to do, with Debian's complete policy.
 
-On trees of many distributions by the labels that files have on the disk, which root gives them on any
-kernel; and in the booted system, where SELinux is at work and labels what is new.
+On trees of many distributions, by the labels of files on the disk, which root can set on any
+kernel; and in the booted system, where SELinux is active and labels new files.
 """
 
 import os
@@ -35,7 +35,7 @@ restored() { run "$1" ./restorecon -R -n -v -F /etc /boot /var; }
 
 @pytest.fixture(scope="module")
 def debian_policy(workshop: Workshop) -> DebianPolicy:
-    """The policy, made once for all processes of a run."""
+    """The policy, built once for all processes of a run."""
     try:
         return DebianPolicy(workshop.directory("debian-policy", make_policy))
     except AptError as error:
@@ -68,7 +68,7 @@ def test_restorecon_finds_nothing_to_do(
     assert to_be_done() == ""
     assert secboot(capsys, "rollback", "--root", tree).code == 0
     assert to_be_done() == ""
-    # Were a label lost, it would be told.
+    # A lost label would be reported.
     lost = next(path for path in places[0].rglob("*") if path.is_file())
     os.removexattr(lost, "security.selinux")
     assert f"Would relabel {lost} from (null) to system_u:object_r:" in to_be_done()
@@ -76,7 +76,7 @@ def test_restorecon_finds_nothing_to_do(
 
 @pytest.fixture(scope="module")
 def setfiles(workshop: Workshop) -> dict[str, bytes]:
-    """setfiles(8) of the booted system, and the libraries that it has not."""
+    """setfiles(8) for the booted system, with the libraries that the system lacks."""
 
     def unpack(directory: Path) -> None:
         unpacked(directory, "s390x", ("policycoreutils",))

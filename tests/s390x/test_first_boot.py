@@ -1,7 +1,7 @@
-"""secboot-apply@.service where it belongs: in a machine that systemd brings up, IPL after IPL.
+"""secboot-apply@.service in its real environment: a machine booted by systemd, IPL after IPL.
 
-secboot is the Debian package's. Each boot is a real IPL, so what /proc/cmdline holds is what the
-boot record held, and a machine that reports at all has reached multi-user.target.
+secboot is installed from the Debian package. Each boot is a real IPL, so /proc/cmdline shows the
+line in the boot record, and a machine that reports anything has reached multi-user.target.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ exit $status
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What a boot was seen to come to."""
+    """What a boot has reached."""
 
     result: IplResult
 
@@ -100,7 +100,7 @@ class Boot:
         return {name for name in names if name.startswith("secboot")}
 
     def require_up(self, command_line: str) -> None:
-        """Fail unless the machine came all the way up, with this command line."""
+        """Fail unless the machine booted completely, with this command line."""
         assert self.result.command_line == command_line
         assert self.result.output("target").strip() == "active"
         assert self.result.finished
@@ -115,7 +115,7 @@ class Boot:
         assert self.result.output("conf") == ZIPL_CONF + "\n"
 
     def require_done(self) -> None:
-        """Fail unless the unit has done its work and noted that."""
+        """Fail unless the unit has done its work and recorded it."""
         assert self.unit == dict(zip(SHOWN, ("active", "success", "0", "0", "yes"), strict=True))
         assert self.starts == 1
         assert "zipl wrote the boot record" in self.result.output("journal")
@@ -130,14 +130,14 @@ class Boot:
 
 
 def boot(guest: Guest, script: str = "", files: dict[str, bytes | str] | None = None) -> Boot:
-    """IPL from the disk; the script comes after the look at what systemd has made of it."""
+    """IPL from the disk; the script runs after systemd's results are collected."""
     return Boot(guest.run(LOOK + script, files))
 
 
 def put(image: Path, work: Path, files: dict[str, tuple[int, str]]) -> None:
-    """Write files, given by path with their modes, into an image that no machine uses.
+    """Write files, by path with their modes, into an image that no machine uses.
 
-    What is there already is replaced.
+    Existing files are replaced.
     """
     commands = ""
     for number, (path, (mode, text)) in enumerate(files.items()):
@@ -149,7 +149,7 @@ def put(image: Path, work: Path, files: dict[str, tuple[int, str]]) -> None:
         [require("debugfs"), "-w", "-f", work / "debugfs", image],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
-    # Its status tells nothing. It says its version, and of `rm` that a new file was not there.
+    # Its exit status is meaningless. It prints its version, and that `rm` did not find a new file.
     assert [line for line in done.stderr.splitlines()[1:] if not line.startswith("rm: ")] == []
 
 
@@ -171,7 +171,7 @@ def first_boot_disk(workshop: Workshop, deb: Path) -> Path:
 
 @pytest.fixture
 def machine(bed: TestBed, first_boot_disk: Path, tmp_path: Path) -> Guest:
-    """A machine with that disk, which was never up."""
+    """A machine with that disk, which has never booted."""
     return Guest.create(bed, tmp_path, None, first_boot_disk / "disk.img")
 
 
@@ -185,14 +185,14 @@ def test_a_profile_with_an_error_then_the_right_one(machine: Guest, tmp_path: Pa
 
     first.require_up(BEFORE)
     first.require_failed(2)
-    # Debian's preset enables all units at a first boot; this one is for those who asked for it.
+    # Debian's preset enables all units at a first boot; this unit must be enabled explicitly.
     assert first.enabled() == {UNIT}
     assert "guest.yaml:3:" in first.result.output("journal")
-    # What it has not done it is asked again at the next boot, which is as the one before.
+    # If it has not done its work, it tries again at the next boot, which is like the previous one.
     second.require_up(BEFORE)
     second.require_done()
     assert first.result.output("machine") == second.result.output("machine") != "uninitialized\n"
-    # Done is done.
+    # The work is only done once.
     third.require_up(AFTER)
     third.require_not_run()
     assert third.result.status("verify") == 0, third.result.output("verify")
@@ -213,11 +213,11 @@ def test_a_zipl_that_fails(machine: Guest, tmp_path: Path) -> None:
 
     first.require_up(BEFORE)
     first.require_failed(3)
-    # RHEL's preset disables all units; what the image has enabled stays.
+    # RHEL's preset disables all units, except those that the image has enabled.
     assert first.enabled() == {UNIT}
     assert "made to fail" in first.result.output("journal")
     assert first.result.status("failed") == 0
-    # The boot record had the new line for a moment; the old one was put back.
+    # The boot record had the new line for a moment; the old one was restored.
     second.require_up(BEFORE)
     second.require_done()
 
@@ -231,7 +231,7 @@ def test_a_shutdown_while_zipl_runs(machine: Guest, tmp_path: Path) -> None:
 
     first.require_up(BEFORE)
     first.require_failed(130)
-    # zipl came to its end, and once more for the way back: no boot record was half written.
+    # zipl completed, and again for the rollback: no boot record was partly written.
     assert first.result.output("ended").split() == ["ended", "0"] * 2
     second.require_up(BEFORE)
     second.require_done()

@@ -1,6 +1,6 @@
-"""The first configuration that secboot writes: zipl takes it as planned, and it boots.
+"""The first configuration that secboot writes: zipl accepts it as planned, and it boots.
 
-The trees are generated: kernels of several releases, flavours and lengths of the line, by the ways of
+The trees are generated: kernels with several releases, flavours and line lengths, in the ways of
 RHEL, Fedora, Debian and Ubuntu, with the line from each of its sources.
 """
 
@@ -70,7 +70,7 @@ LINES = (
 
 @dataclass(frozen=True)
 class Tree:
-    """A tree that has kernels and no configuration, and what the user says."""
+    """A tree with kernels but without a configuration, and the user's options."""
 
     files: Mapping[str, bytes]
     links: Mapping[str, str]
@@ -117,7 +117,7 @@ def trees(draw: st.DrawFn) -> Tree:
 
 
 def init_in(cell: Cell, asked: FirstAsked) -> Plan | str:
-    """Give the tree in the cell its first configuration; return why not where it is refused."""
+    """Write the first configuration of the tree in the cell; return the reason if refused."""
     with Root(cell.directory) as root:
         layout = detect_layout(root)
         layout.for_first_configuration()
@@ -141,7 +141,7 @@ def init_in(cell: Cell, asked: FirstAsked) -> Plan | str:
 @pytest.mark.oracle
 @pytest.mark.parametrize("number", range(APPLY_ROUNDS))
 def test_a_generated_tree_gets_what_zipl_takes(cell: Cell, number: int) -> None:
-    """Refused is only what zipl would refuse, and that is a line that is too long for a kernel."""
+    """Only what zipl would refuse is refused: a line that is too long for a kernel."""
     done, refused = 0, list[str]()
 
     @seed(SEED * APPLY_ROUNDS + number)
@@ -176,7 +176,7 @@ def test_a_generated_tree_gets_what_zipl_takes(cell: Cell, number: int) -> None:
 
 
 def cell_sorts_as_planned(plan: Plan) -> bool:
-    """Whether the cell's zipl has the order of this system's: Red Hat's is no upstream zipl."""
+    """Whether the cell's zipl has this system's order: Red Hat's zipl differs from upstream."""
     return not plan.layout.startswith("BLS")
 
 

@@ -1,4 +1,4 @@
-"""The boot entry of a Secure Execution image that secboot adds: zipl takes it, as the default."""
+"""The boot entry of a Secure Execution image that secboot adds: zipl accepts it as the default."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ LINE = "root=/dev/mapper/root swiotlb=262144\n"
 
 
 def add_entry(cell: Cell) -> str | None:
-    """Apply a profile with an image that is built; return the entry's name, None for none."""
+    """Apply a profile with an image that is built; return the name of the entry, or None."""
     parmfile = cell.directory / PARMFILE
     parmfile.parent.mkdir(parents=True, exist_ok=True)
     parmfile.write_text(LINE)
@@ -38,10 +38,10 @@ def add_entry(cell: Cell) -> str | None:
 
 
 def require_default(cell: Cell, name: str) -> None:
-    """Fail unless zipl accepts the files and says that it makes this entry the default."""
+    """Fail unless zipl accepts the files and makes this entry the default."""
     verdict = verdict_on(cell)
     assert verdict.accepted, verdict.output
-    if verdict.entries:  # else it is a configuration for another disk
+    if verdict.entries:  # otherwise it is a configuration for another disk
         default = verdict.default
         assert default is not None, verdict.output
         assert (default.name, default.image) == (name, "/boot/secure-linux"), verdict.output

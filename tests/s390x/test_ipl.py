@@ -69,7 +69,7 @@ def test_zipl_run_from_outside_on_the_image_makes_it_ipl(guest: Guest, tmp_path:
 
 @pytest.mark.oracle
 def test_each_disk_of_a_mirror_starts_what_the_record_says(tmp_path: Path) -> None:
-    """Two disks with the same blocks, from other places on; zipl knows such since 2.39."""
+    """Two disks with the same blocks at different offsets; zipl supports this since 2.39."""
     bed = require_oracle()
     version = max(bed.zipl, key=bootmaps.release)
     if bootmaps.release(version) < bootmaps.MIRRORS_SINCE:
@@ -94,7 +94,7 @@ def test_each_disk_of_a_mirror_starts_what_the_record_says(tmp_path: Path) -> No
         written = cell.install()
         record = read_bootmap((cell.directory / "boot/bootmap").read_bytes())
     with first.open("rb") as source, second.open("r+b") as target:
-        # All but the block in which each disk has its own boot record.
+        # All except the block with each disk's own boot record.
         source.seek(512)
         target.seek((_OFFSET + 1) * 512)
         shutil.copyfileobj(source, target)

@@ -1,9 +1,9 @@
 """SELinux labels survive an apply and a rollback on a kernel that has SELinux, with a policy loaded.
 
-The policy is a small one, compiled by the real secilc: types for the places of boot files, and every
-access allowed. What counts is what the kernel makes of it: a new file gets the label of its directory,
-and a label is only taken if the policy knows it. The labels are those of the reference policy for these
-paths, where /etc/zipl.conf has another one than other files of /etc.
+The policy is a small one, compiled by the real secilc: types for the locations of boot files, and
+every access allowed. The kernel's behaviour matters: a new file gets the label of its directory, and
+a label is only accepted if the policy has it. The labels are those of the reference policy for these
+paths, where /etc/zipl.conf and other files in /etc have different labels.
 """
 
 import os
@@ -24,7 +24,7 @@ from tests.workshop import Workshop
 pytestmark = pytest.mark.ipl
 
 _VERSION = "33"
-"""Of the policy's format, which Linux 6.1 reads."""
+"""The version of the policy format, which Linux 6.1 reads."""
 _INITIAL = (
     "kernel security unlabeled fs file file_labels init any_socket port netif netmsg node"
     " igmp_packet icmp_socket tcp_socket sysctl_modprobe sysctl sysctl_fs sysctl_kernel sysctl_net"
@@ -126,7 +126,7 @@ def policy(workshop: Workshop) -> bytes:
 
 
 def labels(said: str) -> list[str]:
-    """The lines about labels, of which there have to be some."""
+    """The lines about labels; there must be some."""
     found = [line for line in said.splitlines() if line.startswith(("right", "WRONG"))]
     assert len(found) > 5, said
     return found

@@ -1,4 +1,4 @@
-"""What a killed test run leaves mounted is taken away, and what another run uses is not."""
+"""What a killed test run leaves mounted is removed, and what another run uses is not."""
 
 import os
 import signal

@@ -1,7 +1,7 @@
-"""A day of a machine's life, compressed: kernels come and go, profiles are applied, things fail.
+"""A day of a machine's life, compressed: kernels are installed and removed, profiles applied, things fail.
 
-``SECBOOT_LIFE_STEPS`` and ``SECBOOT_LIFE_SEEDS`` make it longer; a failure shows the steps that led to
-it, and its kind, zipl and seed do them again.
+``SECBOOT_LIFE_STEPS`` and ``SECBOOT_LIFE_SEEDS`` make it longer; a failure shows the steps that led
+to it, and its kind, zipl and seed repeat them.
 """
 
 import os

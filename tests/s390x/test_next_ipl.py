@@ -1,6 +1,6 @@
-"""What secboot says of the next IPL is what the next IPL starts, in the booted system.
+"""What secboot reports about the next IPL is what the next IPL starts, in the booted system.
 
-Each boot tells what the next one will start, and the next one's /proc/cmdline is compared with it.
+In each boot, secboot predicts the next one, which is compared with that boot's /proc/cmdline.
 """
 
 import json
@@ -16,29 +16,29 @@ from tests.s390x.scenarios import BLS, Installed
 pytestmark = pytest.mark.ipl
 
 PROFILE = f"version: 1\nrole: guest\nparameters:\n  root: {ROOT.removeprefix('root=')}\n"
-"""What all boot entries here have."""
+"""The line of all boot entries here."""
 
 OLD, NEW = (f"{ROOT} quiet mark={mark}" for mark in ("old", "new"))
 UPDATED = f"{ROOT} quiet mark=updated"
 FROM_OPTIONS = f"{ROOT} quiet mark=options"
 INSTEAD = "quiet swiotlb=262144"
-"""Without what finds the root."""
+"""The line without the parameters that find the root."""
 
 ENTRY = f"title Linux 6.2\nversion 6.2.0-1\nlinux /boot/vmlinuz.new\ninitrd /boot/initrd\noptions {UPDATED}\n"
 NEW_KERNEL = """\
 { cat /boot/vmlinuz; head -c 8192 /dev/urandom; } > /boot/vmlinuz.new
 cp c-6.2.conf /boot/loader/entries/
 """
-"""A kernel update, and nobody runs zipl."""
+"""A kernel update without a run of zipl."""
 
 
 def show(name: str) -> str:
-    """Script: what secboot says that the next IPL can start, and a reboot does."""
+    """Script: what secboot reports that the next IPL can start and a reboot starts."""
     return f"run {name} secboot show --output json\n"
 
 
 def verify(name: str) -> str:
-    """Script: whether all is as it should be, up to the boot record."""
+    """Script: whether everything is in order, up to the boot record."""
     return f"run {name} secboot verify ./site.yaml --stage installed\n"
 
 
@@ -55,7 +55,7 @@ def lines(shown: dict[str, Any]) -> list[tuple[str | None, str]]:
 
 
 def verified(result: IplResult, *names: str) -> dict[str, int]:
-    """The exit status of each; 5 is for what is not met."""
+    """The exit status of each; 5 if something is not met."""
     return {name: result.status(name) for name in names}
 
 
@@ -90,7 +90,7 @@ def test_a_kernel_update_without_zipl_and_a_loadparm_that_stays(
     assert verified(second, "before", "apply", "after") == {"before": 5, "apply": 0, "after": 0}
     assert lines(applied) == [("1", UPDATED), ("2", NEW), ("3", OLD)]
     assert applied["reboot"]["line"] == UPDATED
-    # The emulator is started anew for each IPL, with the LOADPARM that was left for it.
+    # The emulator is restarted for each IPL, with the LOADPARM that was left for it.
     assert chosen["reboot"]["source"]["loadparm"] == "3"
     assert chosen["reboot"]["line"] == OLD == third.command_line
 
@@ -151,7 +151,7 @@ def test_a_record_made_from_options_a_text_for_the_next_ipl_and_no_record_at_all
 def test_a_loadparm_left_in_reipl_and_a_removed_bootmap(
     installed: Installed, tmp_path: Path
 ) -> None:
-    """By re-IPLs of the running system: nothing is handed over but what the guest left itself."""
+    """By re-IPLs of the running system: nothing is passed on except what the guest itself left."""
     guest = installed.guest(BLS, tmp_path)
     default = f"version: 1\nrole: guest\nparameters:\n  root: {ROOT.removeprefix('root=')}\n  mark: new\nentries: default\n"
     result = guest.reipl(
@@ -175,7 +175,7 @@ def test_a_loadparm_left_in_reipl_and_a_removed_bootmap(
         {"site.yaml": PROFILE, "default.yaml": default},
     )
 
-    # Nothing has written over the blocks of the removed file, so the third IPL starts them still.
+    # The blocks of the removed file were not overwritten, so the third IPL still starts them.
     assert result.command_lines == [NEW, OLD, NEW, NEW]
     assert verified(result, "before", "chosen", "still") == {"before": 0, "chosen": 0, "still": 0}
     assert said(result, "second")["reboot"]["line"] == OLD

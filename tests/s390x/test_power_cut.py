@@ -1,11 +1,11 @@
-"""The power fails in the middle of an apply, a trial or a confirmation: the machine comes up, and secboot puts it in order.
+"""The power fails during an apply, a trial or a confirmation: the machine boots, and secboot recovers.
 
 Two models of a cut. *Killed*: the emulator dies when an apply has written some of its data; the
 disk keeps every write that the guest had issued, in order, and loses what was in the guest's page
 cache.
-*Replayed*: one apply is recorded with every write and flush, and the disk is rebuilt as it was
-after any one of those writes, with all, some or none of the writes since the last flush lost, as
-a disk with a volatile cache may lose them. Neither model tears a single block.
+*Replayed*: one apply is recorded with every write and flush, and the disk is rebuilt in its state
+after any of those writes, with all, some or none of the writes since the last flush lost, as a disk
+with a volatile cache may lose them. Neither model has torn blocks.
 """
 
 import os
@@ -25,7 +25,7 @@ from tests.workshop import Workshop
 pytestmark = [pytest.mark.ipl, pytest.mark.fault]
 
 CUTS = int(os.environ.get("SECBOOT_POWER_CUTS", "6"))
-"""Moments per test and model; more of them for a long run."""
+"""Moments per test and model; can be increased for a long run."""
 
 TRIAL_CUTS = max(CUTS // 3, 1)
 
@@ -34,7 +34,7 @@ AGAIN = "run again secboot apply guest\nrun plan secboot plan guest --detailed-e
 
 
 UNDONE = "was interrupted and has been rolled back"
-"""What secboot says when it finds that a change was interrupted half-way."""
+"""The message of secboot when it finds an interrupted change."""
 ENDED = re.compile(r"^@@END apply", re.MULTILINE)
 TRIAL = "run apply secboot apply guest --trial\n"
 CONFIRM = "run apply secboot confirm\n"
@@ -44,7 +44,7 @@ ATTEMPTS = 4
 
 
 def assert_comes_up_and_is_put_in_order(guest: Guest, scenario: Scenario) -> IplResult:
-    """IPL, let secboot undo what is unfinished and apply again, IPL; what was asked must run."""
+    """IPL, let secboot undo the unfinished change and apply again, IPL; the new line must run."""
     ipl = scenario.loadparm
     again = guest.run(AGAIN, loadparm=ipl)
     assert again.command_line in {scenario.before, scenario.after}, again.console[-3000:]
@@ -58,7 +58,7 @@ def assert_comes_up_and_is_put_in_order(guest: Guest, scenario: Scenario) -> Ipl
 
 @pytest.fixture(scope="session")
 def written(installed: Installed, workshop: Workshop) -> int:
-    """Bytes that the log of writes grows by during an undisturbed apply."""
+    """Bytes by which the log of writes grows during an undisturbed apply."""
 
     def measure(directory: Path) -> None:
         guest = installed.guest(SECTION, directory)
@@ -85,7 +85,7 @@ def test_killed_in_the_middle_of_an_apply(
         guest = installed.guest(scenario, tmp_path)
         if killed_during(guest, APPLY, scenario.loadparm, round(written * share)):
             break
-        # The other scenario writes less, or the guest was faster than the eye on its log.
+        # The other scenario writes less, or the guest was faster than the polling of its log.
         share *= 0.7
     else:
         pytest.fail(f"each of {ATTEMPTS} applies ended before it was killed")
@@ -97,7 +97,7 @@ def test_killed_in_the_middle_of_an_apply(
 
 @pytest.fixture(scope="session")
 def on_trial(installed: Installed, workshop: Workshop) -> Path:
-    """The disk of a machine on which a change is tried, and which has not been IPLed since."""
+    """The disk of a machine where a change is tried, and which has not been IPLed since."""
 
     def make(directory: Path) -> None:
         tried = installed.guest(BLS, directory).run(TRIAL)
@@ -131,14 +131,14 @@ def test_killed_in_the_middle_of_a_trial_and_its_confirmation(
     else:
         pytest.fail(f"each of {ATTEMPTS} ended before it was killed")
 
-    # A rollback first ends what was cut short, and that alone; then the trial itself is dropped.
+    # A rollback first only closes the interrupted change; then the trial itself is dropped.
     drop = "run end secboot rollback\nrun drop secboot rollback\n"
     found = guest.run(drop + AGAIN)
     last = guest.run("")
 
     lines = {BLS.before} if what == "trial" else {BLS.before, BLS.after}
     assert found.command_line in lines, found.console[-3000:]
-    # Where nothing is left to end or to drop, that is refused.
+    # If nothing is left to close or drop, that is refused.
     assert {found.status("end"), found.status("drop")} <= {0, 1}, found.output("drop")
     assert found.status("again") == 0, found.output("again")
     assert found.status("plan") == 0, found.output("plan")
@@ -148,7 +148,7 @@ def test_killed_in_the_middle_of_a_trial_and_its_confirmation(
 
 
 def killed_during(guest: Guest, job: str, loadparm: str, written: int) -> bool:
-    """Kill the emulator when a change has written so much; tell whether that was before its end."""
+    """Kill the emulator after a change has written this much; return whether it was unfinished."""
     log = guest.directory / "writes.log"
     with guest.machine(job, loadparm=loadparm, write_log=log) as running:
         assert running.wait_for(r"^@@BEGIN apply", 120)

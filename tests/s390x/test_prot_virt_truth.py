@@ -1,8 +1,8 @@
-"""Which spellings of prot_virt= the real kernel takes, compared with secboot's reading.
+"""Which spellings of prot_virt= the real kernel accepts, compared with secboot.
 
-``facilities=158`` makes the kernel believe that there is an ultravisor. If the command line
-switches hosting on, setup_uv() makes the first ultravisor call, which this emulator does not have,
-and the kernel dies there, early in setup_arch(); if not, it boots and says prot_virt_host=0.
+``facilities=158`` makes the kernel believe that an ultravisor exists. If the command line enables
+hosting, setup_uv() makes the first ultravisor call, which this emulator does not support, and the
+kernel dies there, early in setup_arch(); if not, it boots and reports prot_virt_host=0.
 """
 
 import pytest
@@ -51,7 +51,7 @@ def boot_line(bed: TestBed, line: str) -> IplResult:
 
 
 def switched_on(result: IplResult) -> bool:
-    """Read the outcome; fail when it is neither of the two that the module's text describes."""
+    """Read the outcome; fail if it is neither of the two in the module's docstring."""
     if result.finished:
         assert result.marker("UV") == "prot_virt_host=0", result.console
         return False
@@ -70,7 +70,7 @@ def test_secboot_reads_prot_virt_as_the_kernel_does(bed: TestBed, line: str) -> 
 
 
 def test_the_same_line_boots_where_the_kernel_sees_no_ultravisor(bed: TestBed) -> None:
-    """So that the deaths above are due to the ultravisor call and nothing else."""
+    """This proves that the deaths above are caused by the ultravisor call and nothing else."""
     result = boot_line(bed, "earlyprintk prot_virt=1")
 
     assert result.finished

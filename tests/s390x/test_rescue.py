@@ -42,14 +42,14 @@ mkdir -p /mnt
 
 @dataclass(frozen=True)
 class Step:
-    """A block of the page: how it begins, the exit status of its last command, and what comes before."""
+    """A block of the page: its start, the exit status of its last command, and what to run before it."""
 
     beginning: str
     status: int = 0
     before: str = ""
 
     def text(self) -> str:
-        """Return the block, as it is for the emulated disk."""
+        """Return the block, adapted to the emulated disk."""
         (block,) = (each for each in blocks(PAGE, "sh") if each.startswith(self.beginning))
         return block.replace("0.0.0120-part1", "0.0.0001").replace("0.0.0120", "0.0.0001")
 
@@ -66,7 +66,7 @@ WAYS = {
         UNMOUNT,
     ),
     "with the machine's own": (
-        # The driver of a virtio disk brings it online, which that of a DASD does not.
+        # The driver of a virtio disk sets it online, unlike that of a DASD.
         Step("echo free ", status=1),
         Step("echo free ", before=f"echo 0 > {ONLINE}\n"),
         MOUNT,
@@ -83,7 +83,7 @@ WAYS = {
 
 
 def rescue(guest: Guest, steps: Sequence[Step], bed: TestBed) -> IplResult:
-    """Boot the rescue system, with the guest's disk as another one, and run the steps in it."""
+    """Boot the rescue system, with the guest's disk as a second one, and run the steps in it."""
     job, other = guest.directory / "rescue-job.img", guest.directory / "rescue.img"
     script = "".join(
         f"{step.before}run step{number} . ./step{number}\n" for number, step in enumerate(steps)
@@ -99,7 +99,7 @@ def rescue(guest: Guest, steps: Sequence[Step], bed: TestBed) -> IplResult:
 
 @pytest.fixture(scope="session")
 def broken(installed: Installed, workshop: Workshop) -> Path:
-    """The disk of a machine whose next IPL starts a kernel that dies."""
+    """The disk of a machine whose next IPL starts a kernel that fails."""
 
     def make(directory: Path) -> None:
         guest = installed.guest(BLS, directory)

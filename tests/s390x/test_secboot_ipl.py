@@ -1,4 +1,4 @@
-"""secboot changes a machine, and the machine IPLs what was asked; it rolls back, and so does that."""
+"""secboot changes a machine, which then IPLs the new line; after a rollback it IPLs the old one."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_apply_inside_then_rollback_inside(name: str, installed: Installed, tmp_
 
 
 def parameter_lines(shown: str) -> list[str]:
-    """Every string in the JSON form of `show`, whatever the shape of the document around it."""
+    """Every string in the JSON document of `show`, whatever its structure."""
     found: list[str] = []
 
     def collect(node: object) -> None:
@@ -100,7 +100,7 @@ def test_apply_from_outside_on_the_mounted_image(installed: Installed, tmp_path:
 def test_what_the_kernel_would_misread_is_refused_and_nothing_changes(
     installed: Installed, tmp_path: Path
 ) -> None:
-    """``prot_virt: true`` looks right and does nothing; see test_prot_virt_truth."""
+    """``prot_virt: true`` looks correct and has no effect; see test_prot_virt_truth."""
     guest = installed.guest(SECTION, tmp_path)
     profile = 'version: 1\nrole: host\nparameters:\n  prot_virt: "true"\n'
 

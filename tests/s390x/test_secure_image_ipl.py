@@ -1,8 +1,8 @@
-"""A guest gets a Secure Execution image, a new line in it, and then an ordinary kernel above it.
+"""A guest gets a Secure Execution image, a new line in it, and then a plain kernel image above it.
 
-The emulator has no ultravisor: an image that a stand-in for genprotimg built is never started here, and
-prot_virt_guest is not to be had. All else is real: the recipe is typed as the plan prints it, zipl writes
-what the next IPL starts, and whatever is not the image is IPLed.
+The emulator has no ultravisor: an image that a stand-in for genprotimg built is never started here,
+and prot_virt_guest is not available. Everything else is real: the recipe is run as the plan prints
+it, zipl writes what the next IPL starts, and everything but the image is IPLed.
 """
 
 import json
@@ -27,7 +27,7 @@ import json, sys
 (step,) = [s for s in json.load(sys.stdin)["steps"] if "genprotimg" in s["lines"][0]]
 print("\\n".join(step["lines"][: step["lines"].index("reboot")]))
 """
-"""The commands of the plan up to the reboot, which the emulator can't do."""
+"""The commands of the plan up to the reboot, which the emulator does not support."""
 FILES = {
     "genprotimg": '#!/bin/sh\nexec python3 /root/secure_images.py "$@"\n',
     "secure_images.py": Path(secure_images.__file__).read_text(),
@@ -44,17 +44,17 @@ echo document > /etc/se-hostkeys/ibm-z-hostkey-1.crt
 cp inside.yaml inside-large.yaml /etc/secboot/profiles/
 build() { (set -e; . /root/recipe); }
 """
-"""What a build needs: the program, and a host key."""
+"""The files that a build needs: the program and a host key."""
 UPDATE = """\
 { cat /boot/vmlinuz; head -c 8192 /dev/urandom; } > /boot/vmlinuz-9.1
 cp z-9.1.conf /boot/loader/entries/
 sed -i 's/^default=.*/default=Linux 9.1/' /etc/zipl.conf
 """
-"""A kernel update, as kernel-install leaves the files (with UPDATEDEFAULT=yes)."""
+"""A kernel update, with the files as left by kernel-install (with UPDATEDEFAULT=yes)."""
 
 
 def build(name: str, profile: str) -> str:
-    """Script: type the commands that the plan prints for the image."""
+    """Script: run the commands that the plan prints for the image."""
     return (
         f"secboot plan {profile} --output json | python3 recipe.py > /root/recipe\n"
         f"run {name} build\n"
@@ -62,17 +62,17 @@ def build(name: str, profile: str) -> str:
 
 
 def verify(name: str, profile: str = "inside-large") -> str:
-    """Script: whether all is as it should be, up to the boot record."""
+    """Script: whether everything is in order, up to the boot record."""
     return f"run {name} secboot verify {profile} --stage installed\n"
 
 
 def show(name: str) -> str:
-    """Script: what secboot says that the next IPL starts."""
+    """Script: what secboot reports that the next IPL starts."""
     return f"run {name}-show secboot show --output json\n"
 
 
 def default(result: IplResult, name: str) -> tuple[bool, str, str | None]:
-    """Whether the default starts in Secure Execution, its kernel, and the line that is known."""
+    """Whether the default starts in Secure Execution, its kernel, and the known line."""
     found: dict[str, Any] = json.loads(result.output(f"{name}-show"))
     (choice,) = [each for each in found["choices"] if each["default"]]
     return choice["secure"], choice["kernel"], choice["parameters"]
@@ -122,7 +122,7 @@ def test_from_an_ordinary_guest_to_the_image_and_out_of_it_by_a_kernel_update(
         first.output("built") + first.output("rebuilt")
     )
 
-    # The parmfile is applied, and the image is still to be built: nothing starts it.
+    # The parmfile is applied, and the image has yet to be built: nothing starts it.
     assert default(first, "before") == (False, "/boot/vmlinuz", BLS.after)
     assert "unsealed" not in first.output("before")
 
@@ -133,7 +133,7 @@ def test_from_an_ordinary_guest_to_the_image_and_out_of_it_by_a_kernel_update(
     assert first.output("parmfile").strip() == f"{ROOT} quiet mark=new {LARGE}"
     assert first.status("large-inside") == 0, first.output("large-inside")
 
-    # The kernel update: what boots is still the image, until somebody runs zipl.
+    # The kernel update: the image still boots, until somebody runs zipl.
     assert first.status("updated") == 5
     assert "machine.unsealed-after-zipl" in first.output("updated")
     assert "machine.image-outdated" in first.output("updated")

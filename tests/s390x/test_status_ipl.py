@@ -1,4 +1,4 @@
-"""`secboot status` on a machine that really goes through the stages, IPL by IPL."""
+"""`secboot status` on a machine that really passes through the stages, IPL by IPL."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ def verdicts(status: dict[str, Any]) -> dict[str, str]:
 
 
 def reached(*stages: str) -> dict[str, str]:
-    """That is all that is met; the guest's kernel is a file, which a new one need not replace."""
+    """Only this is met; the guest's kernel is a file, which a new kernel need not replace."""
     met = {stage: "unknown" if stage == "inherited" else "met" for stage in stages}
     return {stage: met.get(stage, "missing") for stage in STAGES}
 
@@ -67,7 +67,7 @@ def test_each_step_brings_the_machine_one_stage_further(
 def test_a_line_that_was_changed_on_the_way_to_the_kernel_is_told_apart(
     installed: Installed, tmp_path: Path
 ) -> None:
-    """The emulator offers no IPL PARM, so its own kernel loader plays the operator here."""
+    """The emulator does not support IPL PARM, so its own kernel loader acts as the operator here."""
     guest = installed.guest(SECTION, tmp_path)
 
     added = guest.run(STATUS.format("status"), direct=f"{SECTION.before} {SWIOTLB} added=1")

@@ -1,4 +1,4 @@
-"""The boot entry of a trial: the real zipl takes it last, and all else as it was, before and after it."""
+"""The boot entry of a trial: the real zipl puts it last, and everything else is unchanged."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ WHY_NOT = ("needs a boot menu", "not meant to be edited", "nothing to try", "men
 
 
 def follow(cell: Cell, planner: Planner) -> Plan:
-    """Apply what a planner says to the tree in the cell."""
+    """Apply the result of a planner to the tree in the cell."""
     with Root(cell.directory) as root:
         layout = detect_layout(root)
-        # No zipl that can be had here has Red Hat's order.
+        # No zipl that is available here has Red Hat's order.
         layout.sources = layout.sources._replace(order=BlsOrder.UPSTREAM)
         state, nobody = StateDirectory(root), lambda _: None
         managed = ManagedRoot(root, state, None, layout, None, ("secboot",), nobody)
@@ -75,7 +75,7 @@ def without(verdict: Verdict, name: str) -> list[InstalledEntry]:
 
 
 def check_trial(cell: Cell, before: Verdict) -> bool:
-    """Try, then confirm; fail where zipl reads anything but what was planned."""
+    """Try, then confirm; fail if zipl reads anything but what was planned."""
     try:
         plan = begin(cell)
     except SecbootError:
@@ -84,7 +84,7 @@ def check_trial(cell: Cell, before: Verdict) -> bool:
     assert trial is not None
     tried = verdict_on(cell)
     assert tried.accepted, tried.output
-    if tried.entries:  # else it is a configuration for another disk
+    if tried.entries:  # otherwise it is a configuration for another disk
         new = next(each for each in tried.entries if each.name == trial.entry)
         assert (new.number, new.parmline, new.default) == (trial.number, trial.line, False), tried
         assert without(tried, trial.entry) == list(before.entries)

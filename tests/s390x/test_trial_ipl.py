@@ -1,7 +1,7 @@
 """A change is tried for one IPL of the booted system: it starts once, and fails without harm.
 
-The guest re-IPLs by itself, by the LOADPARM that secboot leaves. A LOAD from outside is a new
-emulator, without one.
+The guest re-IPLs itself, with the LOADPARM that secboot leaves. A LOAD from outside is a new
+emulator without a LOADPARM.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ parameters:
   facilities:
     exactly: ['158']
 """
-"""The kernel takes this machine for one with an ultravisor, and dies at its first call."""
+"""The kernel believes that this machine has an ultravisor, and dies at its first call."""
 
 LOADPARM = "run {} cat /sys/firmware/reipl/ccw/loadparm\n"
 STATUS = "run {} secboot status guest --output json\n"
 
 
 def files_of(scenario: Scenario) -> str:
-    """Script: all that the boot configuration consists of."""
+    """Script: all files of the boot configuration."""
     return "".join(f"run {path} cat /{path}\n" for path in scenario.files) + (
         "run entries sh -c 'cd /boot/loader/entries && ls'\n"
     )
 
 
 def require_as_before(result: IplResult, scenario: Scenario) -> None:
-    """Require every boot file, and no other, to be as the scenario has it."""
+    """Require that the boot files are exactly those of the scenario."""
     for path, text in scenario.files.items():
         assert result.output(path) == text + "\n"
     entries = {Path(path).name for path in scenario.files if path.endswith(".conf")} - {"zipl.conf"}
@@ -66,7 +66,7 @@ def require_as_before(result: IplResult, scenario: Scenario) -> None:
 
 
 def trial_of(result: IplResult, name: str) -> dict[str, Any]:
-    """The trial that a status shows."""
+    """The trial in a status document."""
     found = json.loads(result.output(name))["trial"]
     assert isinstance(found, dict), found
     return found
@@ -130,7 +130,7 @@ def test_a_kernel_that_dies_leaves_the_old_one_to_a_load_from_outside(
 
     assert died.status("trial") == 0, died.output("trial")
     assert died.command_lines == [before]
-    # It was the entry of the trial that was started, and its kernel never reported.
+    # The trial's entry was started, and its kernel never reported.
     assert "LOADPARM=[3       ]" in died.console, died.console[-2000:]
     assert not died.finished
     assert loaded.command_line == before

@@ -1,8 +1,8 @@
-"""What the next IPL starts is what was installed, whatever was done to the files since.
+"""The next IPL starts what was installed, whatever was done to the files since.
 
-zipl installs a generated machine for real, its files are changed, and then secboot is asked. What
-zipl itself said with -V when it ran is the truth about the record; what it says in a dry run on
-the changed files is the truth about whether it is still what zipl would write.
+zipl really installs a generated machine, its files are changed, and then secboot is run. zipl's
+output with -V when it ran is the truth about the record; its output in a dry run on the changed
+files is the truth about whether zipl would write the same.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.oracle
 
 @dataclass(frozen=True)
 class Installed:
-    """A program as zipl wrote it: its line, and what kernel and ramdisk were."""
+    """A program as zipl wrote it: its line, and the contents of kernel and ramdisk."""
 
     line: str
     kernel: Content | None
@@ -44,21 +44,21 @@ class Installed:
 
 
 Programs = Mapping[int, Installed]
-"""By number; 0 where there is no menu."""
+"""By number; 0 without a menu."""
 
 
 def content(files: BootFiles, path: str | None) -> Content | None:
-    """What a file that zipl or an entry names has in it; None for no file."""
+    """The content of a file that zipl or an entry names; None for no file."""
     return None if path is None else files.contents.get(path.lstrip("/"))
 
 
 def size(found: Content | None) -> int:
-    """Bytes; 0 for no file, as zipl notes it."""
+    """In bytes; 0 for no file, as zipl stores it."""
     return 0 if found is None else len(found.data)
 
 
 def programs_of(verdict: Verdict, files: BootFiles) -> Programs:
-    """What zipl says, with the contents that its files have."""
+    """zipl's output, with the contents of its files."""
     return {
         entry.number or 0: Installed(
             entry.parmline or "",
@@ -71,7 +71,7 @@ def programs_of(verdict: Verdict, files: BootFiles) -> Programs:
 
 
 def write_changes(cell: Cell, before: BootFiles, after: BootFiles) -> None:
-    """Make the files those of the changed machine; what is the same keeps its time."""
+    """Write the files of the changed machine; unchanged files keep their times."""
     old, new = before.texts(), after.texts()
     for path in old.keys() - new.keys():
         (cell.directory / path).unlink()
@@ -100,7 +100,7 @@ def check_choices(found: NextIpl, installed: Programs) -> None:
 
 
 def told(state: EntryState, found: NextIpl) -> bool:
-    """Whether the entry is said not to be as the record has it."""
+    """Whether the entry is reported to differ from the record."""
     if state.choice is None or state.choice.line != state.configured:
         return True
     assert state.entry is not None
@@ -109,7 +109,7 @@ def told(state: EntryState, found: NextIpl) -> bool:
 
 
 def check_entries(found: NextIpl, after: BootFiles, installed: Programs) -> None:
-    """What was changed is told; a kernel is only claimed where it is the one that is installed."""
+    """Changes are reported; a kernel is only claimed if it is the one that is installed."""
     for state in found.entries:
         assert state.entry is not None
         files = (state.entry.image, state.entry.ramdisk)
@@ -127,7 +127,7 @@ def check_entries(found: NextIpl, after: BootFiles, installed: Programs) -> None
 
 
 def check_machine(cell: Cell, before: BootFiles, after: BootFiles) -> bool:
-    """Install, change, compare; tell whether the record is still what zipl would write."""
+    """Install, change, compare; return whether zipl would still write the same record."""
     cell.fill_with(before.texts())
     verdict = cell.install()
     assert verdict.accepted, verdict.output
@@ -148,9 +148,9 @@ def check_machine(cell: Cell, before: BootFiles, after: BootFiles) -> bool:
 
 
 def check_currency(cell: Cell, found: NextIpl, after: BootFiles, installed: Programs) -> bool:
-    """The record is said to be what zipl would write exactly when zipl's dry run says the same.
+    """The record is reported as current exactly if zipl's dry run shows the same.
 
-    A file that was written again with the content that it had is one more reason to run zipl.
+    A file that was rewritten with the same content is an additional reason to run zipl.
     """
     now = cell.dry_run()
     if not now.accepted:
@@ -180,7 +180,7 @@ def test_what_boots_is_what_was_installed(cell: Cell, number: int) -> None:
 
 
 def test_a_record_made_from_options_is_one_choice(cell: Cell) -> None:
-    """As image builders make it, with the line of an entry, a longer one, or another."""
+    """As image builders do, with the line of an entry, a longer one, or a different one."""
     added = 0
 
     @seed(SEED)
@@ -219,7 +219,7 @@ def test_a_record_made_from_options_is_one_choice(cell: Cell) -> None:
 
 @pytest.mark.parametrize("number", range(BOOT_ROUNDS))
 def test_no_text_of_today_changes_what_was_installed(cell: Cell, number: int) -> None:
-    """Whatever zipl.conf and the BLS entries say now, and whether zipl would take it or not."""
+    """Whatever zipl.conf and the BLS entries contain now, and whether zipl would accept it or not."""
     compared = 0
 
     @seed(SEED * BOOT_ROUNDS + number)
@@ -240,7 +240,7 @@ def test_no_text_of_today_changes_what_was_installed(cell: Cell, number: int) ->
 
 
 def _after_other_texts(cell: Cell, before: Setup, after: Setup) -> bool:
-    """Install one set-up, and compare with the texts of another; False where nothing is to compare."""
+    """Install one set-up, and compare with the texts of another; False if nothing can be compared."""
     cell.fill_with(machine_of(before))
     verdict = cell.install()
     if not verdict.accepted:
@@ -256,7 +256,7 @@ def _after_other_texts(cell: Cell, before: Setup, after: Setup) -> bool:
         machine = discover(root)
     found = next_ipl(machine, compare(machine))
     if not (cell.directory / found.record.path.lstrip("/")).exists():
-        # These texts have another target directory, where no zipl has run.
+        # These texts have another target directory, where zipl has not run.
         assert found.record.state is RecordState.MISSING
         assert found.choices == ()
         return False

@@ -1,4 +1,4 @@
-"""What secboot writes is what zipl reads: after an apply it shows each entry as planned."""
+"""What secboot writes is what zipl reads: after an apply, zipl shows each entry as planned."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ SAMPLES = dict(sample_machines())
 
 
 def apply_all(cell: Cell) -> int:
-    """Apply one profile after the other to the case in the cell; return how many could be."""
+    """Apply each profile to the case in the cell; return how many could be applied."""
     done = 0
     for profile in PROFILES:
         if (applied := apply_in(cell, profile)) is not None:
@@ -35,7 +35,7 @@ def test_a_changed_sample_is_read_as_planned(cell: Cell, name: str) -> None:
     if before.accepted:
         apply_all(cell)
     elif (applied := apply_in(cell, "host")) is not None:
-        # A kernel that is missing, say: the change has made that neither better nor worse.
+        # For example a missing kernel, which the change does not affect.
         assert applied.after.error == before.error
 
 

@@ -1,4 +1,4 @@
-"""What `check --fix` leaves is accepted by zipl, which shows each entry's line as it was planned."""
+"""zipl accepts what `check --fix` leaves, and shows each entry's line as planned."""
 
 from random import Random
 
@@ -23,12 +23,12 @@ WITH_ADDED = {"appended_parameter", "inserted_parameter", "parameter_in_entry"}
 
 
 def fix(cell: Cell) -> bool:
-    """Repair the case in the cell and let zipl look at what is left; say whether it was repaired."""
+    """Repair the case in the cell and let zipl check the result; return whether it was repaired."""
     plan = repair(cell.directory)
     if plan.refusal is not None or not plan.files:
         return False
     if not read(cell.directory).configuration.accepted:
-        # A kernel that is missing, say: nothing that a text could say better.
+        # For example a missing kernel, which no edit can repair.
         return False
     compare_cell(cell)
     verdict = verdict_on(cell)
@@ -43,7 +43,7 @@ def fix(cell: Cell) -> bool:
 
 
 def damaged(machine: Machine, name: str, number: int) -> Machine | None:
-    """The machine with one damage to zipl.conf, or to the first of its entries."""
+    """The machine with one damage to zipl.conf, or to its first entry."""
     entries = sorted(path for path in machine if path.startswith(ENTRIES) and path[-5:] == ".conf")
     is_conf, kind = name.startswith("conf-"), name.partition("-")[2]
     path = "etc/zipl.conf" if is_conf else next(iter(entries), None)

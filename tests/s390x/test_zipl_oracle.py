@@ -1,6 +1,6 @@
 """secboot reads every configuration as the real zipl does: verdict, order, default, lines.
 
-Each difference that was found on the way is a named case here or in the tests of secboot.zipl.
+Each difference that was found is a named case here or in the tests of secboot.zipl.
 """
 
 import pytest
@@ -85,7 +85,7 @@ SECTIONS = {
     "blank-parameters": "image=/boot/vmlinuz\nparameters=' '\n",
 }
 """Bodies of a section where releases of zipl differ (2.16 has no room for a kdump kernel at
-0x2000000, which generated configurations showed), and their nearest neighbours."""
+0x2000000, as generated configurations showed), and similar ones."""
 
 
 @pytest.mark.parametrize("how", ["default", "automatic-menu"])
@@ -124,7 +124,7 @@ BODIES = {
     "missing-image": "image=/boot/nowhere\n",
     "unknown-keyword": "image=/boot/vmlinuz\noops\n",
 }
-"""zipl takes in the environment when it has read its configuration, before it looks at files."""
+"""zipl imports the environment after it has read its configuration, before it checks files."""
 
 
 @pytest.mark.parametrize("body", BODIES)

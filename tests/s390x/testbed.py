@@ -1,6 +1,6 @@
-"""What the tests of this directory stand on: the test bed that `setup` made, or a reason to skip.
+"""The basis of the tests in this directory: the test bed that `setup` built, or a reason to skip.
 
-With ``CI=true`` nothing is skipped: what is missing there is a failure.
+With ``CI=true`` nothing is skipped: anything missing is a failure.
 """
 
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ class TestBed:
 
     @property
     def initramfs(self) -> Path:
-        """Its initramfs; without root= it only reports and stops."""
+        """The guest's initramfs; without root= it only reports and stops."""
         return self.guest / "initramfs"
 
     @property
     def base_disk(self) -> Path:
-        """A disk image with the installed guest, not yet IPLable: no zipl has run on it."""
+        """A disk image with the installed guest, not yet IPLable: zipl has not run on it."""
         return self.guest / "base.img"
 
     @property
@@ -46,7 +46,7 @@ class TestBed:
         return self.guest / "systemd.img"
 
     def cell(self, directory: Path, disk: LoopDisk, version: str = BASE_ZIPL) -> Cell:
-        """A place in a new directory to run this zipl on cases that lie on the disk."""
+        """A cell in a new directory, to run this zipl on cases on the disk."""
         return Cell(directory, self.zipl[version], self.shell, disk, version)
 
 
@@ -69,7 +69,7 @@ def require_ipl() -> TestBed:
 
 
 def require_oracle() -> TestBed:
-    """The test bed for tests that let zipl go all the way; needs root and a loop device."""
+    """The test bed for tests with complete runs of zipl; needs root and a loop device."""
     found = require_ipl()
     if problem := loop_problem():
         unavailable(problem)
@@ -77,6 +77,6 @@ def require_oracle() -> TestBed:
 
 
 def zipl_versions() -> tuple[str, ...]:
-    """Versions to run an oracle test with; the base version when there is no test bed yet."""
+    """Versions to run an oracle test with; the base version if the test bed does not exist yet."""
     found = _find()
     return (BASE_ZIPL,) if isinstance(found, str) else tuple(found.zipl)

@@ -1,10 +1,10 @@
-"""Replay what a guest wrote to its disk up to any moment, as a power cut there would leave it.
+"""Replays a guest's writes to its disk up to any moment, as a power cut would leave the disk.
 
 QEMU's blklogwrites driver records every write, flush and discard in the form of the kernel's
 dm-log-writes target (Documentation/admin-guide/device-mapper/log-writes.rst and
 drivers/md/dm-log-writes.c): a super block in the first sector, then for each request one sector
-with its description, followed by the data. All numbers are little-endian; sectors have the size
-that the super block gives (512 here), also in the descriptions.
+with its description, followed by the data. All numbers are little-endian; sectors, also in the
+descriptions, have the size that is in the super block (512 here).
 """
 
 import shutil
@@ -21,7 +21,7 @@ _ENTRY: Final = struct.Struct("<QQQQ")
 
 
 class Flag(IntFlag):
-    """What a request was, beyond a write of its data (dm-log-writes.c: LOG_*_FLAG)."""
+    """What a request was in addition to a write of its data (dm-log-writes.c: LOG_*_FLAG)."""
 
     FLUSH = 1
     FUA = 2
@@ -45,7 +45,7 @@ class Request:
 
 
 class WriteLogError(Exception):
-    """The file is no write log, or of a kind this reader does not know."""
+    """The file is not a write log, or of an unknown kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class WriteLog:
 
     @classmethod
     def read(cls, path: Path) -> "WriteLog":
-        """Read a log; a last request that is cut off (the emulator was killed) is left out.
+        """Read a log, without a last request that is truncated because the emulator was killed.
 
-        The super block's count is brought up to date by flushes only, so requests behind it are
-        read as long as they are whole and follow on; a description of zeroes ends the log too.
+        Only flushes update the count in the super block, so requests after it are read as long as
+        they are complete and consecutive; a description of zeroes also ends the log.
         """
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -85,7 +85,7 @@ class WriteLog:
         return cls(path, tuple(requests))
 
     def write_positions(self) -> tuple[int, ...]:
-        """The moments right after each request that changed the disk, as counts of requests."""
+        """The moments after each request that changed the disk, as counts of requests."""
         return tuple(n for n, request in enumerate(self.requests, start=1) if request.writes)
 
     def last_flush(self, moment: int) -> int:

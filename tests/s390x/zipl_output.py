@@ -1,12 +1,12 @@
-"""Read what zipl prints: the verdict, the refused line, the entries it would install."""
+"""Reads zipl's output: the verdict, the refused line, the entries it would install."""
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
 ACCEPTED_WITHOUT_ROOT: Final = "Must be root to perform this operation"
-"""zipl looks at rights last, after syntax, sections, files and lengths (zipl.c: main), so this
-complaint of an ordinary user's dry run means that everything else was accepted."""
+"""zipl checks rights last, after syntax, sections, files and lengths (zipl.c: main), so this error
+in an ordinary user's dry run means that everything else was accepted."""
 
 _NOISE = ("Using ", "Looking for ", "Starting ", "Warning: ", "Could not open /proc", "Run ")
 _LINE = re.compile(r"Line (\d+): ")
@@ -17,7 +17,7 @@ _FIELD = re.compile(r"^  (kernel image|kernel parmline|initial ramdisk)\.*: (.*)
 
 @dataclass(frozen=True, slots=True)
 class InstalledEntry:
-    """One boot entry as zipl says it would install it. ``number`` is None outside a menu."""
+    """One boot entry as zipl reports that it would install it. ``number`` is None outside a menu."""
 
     number: int | None
     name: str
@@ -29,12 +29,12 @@ class InstalledEntry:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What zipl said about a configuration.
+    """zipl's result for a configuration.
 
-    ``error`` is the first error message (empty when accepted), ``line`` the line number in it
-    (None when it names none; zipl says 0 for problems of a BLS section), ``bls_order`` the BLS
-    files' names in the order in which zipl took them, ``entries`` what a privileged dry run (or a
-    real run) listed; ``output`` is everything, undecodable bytes as surrogates.
+    ``error`` is the first error message (empty if accepted), ``line`` the line number in it (None
+    without one; 0 for problems of a BLS section), ``bls_order`` the names of the BLS files in zipl's
+    order, ``entries`` the list from a privileged dry run or a real run; ``output`` is everything,
+    with undecodable bytes as surrogates.
     """
 
     accepted: bool
@@ -55,7 +55,7 @@ class Verdict:
 
 
 def read_verdict(stdout: str, stderr: str, status: int) -> Verdict:
-    """Interpret one zipl run that was started with -V."""
+    """Interpret the output of one zipl run with -V."""
     accepted = status == 0 or ACCEPTED_WITHOUT_ROOT in stderr
     complaints = [line for line in stderr.split("\n") if line and not line.startswith(_NOISE)]
     error = "" if accepted else " ".join(complaints).removeprefix("Error: ")
@@ -96,5 +96,5 @@ def read_entries(stdout: str) -> tuple[InstalledEntry, ...]:
 
 
 def _unquoted(name: str, text: str) -> str:
-    """The parameter line stands between single quotes, whatever it contains."""
+    """The parameter line is in single quotes, whatever it contains."""
     return text[1:-1] if name == "kernel parmline" else text
