@@ -98,3 +98,33 @@ def test_a_trial_is_confirmed_only_where_it_could_be() -> None:
     # What ExecCondition= refuses with 1 is no failure of a unit (systemd.service(5)).
     assert service["ExecCondition"] == f"{service['ExecStart']} --dry-run"
     assert service["ExecStart"] == "/usr/bin/secboot confirm --stage effective"
+
+
+HARDENED = {
+    *("NoNewPrivileges", "LockPersonality", "RestrictRealtime", "ProtectClock", "PrivateNetwork"),
+    *("ProtectHome", "ProtectControlGroups", "ProtectHostname"),
+}
+
+
+def test_it_has_no_more_rights_than_zipl_needs(each: RawConfigParser) -> None:
+    service = each["Service"]
+
+    assert {key for key in service if service[key] == "yes"} >= HARDENED
+    assert service["SystemCallArchitectures"] == "native"
+    # zipl makes device nodes, and the kernel's modules are looked at.
+    assert not {"PrivateDevices", "ProtectKernelModules", "ProtectSystem"} & set(service)
+
+
+@pytest.mark.parametrize("path", [UNIT, TRIAL], ids=lambda path: str(path.name))
+def test_systemd_finds_it_less_exposed_than_a_plain_unit(path: Path, tmp_path: Path) -> None:
+    program = tmp_path / "secboot"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    copy = tmp_path / path.name
+    copy.write_text(path.read_text().replace("/usr/bin/secboot", str(program)))
+    words = ("security", "--offline=yes", "--no-pager", "--threshold=85")
+
+    done = run(require("systemd-analyze"), *words, copy)
+
+    # 96 of 100 is a unit without any of this.
+    assert done.returncode == 0, done.stdout[-400:] + done.stderr

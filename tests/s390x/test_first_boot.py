@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.programs import require
+from tests.packaging.programs import CHECKOUT, require
 from tests.s390x.boot_texts import single_section
 from tests.s390x.emulator import IplResult
 from tests.s390x.guest import Guest
@@ -51,6 +51,22 @@ run machine cat /etc/machine-id
 """
 VERIFY = "run verify /usr/bin/secboot verify guest --stage running\n"
 PRESET = "/etc/systemd/system-preset/00-disable.preset"
+READ_LOG = """\
+import os
+os.read(os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK), 8192)
+try:
+    os.open("/dev/mem", os.O_RDONLY)
+except PermissionError:
+    print("log read, memory refused")
+"""
+PROBE = """\
+cp probe.service /run/systemd/system/
+cp probe.py /run/
+systemctl daemon-reload
+systemctl start probe.service
+journalctl --sync
+run probe journalctl --boot --unit probe.service --output cat
+"""
 ZIPL_THAT_FAILS_ONCE = """\
 #!/bin/sh
 # zipl's work is done, the boot record written; then it fails, the first time.
@@ -175,13 +191,21 @@ def machine(bed: TestBed, first_boot_disk: Path, tmp_path: Path) -> Guest:
     return Guest.create(bed, tmp_path, None, first_boot_disk / "disk.img")
 
 
+def probe() -> str:
+    """The unit that confirms a trial, which reads the kernel's log, and does nothing else here."""
+    lines = (CHECKOUT / "packaging/systemd/secboot-trial.service").read_text().splitlines()
+    program = "ExecStart=/usr/bin/python3 /run/probe.py"
+    kept = [program if each.startswith("ExecStart=") else each for each in lines]
+    return "\n".join(each for each in kept if not each.startswith("ExecCondition=")) + "\n"
+
+
 def test_a_profile_with_an_error_then_the_right_one(machine: Guest, tmp_path: Path) -> None:
     wrong = "version: 1\nparameters:\n  swiotlb: 512M\n"
     put(machine.disk, tmp_path, {"/etc/secboot/profiles/guest.yaml": (0o100644, wrong)})
 
     first = boot(machine, "rm /etc/secboot/profiles/guest.yaml\n")
     second = boot(machine)
-    third = boot(machine, VERIFY)
+    third = boot(machine, VERIFY + PROBE, {"probe.service": probe(), "probe.py": READ_LOG})
 
     first.require_up(BEFORE)
     first.require_failed(2)
@@ -196,6 +220,8 @@ def test_a_profile_with_an_error_then_the_right_one(machine: Guest, tmp_path: Pa
     third.require_up(AFTER)
     third.require_not_run()
     assert third.result.status("verify") == 0, third.result.output("verify")
+    # With the rights that the other unit leaves.
+    assert "log read, memory refused" in third.result.output("probe")
 
 
 def test_a_zipl_that_fails(machine: Guest, tmp_path: Path) -> None:
