@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from secboot.apply.boot_paths import BootPaths, is_reboot_setting
+from secboot.apply.mounted import require_mounted
 from secboot.apply.zipl import check_candidates
 from secboot.checkpoint.access import ReadAccess, write_access
 from secboot.checkpoint.changed_files import Conflict
@@ -93,10 +94,16 @@ class ManagedRoot(NamedTuple):
         )
 
     def recover(
-        self, access: WriteAccess, conflict: Conflict = Conflict.KEEP
+        self, access: WriteAccess, conflict: Conflict | None = None
     ) -> tuple[RecoveryReport, ...]:
-        """Roll back what is unfinished (`recover`), and log it."""
-        recovered = recover(access, conflict)
+        """Roll back what is unfinished (`recover`), and log it.
+
+        Unless it was said what to do with files that somebody changed, it is refused while /boot
+        seems not to be mounted.
+        """
+        if conflict is None:
+            require_mounted(self.root, access)
+        recovered = recover(access, conflict or Conflict.KEEP)
         for report in recovered:
             self.log(access.store.get(report.checkpoint.id))
         self._warn_of_damage(access)

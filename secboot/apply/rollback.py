@@ -14,7 +14,6 @@ from secboot.apply.rollback_planner import (
     plan_rollback,
     prepare,
 )
-from secboot.checkpoint.changed_files import Conflict
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.store import CheckpointStore
@@ -103,8 +102,9 @@ def roll_back(
     with managed.write_access() as access:
         ending = plan_of_ending(managed, access, checkpoint, choices)
         if ending is not None:
+            ending.require_applicable()
             begin(ending)
-        recovered = managed.recover(access, choices.conflict or Conflict.KEEP)
+        recovered = managed.recover(access, choices.conflict)
         if ending is not None and ending.undoes is None:
             return RollbackResult(None, (), None, None, recovered, plan=ending)
         with managed.telling(recovered):

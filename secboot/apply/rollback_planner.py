@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from secboot.apply.change import problem_key
+from secboot.apply.mounted import lacks_directories, lacks_entries, not_mounted
 from secboot.apply.next_default import NextDefault, next_default
 from secboot.apply.rollback_plan import BootRecordStep, Choices, RollbackPlan, UndoneChange
 from secboot.apply.undoing import (
@@ -84,6 +85,7 @@ def plan_of_ending(
         return None
     more = checkpoint not in {None, found.checkpoint.id}
     undoes = access.store.get(checkpoint) if more and checkpoint is not None else None
+    missing = choices.conflict is None and lacks_directories(managed.root, found.way.gone)
     return RollbackPlan(
         root=managed.root.base,
         undoes=None if undoes is None else UndoneChange.of(undoes),
@@ -98,7 +100,7 @@ def plan_of_ending(
         programs=_programs(managed),
         next_default=None,
         settings=found.way.settings,
-        refusal=None,
+        refusal=not_mounted(managed.invocation, found.checkpoint.id) if missing else None,
     )
 
 
@@ -135,6 +137,8 @@ def prepare(
         after = _after(managed, found, machine, back, taken)
         problem = _problem(managed, machine, found, after)
     back = _with_settings(managed, found, back)
+    if refusal is None and choices.conflict is None and lacks_entries(machine, back.gone):
+        refusal = not_mounted(managed.invocation, found.id)
     if refusal is None and problem is not None:
         refusal = _refused(managed, machine, found, problem)
     changes = (*back.changes, *taken)
