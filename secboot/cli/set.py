@@ -24,8 +24,8 @@ def set(  # noqa: A001 - a verb is the function of its name
         typer.Argument(
             metavar="NAME=VALUE...",
             help="NAME=VALUE sets the only value (of console= and others with several values: one"
-            " of them). NAME has no value. NAME+=VALUE adds a value, NAME-=VALUE removes it, NAME-"
-            " removes all.",
+            " of them). NAME sets it without a value. NAME+=VALUE adds a value, NAME-=VALUE removes"
+            " that value, NAME- removes all values.",
             show_default=False,
             autocompletion=options.completed_by("parameters"),
         ),

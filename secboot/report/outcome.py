@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.checkpoint.rollback_report import details_after
 from secboot.codec import fields
-from secboot.lines.changes import ParameterAction
 from secboot.plan.plan import EntryStatus
-from secboot.report.plan import plan_document
+from secboot.report.plan import is_kept, plan_document
 from secboot.report.rollback_plan import next_default_text, rollback_plan_document
 from secboot.report.style import counted, finding_text
 from secboot.visible import visible
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from secboot.checkpoint.recovery import RecoveryReport
     from secboot.finding import Finding
     from secboot.invocation import Invocation
-    from secboot.plan.plan import EntryPlan, Plan, TrialPlan
+    from secboot.plan.plan import Plan, TrialPlan
     from secboot.report.style import Style
 
 APPLY_SCHEMA = "secboot/apply/1"
@@ -41,7 +40,7 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
     lines = list(change_lines(result, invocation, style, record))
     wanted = "the requested parameters" if invocation.words else "the profile"
     matches = f"No changes: already matches {wanted}."
-    rebuilt = [each for each in result.plan.with_status(EntryStatus.SEALED) if _is_open(each)]
+    rebuilt = [each for each in result.plan.with_status(EntryStatus.SEALED) if not is_kept(each)]
     due = bool(rebuilt) or result.plan.image_due is not None
     if lines and result.checkpoint is None and not result.recovered and _is_fulfilled(result.plan):
         lines.insert(0, "No files to write." if due else matches)
@@ -118,12 +117,6 @@ def change_document(result: ApplyResult | RepairResult, *, pending: bool) -> dic
         "meanwhile": fields(result.meanwhile),
         "recovered": [_recovered_document(report) for report in result.recovered],
     }
-
-
-def _is_open(image: EntryPlan) -> bool:
-    """Whether the line inside an image may differ from what the profile requires."""
-    actions = {change.action for change in image.parameters}
-    return actions != {ParameterAction.KEEP}
 
 
 def _of_the_next_start(plan: Plan) -> list[Finding]:

@@ -199,6 +199,8 @@ def _entries(
     head = f"{_painted(first.status, style)} {style.bold(how_many)}{kind}"
     if first.status in _QUIET:
         head = f"{_WORDS[first.status]}: {style.bold(how_many)}{kind}"
+    if first.status is EntryStatus.SEALED and is_kept(first):
+        head = f"Unchanged image of {style.bold(how_many)}{kind}"
     if first.status is EntryStatus.GENERATED:
         head = f"{_WORDS[first.status]} ({style.bold(how_many)}{kind})"
     yield from _with_parameters(head, first.parameters, style, told, quiet=first.status in _QUIET)
@@ -208,14 +210,17 @@ def _entries(
     if first.status in _QUIET and len(entries) > _NAMED and not every:
         return
     for entry in entries[:shown]:
-        tags = style.tags({"default": entry.default, "rescue": entry.rescue})
-        *lines, last = style.filled(visible(entry.name), "    ", "      ")
-        yield from lines
-        yield f"{last}{tags}"
+        marks = {"default": entry.default, "rescue": entry.rescue}
+        yield from style.named(visible(entry.name), marks, "    ", "      ")
         if every or entry.status in {EntryStatus.ADD, EntryStatus.REMOVE}:
             yield style.faint(f"      {visible(str(entry.location))}")
     if len(entries) > shown:
         yield style.faint(f"    and {len(entries) - shown} more (-v lists all)")
+
+
+def is_kept(entry: EntryPlan) -> bool:
+    """Whether all its parameters are known to stay as they are."""
+    return {change.action for change in entry.parameters} == {ParameterAction.KEEP}
 
 
 def _painted(status: EntryStatus, style: Style) -> str:

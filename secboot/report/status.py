@@ -213,10 +213,8 @@ def _entries(status: Status, style: Style, *, every: bool) -> Iterator[str]:
         shown = entries if every or len(entries) <= _NAMED else entries[: _NAMED - 1]
         for entry in shown:
             number = "" if entry.menu_position is None else f"{entry.menu_position}: "
-            tags = style.tags({"default": entry.default, "rescue": entry.rescue})
-            *lines, last = style.filled(visible(entry.name), f"  {number}", "     ")
-            yield from lines
-            yield f"{last}{tags}"
+            marks = {"default": entry.default, "rescue": entry.rescue}
+            yield from style.named(visible(entry.name), marks, f"  {number}", "     ")
         if len(shown) < len(entries):
             yield style.faint(f"  and {len(entries) - len(shown)} more (-v lists all)")
         yield from (f"     {line}" for line in known)

@@ -74,6 +74,14 @@ class Style(NamedTuple):
         tags = [mark for mark, is_so in marks.items() if is_so]
         return self.faint(f"  ({', '.join(tags)})") if tags else ""
 
+    def named(self, name: str, marks: Mapping[str, bool], first: str, rest: str) -> list[str]:
+        """Return a name with its tags, filled; `first` and `rest` begin the lines."""
+        *lines, last = self.filled(name, first, rest)
+        tags, plain = self.tags(marks), PLAIN.tags(marks)
+        if self.width is not None and len(last) + len(plain) > self.width:
+            return [*lines, last, f"{rest}{self.faint(plain.strip())}"]
+        return [*lines, f"{last}{tags}"]
+
     def _mark(self, start: str, text: str) -> str:
         return f"{start}{text}{_RESET}" if self.colour and text else text
 

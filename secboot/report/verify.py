@@ -32,9 +32,10 @@ def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
     Checks that differ only in their boot entries are one, with the entries below.
     """
     lines = []
-    groups: dict[Check, list[Check]] = {}
-    for check in checks:
-        groups.setdefault(check._replace(subject=""), []).append(check)
+    groups: dict[object, list[Check]] = {}
+    for number, check in enumerate(checks):
+        key = check._replace(subject="") if check.subject else number
+        groups.setdefault(key, []).append(check)
     for alike in groups.values():
         check = alike[0]
         lines += _lines(alike, style)

@@ -38,7 +38,7 @@ def judge_inside(requirement: Requirement, evidence: Evidence, line: str | None)
     hint = evidence.invocation.for_profile("plan")
     message = "the Secure Execution image must be rebuilt; the plan shows how"
     cause = Finding("image-line", Severity.NOTE, message, hint=hint)
-    return Result(Verdict.MISSING, f"inside the image: {judgement.reason}", (cause,))
+    return Result(Verdict.MISSING, f"{judgement.reason} (inside the image)", (cause,))
 
 
 def judge_parmfile(requirement: Requirement, evidence: Evidence, prepared: PreparedImage) -> Result:
@@ -65,7 +65,7 @@ def judge_next_image(
     what = f"the next image is built from {visible(prepared.paths.parmfile)}"
     if prepared.parmfile is None and prepared.unreadable is None:
         return found._replace(reason=f"{what}, which was not found")
-    return found._replace(reason=f"{what}: {found.reason}")
+    return found._replace(reason=f"{what}; {found.reason}")
 
 
 def image_without_entry(evidence: Evidence) -> tuple[EntryResults, ...]:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from secboot.finding import Finding, Severity
 from secboot.report.status import status_document, status_text
 from secboot.report.style import PLAIN
 from secboot.report.verify import prometheus_text, verify_document, verify_text
 from secboot.running.firmware import INDICATIONS_NOTE
-from secboot.status.checks import Outcome, make_checks, worst
+from secboot.status.checks import Check, Outcome, make_checks, worst
 from secboot.status.stages import Stage, Status
 from tests.command import secboot
 from tests.report.test_schemas import schema_of
@@ -58,6 +59,35 @@ def test_ibm_s_note_stands_where_the_indications_are_shown(
     assert INDICATIONS_NOTE in status_text(status, PLAIN)
     assert INDICATIONS_NOTE in verify_text(checks, Stage.EFFECTIVE, PLAIN)
     assert status_document(status)["running"]["ultravisor"]["note"] == INDICATIONS_NOTE
+
+
+def test_checks_that_differ_in_their_boot_entries_are_one() -> None:
+    cause = Finding("not-applied", Severity.NOTE, "boot entry not yet updated", hint="do this")
+
+    def check(subject: str, outcome: Outcome, message: str) -> Check:
+        causes = (cause,) if outcome is Outcome.FAIL else ()
+        return Check("configured.x", subject, outcome, message, causes)
+
+    checks = (
+        check("a", Outcome.FAIL, "not set"),
+        check("b", Outcome.PASS, "x is set"),
+        check("c", Outcome.FAIL, "not set"),
+        check("", Outcome.WARN, "odd"),
+        check("", Outcome.WARN, "odd"),
+    )
+
+    assert verify_text(checks, Stage.INSTALLED, PLAIN) == (
+        """\
+FAIL configured.x (2 boot entries): not set
+       'a'
+       'c'
+       boot entry not yet updated: do this
+PASS configured.x 'b': x is set
+WARN configured.x: odd
+WARN configured.x: odd
+Checks up to 'installed': 1 passed, 2 warnings, 2 failed.
+"""
+    )
 
 
 def test_the_text_of_a_guest_that_is_right(tmp_path: Path) -> None:
