@@ -74,9 +74,9 @@ def plan(
         apply = site.invocation.for_profile("apply")
         if out is not None:
             apply = site.invocation.command("apply", str(out))
-    print_plan(shown, output, diffs=diff, apply=apply, runs=runs)
     if out is not None:
         _save_plan(profile, read, made, out)
+    print_plan(shown, output, diffs=diff, apply=apply, runs=runs)
     if parmfile is not None:
         with parmfile_at(parmfile) as file:
             file.commit(parmfile_content(made, parmfile))

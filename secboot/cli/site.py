@@ -199,7 +199,7 @@ class Site:
 
         if self.is_running_system and os.geteuid() != 0 and not looks_only:
             raise RefusedError(
-                "only root can change the boot files and the boot record of this machine",
+                "only root can change this machine's boot files and boot record",
                 hint="run it with sudo; `secboot plan` and `--dry-run` work without",
             )
         if self._asked_for_zipl is None and self.is_running_system and not self.runs_zipl:

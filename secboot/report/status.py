@@ -9,7 +9,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.ipl.boot_record import RecordState
 from secboot.kernel import prot_virt, swiotlb
 from secboot.report.choices import NOT_RECORDED, next_ipl_document, record_text
-from secboot.report.style import cause_text, counted, findings_text, together
+from secboot.report.style import cause_lines, counted, findings_text, together
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.system import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
 from secboot.status.stages import FOLLOW, IN_IMAGE, Stage, Verdict
@@ -270,7 +270,7 @@ def _next_steps(status: Status, style: Style) -> Iterator[str]:
         for cause in [*causes, *(cause for cause in later if cause.code not in FOLLOW)]:
             if cause.hint not in shown:
                 shown.add(cause.hint)
-                yield f"  {cause_text(cause, style)}"
+                yield from cause_lines(cause, style, "  ")
 
 
 def _label(text: str, style: Style) -> str:

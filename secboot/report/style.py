@@ -176,7 +176,19 @@ def where_explained(codes: Iterable[str], style: Style) -> list[str]:
     return [style.faint(f"What it means and what to do: secboot explain {visible(first)}")]
 
 
-def cause_text(cause: Finding, style: Style) -> str:
-    """Return ``message: hint`` on one line: why something is missing, and what to do about it."""
-    step = f": {style.bold(visible(cause.hint))}" if cause.hint else ""
-    return f"{visible(cause.message)}{step}"
+def cause_lines(cause: Finding, style: Style, indent: str, *, named: bool = True) -> list[str]:
+    """Return ``message: hint``: why something is missing, and what to do about it.
+
+    The hint is never wrapped: on a terminal it is on a line of its own if it does not fit, and so is
+    each line of a hint that has several. Without `named`, the message is left out.
+    """
+    hints = [visible(line) for line in (cause.hint or "").splitlines()]
+    if not named:
+        return [f"{indent}{style.bold(hint)}" for hint in hints]
+    colon = ":" if hints else ""
+    lines = style.filled(f"{visible(cause.message)}{colon}", indent, indent)
+    fits = style.width is None or len(f"{lines[-1]} {hints[0] if hints else ''}") <= style.width
+    if len(hints) == 1 and fits:
+        lines[-1] += f" {style.bold(hints[0])}"
+        return lines
+    return [*lines, *(f"{indent}  {style.bold(hint)}" for hint in hints)]

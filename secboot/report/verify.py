@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.report.style import cause_text, counted, where_explained
+from secboot.report.style import cause_lines, counted, where_explained
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import Outcome, worst
 from secboot.status.stages import Stage
@@ -40,9 +40,9 @@ def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
         check = alike[0]
         lines += _lines(alike, style)
         if check.outcome is not Outcome.PASS:
-            lines += [f"       {_cause(cause, check, style)}" for cause in check.causes]
+            lines += [line for cause in check.causes for line in _cause(cause, check, style)]
     if last is Stage.EFFECTIVE:
-        lines.append(style.faint(f"NOTE {INDICATIONS_NOTE}"))
+        lines += map(style.faint, style.filled(f"NOTE {INDICATIONS_NOTE}", "", "     "))
     lines.append(style.bold(_verdict(checks, last)))
     worst_first = (
         c.id for each in (Outcome.FAIL, Outcome.WARN) for c in checks if c.outcome is each
@@ -66,11 +66,10 @@ def verify_document(status: Status, checks: tuple[Check, ...], last: Stage) -> d
     }
 
 
-def _cause(cause: Finding, check: Check, style: Style) -> str:
+def _cause(cause: Finding, check: Check, style: Style) -> list[str]:
     """A notice is its own cause: the message in the check's line is not repeated."""
-    if cause.message == check.message and cause.hint:
-        return style.bold(visible(cause.hint))
-    return cause_text(cause, style)
+    is_new = cause.message != check.message or not cause.hint
+    return cause_lines(cause, style, "       ", named=is_new)
 
 
 def _lines(checks: Sequence[Check], style: Style) -> list[str]:

@@ -337,4 +337,4 @@ def test_the_boot_files_of_this_machine_are_for_root_alone(
     said = secboot(capsys, "apply", "host")
 
     assert said.code == 1
-    assert "only root can change the boot files" in said.err
+    assert "only root can change this machine's boot files" in said.err

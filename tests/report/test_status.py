@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from secboot.finding import Finding, Severity
 from secboot.report.status import status_document, status_text
-from secboot.report.style import PLAIN
+from secboot.report.style import PLAIN, Style, cause_lines
 from secboot.report.verify import prometheus_text, verify_document, verify_text
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import Check, Outcome, make_checks, worst
@@ -88,6 +88,18 @@ WARN configured.x: odd
 Checks up to 'installed': 1 passed, 2 warnings, 2 failed.
 """
     )
+
+
+def test_a_cause_keeps_its_hint_whole() -> None:
+    one = Finding("a", Severity.NOTE, "too long", hint="run this")
+    two = one._replace(hint="run this\nor that")
+    narrow = Style(colour=False, width=18)
+
+    assert cause_lines(one, PLAIN, "  ") == ["  too long: run this"]
+    assert cause_lines(one, narrow, "  ") == ["  too long:", "    run this"]
+    assert cause_lines(two, PLAIN, "  ") == ["  too long:", "    run this", "    or that"]
+    assert cause_lines(one._replace(hint=None), PLAIN, "") == ["too long"]
+    assert cause_lines(two, PLAIN, "  ", named=False) == ["  run this", "  or that"]
 
 
 def test_the_text_of_a_guest_that_is_right(tmp_path: Path) -> None:
