@@ -256,7 +256,7 @@ def _qemu_arguments(domain: Element) -> Iterator[Finding]:
                 "qemu-arguments",
                 Severity.WARNING,
                 element,
-                f"<qemu:{name}> changes QEMU's arguments; secboot cannot tell what results",
+                f"<qemu:{name}> changes QEMU's arguments; secboot cannot check the result",
                 "use libvirt elements instead, or check the result by hand",
             )
 

@@ -59,7 +59,7 @@ def edited_entry(
     new = stores.line(stores.environment.expand(after or ""))
     changes = parameter_changes(profile.requirements, old, new)
     status, note = EntryStatus.UNCHANGED, ""
-    if before != after or _expands_anew(stores, entry, before, after):
+    if before != after or _expands_differently(stores, entry, before, after):
         status = EntryStatus.CHANGE
         note = _variables_note(stores, entry)
     return _plan(entry, status, note, changes, before, after)
@@ -161,7 +161,9 @@ def _ignored(entry: BootEntry) -> str:
     return "the parameters here are" if entry.parmline is not None else "parameters here would be"
 
 
-def _expands_anew(stores: Stores, entry: BootEntry, before: str | None, after: str | None) -> bool:
+def _expands_differently(
+    stores: Stores, entry: BootEntry, before: str | None, after: str | None
+) -> bool:
     sites = sites_of(stores, stores.line_of(entry))
     return any(
         stores.expanded_found(before or "", site) != stores.environment.expand(after or "", site)
@@ -176,4 +178,4 @@ def _variables_note(stores: Stores, entry: BootEntry) -> str:
         for site, name, value in stores.changed_variables
         if f"${{{name}}}" in line
     ]
-    return f"through /etc/ziplenv: {', '.join(texts)}" if texts else ""
+    return f"changed in /etc/ziplenv: {', '.join(texts)}" if texts else ""

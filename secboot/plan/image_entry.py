@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _NO_RELEASE = "0"
 """The version of an entry whose kernel is unknown, if all other entries have one: without it zipl
 would sort all of them by file name."""
-_AFTER_THAT = "the next apply after that adds its boot entry"
+_AFTER_BUILD = "the next apply after the build adds its boot entry"
 _UNREADABLE = "it gets no boot entry: secboot cannot read whether it is a Secure Execution image"
 _OWN_IMAGE = "this system builds its Secure Execution image and its boot entry itself"
 
@@ -90,7 +90,7 @@ def plan_entry(
     if entry is None and prepared.secure is None and prepared.output.kind is not PathKind.MISSING:
         return nothing._replace(note=_UNREADABLE)
     if entry is None and is_due:
-        return nothing._replace(note=_AFTER_THAT)
+        return nothing._replace(note=_AFTER_BUILD)
     stays = not allow_unsealed and prepared.secure is not None and leaves(machine)
     if entry is not None and not stays:
         return nothing

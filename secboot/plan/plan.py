@@ -188,7 +188,7 @@ class Plan(NamedTuple):
         found = next((each for each in self.warnings if each.code == TRIAL_STANDS), None)
         if found is not None and self.files:
             raise RefusedError(
-                f"nothing else can be applied during a trial: {found.message}",
+                "nothing else can be applied during a trial",
                 location=found.location,
                 hint=found.hint,
             )

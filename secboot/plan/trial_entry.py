@@ -112,7 +112,7 @@ def plan_trial(
             status=each.status
             if each.status is EntryStatus.NOT_LINUX
             else EntryStatus.NOT_SELECTED,
-            note="a trial does not change it",
+            note="a trial does not change other entries",
             parameters=(),
             line_after=each.line_before,
         )

@@ -195,10 +195,12 @@ class Composer:
             mark = error.context_mark if unfinished else error.problem_mark
             location = Location(self._path, mark.line + 1, mark.column + 1)
         if "end of stream" in problem:
+            problem = "a quote or bracket is opened but never closed"
             hint = "close the quote or bracket opened here"
         elif "'\\t'" in problem:
-            hint = "indent with spaces, not tabs"
+            problem, hint = "unexpected tab", "indent with spaces, not tabs"
         elif "mapping values are not allowed" in problem:
+            problem = "unexpected ':'"
             hint = "put the value in quotes if the colon belongs to it, or check the indentation"
         self._problems.error("yaml", f"not valid YAML: {problem}", location, hint)
 

@@ -283,12 +283,12 @@ def read_fields(
     return found
 
 
-def closest(word: str, known: Collection[str]) -> str:
-    """Return a hint that names the known word that was probably meant, or else all of them."""
+def closest(word: str, known: Collection[str], label: str = "allowed") -> str:
+    """Return a hint with the known word that was probably meant, or else, after `label`, all of them."""
     from secboot.profile.spelling import likely_word  # noqa: PLC0415 - where something is wrong
 
     meant = likely_word(word, known)
-    return f"allowed: {', '.join(known)}" if meant is None else f"did you mean '{meant}'?"
+    return f"{label}: {', '.join(known)}" if meant is None else f"did you mean '{meant}'?"
 
 
 def read_text(node: Node, what: str, problems: Problems) -> str | None:

@@ -77,7 +77,7 @@ def _report_number(written: WrittenRequirement, problems: Problems) -> bool:
     if listed and command_line.last_wins(name):
         problems.error(
             "single-valued",
-            f"only the last {name} has an effect, so it cannot have several values",
+            f"only the last {name}= has an effect, so it cannot have several values",
             written.location,
             f"write {name}: '{values[-1].text}'",
         )
@@ -136,11 +136,12 @@ def _report_contradiction(written: WrittenRequirement, problems: Problems) -> bo
 
 
 def _value(name: str, scalar: Scalar, problems: Problems) -> str | None:
+    literally = "to pass it literally, put it in quotes\n" if scalar.text else ""
     text = unambiguous_text(
         scalar,
         problems,
-        instead=f"to pass it literally, put it in quotes\n{name}: {{present: true}} sets {name} "
-        f"without a value; {name}: '' sets {name}= with an empty value",
+        instead=f"{literally}{name}: {{present: true}} sets {name} without a value; {name}: '' sets"
+        f" {name}= with an empty value",
     )
     if text is None:
         return None

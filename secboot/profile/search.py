@@ -90,7 +90,7 @@ def find_profile(reference: str, files: ProfileFiles) -> ProfileText:
         raise UsageError(
             f"profile {reference!r} not found; searched {', '.join(SEARCH_PATH)} and the shipped"
             " profiles",
-            hint=closest(reference, known),
+            hint=closest(reference, known, "available"),
         )
     return found
 

@@ -216,7 +216,7 @@ def _requirement(name: str, group: Sequence[Word]) -> str:
     if once and (len(wanted) > 1 or values[Operation.ADD]):
         raise _error(
             said,
-            f"only the last {name} has an effect, so it cannot have several values",
+            f"only the last {name}= has an effect, so it cannot have several values",
             f"write {shlex.quote(parameter_text(name, wanted[-1]))}",
         )
     if cleared and not (wanted and once):

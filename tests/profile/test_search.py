@@ -86,8 +86,8 @@ def test_available_profiles_come_in_search_order_and_show_what_is_hidden() -> No
     [
         ("guset", "did you mean 'guest'?"),
         ("pay-roll", "did you mean 'payroll'?"),
-        ("", "allowed: "),
-        ("..", "allowed: "),
+        ("", "available: "),
+        ("..", "available: "),
         ("gu\0est", "did you mean"),
     ],
 )
