@@ -19,6 +19,8 @@ COMMON = {
     "usr/lib/kernel/install.d/90-secboot.install": 0o755,
     "usr/share/bash-completion/completions/secboot": 0o644,
     "usr/share/fish/vendor_completions.d/secboot.fish": 0o644,
+    "usr/share/secboot/schemas/profile-file-1.json": 0o644,
+    "usr/share/secboot/schemas/status-2.json": 0o644,
     "usr/share/man/man5/secboot-profile.5.gz": 0o644,
     "usr/share/man/man8/secboot.8.gz": 0o644,
     **{
