@@ -93,7 +93,12 @@ def _otherwise(status: Status, ask_for: str | None) -> str:
     if status.profile is None:
         return "  name a profile to see its progress; list the profiles: secboot profile list"
     hints = [notice.hint for notice in status.notices if notice.hint]
-    return "  see above" if hints else "  nothing: all applicable stages are reached"
+    if hints:
+        return "  see above"
+    results = [result for each in status.requirements for result in each.stages.values()]
+    if any(result.verdict is Verdict.UNKNOWN for result in results):
+        return "  nothing is known to be missing; the table says why a stage is unknown"
+    return "  nothing: all applicable stages are reached"
 
 
 def paint(verdict: Verdict, text: str, style: Style) -> str:
@@ -113,7 +118,7 @@ def _heading(status: Status, style: Style) -> Iterator[str]:
     if status.running is not None:
         yield from _running(status.running, status.origin, style)
         if status.reboot is not None:
-            yield f"{_label('Reboot', style)}{status.reboot.describe()}"
+            yield from _row("Reboot", status.reboot.describe(), style)
     else:
         yield f"{_label('Running', style)}not applicable: this tree is not the running system"
 
@@ -135,23 +140,23 @@ def _running(running: RunningSystem, origin: LineOrigin | None, style: Style) ->
         system.append(visible(running.hardware.describe()))
     else:
         system.append("not an IBM Z machine")
-    yield f"{_label('Running', style)}{', '.join(system)}"
+    yield from _row("Running", ", ".join(system), style)
     if not running.hardware.ibm_z and not running.ultravisor.present:
         return
     features = [
         f"facility {number} ({name}) {_known(running.hardware.has(number))}"
         for number, name in ((ULTRAVISOR_CALL, "ultravisor"), (UNPACK, "unpack"))
     ]
-    yield f"{_label('', style)}{', '.join(features)}"
-    yield f"{_label('', style)}{_indications(running)}"
+    yield from _row("", ", ".join(features), style)
+    yield from _row("", _indications(running), style)
     hosting = ", ".join(_hosting(running))
     if hosting:
-        yield f"{_label('', style)}{hosting}"
-    yield style.faint(f"{' ' * _WIDTH}{INDICATIONS_NOTE}")
+        yield from _row("", hosting, style)
+    yield from map(style.faint, _row("", INDICATIONS_NOTE, style))
     if running.command_line is not None:
         yield f"{_label('Command line', style)}{visible(running.command_line)}"
         if origin is not None:
-            yield f"{_label('', style)}{visible(origin.description)}"
+            yield from _row("", visible(origin.description), style)
 
 
 def _indications(running: RunningSystem) -> str:
@@ -271,6 +276,13 @@ def _next_steps(status: Status, style: Style) -> Iterator[str]:
             if cause.hint not in shown:
                 shown.add(cause.hint)
                 yield from cause_lines(cause, style, "  ")
+
+
+def _row(label: str, text: str, style: Style) -> list[str]:
+    """Return prose after a label, filled; lines to be copied are not for this."""
+    indent = " " * _WIDTH
+    first, *more = style.filled(text, indent, indent)
+    return [f"{_label(label, style) if label else indent}{first[_WIDTH:]}", *more]
 
 
 def _label(text: str, style: Style) -> str:
