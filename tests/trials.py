@@ -114,7 +114,7 @@ def make_machine(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     # Its zipl is a script that does not write one.
     monkeypatch.setattr("secboot.machine.installed_zipl.has_usual_record", lambda _: True)
-    monkeypatch.setattr("secboot.checkpoint.record.log_change", lambda _: None)
+    monkeypatch.setattr("secboot.checkpoint.log.log_change", lambda _: None)
     machine.write("sys/firmware/reipl/reipl_type", f"{reipl}\n")
     machine.write(f"sys/firmware/reipl/{reipl}/device", "0.0.0120\n")
     machine.write(f"sys/firmware/reipl/{reipl}/loadparm", "\n")

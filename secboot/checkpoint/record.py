@@ -22,7 +22,6 @@ from secboot.checkpoint.settings import Setting
 from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
 from secboot.system.files import FILE_LIMIT, FileAttributes
-from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -291,49 +290,6 @@ class Checkpoint(NamedTuple):
         if self.state is not State.STUCK:
             return None
         return str(self.journal[-1].facts.get("reason", ""))
-
-
-def line_for(checkpoint: Checkpoint) -> str:
-    """The line for the system's log: who, what, and how it ended.
-
-    It has ``key=value`` words, with values that hold blanks or quotes in double quotes.
-    """
-    audit = checkpoint.record.audit
-    words = {
-        "action": str(audit.action),
-        "checkpoint": checkpoint.id,
-        "outcome": str(checkpoint.state),
-        "root": checkpoint.record.root,
-        "profile": audit.profile,
-        "profile_digest": audit.profile_digest,
-        "set": " ".join(audit.words) or None,
-        "undoes": audit.undoes,
-        "trial": None if audit.trial is None else audit.trial.entry,
-        "confirms": audit.confirms,
-        "user": audit.who.user or str(audit.who.uid),
-        "sudo_user": audit.who.sudo_user,
-        "version": audit.version,
-        "zipl": audit.zipl,
-        "files": ",".join(file.path for file in checkpoint.record.files),
-        "settings": ",".join(each.path for each in checkpoint.record.settings) or None,
-    }
-    return " ".join(f"{key}={_quoted(value)}" for key, value in words.items() if value is not None)
-
-
-def log_change(checkpoint: Checkpoint) -> None:
-    """Send the line for `checkpoint` to the system's log, which the systemd journal reads too."""
-    import syslog  # noqa: PLC0415 - only a change needs it
-
-    syslog.openlog("secboot", syslog.LOG_PID, syslog.LOG_AUTHPRIV)
-    syslog.syslog(syslog.LOG_NOTICE, line_for(checkpoint))
-    syslog.closelog()
-
-
-def _quoted(value: str) -> str:
-    text = visible(value)
-    if text and not any(character in text for character in ' "='):
-        return text
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _user_name(uid: int) -> str | None:

@@ -195,7 +195,7 @@ class Site:
         Raises RefusedError if the privileges for a change are missing, unless the caller `looks_only`.
         """
         from secboot.apply.change import ManagedRoot
-        from secboot.checkpoint.record import log_change
+        from secboot.checkpoint.log import log_change
 
         if self.is_running_system and os.geteuid() != 0 and not looks_only:
             raise RefusedError(

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from secboot.checkpoint.archive import members, unpack
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.checkpoint.journal import parse_first_journal, parse_journal
-from secboot.checkpoint.record import Checkpoint, Record, line_for
+from secboot.checkpoint.log import line_for
+from secboot.checkpoint.record import Checkpoint, Record
 from secboot.domain.secure_guest import judge_domain
 from secboot.errors import SecbootError
 from secboot.formats.bls_entry import BlsEntry

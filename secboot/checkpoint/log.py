@@ -1,0 +1,86 @@
+"""The entry in the system's log for each change: who changed what, and how it ended.
+
+The systemd journal gets it with fields, which ``journalctl`` searches: ``journalctl SECBOOT_PROFILE=host``.
+Where no journal runs, syslog gets the same line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secboot.checkpoint.journal import State
+from secboot.system.systemd_journal import send
+from secboot.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from secboot.checkpoint.record import Checkpoint
+
+MESSAGE_ID = "709e257818a94623baaef6d655f94757"
+"""What all entries about changes have in common; systemd.journal-fields(7)."""
+_AUTHPRIV = 10
+_PRIORITIES = {State.DONE: 5, State.ROLLED_BACK: 4}
+"""By syslog(3): 5 is a notice, 4 a warning, 3 an error. A change that did not end is an error."""
+
+
+def line_for(checkpoint: Checkpoint) -> str:
+    """Return the message: ``key=value`` words, a value with blanks or quotes in double quotes."""
+    words: dict[str, list[str]] = {}
+    for key, value in _facts(checkpoint):
+        words.setdefault("files" if key == "file" else key, []).append(value)
+    return " ".join(f"{key}={_quoted(','.join(values))}" for key, values in words.items())
+
+
+def log_change(checkpoint: Checkpoint) -> None:
+    """Send the entry for `checkpoint` to the systemd journal, or to syslog where none runs."""
+    priority = _PRIORITIES.get(checkpoint.state, 3)
+    line = line_for(checkpoint)
+    fields = [
+        ("MESSAGE", line),
+        ("MESSAGE_ID", MESSAGE_ID),
+        ("PRIORITY", str(priority)),
+        ("SYSLOG_FACILITY", str(_AUTHPRIV)),
+        ("SYSLOG_IDENTIFIER", "secboot"),
+        *((f"SECBOOT_{key.upper()}", visible(value)) for key, value in _facts(checkpoint)),
+    ]
+    if send(fields):
+        return
+    import syslog  # noqa: PLC0415 - only a change needs it, and seldom
+
+    syslog.openlog("secboot", syslog.LOG_PID, syslog.LOG_AUTHPRIV)
+    syslog.syslog(priority, line)
+    syslog.closelog()
+
+
+def _facts(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
+    """Yield what is known of a change, without what is empty; each file by itself."""
+    audit = checkpoint.record.audit
+    facts = {
+        "action": str(audit.action),
+        "checkpoint": checkpoint.id,
+        "outcome": str(checkpoint.state),
+        "root": checkpoint.record.root,
+        "profile": audit.profile,
+        "profile_digest": audit.profile_digest,
+        "set": " ".join(audit.words) or None,
+        "undoes": audit.undoes,
+        "trial": None if audit.trial is None else audit.trial.entry,
+        "confirms": audit.confirms,
+        "user": audit.who.user or str(audit.who.uid),
+        "sudo_user": audit.who.sudo_user,
+        "version": audit.version,
+        "zipl": audit.zipl,
+    }
+    yield from ((key, value) for key, value in facts.items() if value is not None)
+    yield from (("file", file.path) for file in checkpoint.record.files)
+    settings = ",".join(each.path for each in checkpoint.record.settings)
+    if settings:
+        yield "settings", settings
+
+
+def _quoted(value: str) -> str:
+    text = visible(value)
+    if text and not any(character in text for character in ' "='):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
