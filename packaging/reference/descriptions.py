@@ -78,6 +78,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "": "One check of `verify`.",
         "id": "Stable name: STAGE.PARAMETER, or machine.CODE.",
         "subject": "Name of the boot entry; empty if the check is about the machine.",
+        "file": "File that has the boot entry; empty if the check is about the machine.",
         "outcome": "PASS, WARN (unknown, or a warning) or FAIL (missing).",
         "message": "The result in words.",
         "causes": "Likely causes, the likeliest first.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from secboot.status.stages import Stage, Status
     from secboot.status.trial import TrialStanding
 
-VerifyFormat = Literal["text", "json", "prometheus"]
+VerifyFormat = Literal["text", "json", "prometheus", "nagios"]
 
 
 def status(
@@ -91,27 +92,62 @@ def verify(
             "--output",
             "-o",
             **options.one_of(*get_args(VerifyFormat)),
-            help="text for people, json for programs, prometheus for node_exporter.",
+            help="text for people, json for programs, prometheus for node_exporter, nagios for"
+            " plugins.",
         ),
     ] = "text",
+    textfile: Annotated[
+        Path | None,
+        typer.Option(
+            "--textfile",
+            metavar="FILE",
+            help="Also write metrics to FILE, even if the machine cannot be judged.",
+            show_default=False,
+        ),
+    ] = None,
     strict: options.Strict = False,
     layout: options.Layout = None,
 ) -> int:
     """Check every stage of a profile.
 
-    Exits with 5 if a stage is missing.
+    Exits with 5 if a stage is missing; with --output nagios, with 0 to 3 as a monitoring plugin.
     """
+    from secboot.errors import SecbootError
+    from secboot.report.monitoring import plugin_failure
+
+    only_looks(textfile)
+    try:
+        last = _last_stage(stage, root)
+        found = _assess(profile, root, layout, watched=output == "text")
+    except Exception as error:
+        _write_failure(textfile, profile)
+        if output == "nagios" and isinstance(error, SecbootError):
+            return _print_plugin(*plugin_failure(str(error)))
+        raise
+    return _report(found, last, output, textfile, strict=strict)
+
+
+def _report(
+    found: Status, last: Stage, output: VerifyFormat, textfile: Path | None, *, strict: bool
+) -> int:
+    """Print the checks in the format that was asked for, and return the exit code."""
     from secboot.cli.printing import print_report, print_text
     from secboot.errors import ExitCode
-    from secboot.report.verify import prometheus_text, verify_document, verify_text
+    from secboot.report.made import made
+    from secboot.report.monitoring import metrics, plugin_text
+    from secboot.report.verify import verify_document, verify_text
     from secboot.status.checks import Outcome, make_checks, worst
 
-    only_looks()
-    last = _last_stage(stage, root)
-    found = _assess(profile, root, layout, watched=output == "text")
     checks = make_checks(found, last)
+    name = "" if found.profile is None else found.profile.name
+    text = ""
+    if textfile is not None or output == "prometheus":
+        text = metrics(name, checks, last, made(os.environ))
+        _write_metrics(textfile, text)
+    if output == "nagios":
+        return _print_plugin(*plugin_text(name, checks))
     if output == "prometheus":
-        print_text(prometheus_text(found, checks, last))
+        print_text(text)
     else:
         print_report(
             output,
@@ -120,6 +156,35 @@ def verify(
         )
     bad = {Outcome.FAIL, Outcome.WARN} if strict else {Outcome.FAIL}
     return ExitCode.DIFFERENCE if worst(checks) in bad else ExitCode.OK
+
+
+def _write_metrics(path: Path | None, text: str) -> None:
+    """Replace the file of metrics, if one was named."""
+    from secboot.cli.output_file import OutputFile
+
+    if path is not None:
+        with OutputFile(path, "the metrics", 0o644) as file:
+            file.commit(text.encode())
+
+
+def _write_failure(path: Path | None, profile: str) -> None:
+    """Say in the file of metrics that the machine could not be judged; the cause is reported anyway."""
+    from contextlib import suppress
+
+    from secboot.errors import SecbootError
+    from secboot.report.made import made
+    from secboot.report.monitoring import metrics_of_failure
+
+    name = Path(profile).name.removesuffix(".yaml").removesuffix(".yml")
+    with suppress(SecbootError):
+        _write_metrics(path, metrics_of_failure(name, made(os.environ)))
+
+
+def _print_plugin(text: str, code: int) -> int:
+    from secboot.cli.printing import print_text
+
+    print_text(text)
+    return code
 
 
 def _assess(reference: str | None, root: Path, layout: str | None, *, watched: bool) -> Status:

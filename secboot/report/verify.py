@@ -1,8 +1,4 @@
-"""The checks of ``secboot verify`` as text, JSON (``secboot/verify/2``) or metrics.
-
-The metrics are for the textfile collector of Prometheus's node_exporter, in its text exposition
-format 0.0.4; write them to a file whose name ends in ``.prom``.
-"""
+"""The checks of ``secboot verify`` as text or JSON (``secboot/verify/2``)."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.report.style import cause_lines, counted, where_explained
 from secboot.running.firmware import INDICATIONS_NOTE
-from secboot.status.checks import Outcome, worst
+from secboot.status.checks import Outcome, counts_of, worst
 from secboot.status.stages import Stage
 from secboot.visible import visible
 
@@ -23,7 +19,6 @@ if TYPE_CHECKING:
     from secboot.status.stages import Status
 
 SCHEMA = "secboot/verify/2"
-_VALUES = {Outcome.PASS: 1, Outcome.WARN: -1, Outcome.FAIL: 0}
 
 
 def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
@@ -34,7 +29,7 @@ def verify_text(checks: tuple[Check, ...], last: Stage, style: Style) -> str:
     lines = []
     groups: dict[object, list[Check]] = {}
     for number, check in enumerate(checks):
-        key = check._replace(subject="") if check.subject else number
+        key = check._replace(subject="", file="") if check.subject else number
         groups.setdefault(key, []).append(check)
     for alike in groups.values():
         check = alike[0]
@@ -90,37 +85,6 @@ def _lines(checks: Sequence[Check], style: Style) -> list[str]:
 
 
 def _verdict(checks: tuple[Check, ...], last: Stage) -> str:
-    passed, warned, failed = (
-        sum(check.outcome is outcome for check in checks)
-        for outcome in (Outcome.PASS, Outcome.WARN, Outcome.FAIL)
-    )
+    passed, warned, failed = counts_of(checks)
     counts = f"{passed} passed, {counted(warned, 'warning')}, {failed} failed"
     return f"Checks up to '{last}': {counts}."
-
-
-def prometheus_text(status: Status, checks: tuple[Check, ...], last: Stage) -> str:
-    """Return the metrics; each check is one sample, identified by its labels."""
-    profile = status.profile.name if status.profile is not None else ""
-    lines = [
-        "# HELP secboot_check Result of a check: 1 passed, 0 failed, -1 unknown or a warning.",
-        "# TYPE secboot_check gauge",
-    ]
-    for check in checks:
-        labels = _labels(("check", check.id), ("entry", check.subject), ("profile", profile))
-        lines.append(f"secboot_check{labels} {_VALUES[check.outcome]}")
-    failed = sum(check.outcome is Outcome.FAIL for check in checks)
-    of_all = _labels(("profile", profile), ("stage", last.value))
-    lines += [
-        "# HELP secboot_checks_failed Number of checks that failed up to the stage.",
-        "# TYPE secboot_checks_failed gauge",
-        f"secboot_checks_failed{of_all} {failed}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _labels(*pairs: tuple[str, str]) -> str:
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs) + "}"
-
-
-def _escaped(value: str) -> str:
-    return visible(value).replace("\\", "\\\\").replace('"', '\\"')

@@ -27,13 +27,17 @@ class Outcome(StrEnum):
 
 
 class Check(NamedTuple):
-    """One check. `subject` is a boot entry's name, empty for the machine."""
+    """One check. `subject` is a boot entry's name, and `file` the file that has it.
+
+    Both are empty for a check of the machine.
+    """
 
     id: str
     subject: str
     outcome: Outcome
     message: str
     causes: tuple[Finding, ...]
+    file: str = ""
 
 
 _ENTRY_STAGES = (Stage.CONFIGURED, Stage.INSTALLED)
@@ -67,6 +71,15 @@ OF_THE_MACHINE = "machine."
 """The prefix of the ids of checks that belong to no stage."""
 
 
+def counts_of(checks: tuple[Check, ...]) -> tuple[int, int, int]:
+    """Return how many checks passed, how many are warnings, and how many failed."""
+    passed, warned, failed = (
+        sum(check.outcome is outcome for check in checks)
+        for outcome in (Outcome.PASS, Outcome.WARN, Outcome.FAIL)
+    )
+    return passed, warned, failed
+
+
 def worst(checks: tuple[Check, ...]) -> Outcome:
     """Return the worst outcome; PASS if there are no checks."""
     outcomes = {check.outcome for check in checks}
@@ -82,7 +95,8 @@ def _stage(status: Status, stage: Stage) -> Iterator[Check]:
         for entry in status.entries:
             results = entry.configured if stage is Stage.CONFIGURED else entry.installed
             if results:
-                yield from _check(name, entry.name, results[number])
+                for check in _check(name, entry.name, results[number]):
+                    yield check._replace(file=entry.location.path)
 
 
 def _check(name: str, subject: str, result: Result) -> Iterator[Check]:

@@ -199,6 +199,7 @@ def test_a_caller_in_the_same_process_keeps_its_rights(place: Place) -> None:
     [
         ("plan guest --out FILE --root ROOT", "plan.json", 0),
         ("fleet STATUS --html FILE", "page.html", 5),
+        ("verify guest --textfile FILE --root ROOT", "secboot.prom", 5),
     ],
 )
 def test_a_file_that_was_requested_is_written_and_nothing_else(

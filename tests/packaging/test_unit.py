@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from secboot.cli.options import TIMEOUT
+from secboot.errors import ExitCode
 from tests.packaging.programs import CHECKOUT, require, run
 
 UNIT = CHECKOUT / "packaging/systemd/secboot-apply@.service"
 TRIAL = UNIT.with_name("secboot-trial.service")
+VERIFY = UNIT.with_name("secboot-verify@.service")
+TIMER = UNIT.with_name("secboot-verify@.timer")
 
 
 def read(path: Path) -> RawConfigParser:
@@ -31,7 +34,7 @@ def each(request: pytest.FixtureRequest) -> RawConfigParser:
     return read(request.param)
 
 
-@pytest.mark.parametrize("path", [UNIT, TRIAL], ids=lambda path: str(path.name))
+@pytest.mark.parametrize("path", [UNIT, TRIAL, VERIFY, TIMER], ids=lambda path: str(path.name))
 def test_systemd_accepts_it(path: Path, tmp_path: Path) -> None:
     program = tmp_path / "secboot"
     program.write_text("#!/bin/sh\n")
@@ -128,3 +131,15 @@ def test_systemd_finds_it_less_exposed_than_a_plain_unit(path: Path, tmp_path: P
 
     # 96 of 100 is a unit without any of this.
     assert done.returncode == 0, done.stdout[-400:] + done.stderr
+
+
+def test_what_verify_finds_is_no_failure_of_the_unit() -> None:
+    service, timer = read(VERIFY), read(TIMER)
+
+    assert service["Service"]["SuccessExitStatus"] == str(int(ExitCode.DIFFERENCE))
+    words = service["Service"]["ExecStart"].split()
+    directory = str(Path(words[words.index("--textfile") + 1]).parent)
+    assert service["Service"]["ReadWritePaths"] == directory
+    # Without a path of its own, a timer starts the service of its name.
+    assert "Unit" not in timer["Timer"]
+    assert TIMER.stem == VERIFY.stem

@@ -14,8 +14,10 @@ import pytest
 
 from secboot.finding import Severity
 from secboot.kernel.command_line import BOOTED_OTHERWISE
+from secboot.report.made import made
+from secboot.report.monitoring import metrics
 from secboot.report.status import status_document
-from secboot.report.verify import prometheus_text, verify_document
+from secboot.report.verify import verify_document
 from secboot.running.kernel_log import KernelMessages
 from secboot.status.checks import make_checks
 from secboot.status.stages import Stage, Status
@@ -185,7 +187,7 @@ def test_a_guest_is_what_it_is(name: str, fleet: dict[str, Status]) -> None:
 def test_the_metrics_of_each(fleet: dict[str, Status]) -> None:
     for name, (_, _, _, codes) in FLEET.items():
         status = fleet[name]
-        text = prometheus_text(status, make_checks(status, Stage.EFFECTIVE), Stage.EFFECTIVE)
+        text = metrics("guest", make_checks(status, Stage.EFFECTIVE), Stage.EFFECTIVE, made({}))
         for code in WATCHED | {"unsealed-default", "unsealed-entry"}:
             assert (f'check="machine.{code}"' in text) == (code in codes), (name, code)
 

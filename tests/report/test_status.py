@@ -10,9 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from secboot.finding import Finding, Severity
+from secboot.report.made import made
+from secboot.report.monitoring import metrics
 from secboot.report.status import status_document, status_text
 from secboot.report.style import PLAIN, Style, cause_lines
-from secboot.report.verify import prometheus_text, verify_document, verify_text
+from secboot.report.verify import verify_document, verify_text
 from secboot.running.firmware import INDICATIONS_NOTE
 from secboot.status.checks import Check, Outcome, make_checks, worst
 from secboot.status.stages import Stage, Status
@@ -159,13 +161,16 @@ def test_metrics_are_in_the_text_exposition_format(tmp_path: Path) -> None:
     status = running(tmp_path, "z16-lpar-se-capable", "host-on-6.12", "host")
     checks = make_checks(status, Stage.EFFECTIVE)
 
-    text = prometheus_text(status, checks, Stage.EFFECTIVE)
+    text = metrics("host", checks, Stage.EFFECTIVE, made({}))
 
     sample = re.compile(r'[a-z_]+\{([a-z]+="(?:[^"\\\n]|\\.)*",?)+\} -?\d+')
     for line in text.splitlines():
         assert line.startswith("# ") or sample.fullmatch(line), line
-    assert 'secboot_check{check="effective.prot_virt",entry="",profile="host"} 1' in text
-    assert 'secboot_check{check="installed.prot_virt",entry="linux",profile="host"} 0' in text
+    assert 'secboot_check{check="effective.prot_virt",entry="",file="",profile="host"} 1' in text
+    assert (
+        'secboot_check{check="installed.prot_virt",entry="linux",file="/etc/zipl.conf",profile="host"} 0'
+        in text
+    )
 
 
 @pytest.fixture

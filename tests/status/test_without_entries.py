@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from secboot.cli import site
+from secboot.report.made import made
+from secboot.report.monitoring import metrics
 from secboot.report.reported import Standing, read_machine
 from secboot.report.status import status_document, status_text
 from secboot.report.style import PLAIN
-from secboot.report.verify import prometheus_text, verify_document
+from secboot.report.verify import verify_document
 from secboot.status.checks import make_checks
 from secboot.status.stages import Stage, Status
 from tests.command import secboot
@@ -88,12 +90,12 @@ def test_metrics_and_fleet_have_the_stages_that_apply(scene: Scene) -> None:
     status = scene.status("guest", log(MAPPED))
     checks = make_checks(status, Stage.EFFECTIVE)
 
-    metrics = prometheus_text(status, checks, Stage.EFFECTIVE)
+    text = metrics("guest", checks, Stage.EFFECTIVE, made({}))
     documents = (status_document(status), verify_document(status, checks, Stage.EFFECTIVE))
 
-    assert [line for line in metrics.splitlines() if not line.startswith("#")] == [
-        'secboot_check{check="running.swiotlb",entry="",profile="guest"} 1',
-        'secboot_check{check="effective.swiotlb",entry="",profile="guest"} 1',
+    assert [line for line in text.splitlines() if line.startswith("secboot_check")] == [
+        'secboot_check{check="running.swiotlb",entry="",file="",profile="guest"} 1',
+        'secboot_check{check="effective.swiotlb",entry="",file="",profile="guest"} 1',
         'secboot_checks_failed{profile="guest",stage="effective"} 0',
     ]
     for document in documents:
