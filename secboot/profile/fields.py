@@ -89,8 +89,8 @@ PROFILE_FIELDS = (
         Kind.TEXT,
         "One line that `secboot profile list` shows.",
         "Guests of the payroll cluster",
-        default="from the extended profile; if this profile changes or drops a parameter or the role "
-        "of that one, the name of that profile and what was changed; otherwise empty",
+        default="from the extended profile; if this profile changes or drops one of its parameters or "
+        "its role, the name of the extended profile and what changed; otherwise empty",
     ),
     Field(
         "memory",
@@ -179,7 +179,7 @@ IMAGE_FIELDS = (
         Kind.PATH,
         "The kernel for the image.",
         "/boot/vmlinuz",
-        default="the newest installed plain kernel that has a ramdisk",
+        default="the newest installed plain kernel image with a ramdisk",
     ),
     Field(
         "ramdisk",

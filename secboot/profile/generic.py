@@ -201,11 +201,16 @@ RULES = ParameterRules(
         ),
         Form(
             Operator.PRESENT,
-            "set, with or without a value; added without a value",
+            "set, with or without a value; if it is missing, the bare name is added",
             "{present: true}",
             TRUE_SCHEMA,
         ),
-        Form(Operator.ABSENT, "not set, with any value or none", "{absent: true}", TRUE_SCHEMA),
+        Form(
+            Operator.ABSENT,
+            "not set, neither with nor without a value",
+            "{absent: true}",
+            TRUE_SCHEMA,
+        ),
     ),
     _make,
     "A value is printable ASCII without a double quote. Spaces are allowed; secboot adds the quotes "

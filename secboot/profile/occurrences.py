@@ -217,7 +217,7 @@ class PresentRequirement(_NamedRequirement):
 
 
 class AbsentRequirement(_NamedRequirement):
-    """Not set, with any value or none."""
+    """Not set, neither with nor without a value."""
 
     def describe(self) -> str:
         """Say what is required."""

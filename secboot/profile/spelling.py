@@ -123,16 +123,16 @@ def _distance(one: str, other: str) -> int:
 
 
 def misspellings(name: str) -> str:
-    """Return a pattern of what `likely_name` takes for a misspelling of a known name, and of the name.
+    """Return a pattern that matches a known name and what `likely_name` considers a misspelling of it.
 
-    For the JSON Schema, where nothing but a pattern can tell.
+    It is for the JSON Schema, which can use only patterns.
     """
     any_case = "".join(f"[{c}{c.upper()}]" if c.isalpha() else "[-_]" for c in name)
     return f"(?:{any_case}|{_edited(name, 2)})"
 
 
 def _edited(word: str, mistakes: int) -> str:
-    """Return a pattern of all that up to so many mistakes make of a word."""
+    """Return a pattern that matches a word with up to this many mistakes."""
     if not mistakes:
         return word
     if not word:

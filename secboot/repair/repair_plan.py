@@ -308,7 +308,8 @@ def _refusal(left: tuple[Unrepaired, ...], allowed: frozenset[str]) -> str | Non
     if not refused:
         return None
     more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-    return f"zipl would still refuse the boot files: {refused[0].message}{more}"
+    place = refused[0].location or "the boot files"
+    return f"zipl would still refuse {place}: {refused[0].message}{more}"
 
 
 def _repaired_lines(before: Machine, after: Machine) -> Iterator[RepairedLine]:

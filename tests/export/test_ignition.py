@@ -1,7 +1,7 @@
 """How Ignition judges the kernel arguments of the Butane text.
 
-Butane translates its text into Ignition's configuration, and there is no package of it to ask.
-For ``kernel_arguments`` its specification names the same lists in another spelling, so the test
+Butane translates its text into Ignition's configuration, but no package of it is available. For
+``kernel_arguments`` both specifications have the same lists with different spellings. So the test
 spells them as Ignition does, and the real ``ignition-validate`` judges them.
 """
 
