@@ -124,9 +124,13 @@ def debian_13() -> Libraries:
 @pytest.fixture(scope="session")
 def sid() -> Libraries:
     found = of_release(debian.SID)
+    # Also in CI: a suite that is being published can be out of step for hours, and what its
+    # packages depend on changes.
     if found is None:
-        # Also in CI: a suite that is being published can be out of step for hours.
         not_here("sid's Python could not be downloaded")
+    loaded = run(*found.command, "-c", "import typer, ruamel.yaml", env=found.environment)
+    if loaded.returncode != 0:
+        not_here(f"sid's libraries need more than is unpacked: {loaded.stderr[-100:]}")
     return found
 
 
