@@ -61,8 +61,8 @@ def end_at(effect: int, signal: int) -> None:
 
 
 def emulate(zipl: str) -> None:
-    """Replace every run of zipl in a root by one of the script `zipl`."""
-    run = SystemRunner.run
+    """Replace every run of zipl, in a root or not, by one of the script `zipl`."""
+    run, find = SystemRunner.run, SystemRunner.find
 
     def emulated(
         self: SystemRunner,
@@ -72,13 +72,17 @@ def emulate(zipl: str) -> None:
         environment: Mapping[str, str] | None = None,
         inherited: Sequence[int] = (),
     ) -> Completed:
-        words = argv[3:] if argv[0] == "chroot" else argv[1:]
-        assert list(argv) in (["zipl", *words], ["chroot", argv[1], "zipl", *words]), argv
+        name, *words = argv[2:] if argv[0] == "chroot" else argv
+        assert name == "zipl", argv
         done = run(
             self, [zipl, *words], timeout=timeout, environment=environment, inherited=inherited
         )
         return done._replace(argv=tuple(argv))
 
+    def found(self: SystemRunner, name: str) -> str | None:
+        return zipl if name == "zipl" else find(self, name)
+
+    SystemRunner.find = found  # type: ignore[method-assign]  # as the next one
     SystemRunner.run = emulated  # type: ignore[method-assign]  # the one way in for a whole command line
 
 
