@@ -198,7 +198,7 @@ def _namespace_packages(names: Iterable[str]) -> set[str]:
 
 
 def _installed(name: str, locked: dict[str, str]) -> metadata.Distribution:
-    """Return an installed library, which has to be the locked version."""
+    """Return an installed library, which must be the locked version."""
     if name not in locked:
         hint = "run packaging/lock if it should go into the file"
         raise BuildError(f"{name} is needed, but {LOCK.name} does not name it: {hint}")

@@ -10,7 +10,7 @@ Whoever reads allows keys that it does not know, so that a later version may add
 field has a default may be missing. All else is checked: a document that is damaged, or not what it
 is taken for, is one ParseError with the path of the value, such as ``files[0].before``.
 
-The annotations of a type are evaluated when one is first decoded: what they name has to be
+The annotations of a type are evaluated when one is first decoded: what they name must be
 imported at run time in the module of the type.
 """
 
@@ -36,7 +36,7 @@ _SHOWN = 40
 
 
 def document(schema: str, value: tuple[object, ...], **more: object) -> dict[str, object]:
-    """Return the document of a NamedTuple, named `schema`, with keys that are no fields of it."""
+    """Return the document of a NamedTuple, named `schema`, with additional keys that are not fields."""
     return {"schema": schema, **fields(value), **more}
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hashlib import sha256
 else:
-    # `hashlib` loads OpenSSL, which takes as long as reading a machine. The module behind it does
-    # without, as Python's own `random` knows; a Python that is built without it has `hashlib`.
+    # `hashlib` loads OpenSSL, which takes as long as reading a machine. The module that implements it
+    # does not, as Python's own `random` uses it; a Python built without that module has `hashlib`.
     try:
         from _sha2 import sha256  # Python 3.12
     except ImportError:

@@ -33,11 +33,11 @@ class Phase(Enum):
     SAVING = auto()
     """Old contents go to a checkpoint."""
     WRITING = auto()
-    """New files are written beside the old ones."""
+    """New files are written next to the old ones."""
     REPLACING = auto()
     """New files take the place of the old ones."""
     RESTORING = auto()
-    """Old files are put back after a failure."""
+    """Old files are restored after a failure."""
     TIDYING = auto()
     """Temporary files are removed."""
     RUNNING = auto()

@@ -40,7 +40,7 @@ KEYS: Mapping[str, str] = {
     "meanwhile": "What other programs did to boot files during the change.",
     "next_default": "What the next IPL starts by default once zipl has run; null if unknown.",
     "files": "Files to write, in this order.",
-    "digest_before": "Digest of the old content; null if there is no such file.",
+    "digest_before": "Digest of the old content; null if the file does not exist.",
     "digest_after": "Digest of the new content; null if the file is removed.",
     "diff": "Unified diff, one string for each line.",
     "boot_record": "The boot record: what zipl wrote to the disk.",
@@ -129,7 +129,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "source": "Where the rule comes from; null if it is secboot's own.",
     },
     "FileChange": {
-        "before": "Old content in base64; null if there is no such file.",
+        "before": "Old content in base64; null if the file does not exist.",
         "after": "New content in base64; null if the file is removed.",
         "attributes": "Attributes of the new file; null: those of the old one.",
     },
@@ -247,7 +247,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "refusal": "Why secboot cannot apply the profile to this machine; `steps` say how to do it. "
         "null if it can.",
         "parmfile": "Text of the parmfile that a rebuild of the Secure Execution image needs; null "
-        "if there is no such image.",
+        "if no such image exists.",
         "image_due": "Why the image that the profile names must be built; null if it need not.",
         "trial": "What is tried for one IPL; null for a change that stays.",
         "confirms": "The trial that this change makes permanent; null if there is none.",

@@ -109,7 +109,7 @@ it cannot be read, or a newer zipl wrote it.""",
         (
             [
                 {
-                    "numbers": ([int], "Places in the table of programs; 0 is the default."),
+                    "numbers": ([int], "Places in the program table; 0 is the default."),
                     "default": (bool, "Whether it starts when nobody chooses."),
                     "parameters": (str | None, "Parameter line; null if it cannot be read."),
                     "image_size": (

@@ -90,7 +90,7 @@ class EntryState(NamedTuple):
     the files, before ``${NAME}`` is replaced; None if unknown. `note` says why it is not judged, if
     profiles do not apply to it. `entry` is None if it is not an entry of zipl's configuration.
     `choice` is what starts it; if there is none, `absence` says why. `generated` is its line in a
-    generated file that is read after the record, None if there is no such file. `programs` make the
+    generated file that is read after the record, None without one. `programs` make the
     next IPL match the files; empty means those of the layout. `secure` is whether it starts in
     Secure Execution, None if unknown. `image` is the path of the Secure Execution image that it
     boots, which contains its line.

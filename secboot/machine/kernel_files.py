@@ -87,9 +87,9 @@ def find_kernel_files(
         if name in said[directory]:
             links[path] = _followed(root, path, said[directory][name])
     places = {_place(links, path).rpartition("/")[0] for path in images}
-    beside = tuple(_names_beside(root, places.union(others)))
+    files = tuple(_files_in(root, places.union(others)))
     return KernelFiles(
-        links, tuple(_called(_KERNEL_NAME, beside)), tuple(_called(_RAMDISK_NAME, beside))
+        links, tuple(_called(_KERNEL_NAME, files)), tuple(_called(_RAMDISK_NAME, files))
     )
 
 
@@ -116,7 +116,7 @@ def _followed(root: Root, path: str, says: str) -> Link:
     return Link(says, None, f"which is not in {where}")
 
 
-def _names_beside(root: Root, directories: set[str]) -> Iterator[tuple[str, str]]:
+def _files_in(root: Root, directories: set[str]) -> Iterator[tuple[str, str]]:
     for directory in sorted(directories):
         for name in root.names_or_none(directory or "/") or ():
             yield directory, name

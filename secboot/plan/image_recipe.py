@@ -51,7 +51,7 @@ class ImageBuild(NamedTuple):
     """An image to build; paths are absolute, inside the tree.
 
     `parmfile` is also inside the tree, or a user's path outside it if `parmfile_outside`. `kernel`
-    and `ramdisk` are None if unknown. `output` is the final path of the image, `beside` its path
+    and `ramdisk` are None if unknown. `output` is the final path of the image, `untested` its path
     until it has been tested. `replaces` says that `output` exists now, `leaves` that zipl would make
     a plain kernel image the default, `writes_parmfile` that the user must still have secboot write
     the parmfile, `adds_entry` that secboot adds the boot entry once the image exists. `boots_here` is
@@ -63,7 +63,7 @@ class ImageBuild(NamedTuple):
     parmfile: str
     kernel: str | None = None
     ramdisk: str | None = None
-    beside: str | None = None
+    untested: str | None = None
     parmfile_outside: bool = False
     replaces: bool = True
     leaves: bool = False
@@ -123,7 +123,7 @@ def recipe(
 
     `commit` are the layout's programs. All commands act only on the machine in the tree.
     """
-    beside = build.beside or f"{build.output}.new"
+    untested = build.untested or f"{build.output}.new"
     root = "" if machine.root == "/" else machine.root
     invocation = invocation_for(profile, machine.root)
     before = []
@@ -135,14 +135,14 @@ def recipe(
     lines = [*before]
     if build.writes_parmfile:
         lines.append(invocation.for_profile("plan", "--parmfile", f"{root}{build.parmfile}"))
-    lines.append(shlex.join([*builder.before, *_create(machine, builder, build, beside)]))
+    lines.append(shlex.join([*builder.before, *_create(machine, builder, build, untested)]))
     if builder.has_pvimg:
-        test = shlex.join([*builder.before, *_test(machine, beside)])
+        test = shlex.join([*builder.before, *_test(machine, untested)])
         lines.append(f"{test}  # continue only if this succeeds")
     if build.replaces:
         keep = shlex.join(["ln", "-f", output, f"{output}.old"])
         lines.append(f"{keep}  # the boot record needs it until zipl has run")
-    lines.append(shlex.join(["mv", f"{root}{beside}", output]))
+    lines.append(shlex.join(["mv", f"{root}{untested}", output]))
     if build.leaves:
         return (
             *lines,
@@ -157,7 +157,7 @@ def recipe(
     return (*lines, invocation.for_profile("verify"))
 
 
-def _create(machine: Machine, builder: Builder, build: ImageBuild, beside: str) -> list[str]:
+def _create(machine: Machine, builder: Builder, build: ImageBuild, untested: str) -> list[str]:
     def path(found: str | None, otherwise: str) -> str:
         return otherwise if found is None else f"{builder.prefix}{found}"
 
@@ -172,7 +172,7 @@ def _create(machine: Machine, builder: Builder, build: ImageBuild, beside: str) 
         words += ["-C", path(signing, ANY_SIGNING_KEY)]
         words += _each("-C", [path(each, "") for each in files.certificates] or [ANY_CA])
         words += _each("--crl", [path(each, "") for each in files.revocation_lists])
-    return [*words, *build.options, "-o", f"{builder.prefix}{beside}"]
+    return [*words, *build.options, "-o", f"{builder.prefix}{untested}"]
 
 
 def _test(machine: Machine, image: str) -> list[str]:

@@ -306,7 +306,7 @@ def _build_step(
         prepared.real_path,
         kernel=None if kernel is None else kernel.path,
         ramdisk=paths.ramdisk or (None if kernel is None else kernel.ramdisk),
-        beside=machine.image_material.free_names.get(output),
+        untested=machine.image_material.free_names.get(output),
         replaces=prepared.output.kind is not PathKind.MISSING,
         leaves=boots_here and has_entry and not stays,
         adds_entry=not has_entry,

@@ -232,7 +232,7 @@ def _rebuilt(
         given or (own if request is None else request.path),
         kernel=None if kernel is None else kernel.path,
         ramdisk=None if kernel is None else kernel.ramdisk,
-        beside=machine.image_material.free_names.get(output),
+        untested=machine.image_material.free_names.get(output),
         parmfile_outside=request is not None and given is None,
         writes_parmfile=request is None,
         options=options,

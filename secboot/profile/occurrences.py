@@ -184,7 +184,7 @@ class ValuesRequirement(_NamedRequirement):
 class PresentRequirement(_NamedRequirement):
     """Set, with any value or none; added as the bare name if it is missing.
 
-    Raises RefusedError if a name that has no effect without a value would have to be added.
+    Raises RefusedError if it would add a name that has no effect without a value.
     """
 
     def describe(self) -> str:

@@ -93,9 +93,9 @@ def _quote(line: str, number: int, column: int) -> str:
     cells = [_cell(character) for character in line[first : at + room]]
     is_cut = len(cells) < len(line)
     begin, end = _window(cells, at - first, room, is_cut=is_cut)
-    before, behind = first + begin > 0, first + end < len(line)
+    before, after = first + begin > 0, first + end < len(line)
     shown = "".join(cell.text for cell in cells[begin:end])
-    shown = f"{_CUT if before else ''}{shown}{_CUT if behind else ''}"
+    shown = f"{_CUT if before else ''}{shown}{_CUT if after else ''}"
     indent = len(_CUT) * before + sum(cell.width for cell in cells[begin : at - first])
     return f"{margin}{shown}\n{'| '.rjust(len(margin))}{' ' * indent}^"
 

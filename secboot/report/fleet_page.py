@@ -3,7 +3,7 @@
 The page is self-contained: no font, no image, no network. Its only script filters the rows; without
 it, all rows are shown. Everything from a document is escaped, and the page's content security policy
 forbids loading anything, and every script except this one. Colours follow the reader's scheme;
-nothing is said by colour alone.
+no information depends on colour alone.
 """
 
 from __future__ import annotations

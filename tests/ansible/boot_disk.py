@@ -16,7 +16,7 @@ from tests.s390x.loop_disk import LoopDisk
 from tests.s390x.testbed import TestBed
 
 SHARED = ("boot", "etc", "run")
-"""What the machine has to mount below `BootDisk.cell`, beside `BootDisk.programs` on /usr/sbin."""
+"""What the machine must mount below `BootDisk.cell`, and `BootDisk.programs` on /usr/sbin."""
 
 _RELEASE = re.compile(rb"\0\d+\.\d+\.\d+-build-[0-9]+\0")
 _PROGRAM = """\
@@ -60,7 +60,7 @@ class BootDisk:
         return len((self.top / "zipl.log").read_text().splitlines())
 
     def fail_once(self) -> None:
-        """Let the next run that is no dry run fail when its work is done."""
+        """Let the next run that is not a dry run fail after its work is done."""
         (self.top / "zipl-fails").touch()
 
     def lines(self) -> list[str]:
@@ -81,7 +81,7 @@ def boot_disk(top: Path, version: str, bed: TestBed) -> Iterator[BootDisk]:
         for name in SHARED:
             (disk.cell / name).mkdir()
         disk.programs.mkdir()
-        # secboot reads the release in the program, behind which the shell does not come.
+        # secboot reads the release in the program, after a point that the shell does not reach.
         release = _RELEASE.search((bed.zipl[version] / "sbin/zipl").read_bytes())
         assert release is not None
         program = disk.programs / "zipl"

@@ -91,7 +91,7 @@ def make_tree(top: Path) -> None:
     subprocess.run(
         ["cp", "-a", "--no-clobber", "/etc/.", top / "etc"], check=True, capture_output=True
     )
-    # The demo's machine is no Debian, where a new kernel gets no BLS entry.
+    # The demo's machine is not Debian, where a new kernel gets no BLS entry.
     for name in ("debian_version", "os-release"):
         (top / "etc" / name).unlink(missing_ok=True)
     (top / "etc/os-release").write_text("ID=demo\n")

@@ -38,7 +38,7 @@ class Fleet:
     pyz: Path
 
     def play(self, profile: str, *words: str) -> tuple[dict[str, dict[str, int]], str]:
-        """Run the role with more words; the recap by host, and all that was said."""
+        """Run the role with more words; return the recap by host, and the whole output."""
         done = ansible(
             "ansible-playbook", "--inventory", self.directory / "inventory",
             "--extra-vars", f"secboot_profile={profile} secboot_pyz={self.pyz}",

@@ -36,7 +36,7 @@ axe.run(document, {resultTypes: ["violations"]}).then((found) => done(found.viol
 
 @contextmanager
 def browser() -> Iterator[Chrome]:
-    """Give a browser without a window; pages in files may read the files beside them."""
+    """Provide a browser without a window; pages in files may read the files next to them."""
     from selenium import webdriver  # noqa: PLC0415 - it is slow, and few tests take it
 
     driver = shutil.which("chromedriver")

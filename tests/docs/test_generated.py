@@ -61,7 +61,7 @@ def test_pages_render_without_warnings(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_examples_keep_every_character(page: Path) -> None:
-    # What a reader copies has to be typed as it was written: no typographic quotes or dashes.
+    # Text that a reader copies must work when typed: no typographic quotes or dashes.
     text = run(require("man"), "-l", page, env={**os.environ, "LC_ALL": "C.UTF-8"}).stdout
 
     assert not set(text) & set("\u2018\u2019\u201c\u201d\u2212\u2013\u2014\u02dc\u02c6")

@@ -98,7 +98,7 @@ while [ -f "$sys_loadparm" ]; do
   unset loadparm
   read_file "$sys_loadparm" loadparm
   if [ ! "${loadparm}" ]; then break; fi
-  unset chosen_by_loadparm	# what stands behind the g
+  unset chosen_by_loadparm	# the part after the g
   regexp -s 2:chosen_by_loadparm '^([^Gg]*)[Gg](.+)$' "$loadparm"
   if [ ! "$chosen_by_loadparm" ]; then break; fi
   set next_entry="$chosen_by_loadparm"

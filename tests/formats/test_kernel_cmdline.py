@@ -56,7 +56,7 @@ def test_words_names_and_values_are_those_of_next_arg(
 
 
 @pytest.mark.parametrize(
-    ("text", "names", "behind"),
+    ("text", "names", "after"),
     [
         ("a -- b", ["a", "b"], ["b"]),
         ('a "--" b', ["a", "b"], ["b"]),
@@ -66,13 +66,13 @@ def test_words_names_and_values_are_those_of_next_arg(
         ('a="-- b" c', ["a", "c"], []),
     ],
 )
-def test_what_stands_behind_the_first_dashdash_is_marked(
-    text: str, names: list[str], behind: list[str]
+def test_what_comes_after_the_first_dashdash_is_marked(
+    text: str, names: list[str], after: list[str]
 ) -> None:
     parameters = CommandLine.parse(text).parameters
 
     assert [each.name for each in parameters] == names
-    assert [each.name for each in parameters if each.after_dashdash] == behind
+    assert [each.name for each in parameters if each.after_dashdash] == after
 
 
 def test_names_are_exact() -> None:

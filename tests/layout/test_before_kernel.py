@@ -1,4 +1,4 @@
-"""Images without a kernel yet: what is set there reaches the entry of a kernel installed later."""
+"""Images without a kernel yet: what is set there reaches the entries of future kernels."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_the_distribution_builds_the_image(
     assert "grub2-zipl-setup: " in said.out
     assert '+GRUB_CMDLINE_LINUX_DEFAULT="rd.luks=1 quiet swiotlb=262144"' in said.out
     assert "follows /etc/default/grub" in said.out
-    assert "warning: it is not known" not in said.out
+    assert "warning: it is unknown" not in said.out
     assert secboot(capsys, "apply", "guest", "--root", scene.tree).code == 0
     assert "swiotlb=262144" in (scene.tree / GRUB).read_text()
 

@@ -96,7 +96,7 @@ def test_no_word_of_another_parameter_changes_its_store(
     try:
         after = changed(first, second, requirement)
     except RefusedError:
-        # A character that is no blank for zipl can join two words; that is refused, and nothing changes.
+        # A character that zipl does not treat as a blank can join two words; refused without a change.
         assert first[-1:] in {"\t", "\v", "\r", "\n"} or not first.strip()
         return
 

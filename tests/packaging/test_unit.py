@@ -98,7 +98,7 @@ def test_the_name_of_a_profile_arrives_unchanged(unit: RawConfigParser) -> None:
 def test_a_trial_is_confirmed_only_where_it_could_be() -> None:
     service = read(TRIAL)["Service"]
 
-    # What ExecCondition= refuses with 1 is no failure of a unit (systemd.service(5)).
+    # A refusal with 1 in ExecCondition= is not a failure of the unit (systemd.service(5)).
     assert service["ExecCondition"] == f"{service['ExecStart']} --dry-run"
     assert service["ExecStart"] == "/usr/bin/secboot confirm --stage effective"
 

@@ -106,7 +106,7 @@ SECRETS = {
     "indicator": "@Secret0\n",
     "netrc": "machine example.com login a password Secret0\n",
     "binary": "\0\x01Secret0",
-    "behind a key": "version: 1\nextends: guest\n$6$Secret0: 1\n",
+    "after a key": "version: 1\nextends: guest\n$6$Secret0: 1\n",
 }
 
 

@@ -77,8 +77,8 @@ def test_no_line_is_wider_than_a_terminal_or_has_characters_that_are_not_printab
 
 @settings(deadline=None)
 @given(st.text(alphabet="abc日é", max_size=200), st.text(alphabet="x\t日", max_size=200))
-def test_the_caret_is_below_the_character_at_the_column(before: str, behind: str) -> None:
-    text, caret = quote(f"{before}@{behind}", len(before) + 1).split("\n")
+def test_the_caret_is_below_the_character_at_the_column(before: str, after: str) -> None:
+    text, caret = quote(f"{before}@{after}", len(before) + 1).split("\n")
 
     assert columns(text[: text.index("@")]) == len(caret) - 1
 

@@ -65,8 +65,8 @@ def words_behind_quote(text: str, random: Random) -> str | None:
         return None
     words = found[3].split()
     inside = random.randrange(1, len(words))
-    kept, behind = " ".join(words[:inside]), " ".join(words[inside:])
-    return _replaced(text, number, f"{found[1]}{found[2]}{kept}{found[2]} {behind}\n")
+    kept, rest = " ".join(words[:inside]), " ".join(words[inside:])
+    return _replaced(text, number, f"{found[1]}{found[2]}{kept}{found[2]} {rest}\n")
 
 
 def open_quote(text: str, random: Random) -> str | None:

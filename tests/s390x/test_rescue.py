@@ -1,7 +1,7 @@
 """docs/how-to/rescue.md, command by command: a machine that does not boot, a rescue system, and an IPL of what it repaired.
 
 The rescue system comes from another disk and is started with ``cio_ignore=``, so that the machine's disk
-has to be freed and brought online first, as a DASD has to be. It has no udev: its links are made by
+must be freed and brought online first, like a DASD. It has no udev: its links are made by
 `UDEV`. The page's device number and partition are replaced by those of the emulated disk, and nothing else.
 """
 

@@ -144,7 +144,7 @@ def test_from_an_ordinary_guest_to_the_image_and_out_of_it_by_a_kernel_update(
     assert "FAIL machine.unsealed-default: the next IPL starts 'Linux 9.1'" in first.output("left")
     assert default(first, "left") == updated
 
-    assert second.command_line == UPDATED, "what was said to boot next has booted"
+    assert second.command_line == UPDATED, "what was reported as next has booted"
     assert second.status("again") == 0, second.output("again")
     assert default(second, "back") == image
     assert second.status("back") == 0, second.output("back")

@@ -192,7 +192,7 @@ def test_a_record_that_may_not_be_read_is_unknown(
 def test_a_record_at_a_dangling_link_is_unknown(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not even its time can be read, so nothing is said about its probable content."""
+    """Not even its time can be read, so nothing is reported about its probable content."""
     secboot(capsys, "apply", "host", "--root", root)
     (root / "boot/bootmap").unlink()
     (root / "boot/bootmap").symlink_to("bootmap")
