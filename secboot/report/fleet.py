@@ -80,7 +80,10 @@ def _table(machines: Sequence[ReportedMachine], style: Style) -> Iterator[str]:
 
 
 def _problem(machine: ReportedMachine, found: Finding, style: Style) -> Iterator[str]:
-    yield f"{style.bold(visible(machine.host))}: {visible(found.message)}"
+    host = visible(machine.host)
+    first, *more = style.filled(f"{host}: {visible(found.message)}", "", "  ")
+    yield first.replace(host, style.bold(host), 1)
+    yield from more
     if found.hint:
         yield from (f"  {visible(line)}" for line in found.hint.split("\n"))
 

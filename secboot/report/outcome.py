@@ -48,7 +48,7 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
         lines += trial_text(result.plan.trial, invocation, style)
     if result.plan.confirms is not None and result.checkpoint is not None:
         done = "the parameters are set in" if invocation.words else "the profile is applied to"
-        lines.append(
+        lines += style.filled(
             f"The trial of checkpoint {result.plan.confirms.checkpoint} is confirmed: {done} all"
             " selected boot entries, and the trial's boot entry is removed."
         )
@@ -235,10 +235,11 @@ def _of_rolled_back_trial(
         for path in result.settings:
             yield f"{visible(path)} is restored: a reboot no longer starts the trial."
     if result.confirmed is not None:
-        yield style.yellow(
+        text = (
             f"The boot entry of the trial (checkpoint {result.confirmed}) is back, and nothing starts"
             " it automatically."
         )
+        yield from map(style.yellow, style.filled(text))
         yield f"Drop it, too: {visible(invocation.command('rollback'))}"
 
 
