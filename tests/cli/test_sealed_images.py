@@ -84,7 +84,7 @@ def test_apply_never_changes_the_parameters_of_an_entry_with_an_image(
 
     assert said.code == 0
     assert (root / "etc/zipl.conf").read_text() == before.replace("quiet", "quiet swiotlb=262144")
-    assert "Changed only by a rebuild of the Secure Execution image: 'secure'" in said.out
+    assert "Not changed without a rebuild of the Secure Execution image: 'secure'" in said.out
 
 
 def test_where_nothing_else_is_left_to_do_it_is_refused(
