@@ -1,1 +1,1 @@
-"""Durable change and the way back."""
+"""Durable changes, and their rollback."""

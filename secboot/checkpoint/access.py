@@ -1,14 +1,14 @@
 """What a writing command holds: the root, the store, the lock, and a way to run zipl.
 
-One writer at a time: the lock is flock(2) on the file ``lock`` in the state directory. It ends with
-the process, so none is left by a crash. The programs that a change runs inherit it, so that a zipl
-which outlives a killed secboot still keeps others away. On a file system that refuses flock(2)
-(some NFS mounts) a file ``lock.owner`` that exists takes its place; the one that a dead process
-left is recognised by process id, its start time, boot id and host name.
+There is one writer at a time. The lock is flock(2) on the file ``lock`` in the state directory. It
+ends with the process, so a crash leaves no lock. The programs that a change runs inherit it: a zipl
+that outlives a killed secboot still locks out others. On a file system without flock(2) (some NFS
+mounts) the existence of a file ``lock.owner`` is the lock; one that a dead process left is recognised
+by process ID, start time, boot ID and host name.
 
-A signal in the middle of a change must not end secboot where it stands: it is noted, what is under
-way is brought to its end (zipl above all), and at the next safe point `InterruptError` is raised,
-which leads to an orderly rollback.
+A signal must not end secboot in the middle of a change. It is recorded, the current step finishes
+(zipl above all), and at the next safe point `InterruptError` is raised, which leads to an orderly
+rollback.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 Commit = Callable[[tuple[int, ...]], Mapping[str, object]]
 """Runs zipl on the files as they are.
 
-It is given the open files that zipl has to inherit (`Runner.run`), returns what the journal should
-remember as JSON values, and raises `SecbootError` when zipl fails.
+It gets the open files that zipl must inherit (`Runner.run`), returns what the journal records as
+JSON values, and raises `SecbootError` if zipl fails.
 """
 
 _LOCK = "lock"
@@ -62,14 +62,15 @@ _HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class WriteAccess(NamedTuple):
     """The right to change files of a root, held by one process at a time.
 
-    Without `commit` a rollback leaves the boot record alone, and says so; `by_hand` is the command
-    that writes it, for a person to type. `keep` counts changes that stand (`retention.prune`).
-    `is_ours` tells of a saved file whether it is one that secboot changes here: what a record says
-    besides is not acted upon. `is_setting` tells the same of a setting's path; it is None for a tree
-    that is not the running system, where no setting is written or put back. `invocation` is how the user named all this. `interrupts` holds back
-    SIGINT, SIGTERM and SIGHUP as long as the access lasts; one that came too late to stop anything
-    is `pending` there. `ledger` is kept up to date with the state of the machine. `progress` is told how
-    far a change, or its rollback, has come. `writer` names the programs that write the boot record.
+    `interrupts` holds back SIGINT, SIGTERM and SIGHUP as long as the access lasts; a signal that came
+    too late to stop anything is `pending` there. `ledger` is kept up to date with the state of the
+    machine. Without `commit` a rollback leaves the boot record alone, and says so. `keep` is the number
+    of changes that stand (`retention.prune`). `progress` receives the progress of a change or of its
+    rollback. `writer` names the programs that write the boot record; `by_hand` is the command to type
+    for that. `invocation` is how the user called secboot. `is_ours` returns whether secboot changes a
+    saved file here; whatever else a record names is not acted upon. `is_setting` does the same for the
+    path of a setting; it is None for a tree that is not the running system: there no setting is
+    written or restored.
     """
 
     root: Root
@@ -88,7 +89,7 @@ class WriteAccess(NamedTuple):
 
 
 class ReadAccess(NamedTuple):
-    """What it takes to say what a rollback would do: no lock, no right to write.
+    """What it takes to predict a rollback: no lock, no right to write.
 
     The fields are those of `WriteAccess`.
     """
@@ -116,9 +117,9 @@ def write_access(
 ) -> Iterator[WriteAccess]:
     """Take the lock of a root; it is released at the end of the context.
 
-    The state directory is made if there is none. `notice` is given a sentence for the user when
-    an interrupt has to wait. For what else a `WriteAccess` holds see there. Raises `LockedError`,
-    and `FileError` when the state directory can't be made or used.
+    The state directory is created if it does not exist. `notice` gets a sentence for the user when a
+    signal must wait. The other arguments are fields of `WriteAccess`. Raises `LockedError`, and
+    `FileError` if the state directory cannot be created or used.
     """
     with ExitStack() as held:
         interrupts = held.enter_context(HeldInterrupts(notice))
@@ -130,17 +131,17 @@ def write_access(
 
 
 class InterruptError(SecbootError):
-    """The user or the system asked secboot to stop, and it did so at a safe point."""
+    """The user or the system told secboot to stop, and it stopped at a safe point."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERRUPTED
 
 
 class HeldInterrupts:
-    """A context in which SIGINT, SIGTERM and SIGHUP are noted instead of acted upon.
+    """A context in which SIGINT, SIGTERM and SIGHUP are recorded instead of acted upon.
 
-    `notice` is called, at most once, with a sentence for the user when one arrives. Signals that
-    are ignored (nohup) stay ignored. Outside the main thread, where Python allows no handlers,
-    it does nothing.
+    When one arrives, `notice` is called, at most once, with a sentence for the user. Signals that are
+    ignored (nohup) stay ignored. Outside the main thread, where Python allows no signal handlers, it
+    does nothing.
     """
 
     def __init__(self, notice: Callable[[str], None] | None = None) -> None:
@@ -161,17 +162,17 @@ class HeldInterrupts:
     def __exit__(self, *_: object) -> None:
         while self._former:
             number, former = self._former.pop()
-            # None: a handler that was not set from Python and can't be put back by it.
+            # None: a handler that was not set from Python, which Python cannot restore.
             if callable(former) or isinstance(former, signal.Handlers):
                 signal.signal(number, former)
 
     def safe_point(self) -> None:
-        """Raise `InterruptError` if a signal has arrived: the caller can stop here."""
+        """Raise `InterruptError` if a signal has arrived; the caller can stop here."""
         if self.pending is not None:
             raise InterruptError(f"interrupted ({self.pending.name})")
 
     def too_late(self) -> None:
-        """Say so if a signal has arrived that stops nothing any more."""
+        """Notify the user if a signal arrived too late to stop anything."""
         if self.pending is not None and self._notice is not None:
             self._notice(f"{self.pending.name} came too late: the change is complete")
 
@@ -183,11 +184,11 @@ class HeldInterrupts:
 
 
 class LockedError(RefusedError):
-    """Another secboot is at work on this root."""
+    """Another secboot is running on this root."""
 
 
 class Owner(NamedTuple):
-    """Who holds the lock. `start` is the process's start in clock ticks since `boot` (a boot id)."""
+    """Who holds the lock. `start` is when the process started, in clock ticks since `boot` (a boot ID)."""
 
     pid: int
     start: str
@@ -202,18 +203,18 @@ class Owner(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes) -> Owner | None:
-        """What `to_bytes` wrote; None for anything else."""
+        """Return what `to_bytes` wrote; None for anything else."""
         try:
             return codec.decode(cls, codec.parse(data, _LOCK), _LOCK)
         except ParseError:
             return None
 
     def to_bytes(self) -> bytes:
-        """One line of JSON."""
+        """Return one line of JSON."""
         return json.dumps(codec.encode(self)).encode("ascii") + b"\n"
 
     def is_gone(self) -> bool:
-        """Whether the process has certainly ended; never certain of one on another host."""
+        """Whether the process has certainly ended; always false for a process on another host."""
         if self.host != os.uname().nodename:
             return False
         return self.boot != _boot_id() or self.start != _start_of(self.pid)
@@ -229,7 +230,7 @@ class Lock:
 
     @property
     def inherited(self) -> tuple[int, ...]:
-        """Open files that a program run under the lock has to inherit (`Runner.run`)."""
+        """Open files that a program run under the lock must inherit (`Runner.run`)."""
         return (self._file,)
 
     @property
@@ -238,7 +239,7 @@ class Lock:
         return self._file >= 0
 
     def release(self) -> None:
-        """Let others work."""
+        """Release the lock."""
         if self.held:
             if self._by_file:
                 with suppress(FileError):
@@ -255,7 +256,7 @@ class Lock:
 
 
 def acquire(state: Root) -> Lock:
-    """Take the lock of the state directory `state`; `LockedError` when another process has it."""
+    """Take the lock of the state directory `state`; `LockedError` if another process holds it."""
     directory = state.open_directory("/")
     try:
         return _acquire(directory)
@@ -271,7 +272,7 @@ def _acquire(directory: OpenDirectory) -> Lock:
         if by_file:
             _take_by_file(directory)
         with suppress(OSError):
-            # For the message to others only.
+            # Only for the error message of other processes.
             os.ftruncate(file, 0)
             os.pwrite(file, Owner.current().to_bytes(), 0)
     except BaseException:
@@ -281,7 +282,7 @@ def _acquire(directory: OpenDirectory) -> Lock:
 
 
 def _flock(file: int, shown: str) -> bool:
-    """Lock an open file; False where the file system has no locks. `LockedError` when taken."""
+    """Lock an open file; False if the file system has no locks. `LockedError` if it is locked."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -299,7 +300,7 @@ def _take_by_file(directory: OpenDirectory) -> None:
     try:
         for _ in range(_ATTEMPTS):
             try:
-                # A link with its content appears at once or not at all, on NFS too.
+                # A link appears together with its content or not at all, also on NFS.
                 directory.link(mine, _OWNER)
             except FileExistsError:
                 _clear_stale(directory)
@@ -311,7 +312,7 @@ def _take_by_file(directory: OpenDirectory) -> None:
 
 
 def _clear_stale(directory: OpenDirectory) -> None:
-    """Remove the lock of a dead process; `LockedError` when its process may be alive."""
+    """Remove the lock of a dead process; `LockedError` if the process may still be running."""
     found = directory.read(_OWNER)
     if found is None:
         return
@@ -319,8 +320,8 @@ def _clear_stale(directory: OpenDirectory) -> None:
     if owner is None or not owner.is_gone():
         raise _locked(owner, directory.shown(_OWNER))
     aside = temporary_name()
-    # Two may find it stale at once: who takes away something else by mistake gets `ChangedError`
-    # and the other's lock stands again.
+    # Two processes may find it stale at the same time: if the wrong file was removed, ChangedError is
+    # raised and it is restored.
     with suppress(ChangedError):
         directory.take_away(_OWNER, aside, found)
     directory.discard(aside)
@@ -328,19 +329,19 @@ def _clear_stale(directory: OpenDirectory) -> None:
 
 def _locked(owner: Owner | None, shown: str) -> LockedError:
     if owner is None:
-        return LockedError(f"another secboot is at work; it holds {visible(shown)}")
+        return LockedError(f"another secboot is running; it holds {visible(shown)}")
     who = f"pid {owner.pid} on {visible(owner.host)}, since {visible(owner.since)}"
     if owner.host != os.uname().nodename:
         return LockedError(
-            f"another secboot is at work ({who})",
-            hint=f"if that machine is gone, remove {visible(shown)}",
+            f"another secboot is running ({who})",
+            hint=f"if that machine no longer exists, remove {visible(shown)}",
         )
     if owner.is_gone():
         return LockedError(
-            f"a program that another secboot started still runs; that secboot has ended ({who})",
-            hint="most likely it is zipl: wait for its end (ps -C zipl), then try again",
+            f"zipl (started by a secboot process that has since died) is still running ({who})",
+            hint="wait for it to finish (ps -C zipl), then try again",
         )
-    return LockedError(f"another secboot is at work ({who})", hint="wait for its end")
+    return LockedError(f"another secboot is running ({who})", hint="wait for it to finish")
 
 
 def _boot_id() -> str:
@@ -348,8 +349,8 @@ def _boot_id() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """When a process started, in clock ticks since boot (proc_pid_stat(5)); "" when there is none."""
-    # The program's name, in parentheses, can hold blanks and parentheses of its own.
+    """When a process started, in clock ticks since boot (proc_pid_stat(5)); "" if there is no such process."""
+    # The name of the program, in parentheses, can itself contain spaces and parentheses.
     fields = _first_line(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return fields[19] if len(fields) > 19 else ""
 

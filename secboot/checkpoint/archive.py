@@ -1,8 +1,7 @@
 """The tar archives of a checkpoint, which a person can unpack without secboot.
 
-Members are named by their paths without the slash at the front, so that unpacking at the root of the
-tree puts every file where it was, with its mode and its owner. Extended attributes are in the record
-alone.
+Members are named by their paths without the leading slash, so that unpacking at the root of the tree
+puts every file back in its place, with its mode and owner. Only the record has extended attributes.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from secboot.system.files import FileAttributes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# Paths are bytes that need not be text, as everywhere in secboot (`secboot.system.files.encode`).
+# Paths are bytes, and need not be UTF-8, as everywhere in secboot (`secboot.system.files.encode`).
 _ENCODING, _ERRORS = "utf-8", "surrogateescape"
 
 
 class Member(NamedTuple):
-    """A file for an archive: its real path in the tree, its bytes, and its attributes."""
+    """A file of an archive: its real path in the tree, its bytes, and its attributes."""
 
     path: str
     data: bytes
@@ -30,7 +29,7 @@ class Member(NamedTuple):
 
 
 def pack(members: Iterable[Member], modified: int) -> Iterator[bytes]:
-    """Return the parts of an archive in order; `modified` is the time of all files, in s since 1970."""
+    """Return the parts of an archive in order; `modified` is the time of all files, in seconds since 1970."""
     for member in members:
         info = TarInfo(member.path.removeprefix("/"))
         info.size, info.mtime = len(member.data), modified
@@ -42,9 +41,9 @@ def pack(members: Iterable[Member], modified: int) -> Iterator[bytes]:
 
 
 def members(archive: bytes) -> tuple[Member, ...] | None:
-    """Return what an archive holds that has plain files alone; None for any other.
+    """Return the members of an archive that holds only plain files; None for any other archive.
 
-    Their extended attributes are not in it.
+    They have no extended attributes.
     """
     found = []
     try:
@@ -61,9 +60,9 @@ def members(archive: bytes) -> tuple[Member, ...] | None:
 
 
 def unpack(archive: bytes) -> dict[str, bytes]:
-    """Return what files an archive has, by their paths; of a damaged one those that are whole.
+    """Return the files of an archive by their paths; of a damaged archive, those that are complete.
 
-    Whether the bytes are right is for the caller to check, by their digests.
+    The caller must check the bytes by their digests.
     """
     found = {}
     try:

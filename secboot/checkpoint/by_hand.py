@@ -1,9 +1,9 @@
-"""What to do by hand when a change can't be rolled back.
+"""The commands to type when a change cannot be rolled back.
 
-The commands act on the root in use, whatever root the record names: a disk may be mounted elsewhere
-by now, and a record may come with a hostile image. For the same reason they name no file that a
-symbolic link leads to, since tar and rm would follow one out of the tree, and use no archive that
-holds anything but the files of the record.
+They act on the root in use, whatever root the record names: a disk may be mounted elsewhere by now,
+and a record may come with a hostile image. For the same reason they name no file behind a symbolic
+link, because tar and rm would follow it out of the tree, and use no archive that holds anything but
+the files of the record.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def stuck(
     *,
     files_restored: bool = False,
 ) -> StuckError:
-    """Return the error for a change that `error` keeps from being rolled back, and note the state.
+    """Return the error for a change that cannot be rolled back because of `error`; enter the state.
 
-    `files_restored` says that the boot record is all that is not as before.
+    With `files_restored` only the boot record is not as before.
     """
     access.ledger.expect(state_when_stuck(access, files_restored=files_restored))
     again = access.invocation.command("rollback")
@@ -56,7 +56,7 @@ def commands_by_hand(
 ) -> tuple[str, ...]:
     """Return the shell commands that restore what the checkpoint saved, and write the boot record last.
 
-    With `files_restored` the settings and the boot record are all that is left to do.
+    With `files_restored` only the settings and the boot record are left to restore.
     """
     root = access.root
     left = () if files_restored else checkpoint.record.files
@@ -76,7 +76,7 @@ def commands_by_hand(
 
 
 def _is_direct(root: Root, path: str) -> bool:
-    """Whether the path in the tree is the place itself, and leads nowhere else."""
+    """Whether no symbolic link is on the path, or at its end."""
     try:
         return root.real_path(path) == path and root.link_target(path) is None
     except FileError:
@@ -93,7 +93,7 @@ def _unpack(root: Root, checkpoint: Checkpoint, saved: Sequence[SavedFile]) -> s
 
 
 def _labels(root: Root, saved: Sequence[SavedFile]) -> Iterator[str]:
-    """What gives files their SELinux labels again, which no tar archive holds."""
+    """Yield the commands that restore SELinux labels, which a tar archive does not hold."""
     labels = [
         (shell_word(root.shown(file.path)), value)
         for file in saved
@@ -104,5 +104,5 @@ def _labels(root: Root, saved: Sequence[SavedFile]) -> Iterator[str]:
     if root.base == "/" and labels:
         yield f"restorecon {' '.join(path for path, _ in labels)}"
     elif labels:
-        # The policy here may be another than that of the tree: it gets the labels that it had.
+        # The policy of this system may differ from that of the tree, so the saved labels are set.
         yield from (f"setfattr -n {_LABEL} -v 0x{value.hex()} {path}" for path, value in labels)

@@ -1,24 +1,24 @@
-"""The files of a change where they are, and putting them back from whatever point it was left at.
+"""The files of a change in their places, and restoring them from any point at which it stopped.
 
-Nothing is taken on trust: each file is put back, or left, by what stands there now.
+Nothing is assumed: what is there now decides whether a file is restored or left.
 
 =================  ==========================  =======================================
-the file is        its prepared temporary is   so
+the file is        its prepared temporary is   therefore
 =================  ==========================  =======================================
-the old one        anything                    nothing is to be done
-the new one        the displaced file          that one is put back by a rename
-the new one        not there                   the saved bytes are written and put back
-something else     still the new bytes         it was never replaced: not ours to touch
+the old one        anything                    nothing needs to be done
+the new one        the displaced file          the displaced file is renamed back
+the new one        missing                     the saved bytes are written and put back
+something else     still the new bytes         it was never replaced: it is not touched
 something else     anything else               somebody changed the new file: it is left
-not there          anything                    somebody removed it: it stays away
+missing            anything                    somebody removed it: it stays removed
 =================  ==========================  =======================================
 
-Where the change is to remove the file, "the new one" is none, and the displaced file is what tells
-that it was not somebody else who did.
+If the change removes the file, "the new one" is no file, and the displaced file shows that it was
+this change that removed it.
 
-The displaced file may differ from the saved one, if somebody changed it at the last instant
-before it was displaced and secboot was killed right then; it is put back all the same, for it is
-what stood there. Running all of this again, after being killed anywhere in it, ends the same.
+The displaced file may differ from the saved one: somebody may have changed it immediately before it was
+displaced, and secboot was killed at that point. It is restored all the same, because it is what was
+there. Being killed anywhere in this procedure and running it again gives the same result.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """One file of a change, by its directory and its name in it."""
+    """One file of a change: its directory, held open, and its name in it."""
 
     file: SavedFile
     directory: OpenDirectory
     name: str
 
     def read(self) -> FileContent | None:
-        """The file as it is now; None when there is none."""
+        """Return the file as it is now; None if it does not exist."""
         return self.directory.read(self.name)
 
     def discard_temporaries(self) -> bool:
-        """Remove the temporary files of the change; say whether none is left."""
+        """Remove the temporary files of the change; return whether none is left."""
         left = False
         for name in (self.file.prepared, self.file.restored):
             try:
@@ -70,8 +70,8 @@ class Place(NamedTuple):
 class Places:
     """The files of a change, their directories held open and each opened once.
 
-    `gone` are the files whose directory is not there any more, where `missing_allowed`; else that
-    is a FileError.
+    `gone` are the files whose directory no longer exists. Without `missing_allowed` a missing
+    directory is a FileError.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Places:
         return Place(file, self._directories[parent], name)
 
     def sync(self) -> None:
-        """Bring the names in all the directories to the disk."""
+        """Sync the names in all directories to the disk."""
         for directory in self._directories.values():
             directory.sync()
 
@@ -109,13 +109,13 @@ class Places:
             place.discard_temporaries()
 
     def discard_displaced(self) -> None:
-        """Remove the old files, which a change that is done has no more need of."""
+        """Remove the old files, which a completed change no longer needs."""
         for place in self.all:
             with suppress(FileError):
                 place.directory.discard(place.file.prepared)
 
     def close(self) -> None:
-        """Let the directories go."""
+        """Close the directories."""
         while self._directories:
             self._directories.popitem()[1].close()
 
@@ -127,26 +127,26 @@ class Places:
 
 
 def matches(found: FileContent | None, version: FileVersion | None) -> bool:
-    """Whether a file as found has the bytes of `version` (both None: there is none)."""
+    """Whether a file as found has the bytes of `version` (both None: the file does not exist)."""
     if found is None or version is None:
         return found is None and version is None
     return found.digest == version.digest
 
 
 class Conflict(StrEnum):
-    """What to do with a file that somebody changed after secboot had."""
+    """What to do with a file that somebody changed after secboot changed it."""
 
     KEEP = "keep"
-    """Leave it."""
+    """Leave it as it is."""
     OVERWRITE = "overwrite"
-    """Put the old file in its place."""
+    """Restore the old file."""
 
 
 class WayBack(NamedTuple):
-    """The changes that undo one; none where all files are as before already.
+    """The changes that undo a change; empty if all files are already as before.
 
-    `gone` are files that were removed since and stay away, `left` files and settings that were changed
-    since and are left as they are. `settings` come before the files, which they rely on.
+    `gone` are files that were removed since and stay removed. `left` are files and settings that were
+    changed since and are left as they are. `settings` come before the files that they rely on.
     """
 
     changes: tuple[FileChange, ...]
@@ -156,31 +156,31 @@ class WayBack(NamedTuple):
 
 
 class FailedFile(NamedTuple):
-    """A file that could not be put back, and why."""
+    """A file that could not be restored, and why."""
 
     path: str
     error: FileError
 
 
 class FileOutcomes(NamedTuple):
-    """What became of each file, by its path in the root."""
+    """The outcome for each file, by its path in the root."""
 
     restored: tuple[str, ...] = ()
-    """The old file was put back."""
+    """The old file was restored."""
     removed: tuple[str, ...] = ()
-    """There was none before, so it was removed."""
+    """It did not exist before, so it was removed."""
     untouched: tuple[str, ...] = ()
-    """Not, or no longer, the new file: nothing was to be done."""
+    """Not, or no longer, the new file: nothing needed to be done."""
     left: tuple[str, ...] = ()
-    """Changed by somebody since, and left alone."""
+    """Somebody changed it since; it was left as it is."""
     gone: tuple[str, ...] = ()
-    """Removed by somebody since, perhaps with its directory; it stays away."""
+    """Somebody removed it since, perhaps with its directory; it stays removed."""
     failed: tuple[FailedFile, ...] = ()
-    """Still the new file, since it can't be put back."""
+    """Still the new file, because it could not be restored."""
 
     @property
     def remaining(self) -> tuple[str, ...]:
-        """The files that exist and are not as they were before."""
+        """The files that exist and are not as before."""
         return (*self.left, *(each.path for each in self.failed))
 
 
@@ -198,10 +198,10 @@ def put_back_files(
     conflict: Conflict = Conflict.KEEP,
     progress: Progress = UNWATCHED,
 ) -> FileOutcomes:
-    """Put back every file of a change, on the disk when this returns.
+    """Restore every file of a change; it is on the disk when this returns.
 
-    `saved` gives the old bytes of a file. All files are tried, whatever happens to others. Raises
-    `FileError` when a directory can't be brought to the disk.
+    `saved` returns the old bytes of a file. Every file is tried, even if others fail. Raises `FileError`
+    if a directory cannot be synced to the disk.
     """
     outcomes = dict.fromkeys(places.gone, _Outcome.GONE)
     failed = []
@@ -263,7 +263,7 @@ def _change_back(
 
 
 def _displaced(place: Place) -> FileContent | None:
-    """The file that the new one took the place of; None where that is not there any more."""
+    """Return the file that the new one replaced; None if it no longer exists."""
     found = place.directory.read(place.file.prepared)
     return None if found is None or matches(found, place.file.after) else found
 
@@ -272,7 +272,7 @@ def _about(place: Place, error: FileError | DamagedCheckpointError) -> FileError
     if isinstance(error, FileError):
         return error
     shown = place.directory.shown(place.name)
-    return FileError(f"its old content can't be had: {error}", path=shown, hint=error.hint)
+    return FileError(f"its old content cannot be read: {error}", path=shown, hint=error.hint)
 
 
 def _roll_back(place: Place, saved: Callable[[SavedFile], bytes], conflict: Conflict) -> _Outcome:
@@ -290,11 +290,11 @@ def _roll_back(place: Place, saved: Callable[[SavedFile], bytes], conflict: Conf
 
 
 def _settled(place: Place, current: FileContent | None, conflict: Conflict) -> _Outcome | None:
-    """What becomes of a file that is not to be put back; None for one that is."""
+    """Return the outcome for a file that is not to be restored; None for one that is."""
     if matches(current, place.file.before):
         return _Outcome.UNTOUCHED
     if current is None and place.file.after is None:
-        # Whatever a change takes away it keeps until it is done.
+        # A change keeps what it removes until it is complete.
         there = place.directory.read(place.file.prepared) is not None
         return None if there else _Outcome.GONE
     if matches(current, place.file.after):

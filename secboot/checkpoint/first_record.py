@@ -1,8 +1,8 @@
-"""Whether a record of secboot 0.1.0 is as it was written: it has no checksum of its own.
+"""Whether a record of secboot 0.1.0, which has no checksum, is as it was written.
 
-What is kept beside it vouches for it. The archives of its files have checksums of their own, and say
-path, content, mode and owner of each file once more; no change alters extended attributes; and what
-a rollback wrote is what the change that it undid had found.
+The other files of the checkpoint confirm it. The archives of its files have checksums of their own, and
+repeat path, content, mode and owner of each file. No change alters extended attributes. What a rollback
+wrote is what the change that it undid had found.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def is_borne_out(record: Record, before: bytes, after: bytes | None) -> bool:
-    """Whether the archives of old and of new files say what the record says.
+    """Whether the archives of the old and the new files agree with the record.
 
-    The latter was never brought to the disk, and may be missing or torn after a crash: then only a
-    file that the change made has no witness.
+    The archive of the new files was never synced to the disk, and may be missing or truncated after a
+    crash. Then nothing confirms a file that the change created.
     """
     saved = {file.path: plain(file.before) for file in record.files if file.before is not None}
     made = {file.path: plain(file.after) for file in record.files if file.after is not None}
@@ -41,7 +41,7 @@ def is_borne_out(record: Record, before: bytes, after: bytes | None) -> bool:
 
 
 def is_undone_by(undone: Record, record: Record) -> bool:
-    """Whether a rollback wrote what the change that it says to undo had found."""
+    """Whether a rollback wrote what the change that it undoes had found."""
     found = {file.path: file.before and file.before.digest for file in undone.files}
     return all(
         file.path in found and found[file.path] == (file.after and file.after.digest)
@@ -58,5 +58,5 @@ def held(found: Iterable[Member]) -> dict[str, FileVersion]:
 
 
 def plain(version: FileVersion) -> FileVersion:
-    """Return a version as an archive has it, without extended attributes."""
+    """Return a version without extended attributes, as an archive holds it."""
     return version._replace(attributes=version.attributes._replace(xattrs=()))

@@ -1,8 +1,8 @@
-"""How far a change has come: a file of one line for each step, on disk before the step is taken.
+"""How far a change has progressed: a file with one line per step, on the disk before the step begins.
 
-A line is a check sum, a blank, and a JSON object; the last line is a checksum over all of them. For
-each step the file is replaced as a whole, so that no crash leaves a part of it: what does not match
-is damage, and says nothing (`secboot.checkpoint.checksum`).
+A line is a checksum, a space, and a JSON object; the last line is a checksum over all lines. For each
+step the file is replaced as a whole, so no crash leaves a part of it: a file that does not match its
+checksum is damaged, and is ignored (`secboot.checkpoint.checksum`).
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ if TYPE_CHECKING:
 
 JOURNAL = "journal"
 NEXT_JOURNAL = "journal.new"
-"""The next journal until it takes the place of the present one; a crash may leave it."""
+"""The next journal until it replaces the current one; a crash may leave it."""
 _WHOLE = b"whole "
 _MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 PROGRAMS = frozenset({"zipl", "grub2-mkconfig", "grub2-zipl-setup", "update-bootloader"})
-"""What a layout runs to write the boot record: no other has ever been written down."""
+"""What a layout runs to write the boot record; no other program has ever been recorded."""
 
 
 PENDING = "pending"
-"""Stands for a run of these programs that is left for later."""
+"""Recorded if these programs must still be run."""
 
 
 class State(StrEnum):
-    """Where a change stands. A checkpoint whose journal is empty is PREPARED."""
+    """The state of a change. A checkpoint whose journal is empty is PREPARED."""
 
     PREPARED = "prepared"
-    """Everything to go back with is saved; no file has been changed."""
+    """Everything that a rollback needs is saved; no file has been changed."""
     WRITING = "writing"
-    """Files are being replaced; each is the old or the new one."""
+    """Files are being replaced; each is the old one or the new one."""
     COMMITTING = "committing"
-    """Every file is the new one; zipl may have run, in part or in whole."""
+    """Every file is the new one; zipl may have run, partly or completely."""
     DONE = "done"
     ROLLING_BACK = "rolling back"
-    """Files are being put back; zipl has to run again if COMMITTING was reached."""
+    """Files are being restored; zipl must run again if COMMITTING was reached."""
     ROLLED_BACK = "rolled back"
     STUCK = "stuck"
-    """Putting back failed; it is tried again by the next writing command."""
+    """The rollback failed; the next writing command tries again."""
 
     @property
     def finished(self) -> bool:
@@ -71,27 +71,27 @@ _NEXT: Mapping[State, frozenset[State]] = {
     State.DONE: frozenset(),
     State.ROLLED_BACK: frozenset(),
 }
-"""What can follow on a state. On a full disk a rollback goes on without writing down each step."""
+"""Which states can follow a state. On a full disk a rollback continues without recording each step."""
 
 
 class JournalEntry(NamedTuple):
-    """One step: the state that begins, when (RFC 3339, UTC), and what else is worth knowing."""
+    """One step: the state that begins, when (RFC 3339, UTC), and other facts worth knowing."""
 
     state: State
     at: str
     facts: Mapping[str, object] = MappingProxyType({})
 
     def to_document(self) -> dict[str, object]:
-        """Return one object: the facts stand beside the state and the time."""
+        """Return one object with the state, the time and the facts."""
         return {"state": self.state, "at": self.at, **self.facts}
 
     def flaw(self) -> str:
-        """Say what no entry of ours has."""
+        """Return what no entry that secboot writes has; empty if there is nothing."""
         if not is_moment(self.at):
-            return "has no moment in UTC"
+            return "has no valid time in UTC"
         for name, value in self.facts.items():
             if name not in _FACTS or not _FACTS[name](value):
-                return f"has a fact that is not known: {name}"
+                return f"has an unknown fact: {name}"
         return ""
 
 
@@ -100,7 +100,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_command(value: object) -> bool:
-    """Whether this is one of our programs with its words, in a root perhaps."""
+    """Whether this is the command line of one of `PROGRAMS`, perhaps with chroot."""
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         return False
     words = value[2:] if value[:1] == ["chroot"] else value
@@ -112,7 +112,7 @@ def _is_list_of(kind: Callable[[object], bool], value: object) -> bool:
 
 
 def _is_run(value: object) -> bool:
-    """Whether this is what is remembered of the programs' run, or why there was none."""
+    """Whether this is what a run of the programs is recorded as, or why there was none."""
     if not isinstance(value, dict):
         return value in (PENDING, "not-needed")
     return all(name in _OF_A_RUN and _OF_A_RUN[name](value[name]) for name in value)
@@ -132,23 +132,23 @@ _FACTS: Mapping[str, Callable[[object], bool]] = {
     ),
     "zipl": _is_run,
 }
-"""What is written down of a step, by name, and which values it can have."""
+"""The facts that a step can have, by name, and which values are valid."""
 
 
 class _Head(NamedTuple):
-    """What every line has; the rest of it is facts."""
+    """What every line has; everything else is facts."""
 
     state: State
     at: str
 
 
 def now() -> str:
-    """The present moment in UTC as RFC 3339 has it, to the second."""
+    """Return the current time in UTC (RFC 3339), to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def is_moment(text: str) -> bool:
-    """Whether a text is a moment in UTC as `now` writes it, of a day that there is."""
+    """Whether a string is a time in UTC as `now` writes it, of a day that exists."""
     found = _MOMENT.fullmatch(text)
     if found is None:
         return False
@@ -159,12 +159,12 @@ def is_moment(text: str) -> bool:
 
 
 def state_of(entries: Sequence[JournalEntry]) -> State:
-    """The state that a journal ends in."""
+    """Return the last state of a journal."""
     return entries[-1].state if entries else State.PREPARED
 
 
 def parse_journal(data: bytes, checkpoint: str) -> tuple[JournalEntry, ...]:
-    """The entries of a journal; `DamagedCheckpointError` for what is not as it was written."""
+    """Return the entries of a journal; `DamagedCheckpointError` if it is not as it was written."""
     inner = checked(data, checkpoint, _WHOLE, b"\n")
     if inner is None:
         raise DamagedCheckpointError("it has no checksum")
@@ -173,10 +173,10 @@ def parse_journal(data: bytes, checkpoint: str) -> tuple[JournalEntry, ...]:
 
 
 def parse_first_journal(data: bytes, checkpoint: str) -> tuple[JournalEntry, ...]:
-    """The entries of a journal as secboot 0.1.0 wrote it: line after line, none over the whole.
+    """Return the entries of a journal of secboot 0.1.0: line after line, without a checksum over all.
 
-    A crash may have left the last line torn: the first part of one, perhaps with NULs after it. It
-    does not count. Raises `DamagedCheckpointError` for all else.
+    A crash may have truncated the last line, perhaps with NULs after it. Such a line is ignored. Raises
+    `DamagedCheckpointError` for any other damage.
     """
     entries, rest = _entries(data, checkpoint)
     torn = rest.rstrip(b"\0")
@@ -184,19 +184,19 @@ def parse_first_journal(data: bytes, checkpoint: str) -> tuple[JournalEntry, ...
 
 
 def format_journal(entries: Sequence[JournalEntry], checkpoint: str) -> bytes:
-    """The journal with these entries; `parse_journal` reads it."""
+    """Return the journal with these entries; `parse_journal` reads it."""
     lines = b"".join(format_line(entry, checkpoint) for entry in entries)
     return with_checksum(lines, checkpoint, _WHOLE, b"\n")
 
 
 def format_line(entry: JournalEntry, checkpoint: str) -> bytes:
-    """The line for `entry`, with its newline."""
+    """Return the line for `entry`, with its newline."""
     text = json.dumps(codec.encode(entry), sort_keys=True)
     return f"{_check_sum(text, checkpoint)} {text}\n".encode("ascii")
 
 
 def _entries(data: bytes, checkpoint: str) -> tuple[list[JournalEntry], bytes]:
-    """The entries of the lines that are whole, and the bytes from the first that is not on."""
+    """Return the entries of the complete lines, and the bytes from the first incomplete line on."""
     entries: list[JournalEntry] = []
     at = 0
     for line in data.splitlines(keepends=True):
@@ -209,13 +209,13 @@ def _entries(data: bytes, checkpoint: str) -> tuple[list[JournalEntry], bytes]:
 
 
 def _possible(entries: list[JournalEntry], rest: bytes) -> tuple[JournalEntry, ...]:
-    """Return the entries, if they are those of a change, and nothing else is there."""
+    """Return the entries, if a change can have them and nothing else follows."""
     if rest:
         raise DamagedCheckpointError(f"line {len(entries) + 1} is damaged")
     before = State.PREPARED
     for number, entry in enumerate(entries, start=1):
         if entry.state not in _NEXT[before]:
-            raise DamagedCheckpointError(f"line {number}: {before} was never {entry.state} next")
+            raise DamagedCheckpointError(f"line {number}: '{entry.state}' cannot follow '{before}'")
         if reason := entry.flaw():
             raise DamagedCheckpointError(f"line {number} {reason}")
         before = entry.state
@@ -223,7 +223,7 @@ def _possible(entries: list[JournalEntry], rest: bytes) -> tuple[JournalEntry, .
 
 
 def _is_torn(rest: bytes, checkpoint: str) -> bool:
-    """Whether bytes can be the first part of a line: one with all of its text lacks the newline."""
+    """Whether bytes can be the first part of a line; a line that lacks only its newline is not one."""
     complete = _parse_line(rest[:-1] + b"\n", checkpoint) or _parse_line(rest + b"\n", checkpoint)
     return not any(byte in rest for byte in b"\n\0") and complete is None
 
@@ -236,7 +236,9 @@ def _parse_line(line: bytes, checkpoint: str) -> JournalEntry | None:
         found = codec.parse(text, "journal")
         head = codec.decode(_Head, found, "journal")
     except ParseError as error:
-        raise DamagedCheckpointError(f"another secboot wrote it: {error.message}") from error
+        raise DamagedCheckpointError(
+            f"another version of secboot wrote it: {error.message}"
+        ) from error
     facts = found if isinstance(found, dict) else {}
     return JournalEntry(*head, {key: facts[key] for key in facts if key not in _Head._fields})
 
@@ -246,7 +248,7 @@ def _check_sum(text: str, checkpoint: str) -> str:
 
 
 class Journal:
-    """The journal of one checkpoint, open for writing in its `directory`, which is taken over.
+    """The journal of one checkpoint, open for writing in its `directory`, which it closes.
 
     Every method raises FileError.
     """
@@ -260,7 +262,7 @@ class Journal:
 
     @property
     def state(self) -> State:
-        """Where the change stands."""
+        """The state of the change."""
         return state_of(self.entries)
 
     @property
@@ -269,11 +271,11 @@ class Journal:
         return any(entry.state is State.COMMITTING for entry in self.entries)
 
     def append(self, state: State, facts: Mapping[str, object] | None = None) -> None:
-        """Begin `state`; on disk when this returns."""
+        """Begin `state`; it is on the disk when this returns."""
         entries = [*self.entries, JournalEntry(state, now(), facts or {})]
         self._directory.replace(JOURNAL, format_journal(entries, self._checkpoint), NEXT_JOURNAL)
         self.entries = entries
 
     def close(self) -> None:
-        """Let the directory go."""
+        """Close the directory."""
         self._directory.close()

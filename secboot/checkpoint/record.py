@@ -1,10 +1,10 @@
-"""What a checkpoint remembers: who did what, and each file as it was and as it was made.
+"""The record of a checkpoint: who did what, and each file before and after the change.
 
 The record is one JSON document, ``secboot/checkpoint/2``, written before the first file changes. Its
 last key is its checksum. What happens afterwards is in the journal (`secboot.checkpoint.journal`).
 
-What is read back is checked against what `to_json` can have written: a record decides which files are
-put back and which are removed.
+A record that is read must be one that `to_json` can have written, because it decides which files are
+restored and which are removed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "secboot/checkpoint/2"
 FIRST_SCHEMA = "secboot/checkpoint/1"
-"""That of secboot 0.1.0, whose records and journals have no checksum over the whole."""
+"""The schema of secboot 0.1.0, whose records and journals have no checksum over the whole."""
 
 _PROGRAM = "secboot"
 _MARK = b',\n  "checksum": "'
@@ -39,7 +39,7 @@ _TEMPORARY = re.compile(r"\.secboot-[0-9a-f]{16}\.tmp", re.ASCII)
 
 
 class Action(StrEnum):
-    """What made the checkpoint."""
+    """Which command made the checkpoint."""
 
     INIT = "init"
     APPLY = "apply"
@@ -48,7 +48,7 @@ class Action(StrEnum):
 
 
 class Actor(NamedTuple):
-    """Who ran secboot, and where: user id and name, the user behind sudo, the host's name."""
+    """Who ran secboot, and where: user ID and name, the user who called sudo, the host name."""
 
     uid: int
     user: str | None
@@ -57,19 +57,19 @@ class Actor(NamedTuple):
 
     @classmethod
     def current(cls, environment: Mapping[str, str] = os.environ) -> Actor:
-        """The actor of this process; ``SUDO_USER`` counts only for root, who alone gets it."""
+        """Return the actor of this process; ``SUDO_USER`` is used only for root, for whom sudo sets it."""
         uid = os.getuid()
         sudo_user = environment.get("SUDO_USER") if uid == 0 else None
         return cls(uid, _user_name(uid), sudo_user, os.uname().nodename)
 
 
 class Trial(NamedTuple):
-    """What a change tries for one IPL: a boot entry of its own, with the line of a profile.
+    """What a change tries for one IPL: a separate boot entry, with the line of a profile.
 
-    `entry` is the entry's name, `number` its number in the boot menu, `line` its parameter line.
-    `default` is the name of the entry that it is a copy of, with `default_line`. `profile_path` and `profile_text` are
-    those of the profile that is tried; what that extends is found by name. `boot` is the boot in
-    which the trial was prepared, empty for a tree that is not the running system.
+    `entry` is the name of the boot entry, `number` its number in the boot menu, `line` its parameter
+    line. It is a copy of the boot entry `default`, whose line is `default_line`. `profile_path` and
+    `profile_text` belong to the profile that is tried; extended profiles are found by name. `boot` is
+    the boot in which the trial was prepared; empty for a tree that is not the running system.
     """
 
     entry: str
@@ -82,20 +82,20 @@ class Trial(NamedTuple):
     boot: str = ""
 
     def flaw(self) -> str:
-        """Say what no trial of ours has."""
+        """Return what no trial that secboot writes has; empty if there is nothing."""
         return "" if self.number in range(1, 100) else f"has the number {self.number}"
 
 
 class Audit(NamedTuple):
     """Why the files were changed.
 
-    `command` is secboot's argument list, `started` a moment in RFC 3339 (UTC), `profile` the name
-    of what was applied with `profile_digest` (SHA-256), `undoes` the checkpoint that is rolled
-    back, `zipl` the version of the zipl that is to run. `left_alone` are the files of boot entries
-    that there were besides those that change; None where that was not written down. `problems` is
-    what was wrong with the files before. `parmfile` is the one that the profile names, if it does.
-    `trial` is what the change tries, and `confirms` the checkpoint whose trial it makes the rule.
-    `words` are those of ``secboot set``, in the place of a profile.
+    `command` is the argument list of secboot, `started` a time in RFC 3339 (UTC). `profile` is the name
+    of the applied profile, `profile_digest` its SHA-256 digest. `undoes` is the checkpoint that is
+    rolled back, `zipl` the version of zipl that is to run. `left_alone` are the files of the boot
+    entries that did not change; None if that was not recorded. `problems` are the problems of the files
+    before the change. `parmfile` is the one that the profile names, if any. `trial` is what the change
+    tries, and `confirms` the checkpoint whose trial it makes permanent. `words` are the arguments of
+    ``secboot set``, which replace a profile.
     """
 
     action: Action
@@ -129,18 +129,18 @@ class Audit(NamedTuple):
         return f"{self.action} {named}"
 
     def flaw(self) -> str:
-        """Say what no record of ours has."""
+        """Return what no record that secboot writes has; empty if there is nothing."""
         if not is_moment(self.started) or self.command[:1] != (_PROGRAM,):
-            return "has no moment in UTC, or another program's command"
+            return "has no valid time in UTC, or the command of another program"
         if (self.action is Action.ROLLBACK) != (self.undoes is not None):
-            return f"is {self.action} and undoes {self.undoes!r}"
+            return f"is '{self.action}' but undoes {self.undoes!r}"
         for number in filter(None, (self.undoes, self.confirms)):
             if not is_id(number):
-                return f"undoes or confirms {number!r}, which is not a checkpoint"
+                return f"undoes or confirms {number!r}, which is not a checkpoint ID"
         if self.profile_digest is not None and not _DIGEST.fullmatch(self.profile_digest):
-            return "has a digest of no profile"
+            return "has the digest of a profile, but no profile"
         if self.parmfile is not None and not _is_plain(self.parmfile):
-            return f"names {self.parmfile!r} as a parmfile, which is not a path in the root"
+            return f"names the parmfile {self.parmfile!r}, which is not a path in the root"
         return ""
 
 
@@ -152,18 +152,18 @@ class FileVersion(NamedTuple):
     attributes: FileAttributes
 
     def flaw(self) -> str:
-        """Say what the version of no file has."""
+        """Return what no version of a file has; empty if there is nothing."""
         if not _DIGEST.fullmatch(self.digest) or self.size not in range(FILE_LIMIT + 1):
-            return "has no digest and size of a file"
+            return "has no valid digest and size"
         return ""
 
 
 class SavedFile(NamedTuple):
     """One file of a change. None stands for "no such file".
 
-    `path` is the real path in the root, `named` the path it was reached by (a symbolic link, or
-    the same). `prepared` and `restored` are the names, beside the file, of the temporary files
-    that the change and its rollback use.
+    `path` is the real path in the root, `named` the path by which it was reached (a symbolic link, or
+    the same path). `prepared` and `restored` are the names of the temporary files that the change and
+    its rollback use, in the same directory.
     """
 
     path: str
@@ -174,7 +174,7 @@ class SavedFile(NamedTuple):
     restored: str
 
     def flaw(self) -> str:
-        """Say what no record of ours has: only our temporary files are removed on its word."""
+        """Return what no record that secboot writes has: only temporary files of secboot may be removed."""
         for path in (self.path, self.named):
             if not _is_plain(path):
                 return f"{path!r} is not a path in the root"
@@ -189,7 +189,7 @@ class SavedFile(NamedTuple):
 
 
 def _is_plain(path: str) -> bool:
-    """Whether a path leads down from the root, step by step."""
+    """Whether a path is absolute and has no empty part, ``.`` or ``..``."""
     names = path.split("/")
     return (
         "\0" not in path
@@ -200,7 +200,7 @@ def _is_plain(path: str) -> bool:
 
 
 class Record(NamedTuple):
-    """The record of a checkpoint. `root` is where the managed tree was on the machine."""
+    """The record of a checkpoint. `root` is the path of the managed tree on the machine."""
 
     checkpoint: str
     root: str
@@ -209,7 +209,7 @@ class Record(NamedTuple):
     settings: tuple[Setting, ...] = ()
 
     def to_json(self) -> bytes:
-        """The document, ASCII, each file in a line of its own, with a newline at its end."""
+        """Return the document in ASCII, with each file on a separate line, and a final newline."""
         document = codec.document(SCHEMA, self._replace(files=()))
         document["files"] = document.pop("files")
         head = json.dumps(document, indent=2).removesuffix("[]\n}")
@@ -228,21 +228,21 @@ class Record(NamedTuple):
             record = codec.decode(cls, codec.parse_document(data, "record", schema), "record")
         except ParseError as error:
             raise DamagedCheckpointError(
-                f"it is damaged, or another version of secboot wrote it: {error.message}"
+                f"damaged, or written by another version of secboot: {error.message}"
             ) from error
         if record.checkpoint != checkpoint:
-            raise DamagedCheckpointError("it is that of another checkpoint")
+            raise DamagedCheckpointError("it belongs to another checkpoint")
         return record
 
     def flaw(self) -> str:
-        """Say what no record of ours has."""
+        """Return what no record that secboot writes has; empty if there is nothing."""
         others = filter(None, (self.audit.undoes, self.audit.confirms))
         if not is_id(self.checkpoint) or any(int(x) >= int(self.checkpoint) for x in others):
-            return "has a number that no checkpoint has"
+            return "has an invalid checkpoint number"
         if not (self.files or self.settings):
             return "changes nothing"
         if self.audit.words and (self.audit.profile or self.audit.action is not Action.APPLY):
-            return "has words beside a profile"
+            return "has both words and a profile"
         names = [name for file in self.files for name in (file.prepared, file.restored)]
         paths = {file.path for file in self.files}
         if len(paths) < len(self.files) or len(set(names)) < len(names):
@@ -251,17 +251,17 @@ class Record(NamedTuple):
 
 
 def is_id(text: str) -> bool:
-    """Whether a text can be the id of a checkpoint: a number from 1 on, as it is written."""
+    """Whether a string can be the ID of a checkpoint: a number from 1 on, without leading zeros."""
     return _ID.fullmatch(text) is not None
 
 
 def is_first(data: bytes) -> bool:
-    """Whether a record that could be read is one of secboot 0.1.0."""
+    """Whether a readable record was written by secboot 0.1.0."""
     return _MARK not in data
 
 
 class Checkpoint(NamedTuple):
-    """One checkpoint as it is on the disk. `shown` is the path of its directory for the user."""
+    """One checkpoint as it is on the disk. `shown` is the path of its directory as the user sees it."""
 
     record: Record
     journal: tuple[JournalEntry, ...]
@@ -269,31 +269,31 @@ class Checkpoint(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The number that names it, as text."""
+        """Its number, as a string."""
         return self.record.checkpoint
 
     @property
     def state(self) -> State:
-        """Where its change stands."""
+        """The state of its change."""
         return state_of(self.journal)
 
     @property
     def failure(self) -> str | None:
-        """Why the change was rolled back, or has to be; None for one that did not fail."""
+        """Why the change was rolled back, or must be; None if it did not fail."""
         reasons = [entry.facts.get("reason") for entry in self.journal]
         found = next((reason for reason in reasons if reason), None)
         return None if found is None or self.state is State.DONE else str(found)
 
     @property
     def rollback_failure(self) -> str | None:
-        """Why rolling the change back failed; None where it did not, or was done since."""
+        """Why the rollback of the change failed; None if it did not, or succeeded since."""
         if self.state is not State.STUCK:
             return None
         return str(self.journal[-1].facts.get("reason", ""))
 
 
 def _user_name(uid: int) -> str | None:
-    import pwd  # noqa: PLC0415 - may ask the network; only writing commands need a name
+    import pwd  # noqa: PLC0415 - may query the network; only writing commands need a name
 
     try:
         return pwd.getpwuid(uid).pw_name

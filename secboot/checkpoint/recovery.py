@@ -1,7 +1,8 @@
-"""Recovery: ending a change that was cut short by a kill, a crash, or a loss of power.
+"""Recovery: rolling back a change that was interrupted by a kill, a crash, or a power loss.
 
-It is always rolled back, never carried on: what led to it may hold no longer, and the old files
-are the ones that zipl accepted. Recovery may itself be cut short anywhere, and is then repeated.
+An interrupted change is always rolled back, never continued: its reasons may no longer be valid, and the
+old files are the ones that zipl accepted. Recovery itself may be interrupted anywhere, and is then
+repeated.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from secboot.errors import MachineState
     from secboot.system.root import Root
 
-_REASON = "it was cut short"
+_REASON = "secboot was killed, or the machine went down"
 
 
 class RecoveryReport(NamedTuple):
@@ -62,12 +63,12 @@ class RecoveryReport(NamedTuple):
 
 
 def recover(access: WriteAccess, conflict: Conflict = Conflict.KEEP) -> tuple[RecoveryReport, ...]:
-    """Roll back what is unfinished, and remove what else a crash left.
+    """Roll back an interrupted change, and remove whatever else a crash left.
 
-    Every writing command calls this first. An interrupt waits until a change has been rolled
-    back, then `InterruptError` is raised. Raises `StuckError` when it can't be rolled back,
-    `FileError` when it was, but the journal can't be told: the next run will look again. A
-    checkpoint that is damaged, or holds files that are not secboot's, is not acted upon.
+    Every writing command calls this first. A signal waits until a change has been rolled back, then
+    `InterruptError` is raised. Raises `StuckError` if the change cannot be rolled back, and `FileError`
+    if it was, but this cannot be recorded: the next run will check again. A checkpoint that is damaged,
+    or that names files that secboot does not change, is not acted upon.
     """
     if not access.lock.held:
         raise ValueError("recovery needs the lock")
@@ -88,7 +89,7 @@ def recover(access: WriteAccess, conflict: Conflict = Conflict.KEEP) -> tuple[Re
 
 
 class Unfinished(NamedTuple):
-    """A change that the next writing command rolls back, and how; `commits` is whether zipl is due."""
+    """A change that the next writing command rolls back, and how; `commits` is whether zipl will run."""
 
     checkpoint: Checkpoint
     way: WayBack
@@ -96,7 +97,7 @@ class Unfinished(NamedTuple):
 
 
 def unfinished_change(access: Access, conflict: Conflict = Conflict.KEEP) -> Unfinished | None:
-    """Return what `recover` would roll back now; None where it would not. Nothing is written."""
+    """Return what `recover` would roll back now; None if nothing. Nothing is written."""
     newest = access.store.newest()
     if not isinstance(newest, Checkpoint) or newest.state.finished or not _is_ours(access, newest):
         return None
@@ -110,7 +111,7 @@ def unfinished_change(access: Access, conflict: Conflict = Conflict.KEEP) -> Unf
 
 
 def _settings_back(access: Access, checkpoint: Checkpoint) -> tuple[Setting, ...]:
-    """Those that still have the value that the change wrote, with what they will say (`put_back`)."""
+    """Return the settings that still have the value that the change wrote, as `put_back` sets them."""
     if access.is_setting is None or not checkpoint.record.settings:
         return ()
     boot = boot_of(access.root)
@@ -123,7 +124,7 @@ def _settings_back(access: Access, checkpoint: Checkpoint) -> tuple[Setting, ...
 
 
 def not_acted_upon(access: Access) -> Damage | None:
-    """Return the newest checkpoint if it can't be told whether its change was finished."""
+    """Return the newest checkpoint if it is unknown whether its change was finished."""
     newest = access.store.newest()
     if isinstance(newest, Checkpoint):
         try:
@@ -135,9 +136,9 @@ def not_acted_upon(access: Access) -> Damage | None:
 
 
 def leaves_remains(store: CheckpointStore, root: Root) -> bool:
-    """Whether there is something for `recover` to do: a change to end, or temporary files.
+    """Whether there is something for `recover` to do: an interrupted change, or temporary files.
 
-    A kill at the very end of a change leaves the latter.
+    A kill at the very end of a change leaves temporary files.
     """
     newest = store.newest()
     if store.remains():
@@ -162,11 +163,11 @@ def _is_ours(access: Access, checkpoint: Checkpoint) -> bool:
 def _recover(access: WriteAccess, checkpoint: Checkpoint, conflict: Conflict) -> RollbackReport:
     try:
         change = UnfinishedChange(
-            access, checkpoint, access.store.open_journal(checkpoint), was_cut_short=True
+            access, checkpoint, access.store.open_journal(checkpoint), was_interrupted=True
         )
     except FileError as error:
         if checkpoint.state is State.PREPARED:
-            # It has not replaced any file, so there is nothing to roll back.
+            # No file had been replaced, so there is nothing to roll back.
             raise
         raise stuck(access, checkpoint, error) from error
     try:
@@ -200,7 +201,7 @@ def _require_noted(change: UnfinishedChange) -> None:
 
 
 def _tidy(access: WriteAccess, checkpoint: Checkpoint) -> None:
-    """Remove the temporary files of a change that is over: a kill may have left them."""
+    """Remove the temporary files of a finished change; a kill may have left them."""
     access.store.discard_next_journal(checkpoint.id)
     with (
         suppress(FileError),

@@ -1,6 +1,6 @@
-"""The boot files that zipl refused last, kept in the state directory for whoever looks for the reason.
+"""The boot files that zipl refused last, kept in the state directory for troubleshooting.
 
-They never become boot files. The next refusal replaces them.
+secboot never uses them. The next refusal replaces them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _ENTRIES = "entries"
 class RefusedFiles(NamedTuple):
     """Where they are written: single files, and boot entries.
 
-    `shown` is the path of all of them as the user sees it, `in_root` whether a program that runs inside
-    the root finds them by the path of each directory.
+    `shown` is the path of their directory as the user sees it. `in_root` says that a program that runs
+    inside the root finds both directories by their paths.
     """
 
     files: PrivateDirectory
@@ -35,7 +35,7 @@ class RefusedFiles(NamedTuple):
 
 @contextmanager
 def refused_files(directory: StateDirectory) -> Iterator[RefusedFiles]:
-    """Empty the place for refused files and open it; the lock is held. Raises FileError."""
+    """Open the directory for refused files, emptied; the lock is held. Raises FileError."""
     state = directory.create()
     with ExitStack() as opened:
         opened.callback(state.close)

@@ -1,10 +1,11 @@
 """Which checkpoints are kept, and for how long.
 
-What counts are the changes that stand (`secboot.checkpoint.undo`): of these, as many are kept as the
-limit says, and as many undo chains that came to nothing, whole. Never dropped are the change that is
-unfinished, the newest apply that stands and the newest of a profile, which is the active one, a trial that
-stands, and what can't be read. A change that failed and was rolled back keeps its record, for the history, and loses its
-copies of files, which nothing needs any more; only where a file was left to its user they stay a while.
+The limit is a number of changes that stand (`secboot.checkpoint.undo`). The same number of undo chains of
+which nothing stands is kept, each as a whole. Never dropped are an unfinished change, the newest apply
+that stands, the newest apply of a profile (which is the active one), a trial that stands, and whatever
+cannot be read. A change that failed and was rolled back keeps its record, for the history, and loses its
+copies of files, which are no longer needed; if a file was left as somebody changed it, they are kept for
+a while.
 """
 
 from __future__ import annotations
@@ -32,23 +33,23 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 KEEP = 20
-"""Changes that stand, and their checkpoints kept, where nothing else is set."""
+"""How many changes that stand are kept by default."""
 FAILURES = 1000
 """Records of failed changes that are kept."""
 LIMIT_FILE = "/etc/secboot/checkpoints"
-"""Holds the limit as one number; blank lines and lines that begin with ``#`` do not count."""
+"""Holds the limit as one number; blank lines and lines that begin with ``#`` are ignored."""
 _LARGEST = 10_000
 
 
 class Kept(NamedTuple):
-    """How many changes are kept; None, and the reason, where a limit is set that can't be read."""
+    """How many changes are kept; None, and the reason, if a limit is set that cannot be read."""
 
     limit: int | None
     problem: Finding | None = None
 
 
 class Surplus(NamedTuple):
-    """Ids of checkpoints, the oldest first: those to drop, and those to lose their copies."""
+    """IDs of checkpoints, oldest first: those to drop, and those whose copies to drop."""
 
     dropped: tuple[str, ...]
     stripped: tuple[str, ...]
@@ -67,20 +68,20 @@ def kept(root: Root) -> Kept:
     number = words[0] if len(words) == 1 else ""
     if number.isascii() and number.isdigit() and len(number) < 6 and 1 <= int(number) <= _LARGEST:
         return Kept(int(number))
-    return Kept(None, _no_limit(f"it must hold one number from 1 to {_LARGEST}", root))
+    return Kept(None, _no_limit(f"it must contain one number from 1 to {_LARGEST}", root))
 
 
 def _no_limit(reason: str, root: Root) -> Finding:
-    message = f"this does not say how many changes are kept, so none is dropped: {reason}"
+    message = f"cannot tell how many changes to keep, so none is dropped: {reason}"
     return Finding(
         "checkpoint-limit", Severity.WARNING, message, Location(visible(root.shown(LIMIT_FILE)))
     )
 
 
 def prune(store: CheckpointStore, keep: int | None) -> Surplus:
-    """Drop the checkpoints that are not kept, and the copies of failures; the lock is held.
+    """Drop the checkpoints that are not kept, and the copies of failed changes; the lock is held.
 
-    Without a limit nothing is dropped. Returns what was done.
+    Without a limit nothing is dropped. Returns what was dropped.
     """
     failed, done = _ended(store)
     if keep is None:
@@ -89,8 +90,8 @@ def prune(store: CheckpointStore, keep: int | None) -> Surplus:
         dropped = _beyond(done, keep) + tuple(failed)[FAILURES:]
         surplus = Surplus(tuple(sorted(dropped, key=int)), _without_use(failed, keep))
     for number in surplus.dropped:
-        # The oldest first: a rollback without its apply does no harm, while an apply without the
-        # rollback that undid it would seem to stand.
+        # Oldest first: a rollback without its apply does no harm, but an apply without the rollback
+        # that undid it would appear to stand.
         store.retire(number)
     for number in surplus.stripped:
         if number not in surplus.dropped:
@@ -102,10 +103,10 @@ def prune(store: CheckpointStore, keep: int | None) -> Surplus:
 def _ended(
     store: CheckpointStore,
 ) -> tuple[dict[str, tuple[JournalEntry, ...]], list[Checkpoint]]:
-    """The journals of failures by id, and the changes that are done, both with the newest first."""
+    """Return the journals of failed changes by ID, and the completed changes, both newest first."""
     failed, done = {}, []
     for number in reversed(store.ids()):
-        # What can't be read stays where it is.
+        # What cannot be read is kept.
         with suppress(FileError, DamagedCheckpointError):
             entries = store.journal(number)
             if state_of(entries) is State.ROLLED_BACK:
@@ -116,7 +117,7 @@ def _ended(
 
 
 def _beyond(done: Sequence[Checkpoint], keep: int) -> tuple[str, ...]:
-    """The ids of what is in neither of the newest chains, nor needed to know the active profile."""
+    """Return the IDs of changes that are in none of the newest chains and do not set the active profile."""
     stands = {found.id for found in standing(done)}
     applies = [c for c in done if c.id in stands and c.record.audit.action is not Action.ROLLBACK]
     needed = {found.id for found in applies[:1]}
@@ -137,7 +138,7 @@ def _beyond(done: Sequence[Checkpoint], keep: int) -> tuple[str, ...]:
 
 
 def _without_use(failed: Mapping[str, Sequence[JournalEntry]], keep: int) -> tuple[str, ...]:
-    """The ids of failures whose copies nobody needs: all files were put back, or long ago."""
+    """Return the IDs of failed changes whose copies are not needed: all files restored, or long ago."""
     return tuple(
         number
         for position, (number, entries) in enumerate(failed.items())

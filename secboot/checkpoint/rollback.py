@@ -1,13 +1,13 @@
 """Rolling a change back.
 
-A change that fails, or was cut short, is rolled back by itself (`roll_back_change`): its files,
-then the boot record, then the journal says so.
+A change that fails or was interrupted is rolled back automatically (`roll_back_change`): first its
+files, then the boot record, then the journal records it.
 
-A finished change is rolled back by the user, ``secboot rollback [ID]``. That is a change like any
-other, with a checkpoint of its own, whose new files are the old ones of the checkpoint that is
-rolled back (`way_back`). What decides is the content: every file must still be what
-that change made of it. So an older change can be rolled back only when the later ones did not touch
-its files or were rolled back before, or by force.
+The user rolls back a finished change with ``secboot rollback [ID]``. That is a change like any other,
+with a checkpoint of its own, whose new files are the old files of the checkpoint that is rolled back
+(`way_back`). The content decides: every file must still be what that change made of it. So an older
+change can only be rolled back if later changes did not touch its files or were rolled back before, or
+by force.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 
-_WHOSE = "find out who wrote it: such a record is damaged, or comes from another system"
+_WHOSE = "find out who wrote it: the record is damaged, or comes from another system"
 
 
 class ChangedSinceError(RefusedError):
     """Files were changed after the change that is to be rolled back.
 
-    `paths` says which; `way` is how the others would be rolled back.
+    `paths` are these files; `way` is how the others would be rolled back.
     """
 
     def __init__(self, message: str, *, paths: tuple[str, ...], way: WayBack, hint: str) -> None:
@@ -74,18 +74,18 @@ class ChangedSinceError(RefusedError):
 
 
 class UnfinishedChange(NamedTuple):
-    """A change with all that is needed to roll it back; whoever opened it closes it.
+    """A change with everything that rolling it back needs; whoever opened it closes it.
 
-    `was_cut_short` is one that ended at an unknown time, and left its files to others since.
+    `was_interrupted` says that it ended at an unknown time, and others may have used its files since.
     """
 
     access: WriteAccess
     checkpoint: Checkpoint
     journal: Journal
-    was_cut_short: bool = False
+    was_interrupted: bool = False
 
     def saved(self, file: SavedFile) -> bytes:
-        """The bytes of a file before the change."""
+        """Return the bytes of a file before the change."""
         return self.access.store.before(self.checkpoint, file)
 
 
@@ -95,24 +95,24 @@ def roll_back_change(
     reason: str,
     conflict: Conflict = Conflict.KEEP,
 ) -> RollbackReport:
-    """Put back all files and settings; run zipl again if it may have run. `reason` goes to the journal.
+    """Restore all files and settings; run zipl again if it may have run. `reason` goes to the journal.
 
-    What somebody changed or removed since is left so, and reported. Raises `StuckError`, which says
-    how to go on by hand, when a file can't be put back or zipl fails; everything else is as before
-    then. A change that was stuck before ends all the same, with what it can't put back reported: no
-    single file keeps all later changes from being made.
+    What somebody changed or removed since is left as it is, and reported. Raises `StuckError`, which
+    says how to continue by hand, if a file cannot be restored or zipl fails; everything else is then as
+    before. A change that was stuck before ends all the same, and what it cannot restore is reported:
+    a single file must not prevent all later changes.
     """
     ledger = change.access.ledger
     ledger.expect(state_in_between(change.access))
     was_stuck = change.journal.state is State.STUCK
     files_restored = False
-    # A rollback does not depend on the journal: on a full disk it does without.
+    # A rollback does not depend on the journal: on a full disk it works without it.
     _note(change.journal, State.ROLLING_BACK, {"reason": reason})
     try:
         before = _put_back_settings(change, Moment.LAST, despite_failure=was_stuck)
         files = put_back_files(places, change.saved, conflict, change.access.progress)
         if was_stuck or not files.failed:
-            # Before zipl: if it fails for good, nothing of ours is left lying beside the files.
+            # Before zipl: even if it fails for good, no temporary files are left.
             places.discard_temporaries()
         files_restored = not files.failed
         boot_record, facts = _write_boot_record(change, files)
@@ -143,7 +143,7 @@ def roll_back_change(
 def _put_back_settings(
     change: UnfinishedChange, moment: Moment, *, despite_failure: bool
 ) -> SettingOutcomes:
-    """Put back those of the running system; of any other tree there are none."""
+    """Restore the settings of the running system; any other tree has none."""
     if change.access.is_setting is None:
         return SettingOutcomes()
     settings = change.checkpoint.record.settings
@@ -151,14 +151,14 @@ def _put_back_settings(
 
 
 def discard(change: UnfinishedChange, places: Places, reason: str) -> None:
-    """End a change that has not replaced any file yet."""
+    """End a change that has not replaced any file."""
     change.access.ledger.reset()
     places.discard_temporaries()
     _note(change.journal, State.ROLLED_BACK, {"reason": reason})
 
 
 Merge = Callable[["SavedFile", bytes], "bytes | None"]
-"""Undoes the change in a file that is different since, given its bytes; None where it can't."""
+"""Undoes the change in a file that was edited since, given its bytes; None if it cannot."""
 
 
 def way_back(
@@ -171,14 +171,14 @@ def way_back(
 ) -> WayBack:
     """Return the changes that roll back `checkpoint`.
 
-    Without a word on a `conflict`, `ChangedSinceError` is raised when a file is not what the change
-    made of it, unless `merge` has new content for it. A file that was removed since stays away,
-    unless it is to be brought back. Raises `RefusedError` for a checkpoint whose change was not
-    done, and `DamagedCheckpointError` for one that holds other files than secboot changes here.
+    Without a `conflict` argument, `ChangedSinceError` is raised if a file is not what the change made of
+    it, unless `merge` returns new content. A file that was removed since stays removed, unless
+    `bring_back` is set. Raises `RefusedError` for a checkpoint whose change is not complete, and
+    `DamagedCheckpointError` for a checkpoint with files that secboot does not change here.
     """
     if checkpoint.state is not State.DONE:
         raise RefusedError(
-            f"checkpoint {checkpoint.id} is {checkpoint.state}: it has nothing to roll back"
+            f"checkpoint {checkpoint.id} is {checkpoint.state}: nothing to roll back"
         )
     require_ours(access, checkpoint)
     changes, gone, changed = [], [], []
@@ -209,9 +209,9 @@ def way_back(
 def _settings_back(
     access: Access, checkpoint: Checkpoint
 ) -> tuple[tuple[Setting, ...], tuple[str, ...]]:
-    """Return the settings that undo those of a change, and those that are something else since.
+    """Return the settings that undo those of a change, and those that were changed since.
 
-    What a change took away before anything else is not set again: that served what is gone.
+    A setting that a change took back first is not set again: it was for what the change removed.
     """
     back, left = [], []
     for each in checkpoint.record.settings if access.is_setting is not None else ():
@@ -226,19 +226,19 @@ def _settings_back(
 
 
 def require_ours(access: Access, checkpoint: Checkpoint) -> None:
-    """Raise DamagedCheckpointError for a record that no secboot can have written here."""
+    """Raise DamagedCheckpointError for a record that secboot cannot have written here."""
     for file in checkpoint.record.files:
         if not access.is_ours(checkpoint, file):
             raise DamagedCheckpointError(
-                f"it names {visible(file.path)}, which is not a boot file here: it is not acted upon",
+                f"it names {visible(file.path)}, which is not a boot file here; it is not used",
                 location=Location(visible(f"{checkpoint.shown}/record.json")),
                 hint=_WHOSE,
             )
     for each in checkpoint.record.settings if access.is_setting is not None else ():
         if access.is_setting is not None and not access.is_setting(each.path):
             raise DamagedCheckpointError(
-                f"it names {visible(each.path)}, which is not a setting that secboot writes: it is"
-                " not acted upon",
+                f"it names {visible(each.path)}, which is not a setting that secboot writes; it is"
+                " not used",
                 location=Location(visible(f"{checkpoint.shown}/record.json")),
                 hint=_WHOSE,
             )
@@ -281,9 +281,9 @@ def _changed_since(
         )
     else:
         hint = (
-            f"compare them with the saved ones: {command('history', checkpoint.id)}\n"
-            f"leave them and roll back the others: {command(*here, '--keep')}\n"
-            f"overwrite them with the saved ones: {command(*here, '--force')}"
+            f"review the change: {command('history', checkpoint.id)}\n"
+            f"keep these files and roll back the others: {command(*here, '--keep')}\n"
+            f"overwrite them with the saved files: {command(*here, '--force')}"
         )
     return ChangedSinceError(
         f"changed since checkpoint {checkpoint.id}: {_shown(changed)}",
@@ -297,8 +297,8 @@ def _write_boot_record(
     change: UnfinishedChange, files: FileOutcomes
 ) -> tuple[BootRecordOutcome, Mapping[str, object]]:
     access = change.access
-    # Since it was cut short somebody else may have run zipl on its files.
-    put_back = change.was_cut_short and bool(files.restored or files.removed)
+    # Somebody may have run zipl on its files since it was interrupted.
+    put_back = change.was_interrupted and bool(files.restored or files.removed)
     if not (change.journal.has_committed or (put_back and access.commit is not None)):
         return BootRecordOutcome.UNTOUCHED, {}
     if access.commit is None:
@@ -308,7 +308,7 @@ def _write_boot_record(
     except SecbootError:
         if not change.checkpoint.record.audit.problems:
             raise
-        # There was something wrong with the old files before the change, which repaired it.
+        # The old files had a problem before the change, which repaired it.
         return BootRecordOutcome.KEPT, {}
 
 

@@ -1,7 +1,7 @@
-"""What rolling a change back did, and in which state that leaves the machine.
+"""What the rollback of a change did, and in which state it leaves the machine.
 
-The sentences are the last line of a failure (`secboot.errors.Ledger`), so each says what must not be
-done before the machine is safe to IPL.
+The sentences are the last line of a failure (`secboot.errors.Ledger`), so each says what must not be done
+until the machine can be IPLed safely.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class BootRecordOutcome(StrEnum):
-    """What a rollback made of the boot record."""
+    """What a rollback did with the boot record."""
 
     UNTOUCHED = "untouched"
     """zipl had not been run since the files were changed."""
@@ -37,7 +37,7 @@ class BootRecordOutcome(StrEnum):
 
 
 class RollbackReport(NamedTuple):
-    """What rolling a change back did."""
+    """What the rollback of a change did."""
 
     files: FileOutcomes
     boot_record: BootRecordOutcome
@@ -45,7 +45,7 @@ class RollbackReport(NamedTuple):
 
     @property
     def changed_anything(self) -> bool:
-        """Whether there was anything to put back."""
+        """Whether anything was restored, or failed to be."""
         return bool(
             self.files.restored
             or self.files.removed
@@ -56,12 +56,12 @@ class RollbackReport(NamedTuple):
 
     @property
     def is_partial(self) -> bool:
-        """Whether something is not as before, since something else changed or removed it."""
+        """Whether something is not as before, because it was changed or removed meanwhile."""
         return bool(self.files.remaining or self.files.gone or self.settings.left)
 
 
 def state_after(report: RollbackReport, access: WriteAccess) -> MachineState:
-    """Return in which state a change that was rolled back has left the machine."""
+    """Return the state of the machine after a change was rolled back."""
     if not report.changed_anything and not report.is_partial:
         return MachineState(StateKind.UNCHANGED, "No file had been changed.")
     all_files = "All other files" if report.is_partial else "All files"
@@ -85,22 +85,22 @@ def state_after(report: RollbackReport, access: WriteAccess) -> MachineState:
 
 
 def details_after(report: RollbackReport, checkpoint: Checkpoint) -> Iterator[str]:
-    """Say what is not as before, and where its old content is; nothing if all is."""
+    """Yield what is not as before, and where the old content is; nothing if everything is."""
     files = report.files
     if files.left:
-        yield f"changed by something else meanwhile, and left as it is: {_shown(files.left)}"
+        yield f"changed by another program meanwhile, and left as it is: {_shown(files.left)}"
     for each in files.failed:
         yield f"NOT restored: {each.error}"
     if files.gone:
-        yield f"removed by something else meanwhile, and not restored: {_shown(files.gone)}"
+        yield f"removed by another program meanwhile, and not restored: {_shown(files.gone)}"
     if report.settings.left:
-        yield f"set to something else meanwhile, and left as it is: {_shown(report.settings.left)}"
+        yield f"changed by another program meanwhile, and left as it is: {_shown(report.settings.left)}"
     if files.remaining:
         yield f"the old content is in {visible(checkpoint.shown)}/{BEFORE}"
 
 
 def state_in_between(access: WriteAccess) -> MachineState:
-    """Return the state while files are being replaced or put back: what a bug leaves."""
+    """Return the state while files are being replaced or restored, for a failure in between."""
     again = access.invocation.command("rollback")
     return MachineState(
         StateKind.NOT_RESTORED,
@@ -109,7 +109,7 @@ def state_in_between(access: WriteAccess) -> MachineState:
 
 
 def state_when_stuck(access: WriteAccess, *, files_restored: bool) -> MachineState:
-    """Return the state after a rollback that failed, of all files or of the boot record alone."""
+    """Return the state after a failed rollback; with `files_restored` only the boot record is missing."""
     if files_restored:
         return state_when_zipl_failed(access, "The files are restored")
     who = access.writer
@@ -122,7 +122,7 @@ def state_when_stuck(access: WriteAccess, *, files_restored: bool) -> MachineSta
 
 
 def state_when_zipl_failed(access: WriteAccess, files: str) -> MachineState:
-    """Return the state while zipl runs: it may fail. `files` says how these are then."""
+    """Return the state if zipl fails; `files` says in which state the files are."""
     who = access.writer
     has = "have" if " and " in who else "has"
     return MachineState(
@@ -132,7 +132,7 @@ def state_when_zipl_failed(access: WriteAccess, files: str) -> MachineState:
 
 
 def state_after_recovery(checkpoint: Checkpoint, state: MachineState) -> MachineState:
-    """Return the state when an interrupted change was rolled back, and nothing was done since."""
+    """Return the state after an interrupted change was rolled back and nothing else was done."""
     first, rest = state.sentence[0].lower(), state.sentence[1:]
     return state._replace(
         sentence=f"Only an earlier, interrupted change ({checkpoint.id}) was rolled back:"
@@ -141,7 +141,7 @@ def state_after_recovery(checkpoint: Checkpoint, state: MachineState) -> Machine
 
 
 def state_when_done(access: WriteAccess, *, pending: bool) -> MachineState:
-    """Return the state when the change is complete; `pending` is whether zipl must still run."""
+    """Return the state when the change is complete; `pending` says that zipl must still run."""
     sentence = "The change was made and stands; only its report is missing."
     if pending:
         sentence += f" Run `{access.by_hand or access.writer}` before the next IPL."

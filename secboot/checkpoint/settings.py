@@ -1,12 +1,12 @@
 """Settings of the running system that a change makes: pseudo files (sysfs), written in place.
 
-A setting has no old version beside the new one, and belongs to the system that runs: a loss of power
-ends both. What it is set to relies on the files and on what was made from them, so there is an order.
-One that a change makes LAST is written when all else is done, and put back before anything else is.
-One that is made FIRST, since the change takes away what it relies on, is written before any file is
-replaced, and put back at the very end, if the system is still the one that it was written in.
+A setting has no old version next to the new one, and belongs to the running system: a power loss ends
+both. Its value depends on the files and on what was made from them, so the order matters. A LAST setting
+is written when everything else is done, and restored before anything else. A FIRST setting, of which the
+change removes what it depends on, is written before any file is replaced, and restored at the very end,
+if the system has not been booted since.
 
-As with files nothing is taken on trust: only what still has the value that was written is put back.
+As with files, nothing is assumed: a setting is only restored if it still has the value that was written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PATH = re.compile(r"/(?:sys|proc)(?:/[0-9A-Za-z_][0-9A-Za-z_.-]*)+", re.ASCII)
 _BOOT = re.compile(r"[0-9a-f-]{0,36}", re.ASCII)
 _PADDING = "\0 \n"
 _PAGE = 4096
-"""A file of sysfs has no more bytes."""
+"""The maximum size of a file in sysfs, in bytes."""
 
 
 class Moment(StrEnum):
@@ -42,7 +42,7 @@ class Moment(StrEnum):
 class Setting(NamedTuple):
     """One setting: its path in the root, and its value `before` and `after`, without padding.
 
-    `boot` is the boot in which it was written; empty where that is not known.
+    `boot` is the boot in which it was written; empty if unknown.
     """
 
     path: str
@@ -52,20 +52,20 @@ class Setting(NamedTuple):
     boot: str = ""
 
     def flaw(self) -> str:
-        """Say what no setting of ours has."""
+        """Return what no setting that secboot writes has; empty if there is nothing."""
         if not _PATH.fullmatch(self.path):
             return f"{self.path!r} is not the path of a setting"
         if not (_VALUE.fullmatch(self.before) and _VALUE.fullmatch(self.after)):
-            return f"{self.path!r} has a value that no setting has"
+            return f"{self.path!r} has an invalid value"
         if self.before == self.after:
             return f"{self.path!r} does not change"
-        return "" if _BOOT.fullmatch(self.boot) else f"{self.path!r} is of no boot"
+        return "" if _BOOT.fullmatch(self.boot) else f"{self.path!r} has an invalid boot ID"
 
 
 class SettingOutcomes(NamedTuple):
-    """What became of settings that were to be put back, by their paths.
+    """The outcome for settings that were to be restored, by their paths.
 
-    `left` ones were changed by somebody since, or can't be written.
+    `left` are those that somebody changed since, or that cannot be written.
     """
 
     restored: tuple[str, ...] = ()
@@ -73,9 +73,9 @@ class SettingOutcomes(NamedTuple):
 
 
 def read_setting(root: Root, path: str) -> str | None:
-    """Return the value of a setting without padding; None where there is no such setting.
+    """Return the value of a setting without padding; None if it does not exist.
 
-    Raises FileError where it can't be read: it may be anything then.
+    Raises FileError if it cannot be read: its value is then unknown.
     """
     try:
         data = root.read_bytes(path, _PAGE)
@@ -85,17 +85,17 @@ def read_setting(root: Root, path: str) -> str | None:
 
 
 def write_setting(root: Root, path: str, value: str) -> None:
-    """Write a setting, and make sure that it took the value; FileError if it did not."""
+    """Write a setting and read it back; FileError if it does not have the value."""
     root.write_in_place(path, f"{value}\n")
     found = read_setting(root, path)
     if found != value:
-        raise FileError(f"this was set to '{value}', but says {found!r}", path=root.shown(path))
+        raise FileError(f"set to '{value}', but reads {found!r}", path=root.shown(path))
 
 
 def boot_of(root: Root) -> str:
-    """Return which boot of the system this is; empty where it does not tell.
+    """Return the boot ID of the system; empty if there is none.
 
-    Raises FileError where that can't be read.
+    Raises FileError if it cannot be read.
     """
     found = read_setting(root, BOOT_ID) or ""
     return found if _BOOT.fullmatch(found) else ""
@@ -104,9 +104,9 @@ def boot_of(root: Root) -> str:
 def put_back(
     root: Root, settings: Iterable[Setting], moment: Moment, *, despite_failure: bool = False
 ) -> SettingOutcomes:
-    """Put back the settings of this moment that still have the value that was written.
+    """Restore the settings of this moment that still have the value that was written.
 
-    Raises FileError where one can't be read or written, unless that is to be reported as left.
+    Raises FileError if one cannot be read or written; with `despite_failure` it is reported as left.
     """
     restored, left = [], []
     for each in settings:

@@ -20,12 +20,12 @@ _PRIVATE = 0o700
 
 
 class StateDirectory:
-    """Where secboot keeps what it must remember about a root.
+    """Where secboot keeps its checkpoints and its lock for a root.
 
-    Inside the root by default; `host_directory` moves it to a directory of this machine, so that
-    an image carries no backups. What is read here decides which files are put back, with which
-    content, owner and mode. So the directory must belong to root, or to the user who runs secboot,
-    and nobody else may write to it, or replace it by writing to a directory above it.
+    By default it is inside the root; `host_directory` moves it to a directory of this machine, so that
+    an image contains no backups. Its content decides which files are restored, with which content, owner
+    and mode. So the directory must belong to root, or to the user who runs secboot, and nobody else may
+    be able to write to it, or to replace it by writing to a directory above it.
     """
 
     def __init__(self, root: Root, host_directory: Path | None = None) -> None:
@@ -38,7 +38,7 @@ class StateDirectory:
 
     @property
     def is_in_root(self) -> bool:
-        """Whether `path` is one inside the root."""
+        """Whether `path` is inside the root."""
         return self._own_tree is None
 
     @property
@@ -47,14 +47,14 @@ class StateDirectory:
         return self._tree.shown(self.path)
 
     def close(self) -> None:
-        """Let go of what was opened."""
+        """Close what was opened."""
         if self._own_tree is not None:
             self._own_tree.close()
 
     def open(self) -> Root | None:
-        """The directory as a tree of its own, or None when there is none yet. Writes nothing.
+        """Return the directory as a tree of its own; None if it does not exist. Writes nothing.
 
-        Raises `AccessError` when it can't be read, or can be written by others.
+        Raises `AccessError` if it cannot be read, or if others can write to it.
         """
         found = self._tree.stat(self.path)
         if found is None:
@@ -64,18 +64,18 @@ class StateDirectory:
         return self._tree.subtree(self.path)
 
     def create(self) -> Root:
-        """The directory as a tree of its own, made (mode 0700) if there is none yet."""
+        """Return the directory as a tree of its own, created with mode 0700 if it does not exist."""
         if self._tree.stat(self.path) is None:
             self._require_private()
             self._tree.make_directories(self.path, _PRIVATE)
         opened = self.open()
         if opened is None:
-            raise AccessError("this directory can't be kept", path=self.shown)
+            raise AccessError("this directory was removed", path=self.shown)
         opened.make_directories(CHECKPOINTS, _PRIVATE)
         return opened
 
     def _require_private(self) -> None:
-        """Raise `AccessError` unless root alone can change what stands under the path."""
+        """Raise `AccessError` unless only root can change what is at the path."""
         real = self._tree.real_path(self.path)
         for path in dict.fromkeys((*parents(self.path), *parents(real), self.path, real)):
             found = self._tree.stat(path)
@@ -86,17 +86,17 @@ class StateDirectory:
         shown = self._tree.shown(path)
         word = shell_word(shown)
         return AccessError(
-            "others may write to this directory, so the checkpoints in it can't be trusted",
+            "this directory is writable by other users, so its checkpoints cannot be trusted",
             path=shown,
             hint=f"if its content is yours: chown root {word} && chmod go-w {word}\n"
-            "otherwise choose another state directory with --state-dir",
+            "otherwise, choose a different state directory with --state-dir",
         )
 
 
 def _is_private(found: FileStat, *, own: bool) -> bool:
-    """Whether root, or the user who runs secboot, alone may change what a directory holds.
+    """Whether only root, or the user who runs secboot, can change the content of a directory.
 
-    In one above the own directory the sticky bit does: there only an owner renames (unlink(2)).
+    For a directory above the own one the sticky bit suffices: only an owner can rename there (unlink(2)).
     """
     if found.uid not in {0, os.geteuid()}:
         return False

@@ -1,19 +1,19 @@
-"""The checkpoints of a root: made, listed, read, and in the end dropped.
+"""The checkpoints of a root: creating, listing, reading and dropping them.
 
-A checkpoint is a directory ``checkpoints/N`` in the state directory, readable by its owner alone:
+A checkpoint is a directory ``checkpoints/N`` in the state directory, readable only by its owner:
 
 ======================  ==========================================================================
 ``record.json``         who, when, why, and each file before and after (`Record`)
-``journal``             how far the change has come (`Journal`)
-``before.tar``          the files as they were before the change, those that there were
-``after.tar``           the files after the change; for showing what was changed
+``journal``             how far the change has progressed (`Journal`)
+``before.tar``          the files before the change, as far as they existed
+``after.tar``           the files after the change, to show what was changed
 ======================  ==========================================================================
 
-N counts up from 1, whatever the clock does. A checkpoint is built under another name and appears
-by one rename, when all that a rollback needs is on the disk. ``after.tar`` is not brought to
-the disk, because nothing depends on it.
+N counts up from 1, independent of the clock. A checkpoint is built under a temporary name and appears
+with one rename, when everything that a rollback needs is on the disk. ``after.tar`` is not synced to the
+disk, because nothing depends on it.
 
-Many single files would each have to be brought to the disk by itself (`secboot.checkpoint.archive`).
+There are archives because many single files would each need a sync (`secboot.checkpoint.archive`).
 """
 
 from __future__ import annotations
@@ -64,33 +64,33 @@ _RECORD = "record.json"
 
 
 ARCHIVE_LIMIT = 2**30
-"""Bytes: far more than ten thousand boot entries take."""
+"""In bytes: far more than ten thousand boot entries need."""
 
 
 class NoCheckpointError(RefusedError):
-    """There is no checkpoint of that id."""
+    """No checkpoint has that ID."""
 
 
 DAMAGED = "damaged-checkpoint"
-"""The code of a finding about one."""
+"""The code of a finding about a damaged checkpoint."""
 
 
 class Damage(NamedTuple):
-    """A checkpoint that can't be read: its id, and what is wrong with which of its files."""
+    """A checkpoint that cannot be read: its ID, and what is wrong with which of its files."""
 
     id: str
     finding: Finding
 
     @classmethod
     def of(cls, checkpoint: str, error: SecbootError) -> Damage:
-        """Return what to say of `error`, which reading the checkpoint led to."""
-        message = f"checkpoint {checkpoint} can't be read: {error.message}"
+        """Return the damage for an `error` that occurred when the checkpoint was read."""
+        message = f"checkpoint {checkpoint} cannot be read: {error.message}"
         finding = Finding(DAMAGED, Severity.WARNING, message, error.location, error.hint)
         return cls(checkpoint, finding)
 
 
 class Listing(NamedTuple):
-    """All checkpoints, the oldest first, and those that can't be read."""
+    """The readable checkpoints, oldest first, and those that cannot be read."""
 
     checkpoints: tuple[Checkpoint, ...]
     damaged: tuple[Damage, ...]
@@ -105,12 +105,12 @@ class CheckpointStore:
 
     @classmethod
     def existing(cls, directory: StateDirectory) -> CheckpointStore | None:
-        """The store for reading; None when secboot never wrote here."""
+        """Return the store for reading; None if secboot never wrote here."""
         state = directory.open()
         return None if state is None else cls(state)
 
     def close(self) -> None:
-        """Let go of the state directory."""
+        """Close the state directory."""
         self._state.close()
 
     def __enter__(self) -> Self:
@@ -120,15 +120,15 @@ class CheckpointStore:
         self.close()
 
     def shown(self, checkpoint: str) -> str:
-        """The path of a checkpoint's directory as the user sees it."""
+        """Return the path of a checkpoint's directory as the user sees it."""
         return self._state.shown(f"{CHECKPOINTS}/{checkpoint}")
 
     def ids(self) -> tuple[str, ...]:
-        """The ids of all checkpoints, the oldest first."""
+        """Return the IDs of all checkpoints, oldest first."""
         return tuple(str(number) for number in sorted(map(int, filter(is_id, self._names()))))
 
     def listing(self) -> Listing:
-        """All checkpoints, each apart: what is wrong with one is no hindrance to the others."""
+        """Return all checkpoints; a damaged one does not affect the others."""
         whole, damaged = [], []
         for number in self.ids():
             try:
@@ -138,11 +138,11 @@ class CheckpointStore:
         return Listing(tuple(whole), tuple(damaged))
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """The checkpoints that can be read, the oldest first."""
+        """Return the checkpoints that can be read, oldest first."""
         return self.listing().checkpoints
 
     def newest_first(self) -> Iterator[Checkpoint | Damage]:
-        """The checkpoints whose change is not rolled back, read one by one as they are asked for."""
+        """Yield the checkpoints whose change is not rolled back; each is read when it is needed."""
         for number in reversed(self.ids()):
             try:
                 if state_of(self.journal(number)) is not State.ROLLED_BACK:
@@ -151,9 +151,9 @@ class CheckpointStore:
                 yield Damage.of(number, error)
 
     def get(self, checkpoint: str) -> Checkpoint:
-        """The checkpoint with that id; `NoCheckpointError` when there is none.
+        """Return the checkpoint with that ID; `NoCheckpointError` if there is none.
 
-        Raises `DamagedCheckpointError` for one that is damaged or that another version wrote.
+        Raises `DamagedCheckpointError` for one that is damaged, or that another version wrote.
         """
         if not is_id(checkpoint):
             raise _no_checkpoint(checkpoint, self.ids())
@@ -170,8 +170,8 @@ class CheckpointStore:
         return found
 
     def _require_borne_out(self, found: Checkpoint) -> None:
-        """Raise DamagedCheckpointError where what is kept beside a record says something else."""
-        from secboot.checkpoint.first_record import (  # noqa: PLC0415 - of secboot 0.1.0 alone
+        """Raise DamagedCheckpointError if the other files of the checkpoint contradict the record."""
+        from secboot.checkpoint.first_record import (  # noqa: PLC0415 - only for secboot 0.1.0
             is_borne_out,
             is_undone_by,
         )
@@ -183,27 +183,29 @@ class CheckpointStore:
             with suppress(FileError, DamagedCheckpointError):
                 is_right = is_undone_by(self.get(undone).record, found.record)
         if not is_right:
-            message = "it has no checksum, and what is kept beside it says something else"
+            message = "it has no checksum, and the other files of the checkpoint contradict it"
             raise self._damaged(found.id, _RECORD, message)
 
     def _archive_bytes(self, checkpoint: str, name: str) -> bytes | None:
-        """An archive; None where it can't be read."""
+        """Return the bytes of an archive; None if it cannot be read."""
         try:
             return self._state.read_bytes(_path(checkpoint, name), ARCHIVE_LIMIT)
         except FileError:
             return None
 
     def before(self, checkpoint: Checkpoint, file: SavedFile) -> bytes:
-        """The saved bytes of a file that there was before the change, checked by digest."""
+        """Return the saved bytes of a file that existed before the change, checked by their digest."""
         if file.before is None:
             raise ValueError(file.path)
         data = self._archive(checkpoint, BEFORE).get(file.path)
         if data is None or digest(data) != file.before.digest:
-            raise self._damaged(checkpoint.id, BEFORE, f"{file.path} in it is not what was saved")
+            raise self._damaged(
+                checkpoint.id, BEFORE, f"its copy of {file.path} is not what was saved"
+            )
         return data
 
     def after(self, checkpoint: Checkpoint, file: SavedFile) -> bytes | None:
-        """The bytes of a file after the change; None when not kept, or no file."""
+        """Return the bytes of a file after the change; None if they were not kept, or there was no file."""
         try:
             data = self._archive(checkpoint, _AFTER).get(file.path)
         except FileError:
@@ -213,7 +215,7 @@ class CheckpointStore:
         return data
 
     def holds_what_it_says(self, checkpoint: Checkpoint) -> bool:
-        """Whether the archive of old files has these, as they were, and nothing besides."""
+        """Whether the archive of old files contains exactly these, as they were, and nothing else."""
         data = self._archive_bytes(checkpoint.id, BEFORE)
         found = None if data is None else members(data)
         saved = [file for file in checkpoint.record.files if file.before is not None]
@@ -222,7 +224,7 @@ class CheckpointStore:
         ]
 
     def _archive(self, checkpoint: Checkpoint, name: str) -> dict[str, bytes]:
-        """What an archive of a checkpoint holds, by path; read once for all its files."""
+        """Return the files of an archive by path; it is read once for all of them."""
         key = (checkpoint.id, name)
         if self._unpacked is None or self._unpacked[0] != key:
             data = self._state.read_bytes(_path(checkpoint.id, name), ARCHIVE_LIMIT)
@@ -230,11 +232,11 @@ class CheckpointStore:
         return self._unpacked[1]
 
     def next_id(self) -> str:
-        """The id for the next checkpoint; the lock is held until it is made."""
+        """Return the ID of the next checkpoint; the lock is held until that is created."""
         return str(int(max(self.ids(), key=int, default="0")) + 1)
 
     def create(self, record: Record, changes: Sequence[FileChange]) -> None:
-        """Make a checkpoint; when this returns, it and what it saves is on the disk."""
+        """Create a checkpoint; it and what it saves are on the disk when this returns."""
         building = f"{_BUILT}{os.urandom(8).hex()}"
         with self._state.open_directory(CHECKPOINTS) as parent:
             try:
@@ -249,31 +251,31 @@ class CheckpointStore:
                 raise
 
     def open_journal(self, checkpoint: Checkpoint) -> Journal:
-        """The journal of a checkpoint for writing; the lock is held all the while."""
+        """Return the journal of a checkpoint for writing; the lock is held meanwhile."""
         directory = self._state.open_directory(_path(checkpoint.id))
         return Journal(directory, checkpoint.id, checkpoint.journal)
 
     def has_next_journal(self, checkpoint: str) -> bool:
-        """Whether a crash left a journal that was about to take the place of the present one."""
+        """Whether a crash left a journal that was about to replace the current one."""
         return self._state.exists(_path(checkpoint, NEXT_JOURNAL))
 
     def discard_next_journal(self, checkpoint: str) -> None:
-        """Remove it. The lock is held."""
+        """Remove a journal that a crash left; the lock is held."""
         with self._state.open_directory(_path(checkpoint)) as directory:
             directory.discard(NEXT_JOURNAL)
 
     def unfinished(self) -> tuple[Checkpoint, ...]:
-        """The checkpoint whose change is neither done nor rolled back, if there is one.
+        """Return the checkpoint whose change is neither complete nor rolled back, if there is one.
 
-        It can only be the newest: no change begins before the one before it has ended. So what an
-        older journal says, if that can be, is damage and leads to nothing.
+        It can only be the newest one, because no change begins before the previous one has ended. An
+        older journal that claims to be unfinished is damaged, and is ignored.
         """
         newest = self.newest()
         whole = isinstance(newest, Checkpoint) and not newest.state.finished
         return (newest,) if whole and isinstance(newest, Checkpoint) else ()
 
     def newest(self) -> Checkpoint | Damage | None:
-        """The newest checkpoint; None when there is none."""
+        """Return the newest checkpoint; None if there is none."""
         ids = self.ids()
         if not ids:
             return None
@@ -283,21 +285,21 @@ class CheckpointStore:
             return Damage.of(ids[-1], error)
 
     def sweep(self) -> None:
-        """Remove half-made and half-dropped checkpoints; the lock is held."""
+        """Remove partly created and partly dropped checkpoints; the lock is held."""
         for name in self.remains():
             self._drop(name)
 
     def remains(self) -> tuple[str, ...]:
-        """What a crash left of a checkpoint that was being made or dropped."""
+        """Return what a crash left of checkpoints that were being created or dropped."""
         return tuple(name for name in self._names() if name.startswith((_BUILT, _DROPPED)))
 
     def retire(self, checkpoint: str) -> None:
-        """Drop a checkpoint at once; `sweep` removes what is left of it. The lock is held."""
+        """Drop a checkpoint with one rename; `sweep` removes the rest. The lock is held."""
         with self._state.open_directory(CHECKPOINTS) as parent:
             parent.rename_directory(checkpoint, f"{_DROPPED}{os.urandom(8).hex()}")
 
     def strip(self, checkpoint: str) -> None:
-        """Remove the copies of files that a checkpoint keeps; its record stays. The lock is held."""
+        """Remove the copies of files of a checkpoint, and keep its record. The lock is held."""
         with self._state.open_directory(_path(checkpoint)) as directory:
             for name in (BEFORE, _AFTER, NEXT_JOURNAL):
                 directory.discard(name)
@@ -319,7 +321,7 @@ class CheckpointStore:
             return ()
 
     def journal(self, checkpoint: str) -> tuple[JournalEntry, ...]:
-        """The journal of a checkpoint, without a look at the record where it needs none."""
+        """Return the journal of a checkpoint; the record is only read if the journal alone is not enough."""
         try:
             return parse_journal(self._read(checkpoint, JOURNAL), checkpoint)
         except DamagedCheckpointError:
@@ -334,17 +336,17 @@ class CheckpointStore:
             raise _no_checkpoint(checkpoint, self.ids()) from None
 
     def _damaged(self, checkpoint: str, name: str, message: str) -> DamagedCheckpointError:
-        """Say in which file the damage is, and what there is besides."""
+        """Return the error that names the damaged file, and where the saved files are."""
         place = self.shown(checkpoint)
         return DamagedCheckpointError(
             message,
             location=Location(visible(f"{place}/{name}")),
-            hint=f"it is left as it is; what was saved is in {visible(f'{place}/{BEFORE}')}",
+            hint=f"it is left as it is; the saved files are in {visible(f'{place}/{BEFORE}')}",
         )
 
 
 def _entries(data: bytes, checkpoint: str, *, first: bool) -> tuple[JournalEntry, ...]:
-    """The entries of a journal; `first` is whether secboot 0.1.0 made the checkpoint."""
+    """Return the entries of a journal; `first` says that secboot 0.1.0 made the checkpoint."""
     if first:
         with suppress(DamagedCheckpointError):
             return parse_journal(data, checkpoint)
@@ -373,6 +375,6 @@ def _path(checkpoint: str, name: str = "") -> str:
 
 def _no_checkpoint(checkpoint: str, ids: Sequence[str]) -> NoCheckpointError:
     return NoCheckpointError(
-        f"there is no checkpoint {checkpoint!r}",
-        hint=f"those there are: {', '.join(ids)}" if ids else "none has been made yet",
+        f"checkpoint '{visible(checkpoint)}' not found",
+        hint=f"available: {', '.join(ids)}" if ids else "there are no checkpoints yet",
     )

@@ -1,17 +1,17 @@
-"""A change of several files, and of the boot record after them, that is all-or-nothing.
+"""A change of several files, and then of the boot record, that is all-or-nothing.
 
-The order of things, each on the disk before the next begins:
+The steps, each on the disk before the next begins:
 
-1. the checkpoint: what every file was, byte for byte, and its attributes (PREPARED);
-2. the new files, complete, under temporary names beside the old ones;
-3. the journal says WRITING; the settings that come first; each name is given its new file by one
-   rename; the directories;
+1. the checkpoint: every file, byte for byte, and its attributes (PREPARED);
+2. the new files, complete, under temporary names next to the old ones;
+3. the journal says WRITING; the FIRST settings; one rename per file puts the new file in its place; the
+   directories are synced;
 4. the journal says COMMITTING; the caller runs zipl;
-5. the settings that come last (`secboot.checkpoint.settings`);
-6. the journal says DONE, and only now the displaced old files are let go.
+5. the LAST settings (`secboot.checkpoint.settings`);
+6. the journal says DONE, and only then are the displaced old files removed.
 
-An error or an interrupt at any point leads to a rollback (`secboot.checkpoint.rollback`); being
-killed leads to one on the next run (`secboot.checkpoint.recovery`).
+An error or a signal at any point leads to a rollback (`secboot.checkpoint.rollback`). After a kill the
+next run rolls the change back (`secboot.checkpoint.recovery`).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 class _Examined(NamedTuple):
-    """A change of one file, with what was found when it began."""
+    """A change of one file, with the file as it was found."""
 
     change: FileChange
     found: FileContent | None
@@ -62,17 +62,17 @@ class _Examined(NamedTuple):
 
 
 class Transaction:
-    """A change under way; made by `begin`, used as a context manager.
+    """A change in progress; made by `begin`, used as a context manager.
 
-    Leaving the context by an exception rolls the change back:
+    An exception that leaves the context rolls the change back:
 
-    - before any file was replaced, the exception goes on as it is: nothing was changed;
-    - a `SecbootError` after that becomes a `RolledBackError` with its message;
-    - an interrupt or a bug goes on as it is, when everything has been put back;
-    - `StuckError` if that fails.
+    - before any file was replaced, the exception is raised as it is: nothing was changed;
+    - after that, a `SecbootError` becomes a `RolledBackError` with its message;
+    - an `InterruptError` or a bug is raised as it is, once everything is restored;
+    - a `StuckError` is raised if the rollback fails.
 
-    `write_files`, `committing`, `settle` and `done` are where signals held back (`WriteAccess`) become an
-    `InterruptError`.
+    In `write_files`, `committing`, `settle` and `done`, a signal that was held back (`WriteAccess`) becomes
+    an `InterruptError`.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Transaction:
         self._places = places
         self._files = tuple(zip(examined, places.all, strict=True))
         self.report: RollbackReport | None = None
-        """What rolling back did, once it was needed."""
+        """What the rollback did; None if there was none."""
 
     @classmethod
     def begin(
@@ -92,16 +92,16 @@ class Transaction:
         audit: Audit,
         settings: Sequence[Setting] = (),
     ) -> Transaction:
-        """Check that all is as the plan saw it, and save it in a new checkpoint.
+        """Check that everything is as the plan saw it, and save it in a new checkpoint.
 
-        No change may be unfinished (`secboot.checkpoint.recovery`). Raises `ChangedError` for a
-        file or setting that is not as the plan saw it, and `FileError`.
+        No change may be unfinished (`secboot.checkpoint.recovery`). Raises `ChangedError` for a file or
+        setting that is not as the plan saw it, and `FileError`.
         """
         _require_sense(changes, settings, access)
         access.interrupts.safe_point()
         store, root = access.store, access.root
         if left := store.unfinished():
-            raise RefusedError(f"the change of checkpoint {left[0].id} has to be finished first")
+            raise RefusedError(f"the change of checkpoint {left[0].id} must be rolled back first")
         access.progress.report(Phase.SAVING)
         examined = tuple(_examine(root, change) for change in changes)
         files = tuple(_saved_file(each) for each in examined)
@@ -118,16 +118,16 @@ class Transaction:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """The checkpoint, with the journal so far."""
+        """The checkpoint, with its journal so far."""
         return self._change.checkpoint._replace(journal=tuple(self._change.journal.entries))
 
     @property
     def state(self) -> State:
-        """Where the change stands."""
+        """The state of the change."""
         return self._change.journal.state
 
     def write_files(self) -> None:
-        """Replace every file, on the disk when this returns."""
+        """Replace every file; they are on the disk when this returns."""
         access, total = self._change.access, len(self._files)
         for number, (each, place) in enumerate(self._files, start=1):
             access.interrupts.safe_point()
@@ -146,12 +146,12 @@ class Transaction:
         self._places.sync()
 
     def committing(self) -> None:
-        """Note that zipl is about to run: from here on a rollback has to run it again."""
+        """Record that zipl is about to run: from here on, a rollback must run it again."""
         self._change.access.interrupts.safe_point()
         self._advance(State.COMMITTING)
 
     def settle(self) -> None:
-        """Write the settings that rely on all else: on the files, and on what zipl made of them."""
+        """Write the settings that depend on everything else: on the files, and on what zipl made of them."""
         self._change.access.interrupts.safe_point()
         self._write_settings(Moment.LAST)
 
@@ -161,9 +161,9 @@ class Transaction:
                 write_setting(self._change.access.root, each.path, each.after)
 
     def done(self, facts: Mapping[str, object] | None = None) -> None:
-        """Note that the change is complete, with `facts` (JSON values) about zipl's run.
+        """Record that the change is complete, with `facts` (JSON values) about zipl's run.
 
-        Then the displaced files are let go, and old checkpoints dropped.
+        Then the displaced files are removed, and old checkpoints are dropped.
         """
         self._change.access.interrupts.safe_point()
         self._advance(State.DONE, facts)
@@ -171,7 +171,7 @@ class Transaction:
         access.ledger.settle(state_when_done(access, pending=(facts or {}).get("zipl") == PENDING))
         access.progress.report(Phase.TIDYING)
         self._places.discard_displaced()
-        # The change is done and on the disk: failing to tidy up must not look like a failure.
+        # The change is complete and on the disk: a failure to clean up must not look like its failure.
         with suppress(SecbootError):
             prune(access.store, access.keep)
         access.interrupts.too_late()
@@ -196,7 +196,7 @@ class Transaction:
             self._places.close()
 
     def _abandon(self, error: BaseException | None) -> None:
-        reason = str(error) if error else "left before it was done"
+        reason = str(error) if error else "the change was not completed"
         if self.state is State.PREPARED:
             discard(self._change, self._places, reason)
         else:
@@ -236,9 +236,9 @@ def _examine_settings(root: Root, settings: Sequence[Setting]) -> tuple[Setting,
     for each in settings:
         if read_setting(root, each.path) != each.before:
             raise ChangedError(
-                "this was set to something else since the plan was made",
+                "this setting was changed since the plan was made",
                 path=root.shown(each.path),
-                hint="see what changed, then make a new plan",
+                hint="review the change, then run the command again",
             )
     boot = boot_of(root) if settings else ""
     return tuple(each._replace(boot=boot) for each in settings)
@@ -250,7 +250,7 @@ def _examine(root: Root, change: FileChange) -> _Examined:
         raise ChangedError(
             "the file was changed since the plan was made",
             path=root.shown(change.real_path),
-            hint="see what changed, then make a new plan",
+            hint="review the change, then run the command again",
         )
     if change.attributes is not None:
         return _Examined(change, found, change.attributes)

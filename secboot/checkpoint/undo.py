@@ -1,7 +1,7 @@
-"""Which changes stand: those that are done and that no later change undoes.
+"""Which changes stand: those that are complete and not undone by a later change.
 
-A rollback is a change, too, and can itself be rolled back; then the change that it undid stands again.
-A change and the rollbacks that lead from it are one undo chain.
+A rollback is also a change, and can be rolled back; then the change that it undid stands again. A change
+and the rollbacks that follow from it are one undo chain.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class NewestApply(NamedTuple):
-    """The newest apply that stands, as far as that is known.
+    """The newest apply that stands, as far as known.
 
-    `checkpoint` is None when there is none. `doubts` are checkpoints after it that can't be read:
-    each may be an apply that stands, or what undid this one.
+    `checkpoint` is None if there is none. `doubts` are later checkpoints that cannot be read: each may be
+    an apply that stands, or the rollback of this one.
     """
 
     checkpoint: Checkpoint | None
@@ -33,7 +33,7 @@ class NewestApply(NamedTuple):
 def standing(
     newest_first: Iterable[Checkpoint | Damage],
 ) -> Iterator[Checkpoint | Damage]:
-    """Those of the changes that stand, and among them what can't be read."""
+    """Yield the changes that stand, and the checkpoints between them that cannot be read."""
     undone = set()
     for found in newest_first:
         if not isinstance(found, Checkpoint):
@@ -56,9 +56,9 @@ def undone_by(checkpoints: Iterable[Checkpoint]) -> dict[str, str]:
 def standing_trial(
     newest_first: Iterable[Checkpoint | Damage],
 ) -> Checkpoint | Damage | None:
-    """Return the newest trial that stands and was not confirmed; None where there is none.
+    """Return the newest trial that stands and is not confirmed; None if there is none.
 
-    What can't be read before one is found may be its end, and is returned instead.
+    A later checkpoint that cannot be read may have ended it, and is returned instead.
     """
     confirmed = set()
     for found in standing(newest_first):
@@ -76,16 +76,16 @@ def newest_apply(
     *,
     but_trials: bool = False,
 ) -> NewestApply:
-    """What ``rollback`` without an id undoes, of all `actions`; `but_trials` where none is left to drop."""
+    """Return what ``rollback`` without an ID undoes, of all `actions`; `but_trials` skips trials."""
     return _newest(
         store, lambda audit: audit.action in actions and (audit.trial is None or not but_trials)
     )
 
 
 def newest_profile(store: CheckpointStore) -> NewestApply:
-    """The newest apply of a profile, which is the active one.
+    """Return the newest apply of a profile, which is the active profile.
 
-    What ``set`` does changes nothing of it, nor does a trial before it is confirmed.
+    Neither ``set`` nor a trial that is not confirmed changes the active profile.
     """
     return _newest(store, _is_of_profile)
 
@@ -105,7 +105,7 @@ def _newest(store: CheckpointStore, counts: Callable[[Audit], bool]) -> NewestAp
 
 
 def chains(done: Iterable[Checkpoint]) -> tuple[tuple[Checkpoint, ...], ...]:
-    """The undo chains of changes that are done, given and returned with the newest first."""
+    """Return the undo chains of completed changes, which are given and returned newest first."""
     found: dict[str, list[Checkpoint]] = {}
     newest_of: dict[str, str] = {}
     for checkpoint in done:
