@@ -1,17 +1,17 @@
-"""JSON in and out of plain data: plans, records, status documents.
+"""Plain data to JSON and back: plans, records, status documents.
 
-The form of a document is its type's: a NamedTuple is an object whose keys are its fields, a tuple
-an array (a frozenset, too, which is only written), a mapping an object, bytes are base64, a StrEnum
-its value. A type with another form has a method `to_document` and a class method `of_document`,
-which raises ValueError; it is given what its argument `found` is annotated as. One that asks more of
-its fields than their types do has a method `flaw`, which returns what is wrong with them, or "".
+The type decides the form of a document: a NamedTuple is an object whose keys are its fields, a tuple an
+array (also a frozenset, which is only written), a mapping an object, bytes are base64, a StrEnum is its
+value. A type with a different form has a method `to_document` and a class method `of_document`, which
+raises ValueError; it gets a value of the type with which its argument `found` is annotated. A type with
+restrictions beyond the types of its fields has a method `flaw`, which returns what is wrong, or "".
 
-Whoever reads allows keys that it does not know, so that a later version may add some. A key whose
-field has a default may be missing. All else is checked: a document that is damaged, or not what it
-is taken for, is one ParseError with the path of the value, such as ``files[0].before``.
+Unknown keys are ignored when a document is read, so that a later version can add some. A key whose field
+has a default may be missing. Everything else is checked: a document that is damaged or of the wrong kind
+is one ParseError with the path of the value, such as ``files[0].before``.
 
-The annotations of a type are evaluated when one is first decoded: what they name must be
-imported at run time in the module of the type.
+The annotations of a type are evaluated when it is first decoded, so what they name must be imported at run
+time in the module of the type.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _Decoder = Callable[[object], Any]
 _INTEGERS = range(-(2**63), 2**63)
 _FORM = "found"
 _SHOWN = 40
-"""Characters of a wrong value that a message repeats."""
+"""How many characters of a wrong value a message quotes."""
 
 
 def document(schema: str, value: tuple[object, ...], **more: object) -> dict[str, object]:
-    """Return the document of a NamedTuple, named `schema`, with additional keys that are not fields."""
+    """Return the document of a NamedTuple, named `schema`, with additional keys."""
     return {"schema": schema, **fields(value), **more}
 
 
 def encode(value: object) -> object:
-    """Return `value` as `json.dumps` takes it; TypeError for what has no form as a document."""
+    """Return `value` in a form that `json.dumps` accepts; TypeError if it has no such form."""
     if value is None or type(value) in {str, int, bool}:
         return value
     if isinstance(value, tuple):
@@ -60,18 +60,18 @@ def _encode_rare(value: object) -> object:
         return value.value
     if isinstance(value, bytes):
         return b64encode(value).decode("ascii")
-    raise TypeError(f"no document holds a {type(value).__name__}")
+    raise TypeError(f"a document cannot contain a {type(value).__name__}")
 
 
 def fields(value: Any) -> dict[str, object]:  # noqa: ANN401 - no type says "a NamedTuple"
-    """Return the object that a NamedTuple is as a document."""
+    """Return the object that represents a NamedTuple in a document."""
     return {name: encode(part) for name, part in zip(value._fields, value, strict=True)}
 
 
 def decode(kind: type[_Decoded], data: object, where: str) -> _Decoded:
-    """Return what the JSON value `data` says as a `kind`; `where` is the file that it is from.
+    """Return the JSON value `data` as a `kind`; `where` is the file that it comes from.
 
-    Raises ParseError with the path of the first value that is wrong.
+    Raises ParseError with the path of the first wrong value.
     """
     annotation: Any = kind
     try:
@@ -82,20 +82,20 @@ def decode(kind: type[_Decoded], data: object, where: str) -> _Decoded:
 
 
 def parse_document(text: bytes | str, where: str, *schemas: str) -> dict[str, object]:
-    """Return the JSON object that `text` is, if it is a document of one of these schemas.
+    """Return the JSON object in `text`, if it is a document of one of these schemas.
 
-    Else ParseError, which names the file `where`.
+    Otherwise raises ParseError, which names the file `where`.
     """
     found = parse(text, where)
     schema = found.get("schema") if isinstance(found, dict) else None
     if isinstance(found, dict) and schema in schemas:
         return found
     what = f"a document of {schema}" if isinstance(schema, str) else "a document without a schema"
-    raise ParseError(f"{what}, not of {' or '.join(schemas)}", location=Location(where))
+    raise ParseError(f"{what}; expected {' or '.join(schemas)}", location=Location(where))
 
 
 def parse(text: bytes | str, where: str) -> object:
-    """Return the JSON value that `text` is; ParseError, which names the file, where it is none."""
+    """Return the JSON value in `text`; ParseError, which names the file, if it is not JSON."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -105,17 +105,17 @@ def parse(text: bytes | str, where: str) -> object:
         reason = "nested too deeply"
     except UnicodeDecodeError:
         reason = "not UTF-8"
-    except ValueError as error:  # a number of thousands of digits, or one that is none
+    except ValueError as error:  # a number with thousands of digits, or NaN
         reason = str(error).partition(";")[0]
     raise ParseError(f"not a JSON document: {reason}", location=Location(where))
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 class _WrongError(Exception):
-    """A value is not what its type asks for; `steps` lead to it, the innermost first."""
+    """A value does not have the required type; `steps` lead to it, innermost first."""
 
     def __init__(self, reason: str, *steps: str | int) -> None:
         super().__init__(reason)
@@ -123,9 +123,9 @@ class _WrongError(Exception):
         self.steps = list(steps)
 
     def path(self) -> str:
-        """Return ``files[0].before:``, or what stands for the whole document."""
+        """Return ``files[0].before:``, or a word for the whole document."""
         steps = [f"[{s}]" if isinstance(s, int) else f".{s}" for s in reversed(self.steps)]
-        return "".join(steps).removeprefix(".") + ":" if steps else "this"
+        return "".join(steps).removeprefix(".") + ":" if steps else "the document"
 
 
 def _not_a(kind: str, value: object) -> _WrongError:
@@ -134,12 +134,12 @@ def _not_a(kind: str, value: object) -> _WrongError:
     else:
         shown = json.dumps(value)
         shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
-    return _WrongError(f"is not {kind}, but {shown}")
+    return _WrongError(f"must be {kind}, not {shown}")
 
 
 @cache
 def _decoder(kind: Any) -> _Decoder:  # noqa: ANN401 - no type says "an annotation"
-    """Return what checks a JSON value and makes a `kind` of it, or raises _WrongError."""
+    """Return a function that checks a JSON value and returns a `kind`, or raises _WrongError."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in {types.UnionType, typing.Union}:
         (present,) = (argument for argument in arguments if argument is not types.NoneType)
@@ -158,7 +158,7 @@ def _decoder_of_class(kind: type[Any]) -> _Decoder:
         return _object(kind)
     if issubclass(kind, StrEnum):
         return _word(kind)
-    raise TypeError(f"no document holds a {kind.__name__}")
+    raise TypeError(f"a document cannot contain a {kind.__name__}")
 
 
 def _text(value: object) -> str:
@@ -167,19 +167,19 @@ def _text(value: object) -> str:
     try:
         value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise _WrongError("holds half of a surrogate pair") from None
+        raise _WrongError("contains half of a surrogate pair") from None
     return value
 
 
 def _integer(value: object) -> int:
     if type(value) is not int or value not in _INTEGERS:
-        raise _not_a("a whole number", value)
+        raise _not_a("an integer", value)
     return value
 
 
 def _truth(value: object) -> bool:
     if type(value) is not bool:
-        raise _not_a("true or false", value)
+        raise _not_a("a boolean", value)
     return value
 
 

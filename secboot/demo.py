@@ -1,8 +1,8 @@
-"""A sample machine: the boot files of a RHEL 9 system on IBM Z, to try secboot on any computer.
+"""A sample machine: the boot files of a RHEL 9 system on IBM Z, for trying secboot on any computer.
 
-The layout is that of a system installed by anaconda on s390x: a zipl.conf that leaves the boot
-entries to the Boot Loader Specification files, two kernels and a rescue entry. The kernels are
-stubs that carry what zipl reads of a kernel image, and nothing that could run.
+It looks like a system that anaconda installed on s390x: a zipl.conf that leaves the boot entries to Boot
+Loader Specification files, two kernels and a rescue entry. The kernels are stubs that contain what zipl
+reads of a kernel image, and nothing that could run.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ PRETTY_NAME="Red Hat Enterprise Linux 9.4 (Plow)"
 """
 
 COMMAND_LINE_SIZE = 4096
-"""CONFIG_COMMAND_LINE_SIZE as Red Hat builds it, since 9.1."""
+"""CONFIG_COMMAND_LINE_SIZE of Red Hat's kernels since 9.1."""
 
 
 def sample_files() -> dict[str, bytes]:
-    """Return the sample machine as file contents by path; directories follow from the paths."""
+    """Return the file contents of the sample machine by path; the paths imply the directories."""
     texts = {
         "etc/zipl.conf": ZIPL_CONF,
         "etc/os-release": OS_RELEASE,
         "etc/kernel/cmdline": ROOT_PARAMETERS + "\n",
     }
     entries = {
-        # 512M is what people write when they want 512 MiB; the kernel reads 512 blocks of 2 KiB.
+        # People write 512M when they want 512 MiB; the kernel reads 512 blocks of 2 KiB.
         NEW: (f"({NEW}) 9.4 (Plow)", ROOT_PARAMETERS),
         OLD: (f"({OLD}) 9.3 (Plow)", f"{ROOT_PARAMETERS} swiotlb=512M"),
         RESCUE: (f"({RESCUE}) 9.4 (Plow)", ROOT_PARAMETERS),
@@ -73,10 +73,10 @@ def sample_files() -> dict[str, bytes]:
 
 
 def kernel_stub(command_line_size: int) -> bytes:
-    """Return the part of an s390x kernel image that zipl and secboot look at.
+    """Return the part of an s390x kernel image that zipl and secboot read.
 
-    ``S390EP`` at 0x10008 marks an s390x kernel; the big-endian number at 0x10430 is the room for
-    its command line in bytes, 0 in kernels before 5.16 (arch/s390/include/asm/setup.h).
+    ``S390EP`` at 0x10008 marks an s390x kernel; the big-endian number at 0x10430 is the maximum size of its
+    command line in bytes, 0 in kernels before 5.16 (arch/s390/include/asm/setup.h).
     """
     image = bytearray(0x11000)
     image[0x10008:0x1000E] = b"S390EP"
@@ -85,16 +85,16 @@ def kernel_stub(command_line_size: int) -> bytes:
 
 
 def write_sample(directory: Path) -> tuple[str, ...]:
-    """Write the sample machine into `directory`, which must be missing or empty.
+    """Write the sample machine to `directory`, which must not exist or be empty.
 
-    Returns the paths of the files written, relative to the directory, sorted.
+    Returns the sorted paths of the written files, relative to the directory.
     """
     target = directory
     try:
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise RefusedError(
                 f"{visible(str(directory))} exists and is not an empty directory",
-                hint="name a directory that does not exist yet",
+                hint="give a directory that does not exist yet",
             )
         files = sample_files()
         for path, data in files.items():

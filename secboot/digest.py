@@ -1,4 +1,4 @@
-"""The SHA-256 digest by which a file's content is known again."""
+"""The SHA-256 digest that identifies the content of a file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hashlib import sha256
 else:
-    # `hashlib` loads OpenSSL, which takes as long as reading a machine. The module that implements it
-    # does not, as Python's own `random` uses it; a Python built without that module has `hashlib`.
+    # `hashlib` loads OpenSSL, which takes as long as reading a machine. The built-in module does not,
+    # and Python's `random` uses it, too; a Python that was built without it has `hashlib`.
     try:
         from _sha2 import sha256  # Python 3.12
     except ImportError:

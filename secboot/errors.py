@@ -1,7 +1,7 @@
-"""What can go wrong, said to the person who must act: what, where, and what to do.
+"""Error types, worded for the person who has to act: what is wrong, where, and what to do.
 
-Every error that secboot raises on purpose derives from `SecbootError`. The command line
-turns it into one message and an exit code; anything else is a bug in secboot.
+Every error that secboot raises deliberately derives from `SecbootError`. The command line turns it into
+one message and an exit code; any other exception is a bug in secboot.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from secboot.named_tuple import NamedTuple
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the ``secboot`` command, part of its interface; `secboot.cli.help` explains them."""
+    """Exit codes of the ``secboot`` command, which are part of its interface (see `secboot.cli.help`)."""
 
     OK = 0
     REFUSED = 1
@@ -27,13 +27,13 @@ class ExitCode(IntEnum):
 
 
 class StateKind(StrEnum):
-    """In which state a command that failed leaves the machine, for programs."""
+    """The state in which a failed command leaves the machine, for programs."""
 
     UNCHANGED = "unchanged"
     RESTORED = "restored"
     """The change was rolled back: every file is as before, and so is the boot record."""
     PARTLY_RESTORED = "partly-restored"
-    """Rolled back, but for what something else changed or removed meanwhile."""
+    """The change was rolled back, except for what another program changed or removed meanwhile."""
     ZIPL_DUE = "zipl-due"
     """The files are as before; the boot record may not match them until zipl has succeeded."""
     NOT_RESTORED = "not-restored"
@@ -45,7 +45,7 @@ class StateKind(StrEnum):
 
 
 class MachineState(NamedTuple):
-    """In which state the machine is: the last sentence of every failure, with what must not be done."""
+    """The state of the machine, and what must not be done: the last sentence of every failure."""
 
     kind: StateKind
     sentence: str
@@ -55,30 +55,30 @@ UNCHANGED = MachineState(StateKind.UNCHANGED, "Nothing was changed.")
 
 
 class Ledger:
-    """Knows in which state the machine is if the command fails now.
+    """Holds the state in which the machine is if the command fails now.
 
-    Whatever is about to change the machine enters what a failure from there on leaves (`expect`), and
-    what is true once it is over (`settle`). So even a failure that nobody foresaw tells the truth.
+    Code that is about to change the machine first enters the state that a failure would leave (`expect`),
+    and afterwards the state that is reached (`settle`). So even an unforeseen failure reports the truth.
     """
 
     def __init__(self) -> None:
         self.state = self.settled = UNCHANGED
 
     def expect(self, state: MachineState) -> None:
-        """Enter what a failure leaves from here on."""
+        """Enter the state that a failure leaves from here on."""
         self.state = state
 
     def settle(self, state: MachineState) -> None:
-        """Enter what a step of the command has left; later steps fall back to it."""
+        """Enter the state after a step of the command, to which `reset` returns."""
         self.state = self.settled = state
 
     def reset(self) -> None:
-        """Go back to what was settled last: what was expected since has left no trace."""
+        """Return to the state that was settled last: nothing has changed since."""
         self.state = self.settled
 
 
 class Location(NamedTuple):
-    """A place in a file, counted from 1; columns count characters, not bytes."""
+    """A place in a file; lines and columns count from 1, columns count characters, not bytes."""
 
     path: str
     line: int | None = None
@@ -94,14 +94,14 @@ class Location(NamedTuple):
 
 
 class SecbootError(Exception):
-    """An error that its reader can act on.
+    """An error that the user can act on.
 
     `message` says what is wrong, `location` where, `hint` what to do about it.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.REFUSED
     quote = ""
-    """The line that it is about, and a caret below its place; for people, where there is one."""
+    """The line with the error and a caret below the place, for people; empty if there is none."""
 
     def __init__(
         self, message: str, *, location: Location | None = None, hint: str | None = None
@@ -116,23 +116,23 @@ class SecbootError(Exception):
 
 
 class RefusedError(SecbootError):
-    """secboot will not do this; nothing was changed."""
+    """secboot refuses to do this; no file was changed."""
 
 
 class ParseError(SecbootError):
-    """A text is not what its format asks for."""
+    """A file does not have the required format."""
 
     exit_code = ExitCode.USAGE
 
 
 class UsageError(SecbootError):
-    """The command was called in a way that has no meaning."""
+    """The command was called incorrectly."""
 
     exit_code = ExitCode.USAGE
 
 
 class RolledBackError(SecbootError):
-    """A change failed half-way and was undone: the machine is as before."""
+    """A change failed and was rolled back: the machine is as before."""
 
     exit_code = ExitCode.ROLLED_BACK
 
@@ -144,6 +144,6 @@ class UnreportedError(SecbootError):
 
 
 class StuckError(SecbootError):
-    """A change failed and could not be undone; the message says how to restore by hand."""
+    """A change failed and could not be rolled back; the message says how to do it by hand."""
 
     exit_code = ExitCode.STUCK

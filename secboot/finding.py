@@ -1,4 +1,4 @@
-"""One thing that is wrong, or worth knowing: the form is the same for all who find something."""
+"""A finding: something that is wrong or worth knowing, in one form for all its sources."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ class Severity(StrEnum):
     """How bad it is."""
 
     ERROR = "error"
-    """The program that reads the file would refuse it, or what was asked for is not so."""
+    """The program that reads the file refuses it, or a requirement is not met."""
     WARNING = "warning"
-    """It goes on, but hardly as it was meant."""
+    """It is accepted, but probably does not work as meant."""
     NOTE = "note"
-    """It helps to know it."""
+    """It is useful to know."""
 
 
 class Finding(NamedTuple):
-    """A syntax error, a problem that zipl would name, a plan's warning, a notice, a likely cause.
+    """A syntax error, a problem that zipl reports, a warning of a plan, a notice, or a likely cause.
 
-    `code` is stable, names the rule, and is what programs and secboot itself tell findings apart
-    by; `message` is one clause for people, and nobody decides anything by its words. `hint` says
-    what to do, as a command that can be typed as shown where there is one.
+    `code` is stable and names the rule; programs and secboot itself distinguish findings by it. `message`
+    is one clause for people; no decision depends on its words. `hint` says what to do, if possible as a
+    command that can be typed as shown.
     """
 
     code: str

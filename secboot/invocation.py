@@ -1,4 +1,4 @@
-"""How secboot was called, for what it tells its user to type next."""
+"""How secboot was called, for the commands that it tells the user to type next."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _NOT_TAKEN = {
     "status": {"--state-dir"},
     "verify": {"--state-dir"},
 }
-"""By verb, what it does not take of the options that commands have in common."""
+"""The common options that a verb does not accept."""
 
 
 class Invocation(NamedTuple):
-    """The words that a next command has to have in common with this one, as they were typed.
+    """What the next command must have in common with this one, as it was typed.
 
-    None stands for an option that was not given; `profile` is a profile's name or path, `words` what
-    ``secboot set`` was given in its place.
+    None means that an option was not given. `profile` is the name or path of a profile, `words` are the
+    arguments of ``secboot set``, which replace a profile.
     """
 
     profile: str | None = None
@@ -27,19 +27,19 @@ class Invocation(NamedTuple):
 
     @classmethod
     def on(cls, root: str, profile: str | None = None, words: tuple[str, ...] = ()) -> Invocation:
-        """Return how the machine in this root is named; ``/`` need not be said."""
+        """Return the invocation for the machine in this root; ``/`` needs no option."""
         return cls(profile=profile, root=None if root == "/" else root, words=words)
 
     def command(self, verb: str, *words: str) -> str:
-        """Return a command for a shell: the verb, its words, then the options that it takes."""
-        import shlex  # noqa: PLC0415 - for those who have something to say to their user
+        """Return a shell command: the verb, its arguments, then the options that it accepts."""
+        import shlex  # noqa: PLC0415 - only needed for messages
 
         return shlex.join(["secboot", *verb.split(), *words, *self._options(verb)])
 
     def for_profile(self, verb: str, *options: str) -> str:
-        """Return the command `verb` for the profile; ``PROFILE`` stands where none was named.
+        """Return the command `verb` for the profile, or for ``PROFILE`` if none was given.
 
-        Words that stand for a profile are planned and applied by ``set``, and known to no other verb.
+        Arguments that replace a profile are planned and applied by ``set``; no other verb accepts them.
         """
         if self.words:
             dry_run = {"plan": ("--dry-run",), "apply": ()}.get(verb)
@@ -48,17 +48,17 @@ class Invocation(NamedTuple):
         return self.command(verb, self.profile or "PROFILE", *options)
 
     def completed(self, hint: str) -> str:
-        """Return a hint whose last words are ``secboot VERB PROFILE``, with the options they need.
+        """Return a hint that ends in ``secboot VERB PROFILE``, with the options that it needs.
 
-        Who reads the files knows what helps, and not how secboot was called.
+        The code that reads the files knows what helps, but not how secboot was called.
         """
         before, found, words = hint.rpartition("secboot ")
         verb, *rest = words.split() or [""]
         return f"{before}{self.command(verb, *rest)}" if found and len(rest) == 1 else hint
 
     def of_programs(self, programs: tuple[tuple[str, ...], ...]) -> str:
-        """Return what runs other programs, one after the other, on the machine that is examined."""
-        import shlex  # noqa: PLC0415 - for those who have something to say to their user
+        """Return the command that runs other programs, one after the other, on the managed machine."""
+        import shlex  # noqa: PLC0415 - only needed for messages
 
         words = " && ".join(map(shlex.join, programs))
         if self.root is None:
@@ -74,4 +74,4 @@ class Invocation(NamedTuple):
 
 
 PLAIN = Invocation()
-"""None of these words was typed."""
+"""Without any of these options."""

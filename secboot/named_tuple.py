@@ -1,10 +1,10 @@
-"""`typing.NamedTuple`, made in a sixth of the time: the form of all plain data.
+"""`typing.NamedTuple`, six times as fast: the base of all plain data.
 
-`typing` compiles the text of each field's annotation, and `collections.namedtuple` the text of a
-``__new__`` for each class, which takes longer than all else about it; a command makes some ninety
-of them before it does anything. Here the annotations stay as they are, and ``__new__`` is compiled
-once for each number of fields, whose names are then put in. What is made is the same: a subclass of
-tuple with `_fields`, `_replace` and the rest, for what is read and for what is made.
+`typing` compiles the annotation of each field, and `collections.namedtuple` compiles a ``__new__`` for
+each class, which takes longer than everything else about it; a command makes about ninety classes before
+it does anything. Here annotations are left as they are, and ``__new__`` is compiled once for each number
+of fields, into which the names are then inserted. The result is the same: a subclass of tuple with
+`_fields`, `_replace` and so on.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 else:
     _new = tuple.__new__
     _codes: dict[int, CodeType] = {}
-    _One = namedtuple("_One", "field")  # noqa: PYI024 - for what it is made of
+    _One = namedtuple("_One", "field")  # noqa: PYI024 - only for its descriptor
     _Field = type(_One.field)
-    """What reads one field, in C."""
+    """The descriptor that reads one field, in C."""
     _Function = type(lambda: None)
 
     class _Made(tuple):
-        """What all of them have in common."""
+        """The methods that all classes have in common."""
 
         __slots__ = ()
 
@@ -53,11 +53,11 @@ else:
             return tuple(self)
 
     def _code(number: int) -> CodeType:
-        """Return the code of a ``__new__`` for so many fields."""
+        """Return the code of a ``__new__`` for this number of fields."""
         if number not in _codes:
             names = "".join(f"_{place}, " for place in range(number))
             text = f"lambda _cls, {names}: _new(_cls, ({names}))"
-            _codes[number] = eval(text).__code__  # noqa: S307 - of our own text
+            _codes[number] = eval(text).__code__  # noqa: S307 - no text from outside
         return _codes[number]
 
     class _Maker(type):

@@ -1,7 +1,7 @@
-"""What a command that takes long is doing: reported by those who do it, shown by whoever wants to.
+"""The progress of a long command: reported by the code that does the work, shown by the command line.
 
-The layers with effects are given a `Progress` and know nothing of terminals. A report is cheap
-enough to be made for each file.
+The layers with effects get a `Progress` and know nothing about terminals. A report is cheap enough to be
+made for each file.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ class Phase(Enum):
     """A part of a command's work that can take long."""
 
     READING = auto()
-    """The boot files are read."""
+    """Reading the boot files."""
     READING_AGAIN = auto()
-    """They are read under the lock, when nobody else changes them any more."""
+    """Reading them again under the lock, when no other secboot changes them."""
     READING_BACK = auto()
-    """They are read after the change, to make sure of it."""
+    """Reading them after the change, to verify it."""
     INTERPRETING = auto()
-    """It is worked out what zipl makes of them."""
+    """Working out how zipl interprets them."""
     PLANNING = auto()
     ASSESSING = auto()
-    """The stages of all entries are judged."""
+    """Judging the stages of all entries."""
     COPYING = auto()
-    """Candidates are written for zipl to check."""
+    """Writing candidates for zipl to check."""
     SAVING = auto()
-    """Old contents go to a checkpoint."""
+    """Saving old contents in a checkpoint."""
     WRITING = auto()
-    """New files are written next to the old ones."""
+    """Writing new files next to the old ones."""
     REPLACING = auto()
-    """New files take the place of the old ones."""
+    """Replacing the old files with the new ones."""
     RESTORING = auto()
-    """Old files are restored after a failure."""
+    """Restoring old files after a failure."""
     TIDYING = auto()
-    """Temporary files are removed."""
+    """Removing temporary files."""
     RUNNING = auto()
-    """Another program is run."""
+    """Running another program."""
 
 
 class Progress:
-    """Receives how far the work has come; this one ignores it."""
+    """Receives progress; this one ignores it."""
 
     def report(self, phase: Phase, done: int = 0, total: int = 0, *, program: str = "") -> None:
-        """Take note that `done` of `total` files have gone through `phase`.
+        """Report that `done` of `total` files have passed `phase`.
 
-        A `total` of 0 means a phase without a count. `program` is which one is `RUNNING`.
+        A `total` of 0 is a phase without a count. `program` is the program that is `RUNNING`.
         """
 
     def hidden(self) -> AbstractContextManager[object]:
-        """Make way for other output for as long as the context lasts."""
+        """Make room for other output as long as the context lasts."""
         return nullcontext()
 
 
 UNWATCHED = Progress()
-"""The default of all who report."""
+"""The default, which shows nothing."""

@@ -1,7 +1,7 @@
-"""Text from files and names, made safe to show to a person.
+"""Text from files and names, made safe to show on a terminal.
 
-Paths and file contents can hold terminal escapes, newlines and bytes that are no UTF-8.
-Every message and report passes them through `visible`, so that none reaches a terminal raw.
+Paths and file contents can contain terminal escapes, newlines and bytes that are not UTF-8. Every message
+and report passes them through `visible`, so that none of these reaches a terminal.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ _SURROGATE_ESCAPED = range(0xDC80, 0xDD00)
 
 
 def visible(text: str) -> str:
-    r"""`text` with every character that is not printable written as an escape.
+    r"""Return `text` with every character that is not printable as an escape.
 
-    Printable is what `str.isprintable` says: letters, marks, digits, punctuation and the plain
-    space. A byte that was no UTF-8 (held by ``surrogateescape``) is written ``\xNN``, other
-    characters ``\n``, ``\t``, ``\r``, ``\xNN``, ``\uNNNN`` or ``\UNNNNNNNN``; the same goes for
-    direction overrides and other invisible format characters. A backslash stays as it is: the
-    result is to be read, not to be parsed.
+    `str.isprintable` decides: letters, marks, digits, punctuation and the plain space are printable. A
+    byte that is not UTF-8 (held by ``surrogateescape``) becomes ``\xNN``, other characters become ``\n``,
+    ``\t``, ``\r``, ``\xNN``, ``\uNNNN`` or ``\UNNNNNNNN``, also direction overrides and other invisible
+    format characters. A backslash stays as it is: the result is for reading, not for parsing.
     """
     if text.isprintable():
         return text
@@ -26,14 +25,14 @@ def visible(text: str) -> str:
 
 
 def visible_lines(text: str) -> str:
-    """`text` as `visible` has it, but its lines stay lines."""
+    """Return `text` like `visible`, but keep its line breaks."""
     return "\n".join(map(visible, text.split("\n")))
 
 
 def shell_word(text: str) -> str:
-    """`text` as one word of a shell, for a command that is shown to be typed."""
+    """Return `text` as one word of a shell, for a command that the user can type."""
     if text.isprintable():
-        import shlex  # noqa: PLC0415 - for those who have something to say to their user
+        import shlex  # noqa: PLC0415 - only needed for messages
 
         return shlex.quote(text)
     # $'...' of bash, ksh and POSIX.1-2024.

@@ -107,7 +107,7 @@ def test_a_document_has_the_fields_as_keys() -> None:
 
 
 def test_what_has_no_form_is_a_mistake_of_the_program() -> None:
-    with pytest.raises(TypeError, match="no document holds a set"):
+    with pytest.raises(TypeError, match="a document cannot contain a set"):
         encode({1})
     with pytest.raises(TypeError, match="no document holds a"):
         decode(set, [], "FILE")
@@ -120,27 +120,27 @@ def test_readers_allow_keys_that_they_do_not_know() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (put("name", to=3), "name: is not a string, but 3"),
-        (put("name", to=None), "name: is not a string, but null"),
-        (put("name", to={}), "name: is not a string, but an object"),
-        (put("name", to="\ud800"), "name: holds half of a surrogate pair"),
-        (put("size", to=True), "size: is not a whole number, but true"),
-        (put("size", to=1.0), "size: is not a whole number, but 1.0"),
+        (put("name", to=3), "name: must be a string, not 3"),
+        (put("name", to=None), "name: must be a string, not null"),
+        (put("name", to={}), "name: must be a string, not an object"),
+        (put("name", to="\ud800"), "name: contains half of a surrogate pair"),
+        (put("size", to=True), "size: must be an integer, not true"),
+        (put("size", to=1.0), "size: must be an integer, not 1.0"),
         (
             put("size", to=10**50),
-            f"size: is not a whole number, but 1{'0' * 39}...",
+            f"size: must be an integer, not 1{'0' * 39}...",
         ),
-        (put("good", to=1), "good: is not true or false, but 1"),
-        (put("mode", to=0o644), "mode: is not a string, but 420"),
-        (put("parts", to={}), "parts: is not an array, but an object"),
-        (put("parts", 0, to=[]), "parts[0]: is not an object, but an array"),
-        (put("parts", 0, "data", to="x"), 'parts[0].data: is not base64, but "x"'),
-        (put("parts", 0, "data", to="\u00e4"), 'parts[0].data: is not base64, but "\\u00e4"'),
-        (put("parts", 0, "colour", to="re"), 'parts[0].colour: is not one of red, blue, but "re"'),
+        (put("good", to=1), "good: must be a boolean, not 1"),
+        (put("mode", to=0o644), "mode: must be a string, not 420"),
+        (put("parts", to={}), "parts: must be an array, not an object"),
+        (put("parts", 0, to=[]), "parts[0]: must be an object, not an array"),
+        (put("parts", 0, "data", to="x"), 'parts[0].data: must be base64, not "x"'),
+        (put("parts", 0, "data", to="\u00e4"), 'parts[0].data: must be base64, not "\\u00e4"'),
+        (put("parts", 0, "colour", to="re"), 'parts[0].colour: must be one of red, blue, not "re"'),
         (put("parts", 0, "data", to="AAAA"), "parts[0]: is two bytes or more"),
         (put("parts", 0, "place", to={}), "parts[0].place.path: is missing"),
-        (put("words", to="w"), 'words: is not an object, but "w"'),
-        (put("words", "w", 1, to=0), "words.w[1]: is not a string, but 0"),
+        (put("words", to="w"), 'words: must be an object, not "w"'),
+        (put("words", "w", 1, to=0), "words.w[1]: must be a string, not 0"),
         (lambda document: document.pop("parts"), "parts: is missing"),
     ],
 )
@@ -153,7 +153,7 @@ def test_an_error_names_the_value(change: Callable[[Document], None], message: s
 
 
 def test_a_document_of_another_kind_is_named_whole() -> None:
-    with pytest.raises(ParseError, match="FILE: this is not an object, but an array"):
+    with pytest.raises(ParseError, match="FILE: the document must be an object, not an array"):
         decode(Whole, [], "FILE")
 
 
@@ -163,7 +163,7 @@ def test_a_document_of_another_kind_is_named_whole() -> None:
         (b"", "FILE:1:1: not a JSON document: Expecting value"),
         (b'{\n "a": }', "FILE:2:7: not a JSON document: Expecting value"),
         (b"\xff", "FILE: not a JSON document: not UTF-8"),
-        (b"NaN", "FILE: not a JSON document: NaN is not a number of JSON"),
+        (b"NaN", "FILE: not a JSON document: NaN is not a JSON number"),
         (b"[" * 100_000, "FILE: not a JSON document: nested too deeply"),
         (b"1" * 5000, "FILE: not a JSON document: Exceeds the limit (4300 digits)"),
     ],

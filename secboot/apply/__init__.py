@@ -1,1 +1,1 @@
-"""The flows that change a machine: apply, rollback, recover."""
+"""The flows that change a machine: apply, rollback, recovery."""

@@ -1,4 +1,4 @@
-"""``secboot apply``: make the machine what a profile, or a saved plan, asks for."""
+"""``secboot apply``: apply a profile or a saved plan to a machine."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ _DEPLOYED = "The new deployment was made and stands; only its report is missing.
 
 
 class ApplyResult(NamedTuple):
-    """What an apply did: the plan that it followed, and how it was committed.
+    """What an apply did: the plan that it followed, and how the boot record was written.
 
-    `checkpoint` is None when no file had to change. `zipl` is None when it did not run. `meanwhile`
-    is what others did to the boot files during the change.
+    `checkpoint` is None if no file had to change. `zipl` is None if it did not run. `meanwhile` is what
+    other programs did to the boot files during the change.
     """
 
     plan: Plan
@@ -62,12 +62,12 @@ class ApplyResult(NamedTuple):
 
     @property
     def zipl_pending(self) -> bool:
-        """Whether zipl has to run before the next IPL can use what changed."""
+        """Whether zipl must run before the next IPL can use the change."""
         return bool(self.plan.commands) and self.zipl is None
 
     @property
     def programs(self) -> tuple[tuple[str, ...], ...]:
-        """What writes the boot record here."""
+        """The programs that write the boot record here."""
         return tuple(command.argv for command in self.plan.commands)
 
 
@@ -78,12 +78,12 @@ def apply_plan(
     begin: Callable[[Plan], None] = lambda _: None,
     ask: Callable[[Plan], None] = lambda _: None,
 ) -> ApplyResult:
-    """Apply what `make_plan` asks for on this machine.
+    """Apply the plan that `make_plan` makes for this machine.
 
-    The plan is made once without the lock, so that a machine which is as it should be is not
-    written to at all, and again under the lock. `agree` raises where a plan is not the one that was
-    agreed to. `ask` gets the first plan if there is something to do, before the lock is taken, and
-    `begin` the plan that is about to be followed; whatever they raise stops it.
+    The plan is made once without the lock, so that nothing is written to a machine that needs no change,
+    and again under the lock. `agree` raises if a plan differs from the one that was agreed to. `ask` gets
+    the first plan if there is something to do, before the lock is taken, and `begin` gets the plan that
+    is about to be followed; whatever they raise stops the apply.
     """
     make_plan = _remembering(make_plan)
     plan, done, recovered = follow_plan(
@@ -98,16 +98,16 @@ def apply_plan(
 
 
 def _remembering(make_plan: Callable[[Machine], Plan]) -> Callable[[Machine], Plan]:
-    """Return `make_plan`, with the last plan given again for a machine that is the same.
+    """Return `make_plan`, which returns its last plan again if the machine is the same.
 
-    A plan depends on nothing but the machine, and comparing two of them takes far less time.
+    A plan depends only on the machine, and comparing two machines is much faster than planning.
     """
     last: tuple[Machine, Plan] | None = None
 
     def plan(machine: Machine) -> Plan:
         nonlocal last
         known = last[1] if last is not None and last[0] == machine else make_plan(machine)
-        # The machine that was read last is kept, so that the one before it can go.
+        # Only the machine that was read last is kept, so that the previous one can be freed.
         last = (machine, known)
         return known
 
@@ -121,14 +121,14 @@ def run_deployment_command(
     begin: Callable[[Plan], None] = lambda _: None,
     ask: Callable[[Plan], None] = lambda _: None,
 ) -> ApplyResult | None:
-    """Run the command of an ostree system that does what a profile asks; None if there is none.
+    """Run the command that sets what a profile requires on an ostree system; None if there is none.
 
-    Where there are several, the next one is tried when one fails: a bootc can be too old for it. A
-    command makes a new deployment and leaves the present one as it is, so that there is nothing to
-    save here: ``rpm-ostree rollback`` or ``bootc rollback`` is the way back.
+    If there are several commands and one fails, the next is tried: bootc may be too old. The command makes
+    a new deployment and leaves the current one as it is, so there is nothing to save: ``rpm-ostree
+    rollback`` or ``bootc rollback`` undoes it.
 
-    `agree`, `begin` and `ask` are as for `apply_plan`. Raises RefusedError for the tree of another machine,
-    whose deployments are not managed from here, and when the command fails.
+    `agree`, `begin` and `ask` are as for `apply_plan`. Raises RefusedError for the tree of another
+    machine, whose deployments cannot be managed from here, and if the command fails.
     """
     plan = make_plan(managed.discover())
     agree(plan)
@@ -137,8 +137,8 @@ def run_deployment_command(
         return None
     if managed.zipl is None or managed.zipl.chroot is not None:
         raise RefusedError(
-            f"{ways[0][0]} manages the deployments of the running system only",
-            hint="leave out --run-kargs to see what an image needs",
+            f"{ways[0][0]} manages only the deployments of the running system",
+            hint="omit --run-kargs to see what an image needs",
         )
     ask(plan)
     begin(plan)
@@ -165,14 +165,15 @@ def _deploying(program: str) -> MachineState:
 
 
 def active_profile(root: Root, state: StateDirectory, invocation: Invocation) -> Profile | None:
-    """Return the profile that new boot entries are kept true to; None when there is none.
+    """Return the active profile, which new boot entries must meet; None if there is none.
 
-    It is what /etc/secboot/profile names; without that file, that of the newest apply of one which
-    was not rolled back. The former is an administrator's word and is taken as it is. The latter is only taken
-    while the profile still has the text that was applied: nothing else was ever agreed to.
+    It is the profile that /etc/secboot/profile names or, without that file, the profile of the newest
+    apply that was not rolled back. The file is an administrator's decision and is followed as it is. The
+    applied profile is only used while it still has the text that was applied, because nobody agreed to
+    anything else.
 
-    Raises RefusedError when it can't be told any more, UsageError for a file that does not name
-    one profile, and what reading the profile raises.
+    Raises RefusedError if the active profile is unknown, UsageError for a file that does not name exactly
+    one profile, and whatever reading the profile raises.
     """
     declared = _declared(root)
     if declared is not None:
@@ -184,28 +185,28 @@ def active_profile(root: Root, state: StateDirectory, invocation: Invocation) ->
         applied, doubts = newest_profile(store)
     if doubts:
         raise RefusedError(
-            f"it is not known which profile is active: {doubts[0].finding.message}",
+            f"the active profile is unknown: {doubts[0].finding.message}",
             hint=f"name the profile in {root.shown(DECLARED)}, or apply it again",
         )
     if applied is None or applied.record.audit.profile is None:
         return None
     name, digest = applied.record.audit.profile, applied.record.audit.profile_digest
     try:
-        # A path would be one of this machine's, and it is a record that says so.
+        # A path is only valid on the machine where it was typed, so only a name is looked up.
         profile = read_profile(name, root) if is_name(name) else None
     except UsageError:
         profile = None
     if profile is None:
         raise RefusedError(
-            f"the profile '{visible(name)}', applied as checkpoint {applied.id}, is not found by"
+            f"the profile '{visible(name)}', which checkpoint {applied.id} applied, was not found by"
             " its name",
-            hint=f"put it into {root.shown('/etc/secboot/profiles')}, or name another one in"
+            hint=f"put it in {root.shown('/etc/secboot/profiles')}, or name a different profile in"
             f" {root.shown(DECLARED)}",
         )
     if profile.digest != digest:
         raise RefusedError(
-            f"the profile '{name}' was changed since it was applied as checkpoint {applied.id}",
-            hint=f"look at it with `{invocation.command('plan', name)}`, then apply it",
+            f"the profile '{name}' was changed after checkpoint {applied.id} applied it",
+            hint=f"review it with `{invocation.command('plan', name)}`, then apply it",
         )
     return profile
 
@@ -219,7 +220,7 @@ def _apply(
 ) -> Changed:
     due = {command.argv for command in plan.commands}
     if plan.profile is None:
-        # What is put back is no configuration: there is nothing to run zipl on.
+        # Without a profile it is the first configuration, and a rollback leaves nothing to run zipl on.
         access = access._replace(commit=None)
     if not plan.files:
         if not due or managed.zipl is None:
@@ -242,10 +243,11 @@ def _apply(
 def _verify(
     managed: ManagedRoot, machine: Machine, plan: Plan, again: Callable[[Machine], Plan]
 ) -> None:
-    """Compare each entry's line, as it was read afterwards, with what was planned.
+    """Compare the line of each boot entry, as read afterwards, with the plan.
 
-    Of a trial the boot record is read, too, before a reboot is told to start it. Entries that another program generates are judged by planning `again`, if that has run. One whose
-    file has gone meanwhile needs no judgement.
+    For a trial the boot record is also read, before a reboot is set to start it. Entries that another
+    program generates are checked by planning `again`, if that program has run. An entry whose file was
+    removed meanwhile needs no check.
     """
     there = {file.path for file in machine.files}
     found = {(e.path, e.name): _line(e.parmline) for e in machine.configuration.entries}
@@ -262,26 +264,26 @@ def _verify(
     removed = plan.with_status(EntryStatus.REMOVE)
     wrong += [each.name for each in removed if (each.location.path, each.name) in found]
     if not wrong and machine.sources.generated and managed.zipl is not None:
-        # Whether the boot record is right is for the programs to say, which have just succeeded.
+        # The programs have just succeeded, so the boot record is not checked again.
         files = machine._replace(bootmap=machine.bootmap.unread())
         wrong = [" ".join(command.argv) for command in again(files).commands]
     if not wrong and machine.awaits_kernel:
         wrong = [file.path for file in again(machine).files]
     if plan.trial is not None and not wrong:
-        from secboot.apply.trial_setting import require_numbered  # noqa: PLC0415 - for a trial alone
+        from secboot.apply.trial_setting import require_numbered  # noqa: PLC0415 - only for a trial
 
         ran = managed.zipl is not None
         require_numbered(plan.trial, managed.layout, machine, ran=ran)
     if wrong:
         raise RefusedError(
-            f"read back, the files do not say what was planned for {', '.join(map(repr, wrong))}",
-            hint="something else works on the boot files; see"
+            f"after writing, the files differ from the plan for {', '.join(map(repr, wrong))}",
+            hint="another program is changing the boot files; see"
             f" `{managed.invocation.command('history')}`",
         )
 
 
 def _line(text: str | None) -> str | None:
-    """A line that is added to a file with carriage returns ends in one, too."""
+    """Return the line without the carriage return of a file with CRLF line ends."""
     return None if text is None else text.removesuffix("\r")
 
 
@@ -311,7 +313,7 @@ def _audit(managed: ManagedRoot, plan: Plan, machine: Machine) -> Audit:
 def _settings(plan: Plan) -> tuple[Setting, ...]:
     if plan.trial is None and plan.confirms is None:
         return ()
-    from secboot.apply.trial_setting import settings_of  # noqa: PLC0415 - for a trial alone
+    from secboot.apply.trial_setting import settings_of  # noqa: PLC0415 - only for a trial
 
     return settings_of(plan)
 
@@ -319,7 +321,7 @@ def _settings(plan: Plan) -> tuple[Setting, ...]:
 def _trial(managed: ManagedRoot, plan: Plan) -> Trial | None:
     if plan.trial is None:
         return None
-    from secboot.apply.trial_setting import trial_record  # noqa: PLC0415 - for a trial alone
+    from secboot.apply.trial_setting import trial_record  # noqa: PLC0415 - only for a trial
 
     return trial_record(plan.trial, managed)
 

@@ -1,11 +1,11 @@
-"""Which files secboot changes on a machine: what a checkpoint may name, and nothing besides.
+"""Which files secboot changes on a machine: the only files that a checkpoint may name.
 
-A checkpoint comes from the state directory, and with an image that somebody else made. A record that
-names another file, or a boot file's name for a path that does not lead there, is not acted upon.
+A checkpoint comes from the state directory, and may come with an image that somebody else made. A record
+that names any other file, or a path that does not lead to the named boot file, is not acted upon.
 
-The parmfile of a Secure Execution image lies where a profile says. The profile that was applied is
-asked where it can be found by its name; one that was named by its path can't. Then the record's own
-word counts for a file that is called as parmfiles are, and that is data which nobody executes.
+The parmfile of a Secure Execution image is where a profile says. If the applied profile can be found by
+its name, it decides. A profile that was given by its path cannot be found; then the record decides, but
+only for a file that has the name of a parmfile and that nobody executes.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
 
 _REBOOT_SETTING = re.compile(r"/sys/firmware/reipl/(?:ccw|eckd|fcp|nvme)/(?:loadparm|bootprog)")
 _MODE = 0o666
-"""What of its rights the parmfile of an image may have."""
+"""The mode bits that the parmfile of an image may have."""
 _LABELS = frozenset({"security.selinux", "system.posix_acl_access"})
 
 
 def is_reboot_setting(path: str) -> bool:
-    """Whether it is one of the re-IPL settings by which secboot chooses what a reboot starts."""
+    """Whether it is a re-IPL setting with which secboot chooses what a reboot starts."""
     return _REBOOT_SETTING.fullmatch(path) is not None
 
 
 class BootPaths:
-    """The paths of boot files in `root`, as its layout has them and a user's ``ZIPLCONF`` names."""
+    """The paths of boot files in `root`, by its layout and by ``ZIPLCONF``."""
 
     def __init__(self, root: Root, sources: Sources, environment: Mapping[str, str] | None) -> None:
         self._root = root
@@ -56,7 +56,7 @@ class BootPaths:
         self._plain = {*self._confs, *sources.reads, ZIPLENV}
 
     def holds(self, checkpoint: Checkpoint, file: SavedFile) -> bool:
-        """Whether this file of a checkpoint is one that secboot can have changed here."""
+        """Whether secboot can have changed this file of a checkpoint here."""
         is_ours = self._is_named(file.named) or file.named == DECLARED
         if not (is_ours or self._is_of_image(checkpoint, file)):
             return False
@@ -64,7 +64,7 @@ class BootPaths:
             named = self._is_named(file.path) and file.named != DECLARED
             return named or self._root.real_path(file.named) == file.path
         except FileError:
-            # A directory that is gone has no links any more.
+            # A directory that was removed has no links.
             return file.path == file.named
 
     def _is_of_image(self, checkpoint: Checkpoint, file: SavedFile) -> bool:
@@ -80,8 +80,8 @@ class BootPaths:
         return is_named_as_parmfile(file.named)
 
     def _profile(self, name: str | None) -> Profile | None:
-        """The profile of that name; None where it can't be read."""
-        from secboot.machine.profile_files import is_name, read_profile  # noqa: PLC0415 - for few
+        """Return the profile of that name; None if it cannot be read."""
+        from secboot.machine.profile_files import is_name, read_profile  # noqa: PLC0415 - rarely needed
 
         try:
             return read_profile(name, self._root) if name is not None and is_name(name) else None
@@ -93,7 +93,7 @@ class BootPaths:
 
     @cached_property
     def _parmfiles(self) -> frozenset[str]:
-        """What zipl's configuration names."""
+        """Return the parmfiles that zipl's configuration names."""
         found: set[str] = set()
         for path in self._confs:
             try:
@@ -104,7 +104,7 @@ class BootPaths:
 
 
 def _is_data(version: FileVersion | None) -> bool:
-    """Whether a file is one that nobody executes."""
+    """Whether nobody executes a file."""
     if version is None:
         return True
     rights, labels = version.attributes.mode, {name for name, _ in version.attributes.xattrs}
@@ -112,9 +112,9 @@ def _is_data(version: FileVersion | None) -> bool:
 
 
 def _parmfiles_of(conf: bytes) -> set[str]:
-    """The parmfiles that a zipl.conf names; a load address after a comma is no part of a name."""
+    """Return the parmfiles that a zipl.conf names, without load addresses (after a comma)."""
     document = ZiplConf.parse(decoded(conf))
     values = {section.value(Keyword.PARMFILE) or "" for section in document.sections}
     names = values | {value.partition(",")[0] for value in values}
-    # zipl runs in the root, and takes a name without a slash at its start from there.
+    # zipl runs in the root directory, so a relative name is relative to that.
     return names | {f"/{name}" for name in names if not name.startswith("/")}

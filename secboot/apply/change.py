@@ -1,4 +1,4 @@
-"""The one way in which files of a machine change: under the lock, checked, committed, verified."""
+"""The only way to change files of a machine: under the lock, checked, committed, verified."""
 
 from __future__ import annotations
 
@@ -46,21 +46,20 @@ if TYPE_CHECKING:
 
 
 _ATTEMPTS = 5
-"""How often a plan is made when files change between the plan and the change."""
+"""How often a plan is made if files change between planning and writing."""
 _ROUNDS = 3
-"""How often zipl is run when boot files change meanwhile."""
+"""How often zipl runs if boot files change meanwhile."""
 
 
 class ManagedRoot(NamedTuple):
-    """A root whose files are to change, and with what; `zipl` None leaves the boot record for later.
+    """A root whose files are to change, and the means; without `zipl` the boot record is left for later.
 
-    `environment` is as for `secboot.machine.discovery.discover`, `command` the words that the user
-    typed, `invocation` what of them a next command shares. `notice` is given a sentence for the
-    user while the work goes on, `log` the checkpoint of each change that has ended, for the
-    system's log. `ledger` is kept up to date with the state of the machine.
+    `environment` is as for `secboot.machine.discovery.discover`. `command` is the command line that the
+    user typed, `invocation` the part of it that the next command shares. `notice` gets a sentence for the
+    user during the work, `log` the checkpoint of each change that has ended, for the system log. `ledger`
+    is kept up to date with the state of the machine.
 
-    The layout is found once a command: no program that works on boot files meanwhile turns one
-    distribution into another.
+    The layout is detected once per command: no program turns one distribution into another meanwhile.
     """
 
     root: Root
@@ -82,13 +81,13 @@ class ManagedRoot(NamedTuple):
 
     @property
     def commit(self) -> Commit | None:
-        """What writes the boot record when a change is rolled back."""
+        """What writes the boot record if a change is rolled back."""
         return None if self.zipl is None else self.zipl.commit
 
     def discover(
         self, phase: Phase = Phase.READING, changed: Mapping[str, bytes] | None = None
     ) -> Machine:
-        """Read the machine as it is now, or as it would be with contents of files `changed`."""
+        """Read the machine as it is now, or as it would be with the contents `changed`."""
         return discover(
             self.root, self.layout.sources, self.environment, self.progress, phase, changed=changed
         )
@@ -96,10 +95,9 @@ class ManagedRoot(NamedTuple):
     def recover(
         self, access: WriteAccess, conflict: Conflict | None = None
     ) -> tuple[RecoveryReport, ...]:
-        """Roll back what is unfinished (`recover`), and log it.
+        """Roll back an interrupted change (`recover`), and log it.
 
-        Unless it was said what to do with files that somebody changed, it is refused while /boot
-        seems not to be mounted.
+        Without a `conflict` argument it is refused while /boot appears not to be mounted.
         """
         if conflict is None:
             require_mounted(self.root, access)
@@ -112,10 +110,10 @@ class ManagedRoot(NamedTuple):
     def _warn_of_damage(self, access: Access) -> None:
         damage = not_acted_upon(access)
         if damage is not None:
-            self.warn(damage.finding, "so whether its change was finished is not known")
+            self.warn(damage.finding, "so it is unknown whether its change was finished")
 
     def has_remains(self) -> bool:
-        """Whether a change was cut short, or left temporary files (`leaves_remains`)."""
+        """Whether a change was interrupted, or left temporary files (`leaves_remains`)."""
         store = CheckpointStore.existing(self.state)
         if store is None:
             return False
@@ -124,7 +122,7 @@ class ManagedRoot(NamedTuple):
 
     @contextmanager
     def read_access(self) -> Iterator[ReadAccess | None]:
-        """What tells what a rollback would do, without the lock; None where nothing was done here."""
+        """Open what predicts a rollback, without the lock; None if nothing was applied here."""
         store = CheckpointStore.existing(self.state)
         if store is None:
             yield None
@@ -138,7 +136,7 @@ class ManagedRoot(NamedTuple):
 
     @contextmanager
     def write_access(self) -> Iterator[WriteAccess]:
-        """Take the lock and what else it takes to change files (`write_access`)."""
+        """Take the lock and everything else that changing files needs (`write_access`)."""
         paths = BootPaths(self.root, self.layout.sources, self.environment)
         limit, problem = kept(self.root)
         if problem is not None:
@@ -163,7 +161,7 @@ class ManagedRoot(NamedTuple):
 
     @contextmanager
     def telling(self, recovered: tuple[RecoveryReport, ...]) -> Iterator[None]:
-        """A context for what follows a recovery: should it fail, the recovery is told of all the same."""
+        """A context for what follows a recovery: if it fails, the recovery is reported all the same."""
         try:
             yield
         except BaseException:
@@ -175,13 +173,13 @@ class ManagedRoot(NamedTuple):
             raise
 
     def warn(self, finding: Finding, more: str = "") -> None:
-        """Give the user a warning while the work goes on."""
+        """Give the user a warning during the work."""
         where = "" if finding.location is None else f"{finding.location}: "
         self.notice("\n  ".join(filter(None, [f"{where}warning: {finding.message}", more])))
 
 
 class Meanwhile(NamedTuple):
-    """What others did to boot files while a change was made: paths of files."""
+    """What other programs did to boot files during a change: paths of files."""
 
     gone: tuple[str, ...] = ()
     came: tuple[str, ...] = ()
@@ -191,8 +189,8 @@ class Meanwhile(NamedTuple):
 class Changed(NamedTuple):
     """A change that is complete.
 
-    `checkpoint` is None when no file had to change, `zipl` when it did not run. `machine` is what
-    was read afterwards, None where it can't be read.
+    `checkpoint` is None if no file had to change, `zipl` if it did not run. `machine` is what was read
+    afterwards, None if it cannot be read.
     """
 
     checkpoint: str | None
@@ -202,7 +200,7 @@ class Changed(NamedTuple):
 
 
 class Followable(Protocol):
-    """What a plan of any kind has: the files to write, and the programs that make them count."""
+    """What every plan has: the files to write, and the programs that put them into effect."""
 
     @property
     def files(self) -> tuple[FileChange, ...]:
@@ -211,11 +209,11 @@ class Followable(Protocol):
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """The programs that have to run."""
+        """The programs that must run."""
         ...
 
     def require_applicable(self) -> None:
-        """Raise RefusedError when it may not be followed."""
+        """Raise RefusedError if it must not be followed."""
         ...
 
 
@@ -230,17 +228,17 @@ def follow_plan(
     begin: Callable[[P], None] = lambda _: None,
     ask: Callable[[P], None] = lambda _: None,
 ) -> tuple[P, Changed, tuple[RecoveryReport, ...]]:
-    """Make a plan and `follow` it; return both with what was recovered first.
+    """Make a plan and `follow` it; return both, and what was recovered first.
 
-    It is made once without the lock, so that a machine which is as it should be is not written to
-    at all, and again under the lock. `agree` raises where a plan is not the one that was agreed to.
-    `ask` gets the first plan if there is something to do, before the lock is taken, and `begin` the
-    plan that is about to be followed; whatever they raise stops it.
+    The plan is made once without the lock, so that nothing is written to a machine that needs no change,
+    and again under the lock. `agree` raises if a plan differs from the one that was agreed to. `ask` gets
+    the first plan if there is something to do, before the lock is taken, and `begin` gets the plan that
+    is about to be followed; whatever they raise stops it.
     """
     first = make_plan(managed.discover())
     unfinished = managed.has_remains()
     if not unfinished:
-        # Else the machine is between two states, and the plan may be another one afterwards.
+        # Otherwise the machine is between two states, and the plan may change after the recovery.
         agree(first)
     first.require_applicable()
     due = first.files or (first.commands and managed.zipl is not None)
@@ -264,7 +262,7 @@ def _follow_under_lock(
     agree: Callable[[P], None],
     begin: Callable[[P], None],
 ) -> tuple[P, Changed]:
-    """Make the plan and follow it; again where files change before anything is done."""
+    """Make the plan and follow it; repeat this if files change before anything is written."""
     begun: P | None = None
     for attempt in range(1, _ATTEMPTS + 1):
         machine = managed.discover(Phase.READING_AGAIN)
@@ -277,19 +275,19 @@ def _follow_under_lock(
         try:
             return plan, follow(access, machine, plan)
         except ChangedError:
-            # Others are at work, as when a kernel is installed; nothing has been changed yet.
+            # Another program is running, for example the installation of a kernel; nothing was changed yet.
             if attempt == _ATTEMPTS:
                 raise
     raise AssertionError
 
 
 class ChangeSet(NamedTuple):
-    """The files that change as one, why, and how to be sure of the result.
+    """The files that change together, why, and how to verify the result.
 
-    `machine` is what was found, None where that can't be read: then the candidates are not checked
-    either. `settings` are written at their moments. `verify` is given what was read after the change, and raises when that does not say
-    what it should; without it a machine that can't be read is no failure. `needs_commit` is False
-    where nothing changes that the boot record is made of.
+    `machine` is what was found; None if it cannot be read, and then the candidates are not checked.
+    `settings` are written at their moments. `verify` gets what was read after the change, and raises if
+    that is wrong; without it a machine that cannot be read is not a failure. `needs_commit` is False if
+    nothing changes that the boot record is made from.
     """
 
     changes: tuple[FileChange, ...]
@@ -300,16 +298,16 @@ class ChangeSet(NamedTuple):
     settings: tuple[Setting, ...] = ()
 
     def contents(self) -> dict[str, bytes | None]:
-        """Return the new contents by every path that leads to them."""
+        """Return the new contents by every path that leads to the files."""
         found = {}
         for change in self.changes:
             found[change.path] = found[change.real_path] = change.after
         return found
 
     def expected(self, found: Collection[str]) -> dict[str, bytes] | None:
-        """Return the boot files as they are to be afterwards; None where that is not known.
+        """Return the boot files as expected after the change; None if unknown.
 
-        A file that is made may be one that zipl does not read: it is expected only where it is `found`.
+        zipl may not read a file that is created, so it is expected only if it is `found`.
         """
         if self.machine is None:
             return None
@@ -323,14 +321,14 @@ class ChangeSet(NamedTuple):
 
 
 def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSet) -> Changed:
-    """Replace the files, write the boot record, and make sure of the result.
+    """Replace the files, write the boot record, and verify the result.
 
-    Where zipl can run and is needed, it checks the candidates first and writes the boot record
-    afterwards. On any failure everything is put back (`Transaction`). However it ends, the
-    checkpoint goes to the log. A directory that is made for a new file stays, whatever becomes of it.
+    If zipl can run and is needed, it checks the candidates first and writes the boot record afterwards.
+    On any failure everything is restored (`Transaction`). In any case the checkpoint is logged. A
+    directory that is created for a new file stays, even if the change is rolled back.
     """
     zipl = managed.zipl if change_set.needs_commit else None
-    # A file that is to vanish, other than a boot entry, can't be checked as a candidate.
+    # The removal of a file that is not a boot entry cannot be checked beforehand.
     checkable = all(c.after is not None or is_bls_entry(c.path) for c in change_set.changes)
     if zipl is not None and zipl.is_direct and change_set.machine is not None and checkable:
         new = change_set.contents()
@@ -361,10 +359,10 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
 def _commit(
     managed: ManagedRoot, access: WriteAccess, change_set: ChangeSet, zipl: Zipl | None
 ) -> Changed:
-    """Write the boot record and read everything again, until it was made from what is there.
+    """Write the boot record and read everything again, until the record matches the files.
 
-    Others may add and remove boot entries meanwhile, as the installation of a kernel does. They run
-    zipl themselves in the end; a few rounds are enough, whatever they do.
+    Other programs may add and remove boot entries meanwhile, for example the installation of a kernel.
+    They run zipl themselves at the end, so a few rounds are enough.
     """
     run, machine, planned, found, seen = None, None, None, None, None
     for _ in range(_ROUNDS):
@@ -377,7 +375,7 @@ def _commit(
             break
         seen = found
     known = planned is not None and machine is not None and not machine.sources.generated
-    # Where programs of the layout write the files, they are what changes them.
+    # If programs of the layout write the files, a difference is their work.
     meanwhile = _since(planned or {}, found or {}) if known else Meanwhile()
     return Changed(None, run, machine, meanwhile)
 
@@ -406,6 +404,6 @@ def _since(planned: Mapping[str, bytes], found: Mapping[str, bytes]) -> Meanwhil
 
 
 def problem_key(problem: Finding) -> str:
-    """What is the same of a problem before and after an edit above it: all but its line."""
+    """Return what of a problem does not change if lines above it do: everything but the line number."""
     path = "" if problem.location is None else problem.location.path
     return f"{problem.code} {path}: {problem.message}"

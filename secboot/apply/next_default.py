@@ -1,4 +1,4 @@
-"""What the next IPL starts by default once a rollback is done, as far as its parameters go."""
+"""What the next IPL starts by default after a rollback, and with which of the parameters."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class NextDefault(NamedTuple):
-    """The boot entry that starts when nobody chooses.
+    """The boot entry that starts if nobody chooses one.
 
-    `parameters` are the words of its line that the change was about, ``without NAME`` where it has
-    none; `inherited` those of them that are still as the change left them.
+    `parameters` are the words of its line that the change was about, or ``without NAME`` if it has none;
+    `inherited` are those that are still as the change left them.
     """
 
     title: str
@@ -30,9 +30,9 @@ class NextDefault(NamedTuple):
 def next_default(
     layout: Layout, machine: Machine, undoing: Undoing, *, ran: bool
 ) -> NextDefault | None:
-    """Say what a machine starts that was read after a rollback; None where that is not known.
+    """Return what a machine that was read after a rollback starts; None if unknown.
 
-    Where zipl `ran`, the boot record says it, else the boot files do, since zipl is to run on them.
+    If zipl `ran`, the boot record decides; otherwise the boot files, because zipl will run on them.
     """
     try:
         title, line = _from_record(layout, machine) if ran else _from_files(machine)

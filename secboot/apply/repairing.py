@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class RepairResult(NamedTuple):
-    """What was repaired, and how it was committed; as for an apply."""
+    """What was repaired, and how the boot record was written, as for an apply."""
 
     plan: RepairPlan
     checkpoint: str | None
@@ -42,12 +42,12 @@ class RepairResult(NamedTuple):
 
     @property
     def zipl_pending(self) -> bool:
-        """Whether zipl has to run before the next IPL can use what changed."""
+        """Whether zipl must run before the next IPL can use the repair."""
         return bool(self.plan.commands) and self.zipl is None
 
     @property
     def programs(self) -> tuple[tuple[str, ...], ...]:
-        """What writes the boot record here."""
+        """The programs that write the boot record here."""
         return tuple(command.argv for command in self.plan.commands)
 
 
@@ -56,8 +56,8 @@ def repair_boot_files(
 ) -> RepairResult:
     """Repair what zipl refuses or misreads, and run zipl.
 
-    `begin` gets the plan that is about to be followed. Raises RefusedError when something is left
-    that zipl would refuse: then nothing is written.
+    `begin` gets the plan that is about to be followed. Raises RefusedError if something would be left
+    that zipl refuses: then nothing is written.
     """
 
     def make(machine: Machine) -> RepairPlan:
@@ -107,8 +107,8 @@ def _verify(managed: ManagedRoot, machine: Machine, plan: RepairPlan) -> None:
     if wrong or refused:
         what = refused[0].message if refused else ", ".join(map(repr, wrong))
         raise RefusedError(
-            f"read back, the files are not what was planned: {what}",
-            hint="something else works on the boot files; see"
+            f"after writing, the files differ from the plan: {what}",
+            hint="another program is changing the boot files; see"
             f" `{managed.invocation.command('history')}`",
         )
 

@@ -1,4 +1,4 @@
-"""``secboot rollback``: put the machine back to the state before a checkpoint's change."""
+"""``secboot rollback``: return the machine to its state before the change of a checkpoint."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 class RollbackResult(NamedTuple):
     """What a rollback did.
 
-    `undone` is the checkpoint that was rolled back, None when an unfinished change was
-    all there was to end. `files` are the paths that were put back, `checkpoint` the rollback's
-    own; both are empty when everything was as before already. `programs` are what writes the
-    boot record here, if that is needed. `taken_along` are boot entries that were added since and
-    were brought to the state before, too, `left_new` those that were not. `gone` files were
-    removed since and stay away, `left` ones were changed since and are as they were. `next` is what
-    the next IPL starts by default, None where that is not known. `meanwhile` is what others did to
-    the boot files during the rollback. `settings` are the paths of those that were put back. `trial` is
-    what the change that was undone had tried, `confirmed` the checkpoint whose trial it had confirmed.
-    `is_first` is whether the first configuration was taken away. `plan` is what it followed.
+    `undone` is the checkpoint that was rolled back; None if rolling back an interrupted change was all.
+    `files` are the paths that were restored, `checkpoint` is that of the rollback; both are empty if
+    everything was already as before. `programs` write the boot record here, if that is needed.
+    `taken_along` are boot entries that were added since, had inherited the change and were reverted;
+    `left_new` were not reverted. `gone` files were removed since and stay removed; `left` files were
+    changed since and are left as they are. `next` is what the next IPL starts by default; None if
+    unknown. `meanwhile` is what other programs did to the boot files during the rollback. `settings` are
+    the paths of the restored settings. `trial` is what the undone change had tried, `confirmed` the
+    checkpoint whose trial it had confirmed. `is_first` says that the first configuration was removed.
+    `plan` is the plan that was followed.
     """
 
     undone: str | None
@@ -70,7 +70,7 @@ class RollbackResult(NamedTuple):
 
     @property
     def zipl_pending(self) -> bool:
-        """Whether zipl has to run before the next IPL uses the old files."""
+        """Whether zipl must run before the next IPL can use the old files."""
         changed = self.files or self.taken_along
         return bool(changed) and self.needs_commit and self.zipl is None and not self.refused
 
@@ -84,11 +84,11 @@ def roll_back(
 ) -> RollbackResult:
     """Roll back `checkpoint`, or the newest apply that was not rolled back.
 
-    A change that was cut short is ended first; if it is the one that was named, that is all. `ask`
-    gets the plan before the lock is taken, and `begin` each plan that is about to be followed, if
-    there is something to do; whatever they raise stops it.
-    Raises RefusedError when there is nothing to roll back, when files were changed since and it was
-    not said what to do with them, and when zipl would refuse what the rollback leaves.
+    An interrupted change is rolled back first; if it is the one that was named, that is all. `ask` gets
+    the plan before the lock is taken, and `begin` gets each plan that is about to be followed, if there
+    is something to do; whatever they raise stops it. Raises RefusedError if there is nothing to roll
+    back, if files were changed since and `choices` do not say what to do with them, and if zipl would
+    refuse the files after the rollback.
     """
     choices = choices or Choices()
     store = CheckpointStore.existing(managed.state)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Choices(NamedTuple):
-    """What the user wants of a rollback.
+    """The options of a rollback.
 
-    With `force` files that somebody changed since are put back too, with `keep` they are left.
-    With `leave_new` boot entries that were added since stay as they are.
+    With `force`, files that somebody changed since are also restored; with `keep` they are left. With
+    `leave_new`, boot entries that were added since are left as they are.
     """
 
     force: bool = False
@@ -30,24 +30,24 @@ class Choices(NamedTuple):
 
     @property
     def conflict(self) -> Conflict | None:
-        """What to do with a file that was changed since; None where that was not said."""
+        """What to do with a file that was changed since; None if not specified."""
         return Conflict.OVERWRITE if self.force else Conflict.KEEP if self.keep else None
 
 
 class BootRecordStep(StrEnum):
-    """What becomes of the boot record after a rollback."""
+    """How the boot record is written after a rollback."""
 
     WRITTEN = "written"
-    """The programs write it."""
+    """secboot runs the programs that write it."""
     PENDING = "pending"
-    """Somebody has to run the programs before the next IPL."""
+    """Somebody must run the programs before the next IPL."""
     NOT_NEEDED = "not-needed"
 
 
 class UndoneChange(NamedTuple):
-    """A change that is undone: the checkpoint, and what it was, when (RFC 3339, UTC).
+    """A change that is undone: its checkpoint, what it was, and when (RFC 3339, UTC).
 
-    `what` names it as ``secboot history`` does.
+    `what` describes it in the words of ``secboot history``.
     """
 
     checkpoint: str
@@ -58,7 +58,7 @@ class UndoneChange(NamedTuple):
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> UndoneChange:
-        """Return which change this checkpoint is of."""
+        """Return the change of this checkpoint."""
         audit = checkpoint.record.audit
         return cls(checkpoint.id, audit.action, audit.profile, audit.started, audit.what)
 
@@ -66,12 +66,13 @@ class UndoneChange(NamedTuple):
 class RollbackPlan(NamedTuple):
     """What a rollback would change, and what it would leave.
 
-    `undoes` is the change that is rolled back. `unfinished` is one that was cut short and has to be
-    ended first: then the rest is about that, and what comes after it shows only when that is done.
-    `taken_along` are boot entries that were added since and have inherited the change, `left_new`
-    those that keep it. `gone` files were removed since and stay away, `left` ones were changed since
-    and stay as they are, `conflicts` were changed since and nobody said what to do with them.
-    `settings` of the running system are put back before any file; `programs` write the boot record. `refusal` is why nothing of this will be done.
+    `undoes` is the change that is rolled back. `unfinished` is an interrupted change that must be rolled
+    back first: then everything else is about that change, and the rest is only known after it.
+    `taken_along` are boot entries that were added since, have inherited the change and are reverted;
+    `left_new` keep it. `gone` files were removed since and stay removed; `left` files were changed since
+    and are left as they are; for `conflicts`, which were also changed since, no option says what to do.
+    `settings` of the running system are restored before any file; `programs` write the boot record.
+    `refusal` is why nothing of this will be done.
     """
 
     root: str
@@ -91,23 +92,23 @@ class RollbackPlan(NamedTuple):
 
     @property
     def changes(self) -> tuple[FileChange, ...]:
-        """All files that are to change."""
+        """All files that will change."""
         return (*self.files, *self.taken_along)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to write, to run or to end."""
+        """Whether there is nothing to write, to run or to finish."""
         return not self.changes and not self.settings and self.unfinished is None
 
     @property
     def error(self) -> RefusedError | None:
-        """What a command ends with when it would not be done."""
+        """The error with which the command ends if the rollback is refused."""
         reason = self.refusal
         if reason is None:
             return None
         return RefusedError(reason.message, location=reason.location, hint=reason.hint)
 
     def require_applicable(self) -> None:
-        """Raise that error."""
+        """Raise that error, if there is one."""
         if self.error is not None:
             raise self.error

@@ -1,7 +1,8 @@
-"""Making the plan of a rollback: without the lock for who only looks, and under it again.
+"""The plan of a rollback, made without the lock to show it, and again under the lock to follow it.
 
-A rollback is judged by what it leaves. What was removed since stays away; boot entries that were added
-since and have inherited parameters are taken along; and what zipl would refuse is refused beforehand.
+A rollback is judged by the files it leaves. Files that were removed since stay removed; boot entries that
+were added since and have inherited parameters are also reverted; and what zipl would refuse is refused
+beforehand.
 """
 
 from __future__ import annotations
@@ -44,11 +45,11 @@ if TYPE_CHECKING:
 
 
 _UNDONE = (Action.APPLY, Action.INIT, Action.FIX)
-"""What a rollback without an id undoes."""
+"""What a rollback without an ID undoes."""
 
 
 class Prepared(NamedTuple):
-    """A plan with what it takes to follow it; `machine` is None where it can't be read as it is."""
+    """A plan, and what following it needs; `machine` is None if it cannot be read as it is."""
 
     plan: RollbackPlan
     checkpoint: Checkpoint
@@ -59,9 +60,9 @@ class Prepared(NamedTuple):
 def plan_rollback(
     managed: ManagedRoot, checkpoint: str | None, choices: Choices | None = None
 ) -> RollbackPlan:
-    """Say what `roll_back` would do now; no lock is taken and nothing is written.
+    """Return what `roll_back` would do now; no lock is taken and nothing is written.
 
-    Raises RefusedError where there is nothing to roll back, or zipl is needed and missing.
+    Raises RefusedError if there is nothing to roll back, or if zipl is needed and missing.
     """
     choices = choices or Choices()
     with managed.read_access() as access:
@@ -76,9 +77,9 @@ def plan_rollback(
 def plan_of_ending(
     managed: ManagedRoot, access: Access, checkpoint: str | None, choices: Choices
 ) -> RollbackPlan | None:
-    """Return how an unfinished change will be ended; None where there is none.
+    """Return how an interrupted change will be rolled back; None if there is none.
 
-    `undoes` is set where that is not all that was asked for.
+    `undoes` is set if a rollback of another change follows.
     """
     found = unfinished_change(access, choices.conflict or Conflict.KEEP)
     if found is None:
@@ -107,7 +108,7 @@ def plan_of_ending(
 def prepare(
     managed: ManagedRoot, access: Access, checkpoint: str | None, choices: Choices
 ) -> Prepared:
-    """Return the changes that lead back, and whether zipl would accept what they leave."""
+    """Return the changes of the rollback, and whether zipl would accept the files after it."""
     machine = _machine(managed)
     found = _choose(managed, access.store, checkpoint, machine)
     undoing = undoing_of(access.store, found)
@@ -132,7 +133,7 @@ def prepare(
     after = _after(managed, found, machine, back, taken)
     problem = _problem(managed, machine, found, after)
     if problem is not None and choices.force and back.gone:
-        # What is missing may be what zipl needs.
+        # zipl may need what is missing.
         back = way(bring_back=True)
         after = _after(managed, found, machine, back, taken)
         problem = _problem(managed, machine, found, after)
@@ -162,21 +163,20 @@ def prepare(
 
 
 def nothing_to_undo(managed: ManagedRoot) -> RefusedError:
-    """Return the error of who has nothing to roll back."""
+    """Return the error if there is nothing to roll back."""
     require_system(managed.root)
     return RefusedError(
-        f"there is nothing to roll back: {managed.state.shown} holds no change that was not"
-        " rolled back already",
-        hint=f"`{managed.invocation.command('history')}` shows what was done here",
+        f"nothing to roll back: {managed.state.shown} has no change that was not rolled back already",
+        hint=f"`{managed.invocation.command('history')}` shows all changes",
     )
 
 
 def _with_settings(managed: ManagedRoot, found: Checkpoint, way: WayBack) -> WayBack:
-    """Keep a reboot from the boot entry of a trial that vanishes, whoever told it to start that."""
+    """Add the setting that keeps a reboot from starting a trial's boot entry, which is removed."""
     trial = found.record.audit.trial
     if trial is None or way.settings or not managed.is_running:
         return way
-    from secboot.apply.trial_setting import setting_to_take_back  # noqa: PLC0415 - for a trial alone
+    from secboot.apply.trial_setting import setting_to_take_back  # noqa: PLC0415 - only for a trial
     from secboot.running.firmware import read_reipl  # noqa: PLC0415
 
     setting = setting_to_take_back(found, trial, read_reipl(managed.root))
@@ -202,7 +202,7 @@ def _needs_commit(
     machine: Machine | None,
     changes: Collection[FileChange],
 ) -> bool:
-    """A parmfile that only the builder of an image reads is in no boot record."""
+    """Whether the boot record is made from what changes; a parmfile that only images use is not part of it."""
     is_first = found.record.audit.action is Action.INIT
     if is_first or (machine is not None and machine.awaits_kernel):
         return False
@@ -223,12 +223,12 @@ def _after(
     way: WayBack,
     taken: tuple[FileChange, ...],
 ) -> BootConfiguration | SecbootError | None:
-    """Return the configuration as it would be, or why that can't be read; None where it is not asked."""
+    """Return the configuration after the rollback, or why it cannot be read; None if it is not needed."""
     if managed.layout.sources.generated:
         return None
     is_first = found.record.audit.action is Action.INIT
     if is_first or (machine is not None and machine.awaits_kernel):
-        return None  # there is nothing, or nothing any more, that zipl could refuse
+        return None  # there is no configuration, or none after it, that zipl could refuse
     changes = (*way.changes, *taken)
     if not changes and not way.gone:
         return None if machine is None else machine.configuration
@@ -250,10 +250,10 @@ def _problem(
     found: Checkpoint,
     after: BootConfiguration | SecbootError | None,
 ) -> Finding | SecbootError | None:
-    """Return why zipl would refuse the files then; None if it would not.
+    """Return why zipl would refuse the files after the rollback; None if it would not.
 
-    Where zipl is not to run, only what is new counts, now and since the apply: a tree may have no
-    kernels yet.
+    If zipl is not to run, problems that exist now or existed before the apply are ignored: a tree may
+    have no kernels yet.
     """
     if after is None or isinstance(after, SecbootError):
         return after
@@ -280,7 +280,7 @@ def _refused(
     if key in found.record.audit.problems:
         again = command("rollback", found.id, "--no-zipl")
         hint += [
-            f"zipl refused them before that, too; to have them back all the same: {again}",
+            f"zipl refused them before that change, too; to restore them all the same: {again}",
             f"to undo an earlier change, give its ID: {command('history')}",
         ]
     elif key in now:
@@ -293,7 +293,7 @@ def _refused(
     else:
         hint += [
             f"see what zipl says now: {command('check')}",
-            "then correct that, or apply another profile instead of rolling back",
+            "then correct that, or apply a different profile instead of rolling back",
         ]
     return Finding(
         "refused-by-zipl",
@@ -318,7 +318,7 @@ def _next(
 def _choose(
     managed: ManagedRoot, store: CheckpointStore, checkpoint: str | None, machine: Machine | None
 ) -> Checkpoint:
-    """A trial that stands comes first, even if a new kernel's entries were changed since."""
+    """Return the checkpoint to undo: by default a trial that stands, even if new kernels changed since."""
     if checkpoint is not None:
         return store.get(checkpoint)
     is_there = machine is None or any(each.is_trial for each in machine.configuration.entries)
@@ -328,11 +328,11 @@ def _choose(
     found, doubts = newest_apply(store, _UNDONE, but_trials=not is_there)
     if doubts:
         command = managed.invocation.command
-        hints = [f"see what was done: {command('history')}"]
+        hints = [f"list all changes: {command('history')}"]
         if found is not None:
-            hints.append(f"to undo the newest that can be read: {command('rollback', found.id)}")
+            hints.append(f"undo the newest one that can be read: {command('rollback', found.id)}")
         raise RefusedError(
-            f"it is not known which apply is the newest: {doubts[0].finding.message}",
+            f"the newest apply is unknown: {doubts[0].finding.message}",
             hint="\n".join(hints),
         )
     if found is None:
@@ -341,9 +341,9 @@ def _choose(
 
 
 def _machine(managed: ManagedRoot) -> Machine | None:
-    """Return the machine, if it can be read as it is.
+    """Return the machine; None if it cannot be read as it is.
 
-    A configuration that is broken now is a reason to roll back, and no hindrance.
+    A configuration that is broken now is a reason to roll back, and must not prevent it.
     """
     try:
         return managed.discover(Phase.READING)

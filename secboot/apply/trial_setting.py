@@ -1,4 +1,4 @@
-"""What a trial is besides its boot entry: the re-IPL setting, the record, and the look at what zipl wrote."""
+"""The parts of a trial other than its boot entry: the re-IPL setting, the record, the check of zipl's result."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def settings_of(plan: Plan) -> tuple[Setting, ...]:
-    """Return what makes a reboot start the entry of a trial, or stops that when it is confirmed.
+    """Return the settings that make a reboot start the trial's boot entry, or stop that on confirmation.
 
-    The former counts only when zipl has written the entry, the latter comes before that is gone.
+    The former are written after zipl has written the entry, the latter before the entry is removed.
     """
     trial, confirms = plan.trial, plan.confirms
     if trial is not None and trial.setting is not None and trial.before != trial.after:
@@ -35,10 +35,10 @@ def settings_of(plan: Plan) -> tuple[Setting, ...]:
 def setting_to_take_back(
     checkpoint: Checkpoint, trial: Trial, source: IplSource | None
 ) -> Setting | None:
-    """Return what keeps a reboot from the entry of a trial that is to vanish; None for nothing.
+    """Return the setting that keeps a reboot from starting a trial's boot entry, which is removed; or None.
 
-    A setting that chooses another entry stays, whoever made it. One that chooses this one is taken back
-    even if somebody else made it, by a LOAD with LOADPARM for example: a reboot would not come up.
+    A setting that chooses another entry stays, whoever made it. One that chooses this entry is taken back
+    even if something else made it, for example a LOAD with LOADPARM: otherwise a reboot would not boot.
     """
     if source is None or chosen_number(source) != trial.number:
         return None
@@ -52,7 +52,7 @@ def setting_to_take_back(
 
 
 def trial_record(trial: TrialPlan, managed: ManagedRoot) -> Trial:
-    """Return what the checkpoint remembers of a trial."""
+    """Return what the checkpoint records about a trial."""
     return Trial(
         entry=trial.entry,
         number=trial.number,
@@ -66,17 +66,17 @@ def trial_record(trial: TrialPlan, managed: ManagedRoot) -> Trial:
 
 
 def require_numbered(trial: TrialPlan, layout: Layout, machine: Machine, *, ran: bool) -> None:
-    """Raise RefusedError where something else has the number of a trial, by the files or the record.
+    """Raise RefusedError if something else has the trial's number, by the files or the boot record.
 
-    A record from before zipl `ran`, or one that can't be read, says nothing: then the model of zipl is
-    all there is to go by.
+    A record from before zipl `ran`, or one that cannot be read, is ignored: then only the model of zipl
+    decides.
     """
     entries = machine.configuration.to_install
     entry = next((each for each in entries if each.entry.name == trial.entry), None)
     if entry is None or entry.position != trial.number:
         raise RefusedError(
-            f"the boot entry of the trial has not the number {trial.number} of the boot menu any more",
-            hint="boot entries came or went meanwhile: try again",
+            f"the boot entry of the trial no longer has number {trial.number} in the boot menu",
+            hint="boot entries were added or removed meanwhile: try again",
         )
     if not ran:
         return
@@ -87,15 +87,15 @@ def require_numbered(trial: TrialPlan, layout: Layout, machine: Machine, *, ran:
     if found is None or found.line is None or found.line.strip() != trial.line.strip():
         what = "nothing" if found is None else f"'{found.line}'"
         raise RefusedError(
-            f"zipl wrote {what} under number {trial.number} of the boot menu, and not the entry of"
+            f"zipl wrote {what} as number {trial.number} of the boot menu instead of the boot entry of"
             " the trial"
         )
 
 
 def let_go(managed: ManagedRoot, checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Put back the re-IPL settings of a trial whose entry got another number; return their paths.
+    """Restore the re-IPL settings of a trial whose entry has a new number; return their paths.
 
-    The number that they choose is that of another entry by now, or of none.
+    The number that they choose now belongs to another entry, or to none.
     """
     with managed.write_access() as access:
         managed.recover(access)

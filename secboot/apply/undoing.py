@@ -1,8 +1,8 @@
-"""What a change did to parameters, and undoing that in boot entries that came since.
+"""What a change did to parameters, and how to undo that in boot entries that were added since.
 
 A kernel that is installed after an apply takes its line from /etc/kernel/cmdline, from the running
-kernel, or from the default entry: it inherits what the change wrote, and no checkpoint holds it.
-Only words that stand there as the change left them are taken back to what they were before it.
+kernel, or from the default entry: it inherits what the change wrote, and no checkpoint has its old line.
+Only words that are still as the change left them are reverted.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 KERNEL_CMDLINE = "/etc/kernel/cmdline"
 NO_WORDS = "without "
-"""Stands before the name of a parameter that a line does not have."""
+"""Precedes the name of a parameter that a line does not have."""
 _WHOLE = ""
 """The name of the only line of a file."""
 
 
 class ParameterUndoing(NamedTuple):
-    """What a change made of one parameter in a line: its words `before` and as `applied`."""
+    """What a change did to one parameter of a line: its words `before` it, and as `applied`."""
 
     name: str
     before: tuple[str, ...]
@@ -46,7 +46,7 @@ class ParameterUndoing(NamedTuple):
 
 
 class Undoing(NamedTuple):
-    """What a checkpoint's change did to parameters, that of later kernels' lines first."""
+    """What the change of a checkpoint did to parameters; the line of future kernels comes first."""
 
     parameters: tuple[ParameterUndoing, ...]
 
@@ -56,7 +56,7 @@ class Undoing(NamedTuple):
         return tuple(dict.fromkeys(each.name for each in self.parameters))
 
     def revert(self, text: str) -> str:
-        """Return a parameter line with what it has inherited taken back; all else stays."""
+        """Return a parameter line without what it has inherited; everything else stays."""
         line = CommandLine.parse(text)
         for name in self.names:
             words = _words(line, name)
@@ -66,7 +66,7 @@ class Undoing(NamedTuple):
         return line.render()
 
     def inherited(self, text: str) -> tuple[str, ...]:
-        """Return the words of a line that stand there as the change left them, or ``without NAME``."""
+        """Return the words of a line that are still as the change left them, or ``without NAME``."""
         line = CommandLine.parse(text)
         return tuple(
             word
@@ -77,16 +77,16 @@ class Undoing(NamedTuple):
 
 
 def undoing_of(store: CheckpointStore, checkpoint: Checkpoint) -> Undoing:
-    """Return what a change did to parameters, as far as its copies of files say."""
+    """Return what a change did to parameters, as far as the copies of its files show."""
     found: dict[ParameterUndoing, None] = {}
     trial = checkpoint.record.audit.trial
     if trial is not None:
-        # A kernel that was installed while the trial ran may have its line from the running one.
+        # A kernel that was installed while the trial ran may have the line of the running kernel.
         found.update(dict.fromkeys(_differences(trial.default_line, trial.line)))
     files = sorted(checkpoint.record.files, key=lambda file: file.named != KERNEL_CMDLINE)
     for file in files:
         if file.named == checkpoint.record.audit.parmfile:
-            continue  # it is for images, and no boot entry inherits from it
+            continue  # it is for images; no boot entry inherits from it
         before, after = _saved(store, checkpoint, file)
         if before is None or after is None:
             continue
@@ -100,8 +100,8 @@ def undoing_of(store: CheckpointStore, checkpoint: Checkpoint) -> Undoing:
 def entries_since(machine: Machine, checkpoint: Checkpoint) -> tuple[BlsEntry, ...]:
     """Return the BLS entries that were added since a checkpoint was made.
 
-    secboot 0.1.0 did not record which there were: then the file's time tells, and when files began
-    to be replaced, which has a checksum in the journal.
+    secboot 0.1.0 did not record the existing entries. Then the file's time decides, compared with the
+    time at which the replacement of files began, which has a checksum in the journal.
     """
     audit = checkpoint.record.audit
     known = {file.named for file in checkpoint.record.files} | set(audit.left_alone or ())
@@ -109,7 +109,7 @@ def entries_since(machine: Machine, checkpoint: Checkpoint) -> tuple[BlsEntry, .
     entries = [entry for entry in machine.configuration.bls if entry.path not in known]
     if audit.left_alone is not None:
         return tuple(entries)
-    from datetime import datetime  # noqa: PLC0415 - for old checkpoints alone
+    from datetime import datetime  # noqa: PLC0415 - only for old checkpoints
 
     began = checkpoint.journal[0].at if checkpoint.journal else audit.started
     started = datetime.fromisoformat(began).timestamp() * 1e9
@@ -120,7 +120,7 @@ def entries_since(machine: Machine, checkpoint: Checkpoint) -> tuple[BlsEntry, .
 def reverted_entries(
     machine: Machine, entries: tuple[BlsEntry, ...], undoing: Undoing
 ) -> Iterator[FileChange]:
-    """Return the changes of those entries that have inherited something, to what it was before."""
+    """Yield the changes that revert the entries that have inherited something."""
     for entry in entries:
         file = machine.file(entry.path)
         options = entry.options
@@ -134,10 +134,10 @@ def reverted_entries(
 def merged_sections(
     store: CheckpointStore, checkpoint: Checkpoint, file: SavedFile, found: bytes
 ) -> bytes | None:
-    """Return a zipl.conf with its change undone though sections were added or removed since.
+    """Return a zipl.conf with its change undone, although sections were added or removed since.
 
-    grubby adds one for each kernel, with the parameters of the default. None where anything else is
-    different, apart from which section is the default.
+    grubby adds one for each kernel, with the parameters of the default. None if anything else differs,
+    except for which section is the default.
     """
     before, after = _saved(store, checkpoint, file)
     if before is None or after is None:
@@ -165,7 +165,7 @@ def merged_sections(
 
 
 def _differs_by_sections(one: ZiplConf, other: ZiplConf) -> bool:
-    """Whether sections came or went, and those that both have are the same, but for the default."""
+    """Whether sections were added or removed, and common sections are equal except for the default."""
     there = {(block.is_menu, block.name): _assigned(block) for block in other.blocks}
     blocks = {(block.is_menu, block.name): _assigned(block) for block in one.blocks}
     same = all(there.get(key, assigned) == assigned for key, assigned in blocks.items())
@@ -183,7 +183,7 @@ def _assigned(block: ConfSection) -> list[tuple[object, ...]]:
 def _saved(
     store: CheckpointStore, checkpoint: Checkpoint, file: SavedFile
 ) -> tuple[bytes | None, bytes | None]:
-    """The bytes of a file before and after a change; None where they can't be had."""
+    """Return the bytes of a file before and after a change; None if they are not available."""
     if file.before is None or file.after is None:
         return None, None
     try:
@@ -193,7 +193,7 @@ def _saved(
 
 
 def _lines(path: str, data: bytes) -> dict[str, str]:
-    """The parameter lines that a file holds, by section where it has some."""
+    """Return the parameter lines of a file, by section if it has sections."""
     text = decoded(data)
     if path.startswith(f"{BLS_DIRECTORY}/"):
         options = BlsEntry.parse(text).options

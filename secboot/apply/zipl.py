@@ -1,12 +1,12 @@
-"""Running zipl: checking candidate files before they count, and writing the boot record after.
+"""Running zipl: checking candidate files before they take effect, and then writing the boot record.
 
-On the running system zipl is run as it is; for another tree it is run inside it with chroot(8),
-which needs a kernel, or an emulator that the kernel knows (binfmt_misc), for its s390x programs.
-Where a layout has programs that generate zipl's input and then call it, these are run instead.
+On the running system zipl runs directly. For another tree it runs inside that tree with chroot(8), which
+needs a kernel that can run s390x programs, natively or with an emulator (binfmt_misc). If a layout has
+programs that generate zipl's input and then call it, these run instead.
 
-zipl takes the configuration file and the directory of BLS entries from its command line, so the
-candidates go to private directories that are removed afterwards. A parmfile is named inside
-zipl.conf: there the candidate's path is put in for the check.
+zipl accepts the configuration file and the directory of BLS entries on its command line, so the candidates
+are written to private directories, which are removed afterwards. A parmfile is named inside zipl.conf; for
+the check its name is replaced by the path of the candidate.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 SHOWN_LINES = 12
-"""Lines of zipl's own words that an error repeats; the last ones say why."""
+"""How many of the last lines of zipl's output an error message quotes."""
 
 
 class ZiplFailedError(RefusedError):
-    """zipl ran and reported a failure; `done` is that run."""
+    """zipl ran and failed; `done` is that run."""
 
     def __init__(self, message: str, done: Completed, hint: str | None) -> None:
         super().__init__(message, hint=hint)
@@ -56,7 +56,7 @@ REFUSES = "zipl refuses the new boot files"
 
 
 class Candidates(NamedTuple):
-    """Files that zipl is to read in place of the boot files, by their paths in its root."""
+    """Files that zipl reads instead of the boot files, by their paths in its root directory."""
 
     conf: str
     bls_directory: str | None
@@ -64,7 +64,7 @@ class Candidates(NamedTuple):
 
     @property
     def command(self) -> tuple[str, ...]:
-        """What checks them without changing anything (zipl(8), --dry-run)."""
+        """The command that checks them without changing anything (zipl(8), --dry-run)."""
         words = ["zipl", "--dry-run", "--config", self.conf]
         if self.bls_directory is not None:
             words += ["--blsdir", self.bls_directory]
@@ -74,10 +74,10 @@ class Candidates(NamedTuple):
 
 
 class ZiplRun(NamedTuple):
-    """One run of zipl, or of a layout's programs, that succeeded.
+    """A successful run of zipl, or of the programs of a layout.
 
-    `argv` is that of the last program, `before` are those that ran before it; `duration` is that
-    of them all, in seconds. `programs` are their names, whatever ran them in the root.
+    `argv` is the command line of the last program, `before` are those of the programs that ran before it;
+    `duration` is the total time in seconds. `programs` are their names, without chroot.
     """
 
     argv: tuple[str, ...]
@@ -86,7 +86,7 @@ class ZiplRun(NamedTuple):
     before: tuple[tuple[str, ...], ...] = ()
 
     def facts(self) -> dict[str, object]:
-        """Return what the journal remembers of it, as JSON values."""
+        """Return what the journal records about it, as JSON values."""
         facts: dict[str, object] = {
             "argv": list(self.argv),
             "status": 0,
@@ -98,9 +98,9 @@ class ZiplRun(NamedTuple):
 class Zipl(NamedTuple):
     """The zipl of one root. `chroot` is that root, or None for the running system.
 
-    `environment` is what zipl needs of ours (``ZIPLCONF``); `timeout` is in seconds, for one run.
-    `programs` are what the layout runs to write the boot record, in order. `progress` is told which
-    one runs.
+    `environment` is the part of secboot's environment that zipl needs (``ZIPLCONF``); `timeout` is in
+    seconds, for one run. `programs` are what the layout runs to write the boot record, in order.
+    `progress` receives which one runs.
     """
 
     runner: Runner
@@ -112,17 +112,17 @@ class Zipl(NamedTuple):
 
     @property
     def is_direct(self) -> bool:
-        """Whether zipl itself reads the files that change, so that it can check candidates."""
+        """Whether zipl itself reads the changed files, so that it can check candidates."""
         return self.programs == (ZIPL,)
 
     def require_available(self, root: Root) -> None:
-        """Raise RefusedError when zipl can't be run in its root; nothing has been changed yet."""
+        """Raise RefusedError if zipl cannot run in its root; nothing has been changed yet."""
         for name in dict.fromkeys(argv[0] for argv in self.programs):
             missing = self._missing(root, name)
             if missing is not None:
                 raise RefusedError(
-                    f"{missing}, so the boot record can't be written",
-                    hint=f"install what has {name}, or leave it for later with --no-zipl",
+                    f"{missing}, so the boot record cannot be written",
+                    hint=f"install the package that contains {name}, or leave the boot record for later with --no-zipl",
                 )
 
     def _missing(self, root: Root, name: str) -> str | None:
@@ -135,7 +135,7 @@ class Zipl(NamedTuple):
     def check(self, candidates: Candidates) -> ZiplRun:
         """Let zipl check candidate files without changing anything.
 
-        Raises `ZiplFailedError` with zipl's own words when it refuses them.
+        Raises `ZiplFailedError` with the output of zipl if it refuses them.
         """
         return self._run(candidates.command, (), REFUSES)
 
@@ -144,8 +144,8 @@ class Zipl(NamedTuple):
     ) -> ZiplRun:
         """Write the boot record from the files as they are. Raises `ZiplFailedError`.
 
-        `inherited` are open files that zipl keeps: the lock lives as long as it does. Of the
-        layout's programs those in `only` are run, by default all.
+        zipl inherits the open files `inherited`: the lock is held as long as it runs. Of the programs of
+        the layout, those in `only` run, by default all.
         """
         runs = [
             self._run(argv, inherited, f"{argv[0]} failed")
@@ -157,7 +157,7 @@ class Zipl(NamedTuple):
         return ZiplRun(runs[-1].argv, duration, names, tuple(run.argv for run in runs[:-1]))
 
     def commit(self, inherited: tuple[int, ...]) -> Mapping[str, object]:
-        """Write the boot record; the form that a transaction's way back takes."""
+        """Write the boot record, for the rollback of a transaction."""
         return self.install(inherited).facts()
 
     def _run(self, words: Sequence[str], inherited: Sequence[int], failure: str) -> ZiplRun:
@@ -174,13 +174,13 @@ class Zipl(NamedTuple):
         return ZiplRun(done.argv, done.duration, (words[0],))
 
     def in_root(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Return the command that runs these words in the root."""
+        """Return the command that runs `words` in the root."""
         prefix = () if self.chroot is None else ("chroot", self.chroot)
         return (*prefix, *words)
 
 
 def words_of(done: Completed) -> str:
-    """Return the last lines of what a program said, made visible, for an error message."""
+    """Return the last lines of a program's output, made visible, for an error message."""
     text = done.stderr.strip() or done.stdout.strip()
     lines = [visible(line) for line in text.split("\n") if line.strip()]
     if not lines:
@@ -207,12 +207,10 @@ def check_candidates(
     new_contents: Mapping[str, bytes | None],
     progress: Progress = UNWATCHED,
 ) -> None:
-    """Have zipl check the machine's files with the new contents, which are given by path.
+    """Have zipl check the machine's files with the new contents, by path; None for a removed boot entry.
 
-    None stands for a boot entry that is to vanish.
-
-    Raises ZiplFailedError when it refuses them; no boot file has changed then. What it refused is
-    kept in the state directory, and that is where the error points.
+    Raises ZiplFailedError if zipl refuses them; no boot file has changed then. The refused files are kept
+    in the state directory, and the error names them there.
     """
     with ExitStack() as directories:
         files = directories.enter_context(root.private_directory())
@@ -234,7 +232,7 @@ def check_candidates(
                 hint.append(f"the refused files are kept in {visible(kept.shown)}")
                 if kept.in_root or zipl.chroot is None:
                     hint.append(_by_hand(zipl.in_root(copies.command)))
-            # What zipl names is gone by the time somebody looks for it.
+            # The paths that zipl names are removed before anybody can look at them.
             said = said.replace(f"{files.path}/", shown)
             if entries is not None:
                 said = said.replace(f"{entries.path}/", f"{shown}entries/" if shown else "")
@@ -262,7 +260,7 @@ def _write_entries(
     new_contents: Mapping[str, bytes | None],
     progress: Progress,
 ) -> None:
-    """Copy all entries, with the new contents of those that have one, and those that are new."""
+    """Copy all boot entries with their new contents, and new ones."""
     contents: dict[str, bytes | None] = {file.path: file.data for file in machine.files}
     contents.update(new_contents)
     found = (entry.path for entry in machine.configuration.bls)
@@ -297,7 +295,7 @@ def _write_conf(
 
 
 def _with_parmfiles(conf: ZiplConf, candidates: Mapping[str, str]) -> ZiplConf:
-    """Return the configuration with other parmfiles; a load address behind a name stays."""
+    """Return the configuration with other parmfiles; a load address after a name stays."""
     values = {
         section.name: candidate + value.removeprefix(path)
         for section in conf.sections

@@ -338,7 +338,7 @@ def _locked(owner: Owner | None, shown: str) -> LockedError:
         )
     if owner.is_gone():
         return LockedError(
-            f"zipl (started by a secboot process that has since died) is still running ({who})",
+            f"zipl, started by a secboot process that has since died, is still running ({who})",
             hint="wait for it to finish (ps -C zipl), then try again",
         )
     return LockedError(f"another secboot is running ({who})", hint="wait for it to finish")

@@ -1,13 +1,13 @@
 """Opening paths so that nothing outside a directory tree is ever reached.
 
-The tree may have been made by somebody else and may change while it is read. Paths are read as
-a process would read them whose root directory is the tree (chroot(2)): absolute symbolic links
-start at the tree's root, ``..`` stops there, and forty links are the limit (path_resolution(7)).
+The tree may come from somebody else, and may change while it is read. Paths are resolved as for a process
+whose root directory is the tree (chroot(2)): absolute symbolic links start at the root of the tree, ``..``
+stops there, and the limit is forty links (path_resolution(7)).
 
-Two ways that behave alike: `KernelResolver` lets the kernel do it (openat2(2), Linux 5.6), and
-`WalkResolver` goes component by component, looking at each before it steps on. They differ in
-one point: the links of /proc that jump to an open file are refused by the first and are read as
-the plain text they show by the second. Neither leaves the tree.
+Two implementations behave alike: `KernelResolver` lets the kernel resolve paths (openat2(2), Linux 5.6),
+`WalkResolver` goes component by component and checks each before the next step. They differ in one point:
+links of /proc that jump to an open file are refused by the first, and read as their plain text by the
+second. Neither leaves the tree.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from secboot.system.syscalls import (
 )
 
 LINK_LIMIT = 40
-"""Symbolic links followed in one path before it counts as a loop (the kernel's MAXSYMLINKS)."""
+"""How many symbolic links of one path are followed before it is a loop (MAXSYMLINKS of the kernel)."""
 _PATH_BYTES = 4096
 _RACE_LIMIT = 200
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -36,21 +36,21 @@ _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 class Resolver(Protocol):
     """Opens paths inside one directory tree. Paths are bytes; a leading ``/`` is the tree's root.
 
-    Every failure is an OSError as open(2) has it. A file descriptor returned is not inherited
-    by programs. `flags` never ask for a file to be made.
+    Every failure is an OSError with an errno of open(2). Programs do not inherit a returned file
+    descriptor. `flags` never include O_CREAT.
     """
 
     def open(self, path: bytes, flags: int) -> int:
-        """Open `path`, following symbolic links inside the tree (the last one by O_NOFOLLOW)."""
+        """Open `path`, following symbolic links inside the tree (with O_NOFOLLOW, all but the last)."""
         ...
 
     def open_direct(self, path: bytes, flags: int) -> int:
-        """Open `path` when no part of it is a symbolic link; ELOOP otherwise."""
+        """Open `path` if no part of it is a symbolic link; otherwise ELOOP."""
         ...
 
 
 def resolver_for(root: int) -> Resolver:
-    """The best way that this kernel offers to stay below the directory open as `root`."""
+    """Return the best resolver that this kernel supports for the directory open as `root`."""
     try:
         os.close(openat2(root, b"/", os.O_PATH, RESOLVE_IN_ROOT))
     except (UnavailableError, OSError):
@@ -59,7 +59,7 @@ def resolver_for(root: int) -> Resolver:
 
 
 class KernelResolver:
-    """`Resolver` by openat2(2)."""
+    """A `Resolver` that uses openat2(2)."""
 
     def __init__(self, root: int) -> None:
         self._root = root
@@ -76,12 +76,12 @@ class KernelResolver:
 
     def _open(self, path: bytes, flags: int, resolve: int, otherwise: _Open) -> int:
         if b"\0" in path:
-            raise OSError(errno.ENOENT, "no name holds a NUL")
+            raise OSError(errno.ENOENT, "a name contains a NUL")
         for _ in range(_RACE_LIMIT):
             try:
                 return openat2(self._root, path, flags, resolve)
             except BlockingIOError:
-                # EAGAIN: a rename somewhere made the kernel unsure about a "..".
+                # EAGAIN: because of a rename elsewhere, the kernel could not verify a "..".
                 continue
             except UnavailableError:
                 break
@@ -93,7 +93,7 @@ class _Open(Protocol):
 
 
 class WalkResolver:
-    """`Resolver` by steps of one component each, for kernels and filters without openat2(2)."""
+    """A `Resolver` that goes component by component, for kernels and filters without openat2(2)."""
 
     def __init__(self, root: int) -> None:
         self._root = root
@@ -107,10 +107,10 @@ class WalkResolver:
         return self._open(path, flags, 0)
 
     def real_path(self, path: bytes) -> bytes:
-        """The absolute path inside the tree that `path` leads to, free of links and ``..``.
+        """Return the absolute path inside the tree that `path` leads to, without links and ``..``.
 
-        A missing last part is kept as it is written, so that a file yet to be made has a real
-        path too, also at the far end of a dangling link; ENOENT when ``..`` stands in it.
+        A missing last part is kept as it is, so that a file to be created also has a real path, even at the
+        end of a dangling link; ENOENT if it contains ``..``.
         """
         with _Walk(self._root, LINK_LIMIT) as walk:
             walk.follow(path, follow_last=True, may_be_missing=True)
@@ -129,8 +129,8 @@ class WalkResolver:
 class _Walk:
     """A position in the tree: the directories entered on the way, each held open.
 
-    ``..`` goes back to the directory that was entered before and is never looked up, so a
-    directory that is moved elsewhere meanwhile can't lead out of the tree.
+    ``..`` returns to the directory that was entered before and is never looked up, so a directory that is
+    moved meanwhile cannot lead out of the tree.
     """
 
     def __init__(self, root: int, links: int) -> None:
@@ -155,9 +155,9 @@ class _Walk:
         return self._entered[-1][1] if self._entered else self._root
 
     def follow(self, path: bytes, *, follow_last: bool, may_be_missing: bool = False) -> None:
-        """Go along `path` from the root of the tree."""
+        """Follow `path` from the root of the tree."""
         if b"\0" in path:
-            raise OSError(errno.ENOENT, "no name holds a NUL")
+            raise OSError(errno.ENOENT, "a name contains a NUL")
         if len(path) >= _PATH_BYTES:
             raise OSError(errno.ENAMETOOLONG, "the path is too long")
         pending = deque(_components(path))
@@ -173,7 +173,7 @@ class _Walk:
                 self._step(name, pending, follow_last, may_be_missing)
 
     def reopen(self, flags: int) -> int | None:
-        """Open with `flags` what was reached; None when something else stands there by now."""
+        """Open with `flags` what was reached; None if something else is there now."""
         if not self._entered:
             return os.open(b".", flags | os.O_CLOEXEC, dir_fd=self._root)
         name, reached = self._entered[-1]
@@ -229,7 +229,7 @@ class _Walk:
 
 
 def _components(path: bytes) -> list[bytes]:
-    """The names that `path` is made of. What ends in a slash must be a directory: ``x/`` is ``x/.``."""
+    """Return the names in `path`. A path with a final slash must be a directory: ``x/`` is ``x/.``."""
     names = [name for name in path.split(b"/") if name]
     if path.endswith(b"/") and names:
         names.append(b".")
@@ -237,7 +237,7 @@ def _components(path: bytes) -> list[bytes]:
 
 
 def _open_same(parent: int, name: bytes, flags: int, expected: os.stat_result) -> int | None:
-    """Open `name` in `parent` if it is still the file of `expected`."""
+    """Open `name` in `parent` if it is still the file with the status `expected`."""
     try:
         opened = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     except OSError as error:

@@ -1,18 +1,18 @@
-"""Giving up, for the rest of the process, the rights that who only looks has no use for.
+"""Giving up, for the rest of the process, the rights that a command that only reads does not need.
 
-Three means, each of which is refused by some kernels and containers, and then done without:
+There are three mechanisms. Some kernels and containers refuse one; then secboot does without it:
 
-- the capabilities (capabilities(7)) but those that reading takes; what root owns can still be read, and
-  so can what others own;
-- Landlock (landlock(7), Linux 5.13): no file is opened for writing, made, renamed or removed, but below
-  the directories of the files that the command was asked to write; no program is executed; later
-  versions of it also refuse ioctl(2) on devices, TCP, and signals to processes outside;
-- no_new_privs (prctl(2)), which Landlock asks for: no program gives rights that the process lacks.
+- capabilities (capabilities(7)): all are given up except those for reading files, whoever owns them;
+- Landlock (landlock(7), Linux 5.13): no file is opened for writing, created, renamed or removed, except in
+  the directories of the files that the command must write; no program is executed; later versions also
+  refuse ioctl(2) on devices, TCP, and signals to processes outside;
+- no_new_privs (prctl(2)), which Landlock requires: no program grants rights that the process lacks.
 
-A seccomp filter could not tell an openat2(2) that reads from one that writes: its flags are in memory.
-The numbers are those of include/uapi/linux/{landlock,capability,prctl}.h, the same everywhere.
+A seccomp filter cannot distinguish an openat2(2) that reads from one that writes, because its flags are in
+memory. The numbers are those of include/uapi/linux/{landlock,capability,prctl}.h, which are the same on all
+architectures.
 
-All of it is for the calling thread and those that it starts, so it comes first.
+Everything applies to the calling thread and those that it starts, so it must come first.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ _PATH_BENEATH = 1
 _EXECUTE, _WRITE_FILE, _REMOVE_FILE, _MAKE_REGULAR = 1 << 0, 1 << 1, 1 << 5, 1 << 8
 _REMOVE_TO_MAKE_SYMLINK = 0x1FF0
 _SINCE = {2: 1 << 13, 3: 1 << 14, 5: 1 << 15}
-"""What later versions can refuse: to link or rename between directories, truncate, ioctl on devices."""
+"""What later versions can refuse: link and rename between directories, truncate, ioctl on devices."""
 _TRUNCATE, _IOCTL_ON_DEVICES = _SINCE[3], _SINCE[5]
 _TCP, _SCOPES = 3, 3
-"""To bind and to connect, since version 4; abstract sockets and signals, since version 6."""
+"""TCP bind and connect, since version 4; abstract sockets and signals, since version 6."""
 
 _NO_NEW_PRIVILEGES = 38
 _CAPABILITY_VERSION = 0x20080522
 _DAC_READ_SEARCH, _SYSLOG = 2, 34
 _FOR_READING = 1 << _DAC_READ_SEARCH | 1 << _SYSLOG
-"""Files of others, and the kernel's log."""
+"""For files of other users, and for the kernel log."""
 _FOR_OUTPUT = _FOR_READING | 0b11011
-"""CHOWN, DAC_OVERRIDE, FOWNER and FSETID, too: root writes a file into the directory of a user."""
+"""Also CHOWN, DAC_OVERRIDE, FOWNER and FSETID: root may write a file into a directory of a user."""
 
 
 _RULESET = struct.Struct("=QQQ")
-"""Accesses of files, of the network, and scopes that are refused (struct landlock_ruleset_attr)."""
+"""File accesses, network accesses, and scopes that are refused (struct landlock_ruleset_attr)."""
 _RULE = struct.Struct("=Qi")
-"""Accesses that are allowed, and the open file below which (struct landlock_path_beneath_attr)."""
+"""Accesses that are allowed, and the open directory below which (struct landlock_path_beneath_attr)."""
 _HEADER = struct.Struct("=Ii")
 _SETS = struct.Struct("=6I")
 """Effective, permitted and inheritable capabilities 0 to 31, then 32 to 63 (capset(2))."""
 
 
 def confine(outputs: Sequence[str] = ()) -> tuple[str, ...]:
-    """Give up what reading does not take, but for writing the files `outputs`.
+    """Give up all rights that reading does not need, except for writing the files `outputs`.
 
-    Returns which of the means the system refused, and why; that is no failure.
+    Returns which mechanisms the system refused, and why; that is not a failure.
     """
     refused = []
     kept = _FOR_OUTPUT if outputs else _FOR_READING
@@ -78,7 +78,7 @@ def confine(outputs: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def _drop_capabilities(kept: int) -> None:
-    """Keep these of what there is; nothing is to be done for a process without any."""
+    """Keep only these capabilities; a process without any needs nothing."""
     if not hasattr(libc, "capset"):
         raise UnavailableError("the C library has no capset")
     header = _HEADER.pack(_CAPABILITY_VERSION, 0)
@@ -96,7 +96,7 @@ def _forbid_writing(outputs: Iterable[str]) -> None:
     version = call(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG))
     accesses = _EXECUTE | _WRITE_FILE | _REMOVE_TO_MAKE_SYMLINK
     accesses |= sum(access for since, access in _SINCE.items() if version >= since)
-    # A kernel refuses what is beyond the size that its version has.
+    # A kernel refuses data beyond the size of its version.
     size = 8 if version < 4 else 16 if version < 6 else 24
     rules = _RULESET.pack(accesses, _TCP, _SCOPES)[:size]
     ruleset = call(
@@ -112,9 +112,9 @@ def _forbid_writing(outputs: Iterable[str]) -> None:
 
 
 def _exceptions(outputs: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Yield what may be written to: the place where output goes that nobody wants, and `outputs`.
+    """Yield what may be written: /dev/null, and `outputs`.
 
-    A file is replaced by one that is made beside it; what is none is written to as it is.
+    A regular file is replaced by one that is created in its directory; anything else is written in place.
     """
     written = _WRITE_FILE | _TRUNCATE
     yield os.devnull, written
@@ -128,7 +128,7 @@ def _allow(ruleset: int, path: str, allowed: int) -> None:
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
-        # What is not there is not written to; that a directory is missing is for the command to say.
+        # Nothing is written to a missing directory; the command reports that it is missing.
         return
     try:
         call(

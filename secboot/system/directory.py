@@ -1,15 +1,15 @@
-"""Replacing files so that each is the old or the new one at every instant, power loss included.
+"""Replacing files so that each is the old or the new one at any moment, even after a power loss.
 
-The order is what makes it true: the new content goes to a temporary file beside the old one and
-reaches the disk (fsync) before any name changes; names change by rename, which is atomic; the
-directory reaches the disk (fsync) before anybody builds on it. ext4, XFS and btrfs all keep this;
-nothing here leans on what they do beyond it (ext4's flush before a rename, for one).
+The order guarantees this: the new content is written to a temporary file next to the old one and reaches
+the disk (fsync) before any name changes; names change by rename, which is atomic; the directory reaches
+the disk (fsync) before anything depends on it. ext4, XFS and btrfs all guarantee this; nothing here relies
+on what they do beyond it (for example ext4's flush before a rename).
 
-Nothing is ever written into an existing file, so a second hard link of it, inside or outside the
-tree, keeps the old content and is a link of it no more.
+Nothing is ever written into an existing file, so another hard link to it, inside or outside the tree,
+keeps the old content and is no longer a link to this file.
 
-All of it works relative to a directory held open, so a path whose directories are swapped
-meanwhile can't make it touch anything else.
+Everything is relative to a directory that is held open, so replacing directories of a path meanwhile
+cannot make it touch anything else.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def temporary_name() -> str:
-    """A name for a temporary file that nobody can guess.
+    """Return a name for a temporary file that nobody can guess.
 
-    It starts with a dot and does not end in ``.conf``: zipl takes every name that ends so,
-    hidden ones too, for a boot entry (zipl/src/scan.c: bls_filter).
+    It starts with a dot and does not end in ``.conf``: zipl treats every name with that suffix as a boot
+    entry, even a hidden one (zipl/src/scan.c: bls_filter).
     """
     return f".secboot-{os.urandom(8).hex()}.tmp"
 
@@ -52,8 +52,8 @@ def temporary_name() -> str:
 class OpenDirectory:
     """A directory inside a tree, held open; its files are read and replaced by name.
 
-    Names are text as `Root` has it. Symbolic links are never followed: a caller works on the
-    real path of a file. Every method raises `FileError` with the path as the user sees it.
+    Names are strings as in `Root`. Symbolic links are never followed: callers use the real path of a file.
+    Every method raises `FileError` with the path as the user sees it.
     """
 
     def __init__(self, descriptor: int, shown: str) -> None:
@@ -61,7 +61,7 @@ class OpenDirectory:
         self._shown = shown.rstrip("/")
 
     def close(self) -> None:
-        """Let the directory go."""
+        """Close the directory."""
         os.close(self._fd)
 
     def __enter__(self) -> Self:
@@ -71,11 +71,11 @@ class OpenDirectory:
         self.close()
 
     def read(self, name: str, limit: int = FILE_LIMIT) -> FileContent | None:
-        """The regular file `name`, or None when there is none; other kinds are refused."""
+        """Return the regular file `name`; None if it does not exist. Other kinds are refused."""
         return self._open_and(lambda file: files.read_content(file, self.shown(name), limit), name)
 
     def read_dated(self, name: str, limit: int = FILE_LIMIT) -> tuple[bytes, int] | None:
-        """As `read`, but the bytes and when they were last modified, in ns since 1970."""
+        """Return the bytes of the file and when it was last modified, in ns since 1970; as `read`."""
 
         def take(file: int) -> tuple[bytes, int]:
             return files.read_all(file, self.shown(name), limit), os.fstat(file).st_mtime_ns
@@ -83,11 +83,11 @@ class OpenDirectory:
         return self._open_and(take, name)
 
     def _open_and(self, take: Callable[[int], _Taken], name: str) -> _Taken | None:
-        """What `take` makes of the regular file `name`, open for reading; None if there is none."""
+        """Return what `take` returns for the regular file `name`, open for reading; None if it does not exist."""
         shown = self.shown(name)
         with ErrorsAbout(shown):
             try:
-                # Looked at first: to open a device can do something.
+                # Checked first: merely opening a device can have an effect.
                 files.require_regular(os.lstat(encode(name), dir_fd=self._fd), shown)
                 file = os.open(encode(name), files.READ_FLAGS | os.O_NOFOLLOW, dir_fd=self._fd)
             except FileNotFoundError:
@@ -101,10 +101,10 @@ class OpenDirectory:
     def write_temporary(
         self, name: str, data: bytes, attributes: FileAttributes, shown_as: str
     ) -> None:
-        """Create the file `name` with content and attributes, on disk when this returns.
+        """Create the file `name` with content and attributes; it is on the disk when this returns.
 
-        On any error no file is left. `shown_as` is the name that errors speak of: that of the
-        file which this one is to replace.
+        On any error no file is left. `shown_as` is the name in errors: that of the file which this one
+        will replace.
         """
         shown = self.shown(shown_as)
         with ErrorsAbout(shown):
@@ -118,7 +118,7 @@ class OpenDirectory:
                 os.close(file)
 
     def create(self, name: str, parts: Iterable[bytes], *, sync: bool = False) -> None:
-        """Create the private file `name` (mode 0600); `sync` brings its content to the disk."""
+        """Create the private file `name` (mode 0600); `sync` writes its content to the disk."""
         with ErrorsAbout(self.shown(name)):
             descriptor = os.open(encode(name), _CREATE_FLAGS, 0o600, dir_fd=self._fd)
             with os.fdopen(descriptor, "wb", files.CHUNK) as file:
@@ -128,10 +128,10 @@ class OpenDirectory:
                     os.fsync(descriptor)
 
     def replace(self, name: str, data: bytes, prepared: str) -> None:
-        """Give the file `name` new content at once, mode 0600; on disk when this returns.
+        """Replace the content of the file `name` atomically, mode 0600; it is on the disk when this returns.
 
-        At every instant it is whole, the old one or the new one. `prepared` is the name of the new
-        one until then; what a crash left of it is removed first.
+        At any moment the file is completely old or completely new. `prepared` is the name of the new file
+        until then; what a crash left of it is removed first.
         """
         self.discard(prepared)
         self.create(prepared, [data], sync=True)
@@ -140,7 +140,7 @@ class OpenDirectory:
         self.sync()
 
     def open_file(self, name: str, flags: int) -> int:
-        """Open the regular file `name`, made with mode 0600 if `flags` ask for it."""
+        """Open the regular file `name`; if `flags` include O_CREAT, it is created with mode 0600."""
         with ErrorsAbout(self.shown(name)):
             flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             file = os.open(encode(name), flags, 0o600, dir_fd=self._fd)
@@ -152,7 +152,7 @@ class OpenDirectory:
             return file
 
     def link(self, name: str, other: str) -> None:
-        """Give the file `name` a second name; FileExistsError when `other` is there."""
+        """Give the file `name` a second name; FileExistsError if `other` exists."""
         try:
             os.link(encode(name), encode(other), src_dir_fd=self._fd, dst_dir_fd=self._fd)
         except FileExistsError:
@@ -161,13 +161,13 @@ class OpenDirectory:
             raise file_error(error, self.shown(other)) from error
 
     def put(self, name: str, prepared: str, expected: FileContent | None) -> None:
-        """Give the file `prepared` the name `name`, in place of the `expected` one (None: none).
+        """Rename the file `prepared` to `name`, which replaces the `expected` file (None: no file).
 
-        The file that was displaced, if any, keeps existing under the name `prepared` where the
-        file system can exchange two names at once (renameat2(2): ext4, XFS, btrfs, tmpfs), and
-        is looked at after the exchange, so that not even a change made at the last instant is
-        lost. Elsewhere it is looked at right before the rename, and is gone after it.
-        Raises `ChangedError`, everything as it was, when it is not as expected.
+        If the file system can exchange two names atomically (renameat2(2): ext4, XFS, btrfs, tmpfs), the
+        displaced file keeps existing under the name `prepared`. It is checked after the exchange, so that
+        not even a change at the last moment is lost. Otherwise it is checked immediately before the
+        rename, and no longer exists after it. Raises `ChangedError`, with everything as before, if it is
+        not as expected.
         """
         with ErrorsAbout(self.shown(name)):
             if expected is None:
@@ -176,7 +176,7 @@ class OpenDirectory:
                 self._put_over(name, prepared, expected)
 
     def take_away(self, name: str, kept_as: str, expected: FileContent) -> None:
-        """Rename the file `name` to `kept_as`; `ChangedError` when it is not as `expected`."""
+        """Rename the file `name` to `kept_as`; `ChangedError` if it is not as `expected`."""
         with ErrorsAbout(self.shown(name)):
             self._require(name, expected)
             os.rename(encode(name), encode(kept_as), src_dir_fd=self._fd, dst_dir_fd=self._fd)
@@ -186,7 +186,7 @@ class OpenDirectory:
                 raise self._changed(name)
 
     def discard(self, name: str) -> bool:
-        """Remove the file `name`, if it is there; says whether it was."""
+        """Remove the file `name` if it exists; return whether it did."""
         with ErrorsAbout(self.shown(name)):
             try:
                 os.unlink(encode(name), dir_fd=self._fd)
@@ -195,17 +195,17 @@ class OpenDirectory:
             return True
 
     def discard_directory(self, name: str) -> None:
-        """Remove the empty directory `name`, if it is there."""
+        """Remove the empty directory `name` if it exists."""
         with ErrorsAbout(self.shown(name)), suppress(FileNotFoundError):
             os.rmdir(encode(name), dir_fd=self._fd)
 
     def rename_directory(self, old: str, new: str) -> None:
-        """Rename the directory `old` to `new`; refused when `new` is there and not empty."""
+        """Rename the directory `old` to `new`; refused if `new` exists and is not empty."""
         with ErrorsAbout(self.shown(new)):
             os.rename(encode(old), encode(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def make(self, name: str, mode: int) -> None:
-        """Make the directory `name`, unless it is there already; `mode` regardless of the umask."""
+        """Create the directory `name`, unless it exists; `mode` is independent of the umask."""
         with ErrorsAbout(self.shown(name)):
             try:
                 os.mkdir(encode(name), mode, dir_fd=self._fd)
@@ -218,7 +218,7 @@ class OpenDirectory:
                 os.close(made)
 
     def sync(self) -> None:
-        """Bring every change of names in this directory to the disk."""
+        """Sync all changes of names in this directory to the disk."""
         with ErrorsAbout(self._shown or "/"):
             file = os.open(b".", _DIRECTORY_FLAGS, dir_fd=self._fd)
             try:
@@ -227,7 +227,7 @@ class OpenDirectory:
                 os.close(file)
 
     def shown(self, name: str) -> str:
-        """The path of `name` as the user sees it."""
+        """Return the path of `name` as the user sees it."""
         return f"{self._shown}/{name}"
 
     def _put_new(self, name: str, prepared: str) -> None:
@@ -269,9 +269,9 @@ class OpenDirectory:
 
     def _changed(self, name: str) -> ChangedError:
         return ChangedError(
-            "the file was changed by somebody else meanwhile",
+            "another program changed the file meanwhile",
             path=self.shown(name),
-            hint="see what changed, then make a new plan",
+            hint="review the change, then run the command again",
         )
 
 
@@ -291,7 +291,7 @@ def _fill(file: int, data: bytes, attributes: FileAttributes, shown: str) -> Non
         files.give_attributes(file, attributes)
     except files.AttributeRefusedError as error:
         raise AccessError(
-            f"a new version of this file can't be given its {visible(error.name)}",
+            f"cannot set the {visible(error.name)} of a new version of this file",
             path=shown,
             hint="run secboot as a user who may set it",
         ) from error
@@ -306,6 +306,6 @@ class PrivateDirectory:
         self._directory = directory
 
     def write(self, name: str, data: bytes) -> str:
-        """Write a new file that only its owner may read, and return its path in the root."""
+        """Write a new file that only its owner can read, and return its path in the root."""
         self._directory.create(name, [data])
         return f"{self.path}/{name}"

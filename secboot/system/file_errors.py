@@ -1,4 +1,4 @@
-"""What the system says about a file, turned into errors that their reader can act on."""
+"""Errors of the operating system about a file, as messages that the user can act on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from secboot.visible import visible
 
 
 class FileError(RefusedError):
-    """Something went wrong with one file. `path` is as the user sees it, `code` an errno or 0."""
+    """An error about one file. `path` is as the user sees it, `code` is an errno or 0."""
 
     def __init__(self, message: str, *, path: str, code: int = 0, hint: str | None = None) -> None:
         super().__init__(message, location=Location(visible(path)), hint=hint)
@@ -19,15 +19,15 @@ class FileError(RefusedError):
 
 
 class NotFoundError(FileError):
-    """There is no such file or directory."""
+    """The file or directory does not exist."""
 
 
 class AccessError(FileError):
-    """The rights to do this are missing, or the file system does not allow it at all."""
+    """The permission is missing, or the file system does not allow it at all."""
 
 
 class WrongKindError(FileError):
-    """A directory, device, FIFO or socket stands where a regular file is needed."""
+    """A directory, device, FIFO or socket is in the place of a regular file."""
 
 
 class TooLargeError(FileError):
@@ -39,34 +39,34 @@ class NoSpaceError(FileError):
 
 
 class ChangedError(FileError):
-    """The file is not what it was when it was looked at before."""
+    """The file has changed since it was last read."""
 
 
 _MEANINGS: dict[int, tuple[type[FileError], str, str | None]] = {
-    errno.ENOENT: (NotFoundError, "there is no such file", None),
-    errno.ENOTDIR: (NotFoundError, "a part of this path is not a directory", None),
+    errno.ENOENT: (NotFoundError, "not found", None),
+    errno.ENOTDIR: (NotFoundError, "not found: a part of this path is not a directory", None),
     errno.EACCES: (AccessError, "permission denied", None),
-    errno.EPERM: (AccessError, "this is not permitted", None),
+    errno.EPERM: (AccessError, "operation not permitted", None),
     errno.EROFS: (
         AccessError,
         "the file system is mounted read-only",
-        "mount it for writing first: mount -o remount,rw MOUNTPOINT",
+        "mount it read-write first: mount -o remount,rw MOUNTPOINT",
     ),
     errno.ENOSPC: (
         NoSpaceError,
-        "no space is left on the file system",
-        "make room; old kernels are often what fills /boot",
+        "no space left on the file system",
+        "free some space; old kernels often fill /boot",
     ),
-    errno.EDQUOT: (NoSpaceError, "the disk quota is used up", "make room, or raise the quota"),
+    errno.EDQUOT: (NoSpaceError, "disk quota exceeded", "free some space, or raise the quota"),
     errno.EIO: (
         FileError,
-        "the device reports an input/output error",
-        "look at the kernel log (dmesg), and at the disk before anything is written to it",
+        "input/output error of the device",
+        "check the kernel log (dmesg), and the disk before anything is written to it",
     ),
     errno.ELOOP: (
         FileError,
-        "too many symbolic links, or a link where none is allowed",
-        "look where the links of this path lead: namei -l PATH",
+        "too many symbolic links, or a symbolic link where none is allowed",
+        "check where the links of this path lead: namei -l PATH",
     ),
     errno.ENAMETOOLONG: (FileError, "the name is too long", None),
     errno.EISDIR: (WrongKindError, "this is a directory", None),
@@ -74,18 +74,18 @@ _MEANINGS: dict[int, tuple[type[FileError], str, str | None]] = {
     errno.EBUSY: (
         FileError,
         "the file is in use, perhaps as a mount point",
-        "a file that is itself a mount can't be replaced; unmount it, or edit its source",
+        "a file that is a mount point cannot be replaced: unmount it, or edit its source",
     ),
     errno.EAGAIN: (
         FileError,
-        "directories or links of this path keep changing",
-        "something is working on this tree; try again when it is done",
+        "directories or symbolic links of this path keep changing",
+        "another program is changing this tree; try again when it has finished",
     ),
 }
 
 
 def file_error(error: OSError, path: str) -> FileError:
-    """The `FileError` for what the system reported about `path`."""
+    """Return the `FileError` for an error of the operating system about `path`."""
     code = error.errno or 0
     kind, message, hint = _MEANINGS.get(code, (FileError, os.strerror(code), None))
     if kind is AccessError and hint is None:
@@ -97,15 +97,15 @@ def _rights_hint() -> str:
     if os.geteuid() != 0:
         return "run secboot as root"
     return (
-        "root may be kept from it by an immutable file (lsattr), by SELinux, or because the "
-        "file system belongs to another user name space"
+        "even root can be blocked by an immutable flag (lsattr), SELinux, or a file system that "
+        "belongs to another user namespace"
     )
 
 
 class ErrorsAbout:
     """A context that turns each `OSError` raised inside into the `FileError` for `path`.
 
-    Several are entered for each file, so it is no generator, which takes three times as long.
+    Several are entered for each file, so it is not a generator, which would take three times as long.
     """
 
     __slots__ = ("_path",)

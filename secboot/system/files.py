@@ -1,8 +1,8 @@
-"""What a file is: its content, its mode, owner and extended attributes; and a change of it.
+"""A file: its content, mode, owner and extended attributes; and a change of it.
 
-A replaced file must look to everybody else as the old one did: the same rights, the same owner,
-the same access control list and SELinux label. Times are left out on purpose: a file that was
-changed should look changed.
+A replaced file must look the same as the old one to everybody else: the same permissions, owner, access
+control list and SELinux label. Times are deliberately not kept: a file that was changed should look
+changed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FILE_LIMIT = 16 * 2**20
-"""Bytes: no boot file that a person or a package wrote comes near this size."""
+"""In bytes: no boot file that a person or a package wrote is nearly as large."""
 
 READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """Flags that read a regular file and do not block on anything else."""
 CHUNK = 1 << 16
-"""Bytes. A larger buffer is mapped anew for each read, which takes longer than reading."""
+"""In bytes. A larger buffer is mapped again for each read, which takes longer than reading."""
 
 _KINDS = {
     stat.S_IFDIR: "a directory",
@@ -39,15 +39,15 @@ _KINDS = {
     stat.S_IFCHR: "a character device",
 }
 
-# Digests and signatures of the content itself. The kernel makes them anew, or must find
-# them missing rather than wrong (security/integrity/evm/evm_main.c, ima_appraise.c).
+# Digests and signatures of the content itself. The kernel makes them again, or must find them missing
+# instead of wrong (security/integrity/evm/evm_main.c, ima_appraise.c).
 _OF_THE_CONTENT = frozenset({"security.ima", "security.evm"})
 _NO_XATTRS = frozenset({errno.ENOTSUP, errno.ENOSYS, errno.EPERM})
 _REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL})
 
 
 class FileStat(NamedTuple):
-    """What stat(2) says of a file; `size` is in bytes, `modified` in ns since 1970."""
+    """The result of stat(2); `size` is in bytes, `modified` in ns since 1970."""
 
     st_mode: int
     uid: int
@@ -57,7 +57,7 @@ class FileStat(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileStat:
-        """Return what `status` says."""
+        """Return the same from the result of `os.stat`."""
         return cls(status.st_mode, status.st_uid, status.st_size, status.st_dev, status.st_mtime_ns)
 
     @property
@@ -85,26 +85,26 @@ class FileAttributes(NamedTuple):
     xattrs: tuple[tuple[str, bytes], ...] = ()
 
     def to_document(self) -> dict[str, object]:
-        """Return them as documents have them: the mode in octal digits, "0644"."""
-        from secboot.codec import encode  # noqa: PLC0415 - few who know attributes write documents
+        """Return them for a document, with the mode in octal digits ("0644")."""
+        from secboot.codec import encode  # noqa: PLC0415 - few users of attributes write documents
 
         xattrs = {name: encode(value) for name, value in self.xattrs}
         return {"mode": f"{self.mode:04o}", "uid": self.uid, "gid": self.gid, "xattrs": xattrs}
 
     @classmethod
     def of_document(cls, found: AttributesDocument) -> FileAttributes:
-        """Return what `to_document` wrote. Raises ValueError for what no file has."""
+        """Return what `to_document` wrote. Raises ValueError for attributes that no file can have."""
         if not re.fullmatch("0?[0-7]{1,4}", found.mode):
-            raise ValueError(f"has no mode in octal digits, but {found.mode!r}")
+            raise ValueError(f"must have a mode in octal digits, not {found.mode!r}")
         if not (found.uid in _IDS and found.gid in _IDS):
-            raise ValueError("has no user and group, but numbers beyond 32 bits")
+            raise ValueError("has a user or group ID that does not fit in 32 bits")
         if any("\0" in name for name in found.xattrs):
             raise ValueError("has an extended attribute with a NUL in its name")
         return cls(int(found.mode, 8), found.uid, found.gid, tuple(sorted(found.xattrs.items())))
 
 
 _IDS = range(2**32 - 1)
-"""Of users and groups; the last number of 32 bits stands for none (chown(2))."""
+"""Of user and group IDs; the last number of 32 bits means "none" (chown(2))."""
 
 
 class AttributesDocument(NamedTuple):
@@ -129,11 +129,11 @@ class FileContent(NamedTuple):
 
 
 class FileChange(NamedTuple):
-    """What one file becomes. None stands for "no such file".
+    """A change of one file. None stands for "no such file".
 
-    `path` is how the file is named, `real_path` where its symbolic links lead inside the root
-    (`Root.real_path`). `before` is what the change was planned for: anything else on the disk is
-    a refusal. `attributes` are for the new file; without them it gets those of the old one, or
+    `path` is the name of the file, `real_path` where its symbolic links lead inside the root
+    (`Root.real_path`). `before` is the content for which the change was planned: any other content on the
+    disk is a refusal. `attributes` are for the new file; without them it gets those of the old one, or
     mode 0644 and the caller as owner.
     """
 
@@ -144,7 +144,7 @@ class FileChange(NamedTuple):
     attributes: FileAttributes | None = None
 
     def flaw(self) -> str:
-        """Say what no change of ours has, but one that somebody wrote."""
+        """Return what no change that secboot plans has; empty if there is nothing."""
         for path in (self.path, self.real_path):
             if not path.startswith("/") or "\0" in path:
                 return f"{path!r} is not a path in the root"
@@ -152,33 +152,33 @@ class FileChange(NamedTuple):
 
     @property
     def digest_before(self) -> str | None:
-        """SHA-256 of the content that it was planned for, as hexadecimal text."""
+        """SHA-256 digest of the content for which it was planned, in hexadecimal."""
         return None if self.before is None else digest(self.before)
 
     @property
     def digest_after(self) -> str | None:
-        """SHA-256 of the new content, as hexadecimal text."""
+        """SHA-256 digest of the new content, in hexadecimal."""
         return None if self.after is None else digest(self.after)
 
 
 def encode(path: str) -> bytes:
-    """The bytes of a path or name: UTF-8, with undecodable bytes held by ``surrogateescape``.
+    """Return the bytes of a path or name: UTF-8, with undecodable bytes as ``surrogateescape``.
 
-    Not the locale's encoding: paths come from boot files, which secboot reads as UTF-8.
+    This is not the encoding of the locale: paths come from boot files, which secboot reads as UTF-8.
     """
     try:
         return path.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise OSError(errno.ENOENT, "no name holds half of a surrogate pair") from None
+        raise OSError(errno.ENOENT, "a name contains half of a surrogate pair") from None
 
 
 def decode(path: bytes) -> str:
-    """The text of a path or name; `encode` gives the same bytes again."""
+    """Return the string for a path or name; `encode` returns the same bytes again."""
     return path.decode("utf-8", "surrogateescape")
 
 
 def read_all(file: int, shown: str, limit: int = FILE_LIMIT) -> bytes:
-    """Every byte of a file open for reading; `TooLargeError` beyond `limit` bytes."""
+    """Return all bytes of a file open for reading; `TooLargeError` if it has more than `limit`."""
     parts = []
     size = 0
     while chunk := os.read(file, min(CHUNK, limit + 1 - size)):
@@ -186,15 +186,15 @@ def read_all(file: int, shown: str, limit: int = FILE_LIMIT) -> bytes:
         size += len(chunk)
         if size > limit:
             raise TooLargeError(
-                f"the file is larger than {limit} bytes, far more than a file of its kind has",
+                f"the file is larger than {limit} bytes, far more than such a file can need",
                 path=shown,
-                hint="look what it holds; nothing of it was used",
+                hint="inspect the file; nothing was read from it",
             )
     return b"".join(parts)
 
 
 def read_content(file: int, shown: str, limit: int = FILE_LIMIT) -> FileContent:
-    """The bytes and attributes of a file open for reading."""
+    """Return the bytes and attributes of a file open for reading."""
     return FileContent(read_all(file, shown, limit), read_attributes(file))
 
 
@@ -206,7 +206,7 @@ def require_regular(status: os.stat_result, shown: str) -> None:
 
 
 class AttributeRefusedError(Exception):
-    """A file can't be given an attribute. `name` is "owner", "mode", or an xattr's name."""
+    """An attribute of a file cannot be set. `name` is "owner", "mode", or that of an xattr."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -214,9 +214,9 @@ class AttributeRefusedError(Exception):
 
 
 def read_attributes(file: int) -> FileAttributes:
-    """The attributes of an open file; of the extended ones those that the caller may read.
+    """Return the attributes of an open file, with the extended attributes that the caller may read.
 
-    Those that sign or digest the content (IMA, EVM) are left out. Raises OSError.
+    Attributes that sign or digest the content (IMA, EVM) are omitted. Raises OSError.
     """
     status = os.fstat(file)
     return FileAttributes(
@@ -228,17 +228,17 @@ def read_attributes(file: int) -> FileAttributes:
 
 
 def give_attributes(file: int, wanted: FileAttributes) -> None:
-    """Make the attributes of an open file, just created, those of `wanted`, and make sure.
+    """Set the attributes of an open file, just created, to those of `wanted`, and verify them.
 
-    Labels that the system's policy gave and `wanted` does not name stay. Raises OSError, and
-    `AttributeRefusedError` when the file can't have them.
+    Labels from the system's policy that are not in `wanted` stay. Raises OSError, and
+    `AttributeRefusedError` if the file cannot have the attributes.
     """
     status = os.fstat(file)
     if (status.st_uid, status.st_gid) != (wanted.uid, wanted.gid):
         with _refusals_of("owner"):
             os.fchown(file, wanted.uid, wanted.gid)
     _give_xattrs(file, dict(wanted.xattrs))
-    # Last: chown clears the set-user-ID bits, and an access control list sets the group's.
+    # Last: chown clears the set-user-ID bits, and an access control list sets the group bits.
     if stat.S_IMODE(os.fstat(file).st_mode) != wanted.mode:
         with _refusals_of("mode"):
             os.fchmod(file, wanted.mode)
@@ -248,7 +248,7 @@ def give_attributes(file: int, wanted: FileAttributes) -> None:
 def _give_xattrs(file: int, wanted: dict[str, bytes]) -> None:
     present = dict(_read_xattrs(file))
     for name in present.keys() - wanted.keys():
-        # An access control list that the directory handed down would change the rights.
+        # A default access control list of the directory would change the permissions.
         if not name.startswith("security."):
             with _refusals_of(name):
                 os.removexattr(file, name)
@@ -294,7 +294,7 @@ def _read_xattrs(file: int) -> tuple[tuple[str, bytes], ...]:
         try:
             found.append((name, os.getxattr(file, name)))
         except OSError as error:
-            # Listed, but hidden from this reader, or gone since.
+            # Listed, but hidden from this reader, or removed since.
             if error.errno not in {errno.EPERM, errno.EACCES, errno.ENODATA, errno.ENOTSUP}:
                 raise
     return tuple(found)

@@ -1,9 +1,9 @@
-"""The one door to other programs: bounded in time and output, the same on every machine.
+"""The only way to run other programs: limited in time and output, and the same on every machine.
 
-A program gets no input, the C locale, and a session of its own. The terminal's ^C therefore does
-not reach it: zipl, once it writes a boot record, is not to be stopped by a key. secboot waits for
-it and acts on the interrupt afterwards (`secboot.checkpoint`). Where nobody holds
-interrupts back, an interrupt ends the program and everything it started.
+A program gets no input, the C locale, and a separate session. So ^C on the terminal does not reach it:
+a key must not stop zipl while it writes a boot record. secboot waits for it and acts on the signal
+afterwards (`secboot.checkpoint`). Where signals are not held back, a signal ends the program and
+everything that it started.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from secboot.system.root import Root
 
 SEARCH_PATH = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin")
-"""Where programs are looked for; the caller's PATH has no say in what runs as root."""
+"""Where programs are searched; the caller's PATH must not decide what runs as root."""
 
 OUTPUT_LIMIT = 128 * 1024
-"""Bytes kept of each of a program's two outputs: the first half and the last half of them."""
+"""How many bytes of each of a program's two outputs are kept: half from the start, half from the end."""
 
 _GRACE = 5.0
 _TICK = 0.1
@@ -35,7 +35,7 @@ _CHUNK = 65536
 
 
 class ProgramError(RefusedError):
-    """A program, named by `program`, is missing, can't be started, or took longer than it may."""
+    """A program, named by `program`, was not found, cannot be started, or timed out."""
 
     def __init__(self, message: str, *, program: str, hint: str | None = None) -> None:
         super().__init__(f"{visible(program)}: {message}", hint=hint)
@@ -44,8 +44,8 @@ class ProgramError(RefusedError):
 class Completed(NamedTuple):
     """A program that has ended.
 
-    `status` is its exit status, or minus the number of the signal that ended it. The outputs are
-    text as boot files are (UTF-8, ``surrogateescape``), which says where its middle was left out.
+    `status` is its exit status, or minus the number of the signal that killed it. The outputs are strings
+    like those of boot files (UTF-8, ``surrogateescape``), and show where their middle was left out.
     `duration` is in seconds.
     """
 
@@ -62,10 +62,10 @@ class Completed(NamedTuple):
 
 
 class Runner(Protocol):
-    """Runs programs; a seam for tests and for machines that have other ways to run zipl."""
+    """Runs programs; an interface for tests, and for machines on which zipl runs differently."""
 
     def find(self, name: str) -> str | None:
-        """The path of the program `name`, or None when there is none."""
+        """Return the path of the program `name`; None if it was not found."""
         ...
 
     def run(
@@ -76,18 +76,18 @@ class Runner(Protocol):
         environment: Mapping[str, str] | None = None,
         inherited: Sequence[int] = (),
     ) -> Completed:
-        """Run a program to its end, within `timeout` seconds.
+        """Run a program until it ends, for at most `timeout` seconds.
 
-        `argv[0]` is a name or an absolute path. `environment` is added to the small one that
-        every program gets. `inherited` are open files that it keeps: with the lock's among them
-        the lock outlives a killed secboot until the program has ended, too.
-        Any exit status is a result. Raises `ProgramError`.
+        `argv[0]` is a name or an absolute path. `environment` is added to the small environment that every
+        program gets. The program inherits the open files `inherited`: with that of the lock, the lock of
+        a killed secboot is held until the program has also ended. Any exit status is a result. Raises
+        `ProgramError`.
         """
         ...
 
 
 class SystemRunner:
-    """`Runner` for the programs of this machine. `search_path` are the directories to look in."""
+    """A `Runner` for the programs of this machine, which are searched in `search_path`."""
 
     def __init__(
         self, search_path: Sequence[str] = SEARCH_PATH, output_limit: int = OUTPUT_LIMIT
@@ -96,7 +96,7 @@ class SystemRunner:
         self._output_limit = output_limit
 
     def find(self, name: str) -> str | None:
-        """See `Runner.find`; a name with a slash is taken as a path."""
+        """See `Runner.find`; a name with a slash is a path."""
         if "/" in name:
             return name if _is_program(name) else None
         candidates = (f"{directory}/{name}" for directory in self._search_path)
@@ -134,28 +134,28 @@ class SystemRunner:
             return found
         if "/" in name and Path(name).exists():
             raise ProgramError(
-                "this is no program that may be executed",
+                "not an executable program",
                 program=name,
-                hint="look at its mode (chmod +x), and whether its file system is mounted noexec",
+                hint="check its mode (chmod +x), and whether its file system is mounted noexec",
             )
         raise ProgramError(
-            "there is no such program",
+            "command not found",
             program=name,
-            hint=f"looked for in {', '.join(self._search_path)}" if "/" not in name else None,
+            hint=f"searched in {', '.join(self._search_path)}" if "/" not in name else None,
         )
 
 
 def find_program(root: Root, name: str) -> str | None:
-    """Return the path of a program inside the root, or None when it is not installed."""
+    """Return the path of a program inside the root; None if it is not installed."""
     paths = (f"{directory}/{name}" for directory in SEARCH_PATH)
     return next((path for path in paths if root.is_readable(path)), None)
 
 
 def _timeout(program: str, timeout: float) -> ProgramError:
     return ProgramError(
-        f"still running after {timeout:g} seconds, so it was ended",
+        f"timed out after {timeout:g} s and was killed",
         program=program,
-        hint="see what it waits for, or give it more time",
+        hint="find out what it is waiting for, or raise --zipl-timeout",
     )
 
 
@@ -166,7 +166,7 @@ def _is_program(path: str) -> bool:
 def _start(
     argv: tuple[str, ...], environment: Mapping[str, str], inherited: Sequence[int]
 ) -> Popen[bytes]:
-    # Costs start-up time, and most commands run no program.
+    # The import costs start-up time, and most commands run no program.
     import subprocess  # noqa: PLC0415
 
     try:
@@ -182,12 +182,12 @@ def _start(
         )
     except OSError as error:
         raise ProgramError(
-            f"it can't be started: {error.strerror}",
+            f"cannot be started: {error.strerror}",
             program=argv[0],
-            hint="is it made for this machine, and is its interpreter there?",
+            hint="is it built for this architecture, and is its interpreter installed?",
         ) from error
     except ValueError as error:
-        raise ProgramError("an argument holds a NUL character", program=argv[0]) from error
+        raise ProgramError("an argument contains a NUL character", program=argv[0]) from error
 
 
 def _close_pipes(process: Popen[bytes]) -> None:
@@ -197,7 +197,7 @@ def _close_pipes(process: Popen[bytes]) -> None:
 
 
 def _end(process: Popen[bytes]) -> None:
-    """End the program and all that it started in its session: politely first, then for certain."""
+    """End the program and everything in its session: first with SIGTERM, then with SIGKILL."""
     import signal  # noqa: PLC0415
     from subprocess import TimeoutExpired  # noqa: PLC0415
 
@@ -237,14 +237,14 @@ class _Kept:
 
 
 class _Collector:
-    """Reads both outputs of a program until it has ended."""
+    """Reads both outputs of a program until it ends."""
 
     def __init__(self, process: Popen[bytes], limit: int) -> None:
         self._process = process
         self._kept = (_Kept(limit), _Kept(limit))
 
     def collect(self, deadline: float) -> tuple[str, str] | None:
-        """Both outputs; None when the time is over."""
+        """Return both outputs; None if the time is over."""
         from subprocess import TimeoutExpired  # noqa: PLC0415
 
         if not self._read_all(deadline):
@@ -256,7 +256,7 @@ class _Collector:
         return self._kept[0].text(), self._kept[1].text()
 
     def _read_all(self, deadline: float) -> bool:
-        """Read until both outputs are closed, or the program has ended; False when time is over."""
+        """Read until both outputs are closed or the program has ended; False if the time is over."""
         import selectors  # noqa: PLC0415
 
         pipes = [pipe for pipe in (self._process.stdout, self._process.stderr) if pipe is not None]
@@ -273,6 +273,6 @@ class _Collector:
                     if not data:
                         selector.unregister(key.fileobj)
                 if not ready and self._process.poll() is not None:
-                    # A daemon that the program left behind holds the outputs open.
+                    # A daemon that the program started keeps the outputs open.
                     break
         return True

@@ -1,8 +1,8 @@
-"""The directory tree that is managed: every file of the machine is read and written through it.
+"""The managed directory tree, through which every file of the machine is read and written.
 
-Paths are text, absolute inside the tree (``/etc/zipl.conf``), bytes that are no UTF-8 held by
-``surrogateescape``. Nothing outside the tree is reached, whatever symbolic links it holds and
-whoever changes them meanwhile (`secboot.system.confined`).
+Paths are strings, absolute inside the tree (``/etc/zipl.conf``); bytes that are not UTF-8 are held by
+``surrogateescape``. Nothing outside the tree is reached, whatever symbolic links it contains and whoever
+changes them meanwhile (`secboot.system.confined`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
 _NO_LINK = _ABSENT | {errno.EINVAL}
 _SMALL = 2**20
-"""Bytes; more than any file of /proc and /sys that is read here."""
+"""In bytes; more than any file of /proc and /sys that is read here."""
 _IN_PLACE_FLAGS = os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _PRIVATE_PLACES = ("/run", "/tmp", "/var/tmp", "/boot")  # noqa: S108 - the directory made there is private
 
@@ -43,10 +43,10 @@ _PRIVATE_PLACES = ("/run", "/tmp", "/var/tmp", "/boot")  # noqa: S108 - the dire
 class Root:
     """A directory tree, held open. Close it, or use it as a context manager.
 
-    `base` is where it is on this machine; error messages put it before the path. Raises
-    `NotFoundError` or another `FileError` when it is no directory that can be opened.
+    `base` is its path on this machine; in error messages it precedes the path. Raises `NotFoundError` or
+    another `FileError` if it is not a directory that can be opened.
 
-    Every method raises `FileError` for what the system reports, unless it says otherwise, and
+    Unless stated otherwise, every method raises `FileError` for errors of the operating system, and
     ValueError for a path that is not absolute (a mistake of the caller).
     """
 
@@ -62,7 +62,7 @@ class Root:
         self._resolver = resolver_for(descriptor) if resolver is None else resolver
 
     def close(self) -> None:
-        """Let the tree go."""
+        """Close the tree."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -75,15 +75,15 @@ class Root:
 
     @property
     def base(self) -> str:
-        """Where the tree is on this machine."""
+        """The path of the tree on this machine."""
         return self._shown or "/"
 
     def shown(self, path: str) -> str:
-        """`path` with the place of the tree before it, as the user would type it."""
+        """Return `path` with the path of the tree before it, as the user would type it."""
         return self._shown + path if self._shown else path
 
     def subtree(self, path: str) -> Root:
-        """The directory `path` as a tree of its own: nothing outside of it is reached."""
+        """Return the directory `path` as a tree of its own; nothing outside it is reached."""
         with ErrorsAbout(self.shown(path)):
             descriptor = self._open(path, os.O_PATH | os.O_DIRECTORY)
         inner = Root.__new__(Root)
@@ -91,7 +91,7 @@ class Root:
         return inner
 
     def stat(self, path: str) -> FileStat | None:
-        """What `path` leads to, links followed; None when there is nothing."""
+        """Return the status of what `path` leads to, following links; None if it does not exist."""
         with ErrorsAbout(self.shown(path)):
             found = self._open_or_none(path, os.O_PATH)
             if found is None:
@@ -102,7 +102,7 @@ class Root:
                 os.close(found)
 
     def link_target(self, path: str) -> str | None:
-        """What the symbolic link `path` says, which may lead anywhere; None where it is no link."""
+        """Return the text of the symbolic link `path`, which may lead anywhere; None if it is not a link."""
         parent, name = split(path)
         with ErrorsAbout(self.shown(path)):
             directory = self._open_or_none(parent, os.O_PATH | os.O_DIRECTORY)
@@ -122,7 +122,7 @@ class Root:
         return self.stat(path) is not None
 
     def exists_or_none(self, path: str) -> bool | None:
-        """Whether `path` leads to anything; None where that can't be seen."""
+        """Whether `path` leads to anything; None if that cannot be determined."""
         try:
             return self.exists(path)
         except FileError:
@@ -137,9 +137,9 @@ class Root:
         return True
 
     def read_bytes(self, path: str, limit: int = FILE_LIMIT) -> bytes:
-        """The content of a regular file; `TooLargeError` when it has more than `limit` bytes.
+        """Return the content of a regular file; `TooLargeError` if it has more than `limit` bytes.
 
-        A directory, FIFO, device or socket is refused with `WrongKindError`, without waiting.
+        A directory, FIFO, device or socket is refused with `WrongKindError`, without blocking.
         """
         with ErrorsAbout(self.shown(path)):
             file = self._open_regular(path)
@@ -149,7 +149,7 @@ class Root:
                 os.close(file)
 
     def read_file(self, path: str, limit: int = FILE_LIMIT) -> FileContent:
-        """Content and attributes of a regular file, from one and the same opened file."""
+        """Return the content and attributes of a regular file, which is opened once for both."""
         with ErrorsAbout(self.shown(path)):
             file = self._open_regular(path)
             try:
@@ -158,7 +158,7 @@ class Root:
                 os.close(file)
 
     def read_ranges(self, path: str, ranges: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
-        """The bytes of a regular file at each (offset, size); fewer at its end."""
+        """Return the bytes of a regular file at each (offset, size); fewer at its end."""
         with ErrorsAbout(self.shown(path)):
             file = self._open_regular(path)
             try:
@@ -167,9 +167,9 @@ class Root:
                 os.close(file)
 
     def text_or_none(self, path: str) -> str | None:
-        """Return the text of a small file of /proc or /sys without the newline at its end.
+        """Return the text of a small file of /proc or /sys without its final newline.
 
-        None when it can't be read: there a file that is missing or secret is no error.
+        None if it cannot be read: there, a missing or unreadable file is not an error.
         """
         try:
             data = self.read_bytes(path, _SMALL)
@@ -178,10 +178,10 @@ class Root:
         return data.decode("utf-8", "surrogateescape").removesuffix("\n")
 
     def write_in_place(self, path: str, text: str) -> None:
-        """Write a file of /proc or /sys, which takes what is written to it as one message.
+        """Write a file of /proc or /sys, which accepts what is written as one message.
 
-        It has to be there, and no part of its path may be a symbolic link. Nothing of it is atomic or
-        durable: it is no way to change any other file.
+        It must exist, and no part of its path may be a symbolic link. Nothing of this is atomic or durable,
+        so it must not be used for any other file.
         """
         shown = self.shown(path)
         with ErrorsAbout(shown):
@@ -197,14 +197,14 @@ class Root:
                 os.close(file)
 
     def names_or_none(self, path: str) -> tuple[str, ...] | None:
-        """Return the names in a directory, or None when it can't be read."""
+        """Return the names in a directory; None if it cannot be read."""
         try:
             return self.list_directory(path)
         except FileError:
             return None
 
     def list_directory(self, path: str) -> tuple[str, ...]:
-        """The names in a directory, sorted by their bytes, without ``.`` and ``..``."""
+        """Return the names in a directory, sorted by their bytes, without ``.`` and ``..``."""
         with ErrorsAbout(self.shown(path)):
             directory = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -214,7 +214,7 @@ class Root:
         return tuple(decode(name) for name in names)
 
     def symbolic_links(self, path: str) -> dict[str, str]:
-        """The symbolic links in a directory by name, each with what it says."""
+        """Return the symbolic links in a directory by name, each with its text."""
         with ErrorsAbout(self.shown(path)):
             directory = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -225,18 +225,18 @@ class Root:
                 os.close(directory)
 
     def real_path(self, path: str) -> str:
-        """The path inside the tree that `path` leads to, free of symbolic links and ``..``.
+        """Return the path inside the tree that `path` leads to, without symbolic links and ``..``.
 
-        A missing last part stays as it is written. It is the place to write to, so that the
-        target of a link is changed and the link is kept.
+        A missing last part stays as it is. This is the path to write to, so that the target of a link is
+        changed and the link is kept.
         """
         with ErrorsAbout(self.shown(path)):
             return decode(WalkResolver(self._fd).real_path(_absolute(path)))
 
     def nearest(self, path: str) -> Nearest:
-        """Return what is at `path`, or nearest above it, for what is yet to be made there.
+        """Return what is at `path`, or nearest above it, for a file that is to be created there.
 
-        Where a link without a target is in the way, it is that.
+        If a dangling link is in the way, it is that link.
         """
         names = path.split("/")[1:]
         for depth in range(len(names), -1, -1):
@@ -251,10 +251,10 @@ class Root:
         raise LookupError(path)
 
     def open_directory(self, real_path: str) -> OpenDirectory:
-        """The directory of that real path, held open.
+        """Return the directory of a real path, held open.
 
-        No symbolic link is followed: `FileError` (ELOOP) when a directory of the path has
-        become one since `real_path` looked.
+        No symbolic link is followed: `FileError` (ELOOP) if a directory of the path has become a link
+        since `real_path` was called.
         """
         shown = self.shown(real_path)
         with ErrorsAbout(shown):
@@ -262,15 +262,15 @@ class Root:
             return OpenDirectory(self._resolver.open_direct(_absolute(real_path), flags), shown)
 
     def read_direct(self, real_path: str) -> FileContent | None:
-        """The regular file of that real path, or None when there is none; no link is followed."""
+        """Return the regular file of a real path; None if it does not exist. No link is followed."""
         parent, name = split(real_path)
         with self.open_directory(parent) as directory:
             return directory.read(name)
 
     def make_directories(self, path: str, mode: int = 0o755) -> None:
-        """Make the directory `path` and those above it that are missing, on disk on return.
+        """Create the directory `path` and missing ones above it; they are on the disk when this returns.
 
-        The directory gets `mode`, those above it 0755, regardless of the umask.
+        The directory gets `mode`, those above it 0755, independent of the umask.
         """
         real = self.real_path(path)
         for partial in (*parents(real), real):
@@ -285,9 +285,9 @@ class Root:
 
     @contextmanager
     def private_directory(self) -> Iterator[PrivateDirectory]:
-        """Make a directory for another program to read, and remove it with all its files in the end.
+        """Create a directory for another program to read; it and its files are removed in the end.
 
-        Nothing in it is brought to the disk: what a loss of power leaves of it is of no use.
+        Nothing in it is synced to the disk, because nothing needs it after a power loss.
         """
         place = next((path for path in _PRIVATE_PLACES if self.exists(path)), "/")
         above = self.real_path(place)
@@ -319,7 +319,7 @@ class Root:
     def _open_regular(self, path: str) -> int:
         shown = self.shown(path)
         with ErrorsAbout(shown):
-            # Looked at first: merely opening a device can act on it (a tape rewinds).
+            # Checked first: merely opening a device can have an effect (a tape rewinds).
             look = self._open(path, os.O_PATH)
             try:
                 require_regular(os.fstat(look), shown)
@@ -335,9 +335,9 @@ class Root:
 
 
 class Nearest(NamedTuple):
-    """What there is of a path: `path`, which is all of it or not; `status` None for a dangling link.
+    """The part of a path that exists: `path`, which may be all of it. `status` is None for a dangling link.
 
-    `leads_to` is the text of that link, else where the whole path will be: its real path.
+    `leads_to` is the text of that link, otherwise the real path that the whole path will have.
     """
 
     path: str
@@ -347,7 +347,7 @@ class Nearest(NamedTuple):
 
 
 def split(real_path: str) -> tuple[str, str]:
-    """The directory of a real path, and the name in it; ValueError where it has none."""
+    """Return the directory of a real path, and the name in it; ValueError if it has no name."""
     parent, _, name = real_path.rpartition("/")
     if name in {"", ".", ".."}:
         raise ValueError(real_path)
@@ -355,7 +355,7 @@ def split(real_path: str) -> tuple[str, str]:
 
 
 def parents(path: str) -> tuple[str, ...]:
-    """The directories above `path`, from the one below the root on: of /var/lib/x, /var and /var/lib."""
+    """Return the directories above `path`, outermost first: for /var/lib/x, /var and /var/lib."""
     names = path.strip("/").split("/")
     return tuple("/" + "/".join(names[:depth]) for depth in range(1, len(names)))
 

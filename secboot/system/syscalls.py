@@ -1,8 +1,8 @@
-"""System calls that Python's `os` lacks: openat2 and renameat2, and how others are called.
+"""System calls that Python's `os` lacks: openat2 and renameat2, and a way to call others.
 
-openat2 has number 437 on every architecture (include/uapi/asm-generic/unistd.h and the
-syscall tables of x86, s390 and so on); renameat2 came before numbers were shared.
-Both are optional: without them `UnavailableError` is raised, and callers do without.
+openat2 has number 437 on every architecture (include/uapi/asm-generic/unistd.h and the system call tables
+of x86, s390 and so on); renameat2 is older than common numbers. Both are optional: without them
+`UnavailableError` is raised, and callers work without them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ RESOLVE_NO_MAGICLINKS = 0x02
 RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_IN_ROOT = 0x10
 
-# A seccomp filter that does not know a call answers EPERM or ENOSYS; a file system that can't
-# exchange names answers EINVAL (fs/namei.c: vfs_rename, and many ->rename methods).
+# A seccomp filter that does not know a call returns EPERM or ENOSYS; a file system that cannot exchange
+# names returns EINVAL (fs/namei.c: vfs_rename, and many ->rename methods).
 _NO_SUCH_CALL = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.E2BIG})
 
 
 class UnavailableError(Exception):
-    """The kernel, a filter, or the file system does not offer this call."""
+    """The kernel, a filter, or the file system does not support this call."""
 
 
 class _OpenHow(ctypes.Structure):
@@ -47,16 +47,16 @@ class _OpenHow(ctypes.Structure):
 
 
 libc = ctypes.CDLL(None, use_errno=True)
-"""The C library of this process; what is called leaves its error for `ctypes.get_errno`."""
+"""The C library of this process; a called function leaves its error for `ctypes.get_errno`."""
 _syscall = libc.syscall
 _syscall.restype = ctypes.c_long
 
 
 def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
-    """Open `path` below the directory `directory`, under the limits of `resolve`.
+    """Open `path` below the directory `directory`, with the restrictions `resolve`.
 
-    `path` without NUL. Returns a file descriptor that programs do not inherit.
-    Raises OSError as open(2), and `UnavailableError`.
+    `path` must not contain NUL. Returns a file descriptor that programs do not inherit. Raises OSError as
+    open(2), and `UnavailableError`.
     """
     how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
     return call(
@@ -69,17 +69,17 @@ def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
 
 
 def exchange(directory: int, one: bytes, other: bytes) -> None:
-    """Swap two names of one directory at once: at no instant is either missing.
+    """Exchange two names of one directory atomically: neither is ever missing.
 
-    Raises OSError as rename(2), and `UnavailableError` where it can't be done.
+    Raises OSError as rename(2), and `UnavailableError` if this is not supported.
     """
     _renameat2(directory, one, other, _RENAME_EXCHANGE)
 
 
 def rename_new(directory: int, old: bytes, new: bytes) -> None:
-    """Rename `old` to `new` in one directory; FileExistsError when `new` exists.
+    """Rename `old` to `new` in one directory; FileExistsError if `new` exists.
 
-    Raises OSError as rename(2), and `UnavailableError` where it can't be done.
+    Raises OSError as rename(2), and `UnavailableError` if this is not supported.
     """
     _renameat2(directory, old, new, _RENAME_NOREPLACE)
 
@@ -99,7 +99,7 @@ def _renameat2(directory: int, old: bytes, new: bytes, flags: int) -> None:
 
 
 def call(number: int, *arguments: object) -> int:
-    """Make the system call of this number; raises OSError, and `UnavailableError` where there is none."""
+    """Make the system call with this number; raises OSError, and `UnavailableError` if it is not supported."""
     while True:
         result: int = _syscall(ctypes.c_long(number), *arguments)
         if result >= 0:

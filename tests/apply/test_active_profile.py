@@ -97,7 +97,7 @@ def test_a_profile_that_was_changed_since_is_not_forced(
     said = secboot(capsys, "keep", "--root", root)
 
     assert said.code == 1
-    assert "was changed since it was applied as checkpoint 1" in said.err
+    assert "was changed after checkpoint 1 applied it" in said.err
     assert f"`secboot plan site --root {root}`" in said.err
     assert options(entry) == "ro"
 
@@ -112,7 +112,7 @@ def test_a_profile_named_by_path_has_to_get_a_place(
 
     said = secboot(capsys, "keep", "--root", root)
     assert said.code == 1
-    assert f"put it into {root}/etc/secboot/profiles" in said.err
+    assert f"put it in {root}/etc/secboot/profiles" in said.err
 
     (root / "etc/secboot/profiles/mine.yaml").write_text(SITE)
     assert secboot(capsys, "keep", "--root", root).code == 0

@@ -101,14 +101,14 @@ def test_nothing_is_run_when_the_deployment_is_as_asked(root: Path, tmp_path: Pa
 
 
 def test_an_image_is_not_managed_from_outside(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="running system only"):
+    with pytest.raises(RefusedError, match="only the deployments of the running system"):
         run(root, tmp_path / "bin", "exit 0", chroot=str(root))
     assert not (tmp_path / "bin/words").exists()
 
 
 def test_the_option(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = secboot(capsys, "apply", "guest", "--root", root, "--run-kargs")
-    assert (said.code, "running system only" in said.err) == (1, True)
+    assert (said.code, "only the deployments of the running system" in said.err) == (1, True)
 
     plan = json.loads(secboot(capsys, "plan", "guest", "--root", root, "-o", "json").out)
     assert plan["steps"][0]["argv"] == ["rpm-ostree", *KARGS]

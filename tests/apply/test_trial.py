@@ -289,7 +289,7 @@ def test_a_rollback_of_the_confirmation_leaves_the_trial_to_be_dropped(machine_o
     assert {k: v for k, v in snapshot(machine.root).items() if k not in boots} == {
         k: v for k, v in before.items() if k not in boots
     }
-    assert "there is nothing to roll back" in machine.run("rollback").err
+    assert "nothing to roll back" in machine.run("rollback").err
 
 
 def test_an_entry_that_was_removed_by_hand_is_no_trial(machine_of: Maker) -> None:

@@ -47,7 +47,7 @@ def test_one_at_a_time(state: Root) -> None:
     with lock:
         with pytest.raises(LockedError, match=rf"pid {os.getpid()} on .*, since 20\d\d-") as caught:
             take(state)
-        assert caught.value.hint == "wait for its end"
+        assert caught.value.hint == "wait for it to finish"
 
     lock.release()
     with take(state):
@@ -87,7 +87,9 @@ def test_a_program_that_outlives_secboot_keeps_the_lock(tmp_path: Path) -> None:
     os.close(writer)
 
     with Root(tmp_path) as root:
-        with pytest.raises(LockedError, match="program that another secboot started still runs"):
+        with pytest.raises(
+            LockedError, match="secboot process that has since died, is still running"
+        ):
             take(root)
         os.kill(program, 9)
         with take(root, wait=30):
@@ -98,7 +100,7 @@ def test_a_program_that_outlives_secboot_keeps_the_lock(tmp_path: Path) -> None:
 def test_the_lock_of_nobody_knows_whom(tmp_path: Path, content: bytes) -> None:
     with Root(tmp_path) as root, take(root):
         (tmp_path / "lock").write_bytes(content)
-        with pytest.raises(LockedError, match="another secboot is at work"):
+        with pytest.raises(LockedError, match="another secboot is running"):
             take(root)
 
 

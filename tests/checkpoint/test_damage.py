@@ -203,7 +203,7 @@ def test_other_damage_blocks_nothing_but_itself(
         said = secboot(capsys, *words.split(), "--root", tree)
         assert said.code in {0, 5}, (words, said)
     history = secboot(capsys, "history", "--root", tree)
-    assert f"{path}: warning: checkpoint {number} can't be read" in history.out
+    assert f"{path}: warning: checkpoint {number} cannot be read" in history.out
     assert boot_files(tree) == before
     rollback = secboot(capsys, "rollback", number, "--root", tree)
     assert rollback.code == 1

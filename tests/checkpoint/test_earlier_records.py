@@ -126,7 +126,7 @@ def test_a_rollback_that_names_another_change_is_not_believed(
         said = secboot(capsys, "keep", "--root", root)
 
         assert said.code == 1
-        assert "it is not known which profile is active: checkpoint 4 can't be read" in said.err
+        assert "the active profile is unknown: checkpoint 4 cannot be read" in said.err
         assert str(record) in secboot(capsys, "history", "--root", root).out
 
 
@@ -151,4 +151,4 @@ def test_a_file_that_was_made_needs_its_copy(
 
     said = secboot(capsys, "rollback", "1", "--root", root)
     assert said.code == 1
-    assert "it has no checksum, and what is kept beside it says something else" in said.err
+    assert "it has no checksum, and the other files of the checkpoint contradict it" in said.err

@@ -118,32 +118,32 @@ def test_each_step_is_written_as_a_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ((ENTRIES[1],), "line 1: prepared was never committing next"),
-        ((*ENTRIES, ENTRIES[0]), "line 4: done was never writing next"),
-        ((ENTRIES[0]._replace(at="\x1b[31m"),), "line 1 has no moment"),
+        ((ENTRIES[1],), "line 1: 'committing' cannot follow 'prepared'"),
+        ((*ENTRIES, ENTRIES[0]), "line 4: 'writing' cannot follow 'done'"),
+        ((ENTRIES[0]._replace(at="\x1b[31m"),), "line 1 has no valid time"),
         (
             (ENTRIES[0]._replace(facts={"argv": ["rm"]}),),
-            "line 1 has a fact that is not known: argv",
+            "line 1 has an unknown fact: argv",
         ),
-        ((ENTRIES[0]._replace(facts={"zipl": {"argv": "rm"}}),), "fact that is not known: zipl"),
-        ((ENTRIES[0]._replace(facts={"left": "x"}),), "fact that is not known: left"),
-        ((ENTRIES[0]._replace(facts={"left": ["x"]}),), "fact that is not known: left"),
-        ((ENTRIES[0]._replace(facts={"left": [7]}),), "fact that is not known: left"),
-        ((ENTRIES[0]._replace(facts={"boot_record": "x"}),), "fact that is not known: boot_record"),
-        ((ENTRIES[0]._replace(facts={"zipl": "x"}),), "fact that is not known: zipl"),
-        ((ENTRIES[0]._replace(facts={"zipl": {"x": 1}}),), "fact that is not known: zipl"),
-        ((ENTRIES[0]._replace(facts={"zipl": {"argv": []}}),), "fact that is not known: zipl"),
-        ((ENTRIES[0]._replace(facts={"zipl": {"argv": ["rm"]}}),), "fact that is not known: zipl"),
-        ((ENTRIES[0]._replace(facts={"zipl": {"argv": ["zipl", 7]}}),), "not known: zipl"),
-        ((ENTRIES[0]._replace(facts={"zipl": {"argv": ["chroot", "/m"]}}),), "not known: zipl"),
-        ((ENTRIES[0]._replace(facts={"zipl": {"argv": ["chroot", "/", "rm"]}}),), "known: zipl"),
-        ((ENTRIES[0]._replace(facts={"zipl": {"before": [["rm"]]}}),), "fact that is not known"),
-        ((ENTRIES[0]._replace(facts={"zipl": {"status": True}}),), "fact that is not known"),
-        ((ENTRIES[0]._replace(facts={"zipl": {"seconds": "1"}}),), "fact that is not known"),
-        ((ENTRIES[0]._replace(at="2026-02-29T14:00:00Z"),), "line 1 has no moment"),
-        ((ENTRIES[0]._replace(at="2026-99-01T14:00:00Z"),), "line 1 has no moment"),
-        ((ENTRIES[0]._replace(at="0000-01-01T14:00:00Z"),), "line 1 has no moment"),
-        ((ENTRIES[0]._replace(at="2026-01-01T24:00:00Z"),), "line 1 has no moment"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"argv": "rm"}}),), "unknown fact: zipl"),
+        ((ENTRIES[0]._replace(facts={"left": "x"}),), "unknown fact: left"),
+        ((ENTRIES[0]._replace(facts={"left": ["x"]}),), "unknown fact: left"),
+        ((ENTRIES[0]._replace(facts={"left": [7]}),), "unknown fact: left"),
+        ((ENTRIES[0]._replace(facts={"boot_record": "x"}),), "unknown fact: boot_record"),
+        ((ENTRIES[0]._replace(facts={"zipl": "x"}),), "unknown fact: zipl"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"x": 1}}),), "unknown fact: zipl"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"argv": []}}),), "unknown fact: zipl"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"argv": ["rm"]}}),), "unknown fact: zipl"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"argv": ["zipl", 7]}}),), "unknown fact: zipl"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"argv": ["chroot", "/m"]}}),), "unknown fact: zipl"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"argv": ["chroot", "/", "rm"]}}),), "fact: zipl"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"before": [["rm"]]}}),), "unknown fact"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"status": True}}),), "unknown fact"),
+        ((ENTRIES[0]._replace(facts={"zipl": {"seconds": "1"}}),), "unknown fact"),
+        ((ENTRIES[0]._replace(at="2026-02-29T14:00:00Z"),), "line 1 has no valid time"),
+        ((ENTRIES[0]._replace(at="2026-99-01T14:00:00Z"),), "line 1 has no valid time"),
+        ((ENTRIES[0]._replace(at="0000-01-01T14:00:00Z"),), "line 1 has no valid time"),
+        ((ENTRIES[0]._replace(at="2026-01-01T24:00:00Z"),), "line 1 has no valid time"),
     ],
 )
 def test_what_no_secboot_wrote(entries: Sequence[JournalEntry], message: str) -> None:
@@ -154,5 +154,5 @@ def test_what_no_secboot_wrote(entries: Sequence[JournalEntry], message: str) ->
 def test_a_whole_line_that_is_no_entry_is_of_another_version() -> None:
     line = format_line(JournalEntry(State.DONE, "now", {"state": "later"}), "7")
 
-    with pytest.raises(DamagedCheckpointError, match="state: is not one of prepared, writing"):
+    with pytest.raises(DamagedCheckpointError, match="state: must be one of prepared, writing"):
         parse_first_journal(LINES[0] + line, "7")

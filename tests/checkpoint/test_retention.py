@@ -281,7 +281,7 @@ def test_nobody_else_may_write_above_the_state_directory(
 
     with (
         Root(tree) as root,
-        pytest.raises(AccessError, match="others may write") as caught,
+        pytest.raises(AccessError, match="writable by other users") as caught,
         write_access(root, StateDirectory(root)),
     ):
         pass

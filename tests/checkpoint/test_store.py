@@ -100,7 +100,7 @@ def test_what_is_not_what_was_saved_is_not_taken(
         archive.write_bytes(other if torn is None else torn)
 
     assert access.store.after(found, found.record.files[0]) is None
-    with pytest.raises(DamagedCheckpointError, match=r"before\.tar: /a in it"):
+    with pytest.raises(DamagedCheckpointError, match=r"before\.tar: its copy of /a"):
         access.store.before(found, found.record.files[0])
 
 

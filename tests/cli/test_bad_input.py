@@ -262,7 +262,7 @@ def test_no_such_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     said = secboot(capsys, "plan", "host", "--root", tmp_path / "none")
 
     assert said.code == 1
-    assert "none: there is no such file" in said.err
+    assert "none: not found" in said.err
 
 
 @pytest.mark.parametrize(

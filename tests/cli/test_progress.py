@@ -217,7 +217,7 @@ def test_a_lock_that_is_taken_is_reported_at_once_and_not_waited_for(site: Site)
         _, seen, code = ended(program, opened)
 
     assert code == 1
-    assert screen(seen)[0].startswith("secboot: error: another secboot is at work")
+    assert screen(seen)[0].startswith("secboot: error: another secboot is running")
 
 
 def test_in_the_background_nothing_is_written_to_the_terminal(site: Site) -> None:

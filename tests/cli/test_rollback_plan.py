@@ -156,7 +156,7 @@ def test_where_nothing_was_applied_nothing_is_made(
     said = secboot(capsys, "rollback", "--dry-run", "--root", tmp_path / "m")
 
     assert (said.code, said.out) == (1, "")
-    assert "there is nothing to roll back" in said.err
+    assert "nothing to roll back" in said.err
     assert sorted(tmp_path.rglob("*")) == before
 
 

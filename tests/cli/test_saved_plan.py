@@ -295,7 +295,7 @@ def test_a_file_that_others_may_write_is_refused(
 
     require_refused(said, root, before)
     assert said.code == 1
-    assert "others may write to " in said.err
+    assert "is writable by other users" in said.err
 
 
 def test_in_a_sticky_directory_the_own_file_is_trusted(
@@ -319,7 +319,7 @@ def test_a_link_counts_as_a_way_to_the_file(saved: Path, tmp_path: Path) -> None
     with pytest.raises(SecbootError, match="too many symbolic links"):
         read_trusted(str(folder / "loop.plan"), 2**20)
     folder.chmod(0o777)
-    with pytest.raises(SecbootError, match="others may write to the directory"):
+    with pytest.raises(SecbootError, match=r"the directory .* is writable by other users"):
         read_trusted(str(folder / "x.plan"), 2**20)
 
 
@@ -338,7 +338,7 @@ def test_what_is_not_a_file_is_not_read(tmp_path: Path) -> None:
         (str(tmp_path / "x.plan"), "this is a FIFO"),
         ("/dev/zero", "this is a character device"),
         (str(tmp_path), "this is a directory"),
-        (str(tmp_path / "none" / ".." / "x.plan"), "no such file"),
+        (str(tmp_path / "none" / ".." / "x.plan"), "not found"),
     ):
         with pytest.raises(SecbootError, match=message):
             read_trusted(path, 2**20)

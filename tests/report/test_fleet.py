@@ -185,14 +185,14 @@ DAMAGED: list[tuple[bytes, str]] = [
     (b'{"schema": "secboot/status/2", "root": "/", "profile": 1}', "requirements: is missing"),
     (
         b'{"schema": "secboot/verify/1", "root": "/", "profile": null, "stage": 1, "checks": [3]}',
-        "stage: is not one of configured, inherited, installed, running, effective, but 1",
+        "stage: must be one of configured, inherited, installed, running, effective, not 1",
     ),
     (
         (
             b'{"schema": "secboot/verify/2", "root": "/", "profile": null, "stage": "running",'
             b' "checks": [{"id": "running.x", "outcome": "OK", "message": ""}]}'
         ),
-        'checks[0].outcome: is not one of PASS, WARN, FAIL, but "OK"',
+        'checks[0].outcome: must be one of PASS, WARN, FAIL, not "OK"',
     ),
     (
         (

@@ -41,5 +41,5 @@ def remove(root: Root, path: str) -> None:
     parent, name = split(path)
     with root.open_directory(root.real_path(parent)) as directory:
         if not directory.discard(name):
-            message = "there is no such file"
+            message = "not found"
             raise NotFoundError(message, path=root.shown(path), code=errno.ENOENT)

@@ -224,10 +224,10 @@ def test_the_document_of_attributes_is_read_back() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("mode", "0o644", "has no mode in octal digits, but '0o644'"),
-        ("mode", 420, "mode: is not a string, but 420"),
-        ("uid", "0", "uid: is not a whole number"),
-        ("xattrs", {"user.a": "?"}, "xattrs.user.a: is not base64"),
+        ("mode", "0o644", "must have a mode in octal digits, not '0o644'"),
+        ("mode", 420, "mode: must be a string, not 420"),
+        ("uid", "0", "uid: must be an integer"),
+        ("xattrs", {"user.a": "?"}, "xattrs.user.a: must be base64"),
     ],
 )
 def test_a_damaged_document_of_attributes(key: str, value: object, message: str) -> None:

@@ -105,11 +105,11 @@ def test_megabytes_are_read_and_the_middle_dropped(runner: SystemRunner) -> None
 
 
 def test_a_missing_program(runner: SystemRunner) -> None:
-    with pytest.raises(ProgramError, match="zipl-that-is-not: there is no such program") as caught:
+    with pytest.raises(ProgramError, match="zipl-that-is-not: command not found") as caught:
         runner.run(("zipl-that-is-not",), timeout=LONG)
     assert caught.value.hint is not None
     assert "/usr/sbin" in caught.value.hint
-    with pytest.raises(ProgramError, match="there is no such program"):
+    with pytest.raises(ProgramError, match="command not found"):
         runner.run(("/no/such/program",), timeout=LONG)
 
 
@@ -121,7 +121,7 @@ def test_a_program_that_can_not_be_executed(runner: SystemRunner, tmp_path: Path
     (tmp_path / "lost").chmod(0o755)
 
     for name in ("plain", "rubbish", "lost"):
-        with pytest.raises(ProgramError, match=r"may be executed|can't be started"):
+        with pytest.raises(ProgramError, match=r"not an executable|cannot be started"):
             runner.run((str(tmp_path / name),), timeout=LONG)
     with pytest.raises(ProgramError, match="NUL"):
         runner.run(("sh", "-c", "a\0b"), timeout=LONG)
@@ -133,7 +133,7 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(
     pids = tmp_path / "pids"
     hangs = f"sleep 1000 & echo $! >> {pids}; echo $$ >> {pids}; wait"
 
-    with pytest.raises(ProgramError, match=r"still running after 0\.5 seconds"):
+    with pytest.raises(ProgramError, match=r"timed out after 0\.5 s and was killed"):
         runner.run(("sh", "-c", hangs), timeout=0.5)
 
     assert not any(is_running(int(pid)) for pid in pids.read_text().split())
@@ -146,7 +146,7 @@ def test_a_program_that_ignores_the_polite_signal_is_killed(
     monkeypatch.setattr("secboot.system.programs._GRACE", 0.2)
     pid = tmp_path / "pid"
 
-    with pytest.raises(ProgramError, match="still running after"):
+    with pytest.raises(ProgramError, match="timed out after"):
         runner.run(
             ("sh", "-c", f"trap '' TERM; echo $$ > {pid}; while :; do sleep 1; done"), timeout=0.5
         )
@@ -155,7 +155,7 @@ def test_a_program_that_ignores_the_polite_signal_is_killed(
 
 
 def test_a_program_that_closes_its_outputs_and_hangs(runner: SystemRunner) -> None:
-    with pytest.raises(ProgramError, match="still running after"):
+    with pytest.raises(ProgramError, match="timed out after"):
         runner.run(("sh", "-c", "exec >&- 2>&-; exec sleep 1000"), timeout=0.3)
 
 

@@ -210,7 +210,7 @@ def test_errors_name_the_path_as_the_user_sees_it(root: Root, tree: Path) -> Non
     with pytest.raises(NotFoundError) as caught:
         root.read_bytes("/etc/no")
 
-    assert str(caught.value) == f"{tree}/etc/no: there is no such file"
+    assert str(caught.value) == f"{tree}/etc/no: not found"
 
 
 def make_special(kind: str, path: Path) -> None:
