@@ -11,9 +11,9 @@ from secboot.apply.change import (
     ManagedRoot,
     Meanwhile,
     change_files,
-    follow_plan,
     problem_key,
 )
+from secboot.apply.following import follow_plan
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.errors import RefusedError
