@@ -1,7 +1,8 @@
-"""Whether the file system of the boot files is there: in a rescue system /boot is easily forgotten.
+"""Whether the file system of the boot files is mounted: in a rescue system /boot is easily forgotten.
 
-A file that was removed since a change stays away when that is rolled back. While /boot is not mounted,
-all its files look removed. To call the change rolled back then would keep its boot files for good.
+A file that was removed since a change stays removed when the change is rolled back. While /boot is not
+mounted, all its files look removed. If the change were then recorded as rolled back, its boot files would
+stay for good.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ if TYPE_CHECKING:
 
 
 def lacks_entries(machine: Machine | None, gone: Iterable[str]) -> bool:
-    """Tell whether files are gone, and every boot entry with them."""
+    """Whether files are missing, and every boot entry with them."""
     return any(gone) and machine is not None and not machine.configuration.entries
 
 
 def lacks_directories(root: Root, gone: Iterable[str]) -> bool:
-    """Tell whether files are gone, and the directory of one with it."""
+    """Whether files are missing, and the directory of one of them."""
     return any(root.stat(split(path)[0]) is None for path in gone)
 
 
 def not_mounted(invocation: Invocation, checkpoint: str) -> Finding:
-    """Return why this checkpoint is not rolled back, and how it is."""
+    """Return why this checkpoint is not rolled back, and how to do it."""
     command = invocation.command
     return Finding(
         "not-mounted",
         Severity.ERROR,
         f"boot files of checkpoint {checkpoint} are missing: is /boot mounted?",
         None,
-        f"nothing was changed\nmount it, then run: {command('rollback', checkpoint)}\n"
+        f"mount it, then run: {command('rollback', checkpoint)}\n"
         f"if the files were removed on purpose: {command('rollback', checkpoint, '--keep')}",
     )
 

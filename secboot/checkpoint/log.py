@@ -1,7 +1,7 @@
-"""The entry in the system's log for each change: who changed what, and how it ended.
+"""The entry in the system log for each change: who changed what, and how it ended.
 
-The systemd journal gets it with fields, which ``journalctl`` searches: ``journalctl SECBOOT_PROFILE=host``.
-Where no journal runs, syslog gets the same line.
+The systemd journal gets it with fields, which can be searched: ``journalctl SECBOOT_PROFILE=host``. If no
+journal is running, syslog gets the same line.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from secboot.checkpoint.record import Checkpoint
 
 MESSAGE_ID = "709e257818a94623baaef6d655f94757"
-"""What all entries about changes have in common; systemd.journal-fields(7)."""
+"""The fields that all entries about changes have in common; systemd.journal-fields(7)."""
 _AUTHPRIV = 10
 _PRIORITIES = {State.DONE: 5, State.ROLLED_BACK: 4}
-"""By syslog(3): 5 is a notice, 4 a warning, 3 an error. A change that did not end is an error."""
+"""Priorities of syslog(3): 5 is a notice, 4 a warning, 3 an error. An unfinished change is an error."""
 
 
 def line_for(checkpoint: Checkpoint) -> str:
-    """Return the message: ``key=value`` words, a value with blanks or quotes in double quotes."""
+    """Return the message: ``key=value`` words; values with spaces or quotes are in double quotes."""
     words: dict[str, list[str]] = {}
     for key, value in _facts(checkpoint):
         words.setdefault("files" if key == "file" else key, []).append(value)
@@ -33,7 +33,7 @@ def line_for(checkpoint: Checkpoint) -> str:
 
 
 def log_change(checkpoint: Checkpoint) -> None:
-    """Send the entry for `checkpoint` to the systemd journal, or to syslog where none runs."""
+    """Send the entry for `checkpoint` to the systemd journal, or to syslog if none is running."""
     priority = _PRIORITIES.get(checkpoint.state, 3)
     line = line_for(checkpoint)
     fields = [
@@ -46,7 +46,7 @@ def log_change(checkpoint: Checkpoint) -> None:
     ]
     if send(fields):
         return
-    import syslog  # noqa: PLC0415 - only a change needs it, and seldom
+    import syslog  # noqa: PLC0415 - rarely needed
 
     syslog.openlog("secboot", syslog.LOG_PID, syslog.LOG_AUTHPRIV)
     syslog.syslog(priority, line)
@@ -54,7 +54,7 @@ def log_change(checkpoint: Checkpoint) -> None:
 
 
 def _facts(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
-    """Yield what is known of a change, without what is empty; each file by itself."""
+    """Yield the non-empty facts about a change, each file separately."""
     audit = checkpoint.record.audit
     facts = {
         "action": str(audit.action),

@@ -234,7 +234,8 @@ def test_history_shows_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[s
     said = secboot(capsys, "history", "--root", root)
     assert [line.split()[0] for line in said.out.splitlines()[1:3]] == ["4", "3"]
     assert (
-        "The newest 2 changes that stand can be rolled back; /etc/secboot/checkpoints" in said.out
+        "The newest 2 changes not yet rolled back can be undone; /etc/secboot/checkpoints"
+        in said.out
     )
     limit.write_text("two\n")
     said = secboot(capsys, "apply", "guest-off", "--root", root)

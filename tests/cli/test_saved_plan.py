@@ -207,7 +207,7 @@ def test_a_program_that_the_plan_does_not_have_is_not_run(
         ("[" * 100_000, "nested too deeply"),
         ("9" * 5000, "not a JSON document"),
         ("[1", "x.plan:1:3: not a saved plan"),
-        ('{"schema": "secboot/plan/0"}', "a document of secboot/plan/0, not of"),
+        ('{"schema": "secboot/plan/0"}', "a document of secboot/plan/0; expected"),
         ('{"schema": "secboot/plan/1", "files": []}', "or saved by secboot 0.1.0"),
         ('{"schema": "secboot/saved-plan/1"}', "made_from: is missing"),
         ('{"schema": "secboot/saved-plan/1", "made_from": {"secboot": 1}}', "is missing"),

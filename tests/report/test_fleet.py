@@ -178,9 +178,9 @@ DAMAGED: list[tuple[bytes, str]] = [
     (b"\xff\xfe\xff", "not a JSON document: "),
     (b"[" * 200_000, "not a JSON document: nested too deeply"),
     (b"9" * 10_000, "not a JSON document: Exceeds the limit"),
-    (b"[]", "a document without a schema, not of secboot/status/2 or secboot/status/1 or"),
+    (b"[]", "a document without a schema; expected secboot/status/2 or secboot/status/1 or"),
     (b'{"schema": 1}', "a document without a schema"),
-    (b'{"schema": "secboot/status/3"}', "a document of secboot/status/3, not of "),
+    (b'{"schema": "secboot/status/3"}', "a document of secboot/status/3; expected "),
     (b'{"schema": "secboot/status/1"}', "root: is missing"),
     (b'{"schema": "secboot/status/2", "root": "/", "profile": 1}', "requirements: is missing"),
     (
