@@ -240,10 +240,10 @@ def test_history_shows_the_limit(tmp_path: Path, capsys: pytest.CaptureFixture[s
     limit.write_text("two\n")
     said = secboot(capsys, "apply", "guest-off", "--root", root)
     assert said.code == 0
-    assert f"{limit}: warning: this does not say how many changes are kept" in said.err
+    assert f"{limit}: warning: cannot tell how many changes to keep" in said.err
     assert "  5 " not in said.err
     history = secboot(capsys, "history", "--root", root)
-    assert "none is dropped: it must hold one number from 1 to 10000" in history.out
+    assert "none is dropped: it must contain one number from 1 to 10000" in history.out
 
 
 def test_directories_above_the_state_directory_are_as_the_system_makes_them(
