@@ -78,7 +78,7 @@ class BootRecord(NamedTuple):
     def stale(self) -> str | None:
         """Why the next IPL does not match the files, as one sentence; None if it does."""
         if self.state is RecordState.MISSING:
-            return f"{self.path} not found: zipl has not run here, or the file was removed"
+            return f"{self.path} not found: zipl has not run yet, or it was removed"
         if self.state is RecordState.DAMAGED:
             return self.unreadable
         if self.bootmap is not None:

@@ -348,7 +348,9 @@ def _other_default(found: NextIpl) -> Iterator[Finding]:
 
 
 def _from_options(match: Match) -> Finding:
-    message = "the boot record was made from options of zipl, not from the boot entries"
+    message = (
+        "the boot record was made from command-line options of zipl, not from the boot entries"
+    )
     if match.entry is not None:
         what = "kernel" if match.added is None else "line"
         message += f"; its {what} is that of '{visible(match.entry.name)}'"

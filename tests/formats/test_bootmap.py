@@ -42,7 +42,7 @@ def lines(found: Bootmap) -> set[str | None]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_real_bootmap_says_what_zipl_said(name: str) -> None:
+def test_a_real_bootmap_matches_the_output_of_zipl(name: str) -> None:
     found = read_bootmap(bootmap(name))
 
     *_, block_size, setup = name.split("-")
@@ -71,7 +71,7 @@ def test_the_environment_block_is_read() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 4096])
-def test_the_beginning_alone_is_no_boot_record(size: int) -> None:
+def test_a_truncated_file_is_not_a_boot_record(size: int) -> None:
     with pytest.raises(BootmapError, match="can't be read as a boot record"):
         read_bootmap(bootmap("2.40.0-scsi-512-menu")[:size])
 
@@ -99,7 +99,7 @@ def _program_tables(data: bytes) -> list[int]:
 
 
 @pytest.mark.parametrize("disks", MIRRORED)
-def test_a_copy_for_another_disk_that_does_not_say_the_same_is_no_record(disks: str) -> None:
+def test_contradictory_copies_for_another_disk_are_not_a_record(disks: str) -> None:
     """It is unknown which disk an IPL uses, so contradicting sets are rejected."""
     whole = bootmap(f"2.40.0-{disks}-menu")
     *_, last = find_sets(whole)
@@ -225,6 +225,6 @@ def test_pointers_of_the_three_forms() -> None:
 
 
 @pytest.mark.parametrize("form", PointerForm)
-def test_what_is_no_pointer(form: PointerForm) -> None:
+def test_invalid_pointers(form: PointerForm) -> None:
     with pytest.raises(ValueError, match="to blocks of 512 bytes"):
         read_pointer(b"\xff" * 16, form, 512)

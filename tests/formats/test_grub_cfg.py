@@ -100,7 +100,7 @@ def test_the_default_is_the_saved_one(header: str, kept: str, place: tuple[int, 
         (f"{ENTRIES}menuentry 'a", "? /boot/grub2/grub.cfg:27: GRUB can't read this: a quote"),
     ],
 )
-def test_what_is_not_known_is_said(text: str, said: str) -> None:
+def test_an_unknown_result_has_a_reason(text: str, said: str) -> None:
     assert default(text).startswith(said)
 
 
@@ -110,7 +110,7 @@ def test_a_kept_environment_that_may_not_be_read_leaves_the_default_unknown() ->
     assert "is unknown" in default(HEADER + ENTRIES, files)
 
 
-def test_what_comes_behind_the_default_can_be_unknown() -> None:
+def test_what_comes_after_the_default_can_be_unknown() -> None:
     text = ENTRIES + "if sleep 1; then menuentry a { linux a; }; fi\n"
 
     assert default(text) == "root=UUID=1 hvc_iucv=8 quiet"

@@ -33,7 +33,7 @@ def test_only_the_value_changes() -> None:
     assert document.get("GRUB_NONE") is None
 
 
-def test_the_last_assignment_counts_and_a_comment_behind_it_stays() -> None:
+def test_the_last_assignment_counts_and_a_comment_after_it_stays() -> None:
     text = f'{NAME}="a"\n{NAME}="b" # why\n'
 
     after = GrubDefault.parse(text).set_value(NAME, "c")
@@ -64,7 +64,7 @@ def test_what_its_programs_read_differently_is_refused(line: str, column: int) -
     assert str(info.value.location) == f"/etc/default/grub:2:{column}"
 
 
-def test_comments_and_other_names_are_no_assignments() -> None:
+def test_comments_and_other_names_are_not_assignments() -> None:
     text = f'#{NAME}="a"\n# {NAME}=\nX{NAME}="b"\n{NAME}_XEN="c"\n'
 
     assert GrubDefault.parse(text).get(NAME) is None

@@ -170,7 +170,7 @@ def statement(dice: random.Random, depth: int = 0) -> str:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_is_no_script_for_grub_is_none_here(seed: int) -> None:
+def test_a_script_that_grub_refuses_is_refused(seed: int) -> None:
     """What grub-script-check refuses is refused; what only GRUB accepts is unknown."""
     program = require("grub-script-check")
     dice = random.Random(seed)  # noqa: S311 - a test that can be repeated

@@ -174,7 +174,7 @@ def test_replace_changes_only_the_word(text: str, expected: str) -> None:
     assert line.replace(line.named("x")[0], "y").text == expected
 
 
-def test_a_parameter_of_another_line_is_no_place_to_edit() -> None:
+def test_a_parameter_of_another_line_can_not_be_edited() -> None:
     other = CommandLine.parse("a b c").parameters[2]
 
     with pytest.raises(ValueError, match="not a parameter of this line"):

@@ -128,7 +128,7 @@ def test_what_does_not_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found[0].startswith("hangs ")
 
 
-def test_an_expression_s_arms_are_told_apart(planted: Planted) -> None:
+def test_the_arms_of_an_expression_are_distinguished(planted: Planted) -> None:
     probes, names = planted
     reached = []
     for data in (b"", b"x"):

@@ -87,10 +87,10 @@ def test_without_a_bootmap_zipl_is_due(tmp_path: Path) -> None:
     record = compare(make_scene(tmp_path, "section", recorded=None).machine())
 
     assert (record.path, record.state) == ("/boot/bootmap", RecordState.MISSING)
-    assert record.stale == "/boot/bootmap not found: zipl has not run here, or the file was removed"
+    assert record.stale == "/boot/bootmap not found: zipl has not run yet, or it was removed"
 
 
-def test_an_entry_that_got_the_line_of_another_is_told_from_a_new_one(tmp_path: Path) -> None:
+def test_an_entry_that_got_the_line_of_another_differs_from_a_new_one(tmp_path: Path) -> None:
     """Both boot the same kernel: number 7 has that line, so number 12 was edited."""
     scene = make_scene(tmp_path, "menu")
     line = '"root=/dev/vda1 prot_virt=1 console=${CONSOLE}"'
@@ -104,7 +104,7 @@ def test_an_entry_that_got_the_line_of_another_is_told_from_a_new_one(tmp_path: 
     assert names == {3: "second", 7: "first", 12: "silent"}
 
 
-def test_a_record_of_an_entry_that_is_no_default_any_more_is_known(tmp_path: Path) -> None:
+def test_a_record_of_a_former_default_is_known(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, "section")
     text = (tmp_path / "etc/zipl.conf").read_text()
     section = text[text.index("[linux]") :]
@@ -123,7 +123,7 @@ def test_a_record_of_an_entry_that_is_no_default_any_more_is_known(tmp_path: Pat
     )
 
 
-def test_a_line_without_an_entry_is_told_from_a_kernel_without_one(tmp_path: Path) -> None:
+def test_a_line_without_an_entry_differs_from_a_kernel_without_one(tmp_path: Path) -> None:
     """The section of number 12 was removed; its kernel exists, or one of the same size."""
     scene = make_scene(tmp_path, "menu")
     conf = (tmp_path / "etc/zipl.conf").read_text()

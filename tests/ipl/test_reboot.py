@@ -107,7 +107,7 @@ def test_where_the_machine_loads_the_boot_program_chooses_and_not_loadparm(
     assert (found.chooses, found.entry) == (chooses, entry)
 
 
-def test_on_suse_loadparm_chooses_behind_the_boot_program() -> None:
+def test_on_suse_loadparm_selects_after_the_boot_program() -> None:
     found = reboot(IplSource("fcp", "0.0.1700", "g2", None, "1"), GRUB)
 
     assert (found.chooses, found.entry) == (Chooses.ENTRY, "recovery")
@@ -156,7 +156,7 @@ def test_the_record_of_another_disk_is_not_known() -> None:
         *(("", Chooses.NOTHING), ("\udcff", Chooses.NOTHING)),
     ],
 )
-def test_a_reboot_that_is_no_re_ipl_has_no_use_for_the_settings(
+def test_a_reboot_without_a_re_ipl_does_not_use_the_settings(
     on_reboot: str | None, chooses: Chooses
 ) -> None:
     found = at_reboot(RebootSettings(ccw("9", "=a"), on_reboot=on_reboot), MENU)
@@ -204,7 +204,7 @@ def test_variables_are_those_of_the_site_that_loadparm_names(
         (IplSource("unknown", None, "", None), [], None),
     ],
 )
-def test_what_is_said_before_a_reboot(
+def test_warnings_before_a_reboot(
     source: IplSource, codes: list[str], severity: Severity | None
 ) -> None:
     found = reboot_findings(reboot(source), (HOST,), Surroundings())
@@ -317,7 +317,9 @@ def test_the_advice_names_who_else_sets_it(runs_in: Level, word: str) -> None:
     st.none() | st.text(max_size=20),
     st.text(max_size=4),
 )
-def test_any_settings_can_be_told(kind: str, loadparm: str, parm: str | None, prog: str) -> None:
+def test_any_settings_can_be_described(
+    kind: str, loadparm: str, parm: str | None, prog: str
+) -> None:
     found = reboot(IplSource(kind, "0.0.0120", loadparm, parm, prog))
 
     assert found.describe().isprintable()

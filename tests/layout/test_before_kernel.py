@@ -131,7 +131,7 @@ def test_a_profile_without_a_name_is_not_in_force(
 
 
 @pytest.mark.parametrize("where", ["etc/kernel", "etc/secboot"])
-def test_what_is_in_the_way_is_said(
+def test_an_obstacle_is_reported(
     where: str, tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tree / "etc/fstab", FSTAB)

@@ -49,7 +49,7 @@ def make(memory: FakeFilesystem, *paths: str, os_release: str | None = None) -> 
 
 
 @pytest.mark.parametrize("name", TREES)
-def test_the_layout_is_told_with_the_marks_that_tell_it(name: str, memory: FakeFilesystem) -> None:
+def test_the_layout_is_detected_with_its_evidence(name: str, memory: FakeFilesystem) -> None:
     tree = TREES[name]
     make(memory, *tree.paths, os_release=tree.os_release)
 
@@ -223,7 +223,7 @@ def test_entries_that_can_not_be_listed_are_an_error(
 
 
 @pytest.mark.parametrize("directory", ["/boot", "/boot/loader", "/boot/loader/entries"])
-def test_a_file_in_the_place_of_the_directory_of_entries_is_no_error(
+def test_a_file_instead_of_the_directory_of_entries_is_not_an_error(
     directory: str, memory: FakeFilesystem
 ) -> None:
     memory.create_file(directory)
@@ -238,7 +238,7 @@ def test_a_name_decides_whatever_is_seen(name: str, memory: FakeFilesystem) -> N
     assert detect(name).name == name
 
 
-def test_a_name_that_is_none_is_told_with_those_that_are(memory: FakeFilesystem) -> None:
+def test_an_unknown_name_is_reported_with_the_known_ones(memory: FakeFilesystem) -> None:
     make(memory)
 
     with pytest.raises(UsageError) as info:

@@ -193,7 +193,7 @@ def test_a_time_that_no_calendar_has(
     assert secboot(capsys, "init", "--root", root).code == 0
 
 
-def test_what_is_wrong_with_the_line_of_later_kernels_is_said(
+def test_problems_of_the_line_of_future_kernels_are_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = rhel(tmp_path / "root")

@@ -120,7 +120,7 @@ def test_rollback_after_a_kernel_came_leaves_its_entry(
         assert "swiotlb" not in text
 
 
-def test_the_layout_is_told_by_what_the_tree_holds(
+def test_the_layout_is_detected_from_the_files_in_the_tree(
     system: System, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = json.loads(secboot(capsys, "show", "--root", root, "--output", "json").out)

@@ -122,7 +122,7 @@ def test_the_ways_of_bootc_come_first_where_it_is_there(
         ("prot_virt=1", "prot_virt=1", "host-off", BOOTC.removesuffix(" --options")),
     ],
 )
-def test_bootc_is_told_all_words_that_it_was_told_before(
+def test_bootc_gets_all_words_that_it_got_before(
     options: str, source: str | None, profile: str, step: str, tmp_path: Path
 ) -> None:
     root = make(tmp_path, "bootc", options=options, source=source)
@@ -145,7 +145,7 @@ def test_rpm_ostree_has_one_for_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("situation", ["ostree-deployment-root", "rhcos-sealed"])
 @pytest.mark.parametrize("profile", ["guest", "host"])
-def test_nobody_is_told_to_edit_entries_or_to_run_zipl(
+def test_no_hint_says_to_edit_entries_or_to_run_zipl(
     situation: str, profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_situation(situation, tmp_path / "root")
@@ -208,7 +208,7 @@ def test_in_a_secure_guest_the_options_of_the_newest_deployment_are_in_the_image
     assert {notice.code for notice in status.notices} == {"boot-record-unreadable"}
 
 
-def test_in_a_secure_guest_nobody_is_told_to_run_zipl(secure_guest: Scene) -> None:
+def test_in_a_secure_guest_no_hint_says_to_run_zipl(secure_guest: Scene) -> None:
     (secure_guest.tree / "usr/bin").mkdir(parents=True)
     (secure_guest.tree / "usr/bin/rpm-ostree").touch()
 
@@ -289,7 +289,7 @@ def test_the_plan_warns_of_a_staged_deployment(
          "--append=console=a --append-if-missing=console=b --append=console=a"),
     ],
 )  # fmt: skip
-def test_rpm_ostree_is_told_single_values(
+def test_rpm_ostree_gets_single_values(
     tmp_path: Path, asked: str, options: str, words: str
 ) -> None:
     root = make(tmp_path, "rpm-ostree", options=options)

@@ -71,7 +71,7 @@ def test_without_a_file_the_running_line_counts(
     assert all(CMDLINE not in change.path for change in plan(root, running=True).files)
 
 
-def test_nothing_but_comments_is_no_empty_file(root: Path) -> None:
+def test_a_file_with_only_comments_is_not_empty(root: Path) -> None:
     (root / CMDLINE).write_text("# prot_virt=1 is set elsewhere\n")
     (root / "proc/cmdline").write_text("root=/dev/a prot_virt=1\n")
 

@@ -38,6 +38,6 @@ def test_no_other_module_asks_which_distribution_this_is(path: Path) -> None:
         assert not ({*NAMES} - SHARED_WORDS) & texts
 
 
-def test_every_layout_is_told_by_evidence_of_its_own() -> None:
+def test_every_layout_is_detected_by_its_own_evidence() -> None:
     assert len({*NAMES}) == len(LAYOUTS)
     assert all(set(each.made_of) <= {*NAMES} for each in LAYOUTS)

@@ -145,7 +145,7 @@ def test_a_program_that_reports_success_for_nothing_is_found_out(
     assert snapshot(root) == before
 
 
-def test_only_the_stale_half_is_generated_anew(root: Path, tmp_path: Path) -> None:
+def test_only_the_stale_half_is_regenerated(root: Path, tmp_path: Path) -> None:
     runner = suse_runner(tmp_path / "bin", root)
     apply(root, runner)
     grub_cfg = root / "boot/grub2/grub.cfg"
@@ -158,7 +158,7 @@ def test_only_the_stale_half_is_generated_anew(root: Path, tmp_path: Path) -> No
     assert plan(root).is_empty
 
 
-def test_a_missing_program_is_said_before_anything_changes(root: Path, tmp_path: Path) -> None:
+def test_a_missing_program_is_reported_before_anything_changes(root: Path, tmp_path: Path) -> None:
     before = snapshot(root)
     (tmp_path / "bin").mkdir()
 
@@ -179,7 +179,7 @@ def test_update_bootloader_is_used_where_the_programs_are_missing(root: Path) ->
     ]
 
 
-def test_a_selection_that_one_line_can_not_give_is_said(root: Path) -> None:
+def test_a_selection_that_one_line_can_not_express_is_reported(root: Path) -> None:
     profiles = root / "etc/secboot/profiles"
     profiles.mkdir(parents=True)
     (profiles / "one.yaml").write_text("version: 1\nextends: host\nentries: default\n")

@@ -160,7 +160,7 @@ def test_without_a_boot_record_nothing_is_installed(healthy: Path) -> None:
     assert next_ipl(healthy).choices == ()
 
 
-def test_the_choices_are_menu_entries_behind_each_first_stage(healthy: Path) -> None:
+def test_the_choices_are_menu_entries_after_each_first_stage(healthy: Path) -> None:
     found = next_ipl(healthy)
     assert [(each.loadparm, each.is_default) for each in found.choices] == [
         ("1g0", True),
@@ -325,7 +325,7 @@ def test_loadparm_chooses_zipls_entry_and_grubs(
     assert title in (found.entry or "")
 
 
-def test_a_value_with_quotes_is_managed_and_what_becomes_of_it_is_said(
+def test_a_value_with_quotes_is_managed_and_its_effect_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_situation("suse-quoted-value", tmp_path / "root")
@@ -472,7 +472,7 @@ def test_a_grub_cfg_that_starts_nothing_is_to_be_generated(
     assert stale.hint == "chroot /mnt/tree grub2-mkconfig -o /boot/grub2/grub.cfg"
 
 
-def test_another_default_of_zipls_menu_than_the_record_has_is_told(healthy: Path) -> None:
+def test_a_default_of_zipls_menu_that_differs_from_the_record_is_reported(healthy: Path) -> None:
     edit(healthy, "boot/zipl/config", ("    default = 1", "    default = 2"))
 
     found = {notice.code: notice for notice in status(healthy).notices}

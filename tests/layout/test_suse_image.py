@@ -196,7 +196,7 @@ def test_grub2_zipl_setup_is_not_run_where_it_takes_the_guest_out(
     assert snapshot(scene.tree) == before
 
 
-def test_an_ordinary_first_stage_is_made_anew_where_an_image_is_wanted(
+def test_a_plain_first_stage_is_rebuilt_if_an_image_is_wanted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """This is the way back into Secure Execution, so it is not refused."""
@@ -210,7 +210,7 @@ def test_an_ordinary_first_stage_is_made_anew_where_an_image_is_wanted(
     assert "secboot cannot change this system" not in said.out
 
 
-def test_an_older_first_stage_is_no_outdated_image(tmp_path: Path) -> None:
+def test_an_older_first_stage_is_not_an_outdated_image(tmp_path: Path) -> None:
     """It starts any kernel that grub.cfg names."""
     scene = make("suse-sealed", tmp_path / "root")
     image = scene.tree / "boot/zipl/secure-linux"

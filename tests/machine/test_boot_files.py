@@ -46,7 +46,7 @@ def test_a_link_in_the_directory_is_followed(tmp_path: Path, entries: Path) -> N
     assert found["/boot/loader/entries/a.conf"][:2] == ("/elsewhere", b"x")
 
 
-def test_a_directory_behind_a_link_has_the_real_paths(tmp_path: Path, entries: Path) -> None:
+def test_a_directory_that_is_a_link_has_the_real_paths(tmp_path: Path, entries: Path) -> None:
     (entries / "a.conf").write_bytes(b"x")
     (tmp_path / "short").symlink_to("boot/loader")
 
@@ -55,7 +55,7 @@ def test_a_directory_behind_a_link_has_the_real_paths(tmp_path: Path, entries: P
     assert found["/short/entries/a.conf"][:2] == ("/boot/loader/entries/a.conf", b"x")
 
 
-def test_what_is_no_file_is_told_by_its_path(tmp_path: Path, entries: Path) -> None:
+def test_what_is_not_a_file_is_reported_with_its_path(tmp_path: Path, entries: Path) -> None:
     os.mkfifo(entries / "pipe.conf")
     (entries / "dangling.conf").symlink_to("nowhere")
 
@@ -69,5 +69,5 @@ def test_what_is_no_file_is_told_by_its_path(tmp_path: Path, entries: Path) -> N
     ]
 
 
-def test_no_names_are_no_files(tmp_path: Path) -> None:
+def test_no_names_give_no_files(tmp_path: Path) -> None:
     assert read(tmp_path, "/not/there") == {}

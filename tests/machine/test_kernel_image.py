@@ -133,7 +133,7 @@ def ends() -> list[int]:
 
 
 @pytest.mark.parametrize("image", [OPEN, CLOSED], ids=["open", "encrypted"])
-def test_a_truncated_image_is_told_at_every_length(image: bytes) -> None:
+def test_a_truncated_image_is_detected_at_every_length(image: bytes) -> None:
     """Truncated before the metadata it is a plain file, after it a damaged image, and never intact."""
     for size in ends():
         found = read(image[:size]).secure
@@ -168,7 +168,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_what_is_not_as_it_should_be_is_said(name: str) -> None:
+def test_a_wrong_state_is_reported(name: str) -> None:
     offset, new, damaged, words = ODD[name]
 
     for image in (OPEN, CLOSED):

@@ -30,7 +30,9 @@ def own_cell(request: pytest.FixtureRequest, cells: Callable[[str, str], Cell]) 
 
 
 @pytest.mark.parametrize("setup", SETUPS)
-def test_the_record_says_what_zipl_said(own_cell: Cell, bases: tuple[str, ...], setup: str) -> None:
+def test_the_record_matches_the_output_of_zipl(
+    own_cell: Cell, bases: tuple[str, ...], setup: str
+) -> None:
     for name, kinds in bootmaps.targets(own_cell.version).items():
         bootmaps.prepare(own_cell, bases, *kinds)
 

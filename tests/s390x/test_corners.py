@@ -125,7 +125,7 @@ NO_FILES: Mapping[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("other", [False, True])
 @pytest.mark.parametrize("kind", NO_FILES)
-def test_what_is_no_file_among_the_entries(cell: Cell, kind: str, other: bool) -> None:
+def test_entries_that_are_not_files(cell: Cell, kind: str, other: bool) -> None:
     entry = {f"{ENTRIES}/b.conf": b"title b\nversion 1\nlinux /boot/vmlinuz\n"} if other else {}
     cell.fill_with({**MACHINE, **conf(AUTO, SECTION), f"{ENTRIES}/.keep": b"", **entry})
     NO_FILES[kind](cell.directory / ENTRIES / "a.conf")

@@ -115,7 +115,7 @@ def test_a_file_missing_where_zipl_does_not_look_is_warned_of() -> None:
     assert str(found[0].location) == "/etc/zipl.conf:8:1"
 
 
-def test_an_optional_entry_that_is_left_out_is_said_to_be() -> None:
+def test_a_skipped_optional_entry_is_reported() -> None:
     conf = f"{SECTION}[b]\nimage=/none\noptional=1\n"
 
     assert codes(warnings(conf)) == ["optional-skipped"]

@@ -434,7 +434,7 @@ def test_any_set_up_can_be_interpreted(setup: Setup) -> None:
         assert configuration.default.kind is not EntryKind.UNKNOWN
 
 
-def test_a_directory_for_an_image_is_no_image() -> None:
+def test_a_directory_for_an_image_is_not_an_image() -> None:
     files = replace(BOOT, facts={**BOOT.facts, "/boot/vmlinuz": DIRECTORY})
 
     configuration = read(f"[defaultboot]\ndefault=linux\n{LINUX}", files=files)

@@ -30,7 +30,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_each_error_is_said_once_with_its_cause(name: str, tmp_path: Path) -> None:
+def test_each_error_is_reported_once_with_its_cause(name: str, tmp_path: Path) -> None:
     with Root(make_situation(name, tmp_path / "root")) as root:
         configuration = discover(root).configuration
 
@@ -51,7 +51,7 @@ def test_each_error_is_said_once_with_its_cause(name: str, tmp_path: Path) -> No
         ("oops", "'oops' is not a keyword"),
     ],
 )
-def test_a_word_that_is_no_keyword_is_named(line: str, words: str) -> None:
+def test_an_unknown_keyword_is_named(line: str, words: str) -> None:
     conf = f"[defaultboot]\ndefault=a\n[a]\ntarget=/boot\nimage=/boot/vmlinuz\n{line}\n"
 
     problems = interpret(ConfFile("/etc/zipl.conf", conf), [], BOOT, CURRENT).problems
@@ -63,7 +63,7 @@ def test_a_word_that_is_no_keyword_is_named(line: str, words: str) -> None:
     ("version", "warned"),
     [(CURRENT, False), (NEWEST, False), (ZiplVersion(2, 43, 9), False), (ZiplVersion(2, 44), True)],
 )
-def test_a_zipl_newer_than_the_model_is_said_to_be(version: ZiplVersion, warned: bool) -> None:
+def test_a_zipl_newer_than_the_model_is_reported(version: ZiplVersion, warned: bool) -> None:
     conf = "[defaultboot]\ndefault=a\n[a]\ntarget=/boot\nimage=/boot/vmlinuz\n"
 
     warnings = interpret(ConfFile("/etc/zipl.conf", conf), [], BOOT, version).warnings

@@ -60,7 +60,7 @@ def test_a_geometry_is_three_numbers(text: str, numbers: tuple[int, int, int] | 
         ("", "", None),
     ],
 )
-def test_a_load_address_is_hexadecimal_behind_the_last_comma(
+def test_a_load_address_is_hexadecimal_after_the_last_comma(
     value: str, path: str, address: int | None
 ) -> None:
     assert split_address(value) == (path, address)
