@@ -197,7 +197,7 @@ def _private_memory(element: Element, *, has_backing: bool) -> Finding:
 
 
 def _balloon(domain: Element) -> Iterator[Finding]:
-    """Libvirt adds a balloon to every guest unless it is ``none``, even with launchSecurity."""
+    """Unless it is ``none``, libvirt adds a balloon to every guest, even with launchSecurity."""
     devices = domain.find("devices")
     balloon = None if devices is None else devices.find("memballoon")
     if balloon is not None and balloon.get("model") == "none":

@@ -105,7 +105,7 @@ def _root(line: CommandLine) -> Iterator[Finding]:
 
 
 def _shell_by_default(line: CommandLine) -> Iterator[Finding]:
-    """Dracut opens a shell by default, initramfs-tools does unless panic= is set."""
+    """By default dracut opens a shell, and initramfs-tools does so unless panic= is set."""
     given = {each.name for each in line.parameters}
     if not given & {"rd.shell", "rdshell", "panic"}:
         yield Finding(

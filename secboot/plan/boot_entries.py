@@ -29,11 +29,11 @@ class LeftAlone(NamedTuple):
 def reason_to_leave(profile: Profile, machine: Machine, entry: BootEntry) -> LeftAlone | None:
     """Return why a profile does not apply to this entry, or None if it does."""
     if entry.kind is not EntryKind.IPL:
-        return LeftAlone(EntryStatus.NOT_LINUX, "it does not boot Linux from disk")
+        return LeftAlone(EntryStatus.NOT_LINUX, "does not boot Linux from disk")
     if entry.kdump:
-        return LeftAlone(EntryStatus.NOT_LINUX, "it is a kdump section")
+        return LeftAlone(EntryStatus.NOT_LINUX, "kdump section")
     if entry.is_trial:
-        return LeftAlone(EntryStatus.NOT_SELECTED, "it is the boot entry of a trial")
+        return LeftAlone(EntryStatus.NOT_SELECTED, "boot entry of a trial")
     why_not = profile.entries.why_not(
         entry.name, is_default=entry.is_default, is_rescue=entry.is_rescue
     )
@@ -101,7 +101,7 @@ def generated_line(profile: Profile, stores: Stores, state: EntryState) -> Entry
         note = f"{state.image} is a Secure Execution image: its parameter line is inside"
         return _behind_zipl(state, EntryStatus.SEALED, note, (), None)
     if line is None and not why_not:
-        why_not = "it was not generated from a file that secboot edits"
+        why_not = "not generated from a file that secboot edits"
     if why_not or line is None:
         return _behind_zipl(state, EntryStatus.NOT_SELECTED, why_not or "", (), line)
     return _behind_zipl(state, EntryStatus.GENERATED, "", _wanted(profile, stores, line), line)

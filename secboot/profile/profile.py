@@ -53,7 +53,7 @@ class EntrySelection(NamedTuple):
         if is_rescue and not self.rescue:
             return "the profile excludes rescue entries"
         if self.include and not any(_matches(name, each) for each in self.include):
-            return "the profile does not include it"
+            return "not included by the profile"
         excluding = next((each for each in self.exclude if _matches(name, each)), None)
         return f"the profile excludes {excluding!r}" if excluding is not None else None
 

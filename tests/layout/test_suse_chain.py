@@ -288,7 +288,7 @@ def test_entries_that_others_wrote_are_shown_and_not_judged(
 
     assert judged(status(healthy)) == {"own": "--", NORMAL: "++", SKIP: "++"}
     planned = secboot(capsys, "plan", "host", "--root", healthy)
-    assert "it was not generated from a file that secboot edits" in planned.out
+    assert "not generated from a file that secboot edits" in planned.out
 
 
 def test_a_profile_for_the_default_is_for_the_menu_entry(healthy: Path) -> None:
