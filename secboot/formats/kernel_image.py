@@ -32,7 +32,7 @@ SE_METADATA_MAGIC = b"SeImgLnx"
 """Start of the metadata that pvimg writes since s390-tools 2.36."""
 SE_HEADER_MAGIC = b"IBMSecEx"
 SE_HEADER_LAST_PAGE = 0x17
-"""genprotimg, old (C) and new (Rust), puts the header on one of the pages 0 to 0x17."""
+"""Both generations of genprotimg put the header on one of the pages 0 to 0x17."""
 _METADATA_SIZE = 28
 _METADATA_VERSION = 1
 _HEADER_SIZE = 0x40

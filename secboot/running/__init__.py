@@ -1,1 +1,1 @@
-"""What the running system says of itself: /proc, /sys, the kernel's log, IPL parameters."""
+"""What the running system reports about itself: /proc, /sys, the kernel's log, IPL parameters."""

@@ -51,7 +51,7 @@ def grub_emu(workshop: Workshop) -> tuple[list[str], dict[str, str]]:
         try:
             directory = workshop.directory("grub-emu", _unpack_all)
         except (AptError, OSError) as error:
-            unavailable(f"grub-emu is not installed, and not to be had: {error}")
+            unavailable(f"grub-emu is neither installed nor available: {error}")
         libraries = [
             *directory.glob("usr/lib/*-linux-gnu"),
             *directory.glob("usr/lib/*/pulseaudio"),

@@ -129,7 +129,7 @@ def test_a_failing_second_program_puts_all_back(root: Path, tmp_path: Path) -> N
     with pytest.raises(RolledBackError, match="grub2-zipl-setup failed: no space left"):
         apply(root, suse_runner(tmp_path / "bin", root, once))
 
-    # The first program ran with the new text, and once more with the old one.
+    # The first program ran with the new text, and then again with the old one.
     assert snapshot(root) == before
 
 

@@ -39,7 +39,7 @@ def debian_policy(workshop: Workshop) -> DebianPolicy:
     try:
         return DebianPolicy(workshop.directory("debian-policy", make_policy))
     except AptError as error:
-        unavailable(f"Debian's SELinux policy is not to be had: {error}")
+        unavailable(f"Debian's SELinux policy is not available: {error}")
 
 
 LOSE = """import os; os.setxattr("/etc/zipl.conf", "security.selinux", b"system_u:object_r:boot_t:s0")"""
@@ -84,7 +84,7 @@ def setfiles(workshop: Workshop) -> dict[str, bytes]:
     try:
         tree = workshop.directory("setfiles-s390x", unpack)
     except AptError as error:
-        unavailable(f"Debian's policycoreutils for s390x is not to be had: {error}")
+        unavailable(f"Debian's policycoreutils for s390x is not available: {error}")
     libraries = [path for path in tree.rglob("*.so.*") if not path.is_symlink()]
     links = [path for path in tree.rglob("*.so.*") if path.is_symlink()]
     found = {path.name: path.read_bytes() for path in (*libraries, *links)}

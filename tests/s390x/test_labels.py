@@ -122,7 +122,7 @@ def policy(workshop: Workshop) -> bytes:
     try:
         return (workshop.directory("policy", _compile) / "policy").read_bytes()
     except AptError as error:
-        unavailable(f"Debian's secilc is not to be had: {error}")
+        unavailable(f"Debian's secilc is not available: {error}")
 
 
 def labels(said: str) -> list[str]:

@@ -40,7 +40,7 @@ def linux_base(workshop: Workshop) -> Path:
     try:
         return workshop.directory("linux-base", _unpack)
     except (AptError, OSError) as error:
-        unavailable(f"Debian's linux-base is not to be had: {error}")
+        unavailable(f"Debian's linux-base is not available: {error}")
 
 
 @pytest.mark.parametrize("number", range(SEEDS))
