@@ -166,7 +166,7 @@ def _entry(machine: Machine, entry: BootEntry, style: Style) -> Iterator[str]:
         "trial": entry.is_trial,
         "Secure Execution image": image is not None,
     }
-    yield f"{number}{style.bold(visible(entry.name))}{style.tags(tags)}"
+    yield from style.named(visible(entry.name), tags, number, "    ", style.bold)
     yield style.faint(f"    {visible(str(Location(entry.path, entry.line)))}")
     if entry.image is not None:
         yield f"    image       {_led(machine, entry.image.path)}"

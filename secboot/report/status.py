@@ -9,7 +9,7 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.ipl.boot_record import RecordState
 from secboot.kernel import prot_virt, swiotlb
 from secboot.report.choices import NOT_RECORDED, next_ipl_document, record_text
-from secboot.report.style import cause_lines, counted, findings_text, together
+from secboot.report.style import cause_lines, counted, findings_text, step_lines, together
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.system import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
 from secboot.status.stages import FOLLOW, IN_IMAGE, Stage, Verdict
@@ -58,7 +58,9 @@ def status_text(
     if status.notices:
         groups = together(status.notices)
         lines += ["", *(findings_text(notices, style, every=every) for notices in groups)]
-    steps = tuple(_next_steps(status, style)) or (_otherwise(status, ask_for),)
+    steps = tuple(_next_steps(status, style))
+    if not steps:
+        steps = tuple(step_lines(*_otherwise(status, ask_for), style, "  "))
     lines += ["", style.bold("Next"), *steps]
     return "\n".join(lines) + "\n"
 
@@ -86,19 +88,19 @@ def _verdict(status: Status, style: Style) -> Iterator[str]:
         yield f"{name}: no stage is applicable"
 
 
-def _otherwise(status: Status, ask_for: str | None) -> str:
-    """What to do if no requirement needs anything."""
+def _otherwise(status: Status, ask_for: str | None) -> tuple[str, str | None]:
+    """What to do if no requirement needs anything, and the command for it."""
     if status.profile is None and ask_for is not None:
-        return f"  see how far the active profile has progressed: {visible(ask_for)}"
+        return "see how far the active profile has progressed", ask_for
     if status.profile is None:
-        return "  name a profile to see its progress; list the profiles: secboot profile list"
+        return "name a profile to see its progress; list the profiles", "secboot profile list"
     hints = [notice.hint for notice in status.notices if notice.hint]
     if hints:
-        return "  see above"
+        return "see above", None
     results = [result for each in status.requirements for result in each.stages.values()]
     if any(result.verdict is Verdict.UNKNOWN for result in results):
-        return "  nothing is known to be missing; the table says why a stage is unknown"
-    return "  nothing: all applicable stages are reached"
+        return "nothing is known to be missing; the table says why a stage is unknown", None
+    return "nothing: all applicable stages are reached", None
 
 
 def paint(verdict: Verdict, text: str, style: Style) -> str:
@@ -262,8 +264,8 @@ def _next_steps(status: Status, style: Style) -> Iterator[str]:
     """
     unfinished = next((n for n in status.notices if n.code == "unfinished-change"), None)
     if unfinished is not None and unfinished.hint:
-        command = style.bold(visible(unfinished.hint))
-        yield f"  wait for the unfinished change, or undo it if it was interrupted: {command}"
+        message = "wait for the unfinished change, or undo it if it was interrupted"
+        yield from step_lines(message, unfinished.hint, style, "  ")
         return
     shown: set[str | None] = set()
     for requirement in status.requirements:

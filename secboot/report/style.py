@@ -14,7 +14,7 @@ from secboot.named_tuple import NamedTuple
 from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import TextIO
 
     from secboot.finding import Finding
@@ -74,13 +74,25 @@ class Style(NamedTuple):
         tags = [mark for mark, is_so in marks.items() if is_so]
         return self.faint(f"  ({', '.join(tags)})") if tags else ""
 
-    def named(self, name: str, marks: Mapping[str, bool], first: str, rest: str) -> list[str]:
+    def named(
+        self,
+        name: str,
+        marks: Mapping[str, bool],
+        first: str,
+        rest: str,
+        paint: Callable[[str], str] = str,
+    ) -> list[str]:
         """Return a name with its tags, filled; `first` and `rest` begin the lines."""
-        *lines, last = self.filled(name, first, rest)
+        lines = self.filled(name, first, rest)
         tags, plain = self.tags(marks), PLAIN.tags(marks)
-        if self.width is not None and len(last) + len(plain) > self.width:
-            return [*lines, last, f"{rest}{self.faint(plain.strip())}"]
-        return [*lines, f"{last}{tags}"]
+        fits = self.width is None or len(lines[-1]) + len(plain) <= self.width
+        starts = [first, *(rest for _ in lines[1:])]
+        lines = [
+            f"{start}{paint(line[len(start) :])}" for start, line in zip(starts, lines, strict=True)
+        ]
+        if fits:
+            return [*lines[:-1], f"{lines[-1]}{tags}"]
+        return [*lines, f"{rest}{self.faint(plain.strip())}"]
 
     def _mark(self, start: str, text: str) -> str:
         return f"{start}{text}{_RESET}" if self.colour and text else text
@@ -182,11 +194,16 @@ def cause_lines(cause: Finding, style: Style, indent: str, *, named: bool = True
     The hint is never wrapped: on a terminal it is on a line of its own if it does not fit, and so is
     each line of a hint that has several. Without `named`, the message is left out.
     """
-    hints = [visible(line) for line in (cause.hint or "").splitlines()]
     if not named:
-        return [f"{indent}{style.bold(hint)}" for hint in hints]
+        return [f"{indent}{style.bold(visible(line))}" for line in (cause.hint or "").splitlines()]
+    return step_lines(cause.message, cause.hint, style, indent)
+
+
+def step_lines(message: str, hint: str | None, style: Style, indent: str) -> list[str]:
+    """Return ``message: hint`` in the form of `cause_lines`."""
+    hints = [visible(line) for line in (hint or "").splitlines()]
     colon = ":" if hints else ""
-    lines = style.filled(f"{visible(cause.message)}{colon}", indent, indent)
+    lines = style.filled(f"{visible(message)}{colon}", indent, indent)
     fits = style.width is None or len(f"{lines[-1]} {hints[0] if hints else ''}") <= style.width
     if len(hints) == 1 and fits:
         lines[-1] += f" {style.bold(hints[0])}"
