@@ -32,6 +32,7 @@ for directory in boot etc usr/local var/lib run root; do
 done
 mount --bind "$top/cmdline" /proc/cmdline
 mount --bind "$top/boot_id" /proc/sys/kernel/random/boot_id
+mount --bind "$top/firmware" /sys/firmware
 for directory in boot etc run; do
     mount --bind "/$directory" "$top/cell/$directory"
 done
@@ -76,15 +77,27 @@ class Host:
 
 IPL = """\
 #!/bin/sh
-# What an IPL changes for whoever looks from inside: the command line, which is that of the first
-# entry that zipl wrote, and the number of the boot.
-grep -a -o 'root=/dev/mapper/[ -~]*' /boot/bootmap | head -n 1 > /proc/cmdline
+# What an IPL changes for whoever looks from inside: the command line, which is that of the
+# entry that LOADPARM selects, or of the first one that zipl wrote, and the number of the boot.
+number=$(tr -cd 0-9 < /sys/firmware/reipl/ccw/loadparm)
+grep -a -o 'root=/dev/mapper/[ -~]*' /boot/bootmap | sed -n "${number:-1}p" > /proc/cmdline
 cat /proc/sys/kernel/random/uuid > /proc/sys/kernel/random/boot_id
 """
 
 
+FIRMWARE = {
+    "ipl/ipl_type": "ccw",
+    "ipl/device": "0.0.0120",
+    "reipl/reipl_type": "ccw",
+    "reipl/ccw/device": "0.0.0120",
+    "reipl/ccw/loadparm": "",
+    "shutdown_actions/on_reboot": "reipl",
+}
+"""The files in /sys/firmware: the machine was IPLed from a DASD, and a reboot does the same."""
+
+
 def make_tree(top: Path) -> None:
-    """Lay out what is a machine's own: the demo's boot files in a copy of this /etc."""
+    """Lay out what is a machine's own: the demo's boot files in a copy of this /etc, and firmware."""
     for path, content in sample_files().items():
         (top / path).parent.mkdir(parents=True, exist_ok=True)
         (top / path).write_bytes(content)
@@ -98,6 +111,9 @@ def make_tree(top: Path) -> None:
     for directory in (*OWN, "usr/local/bin", "usr/local/sbin", "run/sshd"):
         (top / directory).mkdir(parents=True, exist_ok=True)
     (top / "root").chmod(0o700)
+    for name, value in FIRMWARE.items():
+        (top / "firmware" / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / "firmware" / name).write_text(f"{value}\n")
     for file in ("cmdline", "boot_id"):
         (top / file).touch()
     (top / "usr/local/sbin/ipl").write_text(IPL)

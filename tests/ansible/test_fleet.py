@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,14 +43,7 @@ class Fleet:
             "ansible-playbook", "--inventory", self.directory / "inventory",
             "--extra-vars", f"secboot_profile={profile} secboot_pyz={self.pyz}",
             *words, self.directory / "playbook.yml",
-            env={
-                **environment(self.directory),
-                "ANSIBLE_HOST_KEY_CHECKING": "False",
-                "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=20 -F none",
-                "ANSIBLE_PIPELINING": "True",
-                "ANSIBLE_DEPRECATION_WARNINGS": "False",
-            },
-            cwd=self.directory,
+            env=ssh_environment(self.directory), cwd=self.directory,
         )  # fmt: skip
         recap = {
             name: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", rest)}
@@ -63,22 +56,38 @@ class Fleet:
         return {name: host.snapshot() for name, host in self.hosts.items()}
 
 
+def ssh_environment(home: Path) -> dict[str, str]:
+    """Return an environment for Ansible that reaches machines over SSH."""
+    return {
+        **environment(home),
+        "ANSIBLE_HOST_KEY_CHECKING": "False",
+        "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=20 -F none",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
+    }
+
+
+def write_inventory(
+    file: Path, machines: list[Host], key: Path, own: Mapping[str, str] | None = None
+) -> None:
+    """Write the inventory of these machines; `own` are further variables by name."""
+    file.write_text(
+        "".join(
+            f"{host.name} ansible_host=127.0.0.1 ansible_port={host.port} ansible_user=root"
+            f" ansible_ssh_private_key_file={key} ansible_python_interpreter=/usr/bin/python3"
+            f" {(own or {}).get(host.name, '')}\n"
+            for host in machines
+        )
+    )
+
+
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
     with hosts(tmp_path, ("one", "two", "three")) as (started, key):
         pyz = build_pyz(tmp_path / "secboot.pyz")
         install_collection(tmp_path)
         (tmp_path / "playbook.yml").write_text(PLAYBOOK)
-        common = f"ansible_user=root ansible_ssh_private_key_file={key}"
-        python = "ansible_python_interpreter=/usr/bin/python3"
-        own = {"three": " secboot_zipl=false"}
-        (tmp_path / "inventory").write_text(
-            "".join(
-                f"{host.name} ansible_host=127.0.0.1 ansible_port={host.port} {common} {python}"
-                f"{own.get(host.name, '')}\n"
-                for host in started
-            )
-        )
+        write_inventory(tmp_path / "inventory", started, key, {"three": "secboot_zipl=false"})
         yield Fleet({host.name: host for host in started}, tmp_path, key, pyz)
 
 
