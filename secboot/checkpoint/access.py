@@ -349,7 +349,7 @@ def _boot_id() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """When a process started, in clock ticks since boot (proc_pid_stat(5)); "" if there is no such process."""
+    """When a process started, in clock ticks since boot (proc_pid_stat(5)); "" if it does not exist."""
     # The name of the program, in parentheses, can itself contain spaces and parentheses.
     fields = _first_line(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return fields[19] if len(fields) > 19 else ""

@@ -1,8 +1,8 @@
 """The commands to type when a change cannot be rolled back.
 
 They act on the root in use, whatever root the record names: a disk may be mounted elsewhere by now,
-and a record may come with a hostile image. For the same reason they name no file behind a symbolic
-link, because tar and rm would follow it out of the tree, and use no archive that holds anything but
+and a record may come with a hostile image. For the same reason they name no file that is reached by a
+symbolic link, because tar and rm would follow it out of the tree, and use no archive that holds anything but
 the files of the record.
 """
 

@@ -13,7 +13,7 @@ something else     anything else               somebody changed the new file: it
 missing            anything                    somebody removed it: it stays removed
 =================  ==========================  =======================================
 
-If the change removes the file, "the new one" is no file, and the displaced file shows that it was
+If the change removes the file, "the new one" does not exist, and the displaced file shows that it was
 this change that removed it.
 
 The displaced file may differ from the saved one: somebody may have changed it immediately before it was

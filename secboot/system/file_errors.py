@@ -27,7 +27,7 @@ class AccessError(FileError):
 
 
 class WrongKindError(FileError):
-    """A directory, device, FIFO or socket is in the place of a regular file."""
+    """A directory, device, FIFO or socket instead of a regular file."""
 
 
 class TooLargeError(FileError):

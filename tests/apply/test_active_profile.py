@@ -1,4 +1,4 @@
-"""Which profile is in force, and what `keep` does with it."""
+"""Which profile is active, and what `keep` does with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flows apply and rollback, with a zipl that succeeds, fails, hangs or shouts."""
+"""The flows apply and rollback, with a zipl that succeeds, fails, hangs or prints megabytes."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_zipl_checks_the_candidates_and_then_writes_the_boot_record(
 def test_an_ipl_is_asked_for_when_the_boot_record_is_new(
     make_site: Callable[[str], Site], root: Path
 ) -> None:
-    """Not while zipl is pending, but when it has run, and not where all is as it was."""
+    """Only after zipl has run, not while it is pending, and not if nothing changed."""
     site = make_site(f'[ -n "$dry" ] || truncate -s 200M {root}/boot/bootmap')
 
     asked = [
@@ -283,7 +283,7 @@ def test_the_plan_under_the_lock_is_the_one_to_agree_to(tmp_path: Path) -> None:
 def test_a_change_between_plan_and_write_is_noticed(tmp_path: Path) -> None:
     root = make_sample_tree("ubuntu-curtin", tmp_path / "root")
     conf = root / "etc/zipl.conf"
-    # The dry run is where an editor can still save its file.
+    # During the dry run an editor can still save its file.
     site = Site(root, make_zipl(tmp_path / "bin", f'[ -z "$dry" ] || echo "# mine" >> {conf}'))
 
     with pytest.raises(RefusedError, match="changed since the plan was made"):
@@ -303,7 +303,7 @@ def test_what_is_read_back_wrong_is_rolled_back(tmp_path: Path) -> None:
     with pytest.raises(SecbootError) as info:
         site.apply()
 
-    # Somebody else's change is not overwritten: it is left, and said to be.
+    # A change by somebody else is not overwritten: it is left, and reported.
     assert isinstance(info.value, RolledBackError)
     assert "left as it is: /etc/zipl.conf" in str(info.value.hint)
     assert "swiotlb=1" in conf.read_text()

@@ -1,4 +1,4 @@
-"""A rollback while /boot is not mounted, as in a rescue system: nothing is called rolled back."""
+"""A rollback while /boot is not mounted, as in a rescue system: nothing is recorded as rolled back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.checkpoint.scenes import cut_journal
 
 @pytest.fixture
 def machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Machine:
-    """A machine whose last change was finished, or cut short by `cut`, and whose /boot is elsewhere."""
+    """A machine whose last change was finished, or interrupted by `cut`, and whose /boot is elsewhere."""
     write_sample(tmp_path / "m")
     made = Machine(tmp_path / "m", capsys)
     made.run("apply", "guest")

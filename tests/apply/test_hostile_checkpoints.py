@@ -1,7 +1,7 @@
-"""Records and journals that somebody wrote who can make their checksums: none is acted upon.
+"""Records and journals of an attacker who can make their checksums: none is acted upon.
 
-Each is put in the place of the newest checkpoint of the sample machine, once as that of a finished
-change and once as that of one that was cut short.
+Each replaces the newest checkpoint of the sample machine, once as that of a finished change and once as
+that of an interrupted one.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def test_the_record_itself_is_read(
     assert secboot(capsys, "rollback", "--root", root).code == 0
 
 
-@pytest.mark.parametrize("cut_short", [False, True], ids=["finished", "cut short"])
+@pytest.mark.parametrize("cut_short", [False, True], ids=["finished", "interrupted"])
 def test_no_hostile_record_is_acted_upon(
     *, cut_short: bool, template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -276,7 +276,7 @@ def test_escapes_in_what_is_only_shown_reach_no_terminal(
 
 
 @pytest.mark.parametrize("link", ["etc", "boot", "boot/loader", "boot/loader/entries"])
-@pytest.mark.parametrize("cut_short", [False, True], ids=["finished", "cut short"])
+@pytest.mark.parametrize("cut_short", [False, True], ids=["finished", "interrupted"])
 def test_no_link_leads_out_of_the_root(
     *,
     link: str,
@@ -285,7 +285,7 @@ def test_no_link_leads_out_of_the_root(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A directory of boot files that became a link since, absolute or with enough ``..``."""
+    """A directory of boot files was replaced by a link since, absolute or with enough ``..``."""
     root = tmp_path / "m"
     shutil.copytree(template, root)
     if cut_short:

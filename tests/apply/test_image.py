@@ -1,4 +1,4 @@
-"""The Secure Execution image that a profile names: parmfile, boot entry, and the way back."""
+"""The Secure Execution image that a profile names: parmfile, boot entry, and rollback."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def profile_of(text: str = IMAGE_PROFILE) -> Profile:
 
 
 class Guest:
-    """A tree that a profile with an image is applied to."""
+    """A tree to which a profile with an image is applied."""
 
     def __init__(self, root: Root, profile: Profile, *, allow_unsealed: bool = False) -> None:
         self.root, self.profile, self.tree = root, profile, Path(root.base)
@@ -86,14 +86,14 @@ class Guest:
         return apply_plan(self.managed(zipl), self.plan).plan
 
     def build(self) -> None:
-        """Build the image as genprotimg would, from what the machine has."""
+        """Build the image as genprotimg would, from the files of the machine."""
         parameters = (self.tree / PARMFILE).read_bytes()
         image = build_image(plain_kernel(0x20000, 4096), b"ramdisk", parameters)
         (self.tree / "boot").mkdir(exist_ok=True)
         (self.tree / "boot/secure-linux").write_bytes(image)
 
     def files(self) -> dict[str, object]:
-        """All but the checkpoints and directories that were made."""
+        """Return everything but the checkpoints and new directories."""
         found = snapshot(self.tree)
         return {path: file for path, file in found.items() if not stat.S_ISDIR(file[0])}
 
@@ -246,7 +246,7 @@ def test_any_configuration(setup: Setup, built: bool, parmfile: str | None) -> N
 
 
 def record_with(root: Path, **audit: object) -> None:
-    """Write the record of checkpoint 1 again, with other words in its audit."""
+    """Write the record of checkpoint 1 again, with changes of its audit."""
     path = root / CHECKPOINT / "record.json"
     document = json.loads(path.read_bytes())
     document["audit"] |= audit
@@ -268,7 +268,7 @@ def record_with(root: Path, **audit: object) -> None:
 def test_a_record_can_t_make_another_file_a_parmfile(
     path: str, known: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its own word does not count for every file, nor against the profile of that name."""
+    """A record does not decide about every file, nor against the profile of that name."""
     tree = make_sample_tree("alpine", tmp_path / "tree")
     directory = tree / "etc/secboot/profiles" if known else tmp_path
     directory.mkdir(parents=True, exist_ok=True)
@@ -324,7 +324,7 @@ def test_a_saved_plan_of_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_keep_makes_the_image_the_default_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A kernel update brings an entry that comes before that of the image."""
+    """A kernel update adds an entry that sorts before that of the image."""
     tree = make_situation("sealed-then-kernel-update", tmp_path / "tree")
     profiles = tree / "etc/secboot/profiles"
     profiles.mkdir(parents=True)

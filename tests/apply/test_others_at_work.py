@@ -1,7 +1,7 @@
-"""Others work on boot files while secboot does: what they can do, at each step, for both kinds of them.
+"""Other programs change boot files during a change: what they can do, at each step, for both kinds of files.
 
-Whatever it is, the command ends and says how, no temporary file is left, the boot record is that of
-the files that are there, and the next command works.
+In every case the command ends and says how, no temporary file is left, the boot record matches the files,
+and the next command works.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ RECORD = "boot/record"
 
 
 def boot_digest(root: Path) -> str:
-    """What the stand-in for zipl writes: a digest of the files that zipl reads."""
+    """Return what the replacement for zipl writes: a digest of the files that zipl reads."""
     paths = [root / "etc/zipl.conf", *sorted((root / ENTRIES).glob("*.conf"))]
     texts = [path.read_bytes() for path in paths if path.is_file()]
     return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
 def victim(root: Path) -> Path:
-    """The file that others work on: an entry, or zipl.conf."""
+    """Return the file that others change: an entry, or zipl.conf."""
     entries = sorted((root / ENTRIES).glob("*CUSTOM*.conf"))
     return entries[0] if entries else root / "etc/zipl.conf"
 
@@ -79,7 +79,7 @@ def remove(root: Path) -> None:
 
 
 def edit(root: Path) -> None:
-    """As ``sed -i`` and editors do: a new file takes the name."""
+    """Replace the file, as ``sed -i`` and editors do."""
     path = victim(root)
     if path.exists():
         other = path.with_name("other")
@@ -122,7 +122,7 @@ def remove_directory(root: Path) -> None:
 
 
 def add(root: Path) -> None:
-    """As kernel-install does: one more entry, a copy of another."""
+    """Add a copy of an entry, as kernel-install does."""
     path = victim(root)
     if path.parent.name == "entries" and path.exists():
         text = path.read_text().replace("title ", "title New ")
@@ -141,7 +141,7 @@ ACTIONS: tuple[Callable[[Path], None], ...] = (
     add,
 )
 OFTEN = (remove, edit, add)
-"""What is tried in an ordinary run, too."""
+"""What is also tried in a normal run."""
 STEPS = (
     (Phase.READING, 1),
     (Phase.READING_AGAIN, 1),
@@ -156,7 +156,7 @@ STEPS = (
     (Phase.RESTORING, 1),
     (Phase.TIDYING, 2),
 )
-"""A phase, and which report of it."""
+"""A phase, and the number of the report in it."""
 VERBS = ("apply", "fail", "rollback", "recovery", "trial", "drop", "confirm", "fix", "init")
 """``drop`` is the rollback of a trial, ``confirm`` what makes one permanent."""
 ON_A_TRIAL = frozenset({"drop", "confirm"})
@@ -164,7 +164,7 @@ SETTING = "sys/firmware/reipl/ccw/loadparm"
 
 
 class Meddler(Progress):
-    """Does something at one report of a phase."""
+    """Performs an action at one report of a phase."""
 
     def __init__(self, step: tuple[Phase, int], action: Callable[[], None]) -> None:
         self._step, self._action, self._seen = step, action, Counter[Phase]()
@@ -182,7 +182,7 @@ QUIET = Progress()
 
 
 def plan_of(verb: str, profile: Profile, machine: Machine, managed: ManagedRoot) -> Plan:
-    """The plan of an apply, of a trial or of its confirmation."""
+    """Return the plan of an apply, of a trial or of its confirmation."""
     base = make_plan(profile, machine, managed.layout, with_zipl=True)
     if verb == "trial":
         source = IplSource("ccw", "0.0.0120", chosen(Path(managed.root.base)), None)
@@ -199,7 +199,7 @@ def plan_of(verb: str, profile: Profile, machine: Machine, managed: ManagedRoot)
 
 
 def first_plan(machine: Machine, managed: ManagedRoot) -> Plan:
-    """The plan of ``init``."""
+    """Return the plan of ``init``."""
 
     def device_of(path: str) -> int | None:
         status = managed.root.stat(path)
@@ -211,16 +211,16 @@ def first_plan(machine: Machine, managed: ManagedRoot) -> Plan:
 
 
 def chosen(root: Path) -> str:
-    """What the re-IPL setting says."""
+    """Return the re-IPL setting."""
     return (root / SETTING).read_text().strip()
 
 
 def require_startable(root: Path, how: str, verb: str) -> None:
-    """Fail unless a reboot starts an entry that is there; a change that was put back left no trace."""
+    """Fail unless a reboot starts an existing entry, and a change that was rolled back left no trace."""
     texts = [path.read_text() for path in (root / ENTRIES).glob("*secboot-trial.conf")]
     conf = root / "etc/zipl.conf"
     texts += [conf.read_text()] if conf.is_file() and "secboot-trial" in conf.read_text() else []
-    # Where somebody took zipl.conf away, the boot record is what it was.
+    # If somebody removed zipl.conf, the boot record is unchanged.
     assert not chosen(root) or texts or not conf.is_file(), (verb, how)
     if how == "done":
         assert bool(chosen(root)) == (verb == "trial"), (verb, how)
@@ -276,9 +276,9 @@ class Site:
 
 
 def zipl_body(root: Path) -> str:
-    """It fails once where a file says so, and writes what belongs to the files that it finds.
+    """Write a zipl that fails once if a file exists, and otherwise writes a digest of the files.
 
-    As the real one, it refuses carriage returns in zipl.conf.
+    Like the real one, it refuses carriage returns in zipl.conf.
     """
     return (
         f'grep -q "$(printf \'\\r\')" {root}/etc/zipl.conf 2>/dev/null && [ -z "$dry" ] && exit 1;'
@@ -337,7 +337,7 @@ def test_whatever_others_do_at_any_step(
         where = (step, how)
         assert how != "damaged", where
         if how == "stuck":
-            # Only what can't be put back at all, or a zipl that has nothing to read, is told so.
+            # Only a file that cannot be restored, or a zipl without input, ends like this.
             assert action in {make_immutable, make_directory, move_directory, remove_directory}, (
                 where
             )
@@ -346,15 +346,15 @@ def test_whatever_others_do_at_any_step(
         if how != "stuck" and action not in {move_directory, remove_directory, make_directory}:
             require_startable(site.root, how, verb)
         if how in {"done", "rolled back"} and step[0] is not Phase.TIDYING:
-            # Whoever changes a file before zipl runs, or when all is over, has to run it, too.
+            # Whoever changes a file before zipl runs, or after everything, must also run zipl.
             found, recorded = boot_digest(site.root), (site.root / RECORD).read_text().strip()
-            # What a repair that was rolled back leaves is what zipl refuses: the record stays.
+            # A repair that was rolled back leaves files that zipl refuses, so the record stays.
             stays = (verb, how) == ("fix", "rolled back")
             assert recorded in {before, found} or found == NOTHING or stays, where
             fits += 1
         (site.root / "fail").unlink(missing_ok=True)
         if verb == "init" and how != "done":
-            # Somebody made what it was to make, or took away where it writes to.
+            # Somebody created the file that it was to create, or removed its directory.
             assert site.run("init") in {"done", "refused"}, where
         if verb == "fix":
             fixed = site.run("fix")
@@ -374,11 +374,11 @@ def test_whatever_others_do_at_any_step(
 
 
 RUN = {"fail": "apply", "recovery": "rollback"}
-"""What is run for a verb that is not one of secboot."""
+"""The command for a verb that secboot does not have."""
 
 
 def prepare(site: Site, verb: str) -> None:
-    """Bring a site to where a verb begins."""
+    """Prepare a site for a verb."""
     (site.root / SETTING).parent.mkdir(parents=True, exist_ok=True)
     (site.root / SETTING).write_text("\n")
     (site.root / SETTING).parent.parent.joinpath("reipl_type").write_text("ccw\n")
@@ -399,7 +399,7 @@ def prepare(site: Site, verb: str) -> None:
 
 
 def forget_configuration(root: Path) -> None:
-    """Leave two kernels, with the links that Debian's packages make."""
+    """Leave two kernels, with the links of Debian's packages."""
     for path in (root / "etc/zipl.conf", *(root / ENTRIES).glob("*.conf")):
         path.unlink()
     distribution = "rhel" if (root / ENTRIES).is_dir() else "debian"
@@ -441,7 +441,7 @@ for number in range(10**9):
 def test_entries_that_come_and_go_all_the_time(
     seconds: int, sites: Callable[[str], Site], request: pytest.FixtureRequest
 ) -> None:
-    # A slow machine gets nothing done meanwhile: every try is refused, with nothing changed.
+    # On a slow machine every attempt is refused, with nothing changed.
     site = sites("BLS")
     loop = subprocess.Popen([sys.executable, "-c", LOOP, str(site.root / ENTRIES)])
     ends = Counter[str]()
@@ -457,7 +457,7 @@ def test_entries_that_come_and_go_all_the_time(
 
     assert ends["stuck"] == ends["damaged"] == 0, ends
     for path in (site.root / ENTRIES).glob("other*"):
-        # The last one may have been cut short.
+        # The last one may have been interrupted.
         path.unlink()
     assert site.run("apply", profile="host") == "done"
     assert temporaries(site.root) == []
@@ -471,14 +471,14 @@ PLUGIN = "/usr/lib/kernel/install.d/90-loaderentry.install"
 
 
 def body_with(root: Path, command: str) -> str:
-    """A zipl during whose first run a command is run, too."""
+    """Return a zipl that runs a command during its first run."""
     once = root.parent / "once"
     meanwhile = f'[ -n "$dry" ] || [ -e {once} ] || {{ touch {once}; {command}; }}'
     return f"{meanwhile}\n{zipl_body(root)}"
 
 
 def test_a_kernel_that_kernel_install_removes_while_zipl_runs(tmp_path: Path) -> None:
-    """The real one, with the plug-in of systemd that removes the boot entry."""
+    """The real kernel-install, with the plug-in of systemd that removes the boot entry."""
     if not Path(PLUGIN).exists() or shutil.which("kernel-install") is None:
         unavailable("kernel-install and its plug-ins are not installed")
     root = make_sample_tree("rhel8", tmp_path / "root")
@@ -498,7 +498,7 @@ def test_a_kernel_that_kernel_install_removes_while_zipl_runs(tmp_path: Path) ->
     assert not (root / ENTRIES / REMOVED).exists(), (tmp_path / "log").read_text()
     assert "swiotlb=262144" in (root / ENTRIES / EDITED).read_text()
     assert temporaries(root) == []
-    # Run again, so that the record is not that of the entry that is gone.
+    # It ran again, so that the boot record does not contain the removed entry.
     assert len([call for call in script.calls if "--dry-run" not in call]) == 2
     assert (root / RECORD).read_text().strip() == boot_digest(root)
     assert site.run("apply", profile="host") == "done"

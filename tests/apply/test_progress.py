@@ -1,4 +1,4 @@
-"""What the flows tell of their progress: every phase in its order, and every file counted."""
+"""The progress that the flows report: every phase in order, and every file counted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def reading(phase: Phase) -> list[tuple[Phase, int | str]]:
 
 @dataclass
 class Told(Progress):
-    """`Progress` that remembers it all."""
+    """A `Progress` that records everything."""
 
     steps: list[tuple[Phase, int, int, str]] = field(default_factory=list)
 
@@ -43,7 +43,7 @@ class Told(Progress):
 
     @property
     def course(self) -> list[tuple[Phase, int | str]]:
-        """Each phase once, with its total or its program; counts have to be complete and in order."""
+        """Return each phase once, with its total or its program; counts must be complete and in order."""
         found = []
         for (phase, total, program), group in groupby(self.steps, lambda s: (s[0], *s[2:])):
             counts = [done for _, done, _, _ in group]

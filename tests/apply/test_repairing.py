@@ -132,7 +132,7 @@ def test_what_zipl_refuses_beforehand_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_zipl_that_fails_leads_back_to_files_that_zipl_refuses(tmp_path: Path) -> None:
-    """It can't run on them again, which is no worse than before: nothing is stuck."""
+    """It cannot run on them again, as before the repair: nothing is stuck."""
     site = Site(tmp_path, '[ -n "$dry" ] || { echo no disk >&2; exit 1; }')
     damaged = site.damage()
 

@@ -1,4 +1,4 @@
-"""A change that is tried for one IPL, from ``apply --trial`` to ``confirm`` or ``rollback``."""
+"""A trial of a change for one IPL, from ``apply --trial`` to ``confirm`` or ``rollback``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def read(machine: Machine) -> Found:
 
 
 def installed(machine: Machine) -> dict[str, tuple[int | None, bool, str | None]]:
-    """What zipl would install: number, default and line of each entry by its name."""
+    """Return what zipl would write: number, default and line of each entry by its name."""
     return {
         each.entry.name: (each.position, each.is_default, each.entry.parmline)
         for each in read(machine).configuration.to_install
@@ -50,7 +50,7 @@ def installed(machine: Machine) -> dict[str, tuple[int | None, bool, str | None]
 
 
 def trial_of(machine: Machine, profile: str = "host") -> tuple[str, int, str]:
-    """Begin a trial; return its entry's name, number and line."""
+    """Begin a trial; return the name, number and line of its entry."""
     said = machine.run("apply", profile, "--trial")
     assert said.code == 0, said.err
     name, (number, _, line) = list(installed(machine).items())[-1]
@@ -229,7 +229,7 @@ def test_a_lost_setting_is_said_and_left(machine_of: Maker) -> None:
 def test_a_setting_that_somebody_else_made_is_taken_back_where_it_chooses_the_trial(
     machine_of: Maker,
 ) -> None:
-    # A LOAD with LOADPARM from outside: the system that comes up has it as its re-IPL setting.
+    # A LOAD with LOADPARM from outside: the system that boots has it as its re-IPL setting.
     machine = machine_of("menu")
     _, number, line = trial_of(machine)
     machine.boot(f"{line} BOOT_IMAGE={number}")
@@ -530,7 +530,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize(("field", "value"), HOSTILE)
-@pytest.mark.parametrize("done", [True, False], ids=["done", "cut short"])
+@pytest.mark.parametrize("done", [True, False], ids=["done", "interrupted"])
 def test_a_record_that_no_secboot_wrote_is_not_acted_upon(
     field: str, value: object, done: bool, machine_of: Maker
 ) -> None:

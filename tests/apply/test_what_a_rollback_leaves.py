@@ -1,4 +1,4 @@
-"""A rollback is judged by what it leaves, when kernels came and went since the apply."""
+"""A rollback is judged by the files it leaves, if kernels were added and removed since the apply."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RHEL7_NEW = "3.10.0-1160.el7.s390x"
 
 
 class Machine:
-    """The sample machine, or another tree, and what is done to it."""
+    """The sample machine, or another tree, and the actions on it."""
 
     def __init__(self, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.root = root
@@ -41,13 +41,13 @@ class Machine:
         return found
 
     def remove_kernel(self, release: str) -> None:
-        """As ``dnf remove`` does."""
+        """Remove a kernel as ``dnf remove`` does."""
         self.entry(release).unlink()
         for path in (self.root / "boot").glob(f"*-{release}*"):
             path.unlink()
 
     def install_kernel(self) -> Path:
-        """As kernel-install does: the line of the new entry is that of /etc/kernel/cmdline."""
+        """Install a kernel as kernel-install does, with the line of /etc/kernel/cmdline."""
         for path in (self.root / "boot").glob(f"*-{CURRENT}*"):
             shutil.copy(path, path.with_name(path.name.replace(CURRENT, NEW)))
         model = self.entry(CURRENT)
@@ -199,7 +199,7 @@ def test_a_file_that_was_edited_is_not_overwritten_unasked(machine: Machine) -> 
 
 
 def test_what_zipl_would_refuse_is_refused(rhel7: Machine) -> None:
-    """The section of a kernel that was removed with its files is not brought back."""
+    """The section of a kernel that was removed with its files is not restored."""
     conf = rhel7.root / "etc/zipl.conf"
     rhel7.run("apply", "host")
     text = conf.read_text()
@@ -219,7 +219,7 @@ def test_what_zipl_would_refuse_is_refused(rhel7: Machine) -> None:
 
 
 def test_sections_that_came_and_went_are_no_hindrance(rhel7: Machine) -> None:
-    """As new-kernel-pkg leaves it: a section copied from the default, which is the default now."""
+    """Add a section as new-kernel-pkg does: a copy of the default, which becomes the default."""
     conf = rhel7.root / "etc/zipl.conf"
     before = conf.read_text()
     rhel7.run("apply", "host")

@@ -1,7 +1,7 @@
-"""A program called ``zipl`` for tests of the flows: a shell script that does what a test says.
+"""A program called ``zipl`` for tests of the flows: a shell script with a body of the test.
 
-It notes each call in a file and looks at the boot files it would read. What the real zipl does
-is tested with the real one (tests/s390x); here it is made to fail, to hang, and to shout.
+It records each call in a file and inspects the boot files that zipl would read. The real zipl is tested in
+tests/s390x; here it is made to fail, to hang, and to print megabytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ echo "$@" >> '{log}'
 
 @dataclass(frozen=True)
 class ZiplScript:
-    """A directory with a ``zipl`` in it; `log` gets the arguments of each call, a line each."""
+    """A directory with a ``zipl`` in it; `log` gets the arguments of each call, one line per call."""
 
     directory: Path
     log: Path
@@ -35,7 +35,7 @@ class ZiplScript:
 
 
 def make_zipl(directory: Path, body: str = "exit 0") -> ZiplScript:
-    """Write a ``zipl`` whose shell text is `body`; ``$dry`` is set when it is a dry run."""
+    """Write a ``zipl`` with the shell code `body`; ``$dry`` is set in a dry run."""
     directory.mkdir()
     script = ZiplScript(directory, directory / "calls")
     program = directory / "zipl"

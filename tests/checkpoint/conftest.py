@@ -1,4 +1,4 @@
-"""Says at the end of a run how many fault cases it held."""
+"""Print the number of fault cases at the end of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAULT_CASES = "fault cases"
 
 @pytest.fixture(scope="session")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A place in memory if there is one: thousands of fsyncs on a disk take minutes."""
+    """A directory in memory if possible: thousands of fsyncs on a disk take minutes."""
     place = tmp_path_factory.mktemp("memory")
     shared = Path("/dev/shm")
     if not shared.is_dir():

@@ -1,10 +1,10 @@
-"""A model of what a disk holds after a loss of power, built from a trace of system calls.
+"""A model of the content of a disk after a power loss, built from a trace of system calls.
 
 The idea is ALICE's (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014). Each
-directory and each file keeps its own list of operations. What was synced is on the disk; of the
+directory and each file has its own list of operations. Synced operations are on the disk; of the
 rest any number may be missing, from the end of each list on, independently of all other lists:
-the content of a file may be missing though its rename is there, a rename in one directory though a
-later one in another is there. This is less than ext4, XFS and btrfs keep, and so the stricter test.
+the content of a file may be missing although its rename is there, a rename in one directory although a
+later one in another is there. ext4, XFS and btrfs guarantee more, so this test is stricter.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _IN = r"\d+<([^>]*)>, " + _TEXT
 
 @dataclass
 class Node:
-    """A file or directory: what it was, and the operations on it since, in their order."""
+    """A file or directory: its original state, and the operations on it since, in order."""
 
     number: int
     entries: dict[str, int] | None = None
@@ -37,7 +37,7 @@ class Node:
     synced: int = 0
 
     def keeps(self, count: int) -> Node:
-        """The node with the first `count` operations done."""
+        """Return the node after the first `count` operations."""
         kept = Node(self.number, None if self.entries is None else dict(self.entries))
         kept.data, kept.mode = self.data, self.mode
         for name, arguments in self.operations[:count]:
@@ -74,7 +74,7 @@ class Node:
 
 
 class Disk:
-    """The nodes of a tree, loaded from a real one, to which traced calls are added."""
+    """The nodes of a tree, loaded from a real tree, to which traced calls are added."""
 
     def __init__(self, tree: Path) -> None:
         self._base = str(tree)
@@ -100,7 +100,7 @@ class Disk:
         return len(self.nodes) - 1
 
     def find(self, path: str) -> Node | None:
-        """The node at an absolute path of this machine, as the running system sees it."""
+        """Return the node at an absolute path of this machine, as the running system sees it."""
         if path != self._base and not path.startswith(f"{self._base}/"):
             return None
         node = self.nodes[self.root].keeps(len(self.nodes[self.root].operations))
@@ -113,7 +113,7 @@ class Disk:
         return self.nodes[node.number]
 
     def add(self, line: str) -> bool:
-        """Add a line of strace's output; whether it changed or synced anything here."""
+        """Add a line of strace's output; return whether it changed or synced anything here."""
         call = _CALL.match(line)
         if call is None or int(call["result"]) < 0:
             return False
@@ -184,7 +184,7 @@ class Disk:
     _call_fdatasync = _call_fsync
 
     def write_out(self, kept: Mapping[int, int], tree: Path) -> None:
-        """Make the tree that is found after a loss of power, with `kept` operations of each node."""
+        """Create the tree as found after a power loss, with `kept` operations of each node."""
         self._write_out(self.root, kept, tree)
 
     def _write_out(self, number: int, kept: Mapping[int, int], path: Path) -> None:
@@ -198,7 +198,7 @@ class Disk:
         path.chmod(node.mode)
 
     def crash_states(self) -> Iterator[dict[int, int]]:
-        """How many operations of each node may be on the disk, if the power failed now."""
+        """Return how many operations of each node may be on the disk if the power fails now."""
         pending = [node for node in self.nodes if node.synced < len(node.operations)]
         least = {node.number: node.synced for node in self.nodes}
         most = {node.number: len(node.operations) for node in self.nodes}
@@ -235,7 +235,7 @@ def _two_in_directories(arguments: str) -> tuple[tuple[str, str], tuple[str, str
 
 
 def _bytes(text: str) -> bytes:
-    """What strace shows as a C string."""
+    """Return the bytes that strace shows as a C string."""
     data = ast.literal_eval(f'b"{text}"')
     assert isinstance(data, bytes)
     return data

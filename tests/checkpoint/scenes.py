@@ -1,7 +1,7 @@
-"""Small boot trees, the changes made to them, and what must hold of them at every instant.
+"""Small boot trees, the changes made to them, and what must be true of them at any moment.
 
-A stand-in for zipl writes ``/boot/bootmap``: the digest of the boot files that it found. So a
-test can see whether the boot record belongs to the files that are there.
+A replacement for zipl writes ``/boot/bootmap``: the digest of the boot files that it found. So a test can
+see whether the boot record matches the files.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ class Scene:
         write_boot_record(tree, self)
 
     def load(self, tree: Path) -> None:
-        """Come up again as after a loss of power: a LOAD from outside chooses the default."""
+        """Boot as after a power loss: a LOAD from outside chooses the default."""
         if self.setting is not None:
             for path, text in ((self.setting.path, ""), (BOOT_ID, "b007-2")):
                 (tree / path.lstrip("/")).write_text(f"{text}\n")
 
     def chosen(self, tree: Path) -> str | None:
-        """The value of the setting; None where there is none."""
+        """Return the value of the setting; None if there is none."""
         if self.setting is None:
             return None
         return (tree / self.setting.path.lstrip("/")).read_text().strip()
@@ -150,7 +150,7 @@ def digest_of(files: dict[str, str | None]) -> str:
 
 
 def write_boot_record(tree: Path, scene: Scene) -> None:
-    """The stand-in for zipl. A fault may hit it as any other program: then it fails."""
+    """The replacement for zipl. A fault may hit it like any other program: then it fails."""
     try:
         (tree / BOOT_RECORD).parent.mkdir(parents=True, exist_ok=True)
         (tree / BOOT_RECORD).write_text(boot_digest(tree, scene))
@@ -178,7 +178,7 @@ def roll_back_latest(access: WriteAccess, tree: Path, scene: Scene) -> None:
 
 
 def apply_in_vain(access: WriteAccess, tree: Path, scene: Scene) -> None:
-    """An apply whose zipl fails, so that it has to be rolled back."""
+    """An apply whose zipl fails, so that it must be rolled back."""
     recover(access)
     with Transaction.begin(access, scene.changes(), audit(), scene.settings) as transaction:
         transaction.write_files()
@@ -228,7 +228,7 @@ VERBS = {
 
 
 LIED = 99
-"""In place of an exit code that the state of the machine does not go with."""
+"""Instead of an exit code that contradicts the state of the machine."""
 STATES = {
     ExitCode.REFUSED: {StateKind.UNCHANGED, StateKind.RESTORED},
     ExitCode.ROLLED_BACK: {StateKind.RESTORED},
@@ -239,7 +239,7 @@ STATES = {
 
 
 def perform(verb: str, tree: Path, scene: Scene) -> int:
-    """Do it as the command line does, and give its exit code."""
+    """Run a verb as the command line does, and return its exit code."""
     ledger = Ledger()
 
     def commit(_inherited: tuple[int, ...]) -> dict[str, object]:
@@ -258,7 +258,7 @@ def perform(verb: str, tree: Path, scene: Scene) -> int:
 
 
 def cut_short(tree: Path, scene: Scene, state: State) -> None:
-    """Leave `tree` as a process leaves it that is killed in `state`."""
+    """Leave `tree` like a process that is killed in `state`."""
     child = os.fork()
     if child == 0:
         try:
@@ -270,14 +270,14 @@ def cut_short(tree: Path, scene: Scene, state: State) -> None:
 
 
 def cut_journal(directory: Path, count: int) -> None:
-    """Leave the first lines of a checkpoint's journal, as a crash after that step does."""
+    """Keep the first lines of a checkpoint's journal, like a crash after that step."""
     journal = directory / "journal"
     entries = parse_journal(journal.read_bytes(), directory.name)
     journal.write_bytes(format_journal(entries[:count], directory.name))
 
 
 def temporaries(tree: Path) -> list[str]:
-    """What a change leaves lying about: its temporary files, and half-made checkpoints."""
+    """Return the leftovers of a change: temporary files, and partly created checkpoints."""
     return [
         str(Path(directory) / name)
         for directory, directories, files in os.walk(tree)
@@ -287,7 +287,7 @@ def temporaries(tree: Path) -> list[str]:
 
 
 def state_of(tree: Path) -> dict[str, bytes]:
-    """Return all that a command may change: the boot files and the checkpoints."""
+    """Return everything that a command may change: the boot files and the checkpoints."""
     return {
         str(path.relative_to(tree)): path.read_bytes()
         for path in tree.rglob("*")
@@ -296,12 +296,12 @@ def state_of(tree: Path) -> dict[str, bytes]:
 
 
 def resealed(document: Mapping[str, Any], checkpoint: str) -> bytes:
-    """Return a record with the checksum that belongs to it, which an attacker can make, too."""
+    """Return a record with a matching checksum, which an attacker can also make."""
     rest = {key: value for key, value in document.items() if key != "checksum"}
     text = json.dumps(rest, indent=2).removesuffix("\n}").encode()
     return with_checksum(text, checkpoint, b',\n  "checksum": "', b'"\n}\n')
 
 
 def write_record(root: Path, document: Mapping[str, Any]) -> None:
-    """Write that of the first checkpoint of a tree."""
+    """Write the record of the first checkpoint of a tree."""
     (root / CHECKPOINT / "record.json").write_bytes(resealed(document, "1"))

@@ -8,13 +8,13 @@ from secboot.checkpoint.record import _END, _MARK
 
 
 def sealed_record(data: bytes, checkpoint: str) -> bytes:
-    """The record with a checksum that matches, in the place of the one that it has."""
+    """Return the record with a matching checksum."""
     inner = data.rpartition(_MARK)[0] or data
     return with_checksum(inner, checkpoint, _MARK, _END)
 
 
 def sealed_journal(texts: bytes, checkpoint: str) -> bytes:
-    """The journal with these texts, one a line."""
+    """Return the journal with these texts, one per line."""
     lines = [
         f"{_check_sum(text, checkpoint)} {text}\n".encode("ascii", "replace")
         for text in texts.decode("ascii", "replace").splitlines()
@@ -23,6 +23,6 @@ def sealed_journal(texts: bytes, checkpoint: str) -> bytes:
 
 
 def journal_texts(journal: bytes) -> bytes:
-    """The texts of a journal's lines, without the checksums: what `sealed_journal` takes."""
+    """Return the texts of a journal's lines, without the checksums, for `sealed_journal`."""
     lines = [line.partition(b" ")[2] for line in journal.splitlines()]
     return b"".join(line + b"\n" for line in lines if line.startswith(b"{"))

@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE = 101
-"""Of so many bytes one is flipped in an ordinary run: a prime, so that each bit has its turn."""
+"""In a normal run one of this number of bytes is flipped: a prime, so that each bit has its turn."""
 EVERY = pytest.param(1, marks=pytest.mark.fault, id="every byte")
 
 
 def flips(state: Path, step: int) -> Iterator[tuple[Path, int]]:
-    """Each file below a state directory that is not a lock, and a place in it."""
+    """Yield each file below a state directory except the locks, and a position in it."""
     files = sorted(path for path in (state / "checkpoints").rglob("*") if path.is_file())
     places = [(path, at) for path in files for at in range(path.stat().st_size)]
     return iter(places[::step])
 
 
 def flip(path: Path, at: int) -> bytes:
-    """Flip a bit of one byte, and return what the file was."""
+    """Flip a bit of one byte, and return the old content of the file."""
     data = path.read_bytes()
     path.write_bytes(data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :])
     return data
@@ -87,7 +87,7 @@ def is_told(access: WriteAccess, path: Path) -> bool:
 
 
 def way_of(access: WriteAccess) -> object:
-    """The changes that undo the apply that stands; None where it is damaged."""
+    """Return the changes that undo the apply that stands; None if it is damaged."""
     try:
         return way_back(access, access.store.get("3"))
     except DamagedCheckpointError:
@@ -99,7 +99,7 @@ def way_of(access: WriteAccess) -> object:
 def test_a_flipped_bit_in_what_was_cut_short(
     state: State, step: int, memory: Path, request: pytest.FixtureRequest
 ) -> None:
-    """It is rolled back as without the damage, or nothing at all is done and it is reported."""
+    """It is rolled back as without the damage, or nothing is done and the damage is reported."""
     template = memory / f"cut-{state}-{step}"
     BLS.make(template)
     cut_short(template, BLS, state)
@@ -130,7 +130,7 @@ def test_a_flipped_bit_in_what_was_cut_short(
 READING = ("plan host", "show", "status host", "verify host", "check", "history", "history 2")
 WRITING = ("keep", "apply host-off", "rollback", "rollback 1", "rollback 2")
 SPARSE = 1499
-"""Of so many bytes one is flipped, and all the commands are run."""
+"""One of this number of bytes is flipped, and all commands are run."""
 
 
 @pytest.mark.parametrize("command", [*READING, *WRITING])
@@ -219,7 +219,7 @@ def test_other_damage_blocks_nothing_but_itself(
 def test_an_old_checkpoint_that_seems_unfinished_leads_to_nothing(
     tmp_path: Path,
 ) -> None:
-    """No change begins before the one before it has ended, so only the newest can be unfinished."""
+    """No change begins before the previous one has ended, so only the newest can be unfinished."""
     tree = tmp_path / "m"
     BLS.make(tree)
     cut_short(tree, BLS, State.WRITING)

@@ -22,7 +22,7 @@ from tests.command import secboot
 from tests.trees import snapshot
 
 STEP = int(os.environ.get("SECBOOT_FLIP_STEP", "101"))
-"""Of so many bytes one is flipped in an ordinary run."""
+"""In a normal run one of this number of bytes is flipped."""
 MADE = Path(__file__).parent / "data/0.1.0"
 
 
@@ -73,7 +73,7 @@ def test_it_is_shown_and_rolled_back(machine: Path, capsys: pytest.CaptureFixtur
 def test_a_flipped_bit_is_no_wrong_rollback(
     machine: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
-    """Such a record has no checksum: what is kept beside it says whether it is the one."""
+    """Such a record has no checksum: the other files of the checkpoint confirm it."""
     undone = machine.with_name("undone")
     shutil.copytree(machine, undone)
     assert secboot(capsys, "rollback", "--root", undone).code == 0
@@ -93,7 +93,7 @@ def test_a_flipped_bit_is_no_wrong_rollback(
 
 
 def as_first(checkpoint: Path) -> None:
-    """Make a checkpoint one of secboot 0.1.0: without the checksums over the whole."""
+    """Turn a checkpoint into one of secboot 0.1.0: without the checksums over the whole."""
     document = json.loads((checkpoint / "record.json").read_bytes())
     document["schema"] = "secboot/checkpoint/1"
     del document["checksum"]
@@ -133,7 +133,7 @@ def test_a_rollback_that_names_another_change_is_not_believed(
 def test_a_file_that_was_made_needs_its_copy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing else says which one it was; all others have a copy of what they were."""
+    """Nothing else identifies it; there is a copy of every other file."""
     root = tmp_path / "machine"
     assert secboot(capsys, "demo", root).code == 0
     entry = next((root / "boot/loader/entries").glob("*rescue.conf"))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.fault
 
 READING = frozenset({"openat2", "read"})
-"""Calls that change nothing: being killed at one is like being killed at the next that does."""
+"""Calls that change nothing: a kill at one is like a kill at the next call that does."""
 
 START = {
     "apply": None,
@@ -52,7 +52,7 @@ START = {
     "recover written": State.WRITING,
     "recover committed": State.COMMITTING,
 }
-"""What is run, by the state in which the tree was left before."""
+"""What is run, and the state in which the tree was left before."""
 
 
 MAIN_VERBS = frozenset({"apply", "rollback", "recover committed"})
@@ -71,7 +71,7 @@ class Fault:
 
 FAULTS = (
     Fault("SIGKILL", "signal=SIGKILL"),
-    # What a file system answers that can't exchange two names.
+    # The answer of a file system that cannot exchange two names.
     Fault(
         "SIGKILL without exchange",
         "signal=SIGKILL",
@@ -79,12 +79,12 @@ FAULTS = (
         options=("-e", "inject=renameat2:error=EINVAL"),
     ),
     Fault("SIGTERM", "signal=SIGTERM"),
-    # The same way through the program.
+    # It takes the same way through the program.
     Fault("SIGINT", "signal=SIGINT", verbs=frozenset({"apply", "recover committed"})),
     Fault("EIO", "error=EIO"),
     Fault("EIO on reading", "error=EIO", calls=READING, verbs=frozenset({"apply", "rollback"})),
     Fault("ENOSPC", "error=ENOSPC"),
-    # The same way through the program as ENOSPC, so not from every start.
+    # They take the same way through the program as ENOSPC, so not from every start.
     Fault("EDQUOT", "error=EDQUOT", verbs=MAIN_VERBS),
     Fault("EROFS", "error=EROFS", verbs=MAIN_VERBS),
     Fault("EACCES", "error=EACCES", verbs=MAIN_VERBS),
@@ -101,7 +101,7 @@ def workplace(memory: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def templates(workplace: Path) -> dict[tuple[str, str], Path]:
-    """A tree for each scene and verb, as it is before the verb is run."""
+    """A tree for each scene and verb, before the verb is run."""
     made = {}
     for scene in SCENES.values():
         for verb, state in START.items():
@@ -124,7 +124,7 @@ def copy_of(template: Path, workplace: Path, name: str) -> Path:
 
 @pytest.fixture(scope="session")
 def calls(workplace: Path, templates: dict[tuple[str, str], Path]) -> Calls:
-    """How many calls of each kind each verb makes when nothing goes wrong."""
+    """How many calls of each kind each verb makes without a fault."""
     cases = [
         Case(verb.split()[0], scene, str(copy_of(tree, workplace, f"count-{scene}-{verb}")), "", 1)
         for (scene, verb), tree in templates.items()
@@ -165,7 +165,7 @@ def test_every_call(
 
 
 def problems_of(case: Case, verb: str, template: Path, result: int) -> Iterator[str]:
-    """What is not as promised after `verb` met its fault and ended with `result`."""
+    """Yield what is not as guaranteed after `verb` met its fault and ended with `result`."""
     scene, tree = SCENES[case.scene], Path(case.tree)
     both = {path: {scene.before[path], scene.after[path]} for path in scene.before}
     for path, text in scene.found(tree).items():
@@ -177,20 +177,20 @@ def problems_of(case: Case, verb: str, template: Path, result: int) -> Iterator[
 
 
 def _lies(verb: str, scene: Scene, tree: Path, template: Path, result: int) -> Iterator[str]:
-    """What the exit code says and is not so."""
+    """Yield what the exit code claims and is not true."""
     found, start = scene.found(tree), scene.found(template)
     goal = scene.after if verb == "apply" else scene.before
-    # A recovery is refused, or asked to stop, before a change or after a whole one.
+    # A recovery is refused or stopped before a change or after a complete one.
     whole = (start, goal) if verb.startswith("recover") else (start,)
     truth = {
         ExitCode.OK: found == goal and not is_unfinished(tree),
         ExitCode.REFUSED: found in whole,
         ExitCode.ROLLED_BACK: found == start,
         ExitCode.INTERRUPTED: found in whole,
-        # The way back of an apply or a rollback meets no second fault here.
+        # The rollback of an apply or of a rollback meets no second fault here.
         ExitCode.STUCK: verb not in {"apply", "rollback"} and is_unfinished(tree),
         -signal.SIGKILL: True,
-        # Before secboot holds signals back it has done nothing, and simply ends.
+        # Before secboot holds signals back it has done nothing, and just ends.
         -signal.SIGTERM: found == start,
         -signal.SIGINT: found == start,
     }
@@ -199,7 +199,7 @@ def _lies(verb: str, scene: Scene, tree: Path, template: Path, result: int) -> I
 
 
 def astray(scene: Scene, tree: Path) -> Iterator[str]:
-    """What is wrong with the setting: it chooses an entry that the boot record does not have."""
+    """Yield what is wrong with the setting: it chooses an entry that the boot record does not have."""
     if scene.setting is None or not scene.chosen(tree):
         return
     chosen, setting = scene.chosen(tree), scene.setting
@@ -211,7 +211,7 @@ def astray(scene: Scene, tree: Path) -> Iterator[str]:
 
 
 def chosen_in(scene: Scene, verb: str, goal: dict[str, str | None]) -> str | None:
-    """What the setting has to be where the files are these; what a change took away stays so."""
+    """Return what the setting must be with these files; a setting that was taken back stays so."""
     if scene.setting is None:
         return None
     if verb == "rollback" and scene.setting.moment is Moment.FIRST:
@@ -220,7 +220,7 @@ def chosen_in(scene: Scene, verb: str, goal: dict[str, str | None]) -> str | Non
 
 
 def goal_of(verb: str, scene: Scene, tree: Path) -> dict[str, str | None]:
-    """What the files have to be once recovery has run."""
+    """Return what the files must be after recovery."""
     newest = newest_checkpoint(tree)
     if newest is not None and newest.state is State.DONE:
         return scene.after if newest.record.audit.action is Action.APPLY else scene.before
@@ -244,7 +244,7 @@ def _after_recovery(
             yield f"{path} has another mode"
     for link, target in scene.links.items():
         if not (tree / link).is_symlink() or str((tree / link).readlink()) != target:
-            yield f"{link} is no link to {target} any more"
+            yield f"{link} is not a link to {target}"
     if left := temporaries(tree):
         yield f"left behind: {left}"
 

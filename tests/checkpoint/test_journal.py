@@ -33,7 +33,7 @@ ENTRIES = (
 LINES = [format_line(entry, "7") for entry in ENTRIES]
 WHOLE = format_journal(ENTRIES, "7")
 FIRST = b"".join(LINES)
-"""As secboot 0.1.0 wrote it."""
+"""A journal as secboot 0.1.0 wrote it."""
 
 
 def test_an_empty_journal_is_that_of_a_prepared_change() -> None:
@@ -72,7 +72,7 @@ def flipped(data: bytes) -> list[bytes]:
 
 @given(st.integers(0, len(FIRST) - 1), st.integers(0, 20))
 def test_a_torn_end_of_the_first_version_does_not_count(length: int, zeros: int) -> None:
-    """The whole line without its newline is the one that a crash can hardly leave."""
+    """A crash can hardly leave a complete line without its newline."""
     ends = [len(b"".join(LINES[:count])) for count in range(4)]
     data = FIRST[:length] + bytes(zeros)
     if length + 1 in ends:

@@ -1,4 +1,4 @@
-"""Loss of power at every point of a change: what may then be on the disk, and recovery from it."""
+"""Power loss at every point of a change: what may be on the disk, and recovery from it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ pytestmark = pytest.mark.fault
 
 
 NO_EXCHANGE = ("-e", "inject=renameat2:error=EINVAL")
-"""What a file system answers that can't exchange names."""
+"""The answer of a file system that cannot exchange names."""
 
 
 def traced(
     verb: str, scene: Scene, tree: Path, workplace: Path, options: Sequence[str] = ()
 ) -> list[str]:
-    """The system calls of a verb."""
+    """Return the system calls of a verb."""
     case = Case(verb, scene.name, str(tree), "fsync", 1)
     prefix = workplace / "trace"
     (outcome,) = run_cases(
@@ -48,7 +48,7 @@ def traced(
     )
     assert outcome.status == ExitCode.OK
     lines = Path(f"{prefix}.{outcome.pid}").read_text().splitlines()
-    # What is in sysfs is on no disk.
+    # sysfs is not on a disk.
     setting = None if scene.setting is None else f"{scene.setting.path}>"
     return [line for line in lines if setting is None or setting not in line]
 
@@ -64,7 +64,7 @@ def start(scene: Scene, verb: str, tree: Path) -> None:
 
 @dataclass(frozen=True)
 class Crash:
-    """A state of the disk, by what is kept of each node, after a call and with a boot record."""
+    """A state of the disk: what is kept of each node after a call, and the boot record."""
 
     line: str
     kept: dict[int, int]
@@ -72,9 +72,9 @@ class Crash:
 
 
 def crashes(disk: Disk, lines: list[str], old: str, new: str) -> Iterator[Crash]:
-    """Every distinct state that a loss of power can leave.
+    """Yield every distinct state that a power loss can leave.
 
-    While zipl runs, its boot record is the `old` or the `new` one. Once it has ended it is on the
+    While zipl runs, its boot record is the `old` or the `new` one. After it has ended, the record is on the
     disk: zipl syncs what it writes (zipl/src/install.c: install_bootloader; bootmap.c).
     """
     seen = set()
@@ -125,7 +125,7 @@ def workplace(memory: Path) -> Iterator[Path]:
 def found_wrong(
     scene: Scene, verb: str, lines: list[str], disk: Disk, workplace: Path
 ) -> tuple[int, list[str]]:
-    """How many crash states there are, and what is wrong in them."""
+    """Return how many crash states there are, and what is wrong in them."""
     old, new = digest_of(scene.before), digest_of(scene.after)
     if verb != "apply":
         old, new = new, old
@@ -175,7 +175,7 @@ def test_no_loss_of_power_leaves_a_torn_change(
         ("fsync", "record.json>", ()),
         ("fsync", "/journal", ()),
         ("fsync", "checkpoints/1>", ()),
-        # Where names can be exchanged the old file itself is put back, not what was saved of it.
+        # If names can be exchanged, the old file itself is restored, not its saved copy.
         ("fsync", "before.tar>", NO_EXCHANGE),
     ],
     ids=[
@@ -191,7 +191,7 @@ def test_no_loss_of_power_leaves_a_torn_change(
 def test_every_kind_of_sync_is_needed(
     call: str, on: str, options: tuple[str, ...], workplace: Path
 ) -> None:
-    """Without it the model does find a torn change: the test above would notice."""
+    """Without the sync the model finds a damaged change: the test above would notice."""
     scene = SCENES["bls"]
     tree = workplace / "tree"
     start(scene, "apply", tree)
@@ -207,7 +207,7 @@ def test_every_kind_of_sync_is_needed(
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=lambda scene: str(scene.name))
 def test_no_more_syncs_than_are_needed(scene: Scene, workplace: Path) -> None:
-    """One for each new file, one for each directory, and eleven."""
+    """One for each new file, one for each directory, and eleven more."""
     tree = workplace / "tree"
     start(scene, "apply", tree)
     (tree / "var/lib/secboot/checkpoints").mkdir(parents=True, mode=0o700)

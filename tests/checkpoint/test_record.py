@@ -20,7 +20,7 @@ from secboot.checkpoint.record import (
 from secboot.system.files import FileAttributes, decode
 from tests.checkpoint.scenes import resealed
 
-MOMENTS = (datetime(1970, 1, 1), datetime(9999, 12, 31))  # noqa: DTZ001 - UTC, as all of them
+MOMENTS = (datetime(1970, 1, 1), datetime(9999, 12, 31))  # noqa: DTZ001 - UTC, like all of them
 # Bytes that are not UTF-8 are held by half surrogates (`secboot.system.files.decode`).
 texts = st.binary(max_size=20).map(decode)
 numbers = st.integers(0, 2**32 - 2)
@@ -114,13 +114,13 @@ RECORD = Record(
 
 
 def example() -> dict[str, object]:
-    """Return the record as an attacker can change it, who can make a checksum, too."""
+    """Return the record as changed by an attacker, who can also make a checksum."""
     document: dict[str, object] = json.loads(RECORD.to_json())
     return document
 
 
 def read(document: dict[str, object]) -> Record:
-    """Read a document with the checksum that belongs to it."""
+    """Read a document with a matching checksum."""
     return Record.from_json(resealed(document, "7"), "7")
 
 

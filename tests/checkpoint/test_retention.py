@@ -1,4 +1,4 @@
-"""What is kept: changes that stand are what counts, and the way back outlives failures."""
+"""What is kept: changes that stand, and what their rollback needs, whatever fails."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EVERYTHING = 10_000
 
 
 class History:
-    """A file that is changed over and over; checkpoints are made and kept as `keep` says."""
+    """A file that is changed repeatedly; checkpoints are made, and kept according to `keep`."""
 
     def __init__(self, access: WriteAccess, tree: Path) -> None:
         self.access, self.file, self.number = access, tree / "a", 0
@@ -141,7 +141,7 @@ def test_the_records_of_failures_are_limited(
 
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_that_counts_is_dropped(seed: int, tmp_path: Path) -> None:
-    """Random histories, kept whole and pruned at each step, agree on what stands."""
+    """Random histories, kept completely and pruned at each step, agree on what stands."""
     chance = random.Random(seed)  # noqa: S311 - the same steps each time
     steps = [chance.choice(["apply", "apply", "fail", "back"]) for _ in range(40)]
     trees = [tmp_path / "all", tmp_path / "few"]
@@ -163,7 +163,7 @@ def test_nothing_that_counts_is_dropped(seed: int, tmp_path: Path) -> None:
             found = [newest_apply(each.access.store).checkpoint for each in histories]
             applies = [_applies(each) for each in histories]
             if found[1] is None:
-                # What is older than the limit can't be rolled back any more.
+                # What is older than the limit can no longer be rolled back.
                 break
             assert found[0] is not None
             assert found[0].id == found[1].id
@@ -268,7 +268,7 @@ def test_nobody_else_may_write_above_the_state_directory(
     made: bool,
     tmp_path: Path,
 ) -> None:
-    """Who may write there can put another directory in its place."""
+    """Whoever can write there can put another directory in its place."""
     tree = tmp_path / "m"
     (tree / ("var/lib/secboot" if made else "var/lib")).mkdir(parents=True)
     writable = tree / place
@@ -296,7 +296,7 @@ def test_nobody_else_may_write_above_the_state_directory(
 def test_what_a_kill_at_the_very_end_left_is_removed(
     words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also where there is nothing else to do."""
+    """Also if there is nothing else to do."""
     root = tmp_path / "m"
     secboot(capsys, "demo", root)
     assert secboot(capsys, "apply", "guest", "--root", root).code == 0

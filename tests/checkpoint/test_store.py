@@ -34,7 +34,7 @@ def access(tmp_path: Path) -> Iterator[WriteAccess]:
 
 
 def change(access: WriteAccess, before: bytes | None, after: bytes | None, path: str = "/a") -> str:
-    """Apply a change of one file; its checkpoint."""
+    """Apply a change of one file; return its checkpoint."""
     with Transaction.begin(access, [FileChange(path, path, before, after)], audit()) as transaction:
         transaction.write_files()
         transaction.done()
@@ -127,7 +127,7 @@ def test_no_such_checkpoint(access: WriteAccess, name: str) -> None:
 
 
 def test_going_back_and_back_again(access: WriteAccess, tmp_path: Path) -> None:
-    """Without an id, each rollback goes back behind the newest apply that still stands."""
+    """Without an ID, each rollback undoes the newest apply that still stands."""
     (tmp_path / "a").write_bytes(b"0")
     change(access, b"0", b"1")
     change(access, b"1", b"2")
@@ -215,7 +215,7 @@ def test_what_was_rolled_back_has_nothing_to_go_back_behind(access: WriteAccess)
 
 @pytest.mark.fault
 def test_a_soak_of_random_steps(memory: Path) -> None:
-    """Applies, rollbacks, kills and recoveries: the files are always one of the two states."""
+    """Applies, rollbacks, kills and recoveries: the files are always in one of the two states."""
     chance = random.Random(20261123)  # noqa: S311 - the same steps each time
     for scene in (BLS, ZIPL_CONF):
         tree = memory / f"soak-{scene.name}"

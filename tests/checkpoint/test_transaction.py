@@ -1,4 +1,4 @@
-# ruff: noqa: PT012 - what is tested is how whole blocks are left
+# ruff: noqa: PT012 - the tests are about how whole blocks are left
 from __future__ import annotations
 
 import errno
@@ -45,7 +45,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def commits() -> list[tuple[int, ...]]:
-    """The runs of zipl that a rollback asked for."""
+    """The runs of zipl that a rollback started."""
     return []
 
 
@@ -270,7 +270,7 @@ def test_a_file_that_came_or_went_since_the_plan(
 
 
 def test_an_edit_while_the_change_is_written_is_kept(access: WriteAccess, tree: Path) -> None:
-    """The other files go back; the edited one stays as its editor left it."""
+    """The other files are restored; the edited one stays as its editor left it."""
     with pytest.raises(RolledBackError, match="another program changed"), begin(access) as change:
         (tree / SECOND).write_text("title Edited\n")
         change.write_files()
@@ -293,7 +293,7 @@ def test_a_file_that_appears_while_the_change_is_written_is_kept(
 def test_an_edit_of_the_new_file_is_not_overwritten(
     access: WriteAccess, tree: Path, commits: list[object]
 ) -> None:
-    """The change is rolled back around it, says so, and is over."""
+    """The change is rolled back around it, says so, and is finished."""
     with pytest.raises(RolledBackError, match="zipl failed") as caught, begin(access) as change:
         change.write_files()
         change.committing()
@@ -394,7 +394,7 @@ def odd(tmp_path: Path) -> Checkpoint:
 def test_by_hand_the_boot_record_comes_last_and_odd_names_are_quoted(
     access: WriteAccess, tree: Path, odd: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever root the record names, the commands act on the one in use."""
+    """Whatever root the record names, the commands act on the root in use."""
     monkeypatch.setattr(CheckpointStore, "holds_what_it_says", lambda *_: True)
     by_hand = access._replace(by_hand="chroot mnt zipl")
 
@@ -438,7 +438,7 @@ def test_by_hand_no_archive_is_used_that_holds_other_files(tree: Path, kind: str
 
 @pytest.mark.usefixtures("as_root")
 def test_going_back_restores_every_attribute(access: WriteAccess, tree: Path) -> None:
-    """Also where the old file itself is gone, and is made anew from what was saved."""
+    """Also if the old file itself no longer exists and is created from its saved copy."""
     os.chown(tree / ENTRY, 1234, 5678)
     (tree / ENTRY).chmod(0o4640)
     try:
@@ -528,7 +528,7 @@ def test_recovery_says_what_it_found_and_did(tree: Path, state: State) -> None:
     assert report.checkpoint.state is state
     assert report.rollback.changed_anything == (state is not State.PREPARED)
     assert BLS.found(tree) == BLS.before
-    # In between somebody else may have run zipl on the files of the change.
+    # Meanwhile somebody may have run zipl on the files of the change.
     assert commits == ([] if state is State.PREPARED else [BLS.before])
     assert temporaries(tree) == []
 
@@ -591,7 +591,7 @@ def test_a_state_directory_of_somebody_else_is_not_trusted(tree: Path) -> None:
 @pytest.mark.fault
 @pytest.mark.parametrize("pages", range(0, 40, 2))
 def test_a_file_system_that_is_full(tmp_path: Path, pages: int) -> None:
-    """A real small file system with room for some of what an apply writes, not for all."""
+    """A real small file system with space for a part of what an apply writes."""
     require_root()
     place = tmp_path / "small"
     place.mkdir()

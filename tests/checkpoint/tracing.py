@@ -1,4 +1,4 @@
-"""Running cases under strace, one fault each; see `tests.checkpoint.zygote`."""
+"""Running cases under strace, with one fault each; see `tests.checkpoint.zygote`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ZYGOTE = Path(__file__).with_name("zygote.py")
 
 MARGIN = 40
-"""Calls that a start-up may make beyond those counted (byte code that is not cached yet)."""
+"""How many more calls than counted a start-up may make (byte code that is not cached yet)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Case:
 
 
 def require_strace() -> None:
-    """Skip the test where nothing can be traced; on CI that is a failure."""
+    """Skip the test if tracing is impossible; on CI that is a failure."""
     reason = None
     if shutil.which("strace") is None:
         reason = "strace is not installed"
@@ -56,7 +56,7 @@ class Calls:
     cases: list[Counter[str]]
 
     def when(self, call: str) -> int:
-        """The call number at which strace puts the fault: beyond any that is made without it."""
+        """The call number at which strace injects the fault: higher than any call without it."""
         return self.start_up[call] + max(case[call] for case in self.cases) + MARGIN
 
     def injections(self, calls: Iterable[str], fault: str) -> list[str]:
@@ -83,7 +83,7 @@ class Outcome:
 def run_cases(
     cases: list[Case], skips: list[int], options: list[str], workplace: Path
 ) -> list[Outcome]:
-    """What became of each case, in their order.
+    """Return the outcome of each case, in order.
 
     `options` are strace's, those of `Calls.injections` among them.
     """

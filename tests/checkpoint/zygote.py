@@ -1,8 +1,8 @@
 """The traced side of the fault tests: forks one process per case, each of which meets one fault.
 
-strace counts the calls of each system call per process, and puts the fault at one fixed number.
+strace counts the calls of each system call per process, and injects the fault at one fixed number.
 Here each process first makes `skip` calls of the chosen kind that fail harmlessly, so that the
-fault hits the real work at the call that is wanted. One strace serves thousands of cases.
+fault hits the intended call of the real work. One strace serves thousands of cases.
 
 Run as ``python zygote.py CASES.json RESULTS.json``.
 """
@@ -27,7 +27,7 @@ from secboot.system.syscalls import UnavailableError, exchange, openat2
 from tests.checkpoint.scenes import SCENES, perform
 
 NOWHERE = 987654
-"""No open file has this number."""
+"""A number that no open file has."""
 
 HARMLESS: dict[str, Callable[[], object]] = {
     "openat": lambda: os.open(b"", os.O_RDONLY),
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _in_child(case: dict[str, str | int]) -> tuple[int, int]:
-    """The process id of the case, and the exit status that it ended with."""
+    """The process ID of the case, and its exit status."""
     child = os.fork()
     if child == 0:
         code = 70
@@ -66,7 +66,7 @@ def _in_child(case: dict[str, str | int]) -> tuple[int, int]:
                 with suppress(OSError, UnavailableError):
                     HARMLESS[str(case["call"])]()
             code = perform(str(case["verb"]), Path(str(case["tree"])), SCENES[str(case["scene"])])
-        except Exception:  # noqa: BLE001 - whatever it is, the case has failed
+        except Exception:  # noqa: BLE001 - after any exception the case has failed
             traceback.print_exc()
         finally:
             os._exit(code)

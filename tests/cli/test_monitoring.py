@@ -48,7 +48,7 @@ def test_a_plugin_says_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str
     said = secboot(capsys, "verify", "guest", "-o", "nagios", "--root", tmp_path / "a|b")
 
     assert said.code == 3
-    assert said.out == f"SECBOOT UNKNOWN - {tmp_path}/a/b: there is no such file\n"
+    assert said.out == f"SECBOOT UNKNOWN - {tmp_path}/a/b: not found\n"
     assert said.err == ""
 
 
@@ -63,7 +63,7 @@ def test_metrics_are_written_whatever_happens(
     assert "secboot_checks_failed" in file.read_text()
     refused = secboot(capsys, *words, tmp_path / "none")
     assert refused.code == 1
-    assert "there is no such file" in refused.err
+    assert "not found" in refused.err
     assert 'secboot_up{profile="guest"} 0' in file.read_text()
     assert "secboot_check" not in file.read_text()
     file.unlink()
@@ -87,4 +87,4 @@ def test_a_file_that_cannot_be_written_is_an_error_of_its_own(
     assert said.code == 1
     assert f"{nowhere}: the metrics cannot be written" in said.err
     # Why the machine cannot be judged is more than that the file cannot be written.
-    assert f"{there}: there is no such file" in both.err
+    assert f"{there}: not found" in both.err

@@ -1,4 +1,4 @@
-"""Single files made, replaced and removed with what a change of several files is made of."""
+"""Creating, replacing and removing single files, with the parts of a change of several files."""
 
 from __future__ import annotations
 

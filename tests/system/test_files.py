@@ -27,8 +27,8 @@ from tests.system.editing import replace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# An access control list as the kernel keeps it (include/uapi/linux/posix_acl_xattr.h): version 2,
-# then tag, rights, and id of each entry. This one gives uid 1234 the right to read.
+# An access control list in the kernel's format (include/uapi/linux/posix_acl_xattr.h): version 2, then
+# tag, permissions, and ID of each entry. This one allows UID 1234 to read.
 ACL = bytes.fromhex(
     "02000000"
     "0100" "0600" "ffffffff"
@@ -58,7 +58,7 @@ def set_or_skip(path: Path, name: str, value: bytes) -> None:
 
 
 def replaced(tmp_path: Path) -> FileAttributes:
-    """The attributes of ``file`` after its content was replaced."""
+    """Return the attributes of ``file`` after its content was replaced."""
     with Root(tmp_path) as root:
         before = root.read_file("/file")
         replace(root, "/file", b"new", before)
@@ -185,7 +185,7 @@ def test_an_attribute_that_did_not_take_is_refused(
 @pytest.mark.usefixtures("as_root")
 def test_an_ordinary_user_can_not_replace_what_belongs_to_others() -> None:
     with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as name:
-        # Not below `tmp_path`, which is closed to other users.
+        # Not below `tmp_path`, which other users cannot enter.
         place = Path(name)
         file = place / "file"
         file.write_bytes(b"old")

@@ -29,7 +29,7 @@ def script(path: Path, text: str) -> str:
 
 
 def is_running(pid: int) -> bool:
-    """Whether it runs, and goes on doing so: what was killed takes a moment to be gone."""
+    """Whether it runs and continues to: a killed process takes a moment to end."""
     deadline = time.monotonic() + 5
     while found := _is_running(pid):
         if time.monotonic() > deadline:

@@ -42,7 +42,7 @@ def names(directory: Path) -> list[str]:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """``tmp_path/tree``, with a file beside it that nobody may reach."""
+    """``tmp_path/tree``, with a file next to it that nobody may reach."""
     (tmp_path / "secret").write_bytes(SECRET)
     tree = tmp_path / "tree"
     (tree / "etc").mkdir(parents=True)
@@ -98,7 +98,7 @@ def test_links_lead_where_they_lead_in_the_tree(
 
 
 def escapes(tmp_path: Path) -> dict[str, str]:
-    """Links that lead out of the tree for anybody who is not confined to it."""
+    """Links that lead out of the tree unless access is confined to it."""
     return {
         "absolute": f"{tmp_path}/secret",
         "relative": "../secret",
@@ -217,7 +217,7 @@ def make_special(kind: str, path: Path) -> None:
     if kind == "a FIFO":
         os.mkfifo(path)
     elif kind == "a socket":
-        # Short names only: a socket's path has room for 107 bytes.
+        # Only short names: the path of a socket can have 107 bytes.
         with socket.socket(socket.AF_UNIX) as made:
             here = Path.cwd()
             os.chdir(path.parent)
@@ -399,7 +399,7 @@ def test_replacing_a_file_whose_mode_was_changed_is_refused(root: Root, tree: Pa
 def test_an_edit_at_the_last_instant_is_not_lost(
     root: Root, tree: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
 ) -> None:
-    """Somebody saves the file right before its name changes hands."""
+    """Somebody saves the file immediately before it is replaced."""
     real = syscalls.exchange
     edits = iter(["[edited]\n"])
 
@@ -423,7 +423,7 @@ def test_an_edit_at_the_last_instant_is_not_lost(
 def test_where_names_can_not_be_exchanged_the_last_look_is_before_the_rename(
     root: Root, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The documented limit of such file systems: what is saved in between is lost."""
+    """The documented limit of such file systems: a change in between is lost."""
 
     def exchange(*_: object) -> None:
         raise UnavailableError
@@ -525,7 +525,7 @@ def test_a_temporary_name_is_no_boot_entry() -> None:
 
 
 def swap(tree: Path, outside: Path) -> None:
-    """Turn a directory and a file of the tree into links that lead out, and back, for ever."""
+    """Turn a directory and a file of the tree into links that lead out, and back, forever."""
     swapped, aside, file = tree / "swapped", tree / "aside", tree / "swapped/file"
     while True:
         swapped.rename(aside)
@@ -540,7 +540,7 @@ def swap(tree: Path, outside: Path) -> None:
 
 @pytest.fixture
 def attacker(tree: Path, tmp_path: Path) -> Iterator[Path]:
-    """Another process that swaps ``/swapped`` and the file in it; the directory they lead to."""
+    """Start a process that swaps ``/swapped`` and the file in it; yield the directory they lead to."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_bytes(SECRET)
@@ -559,7 +559,7 @@ def attacker(tree: Path, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.fault
 def test_links_swapped_all_the_time_never_lead_out(root: Root, attacker: Path) -> None:
-    """As many rounds as a second and a half holds, and until each side has won some."""
+    """Yield for a second and a half, and until each side has won some rounds."""
     outcomes: Counter[str] = Counter()
     started = time.monotonic()
     while time.monotonic() - started < 1.5 or (
