@@ -172,7 +172,7 @@ def roll_back_latest(access: WriteAccess, tree: Path, scene: Scene) -> None:
     recover(access)
     checkpoint, doubts = newest_apply(access.store)
     if checkpoint is None or doubts:
-        raise RefusedError("it is not known what to roll back")
+        raise RefusedError("unknown what to roll back")
     way = way_back(access, checkpoint)
     _run(access, tree, scene, way.changes, audit(Action.ROLLBACK, checkpoint.id), way.settings)
 
