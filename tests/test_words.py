@@ -38,6 +38,7 @@ UNTOUCHED = {
     "tests/s390x/build_guest.py",
 }
 """Files that keep an old word until they change for another reason."""
+
 NEVER_RIGHT = {
     "anew": "again",
     "(?:is|are) as the profile": "matches the profile",

@@ -161,7 +161,7 @@ class Zipl(NamedTuple):
         return self.install(inherited).facts()
 
     def _run(self, words: Sequence[str], inherited: Sequence[int], failure: str) -> ZiplRun:
-        shown = words[:2] if words[1:2] == ["--dry-run"] else words[:1]
+        shown = words[:2] if "--dry-run" in words[1:2] else words[:1]
         self.progress.report(Phase.RUNNING, program=" ".join(shown))
         done = self.runner.run(
             self.in_root(words),
