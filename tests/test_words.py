@@ -107,6 +107,8 @@ def texts() -> Iterator[tuple[str, str]]:
             text = path.read_text()
         except UnicodeDecodeError:
             continue
+        if "\0" in text:
+            continue
         yield name, words_of_python(text) if path.suffix == ".py" else text
 
 
