@@ -59,4 +59,4 @@ def test_no_text_takes_long(name: str, tmp_path: Path, capsys: pytest.CaptureFix
 
         assert said.code in {0, 1, 2, 5}, said.err[:300]
         assert time.monotonic() - begun < SECONDS
-        assert ("far more than a file of its kind has" in said.err) == ("too many" in name)
+        assert ("far more than a file of this kind has" in said.err) == ("too many" in name)
