@@ -30,7 +30,7 @@ ATTRIBUTES = FileAttributes(0o644, 0, 0)
 
 
 def write_checkpoints(directory: Path, count: int, profile_digest: str) -> None:
-    """Make the checkpoints of so many applies of ``guest``, and set that all are kept."""
+    """Make the checkpoints of this many applies of ``guest``, and set that all are kept."""
     limit, file = directory / LIMIT_FILE[1:], directory / PATH[1:]
     limit.parent.mkdir(parents=True, exist_ok=True)
     limit.write_text(f"{count}\n")

@@ -33,7 +33,7 @@ FUNCTIONS = {
     "os:fsync": "syncs",
     "os:fdatasync": "syncs",
 }
-"""What counts as a separate part, by module and name; all else belongs to the part that calls it."""
+"""What counts as a separate part, by module and name; everything else belongs to the part that calls it."""
 REST = "command line"
 """Creating the verb and parsing the arguments, and what is in no other part."""
 
@@ -75,7 +75,7 @@ def timed_import(
     fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> ModuleType:
-    """Import, and time what was asked for as soon as it is there."""
+    """Import, and time what was requested as soon as it is imported."""
     if name in sys.modules:
         return _import(name, globals, locals, fromlist, level)
     library = {"typer": "Typer", "ruamel": "YAML"}.get(name.partition(".")[0])

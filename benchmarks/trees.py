@@ -17,7 +17,7 @@ PARAMETERS = (
     " rd.lvm.lv=rhel/root cio_ignore=all,!condev"
 )
 KERNELS = 3
-"""Entries share so many kernels: what is measured is entries, not kernel images."""
+"""Entries share this many kernels: what is measured is entries, not kernel images."""
 
 
 def write_bls(directory: Path, count: int) -> None:
@@ -57,7 +57,7 @@ def write_with_bootmap(directory: Path, bootmap: Path) -> None:
 
 
 def write_documents(directory: Path, count: int, contents: Sequence[bytes]) -> None:
-    """Write the documents of so many machines, each a copy of one of `contents` in turn."""
+    """Write the documents of this many machines, each a copy of one of `contents` in turn."""
     directory.mkdir()
     for number in range(count):
         (directory / f"machine-{number:05}.json").write_bytes(contents[number % len(contents)])

@@ -40,6 +40,7 @@ UNTOUCHED = {
 """Files that keep an old word until they change for another reason."""
 
 NEVER_RIGHT = {
+    "all else": "everything else",
     "anew": "again",
     "(?:is|are) as the profile": "matches the profile",
     "at work": "running",
@@ -53,6 +54,7 @@ NEVER_RIGHT = {
     "(?:has|have) to be": "must be",
     "(?:holds|takes|knows) no": "has no, does not accept, or does not know",
     "in force": "active",
+    "in the end": "at the end, or finally",
     "in line [0-9]": "on line 3",
     "in the place of": "instead of",
     r"(?<!there )(?:is|are|was|were) no (?!longer|more|different|better|later|newer)[a-z`]+": "is not a",

@@ -153,7 +153,7 @@ def guarded(
             print_error(RefusedError("standard output has no reader"))
             _print_state()
         return state_line.code_of_state()
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: all else is a bug in secboot
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the boundary: everything else is a bug in secboot
         if debug and not isinstance(error, KeyboardInterrupt | ShownUsageError):
             import traceback
 

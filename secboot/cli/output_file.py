@@ -20,7 +20,7 @@ class OutputFile:
 
     `prepare` does all that can fail, in a temporary file next to it, and `commit` moves that into
     place: a command can prepare the file before it changes a machine. What is not committed is
-    removed in the end. A symbolic link is kept: its target is replaced. `what` names the content in
+    removed at the end. A symbolic link is kept: its target is replaced. `what` names the content in
     errors, `mode` is that of a new file; with `keeps`, an existing file keeps its mode and owner.
     """
 

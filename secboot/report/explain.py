@@ -31,7 +31,7 @@ _NEAR = 3
 _ALIKE = 0.75
 """How many codes are suggested at most, and how similar they must be (difflib's ratio)."""
 _WORD_LENGTH = 4
-"""A text of at least so many letters also suggests the codes that contain it."""
+"""A text of at least this many letters also suggests the codes that contain it."""
 _TO_DO = "What to do"
 _SOURCE = "Source"
 _CODE = r"`([^`]*)`"

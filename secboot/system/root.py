@@ -285,7 +285,7 @@ class Root:
 
     @contextmanager
     def private_directory(self) -> Iterator[PrivateDirectory]:
-        """Create a directory for another program to read; it and its files are removed in the end.
+        """Create a directory for another program to read; it and its files are removed at the end.
 
         Nothing in it is synced to the disk, because nothing needs it after a power loss.
         """

@@ -2,7 +2,7 @@
 
 ansible-test makes environments of its own for its linters and wants to fetch pip for them from a
 place that is neither a package index nor Python itself. Python brings a pip along, which it is
-given instead; all else comes from the package index. The environments are kept for later runs.
+given instead; everything else comes from the package index. The environments are kept for later runs.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ def require(package: str, version: str) -> Path:
     """The modules of this version; without it the running test is skipped, in CI failed."""
     found = versions(package).get(version)
     if found is None:
-        unavailable(f"{package} {version} is not there; run tests/export/setup")
+        unavailable(f"{package} {version} was not found; run tests/export/setup")
     return found
 
 

@@ -44,7 +44,7 @@ class Release(NamedTuple):
         return self.tree / "usr/lib/python3/dist-packages"
 
     def command(self) -> list[str] | None:
-        """The command that starts this Python with its own C library; None where it is not there.
+        """The command that starts this Python with its own C library; None if it does not exist.
 
         It needs PYTHONHOME.
         """
