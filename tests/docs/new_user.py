@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from getpass import getuser
 from pathlib import Path
 
 from tests.packaging.programs import CHECKOUT
@@ -37,6 +38,7 @@ fi
 """
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d")
+_WHO = re.compile(rf"  {re.escape(getuser())}$", re.MULTILINE)
 _ROOT = re.compile(r"--root (\S+)")
 
 
@@ -85,7 +87,8 @@ class NewUser:
         if code == 137:
             lines.append("Killed")
         shown = "".join(f"{line}\n" for line in lines)
-        return Seen(_TIME.sub(r"2026-11-02\g<1>09:30:00", shown), code)
+        shown = _TIME.sub(r"2026-11-02\g<1>09:30:00", shown)
+        return Seen(_WHO.sub("  root", shown), code)
 
     def _kill_secboot_in_zipl(self, command: str) -> None:
         root = _ROOT.search(command)
