@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -127,10 +129,17 @@ def test_a_refusal_of_the_candidates_changes_nothing(entries: Cell) -> None:
     before = snapshot(entries.directory / "boot")
 
     # secboot itself detects the missing file; if it must ignore this, zipl reports it.
-    with pytest.raises(ZiplFailedError, match="initrd"):
+    with pytest.raises(ZiplFailedError, match="initrd") as refused:
         apply(entries, "host", with_zipl=False)
 
     assert snapshot(entries.directory / "boot") == before
+    # What was refused is kept, and zipl refuses it again with the command of the hint.
+    hint = str(refused.value.hint)
+    assert f"the refused files are kept in {entries.directory}/var/lib/secboot/refused\n" in hint
+    assert re.search("/secboot-[0-9a-f]{16}", f"{refused.value}{hint}") is None
+    again = Emulating().run(shlex.split(hint.partition("more: ")[2]), timeout=60)
+    assert again.status != 0
+    assert "initrd" in again.stderr
 
 
 def test_a_value_in_the_environment_reaches_the_boot_record(cell: Cell) -> None:
