@@ -350,7 +350,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
     "MachineState": {
         "": "State of the machine after the failure; null for a command that changes nothing.",
         "kind": """`unchanged`: nothing was changed. `restored`: the change was rolled back. \
-`partly-restored`: rolled back, but for what something else changed or removed meanwhile. `zipl-due`: the \
+`partly-restored`: rolled back, except for what another program changed or removed meanwhile. `zipl-due`: the \
 files are as before, but do not re-IPL before zipl has succeeded. `not-restored`: do not re-IPL before the \
 files are restored and zipl has run. `changed`: the change was made and stands. `unknown`: secboot cannot \
 tell what another program did.""",

@@ -15,7 +15,7 @@ import json
 OK = 0
 DIFFERENCE = 5
 MEANINGS = {
-    1: "secboot refused or failed; nothing was changed",
+    1: "secboot refused or failed before any file was changed",
     2: "usage error, or an invalid profile or boot file; nothing was changed",
     3: "the change failed and was rolled back: the machine is as before",
     4: "ROLLBACK FAILED: do not re-IPL before the machine is repaired",
