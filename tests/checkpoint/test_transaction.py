@@ -24,6 +24,7 @@ from secboot.checkpoint.state_directory import StateDirectory
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.transaction import Transaction
 from secboot.errors import RefusedError, RolledBackError, StateKind, StuckError
+from secboot.progress import Phase, Progress
 from secboot.system.file_errors import AccessError, ChangedError, FileError, NoSpaceError
 from secboot.system.files import FileAttributes, FileChange
 from secboot.system.root import Root
@@ -239,6 +240,35 @@ def test_an_interrupt_after_the_end_is_too_late(access: WriteAccess, tree: Path)
         os.kill(os.getpid(), signal.SIGTERM)
 
     assert access.interrupts.pending == signal.SIGTERM
+    assert BLS.found(tree) == BLS.after
+
+
+class InterruptedTidying(Progress):
+    """Sends a signal when the change is complete and only cleaning up is left."""
+
+    def report(self, phase: Phase, *_: object, **__: object) -> None:
+        if phase is Phase.TIDYING:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_that_comes_too_late_is_reported(tree: Path) -> None:
+    said: list[str] = []
+
+    with (
+        Root(tree) as root,
+        write_access(
+            root, StateDirectory(root), notice=said.append, progress=InterruptedTidying()
+        ) as access,
+        begin(access) as change,
+    ):
+        change.write_files()
+        change.done()
+
+    assert said == [
+        "SIGINT: stopping at the next safe point",
+        "SIGINT came too late: the change is complete",
+    ]
+    assert access.ledger.state.kind is StateKind.CHANGED
     assert BLS.found(tree) == BLS.after
 
 
