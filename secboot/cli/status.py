@@ -130,7 +130,7 @@ def verify(
 def _report(
     found: Status, last: Stage, output: VerifyFormat, textfile: Path | None, *, strict: bool
 ) -> int:
-    """Print the checks in the format that was asked for, and return the exit code."""
+    """Print the checks in the requested format, and return the exit code."""
     from secboot.cli.printing import print_report, print_text
     from secboot.errors import ExitCode
     from secboot.report.made import made

@@ -60,7 +60,7 @@ def metrics(profile: str, checks: tuple[Check, ...], last: Stage, made: Made) ->
             *_up(profile, made, up=True),
             *_metric("secboot_check", "Result of a check: 1 passed, 0 failed, -1 a warning."),
             *(f"{series} {_VALUES[outcome]}" for series, outcome in found.items()),
-            *_metric("secboot_checks_failed", "Number of checks up to the stage that failed."),
+            *_metric("secboot_checks_failed", "Number of checks that failed up to the stage."),
             f"{failed} {counts_of(checks)[2]}",
         ]
     )

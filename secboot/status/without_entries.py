@@ -60,7 +60,7 @@ def cause_without_entries(evidence: Evidence, running: RunningSystem) -> Finding
     if _was_loaded_by_hypervisor(running):
         hint = "on the host, add it to <cmdline> in the domain XML (virsh edit GUEST) or to -append"
         return Finding("line-from-outside", Severity.NOTE, _DIRECT, hint=hint)
-    message = "the line comes from whatever started the system; its boot entry is not known here"
+    message = "the line comes from whatever started the system, not from a known boot entry"
     return Finding("line-from-outside", Severity.NOTE, message)
 
 
