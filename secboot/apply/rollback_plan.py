@@ -69,8 +69,9 @@ class RollbackPlan(NamedTuple):
     `undoes` is the change that is rolled back. `unfinished` is an interrupted change that must be rolled
     back first: then everything else is about that change, and the rest is only known after it.
     `taken_along` are boot entries that were added since, have inherited the change and are reverted;
-    `left_new` keep it. `gone` files were removed since and stay removed; `left` files were changed since
-    and are left as they are; for `conflicts`, which were also changed since, no option says what to do.
+    `left_new` keep it. `gone` files, or their kernels, were removed since: they stay removed. `left` files
+    were changed since and are left as they are; for `conflicts`, which were also changed since, no option
+    says what to do.
     `settings` of the running system are restored before any file; `programs` write the boot record.
     `refusal` is why nothing of this will be done.
     """

@@ -27,10 +27,11 @@ from secboot.checkpoint.rollback import ChangedSinceError, way_back
 from secboot.checkpoint.undo import newest_apply, standing_trial
 from secboot.errors import RefusedError, SecbootError
 from secboot.finding import Finding, Severity
-from secboot.machine.discovery import configuration_after
+from secboot.machine.discovery import configuration_after, is_bls_entry
 from secboot.machine.zipl_conf_file import require_system
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
+from secboot.zipl.refusal import ABOUT_OTHER_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -130,13 +131,11 @@ def prepare(
         back, conflicts = error.way, error.paths
         refusal = Finding("changed-since", Severity.ERROR, error.message, None, error.hint)
     taken = () if choices.leave_new else new
-    after = _after(managed, found, machine, back, taken)
-    problem = _problem(managed, machine, found, after)
+    judge = partial(_judged, managed, found, machine, taken)
+    back, after, problem = judge(back)
     if problem is not None and choices.force and back.gone:
         # zipl may need what is missing.
-        back = way(bring_back=True)
-        after = _after(managed, found, machine, back, taken)
-        problem = _problem(managed, machine, found, after)
+        back, after, problem = judge(way(bring_back=True))
     back = _with_settings(managed, found, back)
     if refusal is None and choices.conflict is None and lacks_entries(machine, back.gone):
         refusal = not_mounted(managed.invocation, found.id)
@@ -214,6 +213,36 @@ def _needs_commit(
         else managed.layout.needs_commit(change.path)
         for change in changes
     )
+
+
+def _judged(
+    managed: ManagedRoot,
+    found: Checkpoint,
+    machine: Machine | None,
+    taken: tuple[FileChange, ...],
+    way: WayBack,
+) -> tuple[WayBack, BootConfiguration | SecbootError | None, Finding | SecbootError | None]:
+    """Return the way back, the configuration after it, and why zipl would refuse that.
+
+    A boot entry whose kernel was removed since is not created again: zipl would refuse all entries.
+    """
+    after = _after(managed, found, machine, way, taken)
+    problem = _problem(managed, machine, found, after)
+    path = _entry_without_kernel(way, problem)
+    if path is None:
+        return way, after, problem
+    others = tuple(change for change in way.changes if change.path != path)
+    left_out = way._replace(changes=others, gone=(*way.gone, path))
+    return _judged(managed, found, machine, taken, left_out)
+
+
+def _entry_without_kernel(way: WayBack, problem: Finding | SecbootError | None) -> str | None:
+    if not isinstance(problem, Finding) or problem.location is None:
+        return None
+    path = problem.location.path
+    is_created = any(c.path == path and c.before is None for c in way.changes)
+    about_kernel = problem.code in ABOUT_OTHER_FILES
+    return path if is_created and about_kernel and is_bls_entry(path) else None
 
 
 def _after(

@@ -217,7 +217,7 @@ def _undone(result: RollbackResult, undone: str, style: Style) -> Iterator[str]:
     lists = {
         "Boot entries added since, which no longer inherit the change:": result.taken_along,
         style.yellow("Boot entries added since, which keep the change:"): result.left_new,
-        style.yellow("Removed since, not restored:"): result.gone,
+        style.yellow("Removed since (or their kernels), not restored:"): result.gone,
         style.yellow("Changed since, not restored:"): result.left,
     }
     for title, paths in lists.items():

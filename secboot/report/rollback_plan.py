@@ -106,7 +106,7 @@ def _files(plan: RollbackPlan, style: Style) -> Iterator[str]:
         yield f"{style.yellow('Set')} {style.bold(visible(setting.path))}: {values}"
     left_alone = {
         "added since; keeps the change that it inherited": plan.left_new,
-        "removed since; not restored": plan.gone,
+        "removed since, or its kernel was; not restored": plan.gone,
         "changed since; not restored": plan.left,
     }
     for why, paths in left_alone.items():

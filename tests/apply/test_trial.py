@@ -292,6 +292,32 @@ def test_a_rollback_of_the_confirmation_leaves_the_trial_to_be_dropped(machine_o
     assert "nothing to roll back" in machine.run("rollback").err
 
 
+def test_a_rollback_of_the_confirmation_leaves_out_an_entry_without_a_kernel(
+    machine_of: Maker,
+) -> None:
+    machine = machine_of("rhel8")
+    _, number, line = trial_of(machine)
+    machine.boot(f"{line} BOOT_IMAGE={number}")
+    tried = next(entries_of(machine).glob("*secboot*"))
+    kernel = next(line.split()[1] for line in tried.read_text().split("\n") if "linux " in line)
+    assert machine.run("confirm").code == 0
+    for each in entries_of(machine).glob("*.conf"):
+        if f"{kernel}\n" in each.read_text():  # as dnf removes a kernel
+            each.unlink()
+    for image in (machine.root / kernel.lstrip("/"), machine.root / "boot" / kernel.lstrip("/")):
+        image.unlink(missing_ok=True)
+
+    planned = machine.run("rollback", "--dry-run")
+    said = machine.run("rollback")
+
+    assert said.code == 0, said.err
+    assert f"{tried.name}" in planned.out.partition("its kernel was; not restored")[2]
+    assert f"{tried.name}" in said.out.partition("(or their kernels), not restored:")[2]
+    assert not tried.exists()
+    assert all("prot_virt" not in each.read_text() for each in entries_of(machine).glob("*.conf"))
+    assert "nothing to roll back" in machine.run("rollback").err
+
+
 def test_an_entry_that_was_removed_by_hand_is_no_trial(machine_of: Maker) -> None:
     machine = machine_of("rhel8")
     assert machine.run("apply", "guest").code == 0

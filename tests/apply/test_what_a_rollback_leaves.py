@@ -89,7 +89,7 @@ def test_the_entry_of_a_kernel_that_was_removed_stays_away(
 
     assert machine.files() == {p: c for p, c in before.items() if OLD not in str(p)}
     assert "Rolled back checkpoint 1: " in said.out
-    assert f"Removed since, not restored:\n  /{ENTRIES}/" in said.out
+    assert f"Removed since (or their kernels), not restored:\n  /{ENTRIES}/" in said.out
     machine.run("check")
     assert "2   " in machine.run("history").out
 
