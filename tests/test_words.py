@@ -97,7 +97,7 @@ class Found(NamedTuple):
 def texts() -> Iterator[tuple[str, str]]:
     """The path of each file, relative to the checkout, and what people read in it."""
     files = [path for place in PLACES for path in sorted((CHECKOUT / place).rglob("*"))]
-    for path in (*files, *CHECKOUT.glob("*.md"), CHECKOUT / "dev"):
+    for path in (*files, *CHECKOUT.glob("*.md"), CHECKOUT / "dev", CHECKOUT / "pyproject.toml"):
         name = path.relative_to(CHECKOUT).as_posix()
         parents = {parent.as_posix() for parent in Path(name).parents}
         left_out = (NOT_OURS | UNTOUCHED) & {name, *parents}
