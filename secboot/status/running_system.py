@@ -21,8 +21,8 @@ from secboot.profile.requirement import costs
 from secboot.running.firmware import is_elsewhere
 from secboot.status.stages import NOT_RUNNING, Evidence, LineOrigin, Result, Verdict
 from secboot.status.without_entries import (
-    behind_image,
     cause_without_entries,
+    entries_of_first_stage,
     has_no_entries,
     origin_without_entries,
 )
@@ -70,11 +70,11 @@ def _secure_origin(evidence: Evidence, running: RunningSystem) -> LineOrigin:
         if choice.secure and choice.line is not None and choice.line.split() == words:
             named = _named(choice, evidence.next_ipl.record.path)
             return LineOrigin(f"it matches {named}", of_entry=True)
-    behind = dict(behind_image(evidence))
-    for named, line in behind.items():
+    started = dict(entries_of_first_stage(evidence))
+    for named, line in started.items():
         if line.split() == words:
             return LineOrigin(f"it matches {named}", of_entry=True)
-    if behind:
+    if started:
         message = "it matches no known entry: an entry was changed after this boot"
         return LineOrigin(message, of_entry=False)
     return origin_without_entries(running)

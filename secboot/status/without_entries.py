@@ -27,11 +27,11 @@ def has_no_entries(evidence: Evidence, running: RunningSystem) -> bool:
     if running.ultravisor.prot_virt_guest:
         return not any(
             choice.secure and choice.line is not None for choice in evidence.next_ipl.choices
-        ) and not list(behind_image(evidence))
+        ) and not list(entries_of_first_stage(evidence))
     return not evidence.machine.configured and not evidence.next_ipl.choices
 
 
-def behind_image(evidence: Evidence) -> Iterator[tuple[str, str]]:
+def entries_of_first_stage(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """The entries, with their lines, that a Secure Execution image starts as a first stage."""
     for state in evidence.next_ipl.entries:
         line = state.configured if state.generated is None else state.generated
