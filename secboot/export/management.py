@@ -90,7 +90,7 @@ def ansible(request: ExportRequest) -> Exported:
     files = "".join(
         f"      {quoted(source.path)}: {yaml_block(source.text, 8)}" for source in request.sources
     )
-    profiles = f"    secboot_profile_files:\n{files}" if files else ""
+    profiles = f"    secboot_apply_profile_files:\n{files}" if files else ""
     return Exported(
         f"---\n{head}"
         f"- name: {quoted(f'Apply the secboot profile {request.profile.name}')}\n"
@@ -99,9 +99,9 @@ def ansible(request: ExportRequest) -> Exported:
         "  gather_facts: false\n"
         '  serial: "25%"\n'
         "  vars:\n"
-        f"    secboot_profile: {quoted(request.profile.name)}\n{profiles}"
+        f"    secboot_apply_profile: {quoted(request.profile.name)}\n{profiles}"
         "  roles:\n"
-        "    - role: secboot.boot.machine\n"
+        "    - role: secboot.boot.secboot_apply\n"
     )
 
 

@@ -20,10 +20,10 @@ PLAYBOOK = """\
   gather_facts: false
   serial: 2
   roles:
-    - secboot.boot.machine
+    - secboot.boot.secboot_apply
   post_tasks:
     - ansible.builtin.debug:
-        msg: "reboot_required={{ secboot_applied.reboot_required | default('untold') }}"
+        msg: "reboot_required={{ secboot_apply_result.reboot_required | default('untold') }}"
 """
 RECAP = re.compile(r"^(\w+)\s+: (.*)$", re.MULTILINE)
 
@@ -41,7 +41,7 @@ class Fleet:
         """Run the role with more words; return the recap by host, and the whole output."""
         done = ansible(
             "ansible-playbook", "--inventory", self.directory / "inventory",
-            "--extra-vars", f"secboot_profile={profile} secboot_pyz={self.pyz}",
+            "--extra-vars", f"secboot_apply_profile={profile} secboot_apply_pyz={self.pyz}",
             *words, self.directory / "playbook.yml",
             env=ssh_environment(self.directory), cwd=self.directory,
         )  # fmt: skip
@@ -87,7 +87,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         pyz = build_pyz(tmp_path / "secboot.pyz")
         install_collection(tmp_path)
         (tmp_path / "playbook.yml").write_text(PLAYBOOK)
-        write_inventory(tmp_path / "inventory", started, key, {"three": "secboot_zipl=false"})
+        write_inventory(tmp_path / "inventory", started, key, {"three": "secboot_apply_zipl=false"})
         yield Fleet({host.name: host for host in started}, tmp_path, key, pyz)
 
 
@@ -121,9 +121,9 @@ def installed(fleet: Fleet, parameter: str) -> set[str]:
     }
 
 
-STAGE = "secboot_stage=installed"
-ZIPL = "secboot_zipl=true"
-IPL = "secboot_reboot=true secboot_reboot_command=/usr/local/sbin/ipl"
+STAGE = "secboot_apply_stage=installed"
+ZIPL = "secboot_apply_zipl=true"
+IPL = "secboot_apply_reboot=true secboot_apply_reboot_command=/usr/local/sbin/ipl"
 
 
 def test_a_fleet(fleet: Fleet) -> None:
@@ -159,7 +159,7 @@ def test_a_fleet(fleet: Fleet) -> None:
 
     # Now a run changes nothing, and no IPL follows, but where zipl is allowed at last.
     settled, booted, called = fleet.snapshots(), boots(fleet), calls(fleet)
-    recap, said = fleet.play("guest", "--extra-vars", f"{IPL} {ZIPL} secboot_stage=running")
+    recap, said = fleet.play("guest", "--extra-vars", f"{IPL} {ZIPL} secboot_apply_stage=running")
     assert not failed(recap), said
     assert changed(recap) == {"three"}, said
     assert said.count("reboot_required=False") == 2

@@ -72,7 +72,7 @@ def test_a_wrong_playbook_would_be_found(tmp_path: Path) -> None:
     install_collection(tmp_path)
     playbook = tmp_path / "wrong.yml"
     text = WRITERS[ExportFormat.ANSIBLE].write(shipped("guest")).text
-    playbook.write_text(text.replace("secboot.boot.machine", "secboot.boot.machines"))
+    playbook.write_text(text.replace("secboot.boot.secboot_apply", "secboot.boot.secboot_applys"))
 
     done = ansible(
         "ansible-playbook", "--syntax-check", "--inventory", "localhost,", playbook,
@@ -80,4 +80,4 @@ def test_a_wrong_playbook_would_be_found(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert done.returncode != 0
-    assert "secboot.boot.machines" in done.stdout + done.stderr
+    assert "secboot.boot.secboot_applys" in done.stdout + done.stderr

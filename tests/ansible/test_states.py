@@ -1,4 +1,4 @@
-"""The states of the module and the results of secboot_info, on a machine over SSH.
+"""The states of the module and the results of secboot_info, on a machine over SSH; then the role with a trial and with a tree.
 
 One playbook tries a change, confirms it, rolls it back and tries another one, each twice: a second
 run changes nothing. It writes down all results, which are checked afterwards.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from secboot.demo import sample_files
 from tests.ansible.collection import ansible, install_collection
 from tests.ansible.hosts import Host, hosts
 from tests.ansible.test_fleet import ssh_environment, write_inventory
@@ -27,6 +29,10 @@ Result = dict[str, Any]
 TRY: Result = {"profile": "guest", "state": "trial"}
 CONFIRM: Result = {"profile": "guest", "state": "confirmed"}
 DROP: Result = {"state": "rolled_back"}
+RESTART: Result = {
+    "secboot_apply_reboot": True,
+    "secboot_apply_reboot_command": "/usr/local/sbin/ipl",
+}
 UNDO: Result = {"state": "rolled_back", "checkpoint": "{{ confirm.checkpoint }}"}
 STEPS: tuple[tuple[str, str, Result], ...] = (
     ("found", INFO, {}),
@@ -54,6 +60,33 @@ STEPS: tuple[tuple[str, str, Result], ...] = (
     ("dropped_again", MODULE, DROP),
     ("back", INFO, {"profile": "guest"}),
 )
+ROLE: Result = {
+    "secboot_apply_profile": "guest",
+    "secboot_apply_executable": "/usr/local/bin/secboot",
+}
+ROLES: tuple[tuple[str, Result], ...] = (
+    ("by_role", {"secboot_apply_trial": True, "secboot_apply_stage": "running"} | RESTART),
+    ("by_role_again", {"secboot_apply_trial": True, "secboot_apply_stage": "running"} | RESTART),
+    (
+        "in_a_tree",
+        {
+            "secboot_apply_root": "/root/tree",
+            "secboot_apply_profile": "own",
+            "secboot_apply_profile_files": {
+                "/etc/secboot/profiles/own.yaml": "version: 1\nextends: guest\n"
+            },
+            "secboot_apply_stage": "inherited",
+        },
+    ),
+)
+"""The role after that: what it registers, and its variables."""
+
+
+def write_tree(tree: Path) -> None:
+    """Write the tree of an image on the machine."""
+    for path, content in sample_files().items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_bytes(content)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +114,16 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, dic
             }
             for name, module, options in STEPS
         ]
-        results = ", ".join(f"'{name}': {name}" for name, _, _ in STEPS)
+        for name, variables in ROLES:
+            tasks += [
+                {
+                    "ansible.builtin.include_role": {"name": "secboot.boot.secboot_apply"},
+                    "vars": ROLE | variables,
+                },
+                {"ansible.builtin.set_fact": {name: "{{ secboot_apply_result }}"}},
+            ]
+        names = [*(name for name, _, _ in STEPS), *(name for name, _ in ROLES)]
+        results = ", ".join(f"'{name}': {name}" for name in (*names, "handled"))
         tasks.append(
             {
                 "name": "Write down the results",
@@ -94,8 +136,22 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, dic
                 "connection": "local",
             }
         )
-        play = [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
-        (directory / "states.yml").write_text(json.dumps(play))
+        handler = {
+            "name": "Note that a restart is required",
+            "ansible.builtin.set_fact": {
+                "handled": "{{ {'changed': false, 'times': handled.times + 1} }}"
+            },
+            "listen": "secboot_restart_required",
+        }
+        play = {
+            "hosts": "all",
+            "gather_facts": False,
+            "vars": {"handled": {"changed": False, "times": 0}},
+            "tasks": tasks,
+            "handlers": [handler],
+        }
+        write_tree(host.top / "root/tree")
+        (directory / "states.yml").write_text(json.dumps([play]))
 
         done = ansible(
             "ansible-playbook", "--inventory", directory / "inventory", directory / "states.yml",
@@ -103,7 +159,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, dic
         )  # fmt: skip
 
         assert done.returncode == 0, done.stdout + done.stderr
-        yield host, json.loads((directory / "results.json").read_text())
+        results = json.loads((directory / "results.json").read_text())
+        yield host, results
 
 
 Played = tuple[Host, dict[str, Result]]
@@ -112,7 +169,7 @@ Played = tuple[Host, dict[str, Result]]
 def test_a_second_run_changes_nothing(played: Played) -> None:
     _, results = played
     changing = {name for name, result in results.items() if result["changed"]}
-    failing = {name: result["msg"] for name, result in results.items() if result.get("failed")}
+    failing = {name: each["msg"] for name, each in results.items() if each.get("failed")}
 
     assert failing.keys() == {
         "nothing_to_confirm",
@@ -123,6 +180,7 @@ def test_a_second_run_changes_nothing(played: Played) -> None:
     assert changing == {
         *("try_checked", "tried", "booted", "confirm_checked", "confirm"),
         *("undo_checked", "undone", "dropped"),
+        *("by_role", "in_a_tree"),
     }
     assert results["too_early_checked"]["skipped"]
 
@@ -159,6 +217,7 @@ def test_when_a_restart_is_required(played: Played) -> None:
     assert required == {
         *("try_checked", "tried", "tried_again", "waiting"),
         *("undone", "undone_again", "dropped", "dropped_again"),
+        *("by_role",),
     }
 
 
@@ -181,8 +240,25 @@ def test_what_is_shown_with_diff(played: Played) -> None:
         assert any("swiotlb=262144" in str(each) for each in results[name]["diff"]), name
 
 
-def test_the_machine_is_as_before(played: Played) -> None:
-    host, _ = played
+def test_the_role_keeps_a_trial_that_boots(played: Played) -> None:
+    host, results = played
 
+    assert results["by_role"]["trial"]["state"] == "waiting"
+    assert results["by_role_again"]["trial"] is None
+    assert results["handled"]["times"] == 1
     assert (host.top / "firmware/reipl/ccw/loadparm").read_text().strip() == ""
-    assert not any("swiotlb=262144" in line for line in host.disk.lines())
+    lines = host.disk.lines()
+    assert len(lines) == 3
+    assert all("swiotlb=262144" in line for line in lines)
+
+
+def test_the_role_changes_a_tree(played: Played) -> None:
+    host, results = played
+    tree = host.top / "root/tree"
+
+    assert not results["in_a_tree"]["reboot_required"]
+    assert (tree / "etc/secboot/profiles/own.yaml").exists()
+    assert all(
+        b"swiotlb=262144" in entry.read_bytes()
+        for entry in (tree / "boot/loader/entries").iterdir()
+    )

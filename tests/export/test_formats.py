@@ -415,10 +415,10 @@ def test_cloud_init_writes_the_profile_and_applies_it() -> None:
 def test_ansible_gets_the_profile() -> None:
     (play,) = yaml(text_of(ExportFormat.ANSIBLE, site()))
 
-    assert play["roles"] == [{"role": "secboot.boot.machine"}]
+    assert play["roles"] == [{"role": "secboot.boot.secboot_apply"}]
     assert play["vars"] == {
-        "secboot_profile": "site",
-        "secboot_profile_files": {SITE_PATH: SITE},
+        "secboot_apply_profile": "site",
+        "secboot_apply_profile_files": {SITE_PATH: SITE},
     }
 
 
