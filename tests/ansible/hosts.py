@@ -79,6 +79,8 @@ IPL = """\
 #!/bin/sh
 # What an IPL changes for whoever looks from inside: the command line, which is that of the
 # entry that LOADPARM selects, or of the first one that zipl wrote, and the number of the boot.
+# With an argument it is a LOAD from outside, without LOADPARM.
+[ $# = 0 ] || echo > /sys/firmware/reipl/ccw/loadparm
 number=$(tr -cd 0-9 < /sys/firmware/reipl/ccw/loadparm)
 grep -a -o 'root=/dev/mapper/[ -~]*' /boot/bootmap | sed -n "${number:-1}p" > /proc/cmdline
 cat /proc/sys/kernel/random/uuid > /proc/sys/kernel/random/boot_id

@@ -21,7 +21,10 @@ from tests.packaging.programs import build_pyz
 
 pytestmark = pytest.mark.package
 
-IPL = "ipl"
+SECBOOT = "/usr/local/lib/secboot.pyz"
+"""It is not in the search path: the action group of the collection says where it is."""
+IPL = "/usr/local/sbin/ipl"
+LOAD = "/usr/local/sbin/ipl LOAD"
 MODULE = "secboot.boot.secboot"
 INFO = "secboot.boot.secboot_info"
 Result = dict[str, Any]
@@ -31,7 +34,7 @@ CONFIRM: Result = {"profile": "guest", "state": "confirmed"}
 DROP: Result = {"state": "rolled_back"}
 RESTART: Result = {
     "secboot_apply_reboot": True,
-    "secboot_apply_reboot_command": "/usr/local/sbin/ipl",
+    "secboot_apply_reboot_command": IPL,
 }
 UNDO: Result = {"state": "rolled_back", "checkpoint": "{{ confirm.checkpoint }}"}
 STEPS: tuple[tuple[str, str, Result], ...] = (
@@ -59,10 +62,16 @@ STEPS: tuple[tuple[str, str, Result], ...] = (
     ("dropped", MODULE, DROP),
     ("dropped_again", MODULE, DROP),
     ("back", INFO, {"profile": "guest"}),
+    ("tried_in_vain", MODULE, TRY),
+    ("loaded", LOAD, {}),
+    ("failed", INFO, {}),
+    ("failed_trial", MODULE, TRY),
+    ("failed_confirm", MODULE, CONFIRM),
+    ("failed_dropped", MODULE, DROP),
 )
 ROLE: Result = {
     "secboot_apply_profile": "guest",
-    "secboot_apply_executable": "/usr/local/bin/secboot",
+    "secboot_apply_executable": SECBOOT,
 }
 ROLES: tuple[tuple[str, Result], ...] = (
     ("by_role", {"secboot_apply_trial": True, "secboot_apply_stage": "running"} | RESTART),
@@ -95,7 +104,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, dic
     directory = tmp_path_factory.mktemp("states")
     with hosts(directory, ("one",)) as (started, key):
         host = started[0]
-        pyz = build_pyz(host.top / "usr/local/bin/secboot")
+        (host.top / SECBOOT.lstrip("/")).parent.mkdir(exist_ok=True)
+        pyz = build_pyz(host.top / SECBOOT.lstrip("/"))
         pyz.chmod(0o755)
         install_collection(directory)
         write_inventory(directory / "inventory", started, key)
@@ -107,8 +117,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, dic
                 "check_mode": module.endswith(" check"),
                 "diff": True,
                 **(
-                    {"ansible.builtin.command": "/usr/local/sbin/ipl"}
-                    if module == IPL
+                    {"ansible.builtin.command": module}
+                    if module.startswith(IPL)
                     else {module.removesuffix(" check"): options}
                 ),
             }
@@ -146,6 +156,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, dic
         play = {
             "hosts": "all",
             "gather_facts": False,
+            "module_defaults": {"group/secboot.boot.secboot": {"executable": SECBOOT}},
             "vars": {"handled": {"changed": False, "times": 0}},
             "tasks": tasks,
             "handlers": [handler],
@@ -176,10 +187,13 @@ def test_a_second_run_changes_nothing(played: Played) -> None:
         "tried_another",
         "too_early",
         "confirm_other",
+        "failed_trial",
+        "failed_confirm",
     }, failing
     assert changing == {
         *("try_checked", "tried", "booted", "confirm_checked", "confirm"),
         *("undo_checked", "undone", "dropped"),
+        *("tried_in_vain", "loaded", "failed_dropped"),
         *("by_role", "in_a_tree"),
     }
     assert results["too_early_checked"]["skipped"]
@@ -193,6 +207,9 @@ def test_why_a_task_fails(played: Played) -> None:
     assert "secboot rollback" in results["tried_another"]["msg"]
     assert "nothing to confirm" in results["too_early"]["msg"]
     assert "not one of this profile" in results["confirm_other"]["msg"]
+    for name in ("failed_trial", "failed_confirm"):
+        assert "failed: the system was IPLed since" in results[name]["msg"]
+        assert "secboot rollback" in results[name]["msg"]
 
 
 def test_trials_in_the_results(played: Played) -> None:
@@ -204,6 +221,7 @@ def test_trials_in_the_results(played: Played) -> None:
     assert results["tried"]["trial"]["profile"] == "guest"
     assert results["tried"]["trial"]["line"].endswith("swiotlb=262144")
     assert results["running"]["trial"]["state"] == "running"
+    assert results["failed"]["trial"]["state"] == "failed"
     assert results["tried"]["checkpoint"] == results["tried_again"]["checkpoint"] == "1"
     assert results["confirm"]["checkpoint"] == "2"
     assert results["undone"]["rollback"]["undone"] == "2"
@@ -217,7 +235,7 @@ def test_when_a_restart_is_required(played: Played) -> None:
     assert required == {
         *("try_checked", "tried", "tried_again", "waiting"),
         *("undone", "undone_again", "dropped", "dropped_again"),
-        *("by_role",),
+        *("tried_in_vain", "by_role"),
     }
 
 

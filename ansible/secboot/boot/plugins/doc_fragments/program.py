@@ -29,4 +29,10 @@ options:
       - Name or path of secboot, which can be F(secboot.pyz).
     type: str
     default: secboot
+attributes:
+  action_group:
+    support: full
+    description: Use C(group/secboot.boot.secboot) in C(module_defaults) to set options of both modules.
+    membership:
+      - secboot.boot.secboot
 """

@@ -63,6 +63,15 @@ EXAMPLES = r"""
     msg: "{{ boot.trial.entry }}: {{ boot.trial.state }}"
   when: boot.trial is not none
 
+- name: Find out what waits for an IPL, with a secboot that is not in the search path
+  module_defaults:
+    group/secboot.boot.secboot:
+      executable: /opt/secboot/secboot.pyz
+  block:
+    - name: Ask secboot
+      secboot.boot.secboot_info:
+      register: found
+
 - name: Undo the newest change of this profile
   secboot.boot.secboot:
     state: rolled_back
