@@ -44,6 +44,7 @@ STEPS: tuple[tuple[str, str, Result], ...] = (
     ("try_checked", f"{MODULE} check", TRY),
     ("tried", MODULE, TRY),
     ("tried_again", MODULE, TRY),
+    ("try_again_checked", f"{MODULE} check", TRY),
     ("tried_another", MODULE, TRY | {"profile": "guest-large"}),
     ("waiting", INFO, {"profile": "guest"}),
     ("too_early", MODULE, CONFIRM),
@@ -217,6 +218,7 @@ def test_trials_in_the_results(played: Played) -> None:
 
     assert [results[name]["trial"] for name in ("found", "applied", "back")] == [None] * 3
     assert results["tried"]["trial"] == results["waiting"]["trial"]
+    assert results["tried"]["trial"] == results["try_again_checked"]["trial"]
     assert results["tried"]["trial"]["state"] == "waiting"
     assert results["tried"]["trial"]["profile"] == "guest"
     assert results["tried"]["trial"]["line"].endswith("swiotlb=262144")
@@ -233,7 +235,7 @@ def test_when_a_restart_is_required(played: Played) -> None:
 
     # The rollback of the confirmation leaves a machine that runs with the line of the trial.
     assert required == {
-        *("try_checked", "tried", "tried_again", "waiting"),
+        *("try_checked", "tried", "tried_again", "try_again_checked", "waiting"),
         *("undone", "undone_again", "dropped", "dropped_again"),
         *("tried_in_vain", "by_role"),
     }

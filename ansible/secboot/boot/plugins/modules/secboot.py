@@ -164,7 +164,7 @@ plan:
       - path: /etc/zipl.conf
 trial:
   description: The trial, as RV(secboot.boot.secboot_info#module:trial) has it; V(null) if there is none.
-  returned: when O(state=trial) and not in check mode
+  returned: when O(state=trial); in check mode only if it exists already, or if there is nothing to try
   type: dict
   version_added: "0.2.0"
   sample:
@@ -285,7 +285,7 @@ def trial(module, secboot):
     status = secboot.status(profile)
     if status["trial"] is not None:
         require_same(module, secboot, status)
-        return trial_result({"changed": False}, status["trial"], module.check_mode)
+        return trial_result({"changed": False}, status["trial"])
     if not secboot.change("plan", profile)["changes"]:
         result = {"changed": False, "checkpoint": None, "trial": None}
         return dict(result, reboot_required=secboot.waits_for_ipl(profile))
@@ -294,15 +294,17 @@ def trial(module, secboot):
         return dict(planned(module, plan, True), reboot_required=secboot.root == "/")
     done = secboot.change("apply", profile, "--trial")
     result = planned(module, done["plan"], done["changed"])
-    return trial_result(result, secboot.status(profile)["trial"], False)
+    return trial_result(result, secboot.status(profile)["trial"])
 
 
-def trial_result(result, standing, check_mode):
+def trial_result(result, standing):
     """Return the result with what is known about a trial."""
-    added = {"reboot_required": standing["state"] == "waiting"}
-    if not check_mode:
-        added.update(checkpoint=standing["checkpoint"], trial=standing)
-    return dict(result, **added)
+    return dict(
+        result,
+        reboot_required=standing["state"] == "waiting",
+        checkpoint=standing["checkpoint"],
+        trial=standing,
+    )
 
 
 def require_same(module, secboot, status):
