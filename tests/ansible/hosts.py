@@ -65,7 +65,7 @@ class Host:
     disk: BootDisk
 
     def snapshot(self) -> dict[str, bytes]:
-        """Every file that is the machine's own, but what sshd and logins write."""
+        """Every file that is the machine's own, except those that sshd and logins write."""
         return {
             path.relative_to(self.top).as_posix(): path.read_bytes()
             for directory in OWN
@@ -77,7 +77,7 @@ class Host:
 
 IPL = """\
 #!/bin/sh
-# What an IPL changes for whoever looks from inside: the command line, which is that of the
+# What an IPL changes, as seen from inside: the command line, which is that of the
 # entry that LOADPARM selects, or of the first one that zipl wrote, and the number of the boot.
 # With an argument it is a LOAD from outside, without LOADPARM.
 [ $# = 0 ] || echo > /sys/firmware/reipl/ccw/loadparm

@@ -1,4 +1,4 @@
-"""The role on several machines over SSH: what changes, what does not, and who stands for whom."""
+"""The role on several machines over SSH: what changes, what does not, and which machines fail."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_a_fleet(fleet: Fleet) -> None:
     assert [len(host.disk.lines()) for host in fleet.hosts.values()] == [3, 3, 3]
     before_secboot(fleet)
 
-    # The first run changes every machine; on the third one zipl is left for later, and missed.
+    # The first run changes every machine. On the third one zipl does not run, so a stage is missing.
     recap, said = fleet.play("guest", "--extra-vars", STAGE)
     assert changed(recap) == everyone, said
     assert failed(recap) == {"three"}
@@ -145,8 +145,8 @@ def test_a_fleet(fleet: Fleet) -> None:
             for entry in (host.top / "boot/loader/entries").iterdir()
         )
 
-    # What it waits for is an IPL, also for a run that finds nothing to change; here it is asked
-    # for. The third machine waits for zipl, and an IPL would not help it.
+    # An IPL is required, also after a run that finds nothing to change; this run requests it.
+    # The third machine needs zipl first, and an IPL would not help it.
     booted = boots(fleet)
     recap, said = fleet.play("guest", "--extra-vars", IPL)
     assert not failed(recap), said
@@ -157,7 +157,7 @@ def test_a_fleet(fleet: Fleet) -> None:
     }
     assert runs(fleet) == {"one": 2, "two": 2, "three": 1}
 
-    # Now a run changes nothing, and no IPL follows, but where zipl is allowed at last.
+    # Now a run changes nothing, and no IPL follows, except where zipl may now run.
     settled, booted, called = fleet.snapshots(), boots(fleet), calls(fleet)
     recap, said = fleet.play("guest", "--extra-vars", f"{IPL} {ZIPL} secboot_apply_stage=running")
     assert not failed(recap), said
@@ -177,7 +177,7 @@ def test_a_fleet(fleet: Fleet) -> None:
 
 
 def before_secboot(fleet: Fleet) -> None:
-    """Check mode writes nothing, and says what it can't tell."""
+    """Check mode writes nothing, and reports what it cannot know."""
     untouched, called = fleet.snapshots(), calls(fleet)
 
     recap, said = fleet.play("guest", "--check")
@@ -189,7 +189,7 @@ def before_secboot(fleet: Fleet) -> None:
 
 
 def in_check_mode(fleet: Fleet) -> None:
-    """It tells what would change, and shows it, and changes nothing, and does not call zipl."""
+    """Check mode reports and shows what would change; it changes nothing and does not run zipl."""
     before, called = fleet.snapshots(), calls(fleet)
 
     recap, said = fleet.play("guest-large", "--check", "--diff")
@@ -197,7 +197,7 @@ def in_check_mode(fleet: Fleet) -> None:
     assert not failed(recap), said
     assert changed(recap) == set(fleet.hosts)
     assert said.count("+options root=/dev/mapper/rhel-root") == 9
-    # On the third machine zipl is left for later, and with it what an IPL would bring.
+    # On the third machine zipl does not run, so an IPL would use the old parameters.
     assert said.count("reboot_required=True") == 2
     assert fleet.snapshots() == before
     assert calls(fleet) == called
@@ -216,7 +216,7 @@ def with_machines_that_fail(fleet: Fleet) -> None:
     assert changed(recap) == {"one"}
     assert broken.snapshot() == as_broken
     assert "/etc/zipl.conf:2:1: zipl would refuse this" in said
-    # The boot record was written before zipl failed, and is written as it was.
+    # The boot record was written before zipl failed, and is restored.
     assert "made to fail" in said
     assert "rolled back" in said
     assert boot_files(unlucky) == as_unlucky

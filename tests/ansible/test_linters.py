@@ -1,7 +1,7 @@
-"""What Galaxy and Ansible's linters say about the collection and its documentation.
+"""The importer of Galaxy and Ansible's linters accept the collection and its documentation.
 
-secboot has no public address yet, and Galaxy requires one of the repository: it gets one for these tests that no
-machine can have.
+secboot has no public address yet, and Galaxy requires one of the repository: these tests add one that
+cannot exist.
 """
 
 from __future__ import annotations
@@ -107,5 +107,5 @@ def test_galaxy_importer(collection: Path, tmp_path: Path) -> None:
 
     assert "Importer processing completed successfully" in done.stdout, done.stdout + done.stderr
     flaws = [line for line in done.stdout.splitlines() if line.startswith(("WARNING", "ERROR"))]
-    # It reports every such file; theirs is the licence, which is that of all of secboot.
+    # It reports every ignore file. What is ignored there is the licence, Apache-2.0 as for all of secboot.
     assert [line for line in flaws if "found ignore-2." not in line] == []

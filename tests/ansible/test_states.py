@@ -89,7 +89,7 @@ ROLES: tuple[tuple[str, Result], ...] = (
         },
     ),
 )
-"""The role after that: what it registers, and its variables."""
+"""The runs of the role after these steps: the name of the result, and the variables."""
 
 
 def write_tree(tree: Path) -> None:

@@ -311,7 +311,7 @@ def require_same(module, secboot, status):
     """Fail unless the current trial is one of this profile, as it is now, and has not failed."""
     standing, profile = status["trial"], status["profile"]
     if standing["state"] not in STANDS:
-        module.fail_json(msg=told(standing), trial=standing)
+        module.fail_json(msg=described(standing), trial=standing)
     found = [
         each
         for each in secboot.history()["checkpoints"]
@@ -319,11 +319,11 @@ def require_same(module, secboot, status):
     ]
     if not found:
         module.fail_json(
-            msg="another trial has not ended: %s" % told(standing), trial=standing
+            msg="another trial has not ended: %s" % described(standing), trial=standing
         )
 
 
-def told(standing):
+def described(standing):
     """Return what secboot reports about a trial, and what to do."""
     lines = []
     for finding in standing["findings"]:
@@ -341,7 +341,7 @@ def confirmed(module, secboot):
         return without_trial(module, secboot, profile, stage)
     if profile is not None and standing["profile"] != status["profile"]["name"]:
         module.fail_json(
-            msg="the current trial is not one of this profile: %s" % told(standing), trial=standing
+            msg="the current trial is not one of this profile: %s" % described(standing), trial=standing
         )
     options = ["--stage", stage] if stage else []
     if not module.check_mode:
@@ -376,7 +376,7 @@ def rolled_back(module, secboot):
     if wanted is None:
         standing = secboot.status()["trial"]
         if standing is not None and standing["checkpoint"] is None:
-            module.fail_json(msg=told(standing), trial=standing)
+            module.fail_json(msg=described(standing), trial=standing)
         wanted = None if standing is None else standing["checkpoint"]
     elif is_undone(secboot, wanted):
         wanted = None
