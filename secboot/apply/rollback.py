@@ -121,6 +121,12 @@ def _ask(plan: RollbackPlan, ask: Callable[[RollbackPlan], None]) -> None:
         ask(plan)
 
 
+def _confirmed(found: Checkpoint, plan: RollbackPlan) -> str | None:
+    """Return the checkpoint of the trial that stands again; None if its entry is not created again."""
+    removed = {file.path for file in found.record.files if file.after is None}
+    return None if removed & {*plan.gone} else found.record.audit.confirms
+
+
 def _roll_back(managed: ManagedRoot, access: WriteAccess, prepared: Prepared) -> RollbackResult:
     plan, found, machine, undoing = prepared
     result = RollbackResult(
@@ -138,7 +144,7 @@ def _roll_back(managed: ManagedRoot, access: WriteAccess, prepared: Prepared) ->
         settings=tuple(each.path for each in plan.settings),
         is_first=found.record.audit.action is Action.INIT,
         trial=found.record.audit.trial,
-        confirmed=found.record.audit.confirms,
+        confirmed=_confirmed(found, plan),
         plan=plan,
     )
     if plan.changes or plan.settings:

@@ -313,6 +313,7 @@ def test_a_rollback_of_the_confirmation_leaves_out_an_entry_without_a_kernel(
     assert said.code == 0, said.err
     assert f"{tried.name}" in planned.out.partition("its kernel was; not restored")[2]
     assert f"{tried.name}" in said.out.partition("(or their kernels), not restored:")[2]
+    assert "is back" not in said.out
     assert not tried.exists()
     assert all("prot_virt" not in each.read_text() for each in entries_of(machine).glob("*.conf"))
     assert "nothing to roll back" in machine.run("rollback").err

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -357,6 +358,11 @@ class KnownMachine:
         if not any(fit.values()):
             assert failed != []
 
+    def lacks_kernel(self, entry: bytes | None) -> bool:
+        """Whether this is a boot entry whose kernel was removed: no rollback creates it again."""
+        named = re.search(rb"^linux /(.*)$", entry or b"", re.MULTILINE)
+        return named is not None and not (self.place.tree / named[1].decode()).exists()
+
     def check_way_back(self) -> None:
         """On a copy of the machine: the newest change is undone, except for edits by others."""
         copy = self.place.tree.with_name("copy")
@@ -371,7 +377,9 @@ class KnownMachine:
         now = self.files()
         change = self.to_undo(now)
         untouched = {
-            path: before for path, (before, after) in change.files.items() if now.get(path) == after
+            path: before
+            for path, (before, after) in change.files.items()
+            if now.get(path) == after and not (after is None and self.lacks_kernel(before))
         }
         said = self.secboot("rollback", "--no-zipl", root=copy)
         if change.is_fix and "zipl would refuse" in said.err:
