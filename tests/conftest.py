@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ from tests.packaging.programs import build_deb, build_pyz, build_release
 from tests.workshop import Workshop
 
 pytest_plugins = ["tests.s390x.reporting"]
+
+
+def pytest_configure() -> None:
+    """Let SIGHUP end processes also where the tests run under nohup: its ignoring is inherited."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
