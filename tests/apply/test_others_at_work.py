@@ -436,7 +436,7 @@ for number in range(10**9):
 
 
 @pytest.mark.parametrize(
-    "seconds", [3, pytest.param(40, marks=pytest.mark.fault)], ids=["short", "long"]
+    "seconds", [3, pytest.param(15, marks=pytest.mark.fault)], ids=["short", "long"]
 )
 def test_entries_that_come_and_go_all_the_time(
     seconds: int, sites: Callable[[str], Site], request: pytest.FixtureRequest

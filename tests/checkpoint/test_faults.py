@@ -76,6 +76,7 @@ FAULTS = (
         "SIGKILL without exchange",
         "signal=SIGKILL",
         calls=frozenset(HARMLESS) - READING - {"renameat2"},
+        verbs=MAIN_VERBS,
         options=("-e", "inject=renameat2:error=EINVAL"),
     ),
     Fault("SIGTERM", "signal=SIGTERM"),
@@ -83,8 +84,8 @@ FAULTS = (
     Fault("SIGINT", "signal=SIGINT", verbs=frozenset({"apply", "recover committed"})),
     Fault("EIO", "error=EIO"),
     Fault("EIO on reading", "error=EIO", calls=READING, verbs=frozenset({"apply", "rollback"})),
-    Fault("ENOSPC", "error=ENOSPC"),
-    # They take the same way through the program as ENOSPC, so not from every start.
+    # They take the same way through the program as EIO, so not from every start.
+    Fault("ENOSPC", "error=ENOSPC", verbs=MAIN_VERBS),
     Fault("EDQUOT", "error=EDQUOT", verbs=MAIN_VERBS),
     Fault("EROFS", "error=EROFS", verbs=MAIN_VERBS),
     Fault("EACCES", "error=EACCES", verbs=MAIN_VERBS),
