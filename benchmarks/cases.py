@@ -77,7 +77,8 @@ def install(directory: Path) -> Programs:
     _do([sys.executable, "-m", "venv", str(environment)])
     constraints = ("--constraint", str(CHECKOUT / "packaging/constraints.txt"))
     _do([python, "-m", "pip", "install", "--quiet", *constraints, str(CHECKOUT)])
-    _do([python, str(CHECKOUT / "packaging/build_pyz.py"), str(pyz)])
+    # The new environment has only what secboot needs to run.
+    _do([sys.executable, str(CHECKOUT / "packaging/build_pyz.py"), str(pyz)])
     return Programs(python, str(environment / "bin/secboot"), str(pyz))
 
 
