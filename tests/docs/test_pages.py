@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 def identify(path: Path) -> str:
     return path.relative_to(CHECKOUT).as_posix()
+
+
+def check_console(page: Path, rerun: Callable[[str], str], *, update: bool) -> None:
+    """Run each console block of a page again, and compare it with the page or `update` the page."""
+    written = blocks(page, "console")
+    actual = [rerun(block) for block in written]
+    if update:
+        text = page.read_text()
+        for block, new in zip(written, actual, strict=True):
+            text = text.replace(f"```console\n{block}```", f"```console\n{new}```", 1)
+        page.write_text(text)
+        return
+    assert written
+    assert actual == written
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -74,18 +89,7 @@ def test_commands_print_what_the_page_says(
     update: bool,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    written = blocks(page, "console")
-
-    actual = [rerun(block, capsys) for block in written]
-
-    if update:
-        text = page.read_text()
-        for block, new in zip(written, actual, strict=True):
-            text = text.replace(f"```console\n{block}```", f"```console\n{new}```", 1)
-        page.write_text(text)
-        return
-    assert written
-    assert actual == written
+    check_console(page, lambda block: rerun(block, capsys), update=update)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=identify)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.new_user import COMMENT, NewUser
-from tests.docs.test_pages import DOCS, blocks, identify
+from tests.docs.test_pages import DOCS, check_console, identify
 
 PAGES = sorted((DOCS / "tutorial").glob("*.md"))
 
@@ -36,15 +36,5 @@ def test_a_new_user_sees_what_the_page_shows(page: Path, tmp_path: Path, update:
     home.mkdir()
     programs.mkdir()
     user = NewUser(home, programs)
-    written = blocks(page, "console")
 
-    actual = [typed(block, user) for block in written]
-
-    if update:
-        text = page.read_text()
-        for block, new in zip(written, actual, strict=True):
-            text = text.replace(f"```console\n{block}```", f"```console\n{new}```", 1)
-        page.write_text(text)
-        return
-    assert written
-    assert actual == written
+    check_console(page, lambda block: typed(block, user), update=update)
