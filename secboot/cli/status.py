@@ -113,7 +113,6 @@ def verify(
     Exits with 5 if a stage is missing; with --output nagios, with 0 to 3 as a monitoring plugin.
     """
     from secboot.errors import SecbootError
-    from secboot.report.monitoring import plugin_failure
 
     only_looks(textfile)
     try:
@@ -122,6 +121,8 @@ def verify(
     except Exception as error:
         _write_failure(textfile, profile)
         if output == "nagios" and isinstance(error, SecbootError):
+            from secboot.report.monitoring import plugin_failure
+
             return _print_plugin(*plugin_failure(str(error)))
         raise
     return _report(found, last, output, textfile, strict=strict)
@@ -133,8 +134,6 @@ def _report(
     """Print the checks in the requested format, and return the exit code."""
     from secboot.cli.printing import print_report, print_text
     from secboot.errors import ExitCode
-    from secboot.report.made import made
-    from secboot.report.monitoring import metrics, plugin_text
     from secboot.report.verify import verify_document, verify_text
     from secboot.status.checks import Outcome, make_checks, worst
 
@@ -142,9 +141,14 @@ def _report(
     name = "" if found.profile is None else found.profile.name
     text = ""
     if textfile is not None or output == "prometheus":
+        from secboot.report.made import made
+        from secboot.report.monitoring import metrics
+
         text = metrics(name, checks, last, made(os.environ))
         _write_metrics(textfile, text)
     if output == "nagios":
+        from secboot.report.monitoring import plugin_text
+
         return _print_plugin(*plugin_text(name, checks))
     if output == "prometheus":
         print_text(text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from secboot.report.style import counted
+from secboot.report.verify import counts_text
 from secboot.status.checks import Outcome, counts_of, worst
 from secboot.visible import visible
 
@@ -79,9 +79,8 @@ def plugin_text(profile: str, checks: tuple[Check, ...]) -> tuple[str, PluginCod
     """
     passed, warned, failed = counts_of(checks)
     code = _CODES[worst(checks)]
-    verdict = f"{passed} passed, {counted(warned, 'warning')}, {failed} failed"
     data = f"passed={passed} warnings={warned} failed={failed}"
-    lines = [f"{_verdict(code, f'{profile}: {verdict}')} | {data}"]
+    lines = [f"{_verdict(code, f'{profile}: {counts_text(checks)}')} | {data}"]
     for outcome in (Outcome.FAIL, Outcome.WARN):
         lines += [_line(check) for check in checks if check.outcome is outcome]
     return _text(lines), code

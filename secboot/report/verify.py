@@ -85,6 +85,10 @@ def _lines(checks: Sequence[Check], style: Style) -> list[str]:
 
 
 def _verdict(checks: tuple[Check, ...], last: Stage) -> str:
+    return f"Checks up to '{last}': {counts_text(checks)}."
+
+
+def counts_text(checks: tuple[Check, ...]) -> str:
+    """Return how many checks passed, are warnings, and failed."""
     passed, warned, failed = counts_of(checks)
-    counts = f"{passed} passed, {counted(warned, 'warning')}, {failed} failed"
-    return f"Checks up to '{last}': {counts}."
+    return f"{passed} passed, {counted(warned, 'warning')}, {failed} failed"
