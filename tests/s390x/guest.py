@@ -112,7 +112,7 @@ class Guest:
             return running.result(limit)
 
     def reipl(
-        self, scripts: Sequence[str], files: Mapping[str, bytes | str], *, limit: float = 240
+        self, scripts: Sequence[str], files: Mapping[str, bytes | str], *, limit: float = 500
     ) -> IplResult:
         """Boot, run the first script, re-IPL, and so on; power off after the last one."""
         cases = "".join(

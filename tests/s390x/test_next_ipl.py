@@ -175,6 +175,7 @@ def test_a_loadparm_left_in_reipl_and_a_removed_bootmap(
         {"site.yaml": PROFILE, "default.yaml": default},
     )
 
+    assert result.finished, f"after {result.wall:.0f} s:\n{result.console[-3000:]}"
     # The blocks of the removed file were not overwritten, so the third IPL still starts them.
     assert result.command_lines == [NEW, OLD, NEW, NEW]
     assert verified(result, "before", "chosen", "still") == {"before": 0, "chosen": 0, "still": 0}

@@ -88,7 +88,6 @@ def test_it_starts_once_and_is_confirmed(kind: str, installed: Installed, tmp_pa
             + STATUS.format("confirmed"),
         ],
         {},
-        limit=500,
     )
     loaded = guest.run("run plan secboot plan guest --detailed-exitcode\n")
 
@@ -117,7 +116,6 @@ def test_a_kernel_that_dies_leaves_the_old_one_to_a_load_from_outside(
     died = guest.reipl(
         ["run trial secboot apply ./deadly.yaml --trial\n", "run never true\n"],
         {"deadly.yaml": DEADLY},
-        limit=500,
     )
     loaded = guest.run(
         STATUS.format("failed")
@@ -155,7 +153,6 @@ def test_it_is_dropped_before_the_reboot(kind: str, installed: Installed, tmp_pa
             "",
         ],
         {},
-        limit=500,
     )
 
     assert result.status("trial") == result.status("rollback") == 0, result.console[-3000:]
