@@ -64,9 +64,9 @@ def test_deb(deb: Path, tmp_path: Path) -> None:
 
     assert found.items() >= COMMON.items()
     assert found["etc/kernel/postinst.d/zy-secboot"] == 0o755
-    assert found["lib/systemd/system/secboot-apply@.service"] == 0o644
-    assert found["lib/systemd/system/secboot-trial.service"] == 0o644
-    assert found["lib/systemd/system/secboot-verify@.timer"] == 0o644
+    assert found["usr/lib/systemd/system/secboot-apply@.service"] == 0o644
+    assert found["usr/lib/systemd/system/secboot-trial.service"] == 0o644
+    assert found["usr/lib/systemd/system/secboot-verify@.timer"] == 0o644
     assert found["usr/share/secboot/prometheus/secboot.rules.yml"] == 0o644
     assert found["usr/lib/systemd/system-preset/90-secboot.preset"] == 0o644
     assert found["usr/share/zsh/vendor-completions/_secboot"] == 0o644
