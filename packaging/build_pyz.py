@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Build ``secboot.pyz``: secboot and all that it needs to run, as one executable file.
 
-    packaging/build_pyz.py [--interpreter PROGRAM] [FILE]
+    packaging/build_pyz.py [FILE]
 
-FILE is dist/secboot.pyz by default. The first line of the file runs PROGRAM, by default env python3.
+FILE is dist/secboot.pyz by default. It begins with packaging/pyz_start.sh, which finds a Python that
+runs it; packages install the same file as /usr/bin/secboot.
 
 The dependencies are those in packaging/pyz.lock, in exactly these versions. They are taken
 from the environment that runs this script, where `./dev` has installed them with the hashes in the
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+START = CHECKOUT / "packaging" / "pyz_start.sh"
 MAIN = CHECKOUT / "packaging" / "pyz_main.py"
 LOCK = CHECKOUT / "packaging" / "pyz.lock"
 INSTALL = "run this with ./dev pyz, or pip install --require-hashes --no-deps -r packaging/pyz.lock"
@@ -52,7 +54,6 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 """Supported versions; the newest stands for later ones."""
 NOT_NEEDED = frozenset({"rich", "ruamel-yaml-clib"})
 """Required and never used: help has no markup, and YAML is read by pure Python."""
-INTERPRETER = "/usr/bin/env python3"
 EARLIEST = 315532800
 """1980-01-01, the first moment that a zip file can name."""
 _PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?: --hash=sha256:[0-9a-f]{64})+")
@@ -129,8 +130,8 @@ def members() -> Iterator[tuple[str, bytes]]:
         yield from _distribution_members(name, distribution)
 
 
-def build(target: Path, interpreter: str) -> None:
-    """Write the archive to `target`, which is replaced as a whole, for `interpreter` to run."""
+def build(target: Path) -> None:
+    """Write the archive to `target`, which is replaced as a whole."""
     when = time.gmtime(max(int(os.environ.get("SOURCE_DATE_EPOCH") or EARLIEST), EARLIEST))[:6]
     contents = dict(members())
     contents |= dict.fromkeys(_namespace_packages(contents), b"")
@@ -139,7 +140,7 @@ def build(target: Path, interpreter: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{target.name}.new")
     with work.open("wb") as file:
-        file.write(f"#!{interpreter}\n".encode())
+        file.write(START.read_bytes())
         with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name, content in sorted(contents.items()):
                 info = zipfile.ZipInfo(name, when)
@@ -244,15 +245,12 @@ def _record_hash(content: bytes, algorithm: str) -> str:
 
 def main(words: list[str]) -> int:
     """Build the file that the command line names."""
-    interpreter = INTERPRETER
-    if words[:1] == ["--interpreter"] and len(words) > 1:
-        interpreter, words = words[1], words[2:]
     if len(words) > 1 or any(word.startswith("-") for word in words):
         sys.stderr.write((__doc__ or "").split("\n\n")[1] + "\n")
         return 2
     target = Path(words[0]) if words else CHECKOUT / "dist" / "secboot.pyz"
     try:
-        build(target, interpreter)
+        build(target)
     except BuildError as error:
         sys.stderr.write(f"build_pyz: {error}\n")
         return 1
