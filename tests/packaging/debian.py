@@ -1,4 +1,7 @@
-"""Other releases of Debian for the tests: their Python, Typer and ruamel.yaml, unpacked, not installed."""
+"""Other releases of Debian for the tests: Python, Typer, ruamel.yaml, kernel-install, run-parts.
+
+They are unpacked, not installed.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,13 @@ COMMON = (
 )
 """What a Python and secboot need of the distribution."""
 
+KERNEL_HOOKS = (
+    *("systemd", "libsystemd-shared", "debianutils", "linux-base"),
+    *("libacl1", "libaudit1", "libblkid1", "libcap-ng0", "libcap2", "libcrypt1", "libmount1"),
+    *("libpam0g", "libpcre2-8-0", "libseccomp2", "libselinux1"),
+)
+"""What kernel-install and run-parts need, and the hooks that linux-base has."""
+
 
 class Release(NamedTuple):
     """A release: its suites, of which the first that can be read is taken, and its Python."""
@@ -29,7 +39,7 @@ class Release(NamedTuple):
     def packages(self) -> tuple[str, ...]:
         """All that is unpacked."""
         minimal = f"python{self.python}-minimal"
-        return (minimal, f"lib{minimal}", f"libpython{self.python}-stdlib", *COMMON)
+        return (minimal, f"lib{minimal}", f"libpython{self.python}-stdlib", *COMMON, *KERNEL_HOOKS)
 
     @property
     def tree(self) -> Path:
@@ -48,11 +58,16 @@ class Release(NamedTuple):
 
         It needs PYTHONHOME.
         """
+        return self.program(f"python{self.python}")
+
+    def program(self, name: str) -> list[str] | None:
+        """The command that starts a program of /usr/bin with its own libraries; None if it does not exist."""
         loader = next(self.tree.glob("usr/lib/*/ld-linux-*.so.*"), None)
-        if loader is None:
+        file = self.tree / "usr/bin" / name
+        if loader is None or not file.exists():
             return None
-        python = self.tree / f"usr/bin/python{self.python}"
-        return [str(each) for each in (loader, "--library-path", loader.parent, python)]
+        libraries = f"{loader.parent}:{loader.parent}/systemd"
+        return [str(each) for each in (loader, "--library-path", libraries, file)]
 
     def environment(self) -> dict[str, str]:
         """What it needs in its environment."""
