@@ -29,10 +29,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+REPEATING = ("fault", "oracle", "repeating")
+"""Markers of tests that run thousands of times what other tests have run once."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With ``--update``, run only the tests that have expected output to write."""
+    """With ``--update``, run only the tests that have expected output to write.
+
+    Coverage is not measured in tests that repeat what others cover: it would double their time.
+    """
     if config.getoption("--update"):
         items[:] = [item for item in items if "update" in getattr(item, "fixturenames", ())]
+    for item in items:
+        marked = any(item.get_closest_marker(name) for name in REPEATING)
+        if marked or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")

@@ -167,6 +167,7 @@ def test_the_record_itself_is_read(
     assert secboot(capsys, "rollback", "--root", root).code == 0
 
 
+@pytest.mark.repeating
 @pytest.mark.parametrize("cut_short", [False, True], ids=["finished", "interrupted"])
 def test_no_hostile_record_is_acted_upon(
     *, cut_short: bool, template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -43,6 +43,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.repeating
 @pytest.mark.parametrize("name", TEXTS)
 def test_no_text_takes_long(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "root"

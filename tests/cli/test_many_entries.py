@@ -38,6 +38,7 @@ def cost(peak: Path, *words: str) -> Cost:
     return replace(found, memory=int(peak.read_text()) * 1024)
 
 
+@pytest.mark.repeating
 @pytest.mark.parametrize("write", [write_bls, write_sections])
 def test_ten_thousand_entries_take_ten_times_as_long_as_a_thousand(
     write: Callable[[Path, int], None], tmp_path: Path

@@ -106,6 +106,7 @@ def test_it_is_followed_once(root: Path, saved: Path, capsys: pytest.CaptureFixt
     assert f"secboot plan guest --out {saved} --root {root}" in again.err
 
 
+@pytest.mark.repeating
 def test_every_value_replaced_by_every_odd_one_is_noticed(
     saved: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +137,7 @@ def test_every_value_replaced_by_every_odd_one_is_noticed(
     assert tried > 2000
 
 
+@pytest.mark.repeating
 def test_no_hostile_plan_does_anything(
     saved: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,6 +153,7 @@ def test_no_hostile_plan_does_anything(
         require_refused(secboot(capsys, "apply", saved, "--root", root), root, before)
 
 
+@pytest.mark.repeating
 def test_no_plan_with_a_part_removed_or_added_does_anything(
     saved: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

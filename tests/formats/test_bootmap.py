@@ -76,6 +76,7 @@ def test_a_truncated_file_is_not_a_boot_record(size: int) -> None:
         read_bootmap(bootmap("2.40.0-scsi-512-menu")[:size])
 
 
+@pytest.mark.repeating
 @pytest.mark.parametrize("name", SMALL)
 def test_a_truncated_bootmap_can_not_be_read(name: str) -> None:
     """Unless a complete set of tables is left: zipl 2.40 writes two for ECKD and FBA disks."""

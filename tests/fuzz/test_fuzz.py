@@ -26,6 +26,7 @@ PLACE = str(Path(__file__).parents[2] / "planted.py")
 ONCE_FOUND = sorted(path for path in CORPUS.glob("*/*") if path.is_file())
 
 
+@pytest.mark.repeating
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_samples_are_read(name: str) -> None:
     samples = TARGETS[name].samples()
@@ -39,6 +40,7 @@ def test_what_was_found_once_is_read(path: Path) -> None:
     assert attempt(TARGETS[path.parent.name], path.read_bytes()) is None
 
 
+@pytest.mark.repeating
 def test_a_short_search_finds_nothing(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "tests.fuzz", "--minutes", MINUTES, "--seed", "1"]
     words += ["--finds", str(tmp_path)]
