@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.journal import State
-from secboot.system.systemd_journal import send
+from secboot.system.systemd_journal import log
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 MESSAGE_ID = "709e257818a94623baaef6d655f94757"
 """The fields that all entries about changes have in common; systemd.journal-fields(7)."""
-_AUTHPRIV = 10
 _PRIORITIES = {State.DONE: 5, State.ROLLED_BACK: 4}
 """Priorities of syslog(3): 5 is a notice, 4 a warning, 3 an error. An unfinished change is an error."""
 
@@ -35,22 +34,7 @@ def line_for(checkpoint: Checkpoint) -> str:
 def log_change(checkpoint: Checkpoint) -> None:
     """Send the entry for `checkpoint` to the systemd journal, or to syslog if none is running."""
     priority = _PRIORITIES.get(checkpoint.state, 3)
-    line = line_for(checkpoint)
-    fields = [
-        ("MESSAGE", line),
-        ("MESSAGE_ID", MESSAGE_ID),
-        ("PRIORITY", str(priority)),
-        ("SYSLOG_FACILITY", str(_AUTHPRIV)),
-        ("SYSLOG_IDENTIFIER", "secboot"),
-        *((f"SECBOOT_{key.upper()}", visible(value)) for key, value in _facts(checkpoint)),
-    ]
-    if send(fields):
-        return
-    import syslog  # noqa: PLC0415 - rarely needed
-
-    syslog.openlog("secboot", syslog.LOG_PID, syslog.LOG_AUTHPRIV)
-    syslog.syslog(priority, line)
-    syslog.closelog()
+    log(priority, line_for(checkpoint), MESSAGE_ID, _facts(checkpoint))
 
 
 def _facts(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:

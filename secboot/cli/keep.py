@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
     from secboot.apply.change import ManagedRoot
     from secboot.cli.site import Site
+    from secboot.errors import Location
     from secboot.finding import Finding
+
+MESSAGE_ID = "64f55a0dd1f94da78ae0ad47be8a4cf9"
+"""What entries in the systemd journal about new kernels have in common; systemd.journal-fields(7)."""
+_ERROR, _WARNING = 3, 4
+"""Priorities of syslog(3)."""
 
 
 def keep(
@@ -27,14 +33,15 @@ def keep(
     The active profile is the one named in /etc/secboot/profile, or else the one applied last. The
     hooks of kernel-install and of Debian's kernel packages call this command before they run zipl;
     without an active profile it changes nothing. For a guest in Secure Execution it reports what a
-    new kernel means: an image that is now outdated, or a default that leaves Secure Execution. A
-    trial whose kernel is gone is dropped, because zipl would refuse the whole configuration. If the
-    number of a trial's entry has changed, a reboot no longer starts it.
+    new kernel means: an image that is now outdated, or a default that leaves Secure Execution. Such
+    warnings are also logged. A trial whose kernel is gone is dropped, because zipl would refuse the
+    whole configuration. If the number of a trial's entry has changed, a reboot no longer starts it.
     """
     from secboot.apply.apply import active_profile, apply_plan
     from secboot.cli.plan import planner
     from secboot.cli.printing import print_text, reporting, style
     from secboot.cli.site import Site
+    from secboot.errors import SecbootError
     from secboot.report.outcome import apply_text, done_text, of_secure_guest
 
     with Site(
@@ -43,13 +50,19 @@ def keep(
         # Standard output is not checked: a new kernel needs its parameters even if nobody reads it.
         managed = site.managed_root()
         _keep_trial(site, managed)
-        profile = active_profile(site.root, site.state, site.invocation)
-        told = () if profile is not None else tuple(_of_secure_guest(site))
-        result = (
-            None
-            if profile is None
-            else apply_plan(managed, planner(site, profile, allow_unsealed=allow_unsealed))
-        )
+        try:
+            profile = active_profile(site.root, site.state, site.invocation)
+            told = () if profile is not None else tuple(_of_secure_guest(site))
+            result = (
+                None
+                if profile is None
+                else apply_plan(managed, planner(site, profile, allow_unsealed=allow_unsealed))
+            )
+        except SecbootError as error:
+            _log(site, _ERROR, f"keep: {error.message}", error.location)
+            raise
+        for each in told if result is None else of_secure_guest(result.plan.warnings):
+            _log_finding(site, each)
     if profile is None or result is None:
         print_text("No active profile: nothing has been applied here.\n")
         _print_findings(told)
@@ -103,6 +116,8 @@ def _keep_trial(site: Site, managed: ManagedRoot) -> None:
                 )
             standing = site.trial(site.machine(), checkpoint) or standing
         _print_findings(standing.findings)
+        for each in standing.findings:
+            _log_finding(site, each)
     except SecbootError as error:
         print_text(f"The trial was left as it is: {error.message}\n")
 
@@ -138,6 +153,28 @@ def _of_secure_guest(site: Site) -> Iterable[Finding]:
         return
     hint = site.invocation.command("status")
     yield from (each._replace(hint=hint) for each in findings(machine, found))
+
+
+def _log_finding(site: Site, finding: Finding) -> None:
+    """Log a finding that is more than a note: updates run unattended, and nobody reads their output."""
+    from secboot.finding import Severity
+
+    if finding.severity is not Severity.NOTE:
+        priority = _ERROR if finding.severity is Severity.ERROR else _WARNING
+        _log(site, priority, finding.message, finding.location, ("code", finding.code))
+
+
+def _log(
+    site: Site, priority: int, message: str, location: Location | None, *facts: tuple[str, str]
+) -> None:
+    """Send a message about the running system to the system log."""
+    if not site.is_running_system:
+        return
+    from secboot.system.systemd_journal import log
+    from secboot.visible import visible
+
+    where = [] if location is None else [("file", location.path)]
+    log(priority, visible(message), MESSAGE_ID, [("action", "keep"), *facts, *where])
 
 
 def _print_findings(findings: Iterable[Finding]) -> None:

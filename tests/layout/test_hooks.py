@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 
 from secboot.demo import kernel_stub
-from tests.available import unavailable
+from tests.available import not_here, unavailable
 from tests.command import secboot
 from tests.layout.machines import RHEL9, SYSTEMS
+from tests.packaging import debian
 from tests.packaging.programs import require
 from tests.s390x.testbed import require_ipl
 from tests.situations import make_situation
 from tests.trees import MACHINE_ID, snapshot
 
 CHECKOUT = Path(__file__).parents[2]
+RELEASES = {"here": None, "debian-13": debian.DEBIAN_13, "sid": debian.SID}
+"""Whose kernel-install and run-parts run the hooks: those of this machine, and of other releases."""
 HOOKS = CHECKOUT / "hooks"
 VERSION = "9.9.9-1.s390x"
 ENTRY = f"boot/loader/entries/{MACHINE_ID}-{VERSION}.conf"
@@ -207,9 +210,35 @@ def zz_zipl() -> str:
     return found.read_text()
 
 
+NEIGHBOURS = (
+    *("apt-auto-removal", "dkms", "dracut", "initramfs-tools", "kdump-tools"),
+    *("unattended-upgrades", "zz-flash-kernel", "zz-systemd-boot", "zz-update-grub"),
+)
+"""Hooks of other packages in /etc/kernel/postinst.d, from Debian 12 to sid."""
+FIRST_ZIPL = "/etc/initramfs/post-update.d/zz-zipl"
+"""The same script, which update-initramfs runs, also from the hook of initramfs-tools."""
+
+
+def run_parts(release: debian.Release | None) -> list[str]:
+    """The run-parts of this machine, or of another release."""
+    if release is None:
+        return [require("run-parts")]
+    command = release.program("run-parts")
+    if command is None:
+        missing = not_here if release is debian.SID else unavailable
+        missing("the run-parts of another release is not unpacked; run packaging/setup")
+    return command
+
+
 @pytest.mark.usefixtures("as_root")
-def test_debian_hooks_on_the_running_system(tmp_path: Path, environment: dict[str, str]) -> None:
-    """run-parts runs our hook, then the real zz-zipl, with /etc, /boot and /var bound to a tree."""
+@pytest.mark.parametrize("release", RELEASES.values(), ids=RELEASES)
+def test_debian_hooks_on_the_running_system(
+    release: debian.Release | None, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """run-parts runs all hooks, with the real zz-zipl, and /etc, /boot and /var bound to a tree.
+
+    Since debianutils 5.21 there can be a second directory, /usr/share/kernel/postinst.d.
+    """
     root = tmp_path / "debian"
     for name in ("etc", "boot", "var"):
         (root / name).mkdir(parents=True)
@@ -219,21 +248,45 @@ def test_debian_hooks_on_the_running_system(tmp_path: Path, environment: dict[st
     for name in ("vmlinuz", "initrd.img"):
         (root / f"boot/{name}").write_bytes(kernel_stub(4096))
     hooks = root / "etc/kernel/postinst.d"
+    for name in NEIGHBOURS:
+        write(hooks / name, f"#!/bin/sh\necho {name} >> /boot/order\n")
+    with (hooks / "initramfs-tools").open("a") as file:
+        file.write(f"exec {FIRST_ZIPL}\n")
+    write(root / FIRST_ZIPL[1:], zz_zipl())
     write(hooks / "zz-zipl", zz_zipl())
     write(hooks / "zy-secboot", (HOOKS / "debian/zy-secboot").read_text())
-    command = f'#!/bin/sh\nexec "{sys.executable}" -m secboot "$@"\n'
+    directories = ["/etc/kernel/postinst.d"]
+    if release is not None:
+        shared = tmp_path / "usr/share/kernel/postinst.d"
+        theirs = [path.name for path in release.tree.glob("usr/share/kernel/postinst.d/*")]
+        for name in [*theirs, "zz-shared"]:
+            write(shared / name, f"#!/bin/sh\necho {name} >> /boot/order\n")
+        directories.append(str(shared))
+    command = f'#!/bin/sh\necho secboot >> /boot/order\nexec "{sys.executable}" -m secboot "$@"\n'
     write(tmp_path / "bin/secboot", command)
-    write(tmp_path / "bin/zipl", "#!/bin/sh\ngrep parameters= /etc/zipl.conf > /boot/bootmap\n")
+    write(tmp_path / "bin/zipl", "#!/bin/sh\ngrep parameters= /etc/zipl.conf >> /boot/order\n")
     binds = " && ".join(f"mount --bind {root}/{name} /{name}" for name in ("etc", "boot", "var"))
-    script = f"{binds} && run-parts --verbose --arg={VERSION} /etc/kernel/postinst.d"
+    words = [*run_parts(release), "--report", "--exit-on-error", f"--arg={VERSION}", *directories]
 
     done = subprocess.run(
-        [require("unshare"), "--mount", "--propagation", "private", "sh", "-c", script],
-        env=environment,
+        [
+            *(require("unshare"), "--mount", "--propagation", "private"),
+            *("sh", "-c", f'{binds} && exec "$@"', "sh", *words),
+        ],
+        env=environment | {"DEB_MAINT_PARAMS": "configure"},
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (root / "boot/bootmap").read_text() == "parameters=root=/dev/dasda1 prot_virt=1\n"
+    order = (root / "boot/order").read_text().splitlines()
+    ramdisk, ours = order.index("initramfs-tools"), order.index("secboot")
+    # That of initramfs-tools records what was there, and the last one what the profile requires.
+    assert order[ramdisk + 1] == "parameters=root=/dev/dasda1"
+    assert order[-1] == "parameters=root=/dev/dasda1 prot_virt=1"
+    assert all(name.startswith("zz-") for name in order[ours + 1 : -1])
+    assert not any(name.startswith("zz-") for name in order[:ours])
+    assert set(NEIGHBOURS) < set(order)
+    if release is debian.SID:
+        assert order[0] == "00-legacy-boot"

@@ -14,6 +14,7 @@ from tests.command import secboot
 from tests.layout.test_hooks import (
     ENTRY,
     HOOKS,
+    RELEASES,
     VERSION,
     WRITE_ENTRY,
     ZIPL,
@@ -29,7 +30,6 @@ from tests.trees import MACHINE_ID
 __all__ = ["environment", "tree"]
 
 PLUGIN = HOOKS / "kernel-install/90-secboot.install"
-RELEASES = {"here": None, "debian-13": debian.DEBIAN_13, "sid": debian.SID}
 
 
 class KernelInstall(NamedTuple):
