@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.zipl_line import ConfLine, Keyword, LineKind, parse_line
+from secboot.formats.zipl_line import ConfLine, Keyword, LineKind, Quoting, parse_line
 from secboot.repair.edit import Damaged, Edit, Repair, replaced
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*(?:=[^ \t]*)?", re.ASCII)
 _COMMENT = re.compile(r"[ \t]*#")
 _NAME = re.compile(r"[ \t]*([A-Za-z]+)")
 _QUOTES = ('"', "'")
+_OWN_LINE = "move the comment to its own line"
+_NUMBERS = {Keyword.PROMPT, Keyword.TIMEOUT}
 _ONLY_VALUES = {Keyword.KDUMP: "auto"}
 """Keywords for which zipl accepts only one value (job.c, get_job_from_section_data)."""
 
@@ -32,6 +34,24 @@ def refused_line(damaged: Damaged, finding: Finding) -> Repair | str | None:
         if made is not None:
             return made
     return None
+
+
+def comment_in_value(damaged: Damaged, finding: Finding) -> Repair | str | None:
+    """Move a comment out of a value: zipl.conf has comments only on lines of their own.
+
+    No number, and no name of a section, contains a blank and a '#'; another value can.
+    """
+    line = damaged.conf_line(finding)
+    if line is None or line.value is None or line.value.quoting is not Quoting.NONE:
+        return None
+    found = re.search(r"[ \t]+#", line.body)
+    if found is None or line.keyword is Keyword.PARAMETERS:
+        return None
+    is_number = line.keyword in _NUMBERS or finding.code == "zipl.menu-default"
+    if not is_number and line.position is None:
+        return "zipl reads '#' as part of the value: move a comment to its own line"
+    head, comment = line.body[: found.start()], line.body[found.start() :].strip(" \t")
+    return _with_comment(damaged, line, head, comment, _OWN_LINE)
 
 
 def _foreign_comment(damaged: Damaged, line: ConfLine) -> Repair | None:
@@ -52,7 +72,7 @@ def _comment(damaged: Damaged, line: ConfLine) -> Repair | str | None:
             continue
         if any(quote in comment for quote in _QUOTES):
             return "the text after '#' has a quote: it could be a comment or part of the value"
-        return _with_comment(damaged, line, head, comment, "move the comment to its own line")
+        return _with_comment(damaged, line, head, comment, _OWN_LINE)
     return None
 
 

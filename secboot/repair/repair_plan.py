@@ -16,7 +16,7 @@ from secboot.lines.changes import Command
 from secboot.named_tuple import NamedTuple
 from secboot.repair.bls_fields import indented_title, key_alone, title_below
 from secboot.repair.characters import byte_order_mark, carriage_returns
-from secboot.repair.conf_lines import refused_line
+from secboot.repair.conf_lines import comment_in_value, refused_line
 from secboot.repair.edit import Damaged, Edit, Repair, apply_edits
 from secboot.repair.misplaced import misplaced_parameters
 from secboot.repair.repetitions import repeated_block, repeated_field, repeated_line
@@ -38,6 +38,7 @@ _LINES: tuple[Rule, ...] = (
     carriage_returns,
     title_below,
     refused_line,
+    comment_in_value,
     indented_title,
     key_alone,
 )
@@ -213,10 +214,10 @@ class _Repairing:
         """Say why a finding is not repaired."""
         if self._too_many:
             return _TOO_MANY
-        if finding.code in ABOUT_OTHER_FILES:
-            return _OTHER_FILE
         made = self._answer(finding, (*_LINES, *_PLACES))
-        return made if isinstance(made, str) else _BY_HAND
+        if isinstance(made, str):
+            return made
+        return _OTHER_FILE if finding.code in ABOUT_OTHER_FILES else _BY_HAND
 
     def _answer(self, finding: Finding, rules: tuple[Rule, ...]) -> Repair | str | None:
         """Return the answer of the first rule that handles the finding."""

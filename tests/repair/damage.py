@@ -58,6 +58,16 @@ def trailing_comment(text: str, random: Random) -> str | None:
     )
 
 
+def comment_in_value(text: str, random: Random) -> str | None:
+    def fits(line: str) -> bool:
+        read = parse_line(line)
+        return read.position is not None or read.keyword in {"prompt", "timeout"}
+
+    lines = split_lines(text)
+    number = _some(lines, random, fits)
+    return None if number is None else _replaced(text, number, f"{lines[number].rstrip()} # a\n")
+
+
 def words_behind_quote(text: str, random: Random) -> str | None:
     lines = split_lines(text)
     number = _some(lines, random, _quoted_parameters)
@@ -143,6 +153,7 @@ CONF: Mapping[str, Damage] = {
         windows_line_ends,
         byte_order_mark,
         trailing_comment,
+        comment_in_value,
         words_behind_quote,
         open_quote,
         broken_line,
