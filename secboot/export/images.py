@@ -97,9 +97,15 @@ def bootc(request: ExportRequest) -> Exported:
 
 
 def osbuild(request: ExportRequest) -> Exported:
-    """Write part of a blueprint: ``customizations.kernel.append`` (osbuild.org, blueprint reference)."""
+    """Write part of a blueprint: ``customizations.kernel.append`` (osbuild.org, blueprint reference).
+
+    bootc-image-builder reads its config.toml into the same structure and refuses unknown keys
+    (osbuild/blueprint, customizations.go; bootc-image-builder, buildconfig/config.go).
+    """
     words = request.words_to_add("an osbuild blueprint")
-    head = request.head("Add this to the blueprint.", *request.losses())
+    head = request.head(
+        "Add this to the blueprint, or to bootc-image-builder's config.toml.", *request.losses()
+    )
     return Exported(f"{head}[customizations.kernel]\nappend = {quoted(' '.join(words))}\n")
 
 

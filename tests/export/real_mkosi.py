@@ -10,11 +10,29 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.export import unpacked
+from tests.export.small_tree import INITRAMFS
 
 OLDEST: Final = "14"
 """Debian 12's. It does not support ``[Match]``, and adds its own words before the line."""
 
 OWN_WORDS: Final = ("rhgb", "selinux=0", "audit=0")
+
+BUILD: Final = """\
+[Distribution]
+Distribution=custom
+Architecture=s390x
+
+[Output]
+Format=directory
+Output=image
+
+[Content]
+BaseTrees={tree}
+Bootable=yes
+Bootloader=none
+Initrds=initrd
+"""
+"""s390x has no EFI, so the kernel gets a boot entry, not a unified image."""
 
 _ASK_OLDEST = """\
 import json, mkosi, sys
@@ -46,11 +64,27 @@ class Mkosi:
         image: dict[str, Any] = json.loads(summary)["Images"][-1]
         return list(image["KernelCommandLine"])
 
+    def build(self, drop_in: str, tree: Path, work: Path) -> Path:
+        """Build an image of `tree` in `work`, as a directory; return it. Only the newest can.
+
+        `drop_in` is next to a configuration that says nothing about parameters.
+        """
+        (work / "initrd").write_text(INITRAMFS)
+        (work / "mkosi.conf").write_text(BUILD.format(tree=tree))
+        (work / "mkosi.conf.d").mkdir()
+        (work / "mkosi.conf.d/50-secboot-site.conf").write_text(drop_in)
+        self._run(work, "-m", "mkosi", "build")
+        return work / "image"
+
     def _run(self, work: Path, *words: str) -> str:
         done = subprocess.run(
             [sys.executable, *words],
             cwd=work,
-            env={"PYTHONPATH": str(self.modules), "PATH": "/usr/bin:/bin"},
+            env={
+                "PYTHONPATH": str(self.modules),
+                "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+                "HOME": str(work),
+            },
             capture_output=True,
             text=True,
             check=False,

@@ -90,7 +90,10 @@ def bootc_words(text: str) -> str:
 
 def osbuild_words(text: str) -> str:
     document = tomllib.loads(text)
+    # bootc-image-builder reads its config.toml as a blueprint, and refuses any other key.
     assert document.keys() == {"customizations"}
+    assert document["customizations"].keys() == {"kernel"}
+    assert document["customizations"]["kernel"].keys() == {"append"}
     return str(document["customizations"]["kernel"]["append"])
 
 

@@ -19,7 +19,11 @@ from secboot.export.names import ExportFormat
 from secboot.export.request import ExportRequest
 from secboot.formats.bls_entry import BlsEntry
 from secboot.formats.kernel_cmdline import CommandLine
+from tests.available import require_root, unavailable
 from tests.export.requests import MADE_REQUESTS, from_text, shipped, site
+from tests.export.small_tree import INITRAMFS, small_tree
+from tests.packaging.programs import require, run
+from tests.s390x.loop_disk import loop_problem
 
 DESCRIPTION = """\
 <?xml version="1.0" encoding="utf-8"?>
@@ -143,3 +147,29 @@ def test_a_description_of_the_profile_stays_a_comment() -> None:
 def test_a_line_that_is_not_plain_text_is_refused(control: str) -> None:
     with pytest.raises(RefusedError, match="accepts only one line of plain text"):
         exported(shipped("guest", f"root=/dev/vda1{control}quiet"))
+
+
+def test_an_image_that_is_built_has_the_line(tmp_path: Path) -> None:
+    """kiwi's image for a network boot: kernel, initramfs, root file system, and the line for all."""
+    require_root()
+    if problem := loop_problem():
+        unavailable(problem)
+    require("rsync")
+    tree, target = tmp_path / "tree", tmp_path / "target"
+    kernel = small_tree(tree)
+    asked = shipped("guest", "ro swiotlb=512M")
+    (tree / "image").mkdir()
+    (tree / "image/config.xml").write_text(
+        described(exported(asked).replace("<type ", '<type archive="false" '), image="kis")
+    )
+
+    built = run(
+        *(sys.executable, "-c", "from kiwi.kiwi import main; main()", "--target-arch", "s390x"),
+        *("system", "create", "--root", tree, "--target-dir", target),
+    )
+
+    assert built.returncode == 0, built.stderr
+    files = {path.suffix: path for path in target.glob("guest.s390x-1.0.0*")}
+    assert re.fullmatch("root=UUID=[0-9a-f-]{36} ro swiotlb=262144", files[".append"].read_text())
+    assert files[".kernel"].read_bytes() == kernel
+    assert files[".initrd"].read_text() == INITRAMFS

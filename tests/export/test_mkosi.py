@@ -12,8 +12,11 @@ from secboot.errors import RefusedError
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
 from secboot.export.request import ExportRequest
+from secboot.formats.bls_entry import BlsEntry
+from tests.available import require_root
 from tests.export import real_mkosi
 from tests.export.requests import from_text, shipped, site
+from tests.export.small_tree import small_tree
 
 LINES = (
     "root=/dev/vda1 swiotlb=512M quiet",
@@ -110,3 +113,21 @@ def test_a_value_of_a_profile_is_refused_too() -> None:
 def test_a_line_that_is_not_plain_text_is_refused(control: str) -> None:
     with pytest.raises(RefusedError, match="accepts only one line of plain text"):
         drop_in(shipped("guest", f"root=/dev/vda1{control}quiet"))
+
+
+def test_an_image_that_is_built_boots_with_the_line(tmp_path: Path) -> None:
+    """The boot entry of the image has the line, after what the tree has in /etc/kernel/cmdline."""
+    require_root()
+    kernel = small_tree(tmp_path / "tree")
+    (tmp_path / "tree/etc/kernel").mkdir()
+    (tmp_path / "tree/etc/kernel/cmdline").write_text("loglevel=3\n")
+    asked = shipped("guest", "root=/dev/vda1 swiotlb=512M ro")
+    (tmp_path / "work").mkdir()
+
+    image = real_mkosi.newest().build(drop_in(asked), tmp_path / "tree", tmp_path / "work")
+
+    (path,) = (image / "boot/loader/entries").iterdir()
+    entry = BlsEntry.parse(path.read_text())
+    assert entry.options == "loglevel=3 root=/dev/vda1 swiotlb=262144 ro"
+    (linux,) = (line.value for line in entry.lines if line.key == "linux")
+    assert (image / f"boot{linux}").read_bytes() == kernel
