@@ -12,28 +12,32 @@ lock; nothing is downloaded. Anything that the lock does not name is refused, an
 files that differ from their wheel, and versions that a requirement does not allow. Markers are
 evaluated for every supported Python, since one file is for all of them.
 
-The same sources and interpreter give the same bytes: members are sorted, have fixed modes, and the
+The same sources and Pythons give the same bytes: members are sorted, have fixed modes, and the
 time of SOURCE_DATE_EPOCH, or the earliest that a zip file can hold.
 
-Each module is included twice, as source and as byte code of the building interpreter. A Python of
-another minor version ignores the byte code and uses the source.
+Modules are included as sources and as byte code for each supported Python that is found: the one
+that runs this script, and python3.11, python3.12 and so on in PATH. On any other Python secboot runs
+from its sources, and takes several times as long to start. The last line of the output says which
+were found.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import marshal
 import os
 import re
+import shutil
+import subprocess
 import sys
 import time
 import tomllib
 import zipfile
+import zlib
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 try:
     from packaging.requirements import Requirement
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parent.parent
 START = CHECKOUT / "packaging" / "pyz_start.sh"
 MAIN = CHECKOUT / "packaging" / "pyz_main.py"
+COMPILE = CHECKOUT / "packaging" / "pyz_compile.py"
 LOCK = CHECKOUT / "packaging" / "pyz.lock"
 INSTALL = "run this with ./dev pyz, or pip install --require-hashes --no-deps -r packaging/pyz.lock"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
@@ -130,13 +135,22 @@ def members() -> Iterator[tuple[str, bytes]]:
         yield from _distribution_members(name, distribution)
 
 
-def build(target: Path) -> None:
-    """Write the archive to `target`, which is replaced as a whole."""
+def build(target: Path) -> list[str]:
+    """Write the archive to `target`, which is replaced as a whole.
+
+    Return the versions of Python for which it has byte code.
+    """
     when = time.gmtime(max(int(os.environ.get("SOURCE_DATE_EPOCH") or EARLIEST), EARLIEST))[:6]
     contents = dict(members())
     contents |= dict.fromkeys(_namespace_packages(contents), b"")
-    for name in [each for each in contents if each.endswith(".py") and each != "__main__.py"]:
-        contents[f"{name}c"] = byte_code(contents[name], name)
+    sources = {
+        name: contents[name]
+        for name in sorted(contents)
+        if name.endswith(".py") and name != "__main__.py"
+    }
+    pythons = found_pythons()
+    for program, magic in pythons.values():
+        contents[f"byte-code/{magic}"] = byte_code(sources, program)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.with_name(f".{target.name}.new")
     with work.open("wb") as file:
@@ -146,31 +160,78 @@ def build(target: Path) -> None:
                 info = zipfile.ZipInfo(name, when)
                 info.create_system = 3  # Unix, so that the mode below is one
                 info.external_attr = 0o100644 << 16
-                info.compress_type = compression(name)
+                # Each module's byte code is compressed by itself: a command needs less than half.
+                stored = name.startswith("byte-code/")
+                info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
                 archive.writestr(info, content)
     work.chmod(0o755)
     work.replace(target)
+    return list(pythons)
 
 
-def compression(name: str) -> int:
-    """Return how a member is stored. Byte code is read at each start, and unpacking takes time."""
-    return zipfile.ZIP_STORED if name.endswith(".pyc") else zipfile.ZIP_DEFLATED
+def missing(compiled: list[str]) -> str:
+    """Return the supported Pythons that were not found, or an empty string."""
+    return ", ".join(f"python{each}" for each in PYTHONS if each not in compiled)
 
 
-def byte_code(source: bytes, name: str) -> bytes:
-    """Return a module's ``.pyc`` that is valid for this source whatever the archive's times are.
+class Found(NamedTuple):
+    """A Python that can compile for its version."""
 
-    The flags say that it is hash-based and not to be checked (PEP 552): zipimport then compares
-    nothing but the interpreter's magic number.
+    program: str
+    magic: int
+    """The number that its byte code begins with (PEP 552), by which packaging/pyz_main.py finds it."""
+
+
+def found_pythons() -> dict[str, Found]:
+    """Return a Python for each supported version that can be found, by version."""
+    found = {}
+    for version in PYTHONS:
+        for program in _candidates(version):
+            magic = _magic(program, version)
+            if magic is not None:
+                found[version] = Found(program, magic)
+                break
+    return found
+
+
+def byte_code(sources: dict[str, bytes], program: str) -> bytes:
+    """Return the member of the archive with the byte code of all sources for one Python.
+
+    It is a dictionary in the form of the module marshal: for each module, whether it is a package,
+    and its code, compressed without a header (RFC 1951).
     """
-    unchecked_hash = (0b01).to_bytes(4, "little")
-    code = compile(source, name, "exec", dont_inherit=True)
-    return (
-        importlib.util.MAGIC_NUMBER
-        + unchecked_hash
-        + importlib.util.source_hash(source)
-        + marshal.dumps(code)
-    )
+    command = [program, "-IS", str(COMPILE)]
+    done = subprocess.run(command, input=marshal.dumps(sources), stdout=subprocess.PIPE, check=True)
+    modules = {}
+    for name, code in marshal.loads(done.stdout).items():  # noqa: S302 - from pyz_compile.py
+        path = PurePosixPath(name).with_suffix("")
+        is_package = path.name == "__init__"
+        module = ".".join((path.parent if is_package else path).parts)
+        modules[module] = (is_package, zlib.compress(code, 9, -zlib.MAX_WBITS))
+    # This version of the form has no references, which would depend on how the data was made.
+    return marshal.dumps(modules, 2)
+
+
+def _candidates(version: str) -> Iterator[str]:
+    if version == "{}.{}".format(*sys.version_info):
+        yield sys.executable
+    for directory in os.get_exec_path():
+        program = shutil.which(f"python{version}", path=directory)
+        if program is not None:
+            yield program
+
+
+def _magic(program: str, version: str) -> int | None:
+    """Return the magic number of a Python; None if it does not work or has another version."""
+    ask = "import sys, importlib.util as u; print(*sys.version_info[:2], *u.MAGIC_NUMBER[:2])"
+    try:
+        done = subprocess.run(
+            [program, "-IS", "-c", ask], capture_output=True, text=True, check=False
+        )
+        *numbers, low, high = map(int, done.stdout.split())
+    except (OSError, ValueError):
+        return None
+    return low + 256 * high if ".".join(map(str, numbers)) == version else None
 
 
 def _distribution_members(
@@ -250,12 +311,16 @@ def main(words: list[str]) -> int:
         return 2
     target = Path(words[0]) if words else CHECKOUT / "dist" / "secboot.pyz"
     try:
-        build(target)
+        compiled = build(target)
     except BuildError as error:
         sys.stderr.write(f"build_pyz: {error}\n")
         return 1
     parts = ", ".join(f"{each.name} {each.version}" for each in distributions().values())
-    sys.stdout.write(f"{target}: {target.stat().st_size} bytes, with {parts}\n")
+    lacks = f"; not found: {missing(compiled)}" if missing(compiled) else ""
+    sys.stdout.write(
+        f"{target}: {target.stat().st_size} bytes, with {parts}\n"
+        f"with byte code for Python {', '.join(compiled)}{lacks}\n"
+    )
     return 0
 
 

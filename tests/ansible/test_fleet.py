@@ -11,7 +11,6 @@ import pytest
 
 from tests.ansible.collection import ansible, environment, install_collection
 from tests.ansible.hosts import Host, hosts
-from tests.packaging.programs import build_pyz
 
 pytestmark = pytest.mark.package
 
@@ -82,9 +81,8 @@ def write_inventory(
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
+def fleet(pyz: Path, tmp_path: Path) -> Iterator[Fleet]:
     with hosts(tmp_path, ("one", "two", "three")) as (started, key):
-        pyz = build_pyz(tmp_path / "secboot.pyz")
         install_collection(tmp_path)
         (tmp_path / "playbook.yml").write_text(PLAYBOOK)
         write_inventory(tmp_path / "inventory", started, key, {"three": "secboot_apply_zipl=false"})

@@ -7,6 +7,7 @@ run changes nothing. It writes down all results, which are checked afterwards.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from secboot.demo import sample_files
 from tests.ansible.collection import ansible, install_collection
 from tests.ansible.hosts import Host, hosts
 from tests.ansible.test_fleet import ssh_environment, write_inventory
-from tests.packaging.programs import build_pyz
 
 pytestmark = pytest.mark.package
 
@@ -100,14 +100,15 @@ def write_tree(tree: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, dict[str, Result]]]:
+def played(
+    pyz: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Host, dict[str, Result]]]:
     """The machine after all steps, and the result of each."""
     directory = tmp_path_factory.mktemp("states")
     with hosts(directory, ("one",)) as (started, key):
         host = started[0]
         (host.top / SECBOOT.lstrip("/")).parent.mkdir(exist_ok=True)
-        pyz = build_pyz(host.top / SECBOOT.lstrip("/"))
-        pyz.chmod(0o755)
+        shutil.copy(pyz, host.top / SECBOOT.lstrip("/"))
         install_collection(directory)
         write_inventory(directory / "inventory", started, key)
         tasks: list[Result] = [

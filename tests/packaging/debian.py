@@ -6,6 +6,7 @@ They are unpacked, not installed.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +73,22 @@ class Release(NamedTuple):
     def environment(self) -> dict[str, str]:
         """What it needs in its environment."""
         return {"PYTHONHOME": str(self.tree / "usr")}
+
+    def write_starter(self, directory: Path) -> Path | None:
+        """Write a program that is this Python under its usual name; None if it does not exist."""
+        command = self.command()
+        if command is None:
+            return None
+        program = directory / f"python{self.python}"
+        start = shlex.join(
+            [*(f"{name}={value}" for name, value in self.environment().items()), *command]
+        )
+        # Isolated, it would ignore PYTHONHOME.
+        program.write_text(
+            f'#!/bin/sh\n[ "$1" != -IS ] || {{ shift; set -- -S "$@"; }}\nexec env {start} "$@"\n'
+        )
+        program.chmod(0o755)
+        return program
 
     def install(self) -> bool:
         """Unpack what is missing; return whether there was anything to do. Raises apt.AptError."""

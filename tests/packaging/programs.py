@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.available import unavailable
+from tests.packaging import debian
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
@@ -49,9 +50,23 @@ def run(
     )
 
 
+def with_pythons(directory: Path) -> dict[str, str]:
+    """Return an environment in which all Pythons that the tests have are in PATH."""
+    directory.mkdir(exist_ok=True)
+    for release in (debian.DEBIAN_13, debian.SID):
+        release.write_starter(directory)
+    for name in PYTHONS:
+        found = interpreter(name)
+        if found is not None:
+            (directory / name).unlink(missing_ok=True)
+            (directory / name).symlink_to(found)
+    return {**os.environ, "PATH": f"{SEARCH_PATH}:{directory}"}
+
+
 def build_pyz(target: Path) -> Path:
-    """Build secboot.pyz with the Python that runs the tests."""
-    built = run(sys.executable, CHECKOUT / "packaging/build_pyz.py", target)
+    """Build secboot.pyz for each Python that the tests have."""
+    environment = with_pythons(target.with_name("pythons"))
+    built = run(sys.executable, CHECKOUT / "packaging/build_pyz.py", target, env=environment)
     assert built.returncode == 0, built.stderr
     return target
 
