@@ -211,9 +211,12 @@ def _assess(reference: str | None, root: Path, layout: str | None, *, watched: b
             messages = read_kernel_log(Path("/dev/kmsg"))
             running = read_running(site.root, messages, next_ipl.record.path)
         site.progress.report(Phase.ASSESSING)
-        found = assess(Evidence(machine, site.layout, next_ipl, profile, running, site.invocation))
-        left = site.unfinished_change()
         trial = site.trial(machine)
+        evidence = Evidence(
+            machine, site.layout, next_ipl, profile, running, site.invocation, trial=trial
+        )
+        found = assess(evidence)
+        left = site.unfinished_change()
     notices = found.notices if left is None else (left, *found.notices)
     return found._replace(notices=notices) if trial is None else with_trial(found, trial, notices)
 

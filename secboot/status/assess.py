@@ -146,7 +146,7 @@ def _correction(evidence: Evidence, stores: Stores) -> str | None:
     if evidence.profile is None:
         return None
     if any(entry.is_trial for entry in evidence.machine.configuration.entries):
-        return evidence.invocation.command("confirm")
+        return None if evidence.trial is None else evidence.trial.next_step(evidence.invocation)
     if _is_refused(evidence) and evidence.layout.not_edited is None:
         return evidence.invocation.command("check")
     return evidence.layout.next_step(

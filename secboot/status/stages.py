@@ -91,6 +91,7 @@ class Evidence(NamedTuple):
     invocation: Invocation = PLAIN
     correction: str | None = None
     leaves: bool = False
+    trial: TrialStanding | None = None
 
 
 class Result(NamedTuple):

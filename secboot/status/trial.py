@@ -68,6 +68,14 @@ class TrialStanding(NamedTuple):
     line: str | None = None
     findings: tuple[Finding, ...] = ()
 
+    def next_step(self, invocation: Invocation) -> str | None:
+        """Return the command that ends the trial; None while a reboot has to decide which."""
+        if self.state is TrialState.RUNNING:
+            return invocation.command("confirm")
+        if self.state in {TrialState.FAILED, TrialState.LOST}:
+            return invocation.command("rollback")
+        return None
+
 
 def trial_standing(
     checkpoint: Checkpoint,

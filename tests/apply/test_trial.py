@@ -65,6 +65,21 @@ def document(machine: Machine, *words: str) -> dict[str, Any]:
     return found
 
 
+def correction(machine: Machine) -> str | None:
+    """The command that `status guest` names for boot entries without the profile's line."""
+    entries = document(machine, "status", "guest")["entries"]
+    results = [result for entry in entries for result in entry["configured"]]
+    hints = {
+        cause["hint"]
+        for each in results
+        for cause in each["causes"]
+        if cause["code"] == "not-applied"
+    }
+    (hint,) = hints
+    assert hint is None or isinstance(hint, str)
+    return hint
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_default_and_every_number_stay(kind: str, machine_of: Maker) -> None:
     machine = machine_of(kind)
@@ -142,11 +157,15 @@ def test_where_it_stands_after_a_boot(kind: str, line: str, state: str, machine_
     assert document(machine, "status")["trial"] is None
     _, number, trial = trial_of(machine)
     assert document(machine, "status")["trial"]["state"] == "waiting"
+    assert correction(machine) is None, "the reboot decides"
 
     machine.boot(line.format(trial=trial, number=number, default=default))
 
     assert document(machine, "status")["trial"]["state"] == state
     assert document(machine, "show")["trial"]["state"] == state
+    assert (
+        str(correction(machine)).split()[1] == {"running": "confirm", "failed": "rollback"}[state]
+    )
     said = machine.run("confirm", "--dry-run")
     assert said.code == (0 if state == "running" else 1), said.err
 
