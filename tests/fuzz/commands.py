@@ -50,7 +50,7 @@ STATES = {"applied": ("1", "2", "3"), "tried": ("1", "2")}
 _HEADING = re.compile(rb"^==> (?:on )?(.+?) <==\n", re.MULTILINE)
 _LARGEST_TEXT = 2**14
 _BUG = re.compile(
-    r"^secboot: bug|nested too deeply|not enough memory|text cannot be decoded or encoded",
+    "^secboot: (?:bug|error: (?:the input is nested too deeply|not enough memory|text cannot be))",
     re.MULTILINE,
 )
 """What a command prints for an unexpected error."""
