@@ -85,6 +85,13 @@ def build_deb(directory: Path) -> Path:
     return _built("build-deb", directory)
 
 
+def build_debian_source(directory: Path) -> None:
+    """Fill an empty directory with the Debian source package."""
+    require("dpkg-source")
+    done = run(CHECKOUT / "packaging/build-deb", "--source", directory)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def build_rpm(directory: Path) -> Path:
     """Build the RPM package with the Python that runs the tests."""
     require("rpmbuild")

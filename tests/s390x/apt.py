@@ -148,6 +148,29 @@ class Suite:
         store = self.directory / f"packages-{self.name}-{self.architecture}"
         return all(self._stored(store, name) is not None for name in packages)
 
+    def closure(self, packages: tuple[str, ...], installed: str) -> list[Path]:
+        """Download these packages and all that they depend on, in the versions of the present index.
+
+        `installed` is a status of dpkg: the packages that need no download.
+        """
+        store = self.directory / f"packages-{self.name}-{self.architecture}"
+        partial = store / "partial"
+        partial.mkdir(parents=True, exist_ok=True)
+        config = self._config()
+        status = config.with_name("installed")
+        status.write_text(installed)
+        options = ["-o", f"Dir::State::status={status}", "--no-install-recommends"]
+        shown = _run(
+            ["apt-get", "-qq", "--print-uris", *options, "install", *packages], config=config
+        )
+        files = [line.split()[1] for line in shown.splitlines() if line.startswith("'")]
+        missing = [file.split("_")[0] for file in files if not (store / file).exists()]
+        if missing:
+            _run(["apt-get", "-qq", "download", *missing], cwd=partial, config=config)
+            for path in partial.glob("*.deb"):
+                path.replace(store / path.name)
+        return [store / file for file in files]
+
     @staticmethod
     def _stored(store: Path, package: str) -> Path | None:
         return max(store.glob(f"{package}_*.deb"), key=lambda f: f.stat().st_mtime, default=None)
@@ -161,27 +184,33 @@ def package_version(file: Path) -> str:
 UNPACK_WITHOUT = ("doc", "man", "locale", "lintian", "info")
 
 
-def unpack(file: Path, directory: Path) -> None:
-    """Unpack a package's files into a merged-/usr tree, without documentation."""
+def unpack(file: Path, directory: Path, without: tuple[str, ...] = UNPACK_WITHOUT) -> list[str]:
+    """Unpack a package's files into a merged-/usr tree, without these parts of /usr/share.
+
+    Returns the names of all that was unpacked, as tar prints them.
+    """
     for name in ("bin", "sbin", "lib"):
         (directory / "usr" / name).mkdir(parents=True, exist_ok=True)
         link = directory / name
         if not link.is_symlink():
             link.symlink_to(f"usr/{name}")
-    excluded = [f"--exclude=./usr/share/{part}" for part in UNPACK_WITHOUT]
+    excluded = [f"--exclude=./usr/share/{part}" for part in without]
     excluded.append("--exclude=./usr/lib/*/gconv")
     contents = subprocess.Popen(
         ["dpkg-deb", "--fsys-tarfile", os.fspath(file)], stdout=subprocess.PIPE
     )
     with contents:
-        subprocess.run(
-            ["tar", "-x", "--keep-directory-symlink", "--no-same-owner", *excluded],
+        done = subprocess.run(
+            ["tar", "-xv", "--keep-directory-symlink", "--no-same-owner", *excluded],
             cwd=directory,
             stdin=contents.stdout,
+            stdout=subprocess.PIPE,
+            text=True,
             check=True,
         )
     if contents.returncode != 0:
         raise AptError(f"{file.name} cannot be unpacked")
+    return done.stdout.splitlines()
 
 
 @contextmanager

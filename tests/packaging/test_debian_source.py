@@ -1,0 +1,184 @@
+"""The Debian source package: built, installed and tested on Debian 13, and clean for the newest lintian."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.available import not_here, unavailable
+from tests.packaging.debian_tree import BUILD, LINTIAN, run_in
+from tests.packaging.programs import build_debian_source, run
+from tests.packaging.test_distribution_packages import (
+    COMMON,
+    modes,
+    require_nothing_started,
+)
+from tests.workshop import Workshop
+
+pytestmark = [pytest.mark.package, pytest.mark.usefixtures("as_root")]
+
+BUILD_IT = """\
+set -e
+dpkg-source --extract secboot_*.dsc work
+cd work
+# Without build-essential: nothing is compiled.
+dpkg-buildpackage --unsigned-source --unsigned-changes --ignore-builtin-builddeps
+cd ..
+rm -r work
+"""
+REMOVE_IT = """\
+dpkg-query --show --showformat '${db:Status-Abbrev}\\n' secboot
+dpkg --purge secboot >&2
+find / -xdev -path /mnt -prune -o -name '*secboot*' -not -name '*no-compiler*' -print
+"""
+ADDRESS = {"debian-watch-file-is-missing", "no-homepage-field", "upstream-metadata-file-is-missing"}
+"""What lintian misses as long as secboot has no public address."""
+EXPLAINED = {
+    "missing-prerequisite-for-pyproject-backend": "lintian does not read build profiles",
+    "package-contains-documentation-outside-usr-share-doc": "the program reads the file",
+    "package-uses-old-debhelper-compat-version": "the newest of Debian 13",
+    "redundant-priority-optional-field": "not in Debian 12",
+    "redundant-rules-requires-root-no-field": "not in Debian 12",
+    "initial-upload-closes-no-bugs": "it is not in Debian",
+}
+"""Overrides, and why they hide nothing. The files with the overrides say it at more length."""
+
+
+@pytest.fixture(scope="session")
+def source_package(workshop: Workshop) -> Path:
+    """The source package and what Debian 13 made of it: a package, its changes and test results."""
+    if not BUILD.directory.is_dir():
+        unavailable("Debian 13 is not installed in a directory; run packaging/setup")
+
+    def make(directory: Path) -> None:
+        build_debian_source(directory)
+        tree = directory / "tree"
+        BUILD.copy(tree)
+        for log, words in (
+            ("build", ("sh", "-c", BUILD_IT)),
+            ("test", ("sh", "-c", "autopkgtest --output-dir tests *.changes -- null")),
+            ("remove", ("sh", "-c", REMOVE_IT)),
+        ):
+            done = run_in(tree, directory, *words)
+            assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+            (directory / log).write_text(done.stdout)
+        shutil.rmtree(tree)
+
+    return workshop.directory("debian-source", make)
+
+
+@pytest.fixture(scope="session")
+def unbundled(source_package: Path) -> Path:
+    """The package that uses Debian's libraries."""
+    (package,) = source_package.glob("*.deb")
+    return package
+
+
+def field(package: Path, name: str) -> str:
+    return run("dpkg-deb", "--field", package, name).stdout.strip()
+
+
+def lintian(directory: Path, file: Path) -> tuple[list[str], set[str]]:
+    """What the newest lintian finds, and the tags that are overridden."""
+    if not LINTIAN.directory.is_dir():
+        not_here("sid's lintian could not be downloaded")
+    options = ("--allow-root", "--display-info", "--pedantic", "--show-overrides")
+    done = run_in(LINTIAN.directory, directory, "lintian", *options, file.name)
+    assert "cannot run" not in done.stderr
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(("N:", "M:"))]
+    hidden = {line.split(": ")[2].split()[0] for line in lines if line.startswith("O:")}
+    return [line for line in lines if not line.startswith("O:")], hidden
+
+
+def test_the_package(unbundled: Path, tmp_path: Path) -> None:
+    run("dpkg-deb", "-x", unbundled, tmp_path)
+    found = modes(tmp_path)
+
+    assert found.items() >= COMMON.items()
+    assert found["etc/kernel/postinst.d/zy-secboot"] == 0o755
+    assert found["usr/lib/systemd/system/secboot-trial.service"] == 0o644
+    assert found["usr/share/zsh/vendor-completions/_secboot"] == 0o644
+    assert found["usr/share/doc/secboot/how-to/rescue.md"] == 0o644
+    assert found["usr/lib/python3/dist-packages/secboot/cli/__init__.py"] == 0o644
+    assert (tmp_path / "usr/bin/secboot").read_text().startswith("#! /usr/bin/python3 -I\n")
+    assert set(field(unbundled, "Depends").split(", ")) == {
+        "python3-defusedxml (>= 0.7.1)",
+        "python3-ruamel.yaml (>= 0.18.10)",
+        "python3-typer (>= 0.15.2)",
+        "python3:any",
+    }
+    require_nothing_started(unbundled, tmp_path / "control")
+
+
+def test_the_pages_refer_to_pages_of_the_package(unbundled: Path, tmp_path: Path) -> None:
+    run("dpkg-deb", "-x", unbundled, tmp_path)
+    pages = tmp_path / "usr/share/doc/secboot"
+
+    targets = {
+        (page.relative_to(pages).as_posix(), target)
+        for page in pages.rglob("*.md")
+        for target in re.findall(r"\]\(([^)#: ]+)(?:#[^)]*)?\)", page.read_text())
+    }
+
+    assert len(targets) > 40
+    assert {
+        each for each in targets if not (pages / each[0]).parent.joinpath(each[1]).exists()
+    } == set()
+
+
+def test_debian_13_runs_its_tests(source_package: Path) -> None:
+    summary = (source_package / "tests/summary").read_text()
+
+    assert re.findall(r"^(\S+) +(\S+)", summary, re.MULTILINE) == [
+        ("sample-tree", "PASS"),
+        ("installed-files", "PASS"),
+    ]
+    # It was installed, and is gone without a trace.
+    assert (source_package / "remove").read_text().splitlines() == ["ii "]
+
+
+def test_lintian_finds_nothing(source_package: Path) -> None:
+    (changes,) = source_package.glob("*.changes")
+
+    found, hidden = lintian(source_package, changes)
+
+    assert found == []
+    assert hidden == ADDRESS | EXPLAINED.keys()
+
+
+def test_lintian_finds_nothing_in_the_bundled_package(deb: Path) -> None:
+    found, hidden = lintian(deb.parent, deb)
+
+    assert found == []
+    assert hidden == {"initial-upload-closes-no-bugs"}
+
+
+def test_the_bundled_package_is_replaced_by_that_of_debian_13(deb: Path, unbundled: Path) -> None:
+    older, newer = field(deb, "Version"), field(unbundled, "Version")
+
+    assert run("dpkg", "--compare-versions", older, "lt", newer).returncode == 0
+    assert field(deb, "Depends") == "python3 (>= 3.11) | python3.11"
+
+
+def test_the_bundled_package_names_the_licences_of_what_it_contains(
+    deb: Path, unbundled: Path, tmp_path: Path
+) -> None:
+    for package in (deb, unbundled):
+        run("dpkg-deb", "-x", package, tmp_path / package.parent.name)
+    bundled, alone = (
+        (tmp_path / each.parent.name / "usr/share/doc/secboot/copyright").read_text()
+        for each in (deb, unbundled)
+    )
+
+    assert re.findall("^License: (.*)", alone, re.MULTILINE) == ["Apache-2.0"] * 2
+    assert set(re.findall("^Files: (.*)", bundled, re.MULTILINE)) == {
+        "*",
+        "defusedxml/*",
+        "typer/* annotated_doc/*",
+        "typer/_click/*",
+        "ruamel/*",
+        "shellingham/*",
+    }
