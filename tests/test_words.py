@@ -22,7 +22,7 @@ CHECKOUT = Path(__file__).parent.parent
 PLACES = ("ansible", "benchmarks", "docs", "hooks", "packaging", "profiles", "secboot", "tests")
 NOT_OURS = {
     "ansible/secboot/boot/LICENSE",
-    "packaging/debian/copyright",
+    "packaging/debian/copyright.bundled",
     "tests/checkpoint/data",
     "tests/data/bootmaps",
     "tests/data/parameter-names.txt",
