@@ -92,15 +92,15 @@ def build_debian_source(directory: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def build_rpm(directory: Path) -> Path:
-    """Build the RPM package with the Python that runs the tests."""
+def build_rpm(directory: Path, *options: str) -> Path:
+    """Build the RPM package with the Python that runs the tests, and options of rpmbuild."""
     require("rpmbuild")
-    return _built("build-rpm", directory)
+    return _built("build-rpm", directory, *options)
 
 
-def _built(script: str, directory: Path) -> Path:
+def _built(script: str, directory: Path, *options: str) -> Path:
     environment = {**os.environ, "PYTHON": sys.executable, "PATH": SEARCH_PATH}
-    done = run(CHECKOUT / "packaging" / script, directory, env=environment)
+    done = run(CHECKOUT / "packaging" / script, directory, *options, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     (package,) = directory.iterdir()
     return package
