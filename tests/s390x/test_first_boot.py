@@ -1,4 +1,4 @@
-"""secboot-apply@.service in its real environment: a machine booted by systemd, IPL after IPL.
+"""The units in their real environment: a machine booted by systemd, IPL after IPL.
 
 secboot is installed from the Debian package. Each boot is a real IPL, so /proc/cmdline shows the
 line in the boot record, and a machine that reports anything has reached multi-user.target.
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.programs import CHECKOUT, require
-from tests.s390x.boot_texts import single_section
+from tests.s390x.boot_texts import section
 from tests.s390x.emulator import IplResult
 from tests.s390x.guest import Guest
 from tests.s390x.guest_disk import ROOT
@@ -27,13 +27,19 @@ pytestmark = [pytest.mark.ipl, pytest.mark.package]
 UNIT = "secboot-apply@guest.service"
 BEFORE = f"{ROOT} init=/lib/systemd/systemd quiet systemd.show_status=false"
 AFTER = f"{BEFORE} {SWIOTLB}"
-ZIPL_CONF = "# by hand, für Gäste\n" + single_section(f'"{BEFORE}"')
+TRIED = f"{AFTER} loglevel=7"
+ZIPL_CONF = (
+    "# by hand, für Gäste\n[defaultboot]\ndefaultauto\nprompt=0\ntimeout=0\ntarget=/boot\n"
+    + section("linux", f'"{BEFORE}"')
+)
 INSTALL = f"""\
 set -e
 tar -x -C / -f secboot.tar
 mkdir -p /etc/systemd/system-preset
 cp /usr/sbin/zipl /usr/sbin/zipl.real
 cp zipl.conf /etc/
+mkdir /etc/systemd/system/secboot-verify@.timer.d
+cp soon.conf /etc/systemd/system/secboot-verify@.timer.d/
 run enable systemctl enable {UNIT}
 run zipl zipl
 """
@@ -58,6 +64,37 @@ try:
     os.open("/dev/mem", os.O_RDONLY)
 except PermissionError:
     print("log read, memory refused")
+"""
+TRIAL = "secboot-trial.service"
+METRICS = "/var/lib/prometheus/node-exporter/secboot-guest.prom"
+CHECK = f"""\
+mkdir -p {Path(METRICS).parent}
+rm -f {METRICS}
+systemctl start secboot-verify@guest.timer
+waited=0
+while [ ! -e {METRICS} ] && [ $waited -lt 90 ]; do sleep 1; waited=$((waited + 1)); done
+while systemctl is-active --quiet secboot-verify@guest.service; do sleep 1; done
+run metrics cat {METRICS}
+run verified systemctl show secboot-verify@guest.service --property {",".join(SHOWN)}
+journalctl --sync
+run said journalctl --boot --unit secboot-verify@guest.service --output cat
+"""
+NOTHING_TO_CONFIRM = f"""\
+run started systemctl start {TRIAL}
+run unconfirmed journalctl --boot --unit {TRIAL} --output cat
+"""
+TRY = f"""\
+run trial /usr/bin/secboot set loglevel=7 --trial
+run number cat /sys/firmware/reipl/ccw/loadparm
+systemctl enable {TRIAL}
+systemctl start {TRIAL}
+run waiting systemctl show {TRIAL} --property {",".join(SHOWN)}
+"""
+SOON = "[Timer]\nOnBootSec=\nOnBootSec=1\nRandomizedDelaySec=0\nAccuracySec=1s\n"
+"""The timer, without the wait. Setting OnBootSec= to nothing removes all times."""
+CONFIRMED = f"""\
+run confirmed systemctl show {TRIAL} --property {",".join(SHOWN)}
+run confirmation journalctl --boot --unit {TRIAL} --output cat
 """
 PROBE = """\
 cp probe.service /run/systemd/system/
@@ -102,8 +139,18 @@ class Boot:
     @property
     def unit(self) -> dict[str, str]:
         """systemd's properties of the unit."""
-        lines = self.result.output("unit").split()
+        return self.properties("unit")
+
+    def properties(self, name: str) -> dict[str, str]:
+        """systemd's properties of a unit, as `run NAME` showed them."""
+        lines = self.result.output(name).split()
         return dict(line.split("=", 1) for line in lines)
+
+    def failed_checks(self) -> set[str]:
+        """The stages of failed checks, according to the metrics."""
+        metrics = self.result.output("metrics")
+        assert 'secboot_up{profile="guest"} 1\n' in metrics
+        return set(re.findall(r'^secboot_check\{check="(\w+)\..* 0$', metrics, re.MULTILINE))
 
     @property
     def starts(self) -> int:
@@ -145,9 +192,14 @@ class Boot:
         assert self.starts == 0
 
 
-def boot(guest: Guest, script: str = "", files: dict[str, bytes | str] | None = None) -> Boot:
+def boot(
+    guest: Guest,
+    script: str = "",
+    files: dict[str, bytes | str] | None = None,
+    loadparm: str = "",
+) -> Boot:
     """IPL from the disk; the script runs after systemd's results are collected."""
-    return Boot(guest.run(LOOK + script, files))
+    return Boot(guest.run(LOOK + script, files, loadparm=loadparm, limit=300))
 
 
 def put(image: Path, work: Path, files: dict[str, tuple[int, str]]) -> None:
@@ -179,7 +231,12 @@ def first_boot_disk(workshop: Workshop, deb: Path) -> Path:
             ["dpkg-deb", "--fsys-tarfile", deb], capture_output=True, check=True
         ).stdout
         guest = Guest.create(bed, directory, None, bed.systemd_disk)
-        done = guest.run(INSTALL, {"secboot.tar": files, "zipl.conf": ZIPL_CONF}, direct=ROOT)
+        given: dict[str, bytes | str] = {
+            "secboot.tar": files,
+            "zipl.conf": ZIPL_CONF,
+            "soon.conf": SOON,
+        }
+        done = guest.run(INSTALL, given, direct=ROOT)
         assert done.marker("JOB") == "0", done.console
 
     return workshop.directory("first-boot", make)
@@ -199,27 +256,56 @@ def probe() -> str:
     return "\n".join(each for each in kept if not each.startswith("ExecCondition=")) + "\n"
 
 
+def state(active: str, result: str, status: int, condition: str = "yes") -> dict[str, str]:
+    """What systemd shows of a unit that was started once at most."""
+    return dict(zip(SHOWN, (active, result, str(status), "0", condition), strict=True))
+
+
 def test_a_profile_with_an_error_then_the_right_one(machine: Guest, tmp_path: Path) -> None:
     wrong = "version: 1\nparameters:\n  swiotlb: 512M\n"
     put(machine.disk, tmp_path, {"/etc/secboot/profiles/guest.yaml": (0o100644, wrong)})
 
-    first = boot(machine, "rm /etc/secboot/profiles/guest.yaml\n")
-    second = boot(machine)
-    third = boot(machine, VERIFY + PROBE, {"probe.service": probe(), "probe.py": READ_LOG})
+    first = boot(machine, f"rm /etc/secboot/profiles/guest.yaml\n{NOTHING_TO_CONFIRM}{CHECK}")
+    second = boot(machine, TRY)
+    number = second.result.output("number").strip()
+    third = boot(
+        machine,
+        VERIFY + CONFIRMED + CHECK + PROBE,
+        {"probe.service": probe(), "probe.py": READ_LOG},
+        number,
+    )
 
     first.require_up(BEFORE)
     first.require_failed(2)
     # Debian's preset enables all units at a first boot; this unit must be enabled explicitly.
     assert first.enabled() == {UNIT}
     assert "guest.yaml:3:" in first.result.output("journal")
+    # A failed check is in the metrics. The unit has succeeded, with the exit code of the check.
+    assert first.result.status("started") == 0
+    assert "/var/lib/secboot/checkpoints" in first.result.output("unconfirmed")
+    assert first.properties("verified") == state("inactive", "success", 5)
+    assert first.failed_checks() == {"configured", "inherited", "installed", "running", "effective"}
     # If it has not done its work, it tries again at the next boot, which is like the previous one.
     second.require_up(BEFORE)
     second.require_done()
     assert first.result.output("machine") == second.result.output("machine") != "uninitialized\n"
+    # A trial that has not booted is not confirmed, which is not a failure.
+    assert second.result.status("trial") == 0, second.result.output("trial")
+    assert second.properties("waiting") == state("inactive", "exec-condition", 0, "no")
     # The work is only done once.
-    third.require_up(AFTER)
+    third.require_up(TRIED)
     third.require_not_run()
     assert third.result.status("verify") == 0, third.result.output("verify")
+    # The trial has booted, and its unit, with the rights that it leaves to zipl, has confirmed it.
+    assert third.enabled() == {UNIT, TRIAL}
+    assert third.properties("confirmed") == state("inactive", "success", 0)
+    assert "zipl wrote the boot record" in third.result.output("confirmation")
+    assert "The trial of checkpoint" in third.result.output("confirmation")
+    assert TRIED in third.result.output("conf")
+    assert "secboot-trial" not in third.result.output("conf")
+    # The kernel only sets up the buffer in Secure Execution.
+    assert third.properties("verified") == state("inactive", "success", 5)
+    assert third.failed_checks() == {"effective"}
     # With the rights that the other unit leaves.
     assert "log read, memory refused" in third.result.output("probe")
 
