@@ -104,7 +104,8 @@ def osbuild(request: ExportRequest) -> Exported:
     """
     words = request.words_to_add("an osbuild blueprint")
     head = request.head(
-        "Add this to the blueprint, or to the config.toml of bootc-image-builder.", *request.losses()
+        "Add this to the blueprint, or to the config.toml of bootc-image-builder.",
+        *request.losses(),
     )
     return Exported(f"{head}[customizations.kernel]\nappend = {quoted(' '.join(words))}\n")
 
