@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import pytest
 from tests.available import not_here, unavailable
 from tests.command import secboot
 from tests.layout.test_hooks import (
+    CHECKOUT,
     ENTRY,
     HOOKS,
     RELEASES,
@@ -138,6 +140,54 @@ def test_an_entry_of_systemd_itself(
     assert (removed.returncode, removed.stderr) == (0, "")
     assert not (tree / ENTRY).exists()
     assert not (tree / f"boot/{MACHINE_ID}/{VERSION}").exists()
+
+
+REMOVE = f"""#!/bin/sh
+rm -f /boot/vmlinuz-$2 /boot/loader/entries/{MACHINE_ID}-$2.conf
+"""
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_trial_goes_with_its_kernel(
+    systemd: KernelInstall, tmp_path: Path, tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """zipl, which runs after the plug-in, would refuse an entry whose kernel is gone."""
+    # systemd 262 has its staging area there.
+    (tree / "var/tmp").mkdir(parents=True)
+    assert secboot(capsys, "apply", "host", "--trial", "--root", tree).code == 0
+    (trial,) = (tree / "boot/loader/entries").glob("*secboot-trial.conf")
+    (image,) = re.findall(r"^linux /boot/(vmlinuz-.*)", trial.read_text(), re.MULTILINE)
+    write(tmp_path / "bin/secboot", f'#!/bin/sh\nexec "{sys.executable}" -m secboot "$@"\n')
+    plugins = [
+        write(tmp_path / "install.d/20-zipl-kernel.install", REMOVE),
+        PLUGIN,
+        write(tmp_path / "install.d/91-zipl.install", "#!/bin/sh\nls /boot/loader/entries\n"),
+    ]
+    binds = " && ".join(f"mount --bind {tree}/{name} /{name}" for name in ("etc", "boot", "var"))
+
+    done = subprocess.run(
+        [
+            *(require("unshare"), "--mount", "--propagation", "private"),
+            *("sh", "-c", f'{binds} && exec "$@"', "sh"),
+            *(*systemd.command, "remove", image.removeprefix("vmlinuz-")),
+        ],
+        env={
+            "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin:/usr/sbin:/sbin",
+            "PYTHONPATH": str(CHECKOUT),
+            "BOOT_ROOT": "/boot",
+            "MACHINE_ID": MACHINE_ID,
+            "KERNEL_INSTALL_CONF_ROOT": "/etc/kernel",
+            "KERNEL_INSTALL_PLUGINS": " ".join(map(str, plugins)),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "was dropped: its kernel is gone" in done.stderr
+    assert "secboot-trial" not in done.stdout
+    assert not trial.exists()
 
 
 def test_output_that_nobody_reads_does_not_stop_it(

@@ -9,6 +9,8 @@ import pytest
 
 from secboot.cli.options import TIMEOUT
 from secboot.errors import ExitCode
+from tests.available import not_here, unavailable
+from tests.packaging import debian
 from tests.packaging.programs import CHECKOUT, require, run
 
 UNIT = CHECKOUT / "packaging/systemd/secboot-apply@.service"
@@ -48,6 +50,28 @@ def test_systemd_accepts_it(path: Path, tmp_path: Path) -> None:
     said = [line for line in done.stderr.splitlines() if "secboot" in line]
     assert said == []
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("release", [debian.DEBIAN_13, debian.SID], ids=["debian-13", "sid"])
+def test_newer_releases_of_systemd_accept_them(release: debian.Release, tmp_path: Path) -> None:
+    command = release.program("systemd-analyze")
+    if command is None:
+        missing = not_here if release is debian.SID else unavailable
+        missing("this release of systemd is not unpacked; run packaging/setup")
+    units = [tmp_path / path.name for path in (UNIT, TRIAL, VERIFY, TIMER)]
+    for unit in units:
+        text = (UNIT.parent / unit.name).read_text()
+        unit.write_text(text.replace("/usr/bin/secboot", "/usr/bin/env"))
+
+    def found() -> list[str]:
+        done = run(*command, "verify", "--man=no", *units)
+        if release is debian.SID and "error while loading shared libraries" in done.stderr:
+            not_here(f"sid's systemd needs more than is unpacked: {done.stderr[-100:]}")
+        return [line for line in done.stderr.splitlines() if "secboot" in line]
+
+    assert found() == []
+    units[0].write_text(units[0].read_text().replace("Type=oneshot", "Type=onceonly"))
+    assert any("onceonly" in line for line in found())
 
 
 def test_a_mistake_would_be_found(tmp_path: Path) -> None:
