@@ -31,8 +31,14 @@ BaseTrees={tree}
 Bootable=yes
 Bootloader=none
 Initrds=initrd
+
+[Build]
+ExtraSearchPaths=search
 """
 """s390x has no EFI, so the kernel gets a boot entry, not a unified image."""
+
+NO_EFI_PROGRAM: Final = "#!/bin/sh\necho unknown\n"
+"""For mkosi 26 and later, which runs ``python3`` with the module pefile to find out what the kernel is."""
 
 _ASK_OLDEST = """\
 import json, mkosi, sys
@@ -70,6 +76,9 @@ class Mkosi:
         `drop_in` is next to a configuration that says nothing about parameters.
         """
         (work / "initrd").write_text(INITRAMFS)
+        (work / "search").mkdir()
+        (work / "search/python3").write_text(NO_EFI_PROGRAM)
+        (work / "search/python3").chmod(0o755)
         (work / "mkosi.conf").write_text(BUILD.format(tree=tree))
         (work / "mkosi.conf.d").mkdir()
         (work / "mkosi.conf.d/50-secboot-site.conf").write_text(drop_in)

@@ -122,14 +122,9 @@ class Suite:
         An existing file is kept: what was downloaded once can be used even if the mirror is not
         available.
         """
-        store = self.directory / f"packages-{self.name}-{self.architecture}"
-        partial = store / "partial"
-        partial.mkdir(parents=True, exist_ok=True)
+        store = self._store()
         missing = [name for name in packages if self._stored(store, name) is None]
-        if missing:
-            _run(["apt-get", "-qq", "download", *missing], cwd=partial, config=self._config())
-            for file in partial.glob("*.deb"):
-                file.replace(store / file.name)
+        self._download(missing)
         found = {name: self._stored(store, name) for name in packages}
         return {name: file for name, file in found.items() if file is not None}
 
@@ -142,6 +137,42 @@ class Suite:
         except AptError:
             self.update(attempts, pause)
             return self.download(packages)
+
+    def fetch_with_dependencies(self, packages: tuple[str, ...], attempts: int = 1) -> list[Path]:
+        """Download packages and what they depend on, in the versions of the present index.
+
+        A package can be a pattern of apt, such as ``?essential``. An index that was read before is
+        used as long as its packages can be downloaded.
+        """
+        try:
+            return self._closure(packages)
+        except AptError:
+            self.update(attempts)
+            return self._closure(packages)
+
+    def _closure(self, packages: tuple[str, ...]) -> list[Path]:
+        shown = _run(
+            ["apt-get", "-qq", "-s", "--no-install-recommends", "install", *packages],
+            config=self._config(),
+        )
+        store, patterns = self._store(), dict[str, str]()
+        for name, version in re.findall(r"^Inst (\S+?)(?::\w+)? \((\S+)", shown, re.MULTILINE):
+            patterns[f"{name}={version}"] = f"{name}_{version.replace(':', '%3a')}_*.deb"
+        missing = [wanted for wanted, pattern in patterns.items() if not any(store.glob(pattern))]
+        self._download(missing)
+        return [next(store.glob(pattern)) for pattern in patterns.values()]
+
+    def _store(self) -> Path:
+        store = self.directory / f"packages-{self.name}-{self.architecture}"
+        (store / "partial").mkdir(parents=True, exist_ok=True)
+        return store
+
+    def _download(self, missing: list[str]) -> None:
+        partial = self._store() / "partial"
+        if missing:
+            _run(["apt-get", "-qq", "download", *missing], cwd=partial, config=self._config())
+            for file in partial.glob("*.deb"):
+                file.replace(partial.parent / file.name)
 
     def has(self, packages: tuple[str, ...]) -> bool:
         """Whether all these packages were downloaded before."""
@@ -179,6 +210,11 @@ class Suite:
 def package_version(file: Path) -> str:
     """Version of a package file, such as ``2.16.0-2``."""
     return _run(["dpkg-deb", "--field", os.fspath(file), "Version"]).strip()
+
+
+def control_fields(file: Path) -> str:
+    """The control file of a package, as an index contains it, with a final newline."""
+    return _run(["dpkg-deb", "--field", os.fspath(file)])
 
 
 UNPACK_WITHOUT = ("doc", "man", "locale", "lintian", "info")
