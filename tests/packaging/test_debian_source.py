@@ -1,15 +1,14 @@
-"""The Debian source package: built, installed and tested on Debian 13, and clean for the newest lintian."""
+"""The Debian source package: built, installed and tested on Debian 13 and sid, and clean for sid's lintian."""
 
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.available import not_here, unavailable
-from tests.packaging.debian_tree import BUILD, LINTIAN, run_in
+from tests.packaging.debian_tree import DEBIAN_13, SID, DebianTree
 from tests.packaging.programs import build_debian_source, run
 from tests.packaging.test_distribution_packages import (
     COMMON,
@@ -20,7 +19,7 @@ from tests.workshop import Workshop
 
 pytestmark = [pytest.mark.package, pytest.mark.usefixtures("as_root")]
 
-BUILD_IT = """\
+BUILD_AND_TEST = """\
 set -e
 dpkg-source --extract secboot_*.dsc work
 cd work
@@ -28,11 +27,10 @@ cd work
 dpkg-buildpackage --unsigned-source --unsigned-changes --ignore-builtin-builddeps
 cd ..
 rm -r work
-"""
-REMOVE_IT = """\
-dpkg-query --show --showformat '${db:Status-Abbrev}\\n' secboot
-dpkg --purge secboot >&2
-find / -xdev -path /mnt -prune -o -name '*secboot*' -not -name '*no-compiler*' -print
+autopkgtest --output-dir tests *.changes -- null
+dpkg-query --show --showformat '${db:Status-Abbrev}' secboot > installed
+dpkg --purge secboot
+find / -xdev -name '*secboot*' -not -name '*no-compiler*' > left
 """
 ADDRESS = {"debian-watch-file-is-missing", "no-homepage-field", "upstream-metadata-file-is-missing"}
 """What lintian misses as long as secboot has no public address."""
@@ -47,27 +45,31 @@ EXPLAINED = {
 """Overrides, and why they hide nothing. The files with the overrides say it at more length."""
 
 
-@pytest.fixture(scope="session")
-def source_package(workshop: Workshop) -> Path:
-    """The source package and what Debian 13 made of it: a package, its changes and test results."""
-    if not BUILD.directory.is_dir():
-        unavailable("Debian 13 is not installed in a directory; run packaging/setup")
+def built_in(release: DebianTree, workshop: Workshop) -> Path:
+    """The source package and what a release made of it: a package, its changes and test results."""
 
     def make(directory: Path) -> None:
         build_debian_source(directory)
-        tree = directory / "tree"
-        BUILD.copy(tree)
-        for log, words in (
-            ("build", ("sh", "-c", BUILD_IT)),
-            ("test", ("sh", "-c", "autopkgtest --output-dir tests *.changes -- null")),
-            ("remove", ("sh", "-c", REMOVE_IT)),
-        ):
-            done = run_in(tree, directory, *words)
-            assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-            (directory / log).write_text(done.stdout)
-        shutil.rmtree(tree)
+        done = release.run(directory, "sh", "-c", BUILD_AND_TEST)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
-    return workshop.directory("debian-source", make)
+    return workshop.directory(f"debian-source-{release.suites[0]}", make)
+
+
+@pytest.fixture(scope="session")
+def source_package(workshop: Workshop) -> Path:
+    """What Debian 13 made of the source package."""
+    if not DEBIAN_13.directory.is_dir():
+        unavailable("Debian 13 is not installed in a directory; run packaging/setup")
+    return built_in(DEBIAN_13, workshop)
+
+
+@pytest.fixture(scope="session")
+def sid() -> DebianTree:
+    """Sid, which also has the newest lintian."""
+    if not SID.directory.is_dir():
+        not_here("sid could not be installed in a directory")
+    return SID
 
 
 @pytest.fixture(scope="session")
@@ -81,12 +83,10 @@ def field(package: Path, name: str) -> str:
     return run("dpkg-deb", "--field", package, name).stdout.strip()
 
 
-def lintian(directory: Path, file: Path) -> tuple[list[str], set[str]]:
-    """What the newest lintian finds, and the tags that are overridden."""
-    if not LINTIAN.directory.is_dir():
-        not_here("sid's lintian could not be downloaded")
+def lintian(release: DebianTree, file: Path) -> tuple[list[str], set[str]]:
+    """What a release's lintian finds, and the tags that are overridden."""
     options = ("--allow-root", "--display-info", "--pedantic", "--show-overrides")
-    done = run_in(LINTIAN.directory, directory, "lintian", *options, file.name)
+    done = release.run(file.parent, "lintian", *options, file.name)
     assert "cannot run" not in done.stderr
     lines = [line for line in done.stdout.splitlines() if not line.startswith(("N:", "M:"))]
     hidden = {line.split(": ")[2].split()[0] for line in lines if line.startswith("O:")}
@@ -129,28 +129,36 @@ def test_the_pages_refer_to_pages_of_the_package(unbundled: Path, tmp_path: Path
     } == set()
 
 
-def test_debian_13_runs_its_tests(source_package: Path) -> None:
-    summary = (source_package / "tests/summary").read_text()
-
+def require_tested(directory: Path) -> None:
+    """The package's own tests have passed; it was installed for them, and has gone without a trace."""
+    summary = (directory / "tests/summary").read_text()
     assert re.findall(r"^(\S+) +(\S+)", summary, re.MULTILINE) == [
         ("sample-tree", "PASS"),
         ("installed-files", "PASS"),
     ]
-    # It was installed, and is gone without a trace.
-    assert (source_package / "remove").read_text().splitlines() == ["ii "]
+    assert (directory / "installed").read_text() == "ii "
+    assert (directory / "left").read_text() == ""
 
 
-def test_lintian_finds_nothing(source_package: Path) -> None:
+def test_debian_13_builds_installs_and_tests_it(source_package: Path) -> None:
+    require_tested(source_package)
+
+
+def test_sid_builds_installs_and_tests_it(sid: DebianTree, workshop: Workshop) -> None:
+    require_tested(built_in(sid, workshop))
+
+
+def test_lintian_finds_nothing(source_package: Path, sid: DebianTree) -> None:
     (changes,) = source_package.glob("*.changes")
 
-    found, hidden = lintian(source_package, changes)
+    found, hidden = lintian(sid, changes)
 
     assert found == []
     assert hidden == ADDRESS | EXPLAINED.keys()
 
 
-def test_lintian_finds_nothing_in_the_bundled_package(deb: Path) -> None:
-    found, hidden = lintian(deb.parent, deb)
+def test_lintian_finds_nothing_in_the_bundled_package(deb: Path, sid: DebianTree) -> None:
+    found, hidden = lintian(sid, deb)
 
     assert found == []
     assert hidden == {"initial-upload-closes-no-bugs"}
