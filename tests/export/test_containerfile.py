@@ -18,13 +18,19 @@ import pytest
 
 from tests.available import require_root, unavailable
 from tests.command import secboot
-from tests.docs.test_pages import BLOCK, DOCS
+from tests.docs.test_pages import BLOCK, DOCS, blocks
 from tests.packaging.debian import DEBIAN_13
 from tests.packaging.programs import require, run
 from tests.s390x.testbed import require_ipl
 
 PAGE = DOCS / "how-to/images.md"
 LINES_OF_A_SCREEN = 24
+FEDORA = """\
+FROM localhost/site
+RUN mkdir -p /boot \\
+ && printf 'NAME="Fedora Linux"\\nID=fedora\\nVERSION_ID=41\\n' > /etc/os-release \\
+ && echo UUID=1-2 / xfs defaults 0 0 > /etc/fstab
+"""
 APPLETS = ("mkdir", "sh")
 
 
@@ -44,8 +50,9 @@ def make_base(directory: Path) -> None:
     """Fill a directory with the files of the base image."""
     if DEBIAN_13.command() is None:
         unavailable("Debian 13's Python is not unpacked; run packaging/setup")
-    libraries = shutil.ignore_patterns("dist-packages")  # secboot.pyz has its own
-    shutil.copytree(DEBIAN_13.tree, directory, symlinks=True, ignore=libraries)
+    # secboot.pyz has its own libraries, and nothing starts systemd.
+    unused = shutil.ignore_patterns("dist-packages", "systemd*", "libsystemd*", "udev")
+    shutil.copytree(DEBIAN_13.tree, directory, symlinks=True, ignore=unused)
     programs = directory / "usr/bin"
     (programs / "python3").symlink_to(f"python{DEBIAN_13.python}")
     shutil.copyfile(require_ipl().shell, programs / "busybox")
@@ -69,34 +76,59 @@ def bootc_kargs(root: Path, architecture: str) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def image(pyz: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The root directory of the image that the Containerfile of the page builds."""
-    require_root()
-    work = tmp_path_factory.mktemp("containerfile")
-    (base,) = re.findall("^ARG BASE=(.*)$", containerfile(), re.MULTILINE)
+class Builder:
+    """buildah with its own store in `work`, without a container runtime."""
 
-    def buildah(*words: object) -> str:
+    def __init__(self, work: Path) -> None:
+        self._work = work
+        self._containers = list[str]()
+
+    def build(self, tag: str, containerfile: str, context: Path) -> None:
+        """Build an image."""
+        file = self._work / "Containerfile"
+        file.write_text(containerfile)
+        isolation = ("--isolation", "chroot", "--pull-never")
+        self._run("build", *isolation, "--tag", tag, "--file", file, context)
+
+    def root(self, tag: str) -> Path:
+        """The root directory of a container that is made from an image."""
+        self._containers.append(self._run("from", "--pull-never", tag))
+        return Path(self._run("mount", self._containers[-1]))
+
+    def clear(self) -> None:
+        """Remove everything."""
+        self._run("umount", *self._containers)
+        shutil.rmtree(self._work)
+
+    def _run(self, *words: object) -> str:
+        place = ("--root", self._work / "store", "--runroot", self._work / "run")
         done = run(
-            *(require("buildah"), "--root", work / "store", "--runroot", work / "run"),
-            *("--storage-driver", "vfs", *words),
-            env={"PATH": os.environ["PATH"], "HOME": str(work)},
+            *(require("buildah"), *place, "--storage-driver", "vfs", *words),
+            env={"PATH": os.environ["PATH"], "HOME": str(self._work)},
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    build = ("build", "--isolation", "chroot", "--pull-never")
-    make_base(work / "base")
-    (work / "Containerfile").write_text("FROM scratch\nCOPY . /\n")
-    buildah(*build, "--tag", base, "--file", work / "Containerfile", work / "base")
-    (work / "site").mkdir()
-    (work / "site/Containerfile").write_text(containerfile())
-    shutil.copyfile(pyz, work / "site/secboot.pyz")
-    buildah(*build, "--tag", "site", work / "site")
-    container = buildah("from", "--pull-never", "localhost/site")
-    yield Path(buildah("mount", container))
-    buildah("umount", container)
-    shutil.rmtree(work)
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
+    """A builder that has the image which the Containerfile of the page is based on."""
+    require_root()
+    base = tmp_path_factory.mktemp("base") / "files"
+    make_base(base)
+    (name,) = re.findall("^ARG BASE=(.*)$", containerfile(), re.MULTILINE)
+    found = Builder(tmp_path_factory.mktemp("buildah"))
+    found.build(name, "FROM scratch\nCOPY . /\n", base)
+    shutil.rmtree(base)
+    yield found
+    found.clear()
+
+
+@pytest.fixture(scope="module")
+def image(builder: Builder, pyz: Path) -> Path:
+    """The root directory of the image that the Containerfile of the page builds."""
+    builder.build("localhost/site", containerfile(), pyz.parent)
+    return builder.root("localhost/site")
 
 
 def deployed(image: Path, tree: Path, architecture: str) -> None:
@@ -137,3 +169,19 @@ def test_the_active_profile_is_that_of_the_image(
     assert missing.code == 1
     needed = r'/usr/lib/bootc/kargs\.d/50-secboot-host\.toml:\n *kargs = \["prot_virt=1"\]\n'
     assert re.search(needed, missing.err), missing.err
+
+
+@pytest.mark.usefixtures("image")
+def test_apply_in_a_build_sets_the_parameters_of_future_kernels(
+    builder: Builder, tmp_path: Path
+) -> None:
+    """The other Containerfile of the page, up to the installation of a kernel, which has no dnf here."""
+    (block,) = (each for each in blocks(PAGE, "dockerfile") if each.startswith("RUN secboot apply"))
+    apply, dnf = block.splitlines(keepends=True)
+    assert dnf.startswith("RUN dnf install ")
+
+    builder.build("localhost/fedora", f"{FEDORA}{apply}", tmp_path)
+    root = builder.root("localhost/fedora")
+
+    assert (root / "etc/kernel/cmdline").read_text() == "root=UUID=1-2 swiotlb=262144\n"
+    assert (root / "etc/secboot/profile").read_text() == "guest\n"
