@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ cd work
 dpkg-buildpackage --unsigned-source --unsigned-changes --ignore-builtin-builddeps
 cd ..
 rm -r work
+dpkg --install bundled/*.deb
+secboot --version
+# It is replaced by the one that was built.
 autopkgtest --output-dir tests *.changes -- null
 dpkg-query --show --showformat '${db:Status-Abbrev}' secboot > installed
 dpkg --purge secboot
@@ -45,11 +49,16 @@ EXPLAINED = {
 """Overrides, and why they hide nothing. The files with the overrides say it at more length."""
 
 
-def built_in(release: DebianTree, workshop: Workshop) -> Path:
-    """The source package and what a release made of it: a package, its changes and test results."""
+def built_in(release: DebianTree, bundled: Path, workshop: Workshop) -> Path:
+    """The source package and what a release made of it: a package, its changes and test results.
+
+    It was installed over the bundled package.
+    """
 
     def make(directory: Path) -> None:
         build_debian_source(directory)
+        (directory / "bundled").mkdir()
+        shutil.copy(bundled, directory / "bundled")
         done = release.run(directory, "sh", "-c", BUILD_AND_TEST)
         assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
@@ -57,11 +66,11 @@ def built_in(release: DebianTree, workshop: Workshop) -> Path:
 
 
 @pytest.fixture(scope="session")
-def source_package(workshop: Workshop) -> Path:
+def source_package(deb: Path, workshop: Workshop) -> Path:
     """What Debian 13 made of the source package."""
     if not DEBIAN_13.directory.is_dir():
         unavailable("Debian 13 is not installed in a directory; run packaging/setup")
-    return built_in(DEBIAN_13, workshop)
+    return built_in(DEBIAN_13, deb, workshop)
 
 
 @pytest.fixture(scope="session")
@@ -144,8 +153,8 @@ def test_debian_13_builds_installs_and_tests_it(source_package: Path) -> None:
     require_tested(source_package)
 
 
-def test_sid_builds_installs_and_tests_it(sid: DebianTree, workshop: Workshop) -> None:
-    require_tested(built_in(sid, workshop))
+def test_sid_builds_installs_and_tests_it(sid: DebianTree, deb: Path, workshop: Workshop) -> None:
+    require_tested(built_in(sid, deb, workshop))
 
 
 def test_lintian_finds_nothing(source_package: Path, sid: DebianTree) -> None:

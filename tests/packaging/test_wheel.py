@@ -50,6 +50,7 @@ def test_the_metadata_is_valid(wheel: Path, sdist: Path) -> None:
     assert str(metadata.version) == secboot.__version__
     assert metadata.requires_python == SpecifierSet(">=3.11")
     assert metadata.license_expression == "Apache-2.0"
+    assert metadata.license_files == ["LICENSE"]
     assert metadata.description_content_type == "text/markdown"
     assert metadata.description == (CHECKOUT / "README.md").read_text()
     assert in_sdist.requires_dist == metadata.requires_dist
