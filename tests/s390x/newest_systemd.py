@@ -1,7 +1,7 @@
 """The guest's disk again, with the newest systemd that Debian has and the C library that it needs.
 
-Kernel, Python and zipl are those of the other disks. A suite that can't be read is no obstacle: then
-there is no such disk, and its tests are skipped.
+Kernel, Python and zipl are those of the other disks. If no suite can be read, the disk is not made, and
+its tests are skipped.
 """
 
 from __future__ import annotations
