@@ -128,19 +128,21 @@ def run(words: Sequence[str], *, is_process: bool = False) -> int:
     if is_process:
         process_is_ours(debug=debug)
     changes = state_line.can_change(words, VERBS)
-    as_json = _wants_json(words)
-    return guarded(lambda: _run(words), debug=debug, as_json=as_json, changes=changes)
+    forms = ("json", "nagios") if "verify" in words and not changes else ("json",)
+    form = next((each for each in forms if _requests(words, each)), None)
+    return guarded(lambda: _run(words), debug=debug, form=form, changes=changes)
 
 
 def guarded(
-    command: Callable[[], int], *, debug: bool, as_json: bool = False, changes: bool = False
+    command: Callable[[], int], *, debug: bool, form: str | None = None, changes: bool = False
 ) -> int:
     """Run `command` and return its exit code; errors become text on standard error.
 
     A `SecbootError` is reported with its own message, and so is an error of the operating system.
     Anything else is a bug in secboot and is reported as one; its traceback is shown only with
-    `debug`. With `as_json` the failure is also a JSON document on standard output. If the command
-    `changes` a machine, the last line describes the state of that machine.
+    `debug`. With the form "json" the failure is also a JSON document on standard output; with
+    "nagios" it is what a monitoring plugin prints, with its exit code. If the command `changes` a
+    machine, the last line describes the state of that machine.
     """
     state_line.begin(changes=changes)
     try:
@@ -159,6 +161,8 @@ def guarded(
 
             traceback.print_exc()
         code, shown = _failure(error)
+        if form == "nagios" and code is not ExitCode.INTERRUPTED:
+            return _print_unknown(shown)
         if isinstance(error, ShownUsageError):
             print_message(error.shown)
         elif isinstance(error, KeyboardInterrupt):
@@ -169,7 +173,7 @@ def guarded(
         else:
             print_error(shown)
         _print_state()
-        if as_json:
+        if form == "json":
             _print_failure(code, shown)
         return code
 
@@ -204,11 +208,21 @@ def _print_failure(code: ExitCode, error: SecbootError) -> None:
         print_json(failure_document(code, MEANINGS[code], error, state_line.state()))
 
 
-def _wants_json(words: Sequence[str]) -> bool:
-    """Tell whether a command line, which may be invalid, requests a JSON document."""
+def _print_unknown(error: SecbootError) -> int:
+    from secboot.cli.printing import print_text
+    from secboot.report.monitoring import plugin_failure
+
+    text, code = plugin_failure(str(error), error.hint)
+    with suppress(SecbootError, OSError):
+        print_text(text)
+    return code
+
+
+def _requests(words: Sequence[str], form: str) -> bool:
+    """Tell whether a command line, which may be invalid, requests this form of output."""
     before = list(words[: words.index("--")] if "--" in words else words)
-    asked = {"-ojson", "-o=json", "--output=json"}
-    pairs = (("-o", "json"), ("--output", "json"))
+    asked = {f"-o{form}", f"-o={form}", f"--output={form}"}
+    pairs = (("-o", form), ("--output", form))
     return any(word in asked for word in before) or any(each in pairs for each in pairwise(before))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -37,7 +38,9 @@ class OutputFile:
 
     def __exit__(self, *_: object) -> None:
         if self._prepared is not None:
-            self._prepared.unlink(missing_ok=True)
+            # It may not exist; that it could not be made has been reported.
+            with suppress(OSError):
+                self._prepared.unlink()
 
     def read(self, limit: int) -> bytes | None:
         """Return the current content, at most `limit` bytes; None if the file does not exist."""

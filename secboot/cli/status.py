@@ -13,6 +13,7 @@ from secboot.cli.looking import only_looks
 
 if TYPE_CHECKING:
     from secboot.finding import Finding
+    from secboot.status.checks import Check
     from secboot.status.stages import Stage, Status
     from secboot.status.trial import TrialStanding
 
@@ -112,32 +113,37 @@ def verify(
 
     Exits with 5 if a stage is missing; with --output nagios, with 0 to 3 as a monitoring plugin.
     """
-    from secboot.errors import SecbootError
-
     only_looks(textfile)
     try:
+        from secboot.status.checks import make_checks
+
         last = _last_stage(stage, root)
         found = _assess(profile, root, layout, watched=output == "text")
-    except Exception as error:
+        checks = make_checks(found, last)
+    except Exception:
         _write_failure(textfile, profile)
-        if output == "nagios" and isinstance(error, SecbootError):
-            from secboot.report.monitoring import plugin_failure
-
-            return _print_plugin(*plugin_failure(str(error)))
         raise
-    return _report(found, last, output, textfile, strict=strict)
+    return _report(found, checks, last, output, textfile, strict=strict)
 
 
 def _report(
-    found: Status, last: Stage, output: VerifyFormat, textfile: Path | None, *, strict: bool
+    found: Status,
+    checks: tuple[Check, ...],
+    last: Stage,
+    output: VerifyFormat,
+    textfile: Path | None,
+    *,
+    strict: bool,
 ) -> int:
-    """Print the checks in the requested format, and return the exit code."""
+    """Print the checks in the requested format, and return the exit code.
+
+    With --output nagios, `secboot.cli.app` prints the line of a failure, too.
+    """
     from secboot.cli.printing import print_report, print_text
     from secboot.errors import ExitCode
     from secboot.report.verify import verify_document, verify_text
-    from secboot.status.checks import Outcome, make_checks, worst
+    from secboot.status.checks import Outcome, worst
 
-    checks = make_checks(found, last)
     name = "" if found.profile is None else found.profile.name
     text = ""
     if textfile is not None or output == "prometheus":
@@ -149,7 +155,9 @@ def _report(
     if output == "nagios":
         from secboot.report.monitoring import plugin_text
 
-        return _print_plugin(*plugin_text(name, checks))
+        text, code = plugin_text(name, checks)
+        print_text(text)
+        return code
     if output == "prometheus":
         print_text(text)
     else:
@@ -182,13 +190,6 @@ def _write_failure(path: Path | None, profile: str) -> None:
     name = Path(profile).name.removesuffix(".yaml").removesuffix(".yml")
     with suppress(SecbootError):
         _write_metrics(path, metrics_of_failure(name, made(os.environ)))
-
-
-def _print_plugin(text: str, code: int) -> int:
-    from secboot.cli.printing import print_text
-
-    print_text(text)
-    return code
 
 
 def _assess(reference: str | None, root: Path, layout: str | None, *, watched: bool) -> Status:

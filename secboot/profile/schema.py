@@ -187,7 +187,9 @@ def _rules(rules: ParameterRules, *, several: bool = False) -> Schema:
     """Return every form as a mapping with its operator; two of them also have a short form.
 
     `several` is for a parameter that does not accept a single value. All is in one schema, whose
-    keywords are each about one type of value, so that an editor need not guess which was meant.
+    keywords are each about one type of value, so that an editor need not guess which was meant. The
+    limit on keys is in a schema of its own: yaml-language-server counts an empty line as a key, and
+    would offer none on the first line of a mapping.
     """
     forms = {form.operator: form for form in rules.forms}
     short: Schema = {}
@@ -209,7 +211,7 @@ def _rules(rules: ParameterRules, *, several: bool = False) -> Schema:
         "additionalProperties": False,
         "minProperties": 1,
         **(together if forms.keys() >= {Operator.INCLUDES, Operator.EXCLUDES} else {}),
-        "maxProperties": 2 if Operator.INCLUDES in forms else 1,
+        "allOf": [{"maxProperties": 2 if Operator.INCLUDES in forms else 1}],
         "errorMessage": f"{short['errorMessage']}; other forms: {', '.join(others)}",
     }
 

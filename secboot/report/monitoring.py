@@ -86,9 +86,12 @@ def plugin_text(profile: str, checks: tuple[Check, ...]) -> tuple[str, PluginCod
     return _text(lines), code
 
 
-def plugin_failure(message: str) -> tuple[str, PluginCode]:
-    """Return the same where the machine could not be judged."""
-    return _text([_verdict(PluginCode.UNKNOWN, message)]), PluginCode.UNKNOWN
+def plugin_failure(message: str, hint: str | None) -> tuple[str, PluginCode]:
+    """Return the same where the machine could not be judged; further lines, and the hint, follow."""
+    first, *others = message.split("\n")
+    others += [] if hint is None else [f"  {line}" for line in hint.split("\n")]
+    lines = [_verdict(PluginCode.UNKNOWN, first), *map(_plain, others)]
+    return _text(lines), PluginCode.UNKNOWN
 
 
 def _line(check: Check) -> str:

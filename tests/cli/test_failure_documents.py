@@ -69,7 +69,7 @@ def test_the_document_says_in_which_state_the_machine_is(
     def command() -> int:
         raise error
 
-    assert guarded(command, debug=False, as_json=True) == code
+    assert guarded(command, debug=False, form="json") == code
 
     said = Said(code, *capsys.readouterr())
     document = document_of(said)

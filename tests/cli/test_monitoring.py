@@ -52,6 +52,55 @@ def test_a_plugin_says_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert said.err == ""
 
 
+@pytest.mark.parametrize(
+    "words", [["guest", "--stage", "instaled"], ["guest", "--textfil", "x"], []]
+)
+def test_a_plugin_that_is_called_wrongly_says_unknown(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = secboot(capsys, "verify", *words, "--output=nagios")
+
+    assert said.code == 3
+    assert said.out.startswith("SECBOOT UNKNOWN - ")
+    assert said.err == ""
+
+
+def test_no_other_command_is_a_plugin(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """3 is the exit code of a change that was rolled back."""
+    said = secboot(capsys, "apply", "verify", "--output", "nagios", "--root", root)
+
+    assert said.code == 2
+    assert said.out == ""
+
+
+def test_a_plugin_reports_each_problem_on_a_line(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = tmp_path / "site.yaml"
+    profile.write_text("version: 1\nrole: gest\nparameters: {swiotlb: 512}\n")
+
+    said = secboot(capsys, "verify", profile, "--output", "nagios", "--root", root)
+
+    assert said.code == 3
+    first, second, *_ = said.out.splitlines()
+    assert first == "SECBOOT UNKNOWN - 2 problems in the profile:"
+    assert second == f"  {profile}:2:7: 'gest' is not a valid role"
+    assert "|" not in said.out
+
+
+def test_a_plugin_that_cannot_write_metrics_says_unknown(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "none/x.prom"
+
+    said = secboot(
+        capsys, "verify", "guest", "-o", "nagios", "--textfile", file, "--root", root
+    )  # fmt: skip
+
+    assert said.code == 3
+    assert said.out.startswith(f"SECBOOT UNKNOWN - {file}: the metrics cannot be written: ")
+
+
 def test_metrics_are_written_whatever_happens(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,5 +135,9 @@ def test_a_file_that_cannot_be_written_is_an_error_of_its_own(
 
     assert said.code == 1
     assert f"{nowhere}: the metrics cannot be written" in said.err
+    there.write_bytes(b"")
+    below_a_file = secboot(capsys, "verify", "guest", "--textfile", nowhere, "--root", root)
+    assert below_a_file.code == 1
+    assert below_a_file.err.startswith(f"secboot: error: {nowhere}: the metrics cannot be written")
     # Why the machine cannot be judged is more than that the file cannot be written.
     assert f"{there}: not found" in both.err

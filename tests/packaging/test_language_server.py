@@ -69,6 +69,15 @@ def test_keys_are_offered(server: LanguageServer) -> None:
     assert server.completions("new.yaml", 7, 3) == ["kernel", "output", "parmfile", "ramdisk"]
 
 
+def test_keys_are_offered_on_an_empty_line(server: LanguageServer) -> None:
+    server.problems("empty.yaml", "version: 1\nparameters:\n  swiotlb:\n    \n")
+    assert server.completions("empty.yaml", 4, 5) == ["absent", "at_least", "exactly"]
+
+    server.problems("list.yaml", "version: 1\nparameters:\n  console:\n    \n")
+    offered = ["absent", "exactly", "excludes", "includes", "present"]
+    assert server.completions("list.yaml", 4, 5) == offered
+
+
 def test_a_word_is_explained(server: LanguageServer) -> None:
     server.problems("good.yaml", WRONG)
 

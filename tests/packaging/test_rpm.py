@@ -80,13 +80,21 @@ def queried(package: Path, query: str) -> set[str]:
     return {line for line in lines if not line.startswith("rpmlib(")}
 
 
-def require_documentation(found: dict[str, int]) -> None:
-    """All pages are there, and those in which a link leads to another file of the documentation."""
-    place = f"usr/share/doc/secboot-{secboot.__version__}"
+def require_documentation(tree: Path, found: dict[str, int]) -> None:
+    """All pages are there, and so is every file to which one of them refers."""
+    place = "usr/share/doc/secboot"
     for name in ("README.md", "CHANGELOG.md", "SECURITY.md", "how-to/rescue.md", "index.md"):
         assert found[f"{place}/{name}"] == 0o644
     pages = {path.relative_to(CHECKOUT / "docs") for path in (CHECKOUT / "docs").rglob("*.md")}
     assert {f"{place}/{page}" for page in pages if page.parts[0] != "man"} <= found.keys()
+    link = re.compile(r"\]\(([^)#: ]+)(?:#[^)]*)?\)")
+    assert [
+        f"{page.name}: {target}"
+        for page in (tree / place).rglob("*.md")
+        for target in link.findall(page.read_text())
+        # That is for those who have the source.
+        if target != "CONTRIBUTING.md" and not page.parent.joinpath(target).exists()
+    ] == []
 
 
 def require_clean(*files: Path) -> None:
@@ -100,10 +108,10 @@ def test_with_the_libraries(rpm: Path, tmp_path: Path) -> None:
     found = unpacked(rpm, tree)
     lock = re.findall(r"^(\S+)==(\S+)", (CHECKOUT / "packaging/pyz.lock").read_text(), re.MULTILINE)
     bundled = [*lock, ("click", "8.3.1")]
-    licences = f"usr/share/licenses/secboot-{secboot.__version__}"
+    licences = "usr/share/licenses/secboot"
 
     assert found.items() >= IN_RPM.items()
-    require_documentation(found)
+    require_documentation(tree, found)
     require_demo(tree, tmp_path / "machine")
     assert queried(rpm, "--requires") == {"/bin/sh", ANY_PYTHON}
     assert queried(rpm, "--provides") == {
@@ -136,7 +144,7 @@ def test_without_the_libraries(tmp_path: Path) -> None:
     required = {re.sub(r"3\.1\d(?=dist|$)", "3.N", line) for line in queried(package, "--requires")}
 
     assert found.items() >= IN_RPM.items()
-    require_documentation(found)
+    require_documentation(tree, found)
     assert (tree / "usr/bin/secboot").read_text().startswith("#!/usr/bin/python3 -I\n")
     assert required == {
         "/bin/sh",
