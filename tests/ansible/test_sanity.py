@@ -7,6 +7,7 @@ given instead; everything else comes from the package index. The environments ar
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from secboot.export.formats import WRITERS
 from secboot.export.names import ExportFormat
 from tests.ansible.collection import ansible, environment, install_collection
+from tests.ansible.test_states import write_tree
 from tests.export.requests import shipped, site
 
 pytestmark = pytest.mark.package
@@ -71,6 +73,30 @@ def test_exported_playbooks_are_playbooks(tmp_path: Path) -> None:
         )  # fmt: skip
 
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_check_mode_reports_a_profile_that_it_would_copy(pyz: Path, tmp_path: Path) -> None:
+    """The plan would be that of another profile, or fail."""
+    install_collection(tmp_path)
+    write_tree(tmp_path / "tree")
+    playbook = tmp_path / "site.yml"
+    playbook.write_text(WRITERS[ExportFormat.ANSIBLE].write(site()).text)
+    own = {
+        "ansible_become": False,
+        "ansible_python_interpreter": sys.executable,
+        "secboot_apply_root": str(tmp_path / "tree"),
+        "secboot_apply_executable": str(pyz),
+    }
+
+    done = ansible(
+        "ansible-playbook", "--check", "--inventory", "localhost,", "--connection", "local",
+        "--extra-vars", json.dumps(own), playbook,
+        env=environment(tmp_path), cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "it cannot tell what they would change" in done.stdout
+    assert not (tmp_path / "tree/etc/secboot").exists()
 
 
 def test_a_wrong_playbook_would_be_found(tmp_path: Path) -> None:
