@@ -227,10 +227,10 @@ _DONE = {
     "meanwhile": Meanwhile,
     "recovered": [_RECOVERED],
 }
-_APPLY = {**_DONE, "plan": {"schema": Literal["secboot/plan/1"], **_PLAN}}
+_APPLY = {**_DONE, "plan": {"schema": Literal["secboot/plan/2"], **_PLAN}}
 DOCUMENTS: dict[str, tuple[str, Shape]] = {
-    "apply/1": ("What an apply did", _APPLY),
-    "check/1": (
+    "apply/2": ("What an apply did", _APPLY),
+    "check/2": (
         "zipl's verdict on a machine's boot files",
         {
             "root": str,
@@ -281,7 +281,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "note": str,
         },
     ),
-    "history/1": (
+    "history/2": (
         "What was changed and rolled back",
         {
             "checkpoints": ([_CHECKPOINT], "Checkpoints, the oldest first."),
@@ -297,7 +297,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
         },
     ),
     "init/1": ("The first boot configuration of a system (`init`)", _APPLY),
-    "plan/1": ("A plan: what would change in a machine's boot files", _PLAN),
+    "plan/2": ("A plan: what would change in a machine's boot files", _PLAN),
     "profile/1": (
         "A profile with everything that it extends",
         {
@@ -344,7 +344,7 @@ DOCUMENTS: dict[str, tuple[str, Shape]] = {
             "plan": ({"": RepairPlan, "files": _FILES}, "What is repaired, and what is left."),
         },
     ),
-    "rollback/1": (
+    "rollback/2": (
         "What a rollback did",
         {
             "undone": (

@@ -43,8 +43,13 @@ Everything that is wrong or worth knowing now has one form in all documents, the
 | `secboot/fleet/2` | `remarks` (`why`, `next_step`) are now `findings` |
 | `secboot/show/2` | `unfinished_change` is a finding; `boot_record` is as in `status` |
 | `secboot/profiles/2` | `problem` is now `problems`, a list of findings |
+| `secboot/plan/2` | `profile` is null in the plan of a first configuration (`init`); the `status` of an entry can be `add` or `remove` |
+| `secboot/apply/2` | the same for its `plan`; the `boot_record` of a recovered change can be `kept` |
+| `secboot/rollback/2` | the same for the `boot_record` |
+| `secboot/history/2` | the `action` of a change can be `fix` or `init` |
+| `secboot/check/2` | the `location` of an error or warning can be null |
 
-The others have at most new keys. `secboot fleet` also reads the documents of 0.1.0. Plans that 0.1.0
+`secboot/profile/1` has at most new keys. `secboot fleet` also reads the documents of 0.1.0. Plans that 0.1.0
 saved must be made again: `plan --out` writes a document of its own, `secboot/saved-plan/1`.
 """
 _GENERATED = "`packaging/generate` writes this page from the sources of secboot.\n"

@@ -25,7 +25,7 @@ _PLAIN: Mapping[object, Shape] = {
 
 
 def schema(name: str) -> str:
-    """Return the text of a document's schema; `name` is such as ``plan/1``."""
+    """Return the text of a document's schema; `name` is such as ``plan/2``."""
     title, shape = DOCUMENTS[name]
     maker = _Maker()
     made = maker.of({"schema": Literal[f"secboot/{name}"], "made?": Made, **shape})

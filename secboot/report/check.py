@@ -1,4 +1,4 @@
-"""zipl's verdict on a machine's boot files, as text or JSON (schema ``secboot/check/1``)."""
+"""zipl's verdict on a machine's boot files, as text or JSON (schema ``secboot/check/2``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from secboot.repair.repair_plan import RepairPlan
     from secboot.report.style import Style
 
-SCHEMA = "secboot/check/1"
+SCHEMA = "secboot/check/2"
 _REPAIRED = "`secboot check --fix` repairs this"
 
 

@@ -1,4 +1,4 @@
-"""The changes made to a machine, as text or JSON (schema ``secboot/history/1``)."""
+"""The changes made to a machine, as text or JSON (schema ``secboot/history/2``)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from secboot.finding import Finding
     from secboot.report.style import Style
 
-SCHEMA = "secboot/history/1"
+SCHEMA = "secboot/history/2"
 _WIDTH = 40
 """Characters of what was done, in the list: ``secboot set`` can have many words."""
 

@@ -1,4 +1,4 @@
-"""What an apply or a rollback did, as text or JSON (``secboot/apply/1``, ``secboot/rollback/1``)."""
+"""What an apply or a rollback did, as text or JSON (``secboot/apply/2``, ``secboot/rollback/2``)."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from secboot.plan.plan import Plan, TrialPlan
     from secboot.report.style import Style
 
-APPLY_SCHEMA = "secboot/apply/1"
+APPLY_SCHEMA = "secboot/apply/2"
 INIT_SCHEMA = "secboot/init/1"
-ROLLBACK_SCHEMA = "secboot/rollback/1"
+ROLLBACK_SCHEMA = "secboot/rollback/2"
 
 
 _OUT_OF_DATE = "Boot record not updated"

@@ -1,4 +1,4 @@
-"""A plan: what changes in each boot entry and why, as text or JSON (schema ``secboot/plan/1``).
+"""A plan: what changes in each boot entry and why, as text or JSON (schema ``secboot/plan/2``).
 
 The document contains all of the text, and the new content of each file.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from secboot.report.style import Style
     from secboot.system.files import FileChange
 
-SCHEMA = "secboot/plan/1"
+SCHEMA = "secboot/plan/2"
 
 _WORDS = {
     EntryStatus.ADD: "Add",

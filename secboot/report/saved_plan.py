@@ -1,6 +1,6 @@
 """A plan in a file (``secboot/saved-plan/1``): a promise of what an apply will do, never an order.
 
-The file contains the plan (all keys of ``secboot/plan/1``) and the texts of the profile that it was
+The file contains the plan (all keys of ``secboot/plan/2``) and the texts of the profile that it was
 made from. `secboot apply FILE` makes the plan again, from the machine as it is then, and follows
 the new plan if it is the same as that in the file. So nothing in the file is executed, written, or
 used as a path.
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from secboot.profile.profile import Profile
 
 SCHEMA = "secboot/saved-plan/1"
+_OF_0_1_0 = "secboot/plan/1"
 LIMIT = 256 * 2**20
 """Bytes of a file; a plan for ten thousand boot entries has some ten million."""
 _SHOWN = 3
@@ -99,8 +100,8 @@ def saved_plan_document(reference: str, profile: Profile, plan: Plan) -> dict[st
 def read_saved_plan(text: bytes, path: str) -> SavedPlan:
     """Return the content of the file `path`. ParseError says what is wrong with it."""
     try:
-        found = parse_document(text, path, SCHEMA, PLAN_SCHEMA)
-        if found["schema"] != PLAN_SCHEMA:
+        found = parse_document(text, path, SCHEMA, PLAN_SCHEMA, _OF_0_1_0)
+        if found["schema"] == SCHEMA:
             return SavedPlan(decode(_WithSource, found, path).made_from, _keys(found))
     except ParseError as error:
         what = f"not a saved plan, or a damaged one: {error.message}"

@@ -212,10 +212,11 @@ def test_a_program_that_the_plan_does_not_have_is_not_run(
         ("[1", "x.plan:1:3: not a saved plan"),
         ('{"schema": "secboot/plan/0"}', "a document of secboot/plan/0; expected"),
         ('{"schema": "secboot/plan/1", "files": []}', "or saved by secboot 0.1.0"),
+        ('{"schema": "secboot/plan/2", "files": []}', "was printed by `--output json`"),
         ('{"schema": "secboot/saved-plan/1"}', "made_from: is missing"),
         ('{"schema": "secboot/saved-plan/1", "made_from": {"secboot": 1}}', "is missing"),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_a_file_that_is_none(
     text: str, message: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -92,7 +92,7 @@ def test_the_documents_are_as_their_schema_says(
 
     for document in (plan, done, history):
         jsonschema.validate(document, strict_schema(document["schema"]))
-    assert (plan["schema"], plan["profile"]) == ("secboot/plan/1", None)
+    assert (plan["schema"], plan["profile"]) == ("secboot/plan/2", None)
     assert (done["schema"], done["changed"], done["zipl"]) == (
         "secboot/init/1",
         True,

@@ -14,7 +14,7 @@ SCHEMAS = Path(secboot.__file__).parent / "report" / "schemas"
 
 @cache
 def strict_schema(name: str) -> dict[str, Any]:
-    """The schema of a document such as ``secboot/plan/1``, with each of its objects closed.
+    """The schema of a document such as ``secboot/plan/2``, with each of its objects closed.
 
     The published schemas allow other keys, for readers of later versions' documents.
     """
