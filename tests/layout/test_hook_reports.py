@@ -50,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("as_root")
 
 
 def on_the_running_system(
-    root: Path, tmp_path: Path, *command: str | Path
+    root: Path, tmp_path: Path, *command: str | Path, message_id: str = MESSAGE_ID
 ) -> tuple[str, list[dict[str, Any]]]:
     """Run a command with /etc, /boot and /var of a tree; return what it says, and the journal's entries."""
     if not Path(JOURNALD).exists():
@@ -66,7 +66,7 @@ def on_the_running_system(
             "PATH": f"{tmp_path}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "ROOT": str(root),
             "JOURNALD": JOURNALD,
-            "MESSAGE_ID": MESSAGE_ID,
+            "MESSAGE_ID": message_id,
         },
         capture_output=True,
         text=True,

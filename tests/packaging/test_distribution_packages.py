@@ -1,4 +1,4 @@
-"""The Debian package: built here, clean for lintian, and run from a clean tree; what all packages contain."""
+"""The bundled Debian package: built here, and run from a clean tree; what all packages contain."""
 
 from __future__ import annotations
 
