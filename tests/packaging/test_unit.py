@@ -163,7 +163,7 @@ def test_what_verify_finds_is_no_failure_of_the_unit() -> None:
     assert service["Service"]["SuccessExitStatus"] == str(int(ExitCode.DIFFERENCE))
     words = service["Service"]["ExecStart"].split()
     directory = str(Path(words[words.index("--textfile") + 1]).parent)
-    assert service["Service"]["ReadWritePaths"] == directory
+    assert service["Service"]["ReadWritePaths"] == f"-{directory}"
     # Without a path of its own, a timer starts the service of its name.
     assert "Unit" not in timer["Timer"]
     assert TIMER.stem == VERIFY.stem
