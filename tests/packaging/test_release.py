@@ -67,6 +67,9 @@ def test_the_sbom_is_of_the_single_file(release: Path) -> None:
         (hashed,) = component["externalReferences"][0]["hashes"]
         assert hashed == {"alg": "SHA-256", "content": digest}
         assert component["licenses"]
+    (click,) = components["typer"]["components"]
+    assert (click["name"], click["version"]) == ("click", "8.3.1")
+    assert click["licenses"] == [{"license": {"id": "BSD-3-Clause"}}]
     assert edges[root["bom-ref"]] == [
         components[name]["purl"] for name in ("defusedxml", "ruamel-yaml", "typer")
     ]
