@@ -76,8 +76,9 @@ def json_page() -> str:
         _wrapped(
             "`--output json` prints one document. Its key `schema` names the document and the number "
             "of its form. The output is ASCII. Bytes of a file that are not UTF-8 are lone surrogates (`\\udcXX`), as "
-            "with Python's `surrogateescape`. The JSON Schemas are part of the package, in "
-            "`secboot/report/schemas`; this page shows the descriptions in them. In the tables, "
+            "with Python's `surrogateescape`. The JSON Schemas are in `secboot/report/schemas` (wheel and "
+            "source), and the RPM and Debian packages install them in `/usr/share/secboot/schemas`; this page "
+            "shows the descriptions in them. In the tables, "
             "`a.b` is the key `b` of the object `a`, and `a[].b` that of each object in the list `a`."
         ),
         _CHANGES,
