@@ -31,13 +31,14 @@ memory: 4 GB
 SIZE = "write a size like '512 MiB' or '262144 blocks'"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[LanguageServer]:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LanguageServer]:
     """The server as the page for Git repositories sets it up: words are those of YAML 1.1."""
     if not (npm.modules() / SERVER).is_file():
         unavailable("yaml-language-server is not installed; run packaging/setup")
     node = require("node")
-    with LanguageServer(node, CHECKOUT / FILE, tmp_path, yaml_version="1.1") as running:
+    directory = tmp_path_factory.mktemp("profiles")
+    with LanguageServer(node, CHECKOUT / FILE, directory, yaml_version="1.1") as running:
         yield running
 
 

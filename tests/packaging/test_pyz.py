@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 import secboot
-from tests.available import not_here
+from tests.available import not_here, unavailable
 from tests.packaging import debian
 from tests.packaging.programs import CHECKOUT, OLD_PYTHONS, PYTHONS, interpreter, run, with_pythons
 
@@ -54,6 +54,8 @@ def of_debian(name: str) -> tuple[list[str], dict[str, str]]:
     release = releases.get(name)
     command = None if release is None else release.command()
     if release is None or command is None:
+        if release is debian.DEBIAN_13:
+            unavailable(f"{name} is not unpacked; run packaging/setup")
         # Also in CI: this Debian has one Python, and packaging/setup can't install all others.
         not_here(f"{name} not found: neither the system's, nor pyenv's, nor another Debian's")
     return command, {**BARE, **release.environment()}
