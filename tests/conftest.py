@@ -16,8 +16,10 @@ pytest_plugins = ["tests.s390x.reporting"]
 
 
 def pytest_configure() -> None:
-    """Let SIGHUP end processes also where the tests run under nohup: its ignoring is inherited."""
+    """Undo what is inherited from nohup, which ignores SIGHUP, and from ``&``, which ignores SIGINT."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
