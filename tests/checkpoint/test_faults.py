@@ -55,7 +55,8 @@ START = {
 """What is run, and the state in which the tree was left before."""
 
 
-MAIN_VERBS = frozenset({"apply", "rollback", "recover committed"})
+APPLY = frozenset({"apply"})
+MAIN_VERBS = APPLY | {"rollback", "recover committed"}
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,9 @@ FAULTS = (
     Fault("EIO on reading", "error=EIO", calls=READING, verbs=frozenset({"apply", "rollback"})),
     # They take the same way through the program as EIO, so not from every start.
     Fault("ENOSPC", "error=ENOSPC", verbs=MAIN_VERBS),
-    Fault("EDQUOT", "error=EDQUOT", verbs=MAIN_VERBS),
-    Fault("EROFS", "error=EROFS", verbs=MAIN_VERBS),
-    Fault("EACCES", "error=EACCES", verbs=MAIN_VERBS),
+    Fault("EDQUOT", "error=EDQUOT", verbs=APPLY),
+    Fault("EROFS", "error=EROFS", verbs=APPLY),
+    Fault("EACCES", "error=EACCES", verbs=APPLY),
 )
 
 

@@ -52,9 +52,7 @@ def test_a_plugin_says_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert said.err == ""
 
 
-@pytest.mark.parametrize(
-    "words", [["guest", "--stage", "instaled"], ["guest", "--textfil", "x"], []]
-)
+@pytest.mark.parametrize("words", [["guest", "--stage", "later"], ["guest", "--textfil", "x"], []])
 def test_a_plugin_that_is_called_wrongly_says_unknown(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,7 +19,7 @@ from tests.fuzz.campaign import Campaign, attempt, minimised
 from tests.fuzz.probes import Probes
 from tests.fuzz.targets import TARGETS, Target
 
-MINUTES = os.environ.get("SECBOOT_FUZZ_MINUTES", "0.5")
+MINUTES = os.environ.get("SECBOOT_FUZZ_MINUTES", "0.3")
 CORPUS = Path(__file__).parent / "corpus"
 """Inputs that once showed a bug, by target."""
 PLACE = str(Path(__file__).parents[2] / "planted.py")

@@ -14,7 +14,7 @@ from tests.command import secboot
 from tests.s390x.apt import AptError
 from tests.s390x.guest import Guest
 from tests.s390x.guest_disk import ROOT
-from tests.s390x.scenarios import BLS, SECTION, Installed, Scenario
+from tests.s390x.scenarios import BLS, Installed
 from tests.s390x.selinux_policy import DebianPolicy, make_policy, unpacked
 from tests.trees import SAMPLE_TREES, make_sample_tree
 from tests.workshop import Workshop
@@ -92,15 +92,13 @@ def setfiles(workshop: Workshop) -> dict[str, bytes]:
 
 
 @pytest.mark.ipl
-@pytest.mark.parametrize("scenario", [SECTION, BLS], ids=lambda scenario: scenario.name)
 def test_restorecon_finds_nothing_to_do_in_the_booted_system(
-    scenario: Scenario,
     installed: Installed,
     debian_policy: DebianPolicy,
     setfiles: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    guest: Guest = installed.guest(scenario, tmp_path)
+    guest: Guest = installed.guest(BLS, tmp_path)
     files = {
         "policy": debian_policy.binary.read_bytes(),
         "file_contexts": debian_policy.contexts.read_bytes(),
