@@ -9,7 +9,7 @@ from tests.s390x.sample_machines import ENTRIES, Machine
 from tests.strategies import Setup
 
 ROUNDS = 6
-EXAMPLES = int(os.environ.get("SECBOOT_ORACLE_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("SECBOOT_ORACLE_EXAMPLES", "100"))
 """Configurations per round and zipl version that are read; more of them for a long run."""
 APPLY_ROUNDS = 4
 APPLY_EXAMPLES = int(os.environ.get("SECBOOT_APPLY_EXAMPLES", "30"))

@@ -24,7 +24,7 @@ from tests.workshop import Workshop
 
 pytestmark = [pytest.mark.ipl, pytest.mark.fault]
 
-CUTS = int(os.environ.get("SECBOOT_POWER_CUTS", "3"))
+CUTS = int(os.environ.get("SECBOOT_POWER_CUTS", "2"))
 """Moments per test and model; can be increased for a long run."""
 
 TRIAL_CUTS = max(CUTS // 3, 1)
