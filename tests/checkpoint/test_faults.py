@@ -80,7 +80,7 @@ FAULTS = (
         verbs=MAIN_VERBS,
         options=("-e", "inject=renameat2:error=EINVAL"),
     ),
-    Fault("SIGTERM", "signal=SIGTERM"),
+    Fault("SIGTERM", "signal=SIGTERM", verbs=MAIN_VERBS),
     # It takes the same way through the program.
     Fault("SIGINT", "signal=SIGINT", verbs=frozenset({"apply", "recover committed"})),
     Fault("EIO", "error=EIO"),

@@ -15,10 +15,10 @@ APPLY_ROUNDS = 4
 APPLY_EXAMPLES = int(os.environ.get("SECBOOT_APPLY_EXAMPLES", "30"))
 """Configurations per round and zipl version that are changed."""
 FIX_ROUNDS = 2
-FIX_EXAMPLES = int(os.environ.get("SECBOOT_FIX_EXAMPLES", "60"))
+FIX_EXAMPLES = int(os.environ.get("SECBOOT_FIX_EXAMPLES", "45"))
 """Damaged configurations per round and zipl version that are repaired, and as many of any kind."""
 BOOT_ROUNDS = 2
-BOOT_EXAMPLES = int(os.environ.get("SECBOOT_BOOT_EXAMPLES", "40"))
+BOOT_EXAMPLES = int(os.environ.get("SECBOOT_BOOT_EXAMPLES", "30"))
 """Machines per round and zipl version on which zipl runs, and whose files are changed after it."""
 SEED = int(os.environ.get("SECBOOT_ORACLE_SEED", "0"))
 """Another seed looks at other configurations; the same one at the same, so CI is repeatable."""
