@@ -69,6 +69,15 @@ def environment(tmp_path: Path, tree: Path) -> dict[str, str]:
     }
 
 
+def plug_ins(directory: Path, entry: str = WRITE_ENTRY) -> list[Path]:
+    """Ours between one that writes the boot entry and one that runs zipl."""
+    return [
+        write(directory / "install.d/20-zipl-kernel.install", entry),
+        HOOKS / "kernel-install/90-secboot.install",
+        write(directory / "install.d/91-zipl.install", ZIPL),
+    ]
+
+
 def kernel_install(
     tmp_path: Path,
     tree: Path,
@@ -118,11 +127,7 @@ def test_a_kernel_is_installed_although_the_plug_in_fails(
     entry = "#!/bin/sh\nexit 0\n" if broken == "entry" else WRITE_ENTRY
     if broken == "entry":
         (tree / "boot/loader/entries/x.conf").write_text("no title\n")
-    plugins = [
-        write(tmp_path / "install.d/20-zipl-kernel.install", entry),
-        HOOKS / "kernel-install/90-secboot.install",
-        write(tmp_path / "install.d/91-zipl.install", ZIPL),
-    ]
+    plugins = plug_ins(tmp_path, entry)
 
     done = kernel_install(tmp_path, tree, environment, plugins)
 

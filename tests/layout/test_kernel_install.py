@@ -18,10 +18,10 @@ from tests.layout.test_hooks import (
     HOOKS,
     RELEASES,
     VERSION,
-    WRITE_ENTRY,
     ZIPL,
     environment,
     kernel_install,
+    plug_ins,
     tree,
     write,
 )
@@ -67,11 +67,7 @@ def test_the_plug_in_runs_between_the_entry_and_zipl(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert secboot(capsys, "apply", "host", "--root", tree).code == 0
-    plugins = [
-        write(tmp_path / "install.d/20-zipl-kernel.install", WRITE_ENTRY),
-        PLUGIN,
-        write(tmp_path / "install.d/91-zipl.install", ZIPL),
-    ]
+    plugins = plug_ins(tmp_path)
 
     def run(verb: str = "add", **more: str) -> subprocess.CompletedProcess[str]:
         (tree / "bootmap").unlink(missing_ok=True)

@@ -21,10 +21,21 @@ COMMON = {
     "usr/share/secboot/schemas/status-2.json": 0o644,
     "usr/share/man/man5/secboot-profile.5.gz": 0o644,
     "usr/share/man/man8/secboot.8.gz": 0o644,
+    "usr/lib/systemd/system/secboot-apply@.service": 0o644,
+    "usr/lib/systemd/system/secboot-trial.service": 0o644,
+    "usr/lib/systemd/system/secboot-verify@.timer": 0o644,
+    "usr/lib/systemd/system-preset/90-secboot.preset": 0o644,
+    "usr/share/secboot/prometheus/secboot.rules.yml": 0o644,
     **{
         f"usr/share/secboot/profiles/{path.name}": 0o644
         for path in (CHECKOUT / "profiles").glob("*.yaml")
     },
+}
+"""Files of every package, with their modes."""
+DEBIAN = {
+    **COMMON,
+    "etc/kernel/postinst.d/zy-secboot": 0o755,
+    "usr/share/zsh/vendor-completions/_secboot": 0o644,
 }
 
 
@@ -65,14 +76,7 @@ def test_deb(deb: Path, tmp_path: Path) -> None:
 
     found = modes(tree)
 
-    assert found.items() >= COMMON.items()
-    assert found["etc/kernel/postinst.d/zy-secboot"] == 0o755
-    assert found["usr/lib/systemd/system/secboot-apply@.service"] == 0o644
-    assert found["usr/lib/systemd/system/secboot-trial.service"] == 0o644
-    assert found["usr/lib/systemd/system/secboot-verify@.timer"] == 0o644
-    assert found["usr/share/secboot/prometheus/secboot.rules.yml"] == 0o644
-    assert found["usr/lib/systemd/system-preset/90-secboot.preset"] == 0o644
-    assert found["usr/share/zsh/vendor-completions/_secboot"] == 0o644
+    assert found.items() >= DEBIAN.items()
     assert (tree / "etc/secboot/profiles").is_dir()
     assert (tree / "usr/bin/secboot").read_bytes().startswith(b"#!/bin/sh\n")
     require_demo(tree, tmp_path / "machine")

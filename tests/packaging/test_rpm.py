@@ -21,11 +21,6 @@ SPEC = CHECKOUT / "packaging/rpm/secboot.spec"
 MACROS = CHECKOUT / "tests/packaging/pyproject.macros"
 IN_RPM = {
     **COMMON,
-    "usr/lib/systemd/system/secboot-apply@.service": 0o644,
-    "usr/lib/systemd/system/secboot-trial.service": 0o644,
-    "usr/lib/systemd/system/secboot-verify@.timer": 0o644,
-    "usr/lib/systemd/system-preset/90-secboot.preset": 0o644,
-    "usr/share/secboot/prometheus/secboot.rules.yml": 0o644,
     "usr/share/zsh/site-functions/_secboot": 0o644,
 }
 ANY_PYTHON = (
