@@ -14,7 +14,13 @@ from secboot.machine.installed_zipl import (
     installed_version,
     read_bootmap_file,
 )
-from secboot.machine.kernel_files import NO_KERNEL_FILES, KernelFiles, find_kernel_files
+from secboot.machine.kernel_files import (
+    NO_KERNEL_FILES,
+    KernelFiles,
+    Kernels,
+    examine_kernels,
+    image_paths,
+)
 from secboot.machine.old_kernels import OldKernel, old_kernels
 from secboot.machine.sources import NO_OTHERS, ParameterFile, Parser, Sources, Unreadable
 from secboot.machine.zipl_conf_file import (
@@ -33,7 +39,7 @@ from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import CURRENT, ZiplVersion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from secboot.formats.kernel_image import KernelImage, SecureImage
     from secboot.machine.bare_tree import BareTree
@@ -178,55 +184,35 @@ def discover(
     progress.report(phase)
     files = BootFiles(root, changed)
     names = bls_names(root)
-    try:
-        conf = read_conf(root, files, sources, environment or {}, has_bls=bool(names))
-    except NoConfigurationError:
-        judged = unconfigured and can_be_judged(root, environment)
-        awaits = sources.later_kernels and not names and _bare_tree(root, sources).awaits_kernel
-        if not (judged or awaits or sources.image or sources.first):
-            raise
-        conf = None
+    conf = _conf_or_none(root, files, sources, environment, names, unconfigured=unconfigured)
     bls = []
-    for number, file in enumerate(files.read_directory(BLS_DIRECTORY, names), start=1):
-        text, refused = (file.text, None) if isinstance(file, BootFile) else ("", file.reason)
-        bls.append(BlsFile(file.path, text, refused))
+    for number, file in enumerate(_bls_files(files, names), start=1):
+        bls.append(file)
         progress.report(phase, number, len(names))
+    progress.report(Phase.INTERPRETING)
     installed = installed_version(root)
     version = (installed or CURRENT)._replace(order=sources.order)
-    progress.report(Phase.INTERPRETING)
     ziplenv = _ziplenv(root, files)
     configuration = interpret(
-        conf or ConfFile(ZIPL_CONF_PATHS[1], ""),
-        bls,
-        files,
-        version,
-        ziplenv,
+        conf or ConfFile(ZIPL_CONF_PATHS[1], ""), bls, files, version, ziplenv
     )
     parmfiles = _parmfiles(files, configuration)
     prepared = _prepared_image(root, files, sources, parmfiles)
-    facts = _facts(files, configuration)
-    paths = tuple(e.image.path for e in configuration.entries if e.image is not None)
     documents = _documents(root, files, sources.reads) | _generated(root, sources)
-    bare = None
-    if sources.first or (sources.later_kernels and not configuration.entries):
-        bare = _bare_tree(root, sources, paths)
+    bare = _bare_tree_or_none(root, sources, configuration)
+    if bare is not None:
         documents |= _documents(root, files, bare.reads)
     if ziplenv is not None:
         documents[ZIPLENV] = ziplenv
-    started = sources.images(documents)
-    looked_at = ((path, files.image(path)) for path in dict.fromkeys((*paths, *started)))
-    images = {path: image for path, image in looked_at if image is not None}
-    has_secure = prepared is not None or any(image.secure for image in images.values())
-    # A Secure Execution image can be anywhere; the kernels to build it from are where they are
-    # installed.
-    others = (*sources.kernels, "/boot") if has_secure else sources.kernels
-    kernel_files = find_kernel_files(root, configuration, others)
-    if has_secure:
-        kernel_files = _ordinary(files, kernel_files)
-        facts |= {
-            path: files.look(path)
-            for path in (*kernel_files.kernels, *kernel_files.ramdisks, *started)
-        }
+    kernels = examine_kernels(
+        root,
+        files,
+        configuration,
+        sources.kernels,
+        sources.images(documents),
+        builds_image=prepared is not None,
+    )
+    is_running = environment is not None
     return Machine(
         root=shown_base(root),
         zipl_version=version,
@@ -235,21 +221,19 @@ def discover(
         configuration=configuration,
         files=files.files,
         parmfiles=parmfiles,
-        images=images,
-        facts=facts,
+        images=kernels.images,
+        facts=kernels.facts,
         bootmap=read_bootmap_file(root, configuration),
         sources=sources,
         documents=documents,
-        running_line=None if environment is None else root.text_or_none(RUNNING_LINE),
-        image_material=_image_material(
-            root, images, kernel_files, prepared, sources, running=environment is not None
-        ),
-        kernel_files=kernel_files,
-        secure_guest=environment is not None and _is_secure_guest(root),
+        running_line=root.text_or_none(RUNNING_LINE) if is_running else None,
+        image_material=_image_material(root, kernels, prepared, sources, running=is_running),
+        kernel_files=kernels.files,
+        secure_guest=is_running and _is_secure_guest(root),
         configured=conf is not None,
         prepared=prepared,
         bare=bare,
-        old_kernels=old_kernels(root, paths, facts),
+        old_kernels=old_kernels(root, image_paths(configuration), kernels.facts),
         named_files={
             path: root.exists_or_none(path) if path.startswith("/") else None
             for path in sources.named(documents)
@@ -297,6 +281,44 @@ def bls_names(root: Root) -> tuple[str, ...]:
     return tuple(name for name in root.list_directory(BLS_DIRECTORY) if name.endswith(".conf"))
 
 
+def _conf_or_none(
+    root: Root,
+    files: BootFiles,
+    sources: Sources,
+    environment: Mapping[str, str] | None,
+    names: tuple[str, ...],
+    *,
+    unconfigured: bool,
+) -> ConfFile | None:
+    """Return zipl's configuration; None if it is missing and `discover` accepts that."""
+    try:
+        return read_conf(root, files, sources, environment or {}, has_bls=bool(names))
+    except NoConfigurationError:
+        judged = unconfigured and can_be_judged(root, environment)
+        awaits = sources.later_kernels and not names and _bare_tree(root, sources).awaits_kernel
+        if not (judged or awaits or sources.image or sources.first):
+            raise
+        return None
+
+
+def _bls_files(files: BootFiles, names: tuple[str, ...]) -> Iterator[BlsFile]:
+    """Yield the BLS entries, with what zipl says about one that is not a file."""
+    for file in files.read_directory(BLS_DIRECTORY, names):
+        if isinstance(file, BootFile):
+            yield BlsFile(file.path, file.text)
+        else:
+            yield BlsFile(file.path, "", file.reason)
+
+
+def _bare_tree_or_none(
+    root: Root, sources: Sources, configuration: BootConfiguration
+) -> BareTree | None:
+    """Return what is known about a tree without boot entries, or before its first configuration."""
+    if sources.first or (sources.later_kernels and not configuration.entries):
+        return _bare_tree(root, sources, image_paths(configuration))
+    return None
+
+
 def _bare_tree(root: Root, sources: Sources, images: tuple[str, ...] = ()) -> BareTree:
     from secboot.machine.bare_tree import find_bare_tree  # noqa: PLC0415 - few trees have no boot entry
 
@@ -328,24 +350,6 @@ def _prepared_image(
 
     others = {*ZIPL_CONF_PATHS, BLS_DIRECTORY, ZIPLENV, *sources.reads, *sources.derived}
     return find_prepared_image(root, files, sources.image, parmfiles, others)
-
-
-def _ordinary(files: BootFiles, found: KernelFiles) -> KernelFiles:
-    """Leave out Secure Execution images with the names of kernels (``vmlinuz-5.14.0.pv``)."""
-    images = ((path, files.image(path)) for path in found.kernels)
-    return found._replace(
-        kernels=tuple(path for path, image in images if image is None or image.secure is None)
-    )
-
-
-def _facts(files: BootFiles, configuration: BootConfiguration) -> dict[str, FileFacts]:
-    """Sizes and times of the files that zipl installs; the model of zipl has looked them all up."""
-    return {
-        part.path: files.look(part.path)
-        for entry in configuration.entries
-        for part in (entry.image, entry.ramdisk)
-        if part is not None
-    }
 
 
 def _documents(
@@ -380,15 +384,14 @@ def _is_secure_guest(root: Root) -> bool:
 
 def _image_material(
     root: Root,
-    images: Mapping[str, KernelImage],
-    kernel_files: KernelFiles,
+    kernels: Kernels,
     prepared: PreparedImage | None,
     sources: Sources,
     *,
     running: bool,
 ) -> ImageMaterial:
     """Search for it if such an image exists, or if another program may build one (ostree)."""
-    paths = {kernel_files.target(path) for path, image in images.items() if image.secure}
+    paths = {kernels.files.target(path) for path, image in kernels.images.items() if image.secure}
     paths |= set() if prepared is None else {prepared.real_output}
     if not paths and not sources.generated:
         return NO_IMAGE_MATERIAL

@@ -12,8 +12,11 @@ from secboot.zipl.file_facts import from_root
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from secboot.formats.kernel_image import KernelImage
+    from secboot.machine.boot_files import BootFiles
     from secboot.system.root import Root
     from secboot.zipl.configuration import BootConfiguration
+    from secboot.zipl.file_facts import FileFacts
 
 _KERNEL = r"(?:vmlinu[xz]|[Ii]mage|bzImage|kernel|linux)-"
 _RAMDISK = r"(?:initrd\.img|initrd|initramfs)-"
@@ -71,8 +74,55 @@ def release_of(path: str) -> str | None:
     return None if found is None or re.search(_LEFTOVER, name) else found[1]
 
 
-def find_kernel_files(
-    root: Root, configuration: BootConfiguration, others: tuple[str, ...] = ()
+class Kernels(NamedTuple):
+    """What is known about kernels and ramdisks: `images`, `facts` and `kernel_files` of a machine."""
+
+    images: Mapping[str, KernelImage]
+    facts: Mapping[str, FileFacts]
+    files: KernelFiles
+
+
+def image_paths(configuration: BootConfiguration) -> tuple[str, ...]:
+    """Return the paths of the kernels, one for each boot entry that has one."""
+    return tuple(e.image.path for e in configuration.entries if e.image is not None)
+
+
+def examine_kernels(
+    root: Root,
+    files: BootFiles,
+    configuration: BootConfiguration,
+    others: tuple[str, ...],
+    started: tuple[str, ...],
+    *,
+    builds_image: bool,
+) -> Kernels:
+    """Examine the kernels and ramdisks of the boot entries, and the files next to them.
+
+    `others` are directories with other kernels, `started` the kernels that another loader starts. If
+    there is a Secure Execution image, or one is to be built, the kernels to build it from count as
+    well: the image can be anywhere, but they are where kernels are installed.
+    """
+    # zipl installs these; the model of zipl has looked them all up.
+    facts = {
+        part.path: files.look(part.path)
+        for entry in configuration.entries
+        for part in (entry.image, entry.ramdisk)
+        if part is not None
+    }
+    paths = dict.fromkeys((*image_paths(configuration), *started))
+    images = {path: image for path in paths if (image := files.image(path)) is not None}
+    if not (builds_image or any(image.secure for image in images.values())):
+        return Kernels(images, facts, _find_kernel_files(root, configuration, others))
+    found = _find_kernel_files(root, configuration, (*others, "/boot"))
+    # Some Secure Execution images have the name of a kernel (vmlinuz-5.14.0.pv).
+    named = ((path, files.image(path)) for path in found.kernels)
+    kernels = tuple(path for path, image in named if image is None or image.secure is None)
+    facts |= {path: files.look(path) for path in (*kernels, *found.ramdisks, *started)}
+    return Kernels(images, facts, found._replace(kernels=kernels))
+
+
+def _find_kernel_files(
+    root: Root, configuration: BootConfiguration, others: tuple[str, ...]
 ) -> KernelFiles:
     """Examine the directories of the files that boot entries name, each once, and `others`."""
     parts = [(entry.image, entry.ramdisk) for entry in configuration.entries]
