@@ -75,7 +75,7 @@ rm -f {METRICS}
 systemctl start secboot-verify@guest.timer
 waited=0
 while [ ! -e {METRICS} ] && [ $waited -lt 90 ]; do sleep 1; waited=$((waited + 1)); done
-while systemctl is-active --quiet secboot-verify@guest.service; do sleep 1; done
+while [ "$(systemctl is-active secboot-verify@guest.service)" = activating ]; do sleep 1; done
 run metrics cat {METRICS}
 run verified systemctl show secboot-verify@guest.service --property {",".join(SHOWN)}
 journalctl --sync
