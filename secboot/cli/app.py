@@ -181,7 +181,7 @@ def guarded(
 def _print_state() -> None:
     state = state_line.state()
     if state is not None:
-        print_message(visible(state.sentence))
+        print_message(visible(state.sentence), rest="")
 
 
 def _failure(error: BaseException) -> tuple[ExitCode, SecbootError]:

@@ -42,16 +42,14 @@ def export(
     What the format cannot express is reported or refused.
     """
     import re
-    import sys
 
-    from secboot.cli.printing import print_text
+    from secboot.cli.printing import print_findings, print_text
     from secboot.errors import RefusedError, UsageError
     from secboot.export.formats import WRITERS
     from secboot.export.request import ExportRequest
     from secboot.machine.profile_files import read_profile
     from secboot.profile.fields import PROFILE_NAME_PATTERN
     from secboot.profile.profile import EntryScope
-    from secboot.report.style import PLAIN, finding_text
     from secboot.system.root import Root
 
     only_looks()
@@ -78,8 +76,7 @@ def export(
         sources = _sources(found, profile)
     exported = writer.write(ExportRequest(found, sources, line or ""))
     print_text(exported.text)
-    for finding in (*exported.notes, *found.warnings):
-        sys.stderr.write(f"{finding_text(finding, PLAIN)}\n")
+    print_findings((*exported.notes, *found.warnings))
     return 0
 
 

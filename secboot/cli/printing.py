@@ -17,9 +17,10 @@ from secboot.errors import Location, RefusedError, SecbootError, UnreportedError
 from secboot.visible import visible, visible_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from secboot.finding import Finding
     from secboot.report.style import Style
 
 
@@ -140,14 +141,33 @@ def print_error(error: SecbootError) -> None:
     if error.quote:
         print_message(visible_lines(error.quote))
     if error.hint:
-        print_message("\n".join(f"  {line}" for line in visible_lines(error.hint).split("\n")))
+        from secboot.report.style import hint_lines
+
+        _print_lines(hint_lines(error.hint, error_style(), "  "))
 
 
-def print_message(text: str) -> None:
-    """Write lines to standard error if possible; the text must be safe to show."""
-    if sys.stderr is not None:
+def print_message(text: str, rest: str = "    ") -> None:
+    """Write lines to standard error if possible; the text must be safe to show.
+
+    On a terminal they are filled; `rest` begins a line that continues another one.
+    """
+    from secboot.report.style import message_lines
+
+    _print_lines(message_lines(text, error_style(), rest))
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Write findings to standard error."""
+    from secboot.report.style import finding_text
+
+    _print_lines([finding_text(each, error_style()) for each in findings])
+
+
+def _print_lines(lines: list[str]) -> None:
+    # The stream is None when it is closed.
+    if lines and sys.stderr is not None:
         with suppress(OSError, ValueError):
-            print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the command's output
+            print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201 - this is the command's output
 
 
 def file_error(path: Path, message: str) -> RefusedError:
@@ -168,3 +188,14 @@ def style() -> Style:
     from secboot.report.style import style_for
 
     return style_for(sys.stdout, os.environ, _presented.colour)
+
+
+def error_style() -> Style:
+    """Return the style for standard error."""
+    from secboot.report.style import PLAIN, style_for
+
+    try:
+        return style_for(sys.stderr, os.environ, _presented.colour)
+    except (AttributeError, OSError, ValueError):
+        # The stream is closed.
+        return PLAIN

@@ -135,6 +135,8 @@ class ZiplConfLayout(Layout):
                 obstacle=followed.obstacle, remedy=followed.remedy, repairs=followed.repairs
             )
         lacking = (
-            f"{row.hooks[0]}, which runs zipl for it, does not exist" if self._lacks_hook else None
+            f"{row.hooks[0]}, which runs zipl for a new kernel, does not exist"
+            if self._lacks_hook
+            else None
         )
         return found._replace(doubt=followed.doubt or lacking)

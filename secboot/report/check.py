@@ -31,7 +31,7 @@ def check_text(
     for each in (*configuration.problems, *configuration.warnings):
         lines.append(finding_text(typed(each, invocation), style, with_code=True))
         if each in actions:
-            lines.append(f"    {_REPAIRED}: {visible(actions[each])}")
+            lines += style.filled(f"{_REPAIRED}: {visible(actions[each])}", "    ", "      ")
     lines.append(style.bold(_verdict(machine)))
     if repairs is not None and repairs.repairs:
         lines.append(_advice(repairs, invocation, style))

@@ -40,7 +40,7 @@ def choices_text(found: NextIpl, style: Style) -> Iterator[str]:
     unreadable = found.record.unreadable
     if not found.choices and unreadable is not None:
         yield style.bold("What the next IPL can start")
-        yield style.yellow(f"  unknown: {visible(unreadable)}")
+        yield from map(style.yellow, style.filled(f"unknown: {visible(unreadable)}", "  ", "  "))
     if not found.choices or _as_the_files_say(found):
         return
     yield style.bold("What the next IPL can start")
@@ -79,7 +79,7 @@ def _choice(choice: Choice, style: Style) -> Iterator[str]:
     if choice.added:
         yield f"  added       {visible(choice.added)}  (only in the boot record)"
     if choice.unsure is not None:
-        yield style.yellow(f"  {visible(choice.unsure)}")
+        yield from map(style.yellow, style.filled(visible(choice.unsure), "  ", "  "))
 
 
 def next_ipl_document(found: NextIpl) -> Document:

@@ -82,7 +82,7 @@ def checkpoint_text(
     audit = checkpoint.record.audit
     lines = [
         f"{style.bold('Checkpoint')}  {checkpoint.id}, {_state(checkpoint, undone)}",
-        *(f"            {reason}" for reason in _why(checkpoint)),
+        *(line for reason in _why(checkpoint) for line in style.filled(reason, " " * 12, " " * 12)),
         f"{style.bold('What')}        {_what(checkpoint)}",
         f"{style.bold('When')}        {audit.started}",
         f"{style.bold('By')}          {_who(checkpoint)} on {visible(audit.who.host)}",

@@ -67,18 +67,21 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
             )
         lines.append("No files to write." if due else done)
         lines += [finding_text(each, style) for each in _of_the_next_start(result.plan)]
+    how = f"{visible(invocation.for_profile('plan'))} shows how" if due else ""
     if result.plan.image_due is not None:
-        lines.append(
-            style.yellow(f"The image must be built: {visible(result.plan.image_due)}")
-            + f" ({visible(invocation.for_profile('plan'))} shows how)."
-        )
+        lines += _advised(f"The image must be built: {visible(result.plan.image_due)}", how, style)
     if rebuilt and result.plan.image_due is None:
         names = ", ".join(f"'{visible(entry.name)}'" for entry in rebuilt)
-        lines.append(
-            style.yellow(f"Not changed without a rebuild of the Secure Execution image: {names}")
-            + f" ({visible(invocation.for_profile('plan'))} shows how)."
-        )
+        text = f"Not changed without a rebuild of the Secure Execution image: {names}"
+        lines += _advised(text, how, style)
     return "\n".join(lines) + "\n"
+
+
+def _advised(text: str, advice: str, style: Style) -> list[str]:
+    """Return a warning and what to do about it, which has a line of its own unless both fit."""
+    if style.width is None or len(f"{text} ({advice}).") <= style.width:
+        return [f"{style.yellow(text)} ({advice})."]
+    return [*map(style.yellow, style.filled(f"{text}.")), f"  {advice}"]
 
 
 def _is_fulfilled(plan: Plan) -> bool:
@@ -192,11 +195,8 @@ def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) 
         lines.append("This was the first configuration. An existing boot record was not changed.")
     lines += _commit(result, invocation, style)
     if result.refused:
-        check = visible(invocation.command("check"))
-        lines.append(
-            style.yellow("zipl refuses these files, so the boot record was not updated")
-            + f" (see {check})."
-        )
+        text = "zipl refuses these files, so the boot record was not updated"
+        lines += _advised(text, f"see {visible(invocation.command('check'))}", style)
     lines += _meanwhile(result.meanwhile, style)
     lines += _next_default(result, style)
     lines += _of_rolled_back_trial(result, invocation, style)
@@ -231,9 +231,11 @@ def _of_rolled_back_trial(
 ) -> Iterator[str]:
     """Yield what is left of a trial: nothing, or its boot entry if a confirmation was undone."""
     if result.trial is not None:
-        yield style.green(f"The trial '{visible(result.trial.entry)}' is dropped.")
+        text = f"The trial '{visible(result.trial.entry)}' is dropped."
+        yield from map(style.green, style.filled(text))
         for path in result.settings:
-            yield f"{visible(path)} is restored: a reboot no longer starts the trial."
+            text = f"{visible(path)} is restored: a reboot no longer starts the trial."
+            yield from style.filled(text)
     if result.confirmed is not None:
         text = (
             f"The boot entry of the trial (checkpoint {result.confirmed}) is back, and nothing starts"
@@ -296,7 +298,7 @@ def recovered_lines(reports: tuple[RecoveryReport, ...], style: Style) -> Iterat
             f"An earlier change ({number}) was interrupted and has been rolled back."
         )
         yield from (f"  {line}" for line in details_after(report.rollback, report.checkpoint))
-        yield f"  {report.state.sentence}"
+        yield from style.filled(report.state.sentence, "  ", "  ")
 
 
 def _commit(

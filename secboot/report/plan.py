@@ -53,6 +53,8 @@ _COUNTED = {
     EntryStatus.NOT_SELECTED: "skipped",
     EntryStatus.NOT_LINUX: "skipped",
 }
+_LABEL = 9
+"""Columns of the labels at the start."""
 _NAMED = 5
 """How many boot entries of a kind are listed, unless -v lists them all."""
 _ALIKE = 3
@@ -183,10 +185,13 @@ def _groups(plan: Plan) -> list[list[EntryPlan]]:
 def _heading(plan: Plan, style: Style) -> Iterator[str]:
     profile = plan.profile
     if profile is not None:
-        yield f"{style.bold('Profile')}  {visible(profile.name)} ({visible(profile.path)})"
+        yield from style.labelled(
+            "Profile", f"{visible(profile.name)} ({visible(profile.path)})", _LABEL
+        )
     if profile is not None and profile.description:
-        yield f"         {visible(profile.description)}"
-    yield f"{style.bold('Machine')}  {visible(plan.root)}, {plan.layout}, zipl {plan.zipl_version}"
+        yield from style.labelled("", visible(profile.description), _LABEL)
+    machine = f"{visible(plan.root)}, {plan.layout}, zipl {plan.zipl_version}"
+    yield from style.labelled("Machine", machine, _LABEL)
 
 
 def _entries(
@@ -298,10 +303,11 @@ def _settings(plan: Plan, style: Style) -> Iterator[str]:
     trial, confirms = plan.trial, plan.confirms
     if trial is not None and trial.setting is not None:
         words = f"{trial.setting}: '{trial.before}' -> '{trial.after}'"
-        yield f"Then set {style.bold(visible(words))}; the next `reboot` starts the trial."
+        yield from style.filled(f"Then set {visible(words)}; the next `reboot` starts the trial.")
     if confirms is not None and confirms.setting is not None:
         words = f"{confirms.setting}: '{confirms.before}' -> '{confirms.after}'"
-        yield f"Before that, set {style.bold(visible(words))}; a reboot no longer starts the trial."
+        text = f"Before that, set {visible(words)}; a reboot no longer starts the trial."
+        yield from style.filled(text)
 
 
 def commands_intro(*, runs: bool) -> str:
@@ -317,4 +323,4 @@ def _commands(plan: Plan, style: Style, *, runs: bool) -> Iterator[str]:
         if style.width is None:
             yield f"{intro} {style.bold(words)}: {visible(command.reason)}."
         else:
-            yield from style.filled(f"{intro} {words}: {visible(command.reason)}.")
+            yield from style.filled(f"{intro} {words}: {visible(command.reason)}.", whole=words)

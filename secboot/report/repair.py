@@ -35,7 +35,7 @@ def repair_plan_text(plan: RepairPlan, invocation: Invocation, style: Style) -> 
         lines.append("")
     for each in plan.left:
         lines += [*_left(each, invocation, style), ""]
-    lines.append(style.bold(_summary(plan)))
+    lines += map(style.bold, style.filled(_summary(plan)))
     return "\n".join(lines) + "\n"
 
 
@@ -69,7 +69,9 @@ def _repair(repair: PlannedRepair, style: Style) -> Iterator[str]:
     more = len(repair.findings) - 1
     counted_more = f" (and {more} more)" if more else ""
     yield finding_text(first._replace(hint=None), style, with_code=True) + counted_more
-    yield f"    {style.green('repair')}: {visible(repair.action)}"
+    first_line, *more_lines = style.filled(f"repair: {visible(repair.action)}", "    ", "      ")
+    yield first_line.replace("repair", style.green("repair"), 1)
+    yield from more_lines
 
 
 def _entries(plan: RepairPlan, style: Style) -> Iterator[str]:
@@ -95,7 +97,9 @@ def _shown(line: str | None) -> str:
 
 def _left(left: Unrepaired, invocation: Invocation, style: Style) -> Iterator[str]:
     yield finding_text(typed(left.finding, invocation), style, with_code=True)
-    yield f"    {style.yellow('not repaired')}: {visible(left.reason)}"
+    first, *more = style.filled(f"not repaired: {visible(left.reason)}", "    ", "      ")
+    yield first.replace("not repaired", style.yellow("not repaired"), 1)
+    yield from more
 
 
 def _summary(plan: RepairPlan) -> str:

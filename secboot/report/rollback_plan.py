@@ -85,7 +85,7 @@ def _heading(plan: RollbackPlan, style: Style) -> Iterator[str]:
         rows = {"Unfinished": f"{_named(plan.unfinished)}{first}", **rows}
     width = max(map(len, rows))
     for name, text in rows.items():
-        yield f"{style.bold(name)}{' ' * (width - len(name))}  {text}"
+        yield from style.labelled(name, text, width + 2)
 
 
 def _named(change: UndoneChange) -> str:
@@ -175,7 +175,8 @@ def _boot_record(plan: RollbackPlan, style: Style) -> Iterator[str]:
     if plan.boot_record is not BootRecordStep.NOT_NEEDED and plan.programs:
         words = Invocation.on(plan.root).of_programs(plan.programs)
         intro = commands_intro(runs=plan.boot_record is BootRecordStep.WRITTEN)
-        yield from style.filled(f"{intro} {visible(words)}: {ZIPL.reason}.")
+        command = visible(words)
+        yield from style.filled(f"{intro} {command}: {ZIPL.reason}.", whole=command)
 
 
 def _rest(plan: RollbackPlan, style: Style) -> Iterator[str]:

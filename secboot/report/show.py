@@ -10,7 +10,7 @@ from secboot.ipl.boot_record import RecordState
 from secboot.ipl.secure_execution import findings, leaves_by_files
 from secboot.machine.zipl_conf_file import NO_ENTRY_YET
 from secboot.report.choices import NOT_RECORDED, choices_text, next_ipl_document, record_text
-from secboot.report.style import finding_text
+from secboot.report.style import PLAIN, finding_text
 from secboot.visible import visible
 from secboot.zipl.scan import EntryKind
 from secboot.zipl.version import BlsOrder
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from secboot.zipl.entry import BootEntry
 
 SCHEMA = "secboot/show/2"
+_LABEL = 13
+"""Columns of the labels at the start."""
 _ORDERS = {
     BlsOrder.UPSTREAM: "BLS entries sorted as by IBM's zipl (strverscmp)",
     BlsOrder.RED_HAT: "BLS entries sorted as by Red Hat's zipl (file names, like rpm)",
@@ -52,7 +54,7 @@ def show_text(
     """
     lines = list(_heading(machine, layout, next_ipl, invocation, style))
     if reboot is not None:
-        lines.append(f"{style.bold('Reboot')}       {reboot.describe()}")
+        lines += style.labelled("Reboot", reboot.describe(), _LABEL)
     lines += [finding_text(each, style) for each in changes]
     for entry in machine.configuration.entries:
         lines += ["", *_entry(machine, entry, style)]
@@ -97,35 +99,39 @@ def _heading(
     machine: Machine, layout: Layout, next_ipl: NextIpl, invocation: Invocation, style: Style
 ) -> Iterator[str]:
     assumed = " (assumed)" if machine.zipl_version_is_assumed else ""
-    yield f"{style.bold('Machine')}      {visible(machine.root)}, {layout.description}"
+    yield from style.labelled("Machine", f"{visible(machine.root)}, {layout.description}", _LABEL)
     if layout.seen:
         seen = visible(", ".join(layout.seen))
-        yield f"{style.bold('Layout')}       {layout.name} ({seen})"
+        yield from style.labelled("Layout", f"{layout.name} ({seen})", _LABEL)
     reads = f"reads {visible(machine.conf_path)}"
     if not machine.configured or machine.lacks_conf:
         reads = "has no configuration"
-    yield f"{style.bold('zipl')}         {machine.zipl_version}{assumed} {reads}"
-    record = record_text(next_ipl.record, style)
+    yield from style.labelled("zipl", f"{machine.zipl_version}{assumed} {reads}", _LABEL)
+    record, plain = (record_text(next_ipl.record, each) for each in (style, PLAIN))
     if _nothing_was_recorded(machine, next_ipl):
-        record = NOT_RECORDED
-    yield f"{style.bold('Boot record')}  {record}"
+        record = plain = NOT_RECORDED
+    rows = style.labelled("Boot record", plain, _LABEL)
+    one_row = f"{style.bold('Boot record')}  {record}"
+    yield from [one_row] if len(rows) == 1 else rows
     if len(machine.configuration.bls) > 1:
         yield f"{style.bold('Order')}        {_ORDERS[machine.zipl_version.order]}"
     for name, value in _secure(machine):
         # Secure Boot, which is not Secure Execution; shown, but never changed.
         yield f"{style.bold('Secure Boot')}  secure={visible(value)} in [{visible(name)}]"
     if machine.awaits_kernel:
-        yield NO_ENTRY_YET
+        yield from style.filled(NO_ENTRY_YET)
         return
     count = len(machine.configuration.problems)
     if count and machine.configured and layout.zipl_reads_files(machine):
         what = "one problem" if count == 1 else f"{count} problems"
         see = visible(invocation.command("check"))
-        yield style.red(f"zipl refuses this configuration: {what}, see `{see}`")
+        text = f"zipl refuses this configuration: {what}, see `{see}`"
+        yield from map(style.red, style.filled(text))
     for finding in findings(machine, next_ipl):
         yield finding_text(finding, style)
     for command in _due(machine, layout, next_ipl, invocation):
-        yield style.yellow(f"the next IPL does not use these files yet; run: {visible(command)}")
+        text = f"the next IPL does not use these files yet; run: {visible(command)}"
+        yield from map(style.yellow, style.filled(text, "", "  ", whole=visible(command)))
 
 
 def _nothing_was_recorded(machine: Machine, next_ipl: NextIpl) -> bool:

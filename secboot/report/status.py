@@ -9,7 +9,14 @@ from secboot.formats.kernel_cmdline import CommandLine
 from secboot.ipl.boot_record import RecordState
 from secboot.kernel import prot_virt, swiotlb
 from secboot.report.choices import NOT_RECORDED, next_ipl_document, record_text
-from secboot.report.style import cause_lines, counted, findings_text, step_lines, together
+from secboot.report.style import (
+    PLAIN,
+    cause_lines,
+    counted,
+    findings_text,
+    step_lines,
+    together,
+)
 from secboot.running.firmware import INDICATIONS_NOTE, ULTRAVISOR
 from secboot.running.system import SECURE_EXECUTION_MACHINES, ULTRAVISOR_CALL, UNPACK
 from secboot.status.stages import FOLLOW, IN_IMAGE, Stage, Verdict
@@ -115,14 +122,16 @@ def paint(verdict: Verdict, text: str, style: Style) -> str:
 def _heading(status: Status, style: Style) -> Iterator[str]:
     if status.profile is not None:
         yield f"{_label('Profile', style)}{visible(status.profile.name)} ({visible(status.profile.path)})"
-    yield f"{_label('Machine', style)}{visible(status.root)}, {status.layout}"
-    yield f"{_label('Boot record', style)}{_record(status, style)}"
+    yield from _row("Machine", f"{visible(status.root)}, {status.layout}", style)
+    rows = _row("Boot record", _record(status, PLAIN), style)
+    one_row = f"{_label('Boot record', style)}{_record(status, style)}"
+    yield from [one_row] if len(rows) == 1 else rows
     if status.running is not None:
         yield from _running(status.running, status.origin, style)
         if status.reboot is not None:
             yield from _row("Reboot", status.reboot.describe(), style)
     else:
-        yield f"{_label('Running', style)}not applicable: this tree is not the running system"
+        yield from _row("Running", "not applicable: this tree is not the running system", style)
 
 
 def _record(status: Status, style: Style) -> str:
@@ -282,9 +291,7 @@ def _next_steps(status: Status, style: Style) -> Iterator[str]:
 
 def _row(label: str, text: str, style: Style) -> list[str]:
     """Return prose after a label, filled; lines to be copied are not for this."""
-    indent = " " * _WIDTH
-    first, *more = style.filled(text, indent, indent)
-    return [f"{_label(label, style) if label else indent}{first[_WIDTH:]}", *more]
+    return style.labelled(label, text, _WIDTH)
 
 
 def _label(text: str, style: Style) -> str:

@@ -24,6 +24,15 @@ _USUAL = 80
 _NARROWEST = 40
 _LISTED = 5
 """How many places of equal findings are listed, unless -v lists them all."""
+_PROGRAMS = "|".join(
+    (
+        *("secboot", "sudo", "chroot", "chreipl", "dracut", "update-initramfs"),
+        *("grub2-mkconfig", "grub2-zipl-setup", "grub2-set-default", "grub2-once"),
+        *("rpm-ostree", "bootc", "pvimg", "genprotimg", "apt", "dnf", "zypper", "ansible-galaxy"),
+        *("tar", "rm", "cp", "mv", "ln", "mkdir", "chown", "chmod", "restorecon", "echo", "sh"),
+    )
+)
+"""What commands in hints begin with."""
 
 
 class Style(NamedTuple):
@@ -36,18 +45,28 @@ class Style(NamedTuple):
     colour: bool
     width: int | None = None
 
-    def filled(self, text: str, first: str = "", rest: str = "") -> list[str]:
-        """Return prose in lines that fit, wrapped between words; `first` and `rest` begin them."""
+    def filled(self, text: str, first: str = "", rest: str = "", *, whole: str = "") -> list[str]:
+        """Return prose in lines that fit, wrapped between words; `first` and `rest` begin them.
+
+        What is in backquotes, and the part that is `whole`, such as a command, stay on one line.
+        """
         if self.width is None or len(first) + len(text) <= self.width:
             return [f"{first}{text}"]
         lines, line = [], first
         start = len(first)
-        for word in text.split(" "):
+        for word in _words(text, whole):
             if len(line) > start and len(line) + 1 + len(word) > self.width:
                 lines.append(line)
                 line, start = rest, len(rest)
             line += word if len(line) == start else f" {word}"
         return [*lines, line]
+
+    def labelled(self, label: str, text: str, width: int) -> list[str]:
+        """Return prose after a label, filled; all lines of the prose begin in column `width`."""
+        indent = " " * width
+        first, *more = self.filled(text, indent, indent)
+        start = self.bold(f"{label:<{width}}") if label else indent
+        return [f"{start}{first[width:]}", *more]
 
     def bold(self, text: str) -> str:
         """Mark a heading."""
@@ -153,8 +172,7 @@ def finding_text(finding: Finding, style: Style, *, with_code: bool = False) -> 
     plain[0] = plain[0].replace(f"{finding.severity}:", f"{paint(finding.severity)}:", 1)
     first = "\n".join([*plain, *more]).removesuffix(last and code)
     first += style.faint(code) if last or not code else style.faint(f" {code}")
-    hints = (finding.hint or "").splitlines()
-    return "\n".join([first, *(f"    {visible(line)}" for line in hints)])
+    return "\n".join([first, *hint_lines(finding.hint, style, "    ")])
 
 
 def together(findings: Iterable[Finding]) -> list[list[Finding]]:
@@ -176,7 +194,7 @@ def findings_text(findings: Sequence[Finding], style: Style, *, every: bool = Fa
     lines += [f"    {visible(place)}" for place in shown]
     if len(shown) < len(places):
         lines.append(style.faint(f"    and {len(places) - len(shown)} more (-v lists all)"))
-    lines += [f"    {visible(line)}" for line in (first.hint or "").splitlines()]
+    lines += hint_lines(first.hint, style, "    ")
     return "\n".join(lines)
 
 
@@ -191,11 +209,11 @@ def where_explained(codes: Iterable[str], style: Style) -> list[str]:
 def cause_lines(cause: Finding, style: Style, indent: str, *, named: bool = True) -> list[str]:
     """Return ``message: hint``: why something is missing, and what to do about it.
 
-    The hint is never wrapped: on a terminal it is on a line of its own if it does not fit, and so is
-    each line of a hint that has several. Without `named`, the message is left out.
+    On a terminal, a hint is on lines of its own if it does not fit or has several lines. Without
+    `named`, the message is left out.
     """
     if not named:
-        return [f"{indent}{style.bold(visible(line))}" for line in (cause.hint or "").splitlines()]
+        return _bold(hint_lines(cause.hint, style, indent), style)
     return step_lines(cause.message, cause.hint, style, indent)
 
 
@@ -208,4 +226,70 @@ def step_lines(message: str, hint: str | None, style: Style, indent: str) -> lis
     if len(hints) == 1 and fits:
         lines[-1] += f" {style.bold(hints[0])}"
         return lines
-    return [*lines, *(f"{indent}  {style.bold(hint)}" for hint in hints)]
+    return [*lines, *_bold(hint_lines(hint, style, f"{indent}  "), style)]
+
+
+def hint_lines(hint: str | None, style: Style, indent: str) -> list[str]:
+    """Return the lines of a hint, indented: prose is filled, a command has a line of its own."""
+    return [
+        line
+        for each in (hint or "").splitlines()
+        for line in _hint_lines(visible(each), style, indent)
+    ]
+
+
+def message_lines(text: str, style: Style, rest: str = "    ") -> list[str]:
+    """Return the lines of a message, filled; `rest` is added to the indent of continuation lines.
+
+    A quoted line of a file, with its number or the caret below it, stays as it is.
+    """
+    lines = []
+    for line in text.split("\n"):
+        body = line.lstrip(" ")
+        indent = line[: len(line) - len(body)]
+        if body.lstrip("0123456789").startswith((" |", "|")):
+            lines.append(line)
+        else:
+            lines += style.filled(body, indent, f"{indent}{rest}")
+    return lines
+
+
+def _hint_lines(text: str, style: Style, indent: str) -> list[str]:
+    if style.width is None or len(indent) + len(text) <= style.width or text.startswith(" "):
+        return [f"{indent}{text}"]
+    import re
+
+    rest = f"{indent}  "
+    found = re.search(rf"(?:^|: )((?:{_PROGRAMS}) .*)$", text)
+    if found is None:
+        return style.filled(text, indent, rest)
+    prose = text[: found.start(1)].rstrip()
+    return (
+        [*style.filled(prose, indent, rest), f"{rest}{found[1]}"] if prose else [f"{indent}{text}"]
+    )
+
+
+def _bold(lines: Iterable[str], style: Style) -> list[str]:
+    """Return lines in bold, without their indent."""
+    bodies = [(line, line.lstrip(" ")) for line in lines]
+    return [f"{line[: len(line) - len(body)]}{style.bold(body)}" for line, body in bodies]
+
+
+def _words(text: str, whole: str) -> list[str]:
+    """Return the words of a text; what is in backquotes is one word, and so is `whole`."""
+    before, found, after = text.partition(whole) if whole else ("", "", text)
+    if found:
+        *first, start = before.split(" ")
+        end, *last = after.split(" ")
+        return [*first, f"{start}{found}{end}", *last]
+    if text.count("`") % 2:
+        return text.split(" ")
+    words: list[str] = []
+    is_open = False
+    for word in text.split(" "):
+        if is_open:
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+        is_open ^= word.count("`") % 2 == 1
+    return words

@@ -81,7 +81,9 @@ def _lines(checks: Sequence[Check], style: Style) -> list[str]:
     text = f"{check.outcome} {visible(check.id)}{subject}: {visible(check.message)}"
     lines = style.filled(text, "", "     ")
     lines[0] = lines[0].replace(check.outcome, word, 1)
-    return [*lines, *(f"       '{visible(c.subject)}'" for c in checks if len(checks) > 1)]
+    for each in checks if len(checks) > 1 else ():
+        lines += style.filled(f"'{visible(each.subject)}'", " " * 7, " " * 9)
+    return lines
 
 
 def _verdict(checks: tuple[Check, ...], last: Stage) -> str:

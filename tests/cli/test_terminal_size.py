@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,10 @@ from tests.terminal import terminal
 
 SECBOOT = "import sys; from secboot.cli import main; sys.exit(main(sys.argv[1:]))"
 COLUMNS, ROWS = 80, 24
+FOR_COPYING = re.compile(
+    r" +(parameters  .*|secboot .*|/\S+|'.*')$"  # of `show`, of hints, of lists of files and entries
+    r"|[+ -](options|root=).*|(---|\+\+\+) .*|Command +secboot .*|  \d\S+Z  committing .*"  # of `history ID`
+)
 
 
 def shown(command: str, directory: Path) -> list[str]:
@@ -33,7 +38,7 @@ def too_wide(lines: list[str]) -> list[str]:
     """Return the lines that are too wide although they have prose, which can be wrapped."""
     wide = [line for line in lines if len(line) > COLUMNS]
     # A path, a parameter line and the name of a boot entry are for copying.
-    return [line for line in wide if "/" not in line and "'" not in line and "root=" not in line]
+    return [line for line in wide if not FOR_COPYING.match(line)]
 
 
 @pytest.fixture
@@ -57,6 +62,33 @@ def test_prose_is_wrapped(directory: Path) -> None:
     after = ("apply guest", "status", "history", "rollback --dry-run", "rollback", "history 1")
 
     for command in (*before, *after):
+        lines = shown(command, directory)
+
+        assert lines, command
+        assert too_wide(lines) == [], command
+
+
+REFUSED = (
+    "plan paymnt",
+    "plan guest --layout debien",
+    "apply guest --zipl-timeout soon",
+    "verify guest --stage effective",
+    "rollback 9",
+    "confirm",
+    "set prto_virt=1 swiotlb=512M",
+    "profile validate wrong.yaml",
+)
+"""Commands whose errors are wider than the terminal."""
+
+
+def test_errors_are_wrapped_too(directory: Path) -> None:
+    directory.joinpath("wrong.yaml").write_text(
+        "version: 1\nextends: guest\nparametrs:\n  swiotlb: 512\nparameters: {prot-virt: on}\n"
+    )
+    with directory.joinpath("machine/etc/zipl.conf").open("a") as file:
+        file.write("prot_virt=1\n")
+
+    for command in (*REFUSED, "apply host", "check", "check --fix --dry-run"):
         lines = shown(command, directory)
 
         assert lines, command

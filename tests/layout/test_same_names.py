@@ -166,7 +166,7 @@ CASES: dict[str, tuple[Tree, str, str]] = {
     "nothing-that-runs-zipl": (
         Tree(links=links(OLD), hook=False),
         "unknown",
-        "but /etc/kernel/postinst.d/zz-zipl, which runs zipl for it, does not exist",
+        "but /etc/kernel/postinst.d/zz-zipl, which runs zipl for a new kernel, does not exist",
     ),
     "nothing-that-runs-zipl-for-an-old-kernel": (
         Tree(kernels=(OLD, NEW), links=links(OLD), hook=False),
