@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _LARGEST = 16 * 2**20
 """Bytes. A document has some ten thousand; a larger file is something else."""
 _SUFFIX = ".json"
+_RECORD = "record.json"
+_OF_CHECKPOINT, _START = b'"secboot/checkpoint/', 100
+"""Schema of the record of a checkpoint, and in how many bytes at the start of the file it is."""
 
 
 def fleet(
@@ -28,7 +31,8 @@ def fleet(
             metavar="FILE...",
             autocompletion=options.completed_by("documents"),
             help="Documents of `secboot status` or `secboot verify` with --output json, one file per"
-            " machine, named after it. Directories are searched for .json files.",
+            " machine, named after it. Directories are searched for .json files; the records of"
+            " checkpoints in them are skipped.",
             show_default=False,
         ),
     ],
@@ -125,16 +129,31 @@ def _machines(named: Sequence[Path], counted: Counted) -> Iterator[ReportedMachi
 
 def _content(path: Path) -> bytes:
     if path.is_dir():
-        raise FileNotFoundError(None, f"no {_SUFFIX} file found in this directory")
+        raise FileNotFoundError(None, f"no {_SUFFIX} file of a machine found in this directory")
     with path.open("rb") as stream:
         return stream.read(_LARGEST + 1)
 
 
 def _documents(named: Iterable[Path]) -> Iterator[Path]:
-    """The documents. A directory without any is yielded itself, so that it is reported."""
+    """The documents. A directory without any is yielded itself, so that it is reported.
+
+    The records of checkpoints in a directory are not reports on a machine: it may contain trees.
+    """
     for path in named:
-        below = sorted(p for p in path.rglob(f"*{_SUFFIX}") if p.is_file()) if path.is_dir() else []
+        found = path.rglob(f"*{_SUFFIX}") if path.is_dir() else ()
+        below = sorted(each for each in found if each.is_file() and not _is_checkpoint(each))
         yield from below or [path]
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a file is the record of a checkpoint, by its name and its schema, which comes first."""
+    if path.name != _RECORD:
+        return False
+    try:
+        with path.open("rb") as stream:
+            return _OF_CHECKPOINT in stream.read(_START)
+    except OSError:
+        return False
 
 
 def _names(paths: Sequence[Path]) -> dict[Path, str]:

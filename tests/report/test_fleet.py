@@ -528,8 +528,23 @@ def test_a_missing_file_and_an_empty_directory_are_rows(
 
     assert said.code == 2
     assert "No such file or directory" in said.out
-    assert "no .json file found in this directory" in said.out
+    assert "no .json file of a machine found in this directory" in said.out
     assert "not a JSON document" in said.out
+
+
+def test_the_records_of_checkpoints_in_a_tree_are_not_machines(
+    fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = fleet.parent / "ubuntu-curtin"
+    (record,) = tree.rglob("record.json")
+
+    said = secboot(capsys, "fleet", fleet.parent, "--stage", "inherited")
+    alone, named = (secboot(capsys, "fleet", each) for each in (tree, record))
+
+    assert rows(said) == rows(secboot(capsys, "fleet", fleet, "--stage", "inherited"))
+    assert (alone.code, named.code) == (2, 2)
+    assert "no .json file of a machine found in this directory" in alone.out
+    assert "a document of secboot/checkpoint/2; expected secboot/status/2" in named.out
 
 
 def test_files_of_one_name_are_distinguished(
