@@ -21,6 +21,7 @@ from secboot.ipl.recorded_programs import (
     match_others,
     match_programs,
     other_files,
+    younger,
 )
 from secboot.named_tuple import NamedTuple
 from secboot.visible import visible
@@ -101,7 +102,7 @@ def compare(machine: Machine) -> BootRecord:
     if file.modified is None:
         return BootRecord(file.path, RecordState.UNKNOWN, unreadable=file.unreadable)
     others = {*machine.sources.reads, *machine.only_prepared}
-    younger = tuple(
+    changed = tuple(
         each.path
         for each in machine.files
         if each.modified > file.modified and each.path not in others
@@ -110,9 +111,9 @@ def compare(machine: Machine) -> BootRecord:
         state = RecordState.DAMAGED if file.damaged else RecordState.UNKNOWN
         if file.damaged and machine.zipl_version.is_newer_than_model:
             state = RecordState.UNKNOWN
-        return BootRecord(file.path, state, unreadable=file.unreadable, younger_files=younger)
+        return BootRecord(file.path, state, unreadable=file.unreadable, younger_files=changed)
     return _compare(
-        BootRecord(file.path, RecordState.READ, file.content, younger_files=younger),
+        BootRecord(file.path, RecordState.READ, file.content, younger_files=changed),
         file.content,
         machine,
         file.modified,
@@ -126,7 +127,7 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
         match = match_options(bootmap.default, machine)
         instead = () if match.entry is not None else _of_kernel(bootmap.default, machine, written)
         return record._replace(
-            differences=_option_differences(match, instead, machine),
+            differences=_option_differences(match, instead, machine, written),
             matches=(match,),
             instead=instead,
             from_options=True,
@@ -138,7 +139,7 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
         differences = (
             *_differences(bootmap, expected, found, machine),
             *_environment_differences(bootmap, machine),
-            *(f"was written before {path} was replaced" for path in found.younger),
+            *map(_replaced, found.younger),
         )
     return record._replace(
         differences=tuple(dict.fromkeys(differences)),
@@ -192,14 +193,15 @@ def _of_kernel(program: Program, machine: Machine, written: int) -> tuple[Match,
 
 
 def _option_differences(
-    match: Match, instead: tuple[Match, ...], machine: Machine
+    match: Match, instead: tuple[Match, ...], machine: Machine, written: int
 ) -> tuple[str, ...]:
     """How a record made from options differs from every entry; added words are not a difference."""
     default = machine.configuration.default
     if match.entry is not None and default is not None and match.entry.location != default.location:
         return (f"does not contain {_name(default)}",)
     if match.entry is not None:
-        return () if match.added is not None else (_line(match.entry),)
+        line = () if match.added is not None else (_line(match.entry),)
+        return (*line, *map(_replaced, younger(match.entry, machine.facts, written)))
     if instead:
         return tuple(
             f"boots {_name(each.entry)} {how}"
@@ -210,6 +212,10 @@ def _option_differences(
     if machine.configuration.entries:
         return ("boots a kernel that no boot entry has",)
     return ()
+
+
+def _replaced(path: str) -> str:
+    return f"was written before {path} was replaced"
 
 
 def _line(entry: BootEntry) -> str:

@@ -139,7 +139,7 @@ def _match_whole(pairs: _Pairs, written: int) -> None:
         members = groups[key]
         fitting = [program for program in whole[key] if program in pairs.free]
         if len(members) > len(fitting):
-            members = [p for p in members if not _younger(pairs.entry(p), pairs.facts, written)]
+            members = [p for p in members if not younger(pairs.entry(p), pairs.facts, written)]
         if fitting and len(members) > len(fitting):
             of_others = [p for other, programs in whole.items() if other != key for p in programs]
             if not _match_edited(pairs, members, fitting, of_others):
@@ -183,7 +183,7 @@ def _match_by_kernel(pairs: _Pairs, written: int) -> None:
     """Match entries whose line has changed, if possible at the same number."""
     for place in pairs.left():
         entry = pairs.entry(place)
-        if _younger(entry, pairs.facts, written):
+        if younger(entry, pairs.facts, written):
             continue
         fitting = [p for p in pairs.free if _same_kernel(entry, p, pairs.facts)]
         number = pairs.expected[place].position or 0
@@ -203,15 +203,15 @@ def _matching(pairs: _Pairs, programs: Sequence[Program], written: int) -> Match
             matches.append(Match(program, candidates=candidates, surplus=surplus))
         else:
             matches.append(match_entry(program, pairs.entry(place)))
-    younger: dict[str, None] = {}
+    replaced: dict[str, None] = {}
     for place in (*pairs.found, *pairs.held):
-        younger |= dict.fromkeys(_younger(pairs.entry(place), pairs.facts, written))
+        replaced |= dict.fromkeys(younger(pairs.entry(place), pairs.facts, written))
     return Matching(
         tuple(matches),
         tuple(match_entry(pairs.found[n], pairs.entry(n)) for n in sorted(pairs.found)),
         tuple(map(pairs.entry, pairs.left())),
         tuple(pairs.entry(place) for place in pairs.indistinct),
-        tuple(younger),
+        tuple(replaced),
         tuple(
             match_entry(p, pairs.entry(place))
             for place, p in sorted(_instead(pairs, written).items())
@@ -373,8 +373,8 @@ def other_files(entry: BootEntry, program: Program, facts: Facts) -> tuple[str, 
     return tuple(found)
 
 
-def _younger(entry: BootEntry, facts: Facts, written: int) -> list[str]:
-    """The files of an entry that were modified after the record was written."""
+def younger(entry: BootEntry, facts: Facts, written: int) -> list[str]:
+    """Return the files of an entry that were modified after the record was written."""
     if entry.kind is not EntryKind.IPL:
         return []
     files = [file for file in (entry.image, entry.ramdisk) if file is not None]

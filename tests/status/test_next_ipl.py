@@ -375,6 +375,21 @@ def test_a_record_made_from_options_can_have_another_ramdisk(
     assert plan(capsys, root).code == 5
 
 
+@pytest.mark.parametrize("root", ["record-from-options-osbuild"], indirect=True)
+def test_a_record_made_from_options_can_be_older_than_the_files_it_boots(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after `dracut -f` with a ramdisk of the same size: its time is all that differs."""
+    (ramdisk,) = root.glob("boot/initramfs-*.img")
+    os.utime(ramdisk, (1_800_000_000, 1_800_000_000))
+
+    said = verify(capsys, root)
+
+    assert checks(said, "WARN") == {"machine.boot-record-stale"}
+    assert f"was written before /boot/{ramdisk.name} was replaced" in said.out
+    assert plan(capsys, root).code == 5
+
+
 @pytest.mark.parametrize("root", ["record-from-options-coreos"], indirect=True)
 def test_words_that_only_the_record_has_can_stand_anywhere(
     root: Path, capsys: pytest.CaptureFixture[str]
