@@ -63,6 +63,10 @@ def _layout(name: str, tree: Tree, seen: tuple[str, ...]) -> Layout:
     return ZiplConfLayout(ROWS[name], tree, seen)
 
 
+_RED_HAT_HINT = (
+    "specify the layout: --layout bls (RHEL 8 and later, Fedora 30 and later), --layout rhel7 (earlier"
+    " ones)"
+)
 _HINT = f"if you know the layout, specify it: --layout NAME (one of {', '.join(NAMES)})"
 
 
@@ -80,6 +84,15 @@ def _contradictory(found: dict[str, tuple[str, ...]]) -> Layout:
 def _unknown(tree: Tree) -> Layout:
     version = tree.os_release.get("VERSION_ID", "")
     system = visible(f"{tree.os_release['ID']} {version}".strip())
+    if tree.red_hat_name is not None and tree.red_hat_release is None:
+        return UnclearLayout(
+            "unknown",
+            "unknown layout",
+            seen=(f"os-release: {system}",),
+            refusal=f"os-release says {system} but no release of RHEL or Fedora, which decides how the"
+            " system configures booting, and no BLS entries or other known files were found",
+            hint=_RED_HAT_HINT,
+        )
     return UnclearLayout(
         "unknown",
         "unknown layout",

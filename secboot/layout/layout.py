@@ -11,7 +11,7 @@ from secboot.ipl.boot_record import compare
 from secboot.ipl.next_ipl import next_ipl
 from secboot.lines.changes import Command, Step, StorePlan, StoreStatus, meets
 from secboot.lines.stores import stores_of
-from secboot.machine.sources import NO_OTHERS
+from secboot.machine.sources import NO_OTHERS, Unclear
 from secboot.named_tuple import NamedTuple
 from secboot.profile.declared import DECLARED
 from secboot.visible import visible
@@ -240,6 +240,7 @@ class UnclearLayout(Layout):
         super().__init__(seen)
         self.name, self.description = name, description
         self.refusal, self.hint = refusal, hint
+        self.sources = self.sources._replace(unclear=Unclear(refusal, hint))
 
     def new_kernel(self, machine: Machine, stores: Stores) -> NewKernel:
         """Return that it is unknown."""

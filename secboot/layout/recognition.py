@@ -38,7 +38,24 @@ _ENOUGH = 8
 _VARIANTS = frozenset({"coreos", "iot"})
 """Variants that only exist with ostree (os-release(5), VARIANT_ID)."""
 _FIRST_WITH_ENTRIES = {"rhel": 8, "centos": 8, "fedora": 30}
+"""The first releases with BLS entries; earlier ones have sections in zipl.conf."""
+_PLATFORM = re.compile(r"platform:(el|f)([0-9]{1,4})", re.ASCII)
+"""PLATFORM_ID of RHEL 8 and later, Fedora, and what is rebuilt from them (os-release(5))."""
+_PLATFORM_NAMES = {"el": "rhel", "f": "fedora"}
 _SUSE_IDS = ("sles", "sled", "opensuse", "opensuse-leap", "opensuse-tumbleweed", "suse")
+
+
+class RedHatRelease(NamedTuple):
+    """A release of RHEL, CentOS or Fedora; `said` is how os-release says so."""
+
+    name: str
+    number: int
+    said: str
+
+    @property
+    def has_entries(self) -> bool:
+        """Whether it boots with BLS entries."""
+        return self.number >= _FIRST_WITH_ENTRIES[self.name]
 
 
 class Tree:
@@ -76,6 +93,34 @@ class Tree:
         """Return the first of ID and ID_LIKE in os-release(5) that is one of the names, or None."""
         given = [self.os_release.get("ID", ""), *self.os_release.get("ID_LIKE", "").split()]
         return next((name for name in given if name in names), None)
+
+    @property
+    def red_hat_name(self) -> str | None:
+        """RHEL, CentOS or Fedora, as ID in os-release or the nearest one in ID_LIKE."""
+        names = (self.os_release.get("ID"), *_FIRST_WITH_ENTRIES)
+        return next((n for n in names if n in _FIRST_WITH_ENTRIES and self.is_like(n)), None)
+
+    @property
+    def red_hat_release(self) -> RedHatRelease | None:
+        """The release of RHEL, CentOS or Fedora that this is, or is built from; None if unknown.
+
+        A distribution that is like Fedora often has its own numbers (Oracle Linux 9 is one), so they
+        only count if they can be those of a Fedora with BLS entries. One that is like RHEL has RHEL's.
+        """
+        name, version = self.red_hat_name, self.major_version
+        if name is None:
+            return None
+        platform = self.os_release.get("PLATFORM_ID", "")
+        built = _PLATFORM.fullmatch(platform)
+        is_own = self.os_release.get("ID") == name
+        if built is not None and not (is_own and version is not None):
+            return RedHatRelease(
+                _PLATFORM_NAMES[built[1]], int(built[2]), f"PLATFORM_ID={platform}"
+            )
+        other_numbers = name == "fedora" and not is_own
+        if version is None or (other_numbers and version < _FIRST_WITH_ENTRIES[name]):
+            return None
+        return RedHatRelease(name, version, f"{name} {version}")
 
     @property
     def major_version(self) -> int | None:
@@ -209,10 +254,18 @@ def _red_hat_evidence(tree: Tree) -> tuple[str, ...]:
 
 def _named_red_hat(tree: Tree) -> tuple[str, ...]:
     """The distribution's name, since the first release with BLS entries."""
-    name, version = tree.is_like(*_FIRST_WITH_ENTRIES), tree.major_version
-    if name is None or version is None or version < _FIRST_WITH_ENTRIES[name]:
-        return ()
-    return (f"os-release: {name} {version}",)
+    found = tree.red_hat_release
+    return () if found is None or not found.has_entries else (f"os-release: {found.said}",)
+
+
+def _named_rhel7(tree: Tree) -> tuple[str, ...]:
+    """The distribution's name, before that release."""
+    found = tree.red_hat_release
+    return () if found is None or found.has_entries else (f"os-release: {found.said}",)
+
+
+def _rhel7_evidence(tree: Tree) -> tuple[str, ...]:
+    return tree.marks("/sbin/new-kernel-pkg", "/usr/sbin/new-kernel-pkg")[:1]
 
 
 LAYOUTS = (
@@ -222,11 +275,7 @@ LAYOUTS = (
     Recognition(RED_HAT, _red_hat_evidence, _named_red_hat),
     # RHEL 8 has no new-kernel-pkg on s390x (20-zipl-kernel.install checks for it and writes BLS
     # entries if it is missing).
-    _in_row(
-        RHEL7,
-        ("/sbin/new-kernel-pkg", "/usr/sbin/new-kernel-pkg"),
-        ids=(("rhel", 7), ("centos", 7), ("fedora", 29)),
-    ),
+    Recognition(RHEL7, _rhel7_evidence, _named_rhel7),
     _DEBIAN,
     _in_row(ALPINE, ("/etc/alpine-release",), ids=(("alpine", None),)),
     _in_row(PLAIN, ids=(("sles", 11), ("sled", 11))),

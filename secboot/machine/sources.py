@@ -42,6 +42,13 @@ class Unreadable(NamedTuple):
     reason: str
 
 
+class Unclear(NamedTuple):
+    """Why it is not known which system the boot files belong to, and a hint about what to do."""
+
+    reason: str
+    hint: str
+
+
 class Sources(NamedTuple):
     """The files of a layout, in addition to those that zipl looks for itself.
 
@@ -70,6 +77,7 @@ class Sources(NamedTuple):
     image: ImagePaths | None = None
     later_kernels: bool = False
     first: bool = False
+    unclear: Unclear | None = None
 
 
 NO_OTHERS = Sources()

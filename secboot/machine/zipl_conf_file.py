@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secboot.machine.boot_files import BootFiles
-    from secboot.machine.sources import Sources
+    from secboot.machine.sources import Sources, Unclear
     from secboot.system.root import Root
 
 ZIPL_CONF_PATHS = (
@@ -93,10 +93,12 @@ def _find_conf(
         root.read_bytes(unreadable)  # raises the error that says why
     if sources.generated or (sources.otherwise and has_bls):
         return ZIPL_CONF_PATHS[1]
-    raise _no_configuration(root, has_bls=has_bls)
+    raise _no_configuration(root, sources.unclear, has_bls=has_bls)
 
 
-def _no_configuration(root: Root, *, has_bls: bool) -> NoConfigurationError:
+def _no_configuration(
+    root: Root, unclear: Unclear | None, *, has_bls: bool
+) -> NoConfigurationError:
     shown = shown_base(root)
     if has_bls:
         return NoConfigurationError(
@@ -105,6 +107,10 @@ def _no_configuration(root: Root, *, has_bls: bool) -> NoConfigurationError:
         )
     if not _is_system(root):
         return _not_a_system(root)
+    if unclear is not None:
+        return NoConfigurationError(
+            f"no zipl configuration found in {shown}, and {unclear.reason}", hint=unclear.hint
+        )
     hints = ["zipl searches for " + ", ".join(ZIPL_CONF_PATHS[:3])]
     if any(name.startswith("vmlinuz") for name in root.names_or_none("/boot") or ()):
         hints.append(f"to write the first one: {Invocation.on(shown).command('init')}")

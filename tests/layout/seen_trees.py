@@ -109,6 +109,21 @@ RED_HAT = {
         "bls", _release("rhel", "9.4", "fedora"), (ZIPL_CONF,), (), "rhel 9"
     ),
     "fedora-30-without-boot": Tree("bls", _release("fedora", "30"), (), (), "fedora 30"),
+    "oracle-9-without-boot": Tree(
+        "bls",
+        _release("ol", "9.4", "fedora") + 'PLATFORM_ID="platform:el9"\n',
+        (ZIPL_CONF,),
+        (),
+        "PLATFORM_ID=platform:el9",
+    ),
+    "fedora-by-its-platform-alone": Tree(
+        "bls",
+        _release("fedora") + "PLATFORM_ID=platform:f43\n",
+        (),
+        (),
+        "PLATFORM_ID=platform:f43",
+    ),
+    "like-fedora-42": Tree("bls", _release("ultramarine", "42", "fedora"), (), (), "fedora 42"),
     "without-os-release": Tree("bls", None, (BLS,), (ENTRIES,)),
     "nobody-knows-but-it-has-entries": Tree("bls", _release("nobody-knows"), (BLS,), (ENTRIES,)),
 }
@@ -274,6 +289,12 @@ UNKNOWN = {
     ),
     "without-a-version": Tree("unknown", "ID=nixos\n", (ZIPL_CONF,), (), "nixos"),
     "rhel-without-a-version": Tree("unknown", _release("rhel"), (), (), "rhel"),
+    "like-fedora-with-its-own-numbers": Tree(
+        "unknown", _release("ol", "9.4", "fedora"), (ZIPL_CONF,), (), "ol 9.4"
+    ),
+    "fedora-eln": Tree(
+        "unknown", _release("fedora", "eln") + "PLATFORM_ID=platform:eln\n", (), (), "fedora eln"
+    ),
     "rhel-with-a-version-of-words": Tree(
         "unknown", _release("rhel", "seven"), (), (), "rhel seven"
     ),

@@ -69,7 +69,7 @@ def test_what_is_not_clear_is_refused_until_it_is_named(name: str, memory: FakeF
         detect().require_editable()
 
     assert all(mark.removeprefix("os-release: ") in refused.value.message for mark in tree.marks)
-    assert "--layout NAME" in (refused.value.hint or "")
+    assert "--layout " in (refused.value.hint or "")
     for layout in NAMES:
         named = detect(layout)
         assert named.name == layout
