@@ -36,7 +36,7 @@ _SVG = """\
 {styles}
 </style>
 <defs>
-<clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/></clipPath>
+<clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{height}"/></clipPath>
 {lines}
 </defs>
 <rect fill="#16191d" x="1" y="1" width="{width}" height="{height}" rx="8"/>
@@ -52,8 +52,8 @@ _SVG = """\
 
 
 def plan() -> str:
-    """Return the plan for a host, the shortest one, as a wide terminal shows it."""
-    return _picture("plan", 98, (), ("plan", "host", "--root", "machine"))
+    """Return the plan for a guest, which finds a missing and a wrong value, on a wide terminal."""
+    return _picture("plan", 105, (), ("plan", "guest", "--root", "machine"))
 
 
 def status() -> str:

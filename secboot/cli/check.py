@@ -70,9 +70,10 @@ def check(
             return _dry_run(site, output) if dry_run else _fix(site, output)
         machine = site.machine()
         if machine.lacks_conf or not machine.configured:
+            init = site.invocation.command("init")
             raise RefusedError(
                 f"{machine.root} has no zipl configuration yet",
-                hint=None if machine.awaits_kernel else site.invocation.command("init"),
+                hint=f"install a kernel, then run: {init}" if machine.awaits_kernel else init,
             )
         invocation = site.invocation
         repairs = _repairs(site, machine)

@@ -94,7 +94,7 @@ def shown_usage(error: Exception) -> str | None:
     message = str(error.format_message()).partition(" Choose from:")[0]
     message = _EXTRA.sub("unexpected extra argument(s)", message)
     if hasattr(error, "possibilities") and hasattr(error, "option_name"):
-        suggestion = _suggestion(error.possibilities or ())
+        suggestion = _suggestion(sorted(error.possibilities or ()))
         message = f"No such option: {error.option_name}{suggestion and f'.{suggestion}'}"
     context = getattr(error, "ctx", None)
     if context is None:
@@ -136,5 +136,5 @@ def help_record(parameter: _Parameter, ctx: Context) -> tuple[str, str] | None:
 
 
 def _suggestion(words: Iterable[str]) -> str:
-    named = ", ".join(f"'{each}'" for each in sorted(words))
+    named = ", ".join(f"'{each}'" for each in words)
     return f" Did you mean {named}?" if named else ""

@@ -88,8 +88,8 @@ def _report_number(written: WrittenRequirement, problems: Problems) -> bool:
             "multi-valued",
             f"{name} can be set several times, and a single value would replace the others",
             written.location,
-            f"write {name}: ['{value}'] to keep the others, or {name}: {{exactly: ['{value}']}}"
-            " to remove them",
+            f"write `{name}: ['{value}']` to keep the others, or"
+            f" `{name}: {{exactly: ['{value}']}}` to remove them",
         )
         return True
     return False

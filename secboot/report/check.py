@@ -51,7 +51,9 @@ def _advice(repairs: RepairPlan, invocation: Invocation, style: Style) -> str:
     if repairs.refusal is None:
         return f"Repair with: {style.bold(visible(invocation.command('check', '--fix')))}"
     dry_run = visible(invocation.command("check", "--fix", "--dry-run"))
-    return f"{style.bold(dry_run)} shows what must be corrected by hand first."
+    first = "First correct by hand what this command shows:"
+    gap = " " if style.fits(f"{first} {dry_run}") else "\n  "
+    return f"{first}{gap}{style.bold(dry_run)}"
 
 
 def check_document(

@@ -113,7 +113,11 @@ def _found(typed: str, known: Mapping[str, Explanation]) -> Explanation:
 def _hint(name: str, short: Sequence[str], known: Mapping[str, Explanation]) -> str:
     near = short or list(dict.fromkeys([*_alike(name, known), *_with_word(name, known)]))[:_NEAR]
     every = "list all codes: secboot explain --list"
-    return f"did you mean {' or '.join(near)}?\n{every}" if near else every
+    if not near:
+        return every
+    *others, last = near
+    named = f"{', '.join(others)} or {last}" if others else last
+    return f"did you mean {named}?\n{every}"
 
 
 def _alike(name: str, known: Mapping[str, Explanation]) -> list[str]:

@@ -67,21 +67,21 @@ def apply_text(result: ApplyResult, invocation: Invocation, style: Style) -> str
             )
         lines.append("No files to write." if due else done)
         lines += [finding_text(each, style) for each in _of_the_next_start(result.plan)]
-    how = f"{visible(invocation.for_profile('plan'))} shows how" if due else ""
+    plan = visible(invocation.for_profile("plan")) if due else ""
     if result.plan.image_due is not None:
-        lines += _advised(f"The image must be built: {visible(result.plan.image_due)}", how, style)
+        lines += _advised(f"The image must be built: {visible(result.plan.image_due)}", plan, style)
     if rebuilt and result.plan.image_due is None:
         names = ", ".join(f"'{visible(entry.name)}'" for entry in rebuilt)
         text = f"Not changed without a rebuild of the Secure Execution image: {names}"
-        lines += _advised(text, how, style)
+        lines += _advised(text, plan, style)
     return "\n".join(lines) + "\n"
 
 
-def _advised(text: str, advice: str, style: Style) -> list[str]:
-    """Return a warning and what to do about it, which has a line of its own unless both fit."""
-    if style.width is None or len(f"{text} ({advice}).") <= style.width:
-        return [f"{style.yellow(text)} ({advice})."]
-    return [*map(style.yellow, style.filled(f"{text}.")), f"  {advice}"]
+def _advised(text: str, command: str, style: Style) -> list[str]:
+    """Return a warning and the command that shows more, on a line of its own unless both fit."""
+    if style.fits(f"{text} (see {command})."):
+        return [f"{style.yellow(text)} (see {command})."]
+    return [*map(style.yellow, style.filled(f"{text}. See:")), f"  {command}"]
 
 
 def _is_fulfilled(plan: Plan) -> bool:
@@ -196,7 +196,7 @@ def rollback_text(result: RollbackResult, invocation: Invocation, style: Style) 
     lines += _commit(result, invocation, style)
     if result.refused:
         text = "zipl refuses these files, so the boot record was not updated"
-        lines += _advised(text, f"see {visible(invocation.command('check'))}", style)
+        lines += _advised(text, visible(invocation.command("check")), style)
     lines += _meanwhile(result.meanwhile, style)
     lines += _next_default(result, style)
     lines += _of_rolled_back_trial(result, invocation, style)
@@ -314,7 +314,12 @@ def _commit(
         yield style.green(f"{who} wrote the boot record.") + effect
     elif result.zipl_pending:
         command = visible(invocation.of_programs(result.programs))
-        yield style.yellow(f"{record}. Run {command} before the next IPL.")
+        text = f"{record}. Run {command} before the next IPL."
+        if style.fits(text):
+            yield style.yellow(text)
+        else:
+            yield style.yellow(f"{record}. Before the next IPL, run:")
+            yield f"  {command}"
 
 
 def _of_trial(result: ApplyResult | RepairResult | RollbackResult) -> bool:

@@ -11,7 +11,7 @@ from secboot.invocation import Invocation
 from secboot.lines.changes import ParameterAction, StoreStatus
 from secboot.plan.plan import EntryStatus
 from secboot.report.diff import PLANNED, unified_diff
-from secboot.report.style import counted, findings_text, together
+from secboot.report.style import PLAIN, counted, findings_text, together
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -239,25 +239,38 @@ def _painted(status: EntryStatus, style: Style) -> str:
 
 
 def _store(store: StorePlan, style: Style, told: set[str]) -> Iterator[str]:
-    word = _STORE_WORDS[store.status]
-    word = style.yellow(word) if store.status is StoreStatus.CHANGE else f"{word}:"
-    head = f"{word} {style.bold(store.name[:1].lower() + store.name[1:])}"
-    if store.location is not None:
-        head += style.faint(f" ({visible(str(store.location))})")
     quiet = store.status is not StoreStatus.CHANGE
-    yield from _with_parameters(head, store.parameters, style, told, quiet=quiet)
+    word = f"{_STORE_WORDS[store.status]}:" if quiet else _STORE_WORDS[store.status]
+    name = store.name[:1].lower() + store.name[1:]
+    place = "" if store.location is None else f" ({visible(str(store.location))})"
+    plain = f"{word} {name}{place}"
+    changes = [] if quiet else [_change(each, PLAIN) for each in store.parameters]
+    one_line = style.fits(": ".join((plain, *changes)))
+    if place and not style.fits(f"{plain}:"):
+        place = f"\n {place}"
+    head = f"{word if quiet else style.yellow(word)} {style.bold(name)}{style.faint(place)}"
+    yield from _with_parameters(head, store.parameters, style, told, quiet=quiet, one_line=one_line)
     if store.note:
         for line in style.filled(visible(store.note), "  ", "  "):
             yield style.yellow(line) if store.met is False else line
 
 
 def _with_parameters(
-    head: str, changes: Sequence[ParameterChange], style: Style, told: set[str], *, quiet: bool
+    head: str,
+    changes: Sequence[ParameterChange],
+    style: Style,
+    told: set[str],
+    *,
+    quiet: bool,
+    one_line: bool = True,
 ) -> Iterator[str]:
-    """What happens to the parameters: after the head if it is one change, otherwise below it."""
+    """What happens to the parameters: after the head if it is one change, otherwise below it.
+
+    Without `one_line`, one change is below it, too.
+    """
     if quiet:
         changes = []
-    one_line = len(changes) == 1
+    one_line = one_line and len(changes) == 1
     if not one_line:
         yield f"{head}:" if changes else head
     for change in changes:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from secboot.finding import Severity
 from secboot.kernel.swiotlb import bytes_text
 from secboot.named_tuple import NamedTuple
-from secboot.report.style import finding_text
+from secboot.report.style import PLAIN, finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from secboot.finding import Finding
     from secboot.profile.profile import ImagePaths, Profile
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LIST_SCHEMA = "secboot/profiles/2"
 SCHEMA = "secboot/profile/1"
 CHECKS_SCHEMA = "secboot/profile-checks/1"
+_LABEL = 10
+"""Columns of the labels at the start."""
 
 
 class ListedProfile(NamedTuple):
@@ -53,14 +55,16 @@ def list_text(profiles: Sequence[ListedProfile], style: Style) -> str:
     lines = []
     for profile in profiles:
         about = visible(profile.description)
+        paint: Callable[[str], str] = str
         if profile.hidden:
             about = "hidden by the profile of the same name above"
         if profile.problems:
             first, more = profile.problems[0], len(profile.problems) - 1
             where = "" if first.location is None else f"{first.location}: "
             others = f" (and {more} more)" if more else ""
-            about = style.red(f"cannot be used: {visible(f'{where}{first.message}')}{others}")
-        lines.append(f"{style.bold(profile.name.ljust(width))}  {about}")
+            about = f"cannot be used: {visible(f'{where}{first.message}')}{others}"
+            paint = style.red
+        lines += style.labelled(profile.name, about, width + 2, paint)
         lines.append(style.faint(f"{' ' * width}  {visible(profile.path)}"))
     return "\n".join(lines) + "\n"
 
@@ -76,18 +80,24 @@ def profile_text(profile: Profile, style: Style) -> str:
     """Return what a profile requires, with all that it extends."""
     lines = [f"{style.bold('Profile')}   {visible(profile.name)}"]
     if profile.description:
-        lines.append(f"          {visible(profile.description)}")
+        lines += style.labelled("", visible(profile.description), _LABEL)
     if profile.role is not None:
         lines.append(f"{style.bold('Role')}      {profile.role}")
     if profile.memory is not None:
         lines.append(f"{style.bold('Memory')}    {bytes_text(profile.memory)}")
     chain = ", which extends ".join(visible(path) for path in profile.chain)
-    lines.append(f"{style.bold('From')}      {chain}")
-    lines.append(f"{style.bold('Entries')}   {visible(profile.entries.describe())}")
+    lines += style.labelled("From", chain, _LABEL)
+    lines += style.labelled("Entries", visible(profile.entries.describe()), _LABEL)
     for number, requirement in enumerate(profile.requirements):
         label = "" if number else "Requires"
-        where = style.faint(f"  {visible(str(requirement.location))}")
-        lines.append(f"{style.bold(label.ljust(8))}  {visible(requirement.describe())}{where}")
+        where = visible(str(requirement.location))
+        rows = style.labelled(label, visible(requirement.describe()), _LABEL)
+        last = PLAIN.labelled(label, visible(requirement.describe()), _LABEL)[-1]
+        if len(rows) == 1 and style.fits(f"{last}  {where}"):
+            rows[-1] += style.faint(f"  {where}")
+        else:
+            rows.append(style.faint(f"{' ' * _LABEL}  {where}"))
+        lines += rows
     if profile.image is not None:
         for label, path in zip(
             ("Image", "Parmfile", "Kernel", "Ramdisk"), _paths(profile.image), strict=True

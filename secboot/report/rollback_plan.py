@@ -70,9 +70,10 @@ def next_default_text(found: NextDefault, when: str, style: Style) -> Iterator[s
     parts = [f"with {' '.join(given)}"] if given else []
     words = " and ".join((*parts, *map(visible, absent)))
     if found.inherited:
-        yield style.yellow(f"{when} starts this entry by default, still {words}:")
+        text = f"{when} starts this entry by default, still {words}:"
+        yield from map(style.yellow, style.filled(text))
     else:
-        yield f"{when} starts this entry by default, {words}:"
+        yield from style.filled(f"{when} starts this entry by default, {words}:")
     yield f"  {visible(found.title)}"
 
 

@@ -84,9 +84,12 @@ def _verdict(status: Status, style: Style) -> Iterator[str]:
         worst = next((v for v in _WORST_FIRST if v in verdicts), Verdict.NOT_APPLICABLE)
         found[worst].append(stage)
     if found[Verdict.MISSING]:
-        yield style.red(f"{name}: NO (not {', not '.join(found[Verdict.MISSING])})")
+        missing = f"{name}: NO (not {', not '.join(found[Verdict.MISSING])})"
+        yield from map(style.red, style.filled(missing, "", "  "))
     elif failing is not None:
-        yield style.red(f"{name}: NO ({visible(failing.message)})")
+        yield from map(
+            style.red, style.filled(f"{name}: NO ({visible(failing.message)})", "", "  ")
+        )
     elif found[Verdict.UNKNOWN]:
         yield style.yellow(f"{name}: unknown ({', '.join(found[Verdict.UNKNOWN])})")
     elif found[Verdict.MET]:

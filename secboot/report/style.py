@@ -61,12 +61,18 @@ class Style(NamedTuple):
             line += word if len(line) == start else f" {word}"
         return [*lines, line]
 
-    def labelled(self, label: str, text: str, width: int) -> list[str]:
+    def fits(self, text: str) -> bool:
+        """Whether a line of plain text is not wider than the terminal."""
+        return self.width is None or len(text) <= self.width
+
+    def labelled(
+        self, label: str, text: str, width: int, paint: Callable[[str], str] = str
+    ) -> list[str]:
         """Return prose after a label, filled; all lines of the prose begin in column `width`."""
         indent = " " * width
-        first, *more = self.filled(text, indent, indent)
-        start = self.bold(f"{label:<{width}}") if label else indent
-        return [f"{start}{first[width:]}", *more]
+        lines = [paint(line[width:]) for line in self.filled(text, indent, indent)]
+        starts = [self.bold(f"{label:<{width}}") if label else indent, *(indent for _ in lines[1:])]
+        return [f"{start}{line}" for start, line in zip(starts, lines, strict=True)]
 
     def bold(self, text: str) -> str:
         """Mark a heading."""
