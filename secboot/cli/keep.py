@@ -42,6 +42,7 @@ def keep(
     from secboot.cli.printing import print_text, reporting, style
     from secboot.cli.site import Site
     from secboot.errors import SecbootError
+    from secboot.plan.plan import NotApplicableError
     from secboot.report.outcome import apply_text, done_text, of_secure_guest
 
     with Site(
@@ -60,6 +61,9 @@ def keep(
             )
         except SecbootError as error:
             _log(site, _ERROR, f"keep: {error.message}", error.location)
+            if isinstance(error, NotApplicableError):
+                for each in error.findings:
+                    _log_finding(site, each)
             raise
         for each in told if result is None else of_secure_guest(result.plan.warnings):
             _log_finding(site, each)

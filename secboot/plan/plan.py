@@ -130,6 +130,14 @@ class Confirmation(NamedTuple):
     after: str = ""
 
 
+class NotApplicableError(RefusedError):
+    """A plan that secboot must not follow; `findings` are about a guest in Secure Execution."""
+
+    def __init__(self, message: str, *, hint: str, findings: tuple[Finding, ...]) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings
+
+
 class Plan(NamedTuple):
     """What would change, and what that was derived from; without a profile, a first configuration."""
 
@@ -178,10 +186,20 @@ class Plan(NamedTuple):
         return not self.is_empty or refused or wrong or self.image_due is not None
 
     def require_applicable(self) -> None:
-        """Raise RefusedError if another program must make the change."""
-        if self.refusal is not None:
-            lines = [line for step in self.steps for line in (f"{step.title}:", *step.lines)]
-            raise RefusedError(self.refusal, hint="\n".join(lines))
+        """Raise NotApplicableError if another program must make the change, or zipl must not run.
+
+        Its hint says what to do, and first why: for example, that an image is outdated.
+        """
+        if self.refusal is None:
+            return
+        from secboot.ipl.secure_execution import (  # noqa: PLC0415 - where something is wrong
+            OF_THE_SECURE_GUEST,
+        )
+
+        found = tuple(each for each in self.warnings if each.code in OF_THE_SECURE_GUEST)
+        lines = [_said(each) for each in found]
+        lines += [line for step in self.steps for line in (f"{step.title}:", *step.lines)]
+        raise NotApplicableError(self.refusal, hint="\n".join(lines), findings=found)
 
     def require_no_trial(self) -> None:
         """Raise RefusedError if this would change files during a trial."""
@@ -196,3 +214,8 @@ class Plan(NamedTuple):
     def with_status(self, status: EntryStatus) -> tuple[EntryPlan, ...]:
         """Return the boot entries with this status."""
         return tuple(entry for entry in self.entries if entry.status is status)
+
+
+def _said(finding: Finding) -> str:
+    place = "" if finding.location is None else f"{finding.location}: "
+    return f"{place}{finding.severity}: {finding.message}"

@@ -28,9 +28,12 @@ ID = f"urn:secboot:profile-file:{fields.FORMAT_VERSION}"
 FILE = "secboot/profile/profile-file-1.json"
 """The path of the schema in packages and in the wheel; ``packaging/generate`` writes it."""
 _PATH_PATTERN = fields.PATH_PATTERN.replace("^", r"^(?!.*/\.{1,2}(/|$))", 1)
+_TEXT = ["string", "integer", "number"]
+"""The types of a string that may consist of digits: secboot reads a number as it is written."""
 _NAME: Schema = {
-    "type": "string",
+    "type": _TEXT,
     "pattern": fields.NAME_PATTERN,
+    "minimum": 0,
     "errorMessage": "not a kernel parameter name; write the value after the colon",
 }
 
@@ -128,9 +131,13 @@ def _field(field: fields.Field) -> Schema:
         fields.Kind.CHOICE: {"enum": list(map(str, field.choices))},
         fields.Kind.TEXT: _text(r"^[^\n]*\n*$"),
         fields.Kind.MEMORY: _string(MEMORY_PATTERN, MEMORY_EXAMPLE),
-        fields.Kind.PROFILE: _string(fields.EXTENDED_PATTERN, profile),
-        fields.Kind.NAMES: _list_of(_NAME),
-        fields.Kind.PATTERNS: _list_of(_text(r"^[^\n]*\S[^\n]*\n*$")),
+        fields.Kind.PROFILE: {
+            **_string(fields.EXTENDED_PATTERN, profile),
+            "type": _TEXT,
+            "minimum": 0,
+        },
+        fields.Kind.NAMES: _repeatable(_NAME),
+        fields.Kind.PATTERNS: _repeatable(_text(r"^[^\n]*\S[^\n]*\n*$")),
         fields.Kind.BOOLEAN: {"type": "boolean", "errorMessage": "write true or false"},
         fields.Kind.PATH: _string(_PATH_PATTERN, path),
     }
@@ -227,8 +234,7 @@ def _operator(form: Form, *, several: bool) -> Schema:
         schema = _list_of(schema)
     elif form.listed:
         # Unlike the values that are included, these may be the same.
-        listed = {**_list_of(schema), "uniqueItems": False}
-        schema = _or_list({} if several else schema, listed)
+        schema = _or_list({} if several else schema, _repeatable(schema))
     meaning = next(each.meaning for each in fields.REQUIREMENT_FIELDS if each.key == form.operator)
     return {**schema, "description": meaning}
 
@@ -251,7 +257,12 @@ def _string(pattern: str, message: str) -> Schema:
 def _text(pattern: str) -> Schema:
     """Return the schema of a string of one line. A number is accepted, too: it is read as written."""
     message = "must be a string on one line; put it in quotes"
-    return {**_string(pattern, message), "type": ["string", "integer", "number"]}
+    return {**_string(pattern, message), "type": _TEXT}
+
+
+def _repeatable(item: Table[str, Any]) -> Schema:
+    """Return the schema of a list whose items may be the same."""
+    return {**_list_of(item), "uniqueItems": False}
 
 
 def _list_of(item: Table[str, Any]) -> Schema:

@@ -40,6 +40,7 @@ UNDO: Result = {"state": "rolled_back", "checkpoint": "{{ confirm.checkpoint }}"
 STEPS: tuple[tuple[str, str, Result], ...] = (
     ("found", INFO, {}),
     ("nothing_to_confirm", MODULE, CONFIRM),
+    ("confirm_too_low", MODULE, CONFIRM | {"stage": "installed"}),
     ("nothing_to_drop", MODULE, DROP),
     ("try_checked", f"{MODULE} check", TRY),
     ("tried", MODULE, TRY),
@@ -186,6 +187,7 @@ def test_a_second_run_changes_nothing(played: Played) -> None:
 
     assert failing.keys() == {
         "nothing_to_confirm",
+        "confirm_too_low",
         "tried_another",
         "too_early",
         "confirm_other",
@@ -205,6 +207,7 @@ def test_why_a_task_fails(played: Played) -> None:
     _, results = played
 
     assert "the machine does not meet the profile" in results["nothing_to_confirm"]["msg"]
+    assert "stage=running or stage=effective" in results["confirm_too_low"]["msg"]
     assert results["tried_another"]["msg"].startswith("another trial has not ended: ")
     assert "secboot rollback" in results["tried_another"]["msg"]
     assert "nothing to confirm" in results["too_early"]["msg"]

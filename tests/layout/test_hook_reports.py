@@ -147,10 +147,14 @@ def test_an_outdated_image_on_red_hat(tmp_path: Path, red_hat: Path) -> None:
 def test_a_refusal_is_in_the_journal(tmp_path: Path, red_hat: Path) -> None:
     write(red_hat / "etc/secboot/profile", "guest\n")
 
-    said, (entry,) = kernel_install(red_hat, tmp_path)
+    said, (entry, *others) = kernel_install(red_hat, tmp_path)
 
     assert f"error: {entry['MESSAGE'].removeprefix('keep: ')}\n" in said
     assert "the next IPL would leave Secure Execution" in entry["MESSAGE"]
     assert entry["PRIORITY"] == "3"
+    # With an active profile as without: why the image must be rebuilt.
+    assert [each["SECBOOT_CODE"] for each in others] == ["unsealed-default", "image-outdated"]
+    for each in others:
+        assert f"{each['SECBOOT_FILE']}:1:1: warning: {each['MESSAGE']}\n" in said
     assert "to rebuild the Secure Execution image" in said
     assert f"the boot entry of {NEW} may not meet the profile" in said

@@ -54,7 +54,9 @@ options:
       - With O(state=applied) it is checked after the change; in check mode only if there is
         nothing to change.
       - With O(state=confirmed) it must be reached before the change, and is V(running), the default,
-        or V(effective).
+        or V(effective); the task fails with any other stage, which a trial reaches before it boots.
+        Without a trial, O(profile) must have reached it. For a tree that is not the running system, the
+        default is then V(inherited).
       - With O(state=verified), the default is V(effective) for the running system and
         V(inherited) for another tree.
       - Ignored with O(state=trial) and O(state=rolled_back).
@@ -332,6 +334,16 @@ def described(standing):
     return "\n".join(lines)
 
 
+def require_stage_of_trial(module):
+    """Fail for a stage that a trial reaches before it boots, so that it says nothing about it."""
+    stage = module.params["stage"]
+    if module.params["state"] == "confirmed" and stage not in (None, "running", "effective"):
+        module.fail_json(
+            msg="state=confirmed requires stage=running or stage=effective, not stage=%s; to check an"
+            " earlier stage, use state=verified" % stage
+        )
+
+
 def confirmed(module, secboot):
     """Make the trial permanent; return the result."""
     profile, stage = module.params["profile"], module.params["stage"]
@@ -463,6 +475,7 @@ def main():
         required_if=[("state", name, ["profile"]) for name in ("applied", "trial", "verified")],
         supports_check_mode=True,
     )
+    require_stage_of_trial(module)
     secboot = Changing(module)
     secboot.require()
     module.exit_json(**STATES[module.params["state"]](module, secboot))
