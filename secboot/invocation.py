@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from secboot.named_tuple import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NOT_TAKEN = {
     "history": {"--layout"},
@@ -10,6 +15,8 @@ _NOT_TAKEN = {
     "verify": {"--state-dir"},
 }
 """The common options that a verb does not accept."""
+_UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
+"""Characters that mean themselves to a shell, as `shlex` has them."""
 
 
 class Invocation(NamedTuple):
@@ -32,9 +39,7 @@ class Invocation(NamedTuple):
 
     def command(self, verb: str, *words: str) -> str:
         """Return a shell command: the verb, its arguments, then the options that it accepts."""
-        import shlex  # noqa: PLC0415 - only needed for messages
-
-        return shlex.join(["secboot", *verb.split(), *words, *self._options(verb)])
+        return _joined(["secboot", *verb.split(), *words, *self._options(verb)])
 
     def for_profile(self, verb: str, *options: str) -> str:
         """Return the command `verb` for the profile, or for ``PROFILE`` if none was given.
@@ -58,19 +63,30 @@ class Invocation(NamedTuple):
 
     def of_programs(self, programs: tuple[tuple[str, ...], ...]) -> str:
         """Return the command that runs other programs, one after the other, on the managed machine."""
-        import shlex  # noqa: PLC0415 - only needed for messages
-
-        words = " && ".join(map(shlex.join, programs))
+        words = " && ".join(map(_joined, programs))
         if self.root is None:
             return words
-        inside = words if len(programs) == 1 else f"sh -c {shlex.quote(words)}"
-        return f"chroot {shlex.quote(self.root)} {inside}"
+        inside = words if len(programs) == 1 else f"sh -c {_quoted(words)}"
+        return f"chroot {_quoted(self.root)} {inside}"
 
     def _options(self, verb: str) -> list[str]:
         typed = {"--root": self.root, "--state-dir": self.state_dir, "--layout": self.layout}
         left = _NOT_TAKEN.get(verb, set())
         given = [(name, value) for name, value in typed.items() if value is not None]
         return [word for each in given if each[0] not in left for word in each]
+
+
+def _joined(words: Iterable[str]) -> str:
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell reads it back (`shlex.quote`, which most words do not need)."""
+    if word and _UNQUOTED.issuperset(word):
+        return word
+    import shlex  # noqa: PLC0415 - only for words that need quotes
+
+    return shlex.quote(word)
 
 
 PLAIN = Invocation()

@@ -15,7 +15,8 @@ from secboot.profile.fields import (
     REQUIREMENT_FIELDS,
     Field,
 )
-from secboot.profile.parameters import GENERIC, KNOWN
+from secboot.profile.generic import RULES as GENERIC
+from secboot.profile.parameters import KNOWN
 from secboot.profile.search import SEARCH_PATH, SHIPPED
 from secboot.profile.spelling import COMMON_NAMES
 

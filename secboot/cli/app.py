@@ -55,7 +55,8 @@ def application(words: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         epilog=epilog(""),
     )
-    app.callback()(options)
+    # Typer takes as long for these options as for a verb's, and after the verb it would not read them.
+    app.callback()(options if named is None or words[0] != named else _without_options)
     needed = (named,) if named in VERBS else VERBS
     for verb in needed:
         name = verb.replace("-", "_")
@@ -112,6 +113,10 @@ def options(
 ) -> None:
     """Options that are allowed on either side of the verb; `global_options` has read them."""
     _ = version, color, quiet, verbose, debug
+
+
+def _without_options() -> None:
+    """Stand for `options` on a command line that has none before the verb."""
 
 
 def run(words: Sequence[str], *, is_process: bool = False) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     _Resolved = tuple[str | None, Command | None, list[str]]
 
-_EXTRA = re.compile("unexpected extra arguments?(?![(])")
+_EXTRA = "unexpected extra arguments?(?![(])"
 
 
 class _Parameter(Protocol):
@@ -92,7 +92,7 @@ def shown_usage(error: Exception) -> str | None:
     if not (hasattr(error, "format_message") and hasattr(error, "exit_code")):
         return None
     message = str(error.format_message()).partition(" Choose from:")[0]
-    message = _EXTRA.sub("unexpected extra argument(s)", message)
+    message = re.sub(_EXTRA, "unexpected extra argument(s)", message)
     if hasattr(error, "possibilities") and hasattr(error, "option_name"):
         suggestion = _suggestion(sorted(error.possibilities or ()))
         message = f"No such option: {error.option_name}{suggestion and f'.{suggestion}'}"

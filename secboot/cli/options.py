@@ -50,7 +50,7 @@ class FixedValues(TypedDict):
 
     parser: Callable[[str], str]
     metavar: str
-    autocompletion: Callable[[str], list[str]]
+    autocompletion: Callable[[str], list[str]] | None
 
 
 def one_of(*allowed: str, metavar: str | None = None) -> FixedValues:
@@ -68,8 +68,11 @@ def one_of(*allowed: str, metavar: str | None = None) -> FixedValues:
     def offered(incomplete: str) -> list[str]:
         return [each for each in allowed if each.startswith(incomplete)]
 
-    named = f"<{'|'.join(allowed)}>" if metavar is None else metavar
-    return {"parser": parsed, "metavar": named, "autocompletion": offered}
+    return {
+        "parser": parsed,
+        "metavar": f"<{'|'.join(allowed)}>" if metavar is None else metavar,
+        "autocompletion": offered if COMPLETION in os.environ else None,
+    }
 
 
 def number(kind: type[int | float], least: float, most: float, unit: str) -> Callable[[str], float]:

@@ -42,8 +42,8 @@ BLANKS = " \t\n\v\f\r"
 
 _WORD = re.compile(r'(?:[^ \t\n\v\f\r"]++|"[^"]*+(?:"|\Z))++')
 _END_OF_PARAMETERS = "--"
-_BUILD_ROOT = re.compile(r"/dev/(?:loop|nbd)\d+")
-_SED_SPECIAL = re.compile(r"[#&\\]")
+_BUILD_ROOT = r"/dev/(?:loop|nbd)\d+"
+_SED_SPECIAL = frozenset("#&\\")
 
 
 class Parameter(NamedTuple):
@@ -287,9 +287,9 @@ class KernelInstallCmdline(NamedTuple):
             reason = None
             if parameter.name in {"BOOT_IMAGE", "initrd"}:
                 reason = "was added by a boot loader for one boot; it is not a setting"
-            elif parameter.name == "root" and _BUILD_ROOT.match(parameter.value or ""):
+            elif parameter.name == "root" and re.match(_BUILD_ROOT, parameter.value or ""):
                 reason = "is a device of the machine that built this system, not of this one"
-            elif _SED_SPECIAL.search(parameter.text):
+            elif not _SED_SPECIAL.isdisjoint(parameter.text):
                 reason = "is garbled by 20-zipl-kernel.install, which uses it in a sed expression"
             if reason is not None:
                 message = f"'{parameter.text}' {reason}"

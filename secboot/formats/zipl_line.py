@@ -110,7 +110,7 @@ class ConfLine(NamedTuple):
         return len(self.text) - len(self.text.lstrip(" \t")) + 1
 
 
-_KEYWORD = re.compile("|".join(word for word in Keyword if word is not Keyword.DEFAULTAUTO))
+_ASSIGNED = tuple(word for word in Keyword if word is not Keyword.DEFAULTAUTO)
 _DIGITS = re.compile("[0-9]+")
 _BLANKS = re.compile("[ \t]*")
 _SECTION_NAME = re.compile(r"[!-\\^-~]*")
@@ -163,12 +163,11 @@ def _assignment(body: str, start: int, text: str, number: int) -> ConfLine:
         message = "number expected as keyword"
         value = _value(body, digits.end(), "zipl.number-expected", message)
         return ConfLine(number, text, LineKind.NUMBER, position=position, value=value)
-    word = _KEYWORD.match(body, start)
-    if word is None:
+    keyword = next((word for word in _ASSIGNED if body.startswith(word, start)), None)
+    if keyword is None:
         raise _Refused("zipl.unknown-keyword", "unknown keyword", start)
     message = "unexpected characters after keyword"
-    value = _value(body, word.end(), "zipl.no-equals-sign", message)
-    keyword = Keyword(word.group())
+    value = _value(body, start + len(keyword), "zipl.no-equals-sign", message)
     return ConfLine(number, text, LineKind.ASSIGNMENT, keyword=keyword, value=value)
 
 

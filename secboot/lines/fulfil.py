@@ -11,7 +11,6 @@ from secboot.errors import Location, RefusedError
 from secboot.formats.text import byte_length
 from secboot.formats.zipl_parameters import variables_of
 from secboot.kernel.command_line import require_editable
-from secboot.lines.joined import fulfilled_together
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine
@@ -85,6 +84,8 @@ def _fulfil_together(stores: Stores, of_line: tuple[Store, ...], requirement: Re
     first, second = lines
     if first.unterminated_quote:
         return
+    from secboot.lines.joined import fulfilled_together  # noqa: PLC0415 - for few lines
+
     new = fulfilled_together(first, second, requirement, stores)
     for store, text in zip(of_line, new, strict=True):
         stores.set_line(store, stores.line(text))

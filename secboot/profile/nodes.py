@@ -26,6 +26,8 @@ _ODD_NUMBER = (
     r"(?i:[-+]?(?:0[0-9]+|0[xob][0-9a-f_]+|[0-9][0-9_]*_[0-9_]*|[0-9][0-9_]*(?::[0-5]?[0-9])+"
     r"|(?:[0-9]+\.?[0-9]*|\.[0-9]+)e[-+]?[0-9]+|\.inf|\.nan))"
 )
+_OF_ODD_NUMBERS = frozenset("0123456789abcdefinox_:.+-")
+"""The characters that an odd number can have; most scalars have others, and then need no pattern."""
 
 
 class Scalar(NamedTuple):
@@ -119,6 +121,11 @@ def is_boolean(scalar: Scalar) -> bool:
     return scalar.plain and scalar.text.lower() in _BOOLEANS
 
 
+def _is_odd_number(text: str) -> bool:
+    may_be = _OF_ODD_NUMBERS.issuperset(text.lower())
+    return may_be and re.fullmatch(_ODD_NUMBER, text) is not None
+
+
 def unambiguous_text(scalar: Scalar, problems: Problems, *, instead: str) -> str | None:
     """Return the text of a scalar, or report an error and return None if YAML could read it otherwise.
 
@@ -133,7 +140,7 @@ def unambiguous_text(scalar: Scalar, problems: Problems, *, instead: str) -> str
             scalar.location,
             instead,
         )
-    elif scalar.plain and re.fullmatch(_ODD_NUMBER, scalar.text):
+    elif scalar.plain and _is_odd_number(scalar.text):
         problems.error(
             "odd-number",
             f"unquoted {scalar.text} is a number in YAML, whose value depends on the YAML version",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.kernel.command_line import canonical
-from secboot.profile import fields, generic, prot_virt, swiotlb
+from secboot.profile import fields, prot_virt, swiotlb
 from secboot.profile.nodes import Mapping, Node, Scalar, Sequence
 from secboot.profile.requirement import Operator, WrittenRequirement
 
@@ -20,12 +20,16 @@ KNOWN: Table[str, ParameterRules] = {
     "prot_virt": prot_virt.RULES,
     "swiotlb": swiotlb.RULES,
 }
-GENERIC: ParameterRules = generic.RULES
 
 
 def rules_for(name: str) -> ParameterRules:
     """Return the rules for a parameter of this name."""
-    return KNOWN.get(name, GENERIC)
+    known = KNOWN.get(name)
+    if known is not None:
+        return known
+    from secboot.profile.generic import RULES  # noqa: PLC0415 - few profiles name other parameters
+
+    return RULES
 
 
 PARAMETERS_LIMIT = 500

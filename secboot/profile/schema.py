@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from secboot.kernel.command_line import LAST_WINS_NAMES, MULTI_VALUED_NAMES, wants_value
 from secboot.profile import fields
-from secboot.profile.parameters import GENERIC, KNOWN, PARAMETERS_LIMIT
+from secboot.profile.generic import RULES as GENERIC
+from secboot.profile.parameters import KNOWN, PARAMETERS_LIMIT
 from secboot.profile.profile import EntryScope
 from secboot.profile.requirement import Form, Operator, ParameterRules
 from secboot.profile.size import MEMORY_EXAMPLE, MEMORY_PATTERN

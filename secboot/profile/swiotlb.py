@@ -23,7 +23,6 @@ from secboot.kernel.swiotlb import (
     size_text,
 )
 from secboot.profile.nodes import unambiguous_text
-from secboot.profile.occurrences import AbsentRequirement
 from secboot.profile.requirement import (
     TRUE_SCHEMA,
     Form,
@@ -215,6 +214,8 @@ def _read_as(reading: SwiotlbReading, *, is_set: bool) -> str:
 
 def _make(written: WrittenRequirement, problems: Problems) -> Requirement | None:
     if written.operator is Operator.ABSENT:
+        from secboot.profile.occurrences import AbsentRequirement  # noqa: PLC0415 - of few profiles
+
         return AbsentRequirement(written.name, written.location)
     scalar = written.values[0]
     text = unambiguous_text(scalar, problems, instead="write a size like '512 MiB'")

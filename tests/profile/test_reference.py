@@ -12,7 +12,8 @@ from secboot.profile.fields import (
     REQUIREMENT_FIELDS,
     Field,
 )
-from secboot.profile.parameters import GENERIC, KNOWN
+from secboot.profile.generic import RULES as GENERIC
+from secboot.profile.parameters import KNOWN
 from tests.profile.profile_files import parse
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "profile.md"
