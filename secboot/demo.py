@@ -101,6 +101,11 @@ def write_sample(directory: Path) -> tuple[str, ...]:
             target = directory / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
+    except PermissionError as error:
+        raise RefusedError(
+            f"{visible(str(directory))}: no permission to write here",
+            hint="choose a directory of your own: secboot demo ~/machine",
+        ) from error
     except OSError as error:
         raise file_error(error, str(target)) from error
     return tuple(sorted(files))

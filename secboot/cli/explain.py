@@ -33,7 +33,7 @@ def explain(
 
     Also explains why it matters, and the checks of `verify` and the exit codes.
     """
-    from secboot.cli.printing import columns, print_report
+    from secboot.cli.printing import print_report
     from secboot.errors import UsageError
     from secboot.report.explain import (
         explain_document,
@@ -50,11 +50,11 @@ def explain(
         print_report(
             output,
             lambda: explain_document(found),
-            lambda style: explain_text(found, columns() or _COLUMNS, style),
+            lambda style: explain_text(found, style.width or _COLUMNS, style),
         )
     else:
         every = [each for group in groups() for each in group.explanations]
         print_report(
-            output, lambda: explain_document(every), lambda style: list_text(columns(), style)
+            output, lambda: explain_document(every), lambda style: list_text(style.width, style)
         )
     return 0

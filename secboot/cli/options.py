@@ -188,8 +188,9 @@ Trial = Annotated[
     bool,
     typer.Option(
         "--trial",
-        help="Try the change for one IPL, in a boot entry of its own that the next reboot starts"
-        " once. Then `secboot confirm` makes it permanent, or `secboot rollback` drops it.",
+        help="Try the change in a boot entry of its own, which the next reboot starts; the default"
+        " entry stays as it is. Then `secboot confirm` makes it permanent, or `secboot rollback`"
+        " drops it.",
     ),
 ]
 RunKargs = Annotated[

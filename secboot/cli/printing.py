@@ -175,14 +175,6 @@ def file_error(path: Path, message: str) -> RefusedError:
     return RefusedError(message, location=Location(visible(str(path))))
 
 
-def columns() -> int | None:
-    """Return the width of the terminal on standard output; None if that is not a terminal."""
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or None
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
 def style() -> Style:
     """Return the style for standard output."""
     from secboot.report.style import style_for

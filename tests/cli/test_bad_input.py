@@ -10,6 +10,7 @@ import pytest
 
 from secboot.cli import main
 from secboot.cli.app import guarded
+from tests import rights
 from tests.command import Said, forked, secboot
 from tests.rights import NOBODY
 from tests.trees import make_sample_tree, snapshot
@@ -289,6 +290,20 @@ def test_wrong_usage_exits_with_2(
 
     assert said.code == 2
     assert message in said.err
+
+
+def test_a_demo_that_cannot_be_written_names_a_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tmp_path.chmod(0o555)
+    with rights.as_nobody():
+        said = secboot(capsys, "demo", str(tmp_path / "machine"))
+
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        f"secboot: error: {tmp_path / 'machine'}: no permission to write here\n"
+        "  choose a directory of your own: secboot demo ~/machine\n"
+    )
 
 
 def as_nobody(capsys: pytest.CaptureFixture[str], *words: str) -> Said:

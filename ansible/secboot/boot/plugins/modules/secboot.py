@@ -28,7 +28,7 @@ options:
   state:
     description:
       - V(applied) applies the profile.
-      - V(trial) puts the change into a boot entry of its own, which the next reboot starts once.
+      - V(trial) puts the change into a boot entry of its own, which the next reboot starts.
         Nothing is changed if this profile is already being tried, or if the machine already
         matches it. The task fails if a trial has failed or if another one has not ended.
       - V(confirmed) makes a trial permanent. The task fails unless the machine was booted with the
