@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.available import require_root
-from tests.packaging.programs import build_deb, build_pyz, build_release
+from tests.packaging.programs import build_deb, build_pyz, build_release, publish
 from tests.workshop import Workshop
 
 pytest_plugins = ["tests.s390x.reporting"]
@@ -76,9 +76,19 @@ def pyz(workshop: Workshop) -> Path:
 
 
 @pytest.fixture(scope="session")
-def release(workshop: Workshop) -> Path:
+def published(workshop: Workshop) -> Path:
+    """A copy of the checkout in which secboot has public addresses."""
+    return workshop.directory("published", publish) / "secboot"
+
+
+@pytest.fixture(scope="session")
+def release(workshop: Workshop, published: Path) -> Path:
     """A directory with all of a release."""
-    return workshop.directory("release", lambda directory: build_release(directory / "all")) / "all"
+
+    def make(directory: Path) -> None:
+        build_release(directory / "all", published)
+
+    return workshop.directory("release", make) / "all"
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from tests.packaging.programs import CHECKOUT, SEARCH_PATH
 PROGRAMS = Path(sys.executable).parent
 
 
-def install_collection(directory: Path) -> Path:
+def install_collection(directory: Path, sources: Path = CHECKOUT) -> Path:
     """Copy the collection below `directory`, and return where it is."""
     target = directory / "ansible_collections/secboot/boot"
-    shutil.copytree(CHECKOUT / "ansible/secboot/boot", target)
+    shutil.copytree(sources / "ansible/secboot/boot", target)
     return target
 
 

@@ -1,8 +1,4 @@
-"""The importer of Galaxy and Ansible's linters accept the collection and its documentation.
-
-secboot has no public address yet, and Galaxy requires one of the repository: these tests add one that
-cannot exist.
-"""
+"""The importer of Galaxy and Ansible's linters accept the collection and its documentation."""
 
 from __future__ import annotations
 
@@ -25,14 +21,9 @@ pytestmark = pytest.mark.package
 
 
 @pytest.fixture
-def collection(tmp_path: Path) -> Path:
-    """The collection as it would be published."""
-    place = install_collection(tmp_path)
-    metadata = place / "galaxy.yml"
-    assert "\nrepository:" not in metadata.read_text()
-    with metadata.open("a") as file:
-        file.write("repository: https://repository.invalid/\n")
-    return place
+def collection(tmp_path: Path, published: Path) -> Path:
+    """The collection as it would be published: Galaxy requires the address of a repository."""
+    return install_collection(tmp_path, published)
 
 
 def lint(*words: object, collection: Path) -> str:

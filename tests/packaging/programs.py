@@ -12,6 +12,23 @@ from tests.available import unavailable
 from tests.packaging import debian
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+NOT_COPIED = (
+    ".git",
+    ".venv",
+    "dist",
+    "build",
+    "__pycache__",
+    "*_cache",
+    ".hypothesis",
+    ".coverage*",
+)
+URLS = {
+    "Homepage": "https://www.example.org/",
+    "Repository": "https://code.example.org/secboot",
+    "Issues": "https://code.example.org/secboot/issues",
+    "Documentation": "https://docs.example.org/",
+}
+"""Addresses that belong to nobody (RFC 2606)."""
 PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
 OLD_PYTHONS = ("python2.7", "python3.6", "python3.9", "python3.10")
 SEARCH_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
@@ -71,9 +88,21 @@ def build_pyz(target: Path) -> Path:
     return target
 
 
-def build_release(directory: Path) -> Path:
+def publish(directory: Path) -> Path:
+    """Copy the checkout, and give secboot public addresses as CONTRIBUTING.md says."""
+    copy = directory / "secboot"
+    shutil.copytree(CHECKOUT, copy, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    lines = "".join(f'{label} = "{address}"\n' for label, address in URLS.items())
+    project = copy / "pyproject.toml"
+    project.write_text(project.read_text().replace("[project.urls]\n", f"[project.urls]\n{lines}"))
+    done = run(sys.executable, copy / "packaging/generate")
+    assert done.returncode == 0, done.stderr
+    return copy
+
+
+def build_release(directory: Path, sources: Path) -> Path:
     """Build all of a release; the directory is replaced."""
-    built = run(sys.executable, CHECKOUT / "packaging/release", directory)
+    built = run(sys.executable, sources / "packaging/release", directory)
     assert built.returncode == 0, built.stderr
     return directory
 
@@ -82,25 +111,25 @@ def build_deb(directory: Path) -> Path:
     """Build the Debian package with the Python that runs the tests."""
     for program in ("dpkg-buildpackage", "dh", "fakeroot"):
         require(program)
-    return _built("build-deb", directory)
+    return _built(CHECKOUT / "packaging/build-deb", directory)
 
 
-def build_debian_source(directory: Path) -> None:
+def build_debian_source(directory: Path, sources: Path) -> None:
     """Fill an empty directory with the Debian source package."""
     require("dpkg-source")
-    done = run(CHECKOUT / "packaging/build-deb", "--source", directory)
+    done = run(sources / "packaging/build-deb", "--source", directory)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def build_rpm(directory: Path, *options: str) -> Path:
+def build_rpm(directory: Path, *options: str, sources: Path = CHECKOUT) -> Path:
     """Build the RPM package with the Python that runs the tests, and options of rpmbuild."""
     require("rpmbuild")
-    return _built("build-rpm", directory, *options)
+    return _built(sources / "packaging/build-rpm", directory, *options)
 
 
-def _built(script: str, directory: Path, *options: str) -> Path:
+def _built(script: Path, directory: Path, *options: str) -> Path:
     environment = {**os.environ, "PYTHON": sys.executable, "PATH": SEARCH_PATH}
-    done = run(CHECKOUT / "packaging" / script, directory, *options, env=environment)
+    done = run(script, directory, *options, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     (package,) = directory.iterdir()
     return package

@@ -16,7 +16,7 @@ from packaging.metadata import Metadata
 from packaging.specifiers import SpecifierSet
 
 import secboot
-from tests.packaging.programs import CHECKOUT, run
+from tests.packaging.programs import CHECKOUT, URLS, run
 
 pytestmark = pytest.mark.package
 
@@ -54,6 +54,7 @@ def test_the_metadata_is_valid(wheel: Path, sdist: Path) -> None:
     assert metadata.description_content_type == "text/markdown"
     assert metadata.description == (CHECKOUT / "README.md").read_text()
     assert in_sdist.requires_dist == metadata.requires_dist
+    assert (metadata.project_urls or {}).items() >= URLS.items()
 
 
 def test_the_wheel_is_pure_python_and_complete(wheel: Path) -> None:
