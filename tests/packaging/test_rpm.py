@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 import secboot
-from tests.packaging.programs import CHECKOUT, build_rpm, require, run
+from tests.packaging.programs import CHECKOUT, URLS, build_rpm, require, run
 from tests.packaging.test_distribution_packages import COMMON, modes, require_demo
 from tests.workshop import Workshop
 
@@ -56,9 +56,13 @@ SYSTEMS = {
 
 
 @pytest.fixture(scope="session")
-def rpm(workshop: Workshop) -> Path:
+def rpm(workshop: Workshop, published: Path) -> Path:
     """The package with the libraries."""
-    return next(workshop.directory("rpm", build_rpm).iterdir())
+
+    def make(directory: Path) -> None:
+        build_rpm(directory, sources=published)
+
+    return next(workshop.directory("rpm", make).iterdir())
 
 
 def unpacked(package: Path, tree: Path) -> dict[str, int]:
@@ -97,7 +101,7 @@ def require_clean(*files: Path) -> None:
     assert " 0 errors, 0 warnings" in linted.stdout, linted.stdout
 
 
-def test_with_the_libraries(rpm: Path, tmp_path: Path) -> None:
+def test_with_the_libraries(rpm: Path, published: Path, tmp_path: Path) -> None:
     """The package for EL and SLES."""
     tree = tmp_path / "tree"
     found = unpacked(rpm, tree)
@@ -120,7 +124,8 @@ def test_with_the_libraries(rpm: Path, tmp_path: Path) -> None:
         f"{licences}/{name.replace('ruamel-', 'ruamel.')}" for name, _ in lock
     }
     assert f"{licences}/click/LICENSE.txt" in found
-    require_clean(rpm, SPEC)
+    assert queried(rpm, "--qf %{url}") == {URLS["Homepage"]}
+    require_clean(rpm, published / "packaging/rpm/secboot.spec")
 
 
 def test_the_part_of_click_is_of_this_version() -> None:
@@ -152,10 +157,11 @@ def test_without_the_libraries(tmp_path: Path) -> None:
     assert not [line for line in queried(package, "--provides") if line.startswith("bundled")]
     assert queried(package, "--qf %{license}") == {"Apache-2.0"}
     assert queried(package, "--scripts") >= {
-        f"true {each} secboot-trial.service"
-        for each in ("systemd_post", "systemd_preun", "systemd_postun")
+        "true systemd_post secboot-trial.service",
+        "true systemd_preun secboot-trial.service secboot-apply@.service secboot-verify@.timer",
+        "true systemd_postun secboot-trial.service",
     }
-    require_clean(package)
+    require_clean(package, SPEC)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.available import not_here, unavailable
 from tests.packaging import debian
 from tests.packaging.programs import CHECKOUT, require, run
 
+SPEC = CHECKOUT / "packaging/rpm/secboot.spec"
 UNIT = CHECKOUT / "packaging/systemd/secboot-apply@.service"
 TRIAL = UNIT.with_name("secboot-trial.service")
 VERIFY = UNIT.with_name("secboot-verify@.service")
@@ -52,12 +55,17 @@ def test_systemd_accepts_it(path: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("release", [debian.DEBIAN_13, debian.SID], ids=["debian-13", "sid"])
-def test_newer_releases_of_systemd_accept_them(release: debian.Release, tmp_path: Path) -> None:
-    command = release.program("systemd-analyze")
+def of_release(release: debian.Release, name: str) -> list[str]:
+    command = release.program(name)
     if command is None:
         missing = not_here if release is debian.SID else unavailable
         missing("this release of systemd is not unpacked; run packaging/setup")
+    return command
+
+
+@pytest.mark.parametrize("release", [debian.DEBIAN_13, debian.SID], ids=["debian-13", "sid"])
+def test_newer_releases_of_systemd_accept_them(release: debian.Release, tmp_path: Path) -> None:
+    command = of_release(release, "systemd-analyze")
     units = [tmp_path / path.name for path in (UNIT, TRIAL, VERIFY, TIMER)]
     for unit in units:
         text = (UNIT.parent / unit.name).read_text()
@@ -72,6 +80,27 @@ def test_newer_releases_of_systemd_accept_them(release: debian.Release, tmp_path
     assert found() == []
     units[0].write_text(units[0].read_text().replace("Type=oneshot", "Type=onceonly"))
     assert any("onceonly" in line for line in found())
+
+
+@pytest.mark.parametrize("release", [None, debian.DEBIAN_13], ids=["debian-12", "debian-13"])
+def test_removing_the_rpm_disables_all_instances(
+    release: debian.Release | None, tmp_path: Path
+) -> None:
+    """With what %systemd_preun runs; of a template, systemd disables all instances."""
+    (words,) = re.findall(r"^%systemd_preun (.*)", SPEC.read_text(), re.MULTILINE)
+    systemctl = of_release(release, "systemctl") if release else [require("systemctl")]
+    units = tmp_path / "usr/lib/systemd/system"
+    shutil.copytree(UNIT.parent, units)
+    enabled = [TRIAL.name, *(UNIT.name.replace("@", f"@{name}") for name in ("guest", "host"))]
+
+    for verb, named in (
+        ("enable", [*enabled, "secboot-verify@guest.timer"]),
+        ("disable", words.split()),
+    ):
+        done = run(*systemctl, f"--root={tmp_path}", verb, *named)
+        assert done.returncode == 0, done.stderr
+        links = [path for path in (tmp_path / "etc").rglob("*") if path.is_symlink()]
+        assert len(links) == (4 if verb == "enable" else 0)
 
 
 def test_a_mistake_would_be_found(tmp_path: Path) -> None:
