@@ -1,7 +1,8 @@
 """The checks of ``secboot verify`` for monitoring: metrics, and the line of a plugin.
 
 The metrics are in the text exposition format 0.0.4 of Prometheus, for the textfile collector of its
-node_exporter: write them to a file whose name ends in ``.prom``. The line is that of the plugins of
+node_exporter: write them to a file whose name ends in ``.prom``. The same text is OpenMetrics 1.0, which
+ends with ``# EOF``, a comment in the older format. The line is that of the plugins of
 Nagios, Icinga, Checkmk and others (https://www.monitoring-plugins.org/doc/guidelines.html).
 """
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from secboot.status.stages import Stage
 
 _VALUES = {Outcome.PASS: 1, Outcome.WARN: -1, Outcome.FAIL: 0}
+_END = "# EOF"
 _WORST_FIRST = (Outcome.FAIL, Outcome.WARN, Outcome.PASS)
 
 
@@ -62,13 +64,14 @@ def metrics(profile: str, checks: tuple[Check, ...], last: Stage, made: Made) ->
             *(f"{series} {_VALUES[outcome]}" for series, outcome in found.items()),
             *_metric("secboot_checks_failed", "Number of checks that failed up to the stage."),
             f"{failed} {counts_of(checks)[2]}",
+            _END,
         ]
     )
 
 
 def metrics_of_failure(profile: str, made: Made) -> str:
     """Return the metrics of a machine that could not be judged."""
-    return _text(_up(profile, made, up=False))
+    return _text([*_up(profile, made, up=False), _END])
 
 
 def plugin_text(profile: str, checks: tuple[Check, ...]) -> tuple[str, PluginCode]:
