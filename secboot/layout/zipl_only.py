@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
 
-NO_SECTION = (
-    "a section of zipl.conf boots new kernels, but none exists yet: after a kernel is installed,"
-    " secboot init writes it"
-)
+_NO_SECTION = "a section of zipl.conf boots new kernels, but none exists yet: {}"
 _SAME = "the existing sections boot new kernels, through the same names"
 
 
@@ -118,7 +115,10 @@ class ZiplConfLayout(Layout):
         named = "the default section" + ("" if default is None else f" '{default.name}'")
         description = self._row.inherits.format(named)
         if default is None:
-            return NewKernel(NO_SECTION if machine.awaits_kernel else description)
+            by = self._row.first_by
+            writer = "after a kernel is installed, secboot init writes it"
+            writer = writer if by is None else f"it comes from {by}"
+            return NewKernel(_NO_SECTION.format(writer) if machine.awaits_kernel else description)
         if machine.secure_image(default) is not None:
             image = "" if default.image is None else default.image.path
             return NewKernel(

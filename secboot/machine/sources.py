@@ -43,7 +43,7 @@ class Unreadable(NamedTuple):
 
 
 class Unclear(NamedTuple):
-    """Why it is not known which system the boot files belong to, and a hint about what to do."""
+    """Why it is unknown which system the boot files belong to, and a hint about what to do."""
 
     reason: str
     hint: str

@@ -54,7 +54,7 @@ def plan_before_kernel(profile: Profile, machine: Machine, layout: Layout) -> Pl
             Finding(
                 BEFORE_KERNEL,
                 Severity.NOTE,
-                "no boot entry and no kernel found: the plan sets the parameters of future kernels",
+                "no boot entry and no kernel found: the plan is for future kernels",
             ),
             *_refused(machine),
             *layout.warnings(profile, machine, stores),

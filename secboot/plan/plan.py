@@ -198,7 +198,11 @@ class Plan(NamedTuple):
 
         found = tuple(each for each in self.warnings if each.code in OF_THE_SECURE_GUEST)
         lines = [_said(each) for each in found]
-        lines += [line for step in self.steps for line in (f"{step.title}:", *step.lines)]
+        lines += [
+            line
+            for step in self.steps
+            for line in (f"{step.title}:", *(f"  {each}" for each in step.lines))
+        ]
         raise NotApplicableError(self.refusal, hint="\n".join(lines), findings=found)
 
     def require_no_trial(self) -> None:

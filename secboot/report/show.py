@@ -144,10 +144,12 @@ def _due(
 ) -> Iterator[str]:
     """The command that makes the next IPL use the files, if it does not and the user should run it.
 
-    The user should not if that would take the system out of Secure Execution.
+    The user should not if that would take the system out of Secure Execution, or if zipl would refuse
+    the files.
     """
     leaves = leaves_by_files(machine, next_ipl) is not None
-    if leaves or machine.lacks_conf or _nothing_was_recorded(machine, next_ipl):
+    refused = bool(machine.configuration.problems) and layout.zipl_reads_files(machine)
+    if leaves or refused or machine.lacks_conf or _nothing_was_recorded(machine, next_ipl):
         return
     if next_ipl.record.stale is not None and layout.records:
         yield invocation.of_programs(tuple(command.argv for command in layout.records))
