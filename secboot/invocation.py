@@ -17,6 +17,9 @@ _NOT_TAKEN = {
 """The common options that a verb does not accept."""
 _UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
 """Characters that mean themselves to a shell, as `shlex` has them."""
+_VERBS = r"init|plan|apply|set|confirm|status|verify|rollback|keep|history|show|check"
+_COMMAND = rf"\bsecboot ({_VERBS})\b(?!-)([^`\n]*)"
+"""A command in a text, up to the end of its line or of its quotation."""
 
 
 class Invocation(NamedTuple):
@@ -60,6 +63,22 @@ class Invocation(NamedTuple):
         before, found, words = hint.rpartition("secboot ")
         verb, *rest = words.split() or [""]
         return f"{before}{self.command(verb, *rest)}" if found and len(rest) == 1 else hint
+
+    def in_text(self, text: str) -> str:
+        """Return a text whose commands have the options of this invocation, so that they act on the same.
+
+        It is for hints of code that does not know how secboot was called.
+        """
+        import re  # noqa: PLC0415 - only needed for messages
+
+        def completed(found: re.Match[str]) -> str:
+            verb, rest = found.groups()
+            options = self._options(verb)
+            pairs = zip(options[::2], options[1::2], strict=True)
+            lacking = [word for pair in pairs if f"{pair[0]} " not in rest for word in pair]
+            return " ".join(filter(None, (f"secboot {verb}", _joined(lacking)))) + rest
+
+        return re.sub(_COMMAND, completed, text) if self._options("plan") else text
 
     def of_programs(self, programs: tuple[tuple[str, ...], ...]) -> str:
         """Return the command that runs other programs, one after the other, on the managed machine."""

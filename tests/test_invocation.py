@@ -43,6 +43,22 @@ def test_a_verb_gets_the_options_that_it_takes(verb: str) -> None:
     assert said == options_of(verb) & {"--root", "--state-dir", "--layout"}
 
 
+def test_commands_in_a_text_get_the_options_that_they_lack() -> None:
+    typed = Invocation(root="/mnt", state_dir="/srv/a b")
+
+    found = typed.in_text(
+        "`secboot check` lists all; undo it: secboot rollback 3 --root /mnt\n"
+        "`secboot-trial` and secboot demo DIR, secboot check-domain FILE stay; secboot history"
+    )
+
+    assert found == (
+        "`secboot check --root /mnt --state-dir '/srv/a b'` lists all; undo it: secboot rollback"
+        " --state-dir '/srv/a b' 3 --root /mnt\n`secboot-trial` and secboot demo DIR, secboot"
+        " check-domain FILE stay; secboot history --root /mnt --state-dir '/srv/a b'"
+    )
+    assert Invocation().in_text("secboot status") == "secboot status"
+
+
 def test_words_stand_for_a_profile() -> None:
     typed = Invocation(root="/mnt", words=("note=a b", "quiet-", "--no-rescue"))
 

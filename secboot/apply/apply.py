@@ -20,7 +20,7 @@ from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.checkpoint.rollback_report import state_when_done, state_when_zipl_failed
 from secboot.checkpoint.store import CheckpointStore
 from secboot.checkpoint.undo import newest_profile
-from secboot.errors import Ledger, MachineState, RefusedError, StateKind, UsageError
+from secboot.errors import Ledger, Location, MachineState, RefusedError, StateKind, UsageError
 from secboot.formats.text import decoded
 from secboot.machine.profile_files import is_name, read_profile
 from secboot.named_tuple import NamedTuple
@@ -64,6 +64,11 @@ class ApplyResult(NamedTuple):
     def zipl_pending(self) -> bool:
         """Whether zipl must run before the next IPL can use the change."""
         return bool(self.plan.commands) and self.zipl is None
+
+    @property
+    def undoing(self) -> tuple[str, ...]:
+        """The options that `rollback` needs to undo it: none, because zipl accepted the old files."""
+        return ()
 
     @property
     def programs(self) -> tuple[tuple[str, ...], ...]:
@@ -177,7 +182,12 @@ def active_profile(root: Root, state: StateDirectory, invocation: Invocation) ->
     """
     declared = _declared(root)
     if declared is not None:
-        return read_profile(declared, root)
+        try:
+            return read_profile(declared, root)
+        except UsageError as error:
+            if error.location is None:
+                error.location = Location(root.shown(DECLARED))
+            raise
     store = CheckpointStore.existing(state)
     if store is None:
         return None

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 from secboot.apply.undoing import NO_WORDS
 from secboot.errors import SecbootError
+from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
+from secboot.ipl.secure_execution import UNSEALED_AFTER_ZIPL, leaves_by_files
 from secboot.named_tuple import NamedTuple
+from secboot.visible import visible
 
 if TYPE_CHECKING:
     from secboot.apply.undoing import Undoing
     from secboot.layout.layout import Layout
     from secboot.machine.discovery import Machine
+    from secboot.zipl.configuration import BootConfiguration
 
 
 class NextDefault(NamedTuple):
@@ -47,6 +51,30 @@ def next_default(
         for word in [each.text for each in words.named(name)] or [f"{NO_WORDS}{name}"]
     )
     return NextDefault(title, parameters, undoing.inherited(line))
+
+
+def leaving_secure_execution(
+    layout: Layout, machine: Machine | None, after: BootConfiguration | SecbootError | None
+) -> tuple[Finding, ...]:
+    """Return the warning that with the files `after` a rollback, a secure guest does not stay one.
+
+    `machine` was read before it; None if it could not be read.
+    """
+    if machine is None or after is None or isinstance(after, SecbootError):
+        return ()
+    restored = machine._replace(configuration=after)
+    try:
+        default = leaves_by_files(restored, layout.next_ipl_of(restored))
+    except SecbootError:
+        return ()
+    if default is None:
+        return ()
+    message = (
+        f"after the rollback, the default is '{visible(default.name)}', a plain kernel image: the next"
+        " IPL leaves Secure Execution"
+    )
+    hint = "to stay, make the boot entry of the Secure Execution image the default before that IPL"
+    return (Finding(UNSEALED_AFTER_ZIPL, Severity.WARNING, message, default.location, hint),)
 
 
 def _from_record(layout: Layout, machine: Machine) -> tuple[str | None, str | None]:

@@ -17,6 +17,7 @@ from secboot.apply.following import follow_plan
 from secboot.checkpoint.journal import now
 from secboot.checkpoint.record import Action, Actor, Audit
 from secboot.errors import RefusedError
+from secboot.finding import Severity
 from secboot.named_tuple import NamedTuple
 from secboot.progress import Phase
 from secboot.repair.repair_plan import RepairPlan, plan_repairs
@@ -44,6 +45,12 @@ class RepairResult(NamedTuple):
     def zipl_pending(self) -> bool:
         """Whether zipl must run before the next IPL can use the repair."""
         return bool(self.plan.commands) and self.zipl is None
+
+    @property
+    def undoing(self) -> tuple[str, ...]:
+        """The options that `rollback` needs where zipl would run: it would refuse the old files again."""
+        found = [each for repair in self.plan.repairs for each in repair.findings]
+        return ("--no-zipl",) if any(e.severity is Severity.ERROR for e in found) else ()
 
     @property
     def programs(self) -> tuple[tuple[str, ...], ...]:

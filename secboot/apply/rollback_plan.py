@@ -73,7 +73,7 @@ class RollbackPlan(NamedTuple):
     were changed since and are left as they are; for `conflicts`, which were also changed since, no option
     says what to do.
     `settings` of the running system are restored before any file; `programs` write the boot record.
-    `refusal` is why nothing of this will be done.
+    `refusal` is why nothing of this will be done. `warnings` are about a guest that leaves Secure Execution.
     """
 
     root: str
@@ -90,6 +90,7 @@ class RollbackPlan(NamedTuple):
     next_default: NextDefault | None
     settings: tuple[Setting, ...]
     refusal: Finding | None
+    warnings: tuple[Finding, ...] = ()
 
     @property
     def changes(self) -> tuple[FileChange, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from secboot.apply.change import problem_key
 from secboot.apply.mounted import lacks_directories, lacks_entries, not_mounted
-from secboot.apply.next_default import NextDefault, next_default
+from secboot.apply.next_default import NextDefault, leaving_secure_execution, next_default
 from secboot.apply.rollback_plan import BootRecordStep, Choices, RollbackPlan, UndoneChange
 from secboot.apply.undoing import (
     entries_since,
@@ -142,6 +142,7 @@ def prepare(
     if refusal is None and problem is not None:
         refusal = _refused(managed, machine, found, problem)
     changes = (*back.changes, *taken)
+    due = _needs_commit(managed, found, machine, changes)
     plan = RollbackPlan(
         root=managed.root.base,
         undoes=UndoneChange.of(found),
@@ -152,11 +153,12 @@ def prepare(
         gone=back.gone,
         left=back.left,
         conflicts=conflicts,
-        boot_record=_boot_record(managed, due=_needs_commit(managed, found, machine, changes)),
+        boot_record=_boot_record(managed, due=due),
         programs=_programs(managed),
         next_default=_next(managed, machine, after, undoing),
         settings=back.settings,
         refusal=refusal,
+        warnings=leaving_secure_execution(managed.layout, machine, after) if due else (),
     )
     return Prepared(plan, found, machine, undoing)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from secboot.cli.output_file import OutputFile
     from secboot.cli.site import Site
     from secboot.finding import Finding
+    from secboot.invocation import Invocation
     from secboot.machine.discovery import Machine
     from secboot.plan.plan import ParmfileRequest, Plan
     from secboot.profile.profile import Profile
@@ -55,6 +56,7 @@ def plan(
     from secboot.cli.site import Site
     from secboot.errors import ExitCode
     from secboot.machine.profile_files import read_profile
+    from secboot.plan.plan import TRIAL_STANDS
 
     only_looks(out, parmfile)
     with Site(
@@ -71,16 +73,30 @@ def plan(
         made = make(machine)
         shown = with_unfinished_change(site, made, machine)
         runs = site.runs_zipl
-        apply = site.invocation.for_profile("apply")
+        again = _options_again(parmfile, allow_unsealed=allow_unsealed, zipl=zipl)
+        apply: str | None = site.invocation.for_profile("apply", *again)
         if out is not None:
-            apply = site.invocation.command("apply", str(out))
+            apply = site.invocation.command("apply", str(out), *again)
+        if any(each.code == TRIAL_STANDS for each in made.warnings):
+            apply = None  # it would be refused
     if out is not None:
         _save_plan(profile, read, made, out)
-    print_plan(shown, output, diffs=diff, apply=apply, runs=runs)
     if parmfile is not None:
+        # Before the plan is printed: if it fails, the only document is that of the failure.
         with parmfile_at(parmfile) as file:
             file.commit(parmfile_content(made, parmfile))
+    print_plan(shown, output, diffs=diff, apply=apply, runs=runs)
     return ExitCode.DIFFERENCE if detailed_exitcode and made.differs else ExitCode.OK
+
+
+def _options_again(
+    parmfile: Path | None, *, allow_unsealed: bool, zipl: bool | None
+) -> tuple[str, ...]:
+    """Return the options of a plan with which `apply` does the same."""
+    words = [] if parmfile is None else ["--parmfile", str(parmfile)]
+    words += ["--allow-unsealed"] if allow_unsealed else []
+    words += [] if zipl is None else ["--zipl" if zipl else "--no-zipl"]
+    return tuple(words)
 
 
 def planner(
@@ -95,7 +111,7 @@ def planner(
 
     def make(machine: Machine) -> Plan:
         site.progress.report(Phase.PLANNING)
-        return make_plan(
+        made = make_plan(
             profile,
             machine,
             site.layout,
@@ -104,8 +120,24 @@ def planner(
             live=site.live_facts(machine.bootmap.path),
             allow_unsealed=allow_unsealed,
         )
+        return _typed(made, site.invocation)
 
     return make
+
+
+def _typed(plan: Plan, invocation: Invocation) -> Plan:
+    """Return the plan with commands that have the options with which secboot was called."""
+
+    def typed(finding: Finding) -> Finding:
+        hint = finding.hint
+        return finding if hint is None else finding._replace(hint=invocation.in_text(hint))
+
+    if invocation.state_dir is None and invocation.layout is None:
+        return plan  # it knows the root
+    steps = tuple(
+        each._replace(lines=tuple(map(invocation.in_text, each.lines))) for each in plan.steps
+    )
+    return plan._replace(steps=steps, warnings=tuple(map(typed, plan.warnings)))
 
 
 def trial_planner(

@@ -13,7 +13,7 @@ from secboot.checkpoint.state_directory import StateDirectory
 from secboot.cli.options import HERE
 from secboot.cli.printing import is_quiet, print_message
 from secboot.cli.state_line import ledger
-from secboot.errors import RefusedError
+from secboot.errors import RefusedError, SecbootError
 from secboot.finding import Finding, Severity
 from secboot.invocation import Invocation
 from secboot.progress import UNWATCHED, Progress
@@ -76,7 +76,9 @@ class Site:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, SecbootError) and error.hint:
+            error.hint = self.invocation.in_text(error.hint)
         self._open.close()
 
     @cached_property

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from secboot.errors import RefusedError
 from secboot.formats.fstab import FSTAB, Fstab
+from secboot.formats.kernel_cmdline import CommandLine
 from secboot.formats.text import require_one_line
 from secboot.invocation import Invocation
+from secboot.kernel.command_line import require_editable
 from secboot.machine.bare_tree import BareTree
 from secboot.named_tuple import NamedTuple
 
@@ -50,6 +52,7 @@ def first_line(machine: Machine, asked: FirstAsked, kept: str, where: str) -> tu
     """
     if asked.parameters is not None:
         require_one_line(asked.parameters, "a boot entry")
+        require_editable(CommandLine.parse(asked.parameters))
         line = asked.parameters.strip(" \t")
         if kept and kept.split() != line.split():
             raise RefusedError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import UsageError
 from secboot.machine.material_search import place_of
 from secboot.named_tuple import NamedTuple
+from secboot.profile.declared import DECLARED
 from secboot.profile.search import SEARCH_PATH
 from secboot.system.file_errors import AccessError
 from secboot.system.trusted import caller
@@ -82,8 +83,9 @@ def find_prepared_image(
     except AccessError as error:
         real_path, status, unreadable = paths.parmfile, None, error.message
     if not any(file.real_path == real_path for file in parmfiles.values()):
-        taken = {*others, *(file.real_path for file in files.files)}
-        if real_path in taken or real_path.rpartition("/")[0] in taken:
+        taken = {*others, DECLARED, *(file.real_path for file in files.files)}
+        directory, _, name = real_path.rpartition("/")
+        if real_path in taken or directory in taken or name == "bootmap":
             raise _unusable(paths, f"{paths.parmfile} is a boot file of another kind")
     if status is not None:
         _require_for_caller(status, paths)

@@ -134,7 +134,8 @@ def recipe(
     output = f"{root}{build.output}"
     lines = [*before]
     if build.writes_parmfile:
-        lines.append(invocation.for_profile("plan", "--parmfile", f"{root}{build.parmfile}"))
+        parmfile = build.parmfile if build.parmfile_outside else f"{root}{build.parmfile}"
+        lines.append(invocation.for_profile("plan", "--parmfile", parmfile))
     lines.append(shlex.join([*builder.before, *_create(machine, builder, build, untested)]))
     if builder.has_pvimg:
         test = shlex.join([*builder.before, *_test(machine, untested)])

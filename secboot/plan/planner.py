@@ -247,7 +247,8 @@ def _warnings(
             Severity.WARNING,
             f"'{visible(entry.name)}' is the boot entry of a trial; a plan does not change it",
             Location(entry.path, entry.line),
-            f"to keep the change: {here.command('confirm')}\nto drop it: {here.command('rollback')}",
+            f"to keep the change once it has booted: {here.command('confirm')}\n"
+            f"to drop it: {here.command('rollback')}",
         )
         for entry in machine.configuration.entries
         if entry.is_trial

@@ -103,7 +103,8 @@ def plan_rebuild(
             recipe(
                 machine,
                 builder,
-                build._replace(leaves=leaves),
+                # A plan that is refused writes no parmfile.
+                build._replace(leaves=leaves, writes_parmfile=build.writes_parmfile or leaves),
                 layout.commit,
                 profile,
             ),

@@ -69,7 +69,8 @@ def require_possible(machine: Machine, layout: Layout, profile: Profile) -> None
             f"another trial has not ended: '{visible(found.name)}'",
             location=Location(found.path, found.line),
             hint=f"to see its state: {here.command('status')}\n"
-            f"to keep the change: {here.command('confirm')}\nto drop it: {here.command('rollback')}",
+            f"to keep the change once it has booted: {here.command('confirm')}\n"
+            f"to drop it: {here.command('rollback')}",
         )
     if layout.no_trial is not None:
         raise RefusedError(f"cannot try a change here: {layout.no_trial}", hint=layout.instead)

@@ -120,7 +120,7 @@ def _several(text: str) -> str:
     """Say what spaces between words may have meant: the shell has removed its quotes."""
     hint = f"for several parameters: {shlex.join(['secboot', 'set', *text.split()])}"
     name, equals, value = text.strip().partition("=")
-    if not equals:
+    if not equals or value_fault(value) is not None:
         return hint
     quoted = shlex.quote(f'{name}="{value}"')
     return f"{hint}\nfor one value with spaces, also quote it for the kernel: secboot set {quoted}"

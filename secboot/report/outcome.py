@@ -102,9 +102,12 @@ def change_lines(
     """
     yield from recovered_lines(result.recovered, style)
     if result.checkpoint is not None:
+        runs_zipl = result.zipl is not None or invocation.root is None
+        options = result.undoing if runs_zipl else ()
+        undo = invocation.command("rollback", result.checkpoint, *options)
         yield (
             style.green(f"Wrote {counted(len(result.plan.files), 'file')}.")
-            + f" Undo with: {visible(invocation.command('rollback', result.checkpoint))}"
+            + f" Undo with: {visible(undo)}"
         )
     yield from _commit(result, invocation, style, record)
     yield from _meanwhile(result.meanwhile, style)

@@ -13,7 +13,7 @@ from secboot.invocation import Invocation
 from secboot.layout.layout import ZIPL
 from secboot.report.diff import unified_diff
 from secboot.report.plan import commands_intro, diff_text, file_documents
-from secboot.report.style import counted
+from secboot.report.style import counted, finding_text
 from secboot.visible import visible
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def rollback_plan_text(
     if diffs:
         for change in plan.changes:
             lines += ["", *diff_text(unified_diff(change, ("now", "restored")), style)]
+    if plan.warnings:
+        lines += ["", *(finding_text(each, style) for each in plan.warnings)]
     lines += ["", style.bold(_summary(plan))]
     if plan.refusal is None and not acting:
         lines += _boot_record(plan, style)

@@ -73,16 +73,26 @@ def test_what_is_declared_comes_first(root: Path, capsys: pytest.CaptureFixture[
     assert options(entry) == "ro prot_virt=1"
 
 
-@pytest.mark.parametrize("text", ["", "# none\n", "host\nguest\n", "/tmp/profile.yaml\n"])
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        *(
+            (each, "exactly one profile name")
+            for each in ("", "# none\n", "host\nguest\n", "/a.yaml\n")
+        ),
+        ("none\n", "profile 'none' not found"),
+    ],
+)
 def test_a_declaration_of_anything_else_is_an_error(
-    text: str, root: Path, capsys: pytest.CaptureFixture[str]
+    text: str, why: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (root / "etc/secboot/profile").write_text(text)
 
     said = secboot(capsys, "keep", "--root", root)
 
     assert said.code == 2
-    assert "exactly one profile name" in said.err
+    assert f"{root}/etc/secboot/profile: " in said.err
+    assert why in said.err
 
 
 def test_a_profile_that_was_changed_since_is_not_forced(

@@ -338,6 +338,13 @@ def test_keep_makes_the_image_the_default_again(
     assert said.code == 0, said
     assert "default=Red Hat Enterprise Linux (secured)\n" in (tree / "etc/zipl.conf").read_text()
     assert "unsealed-default" not in secboot(capsys, "verify", "site", "--root", tree).out
+    planned = secboot(capsys, "rollback", "--dry-run", "--root", tree)
+    assert (
+        "1:1: warning: after the rollback, the default is 'Red Hat Enterprise Linux (5"
+        in planned.out
+    )
+    document = json.loads(secboot(capsys, "rollback", "--root", tree, "-o", "json").out)
+    assert [each["code"] for each in document["plan"]["warnings"]] == ["unsealed-after-zipl"]
 
 
 @pytest.mark.parametrize("known", [False, True])

@@ -209,6 +209,18 @@ def test_an_edit_meanwhile_is_kept(site: Site) -> None:
     assert b"\r" not in text
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_the_command_that_undoes_it_is_not_refused(refused: bool, site: Site) -> None:
+    entry = next((site.path / "boot/loader/entries").glob("*147.el8.s390x.conf"))
+    text = entry.read_text()
+    damaged = f"{text}audit=1\n" if refused else text.replace("\nid ", "\r\nid ")
+    entry.write_bytes(damaged.encode())
+
+    text = repair_text(site.fix(), PLAIN, NO_COLOUR)
+
+    assert f"Undo with: secboot rollback 1{' --no-zipl' if refused else ''}\n" in text
+
+
 def test_a_file_that_is_missing_is_left_and_named(site: Site) -> None:
     site.zipl = None
     kernel = next((site.path / "boot").glob("vmlinuz-*"))

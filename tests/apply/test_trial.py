@@ -166,6 +166,7 @@ def test_where_it_stands_after_a_boot(kind: str, line: str, state: str, machine_
     assert (
         str(correction(machine)).split()[1] == {"running": "confirm", "failed": "rollback"}[state]
     )
+    assert machine.run("confirm", "--dry-run", "--quiet").out == ""
     said = machine.run("confirm", "--dry-run")
     assert said.code == (0 if state == "running" else 1), said.err
 
@@ -226,8 +227,12 @@ def test_a_second_trial_and_another_apply_are_refused(machine_of: Maker) -> None
         assert said.code == 1
         assert why in said.err
         assert "secboot rollback" in said.err
+        elsewhere = machine.run(*words, "--state-dir", machine.root / "var")
+        assert f"secboot rollback --state-dir {machine.root}/var --root" in elsewhere.err
     assert snapshot(machine.root) == before
-    assert machine.run("plan", "guest").code == 0
+    planned = machine.run("plan", "guest")
+    assert planned.code == 0
+    assert "Next: " not in planned.out
 
 
 def test_a_lost_setting_is_said_and_left(machine_of: Maker) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from secboot.demo import kernel_stub
 from tests.command import secboot
+from tests.situations import make_situation
 from tests.trees import sealed_image, snapshot
 
 CONF = """\
@@ -120,6 +122,33 @@ def test_without_a_secure_execution_image_there_is_no_parmfile(
 
     assert said.code == 1
     assert "no parmfile to write" in said.err
+    assert said.out == ""
+
+
+def test_the_next_command_has_the_options_of_the_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation("sealed-then-kernel-update", tmp_path / "root")
+    options = ("--parmfile", tmp_path / "parmfile", "--allow-unsealed", "--no-zipl")
+
+    said = secboot(capsys, "plan", "guest", *options, "--root", root)
+
+    (command,) = (line for line in said.out.splitlines() if line.startswith("Next: "))
+    words = shlex.split(command)[2:]
+    assert words == ["apply", "guest", *map(str, options), "--root", str(root)]
+    assert secboot(capsys, *words).code == 0
+
+
+def test_a_refusal_says_how_to_write_the_parmfile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_situation("sealed-then-kernel-update", tmp_path / "root")
+    parmfile = tmp_path / "parmfile"
+
+    said = secboot(capsys, "apply", "guest", "--parmfile", parmfile, "--root", root)
+
+    assert said.code == 1
+    assert f"  secboot plan guest --parmfile {parmfile} --root {root}\n" in said.err
 
 
 def test_the_document_has_it_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -332,7 +332,16 @@ def test_what_is_refused_says_what_to_do(
     assert not (root / "var").exists()
 
 
-@pytest.mark.parametrize("words", [["a" * 5000], ["root=/dev/vda1\nx"], ["root=/dev/vda1 a=${B}"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a" * 5000],
+        ["root=/dev/vda1\nx"],
+        ["root=/dev/vda1 é"],
+        ['a="b'],
+        ["root=/dev/vda1 a=${B}"],
+    ],
+)
 def test_lines_that_no_entry_can_hold(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,8 @@ def test_the_profile_that_words_stand_for(words: list[str], expected: str) -> No
         (["a=1 b=2"], "a=1 b=2", "not one word", "secboot set a=1 b=2"),
         (["note=two words"], "note=two words", "not one word", """set 'note="two words"'"""),
         ([" a"], " a", "not one word", "secboot set a"),
+        (['x="a" '], 'x="a" ', "not one word", """for several parameters: secboot set 'x="a"'"""),
+        (["x=a\nb"], "x=a\nb", "not one word", "for several parameters: secboot set x=a b"),
         (['x="a'], 'x="a', "opened but never closed", "close the quote"),
         (["--"], "--", "for init", "NAME=VALUE"),
         (["a", "=x"], "=x", "is not the name", "NAME=VALUE"),
@@ -139,6 +142,10 @@ def test_words_that_are_refused(words: list[str], place: str, message: str, hint
     assert caught.value.location == Location(place)
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
+    for line in (caught.value.hint or "").splitlines():
+        _, typed, command = line.partition(": secboot set ")
+        if typed:
+            said(*shlex.split(command))
 
 
 @pytest.mark.parametrize(
