@@ -78,11 +78,12 @@ def link_kernels(root: Path, release: str) -> None:
     add_debian_hook(root)
 
 
-def add_debian_hook(root: Path) -> None:
+def add_debian_hook(root: Path, mode: int = 0o755) -> None:
     """Add the hook of Debian's s390-tools that runs zipl for a new kernel."""
     hook = root / "etc/kernel/postinst.d/zz-zipl"
     hook.parent.mkdir(parents=True, exist_ok=True)
     hook.touch()
+    hook.chmod(mode)
 
 
 def plain_kernel(size: int, command_line_size: int) -> bytes:

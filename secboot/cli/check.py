@@ -76,6 +76,10 @@ def check(
                 hint=f"install a kernel, then run: {init}" if machine.awaits_kernel else init,
             )
         invocation = site.invocation
+        if not (machine.configuration.entries or site.layout.zipl_reads_files(machine)):
+            raise RefusedError(
+                f"{machine.root} has no boot entries yet: they come from {site.layout.first_by}"
+            )
         repairs = _repairs(site, machine)
     print_report(
         output,

@@ -79,11 +79,12 @@ class GrubDefault(NamedTuple):
         return found
 
     def _problem(self, name: str, number: int, column: int) -> ParseError:
+        ends = ", a carriage return at its end" if "\r" in self.lines[number - 1] else ""
         return ParseError(
             f"grub2-mkconfig and grub2-zipl-setup do not read this assignment of {name} the same"
             " way",
             location=Location(self.path, number, column),
-            hint=f'write it on one line as {name}="...", without blanks around =, and'
+            hint=f'write it on one line as {name}="...", without blanks around ={ends}, and'
             " without $, \\ or ` in the value",
         )
 

@@ -294,6 +294,11 @@ class KernelInstallCmdline(NamedTuple):
             if reason is not None:
                 message = f"'{parameter.text}' {reason}"
                 yield self._warning("kernel-cmdline-word", message, number)
+        if "\r" in self.words:
+            message = (
+                "a carriage return becomes part of the parameter before it: use Unix line endings"
+            )
+            yield self._warning("kernel-cmdline-word", message, self.line)
 
 
 def _holds_words(line: str) -> bool:

@@ -81,6 +81,10 @@ def _contradictory(found: dict[str, tuple[str, ...]]) -> Layout:
     )
 
 
+def _sections(tree: Tree) -> str:
+    return "\nif nothing else writes /etc/zipl.conf: --layout zipl.conf" if tree.has_conf else ""
+
+
 def _unknown(tree: Tree) -> Layout:
     version = tree.os_release.get("VERSION_ID", "")
     system = visible(f"{tree.os_release['ID']} {version}".strip())
@@ -99,5 +103,5 @@ def _unknown(tree: Tree) -> Layout:
         seen=(f"os-release: {system}",),
         refusal=f"secboot does not know how {system} configures booting (os-release says {system};"
         " no BLS entries or other known files were found)",
-        hint=f"check whether /boot is mounted there; {_HINT}",
+        hint=f"check whether /boot is mounted there; {_HINT}{_sections(tree)}",
     )

@@ -246,3 +246,10 @@ class UnclearLayout(Layout):
         """Return that it is unknown."""
         del machine, stores
         return NewKernel(NOT_KNOWN)
+
+    def next_step(
+        self, profile: Profile, machine: Machine, stores: Stores, invocation: Invocation
+    ) -> str:
+        """Return the plan command, which says how to name the layout."""
+        del profile, machine, stores
+        return invocation.for_profile("plan")

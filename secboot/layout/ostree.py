@@ -91,8 +91,8 @@ class Ostree(Layout):
         )
 
     def zipl_reads_files(self, machine: Machine) -> bool:
-        """In a secure guest, ostree passes only the Secure Execution image to zipl."""
-        return not _seals(machine)
+        """Not before the first deployment; in a secure guest, zipl gets only its image from ostree."""
+        return bool(machine.configuration.entries) and not _seals(machine)
 
     def plan_stores(
         self, profile: Profile, machine: Machine, stores: Stores

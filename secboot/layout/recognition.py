@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from secboot.formats.text import decoded
-from secboot.layout.suse_files import GRUB_DEFAULT, ZIPL_CONFIG, ZIPL_TEMPLATE
+from secboot.layout.suse_files import ZIPL_CONFIG, ZIPL_TEMPLATE
 from secboot.machine.discovery import BLS_DIRECTORY
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import FileError
@@ -70,9 +70,22 @@ class Tree:
         """Whether the path exists; a path that can't be accessed does not."""
         return self._root.exists_or_none(path) is True
 
+    def is_program(self, path: str) -> bool:
+        """Whether the path is an executable file."""
+        try:
+            found = self._root.stat(path)
+        except FileError:
+            return False
+        return found is not None and found.is_regular and bool(found.mode & 0o111)
+
     def marks(self, *paths: str) -> tuple[str, ...]:
         """Return those of the paths that exist."""
         return tuple(path for path in paths if self.exists(path))
+
+    @property
+    def has_conf(self) -> bool:
+        """Whether zipl.conf is where an administrator or an installer writes it."""
+        return self.exists("/etc/zipl.conf")
 
     def link_target(self, path: str) -> str | None:
         """Return the target of the symbolic link `path`; None if it is not a link or inaccessible."""
@@ -222,13 +235,13 @@ def _suse_evidence(tree: Tree) -> tuple[str, ...]:
 def _named_suse(tree: Tree) -> tuple[str, ...]:
     """The distribution's name. SLES 11 and earlier do not have two stages.
 
-    Later releases have no /etc/zipl.conf: if it exists instead of GRUB's files, as in an image
-    from another builder, the image does not boot in the distribution's way.
+    Later releases have no /etc/zipl.conf: if it exists, and neither GRUB's template nor what is
+    generated from it, as in an image from another builder, it does not boot in the distribution's way.
     """
     name = tree.is_like(*_SUSE_IDS)
     if name in {"sles", "sled"} and (tree.major_version or 12) < 12:
         return ()
-    if tree.exists("/etc/zipl.conf") and not tree.exists(GRUB_DEFAULT):
+    if tree.has_conf:
         return ()
     return () if name is None else (f"os-release: {name}",)
 
@@ -244,10 +257,10 @@ _DEBIAN = _in_row(
 def _red_hat_evidence(tree: Tree) -> tuple[str, ...]:
     """BLS entries, or the program that writes them.
 
-    On Debian, entries alone are not evidence: zipl reads them there too, but somebody wrote them by
-    hand, and new kernels still take their parameters from the sections of zipl.conf.
+    On Debian, and after SUSE's generator has run, entries alone are not evidence: zipl reads them
+    there too, but somebody wrote them by hand, and new kernels still boot in the distribution's way.
     """
-    by_hand = bool(_DEBIAN.evidence(tree) or _DEBIAN.named(tree))
+    by_hand = bool(_DEBIAN.evidence(tree) or _DEBIAN.named(tree) or tree.exists(ZIPL_CONFIG))
     entries = (f"{BLS_DIRECTORY}/*.conf",) if tree.entries and not by_hand else ()
     return entries + tree.marks(RED_HAT_PLUGIN)
 

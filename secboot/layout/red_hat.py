@@ -164,11 +164,13 @@ class RedHat(Layout):
         if not document.words or not self._writes_entries:
             return document.problems
         found = list(document.problems)
-        lacking = _doubt(machine, stores, document.words, KERNEL_CMDLINE)
-        if lacking is not None:
-            hint = "add these words to the file, unless future kernels do not need them"
-            place = _location(document)
-            found.insert(0, _warning("kernel-cmdline-lacks", lacking, place, hint))
+        line, place = document.parameters, _location(document)
+        for why, hint in (
+            (_other_root(machine, stores, line, KERNEL_CMDLINE), _CORRECT),
+            (_lacks(machine, stores, line, KERNEL_CMDLINE), _ADD),
+        ):
+            if why is not None:
+                found.insert(0, _warning("kernel-cmdline-lacks", why, place, hint))
         stays, default = _default_stays(machine), machine.configuration.default
         if stays is not None and default is not None:
             hint = "remove the section, unless you want it to remain the default"
@@ -176,6 +178,8 @@ class RedHat(Layout):
         return tuple(found)
 
 
+_ADD = "add these words to the file, unless future kernels do not need them"
+_CORRECT = "correct the file, unless future kernels have another root file system"
 _FINDS_ROOT = (
     r"(?ai:root|rootflags|rootfstype|netroot|ip|ifname|nameserver|vlan|bond|bridge|team|dasd|luks\..+"
     r"|rd[._](?:dasd|zfcp|znet|zdev|cio_accept|lvm|luks|md|dm|iscsi|nvmf|neednet)(?:[._].+)?)"
@@ -185,8 +189,13 @@ _FINDS_ROOT = (
 
 
 def _doubt(machine: Machine, stores: Stores, words: str | None, where: str) -> str | None:
-    """Name the words that all boot entries have and that a new kernel would lack."""
+    """Say why it is unknown whether a new kernel finds its root file system with these words."""
     line = stores.line(words)
+    return _lacks(machine, stores, line, where) or _other_root(machine, stores, line, where)
+
+
+def _lacks(machine: Machine, stores: Stores, line: CommandLine, where: str) -> str | None:
+    """Name the words that all boot entries have and that a new kernel would lack."""
     if machine.awaits_kernel and not line.named("root"):
         return f"{where} has no root=, so a kernel does not find its root file system"
     lacking = _lacking(machine, stores, line)
@@ -194,6 +203,31 @@ def _doubt(machine: Machine, stores: Stores, words: str | None, where: str) -> s
         return None
     listed = " ".join(lacking)
     return f"{where} lacks {listed}, with which every boot entry finds its root file system"
+
+
+def _other_root(machine: Machine, stores: Stores, line: CommandLine, where: str) -> str | None:
+    """Say that all boot entries have another root: the line of a rescue system, or of a clone.
+
+    Two names of different kinds, such as a UUID and a path, can be those of one device.
+    """
+    own = _root(line)
+    others = {_root(stores.line(text)) for text in _normal_lines(machine)}
+    if own is None or len(others) != 1 or own in others:
+        return None
+    other = others.pop()
+    if other is None or _kind_of_name(own) != _kind_of_name(other):
+        return None
+    return f"{where} has root={own}, while every boot entry has root={other}"
+
+
+def _root(line: CommandLine) -> str | None:
+    """The effective value of ``root=``: the last one."""
+    return next((each.value for each in reversed(line.named("root"))), None)
+
+
+def _kind_of_name(device: str) -> str:
+    """``UUID`` and similar, or the directory of a path."""
+    return device.rpartition("/")[0] if device.startswith("/") else device.partition("=")[0]
 
 
 def _warning(code: str, message: str, location: Location, hint: str) -> Finding:
@@ -213,6 +247,17 @@ def _default_stays(machine: Machine) -> str | None:
 
 def _lacking(machine: Machine, stores: Stores, line: CommandLine) -> tuple[str, ...]:
     """The missing words that find the root; each word of a multi-valued parameter is separate."""
+    lines = _normal_lines(machine)
+    held = [{_identity(each) for each in stores.line(text).parameters} for text in lines]
+    common = set.intersection(*held) if held else set()
+    missing = common - {_identity(parameter) for parameter in line.parameters}
+    first = stores.line(lines[0]) if lines else line
+    found = (each for each in first.parameters if _identity(each) in missing)
+    return tuple(each.text for each in found if _finds_root(each))
+
+
+def _normal_lines(machine: Machine) -> tuple[str | None, ...]:
+    """The different lines of the boot entries; those of rescue entries if there are no others."""
     installed = [
         entry
         for entry in machine.configuration.entries
@@ -220,13 +265,7 @@ def _lacking(machine: Machine, stores: Stores, line: CommandLine) -> tuple[str, 
         if entry.parmline is not None or entry.parmfile is None
     ]
     normal = [entry for entry in installed if not entry.is_rescue] or installed
-    lines = {entry.parmline for entry in normal}
-    held = [{_identity(each) for each in stores.line(text).parameters} for text in lines]
-    common = set.intersection(*held) if held else set()
-    missing = common - {_identity(parameter) for parameter in line.parameters}
-    first = stores.line(normal[0].parmline) if normal else line
-    found = (each for each in first.parameters if _identity(each) in missing)
-    return tuple(each.text for each in found if _finds_root(each))
+    return tuple(dict.fromkeys(entry.parmline for entry in normal))
 
 
 def _identity(parameter: Parameter) -> str:

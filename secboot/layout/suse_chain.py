@@ -97,15 +97,20 @@ def is_generated(machine: Machine, entry: MenuEntry) -> bool:
 
 
 def gone_kernels(machine: Machine, menu: GrubMenu) -> frozenset[str]:
-    """Return the entries' kernels that were removed: missing from a directory that has others."""
+    """Return the entries' kernels that were removed: missing from a directory that has others.
+
+    If /boot is a separate partition, the entries name paths inside it.
+    """
     there = frozenset(machine.kernel_files.kernels)
     directories = {path.rpartition("/")[0] for path in there}
     named = {entry.kernel for entry in menu.walk() if entry.kernel is not None}
-    return frozenset(
-        path
-        for path in named - there
-        if release_of(path) is not None and path.rpartition("/")[0] in directories
-    )
+
+    def is_gone(path: str) -> bool:
+        places = (path, f"/boot{path}")
+        known = any(place.rpartition("/")[0] in directories for place in places)
+        return release_of(path) is not None and known and there.isdisjoint(places)
+
+    return frozenset(filter(is_gone, named))
 
 
 def useless_menu(machine: Machine, found: NextIpl) -> str | None:

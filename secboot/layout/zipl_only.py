@@ -83,7 +83,7 @@ class ZiplConfLayout(Layout):
         self._row = row
         self._system = tree.os_release.get("ID") or "linux"
         self.first_by = row.first_by or self.first_by
-        self._lacks_hook = bool(row.hooks) and not tree.marks(*row.hooks)
+        self._no_hook = _no_hook(row, tree)
         self.sources = self.sources._replace(later_kernels=row.inherits is not None)
 
     def first_configuration(self, machine: Machine, asked: FirstAsked) -> FirstFiles:
@@ -134,9 +134,14 @@ class ZiplConfLayout(Layout):
             return found._replace(
                 obstacle=followed.obstacle, remedy=followed.remedy, repairs=followed.repairs
             )
-        lacking = (
-            f"{row.hooks[0]}, which runs zipl for a new kernel, does not exist"
-            if self._lacks_hook
-            else None
-        )
-        return found._replace(doubt=followed.doubt or lacking)
+        return found._replace(doubt=followed.doubt or self._no_hook)
+
+
+def _no_hook(row: Row, tree: Tree) -> str | None:
+    """Why packages do not run zipl for a new kernel, as far as it is known."""
+    if not row.hooks or any(map(tree.is_program, row.hooks)):
+        return None
+    found = tree.marks(*row.hooks)
+    path = found[0] if found else row.hooks[0]
+    why = "is not executable, so run-parts skips it" if found else "does not exist"
+    return f"{path}, which runs zipl for a new kernel, {why}"

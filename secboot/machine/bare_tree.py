@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import RefusedError
 from secboot.formats.fstab import FSTAB, Fstab
 from secboot.formats.kernel_image import read_kernel_image
+from secboot.machine.zipl_conf_file import MODULES
 from secboot.named_tuple import NamedTuple
 from secboot.profile.declared import DECLARED, DeclaredProfile
 from secboot.visible import visible
@@ -28,7 +29,6 @@ READS: Mapping[str, Parser] = MappingProxyType(
 MACHINE_ID = "/etc/machine-id"
 _BOOTED = re.compile(r"(?:vmlinu[xz]|[Ii]mage|bzImage|kernel|linux)(?:[-.].*)?|bootmap", re.ASCII)
 """Names of kernels and of the bootmap, which show that something was installed."""
-_MODULES = ("/usr/lib/modules", "/lib/modules")
 _BOOT_NAME = re.compile(r"(?:vmlinuz|initrd|initramfs)(?:[-.].*)?", re.ASCII)
 _KERNEL_MARK = 0x10008, b"S390EP"
 """Offset and text, in every s390x kernel image (arch/s390/boot/head.S)."""
@@ -114,7 +114,7 @@ def awaits_kernel(root: Root) -> bool:
     names = root.names_or_none("/boot")
     if names is None or root.stat("/etc") is None or any(map(_BOOTED.fullmatch, names)):
         return False
-    return not any(root.names_or_none(directory) for directory in _MODULES)
+    return not any(root.names_or_none(directory) for directory in MODULES)
 
 
 def _place_of_new(root: Root, path: str) -> tuple[str, str]:
@@ -147,7 +147,7 @@ def _with_material(root: Root, bare: BareTree, images: Iterable[str]) -> BareTre
         elif status.is_regular:
             facts = status.device, status.size, status.modified
             found[path] = BootName(root.real_path(path), *facts, *_kind(root, path))
-    releases = {each for place in _MODULES for each in root.names_or_none(place) or ()}
+    releases = {each for place in MODULES for each in root.names_or_none(place) or ()}
     identity = root.text_or_none(MACHINE_ID) or ""
     return bare._replace(
         boot_names=found,

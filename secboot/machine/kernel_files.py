@@ -167,9 +167,12 @@ def _followed(root: Root, path: str, says: str) -> Link:
 
 
 def _files_in(root: Root, directories: set[str]) -> Iterator[tuple[str, str]]:
+    """The names in the directories, without dangling links: packages leave the links of old kernels."""
     for directory in sorted(directories):
+        links = _links_in(root, directory or "/")
         for name in root.names_or_none(directory or "/") or ():
-            yield directory, name
+            if name not in links or root.exists_or_none(f"{directory}/{name}") is not False:
+                yield directory, name
 
 
 def _called(pattern: str, files: Iterable[tuple[str, str]]) -> Iterator[str]:

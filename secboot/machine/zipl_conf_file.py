@@ -25,6 +25,8 @@ ZIPL_CONF_PATHS = (
     "/lib/s390-tools/zipl.conf",
 )
 """Where zipl looks; the first readable file is used (zipl/src/job.c, get_job_from_config_file)."""
+MODULES = ("/usr/lib/modules", "/lib/modules")
+"""The directories that have one for each installed kernel."""
 _TRY_DEMO = "to try secboot on this computer: secboot demo DIR, then add --root DIR"
 
 
@@ -100,23 +102,32 @@ def _no_configuration(
     root: Root, unclear: Unclear | None, *, has_bls: bool
 ) -> NoConfigurationError:
     shown = shown_base(root)
-    if has_bls:
-        return NoConfigurationError(
-            f"{shown} has BLS entries but no zipl configuration: it uses another boot loader (GRUB?)",
-            hint="secboot only manages machines that boot with zipl (s390x)\n" + _TRY_DEMO,
-        )
+    init = Invocation.on(shown).command("init")
     if not _is_system(root):
         return _not_a_system(root)
     if unclear is not None:
         return NoConfigurationError(
             f"no zipl configuration found in {shown}, and {unclear.reason}", hint=unclear.hint
         )
+    if has_bls:
+        return NoConfigurationError(
+            f"{shown} has BLS entries but no zipl configuration: it uses another boot loader (GRUB?)",
+            hint="secboot only manages machines that boot with zipl (s390x)\n"
+            + ("" if _has_grub(root) else f"to write the first zipl.conf: {init}\n")
+            + _TRY_DEMO,
+        )
     hints = ["zipl searches for " + ", ".join(ZIPL_CONF_PATHS[:3])]
     if any(name.startswith("vmlinuz") for name in root.names_or_none("/boot") or ()):
-        hints.append(f"to write the first one: {Invocation.on(shown).command('init')}")
+        hints.append(f"to write the first one: {init}")
+    elif any(root.names_or_none(each) for each in MODULES):
+        hints.append("kernels are installed, but /boot has none: check whether it is mounted")
     return NoConfigurationError(
         f"no zipl configuration found in {shown}", hint="\n".join([*hints, _TRY_DEMO])
     )
+
+
+def _has_grub(root: Root) -> bool:
+    return any(root.stat(f"/boot/{name}") is not None for name in ("efi", "grub", "grub2"))
 
 
 def require_system(root: Root) -> None:

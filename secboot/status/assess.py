@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
 from secboot.formats.kernel_cmdline import CommandLine
-from secboot.formats.zipl_parameters import ZiplEnvironment, variables_of
 from secboot.ipl import secure_execution
 from secboot.ipl.boot_record import RecordState
 from secboot.ipl.next_ipl import Absence, findings
@@ -15,7 +14,6 @@ from secboot.lines.stores import stores_of
 from secboot.machine.zipl_conf_file import no_zipl_conf
 from secboot.plan.boot_entries import reason_to_leave
 from secboot.plan.plan import EntryStatus, ProfileReference
-from secboot.profile.requirement import Judgement
 from secboot.status import in_image, running_system
 from secboot.status.in_image import (
     NOT_BOOTED,
@@ -24,6 +22,7 @@ from secboot.status.in_image import (
     judge_parmfile,
 )
 from secboot.status.inherited import judge_inherited
+from secboot.status.line_at_ipl import is_cut, judge_line
 from secboot.status.next_reboot import NextReboot, next_reboot
 from secboot.status.stages import (
     BEFORE_KERNEL_NOTE,
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from secboot.ipl.next_ipl import EntryState
     from secboot.layout.layout import NewKernel
     from secboot.lines.stores import Stores
-    from secboot.profile.requirement import Requirement
+    from secboot.profile.requirement import Judgement, Requirement
     from secboot.status.stages import Evidence, LineOrigin
 
 
@@ -135,10 +134,12 @@ def _entry_results(evidence: Evidence) -> tuple[EntryResults, ...]:
     return (*found, *image_without_entry(evidence))
 
 
-def _not_applied(evidence: Evidence) -> Finding:
+def _not_applied(evidence: Evidence, state: EntryState) -> Finding:
     """Return the cause that the boot files do not match the profile."""
-    message = "boot entry not yet updated"
-    return Finding("not-applied", Severity.NOTE, message, hint=evidence.correction)
+    message, hint = "boot entry not yet updated", evidence.correction
+    if is_cut(state.configured, state.entry):
+        message, hint = "the parameter line is too long", "shorten the parameter line"
+    return Finding("not-applied", Severity.NOTE, message, hint=hint)
 
 
 def _correction(evidence: Evidence, stores: Stores) -> str | None:
@@ -234,11 +235,15 @@ def _configured(requirement: Requirement, evidence: Evidence, state: EntryState)
         return NOT_CONFIGURED
     if state.configured is None:
         return Result(Verdict.UNKNOWN, "its parameter line cannot be read")
-    environment = evidence.machine.configuration.environment
-    judgement = _judge(requirement, state.configured, environment)
+    judgement = _judge_files(requirement, evidence, state)
     if judgement.met:
         return Result(Verdict.MET, judgement.reason)
-    return Result(Verdict.MISSING, judgement.reason, (_not_applied(evidence),))
+    return Result(Verdict.MISSING, judgement.reason, (_not_applied(evidence, state),))
+
+
+def _judge_files(requirement: Requirement, evidence: Evidence, state: EntryState) -> Judgement:
+    environment = evidence.machine.configuration.environment
+    return judge_line(requirement, state.configured, environment, state.entry)
 
 
 _ABSENT: Mapping[Absence, tuple[Verdict, str]] = {
@@ -287,7 +292,7 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
         return Result(verdict, reason, (_due(evidence, state),) if due else ())
     if choice.line is None:
         return Result(Verdict.UNKNOWN, choice.unsure or "its line in the boot record is unknown")
-    judgement = _judge(requirement, choice.line, choice.environment)
+    judgement = judge_line(requirement, choice.line, choice.environment, choice.entry)
     configured = evidence.machine.configured
     longer = evidence.next_ipl.record.from_options and choice.added
     older = configured and state.configured not in {None, choice.line} and not longer
@@ -298,8 +303,8 @@ def _installed(requirement: Requirement, evidence: Evidence, state: EntryState) 
         return Result(Verdict.MET, reason or judgement.reason)
     if not configured:
         return Result(Verdict.MISSING, judgement.reason, (_WRITTEN_BY_OTHERS,))
-    by_files = _judge(requirement, state.configured, evidence.machine.configuration.environment)
-    cause = _due(evidence, state) if by_files.met else _not_applied(evidence)
+    by_files = _judge_files(requirement, evidence, state)
+    cause = _due(evidence, state) if by_files.met else _not_applied(evidence, state)
     return Result(Verdict.MISSING, reason or judgement.reason, (cause,))
 
 
@@ -327,7 +332,7 @@ def _by_times(requirement: Requirement, evidence: Evidence, state: EntryState) -
     record = evidence.next_ipl.record
     if record.younger_files:
         return Result(Verdict.MISSING, record.stale or "", (_due(evidence, state),))
-    met = _judge(requirement, state.configured, evidence.machine.configuration.environment).met
+    met = _judge_files(requirement, evidence, state).met
     file = evidence.machine.bootmap
     probably = "no boot file is newer, so it is probably up to date"
     timed = met and file.modified is not None
@@ -336,23 +341,6 @@ def _by_times(requirement: Requirement, evidence: Evidence, state: EntryState) -
     message = "the boot record cannot be read"
     cause = Finding("record-unreadable", Severity.NOTE, message, hint=hint)
     return Result(Verdict.UNKNOWN, reason, (cause,))
-
-
-def _judge(
-    requirement: Requirement, line: str | None, environment: ZiplEnvironment | None
-) -> Judgement:
-    """Judge a line as the kernel gets it at every site: if one site fails, the line fails."""
-    text = line or ""
-    if environment is None or not variables_of(text):
-        return requirement.judge(CommandLine.parse(text))
-    common = requirement.judge(CommandLine.parse(environment.expand(text)))
-    if not common.met:
-        return common
-    for site in environment.sites:
-        judgement = requirement.judge(CommandLine.parse(environment.expand(text, site)))
-        if not judgement.met:
-            return Judgement(met=False, reason=f"at site {site}: {judgement.reason}")
-    return common
 
 
 def _notices(evidence: Evidence, entries: tuple[EntryResults, ...]) -> Iterable[Finding]:

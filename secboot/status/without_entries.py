@@ -23,7 +23,12 @@ _DIRECT = "the kernel was not IPLed: the hypervisor loaded it and passed it this
 
 
 def has_no_entries(evidence: Evidence, running: RunningSystem) -> bool:
-    """Whether the running line cannot come from the boot files."""
+    """Whether the running line cannot come from the boot files.
+
+    Boot files can exist for another way to start the system, as in a disk image that has them.
+    """
+    if _was_loaded_by_hypervisor(running):
+        return True
     if running.ultravisor.prot_virt_guest:
         return not any(
             choice.secure and choice.line is not None for choice in evidence.next_ipl.choices

@@ -120,12 +120,20 @@ def _advise_on_line(entry: BootEntry, version: ZiplVersion, findings: Findings) 
     for found in _unexpanded(line, version):
         message = f"zipl does not expand '{found}': the kernel receives it literally"
         findings.warn("unexpanded-variable", message, at)
-    if _COMMENT.search(entry.parameters or ""):
+    own = entry.parameters or ""
+    of_file = line.removesuffix(own) if entry.parmfile is not None else ""
+    if _COMMENT.search(own):
         message = "zipl has no trailing comments: the kernel receives all of it"
         findings.warn("inline-comment", message, at, "put the comment on a separate line")
-    if (entry.parameters or "").endswith("\r"):
+    if entry.parmfile is not None and _COMMENT.search(of_file):
+        message = f"parmfiles have no comments: the kernel receives all of {entry.parmfile.path}"
+        findings.warn("inline-comment", message, entry.parmfile.location, "remove the comment")
+    if own.endswith("\r"):
         message = "the value ends with a carriage return, which the kernel receives"
         findings.warn("carriage-return", message, at, "use Unix line endings")
+    if entry.parmfile is not None and "\r" in of_file:
+        message = f"{entry.parmfile.path} has carriage returns, which the kernel receives"
+        findings.warn("carriage-return", message, entry.parmfile.location, "use Unix line endings")
     if not line.isascii():
         message = "a byte above 0x7f makes the kernel read the whole line as EBCDIC"
         findings.warn("not-ascii", message, at, "use only ASCII characters")

@@ -59,6 +59,7 @@ def test_a_comment_among_the_parameters_hinders_an_edit() -> None:
         ("root=/dev/nbd3p1 ro\n", ["kernel-cmdline-word"], 1),
         ("root=/dev/loopback ro\n", [], 0),
         ("a=b#c\n", ["kernel-cmdline-word"], 1),
+        ("a=b c\r\n", ["kernel-cmdline-word"], 1),
         ("a=b&c\n", ["kernel-cmdline-word"], 1),
     ],
 )

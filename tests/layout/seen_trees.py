@@ -215,6 +215,9 @@ SUSE = {
     ),
     "sl-micro-6": Tree("suse", _release("sl-micro", "6.0", "suse"), (), (), "suse"),
     "suse-of-an-image-build": Tree("suse", None, (TEMPLATE,), (f"/{TEMPLATE}",)),
+    "suse-with-entries-written-by-hand": Tree(
+        "suse", None, (TEMPLATE, ZIPL_CONFIG, BLS), (f"/{TEMPLATE}", f"/{ZIPL_CONFIG}")
+    ),
     "suse-generated-files-alone": Tree("suse", None, (ZIPL_CONFIG,), (f"/{ZIPL_CONFIG}",)),
 }
 
@@ -280,10 +283,10 @@ PLAIN = {
 
 UNKNOWN = {
     "gentoo": Tree("unknown", _release("gentoo", "2.15"), (ZIPL_CONF,), (), "gentoo 2.15"),
-    "opensuse-with-sections-and-without-grub": Tree(
+    "opensuse-with-sections": Tree(
         "unknown",
         _release("opensuse-leap", "15.6", "suse opensuse"),
-        (ZIPL_CONF,),
+        (ZIPL_CONF, "etc/default/grub"),
         (),
         "opensuse-leap 15.6",
     ),

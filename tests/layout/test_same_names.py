@@ -43,13 +43,14 @@ class Tree:
     files: tuple[str, ...] = ()
     os_release: str = DEBIAN
     hook: bool = True
+    hook_mode: int = 0o755
 
     def make(self, root: Path) -> Path:
         (root / "etc").mkdir(parents=True)
         (root / "boot").mkdir()
         (root / "etc/os-release").write_text(self.os_release)
         if self.hook and self.os_release == DEBIAN:
-            add_debian_hook(root)
+            add_debian_hook(root, self.hook_mode)
         (root / "etc/zipl.conf").write_text(CONF.format(image=self.image, ramdisk=self.ramdisk))
         for release in self.kernels:
             (root / f"boot/vmlinuz-{release}").write_bytes(kernel_stub(4096))
@@ -167,6 +168,11 @@ CASES: dict[str, tuple[Tree, str, str]] = {
         Tree(links=links(OLD), hook=False),
         "unknown",
         "but /etc/kernel/postinst.d/zz-zipl, which runs zipl for a new kernel, does not exist",
+    ),
+    "a-hook-that-run-parts-skips": (
+        Tree(links=links(OLD), hook_mode=0o644),
+        "unknown",
+        "but /etc/kernel/postinst.d/zz-zipl, which runs zipl for a new kernel, is not executable",
     ),
     "nothing-that-runs-zipl-for-an-old-kernel": (
         Tree(kernels=(OLD, NEW), links=links(OLD), hook=False),

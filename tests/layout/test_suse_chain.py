@@ -483,15 +483,19 @@ def test_a_default_of_zipls_menu_that_differs_from_the_record_is_reported(health
     assert found["record-default"].hint == "chroot /mnt/tree grub2-zipl-setup"
 
 
+@pytest.mark.parametrize(
+    ("named", "link"),
+    [("/boot/image-{}", False), ("/image-{}", False), ("/boot/image-{}", True)],
+    ids=["boot", "separate-boot", "dangling-link"],
+)
 def test_a_kernel_that_was_removed_is_not_started(
-    healthy: Path, capsys: pytest.CaptureFixture[str]
+    named: str, link: bool, healthy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """grub2-emu reads the file itself; a tree without any kernel is merely incomplete."""
-    edit(
-        healthy,
-        GRUB_CFG,
-        ("image-6.4.0-150600.23-default root", "image-6.4.0-150600.21-default root"),
-    )
+    gone, old = "6.4.0-150600.21-default", "/boot/image-6.4.0-150600.23-default"
+    edit(healthy, GRUB_CFG, (f"${{btrfs_subvol}}{old} root", f"{named.format(gone)} root"))
+    if link:
+        (healthy / f"boot/image-{gone}").symlink_to(f"../usr/lib/modules/{gone}/image")
 
     found = status(healthy)
 
@@ -503,7 +507,7 @@ def test_a_kernel_that_was_removed_is_not_started(
     ]
     default = next_ipl(healthy).default
     assert default is not None
-    assert default.unsure == "/boot/image-6.4.0-150600.21-default does not exist"
+    assert default.unsure == f"{named.format(gone)} does not exist"
     planned = secboot(capsys, "plan", "host", "--root", healthy, "--detailed-exitcode")
     assert planned.code == 5
     assert "grub2-mkconfig -o /boot/grub2/grub.cfg: /boot/grub2/grub.cfg starts" in planned.out

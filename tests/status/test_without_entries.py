@@ -18,7 +18,7 @@ from secboot.status.checks import make_checks
 from secboot.status.stages import Stage, Status
 from tests.command import secboot
 from tests.report.test_fleet import ALL
-from tests.status.scenes import Scene, add_system, log, only, verdicts
+from tests.status.scenes import Scene, add_system, log, make_scene, only, verdicts
 
 MAPPED = "software IO TLB: mapped [mem 0x5a5fe000-0x7a5fe000] (512MB)"
 
@@ -73,6 +73,19 @@ def test_the_line_of_a_direct_kernel_boot_is_changed_on_the_host(scene: Scene) -
     assert "<cmdline>" in (cause.hint or "")
     assert status.origin is not None
     assert status.origin.description == cause.message
+
+
+def test_boot_files_in_the_disk_image_of_a_direct_kernel_boot_are_no_reason(tmp_path: Path) -> None:
+    """A reboot starts the same kernel with the same line again, whatever the boot record has."""
+    scene = make_scene(tmp_path, "section")
+    scene.write("etc/os-release", "ID=debian\n")
+    scene.write("sys/firmware/ipl/ipl_type", "unknown\n")
+    add_system(scene, "z16-kvm-guest-unpack", "root=/dev/vda")
+
+    status = scene.status("guest", log())
+
+    assert verdicts(status)[0] + verdicts(status)[3] == "+-"
+    assert causes(status) == ["line-from-outside"]
 
 
 def test_what_started_a_host_without_configuration_is_not_guessed(scene: Scene) -> None:
