@@ -62,7 +62,8 @@ class Sources(NamedTuple):
     matters, and `images` the kernels that something other than zipl starts. `image` is the Secure
     Execution image that the profile names. `later_kernels` means that it is known what a future
     kernel gets, so that an image can be prepared before its first kernel. `first` means that the
-    tree will get its first configuration, so it is accepted without one.
+    tree will get its first configuration, so it is accepted without one. `unclear` says why the
+    layout is unknown: without a configuration, nothing is known about such a tree.
     """
 
     reads: Mapping[str, Parser | None] = MappingProxyType({})
