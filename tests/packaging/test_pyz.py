@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import io
 import marshal
 import os
 import re
@@ -11,7 +12,7 @@ import sys
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -19,6 +20,10 @@ import secboot
 from tests.available import not_here, unavailable
 from tests.packaging import debian
 from tests.packaging.programs import CHECKOUT, OLD_PYTHONS, PYTHONS, interpreter, run, with_pythons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType
 
 BUILDER = CHECKOUT / "packaging/build_pyz.py"
 MAIN = CHECKOUT / "packaging/pyz_main.py"
@@ -35,11 +40,34 @@ def copied(source: Path, target: Path, *, without: str) -> Path:
     return target
 
 
-def byte_code(archive: Path) -> dict[int, bytes]:
-    """The members with byte code, by magic number."""
+def sources(archive: Path) -> dict[str, bytes]:
+    """The sources of all modules, by file name."""
+    with zipfile.ZipFile(archive) as outer:
+        inner = io.BytesIO(outer.read("sources.zip"))
+    with zipfile.ZipFile(inner) as found:
+        return {name: found.read(name) for name in found.namelist()}
+
+
+Code = tuple[bool, "CodeType | None"]
+"""Whether a module is a package, and its code if that is for the Python that runs this."""
+OWN = int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")
+
+
+def byte_code(archive: Path) -> dict[int, dict[str, Code]]:
+    """The modules of each member with byte code, by the magic number of its Python."""
     with zipfile.ZipFile(archive) as file:
         names = [name for name in file.namelist() if name.startswith("byte-code/")]
-        return {int(name.partition("/")[2]): file.read(name) for name in names}
+        members = {int(name.partition("/")[2]): file.read(name) for name in names}
+    return {magic: dict(modules(magic, member)) for magic, member in members.items()}
+
+
+def modules(magic: int, member: bytes) -> Iterator[tuple[str, Code]]:
+    size = int.from_bytes(member[-4:], "little")
+    for name, (is_package, start, end, is_packed) in marshal.loads(member[-4 - size :]).items():
+        code = member[start:end]
+        if is_packed:
+            code = zlib.decompress(code, -zlib.MAX_WBITS)
+        yield name, (is_package, marshal.loads(code) if magic == OWN else None)
 
 
 def command_of(name: str) -> tuple[list[str], dict[str, str]]:
@@ -96,8 +124,8 @@ def test_members_are_sorted_plain_and_pure_python(pyz: Path) -> None:
         assert {info.date_time for info in infos} == {(1980, 1, 1, 0, 0, 0)}
     assert not [name for name in names if name.endswith((".so", ".pyd"))]
     assert not [name for name in names if name.startswith(("rich/", "pygments/"))]
-    assert {"defusedxml", "typer", "ruamel", "shellingham", "secboot"} < {
-        name.split("/")[0] for name in names
+    assert {name.split("/")[0] for name in sources(pyz)} == {
+        *("annotated_doc", "defusedxml", "typer", "ruamel", "shellingham", "secboot")
     }
 
 
@@ -190,7 +218,7 @@ def test_it_holds_all_modules_profiles_schemas_and_licences(pyz: Path) -> None:
     }
     wanted |= {f"secboot/profiles/{path.name}" for path in (CHECKOUT / "profiles").glob("*.yaml")}
 
-    names = set(zipfile.ZipFile(pyz).namelist())
+    names = {*zipfile.ZipFile(pyz).namelist(), *sources(pyz)}
 
     assert wanted <= names
     licensed = {name.split("/")[1].rsplit("-", 1)[0] for name in names if name[:9] == "licenses/"}
@@ -198,7 +226,7 @@ def test_it_holds_all_modules_profiles_schemas_and_licences(pyz: Path) -> None:
 
 
 def test_it_is_small(pyz: Path) -> None:
-    assert pyz.stat().st_size < 9_000_000
+    assert pyz.stat().st_size < 7_500_000
 
 
 @pytest.mark.parametrize("name", PYTHONS)
@@ -227,7 +255,7 @@ def test_the_demo_runs_from_the_file_alone(name: str, pyz: Path, tmp_path: Path)
 def test_it_has_byte_code_for_every_python(name: str, pyz: Path, tmp_path: Path) -> None:
     """The archive without sources runs, in the places where the sources would be."""
     command, environment = command_of(name)
-    part = copied(pyz, tmp_path / "part.pyz", without=r"\.py$")
+    part = copied(pyz, tmp_path / "part.pyz", without=r"^sources\.zip$")
 
     done = run(*command, "-S", part, "profile", "show", "guest", env=environment)
     ran = run(*command, "-S", part, "explain", "--list", env=environment)
@@ -247,20 +275,28 @@ def test_without_byte_code_the_sources_run(pyz: Path, tmp_path: Path) -> None:
 
 
 def test_the_byte_code_is_of_all_sources_and_of_the_python_that_built_it(pyz: Path) -> None:
-    with zipfile.ZipFile(pyz) as archive:
-        names = {name for name in archive.namelist() if name.endswith(".py")} - {"__main__.py"}
-        paths = [PurePosixPath(name).with_suffix("").parts for name in names]
-        source = archive.read("secboot/cli/app.py")
-    found = byte_code(pyz)
-    modules = {".".join(path[:-1] if path[-1] == "__init__" else path) for path in paths}
+    texts, found = sources(pyz), byte_code(pyz)
+    paths = [PurePosixPath(name).with_suffix("").parts for name in texts]
+    named = {".".join(path[:-1] if path[-1] == "__init__" else path) for path in paths}
 
-    assert {frozenset(marshal.loads(member)) for member in found.values()} == {frozenset(modules)}
-    own = marshal.loads(found[int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")])
-    is_package, packed = own["secboot.cli.app"]
-    code = marshal.loads(zlib.decompress(packed, -zlib.MAX_WBITS))
-    assert not is_package
-    assert own["secboot.cli"][0]
-    assert code == compile(source, "secboot/cli/app.py", "exec", dont_inherit=True)
+    assert {frozenset(each) for each in found.values()} == {frozenset(named)}
+    own = found[OWN]
+    is_package, code = own["secboot.cli"]
+    assert is_package
+    assert code is not None
+    assert code.co_filename == "secboot/cli/__init__.py"
+    # Only the modules that Typer makes help of have docstrings.
+    documented = {name for name, (_, code) in own.items() if code and "__doc__" in code.co_names}
+    assert documented == {name for name in named if name.startswith("secboot.cli")}
+
+
+def test_it_has_the_help_of_all_verbs(pyz: Path) -> None:
+    """Byte code has docstrings only where Typer makes help of them."""
+    program = "import sys; from secboot.cli import main; sys.exit(main(sys.argv[1:]))"
+    for words in (["--help"], ["plan", "--help"], ["profile", "show", "--help"]):
+        installed = run(sys.executable, "-c", program, *words, cwd=CHECKOUT)
+
+        assert run(pyz, *words).stdout == installed.stdout
 
 
 def test_it_is_executable(pyz: Path) -> None:
