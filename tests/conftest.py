@@ -16,7 +16,12 @@ pytest_plugins = ["tests.s390x.reporting"]
 
 
 def pytest_configure() -> None:
-    """Undo what is inherited from nohup, which ignores SIGHUP, and from ``&``, which ignores SIGINT."""
+    """Let secboot run as its users run it.
+
+    Undo what is inherited from nohup, which ignores SIGHUP, from ``&``, which ignores SIGINT, and from
+    images for containers, in which Python does not buffer its output.
+    """
+    os.environ.pop("PYTHONUNBUFFERED", None)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,7 +17,7 @@ from secboot.cli.commands import ShownUsageError, VerbCommand, VerbGroup, shown_
 from secboot.cli.global_options import COMPLETION, taken_from
 from secboot.cli.looking import process_is_ours
 from secboot.cli.options import one_of
-from secboot.cli.printing import let_go_of_output, present, print_error, print_message
+from secboot.cli.printing import let_go_of, present, print_error, print_message
 from secboot.errors import ExitCode, RefusedError, SecbootError, UsageError
 from secboot.visible import visible, visible_lines
 
@@ -155,7 +155,7 @@ def guarded(
     except BrokenPipeError:
         # The reader has closed the pipe (`secboot show | head`) and needs no reason; only the state
         # of a machine that a command changes matters.
-        let_go_of_output()
+        let_go_of(sys.stdout)
         if state_line.state() is not None:
             print_error(RefusedError("standard output has no reader"))
             _print_state()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from secboot.cli.global_options import GlobalOptions
 from secboot.cli.options import Format
@@ -60,7 +60,7 @@ def print_text(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        let_go_of_output()
+        let_go_of(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise
         raise OutputError(f"cannot write to standard output: {error.strerror}") from error
@@ -108,11 +108,11 @@ def reporting(done: str, hint: str) -> Iterator[None]:
         ) from error
 
 
-def let_go_of_output() -> None:
-    """Keep Python from trying to flush again, and failing, when the process ends."""
+def let_go_of(stream: TextIO) -> None:
+    """Keep Python from trying to flush again when the process ends: failing, it would exit with 120."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())
         os.close(null)
 
 
@@ -166,8 +166,10 @@ def print_findings(findings: Iterable[Finding]) -> None:
 def _print_lines(lines: list[str]) -> None:
     # The stream is None when it is closed.
     if lines and sys.stderr is not None:
-        with suppress(OSError, ValueError):
+        try:
             print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201 - this is the command's output
+        except (OSError, ValueError):
+            let_go_of(sys.stderr)
 
 
 def file_error(path: Path, message: str) -> RefusedError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import clean_environment
+from tests.checkpoint.tracing import require_strace
 from tests.command import secboot
 from tests.trees import make_sample_tree, sealed_image, snapshot
 
@@ -21,7 +22,7 @@ def shell(script: str, directory: Path) -> tuple[int, str]:
     done = subprocess.run(
         ["bash", "-c", script.replace("$S", program)],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**clean_environment(), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -98,12 +99,17 @@ def test_no_place_for_the_parmfile_stops_the_change(root: Path) -> None:
 
 AFTER = {
     "full": "$S apply guest --root m -o json >/dev/full",
-    "the reader closes the pipe": "$S apply guest --root m | { read -r line; }; exit ${PIPESTATUS[0]}",
+    # The plan is printed before the change; a second later nobody reads any more.
+    "the reader closes the pipe": (
+        "strace -f -o trace -e inject=renameat2:delay_enter=1s:when=1"
+        " $S apply guest --root m | { read -r line; }; exit ${PIPESTATUS[0]}"
+    ),
 }
 
 
 @pytest.mark.parametrize("name", AFTER)
 def test_what_fails_after_the_change_has_its_own_code(name: str, root: Path) -> None:
+    require_strace()
     code, said = shell(AFTER[name], root.parent)
 
     assert code == 6, said
