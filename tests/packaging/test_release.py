@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,8 @@ pytestmark = pytest.mark.package
 
 
 def test_it_is_the_same_bytes_from_its_sdist(release: Path, tmp_path: Path) -> None:
-    with tarfile.open(release / f"secboot-{secboot.__version__}.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
+    sdist = release / f"secboot-{secboot.__version__}.tar.gz"
+    assert run("tar", "-x", "-f", sdist, cwd=tmp_path).returncode == 0
     sources = tmp_path / f"secboot-{secboot.__version__}"
     odd = {"TZ": "Asia/Tokyo", "HOME": str(tmp_path), "LC_ALL": "C", "PYTHONHASHSEED": "7"}
 
