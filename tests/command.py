@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from secboot.cli import main
+from secboot.cli import main, site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,13 @@ class Said:
     code: int
     out: str
     err: str
+
+
+def act_on_running_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every tree for the root of the running system, which this user may change."""
+    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+    # Only root can change the running system; the tree belongs to the user who runs the tests.
+    monkeypatch.setattr(site, "is_root", lambda: True)
 
 
 def secboot(capsys: pytest.CaptureFixture[str], *words: object) -> Said:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from secboot.cli import site
 from secboot.system import programs
 from tests.apply.zipl_script import ZiplScript, make_zipl
-from tests.command import Said, secboot
+from tests.command import Said, act_on_running_system, secboot
 from tests.trees import add_images, make_sample_tree
 
 if TYPE_CHECKING:
@@ -109,9 +107,8 @@ def make_machine(
     else:
         make_sample_tree(kind, root)
     machine = Machine(root, make_zipl(place / "bin", body), capsys, reipl)
-    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+    act_on_running_system(monkeypatch)
     monkeypatch.setattr(programs, "SystemRunner", lambda: machine.script.runner)
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
     # Its zipl is a script that does not write one.
     monkeypatch.setattr("secboot.machine.installed_zipl.has_usual_record", lambda _: True)
     monkeypatch.setattr("secboot.checkpoint.log.log_change", lambda _: None)

@@ -170,7 +170,7 @@ class Site:
 
         trial = None if checkpoint is None else checkpoint.record.audit.trial
         if checkpoint is None or trial is None:
-            for_root = self.is_running_system and os.geteuid() != 0
+            for_root = self.is_running_system and not is_root()
             return None if entry is None else unrecorded(entry, self.invocation, for_root=for_root)
         from secboot.running.system import read_boot_facts
 
@@ -199,7 +199,7 @@ class Site:
         from secboot.apply.change import ManagedRoot
         from secboot.checkpoint.log import log_change
 
-        if self.is_running_system and os.geteuid() != 0 and not looks_only:
+        if self.is_running_system and not is_root() and not looks_only:
             raise RefusedError(
                 "only root can change this machine's boot files and boot record",
                 hint="run it with sudo; `secboot plan` and `--dry-run` work without",
@@ -306,6 +306,11 @@ def is_running_system(root: Path) -> bool:
         return root.samefile("/")
     except OSError:
         return False
+
+
+def is_root() -> bool:
+    """Tell whether this user may change the boot files and the boot record of the running system."""
+    return os.geteuid() == 0
 
 
 def _no_log(_checkpoint: Checkpoint) -> None:

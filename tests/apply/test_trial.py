@@ -686,7 +686,7 @@ def test_whoever_may_not_read_the_checkpoints_is_told(
     machine = machine_of("menu")
     trial_of(machine)
     monkeypatch.setattr("secboot.cli.site.Site.trial_checkpoint", lambda _: None)
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("secboot.cli.site.is_root", lambda: False)
 
     assert "run this command as root to see its state" in machine.run("status").out
 

@@ -68,6 +68,7 @@ def test_an_export_includes_the_files_next_to_the_profile(
     assert '"/etc/secboot/profiles/base.yml"' in said.out
 
 
+@pytest.mark.usefixtures("as_root")
 def test_a_file_that_only_its_owner_may_read_is_not_extended(
     profiles: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

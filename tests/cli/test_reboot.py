@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from secboot.cli import site
-from tests.command import secboot
+from tests.command import act_on_running_system, secboot
 from tests.situations import make_situation
 
 TEXT = "root=/dev/sda1 selinux=0"
@@ -18,9 +16,7 @@ CLEAR = "chreipl node /boot -p ''  # a LOAD at the HMC"
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(site, "is_running_system", lambda _: True)
-    # Only root can change the running system; the tree belongs to the test's user.
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    act_on_running_system(monkeypatch)
     return make_situation("scpdata-replaces-line", tmp_path / "machine")
 
 

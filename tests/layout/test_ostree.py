@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from secboot.cli import site
 from secboot.invocation import Invocation
 from secboot.layout.detect import detect_layout
 from secboot.lines.changes import Step
@@ -17,7 +16,7 @@ from secboot.machine.discovery import discover
 from secboot.machine.profile_files import read_profile
 from secboot.status.stages import Stage
 from secboot.system.root import Root
-from tests.command import Said, secboot
+from tests.command import Said, act_on_running_system, secboot
 from tests.situations import make_situation
 from tests.status.scenes import Scene, add_system, log, only, verdicts
 from tests.trees import snapshot
@@ -225,7 +224,7 @@ def test_what_a_secure_guest_boots_is_shown(
     secure_guest: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An image of the newest deployment; nobody has to rebuild it for a new kernel."""
-    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+    act_on_running_system(monkeypatch)
 
     shown = secboot(capsys, "show", "--root", secure_guest.tree)
     kept = secboot(capsys, "keep", "--root", secure_guest.tree)

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from secboot.cli import site
 from secboot.finding import Severity
 from secboot.status.stages import Status
-from tests.command import Said, secboot
+from tests.command import Said, act_on_running_system, secboot
 from tests.layout.test_suse_chain import edit
 from tests.situations import make_situation
 from tests.status.scenes import Scene, add_system, log, verdicts
@@ -165,7 +164,7 @@ def test_whether_it_stays(
 def running(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], scene: Scene, *words: str
 ) -> Said:
-    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+    act_on_running_system(monkeypatch)
     return secboot(capsys, *words, "--root", scene.tree)
 
 

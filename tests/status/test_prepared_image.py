@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from secboot.cli import site
-from tests.command import secboot
+from tests.command import act_on_running_system, secboot
 from tests.profile.profile_files import IMAGE_PROFILE
 from tests.rights import as_nobody
 from tests.secure_images import build_image
@@ -120,7 +119,7 @@ def test_in_the_guest(
     scene = guest(tmp_path, None)
     add_system(scene, "z16-se-guest", line.strip(), "guest")
     hide_boot_record(scene.tree, RECORDED + 10**9)
-    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+    act_on_running_system(monkeypatch)
 
     first = secboot(capsys, "apply", "site", "--no-zipl", "--root", scene.tree)
 

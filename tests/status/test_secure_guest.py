@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from secboot.cli import site
 from secboot.demo import kernel_stub
 from secboot.finding import Severity
 from secboot.status.stages import Stage, Status
-from tests.command import Said, secboot
+from tests.command import Said, act_on_running_system, secboot
 from tests.profile.profile_files import IMAGE_PROFILE
 from tests.secure_images import build_image
 from tests.situations import make_situation
@@ -65,7 +64,7 @@ def running(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], scene: Scene, *words: str
 ) -> Said:
     """Run a command with the tree as the running system."""
-    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+    act_on_running_system(monkeypatch)
     return secboot(capsys, *words, "--root", scene.tree)
 
 

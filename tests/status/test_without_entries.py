@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from secboot.cli import site
 from secboot.report.made import made
 from secboot.report.monitoring import metrics
 from secboot.report.reported import Standing, read_machine
@@ -16,7 +15,7 @@ from secboot.report.style import PLAIN
 from secboot.report.verify import verify_document
 from secboot.status.checks import make_checks
 from secboot.status.stages import Stage, Status
-from tests.command import secboot
+from tests.command import act_on_running_system, secboot
 from tests.report.test_fleet import ALL
 from tests.status.scenes import Scene, add_system, log, make_scene, only, verdicts
 
@@ -122,7 +121,7 @@ def test_metrics_and_fleet_have_the_stages_that_apply(scene: Scene) -> None:
 def test_show_tells_nobody_to_run_zipl(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(site, "is_running_system", lambda _: True)
+    act_on_running_system(monkeypatch)
     add_system(scene, "z16-se-guest", "root=/dev/vda", "guest")
 
     said = secboot(capsys, "show", "--root", scene.tree)
