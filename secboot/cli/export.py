@@ -43,6 +43,7 @@ def export(
     """
     import re
 
+    from secboot.cli.apply import PLAN_SUFFIXES
     from secboot.cli.printing import print_findings, print_text
     from secboot.errors import RefusedError, UsageError
     from secboot.export.formats import WRITERS
@@ -62,10 +63,12 @@ def export(
         )
     with Root(root) as tree:
         found = read_profile(profile, tree)
-        if not re.fullmatch(PROFILE_NAME_PATTERN, found.name):
+        is_plan = found.name.endswith(PLAN_SUFFIXES)  # to `secboot apply`
+        if is_plan or not re.fullmatch(PROFILE_NAME_PATTERN, found.name):
             raise RefusedError(
                 f"'{found.name}' cannot be the name of a profile on another machine",
-                hint="rename the file; use letters, digits, '.', '_' and '-'",
+                hint="rename the file; use letters, digits, '.', '_' and '-', without"
+                f" {' or '.join(PLAN_SUFFIXES)} at the end",
             )
         if found.entries.scope is EntryScope.NONE and writer.for_entries:
             raise RefusedError(

@@ -111,6 +111,8 @@ def planner(
 
     def make(machine: Machine) -> Plan:
         site.progress.report(Phase.PLANNING)
+        if parmfile is not None:
+            _require_no_boot_file(parmfile, machine)
         made = make_plan(
             profile,
             machine,
@@ -123,6 +125,20 @@ def planner(
         return _typed(made, site.invocation)
 
     return make
+
+
+def _require_no_boot_file(parmfile: Path, machine: Machine) -> None:
+    """Refuse a parmfile that is a boot file, which the line of an image would damage."""
+    from contextlib import suppress
+
+    from secboot.cli.printing import file_error
+
+    parmfiles = {each.real_path for each in machine.parmfiles.values()}
+    top = machine.root.rstrip("/")
+    for file in machine.files:
+        with suppress(OSError):
+            if file.real_path not in parmfiles and parmfile.samefile(f"{top}{file.real_path}"):
+                raise file_error(parmfile, "a boot file, not the parmfile of an image")
 
 
 def _typed(plan: Plan, invocation: Invocation) -> Plan:

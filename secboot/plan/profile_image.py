@@ -98,10 +98,10 @@ def plan_parmfile(
     path, place = prepared.paths.parmfile, Location(prepared.paths.parmfile)
     if prepared.image is not None and prepared.secure is None:
         raise RefusedError(
-            f"{visible(prepared.paths.output)} is a plain kernel image, which the Secure Execution"
-            " image would replace",
-            location=prepared.paths.location,
-            hint="name a different `output` for the image",
+            f"{visible(prepared.paths.output)} is not a Secure Execution image, and the image would"
+            " replace it",
+            location=prepared.paths.place(prepared.paths.output),
+            hint="name a different `output` for the image, or remove that file",
         )
     if prepared.unreadable is not None:
         raise RefusedError(f"the parmfile cannot be read: {prepared.unreadable}", location=place)
@@ -273,11 +273,13 @@ def _about_output(prepared: PreparedImage, layout: Layout) -> Iterator[Finding]:
         yield Finding("image-of-the-system", Severity.WARNING, message, prepared.paths.location)
     for path in prepared.missing:
         message = f"{visible(path)} not found (needed to build the image)"
-        yield Finding("image-source-missing", Severity.WARNING, message, prepared.paths.location)
+        named = prepared.paths.place(path)
+        yield Finding("image-source-missing", Severity.WARNING, message, named)
     if prepared.kernel is not None and prepared.kernel.secure is not None:
         message = f"the `kernel` {visible(prepared.paths.kernel or '')} is a Secure Execution image"
         hint = "name the plain kernel image to build the image from"
-        yield Finding("image-of-image", Severity.WARNING, message, prepared.paths.location, hint)
+        named = prepared.paths.place(prepared.paths.kernel or "")
+        yield Finding("image-of-image", Severity.WARNING, message, named, hint)
     if prepared.output.kind not in {PathKind.MISSING, PathKind.REGULAR}:
         message = f"{output} cannot be read: {prepared.output.reason}"
         yield Finding("image-unreadable", Severity.WARNING, message, place)

@@ -64,6 +64,7 @@ def merge_image(layers: Sequence[ImageLayer], problems: Problems) -> ImagePaths 
         kernel=texts.get("kernel"),
         ramdisk=texts.get("ramdisk"),
         location=paths["parmfile"].location,
+        places=tuple((path.text, path.location) for path in paths.values()),
     )
 
 

@@ -87,7 +87,7 @@ class ImagePaths(NamedTuple):
 
     `parmfile` holds the image's parameter line, `output` is the image itself. `kernel` and `ramdisk`
     are what it is built from; None means those of a boot entry. `location` is where the profile names
-    the parmfile.
+    the parmfile, `places` where it names the others.
     """
 
     parmfile: str
@@ -95,6 +95,11 @@ class ImagePaths(NamedTuple):
     kernel: str | None
     ramdisk: str | None
     location: Location
+    places: tuple[tuple[str, Location], ...] = ()
+
+    def place(self, path: str) -> Location:
+        """Return where the profile names one of these files."""
+        return dict(self.places).get(path, self.location)
 
 
 def is_named_as_parmfile(path: str) -> bool:

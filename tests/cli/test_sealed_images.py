@@ -125,6 +125,17 @@ def test_without_a_secure_execution_image_there_is_no_parmfile(
     assert said.out == ""
 
 
+def test_a_boot_file_is_no_parmfile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make(tmp_path / "root")
+    before = snapshot(root)
+
+    said = secboot(capsys, "plan", "guest", "--root", root, "--parmfile", root / "etc/zipl.conf")
+
+    assert said.code == 1
+    assert "a boot file, not the parmfile of an image" in said.err
+    assert snapshot(root) == before
+
+
 def test_the_next_command_has_the_options_of_the_plan(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

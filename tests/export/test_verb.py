@@ -80,10 +80,11 @@ def test_two_files_of_one_name_are_refused(
     assert "would both be /etc/secboot/profiles/site.yaml" in said.err
 
 
+@pytest.mark.parametrize("name", ["a b;c.yaml", "x.plan.yaml"])
 def test_a_name_that_no_machine_could_look_up_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    odd = tmp_path / "a b;c.yaml"
+    odd = tmp_path / name
     odd.write_text(SITE)
 
     said = secboot(capsys, "export", odd, "-f", "autoinstall")
