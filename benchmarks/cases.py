@@ -20,7 +20,7 @@ from benchmarks.checkpoints import PATH, write_checkpoints
 from benchmarks.processes import BenchmarkError, Command, clean_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 READ = """\
@@ -34,10 +34,11 @@ WANTED = "swiotlb=262144"
 BOOTMAP = CHECKOUT / "tests/data/bootmaps/2.40.0-scsi-512-bls.xz"
 """Written by the real zipl; what it installed is not what the sample machine's files say."""
 COMPLETION = {
-    "_SECBOOT_COMPLETE": "complete_bash",
-    "COMP_WORDS": "secboot plan --ro",
-    "COMP_CWORD": "2",
+    "_SECBOOT_COMPLETE": "complete_fish",
+    "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    "_TYPER_COMPLETE_ARGS": "secboot plan --ro",
 }
+"""What the completion scripts of all shells set."""
 SIZES = (3, 10, 62)
 """How many entries are measured: zipl's menu has 62 at most."""
 ROUNDS = 15
@@ -48,6 +49,8 @@ FLEET = 10_000
 FLEET_ROUNDS = 5
 CHECKPOINTS = 1000
 """Far more than are kept by default."""
+SINGLE_FILE = "secboot.pyz "
+"""The names of the single file's commands begin with this; what follows names the installed one."""
 KINDS = {"BLS entries": trees.write_bls, "zipl.conf sections": trees.write_sections}
 
 
@@ -105,11 +108,9 @@ def start_up(programs: Programs, directory: Path) -> Group:
     commands += [Command(name, (programs.wheel, *words)) for name, words in verbs.items()]
     commands.append(Command("completion", (programs.wheel,), COMPLETION))
     commands.append(apply(programs.wheel, tree.with_name("changed"), template))
-    one_file = ("--version", "--help", "plan guest")
-    commands += [
-        Command(f"secboot.pyz {name}", (programs.python, programs.pyz, *verbs[name]))
-        for name in one_file
-    ]
+    one_file = ("--version", "--help", "plan guest", "status guest")
+    commands += [single_file(programs, name, *verbs[name]) for name in one_file]
+    commands.append(single_file(programs, "completion", environment=COMPLETION))
     return Group(
         "The sample machine: 3 BLS entries and a bootmap of the real zipl",
         tuple(commands),
@@ -130,6 +131,7 @@ def entries(
         import_typer(programs),
         read(programs, unchanged, directory / "names"),
         Command("plan guest", (programs.wheel, "plan", "guest", "--root", str(unchanged))),
+        single_file(programs, "plan guest", "plan", "guest", "--root", str(unchanged)),
         apply(programs.wheel, tree, template),
     ]
     if script is not None and kind == "BLS entries":
@@ -222,6 +224,14 @@ def floor(programs: Programs) -> Command:
 def import_typer(programs: Programs) -> Command:
     """Return what a program that uses Typer costs at least."""
     return Command("import typer", (programs.python, "-I", "-c", "import typer"))
+
+
+def single_file(
+    programs: Programs, name: str, *words: str, environment: Mapping[str, str] | None = None
+) -> Command:
+    """Return the single file's command `name`, started as the script at its beginning does."""
+    argv = (programs.python, "-IS", programs.pyz, *words)
+    return Command(f"{SINGLE_FILE}{name}", argv, environment or {})
 
 
 def read(programs: Programs, tree: Path, names: Path) -> Command:

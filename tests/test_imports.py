@@ -7,6 +7,7 @@ explains them. If a set shrinks, shorten it here as well.
 from __future__ import annotations
 
 import lzma
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -39,11 +40,12 @@ _COSTLY = {
 """Modules that take milliseconds to import and that no command needs in general."""
 
 
-def modules(*words: str, program: str = LIST_MODULES) -> set[str]:
+def modules(*words: str, program: str = LIST_MODULES, **environment: str) -> set[str]:
     """The modules that a command imports, except those that Python imports at start."""
     done = subprocess.run(
         [sys.executable, "-c", program, *words],
         cwd=ROOT,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -110,6 +112,19 @@ def test_the_help_takes_the_options_of_all_verbs_and_nothing_that_they_run() -> 
 @pytest.mark.parametrize("verb", ["plan", "apply", "show", "status", "profile"])
 def test_the_help_of_a_verb_takes_no_other_verb(verb: str) -> None:
     found = modules(verb, "--help")
+
+    assert packages(found) == COMMAND_LINE
+    assert others(found) == TYPER
+    assert not found & COSTLY
+
+
+def test_a_completion_takes_the_options_of_one_verb_and_not_rich() -> None:
+    """Typer's own answer imports Rich, if it is installed, which doubles the time of each Tab."""
+    found = modules(
+        _SECBOOT_COMPLETE="complete_fish",
+        _TYPER_COMPLETE_FISH_ACTION="get-args",
+        _TYPER_COMPLETE_ARGS="secboot plan --ro",
+    )
 
     assert packages(found) == COMMAND_LINE
     assert others(found) == TYPER

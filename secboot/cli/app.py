@@ -263,14 +263,13 @@ def _run(words: Sequence[str]) -> int:
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     if COMPLETION in os.environ:
-        from typer.completion import completion_init  # type: ignore[attr-defined] # Typer has no other way
+        from secboot.cli.completion import answer, words_before
+        from secboot.cli.printing import print_text
 
-        from secboot.cli.completion import words_before
-
-        completion_init()
         command = typer.main.get_command(application(words_before(os.environ)))
-    else:
-        command = typer.main.get_command(application(words))
+        print_text(answer(command))
+        return ExitCode.OK
+    command = typer.main.get_command(application(words))
     try:
         result = command.main(list(words), prog_name="secboot", standalone_mode=False)
     except typer.Abort:

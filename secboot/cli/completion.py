@@ -7,15 +7,19 @@ have no fallback: if a word is not a path, no files are offered.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
+from typer._completion_classes import FishComplete
 
 from secboot.cli import options
 from secboot.cli.global_options import COMPLETION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from typer._click import Command
 
 _LINE = "_TYPER_COMPLETE_ARGS"
 _ASK = f"{COMPLETION}=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args {_LINE}={{words}} secboot"
@@ -43,6 +47,21 @@ def words_before(environment: Mapping[str, str]) -> list[str]:
     line = environment.get(_LINE, "")
     words = line.split()
     return words[1:] if line.endswith(" ") else words[1:-1]
+
+
+def answer(command: Command) -> str:
+    """Return the candidates for the command line in the environment, one per line."""
+    return "".join(f"{line}\n" for line in _Answer(command, {}, "secboot", COMPLETION).lines())
+
+
+class _Answer(FishComplete):
+    """Typer's answer, as it is without Rich: that takes as long as everything else, and removes brackets."""
+
+    def lines(self) -> Iterator[str]:
+        arguments, incomplete = self.get_completion_args()
+        for each in self.get_completions(arguments, incomplete):
+            text = re.sub(r"\s", " ", each.help or "")
+            yield f"{each.value}\t{text}" if text else str(each.value)
 
 
 def script(shell: str) -> str:
