@@ -148,6 +148,7 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "kernel": "Kernel that the image is built from; null: the kernel of a boot entry.",
         "ramdisk": "Ramdisk that the image is built from; null: the ramdisk of a boot entry.",
         "location": "Where the profile names the parmfile.",
+        "places": "Where the profile names each of these files.",
     },
     "InputFile": {
         "": "A file that the plan was made from.",
@@ -234,6 +235,9 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "after": "Its occurrences after the change, as written.",
         "wanted": "What the profile requires, in words.",
         "reason": "Why it changes, or why it does not.",
+    },
+    "PlacedPath": {
+        "": "A path, and where the profile names it.",
     },
     "Plan": {
         "": "What would change.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from secboot.profile import fields
 from secboot.profile.nodes import Mapping, Node, Problems, Scalar, unambiguous_text
-from secboot.profile.profile import ImagePaths
+from secboot.profile.profile import ImagePaths, PlacedPath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def merge_image(layers: Sequence[ImageLayer], problems: Problems) -> ImagePaths 
         kernel=texts.get("kernel"),
         ramdisk=texts.get("ramdisk"),
         location=paths["parmfile"].location,
-        places=tuple((path.text, path.location) for path in paths.values()),
+        places=tuple(PlacedPath(path.text, path.location) for path in paths.values()),
     )
 
 

@@ -82,12 +82,19 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
+class PlacedPath(NamedTuple):
+    """A path, and where a profile names it."""
+
+    path: str
+    location: Location
+
+
 class ImagePaths(NamedTuple):
     """The files of a Secure Execution image, by their paths in the managed root.
 
     `parmfile` holds the image's parameter line, `output` is the image itself. `kernel` and `ramdisk`
     are what it is built from; None means those of a boot entry. `location` is where the profile names
-    the parmfile, `places` where it names the others.
+    the parmfile, `places` where it names each file.
     """
 
     parmfile: str
@@ -95,11 +102,12 @@ class ImagePaths(NamedTuple):
     kernel: str | None
     ramdisk: str | None
     location: Location
-    places: tuple[tuple[str, Location], ...] = ()
+    places: tuple[PlacedPath, ...] = ()
 
     def place(self, path: str) -> Location:
         """Return where the profile names one of these files."""
-        return dict(self.places).get(path, self.location)
+        found = (each.location for each in self.places if each.path == path)
+        return next(found, self.location)
 
 
 def is_named_as_parmfile(path: str) -> bool:
