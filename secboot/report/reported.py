@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from secboot.codec import decode, parse_document
 from secboot.errors import ParseError
 from secboot.finding import Finding, Severity
+from secboot.invocation import Invocation
 from secboot.named_tuple import NamedTuple
 from secboot.report.failure import SCHEMA as FAILURE
 from secboot.report.made import Made
@@ -139,6 +140,11 @@ class _Report(NamedTuple):
     role: str | None
     judgements: Sequence[_Judgement]
     reach: Stage
+
+    @property
+    def last(self) -> Stage:
+        """The last stage that applies to it: no later one to a tree that is not the running system."""
+        return Stage.EFFECTIVE if self.root == "/" else Stage.INSTALLED
 
 
 class _Advice(NamedTuple):
@@ -279,8 +285,8 @@ def _machine(host: str, file: str, report: _Report, counted: Counted) -> Reporte
             verdicts.add(Verdict.UNKNOWN)
             findings.append(gap)
     standing = {Verdict.MISSING: Standing.MISSING, Verdict.UNKNOWN: Standing.WARNING}
-    reached = [stage for stage in Stage if stage.number <= report.reach.number]
-    stages = {s: _worst(j.verdict for j in report.judgements if j.stage is s) for s in reached}
+    judged_stages = [s for s in Stage if not report.last.number >= s.number > report.reach.number]
+    stages = {s: _worst(j.verdict for j in report.judgements if j.stage is s) for s in judged_stages}
     return ReportedMachine(
         host=host,
         file=file,
@@ -297,11 +303,14 @@ def _machine(host: str, file: str, report: _Report, counted: Counted) -> Reporte
 
 def _gap(report: _Report, last: Stage) -> Finding | None:
     """Why the document does not cover everything that is checked."""
+    invocation = Invocation.on(report.root)
     if report.profile is None:
         why = "no profile was named, so no stage is judged"
-        return Finding("no-profile", Severity.WARNING, why, None, "secboot status PROFILE")
+        step = invocation.for_profile("status")
+        return Finding("no-profile", Severity.WARNING, why, None, step)
+    last = min(last, report.last, key=lambda each: each.number)
     if report.reach.number < last.number:
-        step = f"secboot verify {report.profile} --stage {last}"
+        step = invocation.command("verify", report.profile, "--stage", last)
         why = f"only checked up to '{report.reach}'"
         return Finding("checked-in-part", Severity.WARNING, why, None, step)
     return None

@@ -119,10 +119,25 @@ def test_checks_up_to_an_early_stage_leave_the_later_ones_open(status: Status) -
     document = verify_document(status, checks, Stage.INSTALLED)
 
     assert read(document, Stage.INSTALLED).standing is Standing.MET
-    machine = read(document)
+    machine = read({**document, "root": "/"})
     assert machine.standing is Standing.WARNING
     assert machine.stages[Stage.RUNNING] is None
     assert machine.findings[-1].message == "only checked up to 'installed'"
+
+
+def test_the_running_system_s_stages_do_not_apply_to_a_tree(status: Status) -> None:
+    """`verify --stage effective` refuses a tree, so nothing suggests it."""
+    whole, part = (
+        read({**verify_document(status, make_checks(status, last), last), "root": "/srv/web"})
+        for last in (Stage.INSTALLED, Stage.INHERITED)
+    )
+
+    assert (whole.standing, whole.findings) == (Standing.MET, ())
+    assert whole.stages[Stage.EFFECTIVE] is Verdict.NOT_APPLICABLE
+    assert part.stages[Stage.INSTALLED] is None
+    assert [found.hint for found in part.findings] == [
+        "secboot verify guest --stage installed --root /srv/web"
+    ]
 
 
 def test_a_notice_is_a_warning_or_stands_in_the_way(status: Status, tmp_path: Path) -> None:
