@@ -337,6 +337,8 @@ def _other_default(found: NextIpl) -> Iterator[Finding]:
         return
     if by_files.absence is Absence.KERNEL_GONE or by_files.entry in starts.one_of:
         return
+    if by_files.entry is not None and by_files.entry == starts.entry:
+        return  # it has two menu numbers
     what = f"'{visible(starts.title)}'" if starts.title else f"one of {_names(starts.one_of)}"
     if not (starts.title or starts.one_of):
         return

@@ -19,7 +19,7 @@ from secboot.visible import visible
 if TYPE_CHECKING:
     from secboot.finding import Finding
     from secboot.ipl.boot_record import BootRecord
-    from secboot.ipl.next_ipl import Choice, NextIpl
+    from secboot.ipl.next_ipl import Choice, EntryState, NextIpl
     from secboot.layout.first import FirstAsked, FirstFiles
     from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
@@ -138,6 +138,11 @@ class Layout(ABC):
     def entry_note(self, machine: Machine, entry: BootEntry, stores: Stores) -> str:
         """Return what a generated entry is and where it comes from; "" for any other entry."""
         del machine, entry, stores
+        return ""
+
+    def left_alone(self, state: EntryState) -> str:
+        """Return why a generated entry stays as it is, whatever is planned; "" for any other."""
+        del state
         return ""
 
     def needs_commit(self, path: str) -> bool:

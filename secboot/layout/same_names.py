@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from secboot.machine.kernel_files import release_of
 from secboot.named_tuple import NamedTuple
 from secboot.zipl.entry import Origin
+from secboot.zipl.file_facts import from_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,12 +119,20 @@ def _name(machine: Machine, path: str, where: str, *, one_name: bool) -> Followe
 
 
 def _newest(machine: Machine, path: str, ramdisk: str | None, order: ReleaseKey) -> Followed:
-    """Compare the target of a link with the other kernels in its directory."""
+    """Compare the target of a link with the other kernels in its directory.
+
+    A kernel that a boot entry names itself is not one that the link should follow.
+    """
     target = _target(machine, path)
     release, directory = release_of(target), target.rpartition("/")[0]
     if release is None:
         return _FOLLOWED
-    others = (each for each in machine.kernel_files.kernels if each.rpartition("/")[0] == directory)
+    own = {from_root(e.image.path) for e in machine.configuration.entries if e.image is not None}
+    others = (
+        each
+        for each in machine.kernel_files.kernels
+        if each.rpartition("/")[0] == directory and each not in own
+    )
     releases = (each for each in map(release_of, others) if each is not None)
     copy = re.compile(rf"{re.escape(release)}[.~_][A-Za-z].*")  # as in vmlinuz-6.1.0-9.signed
     newest = max(

@@ -26,6 +26,11 @@ class LeftAlone(NamedTuple):
     note: str
 
 
+def left_alone(note: str) -> LeftAlone | None:
+    """Return why an entry stays as it is for a reason of the layout; None without a `note`."""
+    return LeftAlone(EntryStatus.NOT_SELECTED, note) if note else None
+
+
 def reason_to_leave(profile: Profile, machine: Machine, entry: BootEntry) -> LeftAlone | None:
     """Return why a profile does not apply to this entry, or None if it does."""
     if entry.kind is not EntryKind.IPL:

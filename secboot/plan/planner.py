@@ -15,6 +15,7 @@ from secboot.plan.boot_entries import (
     edited_entry,
     generated_entry,
     generated_line,
+    left_alone,
     reason_to_leave,
 )
 from secboot.plan.file_changes import inputs_of
@@ -151,7 +152,7 @@ def _lines(asked: Asked) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
                 profile,
                 stores,
                 state,
-                left[state.entry],
+                left[state.entry] or left_alone(layout.left_alone(state)),
                 layout.entry_note(machine, state.entry, stores),
                 builds_image=layout.builds_image,
             )

@@ -286,7 +286,9 @@ def _machine(host: str, file: str, report: _Report, counted: Counted) -> Reporte
             findings.append(gap)
     standing = {Verdict.MISSING: Standing.MISSING, Verdict.UNKNOWN: Standing.WARNING}
     judged_stages = [s for s in Stage if not report.last.number >= s.number > report.reach.number]
-    stages = {s: _worst(j.verdict for j in report.judgements if j.stage is s) for s in judged_stages}
+    stages = {
+        s: _worst(j.verdict for j in report.judgements if j.stage is s) for s in judged_stages
+    }
     return ReportedMachine(
         host=host,
         file=file,

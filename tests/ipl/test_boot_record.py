@@ -123,6 +123,24 @@ def test_a_record_of_a_former_default_is_known(tmp_path: Path) -> None:
     )
 
 
+def test_an_entry_with_two_numbers_is_one_default(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "menu")
+    scene.replace("etc/zipl.conf", "7=first\n", "7=first\n8=first\n")
+    scene.replace("etc/zipl.conf", "default=3", "default=8")
+    machine = scene.machine()
+    bootmap = machine.bootmap.content
+    assert bootmap is not None
+    (first,) = (program for program in bootmap.programs if 7 in program.numbers)
+    others = (p._replace(numbers=tuple(n for n in p.numbers if n)) for p in bootmap.programs)
+    bootmap = bootmap._replace(programs=(*others, first._replace(numbers=(0, 8))))
+    machine = machine._replace(bootmap=machine.bootmap._replace(content=bootmap))
+
+    record = compare(machine)
+
+    assert record.differences == ()
+    assert list(findings(next_ipl(machine, record))) == []
+
+
 def test_a_line_without_an_entry_differs_from_a_kernel_without_one(tmp_path: Path) -> None:
     """The section of number 12 was removed; its kernel exists, or one of the same size."""
     scene = make_scene(tmp_path, "menu")

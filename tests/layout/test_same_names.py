@@ -44,6 +44,7 @@ class Tree:
     os_release: str = DEBIAN
     hook: bool = True
     hook_mode: int = 0o755
+    more: str = ""
 
     def make(self, root: Path) -> Path:
         (root / "etc").mkdir(parents=True)
@@ -51,7 +52,8 @@ class Tree:
         (root / "etc/os-release").write_text(self.os_release)
         if self.hook and self.os_release == DEBIAN:
             add_debian_hook(root, self.hook_mode)
-        (root / "etc/zipl.conf").write_text(CONF.format(image=self.image, ramdisk=self.ramdisk))
+        conf = CONF.format(image=self.image, ramdisk=self.ramdisk) + self.more
+        (root / "etc/zipl.conf").write_text(conf)
         for release in self.kernels:
             (root / f"boot/vmlinuz-{release}").write_bytes(kernel_stub(4096))
             (root / f"boot/initrd.img-{release}").write_bytes(b"initrd")
@@ -178,6 +180,15 @@ CASES: dict[str, tuple[Tree, str, str]] = {
         Tree(kernels=(OLD, NEW), links=links(OLD), hook=False),
         "missing",
         f"although kernel {NEW} is installed",
+    ),
+    "a-kernel-with-a-section-of-its-own": (
+        Tree(
+            kernels=(OLD, NEW),
+            links=links(OLD),
+            more=f"[own]\ntarget=/boot\nimage=/boot/vmlinuz-{NEW}\n",
+        ),
+        "met",
+        "same names",
     ),
     "alpine-has-one-name": (
         Tree(
