@@ -256,13 +256,19 @@ class Site:
             return newest.finding._replace(message=newest.finding.message + doubt)
         if newest.state.finished:
             return None
-        return Finding(
-            "unfinished-change",
-            Severity.WARNING,
+        from secboot.checkpoint.journal import State
+
+        message = (
             f"the change of checkpoint {newest.id} is unfinished ({newest.state}): it is still"
-            " running, or was interrupted; the next apply or rollback recovers from it first",
-            hint=self.invocation.command("rollback"),
+            " running, or was interrupted; the next apply or rollback recovers from it first"
         )
+        if newest.state is State.STUCK:
+            message = (
+                f"the rollback of checkpoint {newest.id} failed: do not re-IPL before it has"
+                " succeeded; the next apply or rollback tries again"
+            )
+        hint = self.invocation.command("rollback")
+        return Finding("unfinished-change", Severity.WARNING, message, hint=hint)
 
     def _zipl(self) -> Zipl:
         from secboot.apply.zipl import ZIPL, Zipl

@@ -50,7 +50,8 @@ def rollback_plan_text(
     A plan that is `acting` is being followed: its result is reported afterwards.
     """
     lines = list(_heading(plan, style))
-    lines += ["", *_files(plan, style)]
+    files = list(_files(plan, style))
+    lines += ["", *files] if files else []
     if diffs:
         for change in plan.changes:
             lines += ["", *diff_text(unified_diff(change, ("now", "restored")), style)]

@@ -276,7 +276,7 @@ def _next_steps(status: Status, style: Style) -> Iterator[str]:
     """
     unfinished = next((n for n in status.notices if n.code == "unfinished-change"), None)
     if unfinished is not None and unfinished.hint:
-        message = "wait for the unfinished change, or undo it if it was interrupted"
+        message = "undo the unfinished change, unless it is still running"
         yield from step_lines(message, unfinished.hint, style, "  ")
         return
     shown: set[str | None] = set()

@@ -245,6 +245,24 @@ def test_the_last_line_is_the_state_of_the_machine(
         assert document["state"] == {"kind": failure.kind, "sentence": failure.sentence}
 
 
+def test_the_state_after_a_failed_rollback_is_not_that_of_a_running_change(
+    machine: Machine,
+) -> None:
+    machine.has_zipl(FAIL)
+    assert machine.secboot("apply", "guest", "--zipl").code == ExitCode.STUCK
+
+    status = machine.secboot("status", "guest").out
+    machine.has_zipl(ACCEPT)
+    rollback = machine.secboot("rollback", "--zipl").out
+
+    assert (
+        "warning: the rollback of checkpoint 1 failed: do not re-IPL before it has succeeded; the"
+        " next apply or rollback tries again\n    secboot rollback --root ROOT\n"
+    ) in status
+    assert "still running, or was interrupted" not in status
+    assert "\n\n\n" not in rollback
+
+
 def test_every_exit_code_of_a_failure_is_in_the_table() -> None:
     """Code 5 is not a failure: the command has done its job."""
     assert {failure.code for failure in FAILURES} == {*ExitCode} - {
