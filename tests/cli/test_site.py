@@ -88,4 +88,4 @@ def test_while_a_change_is_unfinished_status_names_no_other_step(
 
     assert f"chroot {root} zipl" in done.rpartition("\nNext\n")[2]
     (step,) = cut.rpartition("\nNext\n")[2].splitlines()
-    assert step.endswith(f"undo it if it was interrupted: secboot rollback --root {root}")
+    assert step.endswith(f"unless it is still running: secboot rollback --root {root}")
