@@ -16,7 +16,7 @@ from secboot.profile.fields import (
     Field,
 )
 from secboot.profile.generic import RULES as GENERIC
-from secboot.profile.parameters import KNOWN
+from secboot.profile.parameters import KNOWN, rules_for
 from secboot.profile.search import SEARCH_PATH, SHIPPED
 from secboot.profile.spelling import COMMON_NAMES
 
@@ -90,7 +90,7 @@ def reference_markdown() -> str:
         f"## `parameters`\n\n{_wrapped(ASKED)}\n"
         + _operators()
         + "\n"
-        + "\n".join(_rules(f"`{name}`", rules) for name, rules in KNOWN.items()),
+        + "\n".join(_rules(f"`{name}`", rules_for(name)) for name in KNOWN),
         _rules("Other parameters", GENERIC) + "\n" + _names(),
         _EXTENDING.format(search=_search()),
         _YAML.format(kib=SIZE_LIMIT // 1024, depth=DEPTH_LIMIT),

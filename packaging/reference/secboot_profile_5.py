@@ -16,7 +16,7 @@ from secboot.profile.fields import (
     Field,
 )
 from secboot.profile.generic import RULES as GENERIC
-from secboot.profile.parameters import KNOWN
+from secboot.profile.parameters import KNOWN, rules_for
 from secboot.profile.search import SEARCH_PATH, SHIPPED
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def page() -> str:
         roff.heading("parameters"),
         roff.paragraph(ASKED),
         *(roff.item(f"{each.key}: ({each.kind})", each.meaning) for each in REQUIREMENT_FIELDS),
-        *(_rules(name, rules) for name, rules in KNOWN.items()),
+        *(_rules(name, rules_for(name)) for name in KNOWN),
         _rules("Other parameters", GENERIC),
         *map(roff.paragraph, how_often()),
         roff.heading("files"),

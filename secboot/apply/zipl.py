@@ -24,7 +24,7 @@ from secboot.machine.discovery import BLS_DIRECTORY, is_bls_entry
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
 from secboot.system.file_errors import FileError
-from secboot.system.programs import find_program
+from secboot.system.program_search import find_program
 from secboot.visible import shell_word, visible
 
 if TYPE_CHECKING:

@@ -106,7 +106,7 @@ class Site:
         If there is a boot record, this machine needs zipl, and its absence is an error.
         """
         from secboot.machine.installed_zipl import has_usual_record
-        from secboot.system.programs import find_program
+        from secboot.system.program_search import find_program
 
         names = {command.argv[0] for command in self.layout.commit}
         lacks = any(find_program(self.root, name) is None for name in names)

@@ -169,13 +169,11 @@ class BootFiles:
             return _MISSING
         if not status.is_regular:
             return FileFacts(PathKind.DIRECTORY if status.is_directory else PathKind.OTHER)
-        if not self._root.is_readable(path):
+        image = self.image(path)
+        if image is None and not self._root.is_readable(path):
             return FileFacts(PathKind.UNREADABLE, status.size, modified=status.modified)
-        return FileFacts(PathKind.REGULAR, status.size, self._limit(path), status.modified)
-
-    def _limit(self, path: str) -> int | None:
-        facts = self.image(path)
-        return None if facts is None else facts.max_command_line
+        limit = None if image is None else image.max_command_line
+        return FileFacts(PathKind.REGULAR, status.size, limit, status.modified)
 
 
 def _require_few_lines(data: bytes, limit: int, shown: str) -> None:

@@ -14,7 +14,7 @@ from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.named_tuple import NamedTuple
 from secboot.system.file_errors import AccessError, FileError, WrongKindError
-from secboot.system.programs import find_program
+from secboot.system.program_search import find_program
 from secboot.zipl.file_facts import from_root
 from secboot.zipl.version import ZiplVersion
 

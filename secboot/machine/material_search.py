@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from secboot.machine.image_material import HOST_KEYS, ImageMaterial
 from secboot.machine.old_entries import old_entries
 from secboot.system.file_errors import FileError, NotFoundError
-from secboot.system.programs import find_program
+from secboot.system.program_search import find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

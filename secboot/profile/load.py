@@ -11,7 +11,6 @@ from secboot.formats.text import encoded
 from secboot.kernel.command_line import canonical
 from secboot.profile import fields
 from secboot.profile.document import SIZE_LIMIT, read_document
-from secboot.profile.image import ImageLayer, merge_image, read_image
 from secboot.profile.nodes import Mapping, Node, Problems, Scalar, unambiguous_text
 from secboot.profile.parameters import read_parameters
 from secboot.profile.profile import EntryScope, EntrySelection, Profile, ProfileText
@@ -32,7 +31,11 @@ from secboot.profile.size import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from secboot.finding import Finding
+    from secboot.profile.image import ImageLayer
+    from secboot.profile.profile import ImagePaths
     from secboot.profile.requirement import Requirement
 
 CHAIN_LIMIT = 8
@@ -69,7 +72,7 @@ def parse_profile(source: ProfileText, files: ProfileFiles) -> Profile:
     problems = Problems()
     sources, layers = _read_chain(source, files, problems)
     requirements = _merge_requirements(layers, problems)
-    image = merge_image([layer.image for layer in layers if layer.image], problems)
+    image = _merged_image(layers, problems)
     chosen = next((layer for layer in layers if layer.entries), layers[-1])
     entries = chosen.entries or EntrySelection()
     if entries.scope is EntryScope.NONE and not any(layer.image for layer in layers):
@@ -336,7 +339,18 @@ def _read_entries(layer: _Layer, node: Node, problems: Problems) -> None:
 
 
 def _read_image(layer: _Layer, node: Node, problems: Problems) -> None:
+    from secboot.profile.image import read_image  # noqa: PLC0415 - few profiles have an image
+
     layer.image = read_image(node, problems)
+
+
+def _merged_image(layers: Sequence[_Layer], problems: Problems) -> ImagePaths | None:
+    found = [layer.image for layer in layers if layer.image]
+    if not found:
+        return None
+    from secboot.profile.image import merge_image  # noqa: PLC0415 - few profiles have an image
+
+    return merge_image(found, problems)
 
 
 def _merge_requirements(layers: list[_Layer], problems: Problems) -> tuple[Requirement, ...]:

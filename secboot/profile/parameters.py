@@ -5,28 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.kernel.command_line import canonical
-from secboot.profile import fields, prot_virt, swiotlb
+from secboot.profile import fields
 from secboot.profile.nodes import Mapping, Node, Scalar, Sequence
 from secboot.profile.requirement import Operator, WrittenRequirement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Mapping as Table
 
     from secboot.profile.nodes import Problems
     from secboot.profile.requirement import ParameterRules, Requirement
 
 
-KNOWN: Table[str, ParameterRules] = {
-    "prot_virt": prot_virt.RULES,
-    "swiotlb": swiotlb.RULES,
-}
+def _prot_virt() -> ParameterRules:
+    from secboot.profile.prot_virt import RULES  # noqa: PLC0415 - see KNOWN
+
+    return RULES
+
+
+def _swiotlb() -> ParameterRules:
+    from secboot.profile.swiotlb import RULES  # noqa: PLC0415 - see KNOWN
+
+    return RULES
+
+
+KNOWN: Table[str, Callable[[], ParameterRules]] = {"prot_virt": _prot_virt, "swiotlb": _swiotlb}
+"""The parameters with rules of their own. A profile rarely names more than one, so each is a module that is
+imported when it is named."""
 
 
 def rules_for(name: str) -> ParameterRules:
     """Return the rules for a parameter of this name."""
-    known = KNOWN.get(name)
-    if known is not None:
-        return known
+    if name in KNOWN:
+        return KNOWN[name]()
     from secboot.profile.generic import RULES  # noqa: PLC0415 - few profiles name other parameters
 
     return RULES

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from secboot.kernel.command_line import LAST_WINS_NAMES, MULTI_VALUED_NAMES, wants_value
 from secboot.profile import fields
 from secboot.profile.generic import RULES as GENERIC
-from secboot.profile.parameters import KNOWN, PARAMETERS_LIMIT
+from secboot.profile.parameters import KNOWN, PARAMETERS_LIMIT, rules_for
 from secboot.profile.profile import EntryScope
 from secboot.profile.requirement import Form, Operator, ParameterRules
 from secboot.profile.size import MEMORY_EXAMPLE, MEMORY_PATTERN
@@ -153,7 +153,7 @@ def _field(field: fields.Field) -> Schema:
 
 
 def _parameters() -> Schema:
-    properties = {known: _rules(rules) for known, rules in KNOWN.items()}
+    properties = {known: _rules(rules_for(known)) for known in KNOWN}
     for each in sorted({*MULTI_VALUED_NAMES, *LAST_WINS_NAMES}):
         properties[each] = {"$ref": f"#/$defs/{_definition(each)}"}
     return {

@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from secboot.errors import RefusedError
 from secboot.named_tuple import NamedTuple
+from secboot.system.program_search import SEARCH_PATH
 from secboot.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from subprocess import Popen
-
-    from secboot.system.root import Root
-
-SEARCH_PATH = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/local/bin")
-"""Where programs are searched; the caller's PATH must not decide what runs as root."""
 
 OUTPUT_LIMIT = 128 * 1024
 """How many bytes of each of a program's two outputs are kept: half from the start, half from the end."""
@@ -143,12 +139,6 @@ class SystemRunner:
             program=name,
             hint=f"searched in {', '.join(self._search_path)}" if "/" not in name else None,
         )
-
-
-def find_program(root: Root, name: str) -> str | None:
-    """Return the path of a program inside the root; None if it is not installed."""
-    paths = (f"{directory}/{name}" for directory in SEARCH_PATH)
-    return next((path for path in paths if root.is_readable(path)), None)
 
 
 def _timeout(program: str, timeout: float) -> ProgramError:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from secboot.machine.installed_zipl import installed_version
-from secboot.system.programs import SEARCH_PATH
+from secboot.system.program_search import SEARCH_PATH
 from secboot.system.root import Root
 from secboot.zipl.version import ZiplVersion
 

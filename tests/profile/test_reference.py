@@ -12,8 +12,7 @@ from secboot.profile.fields import (
     REQUIREMENT_FIELDS,
     Field,
 )
-from secboot.profile.generic import RULES as GENERIC
-from secboot.profile.parameters import KNOWN
+from secboot.profile.parameters import KNOWN, rules_for
 from tests.profile.profile_files import parse
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "profile.md"
@@ -34,11 +33,7 @@ def test_its_examples_read(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "example"),
-    [
-        (name, form.example)
-        for name, rules in [*KNOWN.items(), ("other", GENERIC)]
-        for form in rules.forms
-    ],
+    [(name, form.example) for name in [*KNOWN, "other"] for form in rules_for(name).forms],
 )
 def test_the_example_of_every_form_reads(name: str, example: str) -> None:
     assert parse(f"version: 1\nparameters:\n  {name}: {example}\n").requirements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -65,7 +66,9 @@ RULES = ParameterRules(
 def test_it_has_its_verdict_and_its_causes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proc: str, verdict: str, causes: list[str]
 ) -> None:
-    monkeypatch.setitem(cast("dict[str, ParameterRules]", KNOWN), "lamp", RULES)
+    monkeypatch.setitem(
+        cast("dict[str, Callable[[], ParameterRules]]", KNOWN), "lamp", lambda: RULES
+    )
     scene = make_scene(tmp_path, "section")
     scene.write(
         "etc/secboot/profiles/lamp.yaml", "version: 1\nparameters: {lamp: {present: true}}\n"
