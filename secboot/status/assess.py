@@ -134,9 +134,15 @@ def _entry_results(evidence: Evidence) -> tuple[EntryResults, ...]:
     return (*found, *image_without_entry(evidence))
 
 
+_FIRST = "first correct what zipl refuses"
+"""What to do before an apply or a run of zipl."""
+
+
 def _not_applied(evidence: Evidence, state: EntryState) -> Finding:
     """Return the cause that the boot files do not match the profile."""
     message, hint = "boot entry not yet updated", evidence.correction
+    if hint == evidence.invocation.command("check"):
+        message = f"{message}; {_FIRST}"
     if is_cut(state.configured, state.entry):
         message, hint = "the parameter line is too long", "shorten the parameter line"
     return Finding("not-applied", Severity.NOTE, message, hint=hint)
@@ -171,8 +177,10 @@ def _due(evidence: Evidence, state: EntryState) -> Finding:
         message = f"{program} must write the boot record"
     else:
         message = f"{program} has not run since the boot files changed"
-    refused = evidence.invocation.command("check") if _is_refused(evidence) else None
-    return Finding("zipl-due", Severity.NOTE, message, hint=refused or _typed(evidence, programs))
+    hint = _typed(evidence, programs)
+    if _is_refused(evidence):
+        message, hint = f"{message}; {_FIRST}", evidence.invocation.command("check")
+    return Finding("zipl-due", Severity.NOTE, message, hint=hint)
 
 
 def _typed(evidence: Evidence, programs: tuple[tuple[str, ...], ...]) -> str | None:
