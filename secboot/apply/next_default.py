@@ -54,20 +54,26 @@ def next_default(
 
 
 def leaving_secure_execution(
-    layout: Layout, machine: Machine | None, after: BootConfiguration | SecbootError | None
+    layout: Layout,
+    machine: Machine | None,
+    after: BootConfiguration | SecbootError | None,
+    *,
+    runs: bool,
 ) -> tuple[Finding, ...]:
     """Return the warning that with the files `after` a rollback, a secure guest does not stay one.
 
-    `machine` was read before it; None if it could not be read.
+    `machine` was read before it; None if it could not be read. Unless zipl `runs` after it, a default
+    that was a plain kernel image before is no news.
     """
     if machine is None or after is None or isinstance(after, SecbootError):
         return ()
     restored = machine._replace(configuration=after)
     try:
         default = leaves_by_files(restored, layout.next_ipl_of(restored))
+        is_new = runs or leaves_by_files(machine, layout.next_ipl_of(machine)) is None
     except SecbootError:
         return ()
-    if default is None:
+    if default is None or not is_new:
         return ()
     message = (
         f"after the rollback, the default is '{visible(default.name)}', a plain kernel image: the next"

@@ -104,6 +104,7 @@ class _Trial:
         """Return the plan; raise RefusedError unless there is a trial and the system runs with it."""
         from secboot.cli.plan import planner
         from secboot.plan.confirmation import plan_confirmation
+        from secboot.profile.search import reference_to
         from secboot.status.trial import entry_of
 
         checkpoint = self._running(machine)
@@ -112,6 +113,9 @@ class _Trial:
         if trial is None or entry is None:
             raise LookupError(checkpoint.id)
         profile = self._profile(checkpoint)
+        if not profile.words:
+            named = reference_to(profile)
+            self._site.invocation = self._site.invocation._replace(profile=named)
         self._require_stage(machine, profile)
         base = planner(self._site, profile)(machine)
         confirmation = self._confirmation(checkpoint)

@@ -97,14 +97,14 @@ def plan_rebuild(
     made = [
         _rebuilt(machine, entry, kernel, request, builder) for entry in reversed(one_each.values())
     ]
+    again = leaves and request is not None  # a plan that is refused has not written the parmfile
     steps = tuple(
         Step(
             f"to rebuild the Secure Execution image of '{entry.name}'",
             recipe(
                 machine,
                 builder,
-                # A plan that is refused writes no parmfile.
-                build._replace(leaves=leaves, writes_parmfile=build.writes_parmfile or leaves),
+                build._replace(leaves=leaves, writes_parmfile=build.writes_parmfile or again),
                 layout.commit,
                 profile,
             ),
@@ -228,6 +228,8 @@ def _rebuilt(
     options, found = as_before(image, output, line, builder, entry.location)
     given = None if request is None else _inside(machine, request.path)
     own = f"{machine.image_material.home}/{output.rpartition('/')[2]}.parmfile"
+    if machine.prepared is not None:
+        own = machine.prepared.real_path  # --parmfile is refused for a profile that names one
     build = ImageBuild(
         output,
         given or (own if request is None else request.path),
@@ -235,7 +237,7 @@ def _rebuilt(
         ramdisk=None if kernel is None else kernel.ramdisk,
         untested=machine.image_material.free_names.get(output),
         parmfile_outside=request is not None and given is None,
-        writes_parmfile=request is None,
+        writes_parmfile=request is None and machine.prepared is None,
         options=options,
     )
     return entry, build, found

@@ -106,6 +106,11 @@ class RepairPlan(NamedTuple):
         """Whether zipl accepts the files with these repairs."""
         return all(each.finding.code in _MISREAD for each in self.left)
 
+    @property
+    def leaves_secure_execution(self) -> bool:
+        """Whether only zipl must not run: the repaired files would take a guest out of Secure Execution."""
+        return self.refusal == _LEAVES
+
     def require_applicable(self) -> None:
         """Raise RefusedError if nothing may be written."""
         if self.refusal is not None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from secboot.report.style import Style
 
 SCHEMA = "secboot/check/2"
-_REPAIRED = "`secboot check --fix` repairs this"
+_REPAIRED = "`--fix` repairs this"
 
 
 def check_text(
@@ -50,10 +50,20 @@ def _advice(repairs: RepairPlan, invocation: Invocation, style: Style) -> str:
     """Return the command for a repair, or the one that shows why it would be refused."""
     if repairs.refusal is None:
         return f"Repair with: {style.bold(visible(invocation.command('check', '--fix')))}"
+    if repairs.leaves_secure_execution:
+        return without_zipl(invocation, style)
     dry_run = visible(invocation.command("check", "--fix", "--dry-run"))
     first = "First correct by hand what this command shows:"
     gap = " " if style.fits(f"{first} {dry_run}") else "\n  "
     return f"{first}{gap}{style.bold(dry_run)}"
+
+
+def without_zipl(invocation: Invocation, style: Style) -> str:
+    """Return the command for a repair where zipl must not run."""
+    command = visible(invocation.command("check", "--fix", "--no-zipl"))
+    first = "Repair the files without running zipl:"
+    gap = " " if style.fits(f"{first} {command}") else "\n  "
+    return f"{first}{gap}{style.bold(command)}"
 
 
 def check_document(

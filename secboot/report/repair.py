@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from secboot.report.check import typed
+from secboot.report.check import typed, without_zipl
 from secboot.report.diff import unified_diff
 from secboot.report.outcome import change_document, change_lines, recovered_lines
 from secboot.report.plan import diff_text, file_documents
@@ -36,6 +36,8 @@ def repair_plan_text(plan: RepairPlan, invocation: Invocation, style: Style) -> 
     for each in plan.left:
         lines += [*_left(each, invocation, style), ""]
     lines += map(style.bold, style.filled(_summary(plan)))
+    if plan.leaves_secure_execution:
+        lines.append(without_zipl(invocation, style))
     return "\n".join(lines) + "\n"
 
 

@@ -18,7 +18,7 @@ from tests.checkpoint.scenes import CHECKPOINT, cut_journal, write_record
 from tests.command import secboot
 from tests.report.test_schemas import require_valid
 from tests.situations import make_situation
-from tests.trees import SAMPLE_TREES, snapshot
+from tests.trees import SAMPLE_TREES, sealed_image, snapshot
 from tests.trials import Machine, make_machine
 
 Maker = Callable[..., Machine]
@@ -212,6 +212,20 @@ def test_the_stage_that_was_asked_for_has_to_be_reached(machine_of: Maker) -> No
     assert refused.code == 1
     assert "has not reached the stage 'effective'" in refused.err
     assert done.code == 0, done.err
+
+
+def test_a_confirmation_names_the_profile_in_the_command_that_follows(machine_of: Maker) -> None:
+    machine = machine_of("menu")
+    _, _, line = trial_of(machine, "guest")
+    conf = machine.root / "etc/zipl.conf"
+    conf.write_text(conf.read_text().replace("default = 1", "default = 2"))
+    (machine.root / "boot/vmlinuz.old").write_bytes(sealed_image())
+    machine.boot(line)
+
+    said = machine.run("confirm")
+
+    assert said.code == 0, said.err
+    assert f"(see secboot plan guest --root {machine.root})" in said.out
 
 
 def test_a_second_trial_and_another_apply_are_refused(machine_of: Maker) -> None:

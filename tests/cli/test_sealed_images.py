@@ -10,6 +10,7 @@ import pytest
 
 from secboot.demo import kernel_stub
 from tests.command import secboot
+from tests.profile.profile_files import IMAGE_PROFILE
 from tests.situations import make_situation
 from tests.trees import sealed_image, snapshot
 
@@ -123,6 +124,20 @@ def test_without_a_secure_execution_image_there_is_no_parmfile(
     assert said.code == 1
     assert "no parmfile to write" in said.err
     assert said.out == ""
+
+
+def test_with_a_profile_that_names_a_parmfile_every_image_is_built_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root", plain=PLAIN)
+    profile = tmp_path / "site.yaml"
+    profile.write_text(IMAGE_PROFILE.replace("/boot/secure-linux", "/boot/other"))
+
+    said = secboot(capsys, "plan", profile, "--root", root)
+
+    recipes = [line for line in said.out.splitlines() if line.startswith("  genprotimg")]
+    assert [f"-p {root}/etc/secboot/guest.parm " in line for line in recipes] == [True, True]
+    assert "--parmfile" not in said.out
 
 
 def test_a_boot_file_is_no_parmfile(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
