@@ -185,20 +185,26 @@ def _wrong_role(role: str | None, running: RunningSystem) -> str | None:
 
 
 def _another_disk(evidence: Evidence, running: RunningSystem) -> Finding | None:
-    """Report a re-IPL device that is not the disk of the boot record."""
-    reipl = running.reipl
-    if reipl is None or not is_elsewhere(reipl, running.boot_record_disks):
+    """Report a re-IPL device that is not the disk of the boot record.
+
+    If that disk is unknown, as on btrfs, it is taken for the one that this system was IPLed from.
+    """
+    reipl, ipl = running.reipl, running.ipl
+    if reipl is None or not is_elsewhere(reipl, running.boot_record_disks, ipl):
         return None
     import shlex  # noqa: PLC0415 - for those who have something to say to their user
 
-    disks = " ".join(running.boot_record_disks)
     directory = evidence.machine.bootmap.path.rpartition("/")[0]
-    return Finding(
-        "reipl-device",
-        Severity.WARNING,
-        f"a reboot IPLs from {reipl.device}, but the boot record is on {disks}",
-        hint=shlex.join(["chreipl", "node", directory or "/"]),
-    )
+    hint = shlex.join(["chreipl", "node", directory or "/"])
+    where = f"the boot record is on {' '.join(running.boot_record_disks)}"
+    if ipl is not None and not running.boot_record_disks:
+        from secboot.ipl.reboot_advice import Surroundings, clearing_command  # noqa: PLC0415 - ditto
+
+        surroundings = Surroundings.of(evidence.machine, running.hardware.runs_in)
+        hint = clearing_command(ipl, text=False, choice=False, surroundings=surroundings)
+        where = f"this system was IPLed from {ipl.device}"
+    message = f"a reboot IPLs from {reipl.device}, but {where}"
+    return Finding("reipl-device", Severity.WARNING, message, hint=hint)
 
 
 def _causes(

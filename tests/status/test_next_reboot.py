@@ -150,7 +150,7 @@ def test_bytes_that_are_not_text_are_shown_and_ignored(machine: Scene) -> None:
 
     status = machine.status("host", log())
 
-    assert status.notices == ()
+    assert [notice.code for notice in status.notices] == ["reipl-device"]
     assert "SCPDATA is not read: '=\\xff" in status_text(status, PLAIN)
 
 
@@ -180,4 +180,16 @@ def test_another_device_than_that_of_the_ipl_if_the_disk_is_unknown(
 
     status = machine.status("host", log(complete=False))
 
-    assert [n.code for n in status.notices] == ["reipl-entry" if known else "reipl-unknown"]
+    expected = ["reipl-entry"] if known else ["reipl-device", "reipl-unknown"]
+    assert [n.code for n in status.notices] == expected
+
+
+def test_a_reboot_from_elsewhere_is_reported_without_any_selection(machine: Scene) -> None:
+    """As on btrfs, where the kernel does not say which disk holds the boot record."""
+    settings(machine, "eckd", device="0.0.0999", loadparm="")
+
+    status = machine.status("host", log(complete=False))
+
+    (found,) = status.notices
+    assert found.message == "a reboot IPLs from 0.0.0999, but this system was IPLed from 0.0.0120"
+    assert (found.code, found.hint) == ("reipl-device", "chreipl eckd -d 0.0.0120")
