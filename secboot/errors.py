@@ -6,10 +6,11 @@ one message and an exit code; any other exception is a bug in secboot.
 
 from __future__ import annotations
 
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from typing import ClassVar
 
 from secboot.named_tuple import NamedTuple
+from secboot.string_enum import StrEnum
 
 
 class ExitCode(IntEnum):

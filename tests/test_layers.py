@@ -20,6 +20,7 @@ LAYERS = (
         "finding",
         "invocation",
         "named_tuple",
+        "string_enum",
         "visible",
         "progress",
         "codec",

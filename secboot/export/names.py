@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from secboot.string_enum import StrEnum
 
 
 class ExportFormat(StrEnum):

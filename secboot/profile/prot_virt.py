@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
@@ -22,6 +21,7 @@ from secboot.profile.requirement import (
     put,
     said_of,
 )
+from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from secboot.errors import Location
