@@ -285,15 +285,21 @@ def _order_differences(expected: list[EntryToInstall], found: Matching) -> Itera
 def _environment_differences(bootmap: Bootmap, machine: Machine) -> list[str]:
     """Variables in a line whose value in the record differs from /etc/ziplenv.
 
-    This happens after an edit of that file, and after zipl-editenv(8), whose changes zipl undoes.
+    This happens after an edit of that file, after zipl-editenv(8), whose changes zipl undoes, and
+    after an update of zipl from a release that did not replace variables.
     """
-    if bootmap.environment is None:
-        return []
     held = bootmap.environment
-    environment = machine.configuration.environment or NO_ENVIRONMENT
+    environment = machine.configuration.environment
     installed = machine.configuration.to_install
     lines = [each.entry.parmline or "" for each in installed if not each.skipped]
     names = dict.fromkeys(name for line in lines for name in variables_of(line))
+    if held is None:
+        if environment is None or machine.zipl_version_is_assumed:
+            return []
+        return [
+            f"does not replace ${{{name}}}: it was written by a zipl before 2.18" for name in names
+        ]
+    environment = environment or NO_ENVIRONMENT
     sites = (None, *held.sites, *environment.sites)
     return [
         f"has a different value of ${{{name}}} than {ZIPLENV}"

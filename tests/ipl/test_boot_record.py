@@ -64,6 +64,18 @@ def test_a_file_that_is_gone_is_not_what_an_ipl_finds(tmp_path: Path, gone: str,
     assert [entry.name for entry in record.lacking] == ["linux"]
 
 
+def test_a_record_of_a_zipl_before_2_18_does_not_replace_variables(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path, "menu", "2.16.0-scsi-4096")
+    scene.write("usr/sbin/zipl", b"\x7fELF\0" + b"2.40.0-build-20250806" + b"\0")
+    (tmp_path / "usr/sbin/zipl").chmod(0o755)
+
+    record = compare(scene.machine())
+
+    assert record.differences == (
+        "does not replace ${CONSOLE}: it was written by a zipl before 2.18",
+    )
+
+
 def test_a_younger_file_alone_does_not_make_a_record_stale(tmp_path: Path) -> None:
     scene = make_scene(tmp_path, "section")
     scene.replace("etc/zipl.conf", "[defaultboot]", "# a comment\n[defaultboot]")
