@@ -51,7 +51,7 @@ class AnsibleCore(NamedTuple):
 
         Raises subprocess.CalledProcessError when pip fails; its output has the reason.
         """
-        with locked_cache():
+        with locked_cache("packages"):
             if self.modules.is_dir():
                 return False
             with apt.replaced(self.modules) as work:

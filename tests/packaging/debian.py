@@ -92,24 +92,19 @@ class Release(NamedTuple):
 
     def install(self) -> bool:
         """Unpack what is missing; return whether there was anything to do. Raises apt.AptError."""
-        with locked_cache() as cache:
+        with locked_cache("packages") as cache:
             if self.tree.is_dir():
                 return False
-            files = self._fetch(cache)
+            files = apt.from_first(
+                self.suites,
+                apt.native_architecture(),
+                cache,
+                lambda suite: suite.fetch(self.packages, attempts=2),
+            )
             with apt.replaced(self.tree) as work:
                 for file in files.values():
                     apt.unpack(file, work)
         return True
-
-    def _fetch(self, cache: Path) -> dict[str, Path]:
-        reasons = []
-        for name in self.suites:
-            try:
-                suite = apt.Suite(name, apt.native_architecture(), cache)
-                return suite.fetch(self.packages, attempts=2)
-            except apt.AptError as error:
-                reasons.append(str(error))
-        raise apt.AptError("; ".join(reasons))
 
 
 DEBIAN_13 = Release(("trixie",), "3.13")

@@ -70,10 +70,15 @@ class DebianTree(NamedTuple):
 
     def install(self) -> bool:
         """Make the tree if it is missing; return whether it was. Raises apt.AptError."""
-        with locked_cache() as cache:
+        with locked_cache("packages") as cache:
             if self.directory.is_dir():
                 return False
-            files = self._fetch(cache)
+            files = apt.from_first(
+                self.suites,
+                apt.native_architecture(),
+                cache,
+                lambda suite: suite.fetch_with_dependencies(self.packages, NO_COMPILER, attempts=2),
+            )
             with apt.replaced(self.directory) as work:
                 self._unpack(files, work)
                 _configure(work)
@@ -85,20 +90,6 @@ class DebianTree(NamedTuple):
         What it changes outside this directory is lost.
         """
         return _enter(RUN, self.directory, directory, *words)
-
-    def _fetch(self, cache: Path) -> list[Path]:
-        reasons = []
-        for name in self.suites:
-            suite = apt.Suite(name, apt.native_architecture(), cache)
-            try:
-                try:
-                    return suite.closure(self.packages, NO_COMPILER)
-                except apt.AptError:
-                    suite.update(attempts=2)
-                    return suite.closure(self.packages, NO_COMPILER)
-            except apt.AptError as error:
-                reasons.append(str(error))
-        raise apt.AptError("; ".join(reasons))
 
     def _unpack(self, files: list[Path], tree: Path) -> None:
         database = tree / "var/lib/dpkg"

@@ -23,7 +23,7 @@ def install() -> bool:
 
     Raises subprocess.CalledProcessError when npm fails; its output has the reason.
     """
-    with locked_cache():
+    with locked_cache("packages"):
         found = modules()
         if found.is_dir():
             return False

@@ -11,10 +11,15 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from tests.s390x.cache import locked_cache
+
+T = TypeVar("T")
 
 
 class AptError(Exception):
@@ -138,29 +143,32 @@ class Suite:
             self.update(attempts, pause)
             return self.download(packages)
 
-    def fetch_with_dependencies(self, packages: tuple[str, ...], attempts: int = 1) -> list[Path]:
+    def fetch_with_dependencies(
+        self, packages: tuple[str, ...], installed: str = "", attempts: int = 1
+    ) -> list[Path]:
         """Download packages and what they depend on, in the versions of the present index.
 
-        A package can be a pattern of apt, such as ``?essential``. An index that was read before is
-        used as long as its packages can be downloaded.
+        A package can be a pattern of apt, such as ``?essential``. `installed` is a status of dpkg: the
+        packages that need no download. An index that was read before is used as long as its packages
+        can be downloaded.
         """
         try:
-            return self._closure(packages)
+            return self._closure(packages, installed)
         except AptError:
             self.update(attempts)
-            return self._closure(packages)
+            return self._closure(packages, installed)
 
-    def _closure(self, packages: tuple[str, ...]) -> list[Path]:
+    def _closure(self, packages: tuple[str, ...], installed: str) -> list[Path]:
+        store, config = self._store(), self._config()
+        status = config.with_name("installed")
+        status.write_text(installed)
+        options = ["-o", f"Dir::State::status={status}", "--no-install-recommends"]
         shown = _run(
-            ["apt-get", "-qq", "-s", "--no-install-recommends", "install", *packages],
-            config=self._config(),
+            ["apt-get", "-qq", "--print-uris", *options, "install", *packages], config=config
         )
-        store, patterns = self._store(), dict[str, str]()
-        for name, version in re.findall(r"^Inst (\S+?)(?::\w+)? \((\S+)", shown, re.MULTILINE):
-            patterns[f"{name}={version}"] = f"{name}_{version.replace(':', '%3a')}_*.deb"
-        missing = [wanted for wanted, pattern in patterns.items() if not any(store.glob(pattern))]
-        self._download(missing)
-        return [next(store.glob(pattern)) for pattern in patterns.values()]
+        files = [line.split()[1] for line in shown.splitlines() if line.startswith("'")]
+        self._download([file.split("_")[0] for file in files if not (store / file).exists()])
+        return [store / file for file in files]
 
     def _store(self) -> Path:
         store = self.directory / f"packages-{self.name}-{self.architecture}"
@@ -179,32 +187,25 @@ class Suite:
         store = self.directory / f"packages-{self.name}-{self.architecture}"
         return all(self._stored(store, name) is not None for name in packages)
 
-    def closure(self, packages: tuple[str, ...], installed: str) -> list[Path]:
-        """Download these packages and all that they depend on, in the versions of the present index.
-
-        `installed` is a status of dpkg: the packages that need no download.
-        """
-        store = self.directory / f"packages-{self.name}-{self.architecture}"
-        partial = store / "partial"
-        partial.mkdir(parents=True, exist_ok=True)
-        config = self._config()
-        status = config.with_name("installed")
-        status.write_text(installed)
-        options = ["-o", f"Dir::State::status={status}", "--no-install-recommends"]
-        shown = _run(
-            ["apt-get", "-qq", "--print-uris", *options, "install", *packages], config=config
-        )
-        files = [line.split()[1] for line in shown.splitlines() if line.startswith("'")]
-        missing = [file.split("_")[0] for file in files if not (store / file).exists()]
-        if missing:
-            _run(["apt-get", "-qq", "download", *missing], cwd=partial, config=config)
-            for path in partial.glob("*.deb"):
-                path.replace(store / path.name)
-        return [store / file for file in files]
-
     @staticmethod
     def _stored(store: Path, package: str) -> Path | None:
         return max(store.glob(f"{package}_*.deb"), key=lambda f: f.stat().st_mtime, default=None)
+
+
+def from_first(
+    suites: tuple[str, ...], architecture: str, cache: Path, get: Callable[[Suite], T]
+) -> T:
+    """Return what `get` returns for the first of these suites that can be read.
+
+    Raises AptError with the reasons of all.
+    """
+    reasons = []
+    for name in suites:
+        try:
+            return get(Suite(name, architecture, cache))
+        except AptError as error:
+            reasons.append(str(error))
+    raise AptError("; ".join(reasons))
 
 
 def package_version(file: Path) -> str:
@@ -275,7 +276,9 @@ def install_host_packages(programs: dict[str, str]) -> list[str]:
     command = f"apt-get install --no-install-recommends {' '.join(missing)}"
     if os.geteuid() != 0:
         raise AptError(f"programs are missing here; as root: {command}")
-    _run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "update"])
-    options = ["-qq", "-y", "--no-install-recommends", "-o", "APT::Sandbox::User=root"]
-    _run(["apt-get", *options, "install", *missing])
+    apt_get = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root"]
+    # apt does not wait for another one that reads the indexes.
+    with locked_cache("host"):
+        _run([*apt_get, "update"])
+        _run([*apt_get, "-y", "--no-install-recommends", "install", *missing])
     return missing

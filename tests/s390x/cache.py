@@ -21,11 +21,14 @@ def cache_directory() -> Path:
 
 
 @contextmanager
-def locked_cache() -> Iterator[Path]:
-    """Lock the cache directory for one set-up at a time."""
+def locked_cache(part: str = "test-bed") -> Iterator[Path]:
+    """Lock a part of the cache directory for one set-up at a time.
+
+    What several parts need is in the test bed: indexes and packages for s390x, and of the base suite.
+    """
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
+    with (cache / f"{part}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield cache
 
