@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from secboot.zipl.refusal import Findings
 
-AUTOMENU = "zipl-automatic-menu"
-"""The name of the menu that zipl generates (SCAN_AUTOMENU_NAME)."""
-
 
 def check_defaultboot(
     tokens: scan.TokenList, path: str, findings: Findings
@@ -161,8 +158,8 @@ def _automenu(
     at = heading.location
     menu = [
         scan.Token(scan.TokenKind.SECTION, DEFAULTBOOT, 0, at),
-        scan.Token(scan.TokenKind.KEYWORD, AUTOMENU, 0, at, Keyword.DEFAULTMENU),
-        scan.Token(scan.TokenKind.MENU, AUTOMENU, 0, at),
+        scan.Token(scan.TokenKind.KEYWORD, sections.AUTOMENU, 0, at, Keyword.DEFAULTMENU),
+        scan.Token(scan.TokenKind.MENU, sections.AUTOMENU, 0, at),
     ]
     default = boot.keywords.get(Keyword.DEFAULT)
     positions = [i for i, entry in enumerate(entries, 1) if default and entry.text == default.text]

@@ -23,6 +23,8 @@ _TARGET_NUMBERS: tuple[tuple[Keyword, str, Callable[[str], bool]], ...] = (
 )
 _NEED_BASE = (Keyword.TARGETTYPE, *(keyword for keyword, *_ in _TARGET_NUMBERS))
 
+AUTOMENU = "zipl-automatic-menu"
+"""The name of the menu that zipl generates (SCAN_AUTOMENU_NAME). If it is empty, that was reported."""
 MENU_POSITIONS = 62
 """The highest position in a boot menu (BOOT_MENU_ENTRIES)."""
 
@@ -152,7 +154,7 @@ def _check_menu(tokens: scan.TokenList, heading: int, findings: Findings) -> Non
     for _, token in sorted(data.positions.items()):
         if tokens.find(token.text, scan.TokenKind.SECTION) is None:
             findings.error_at("menu-section-missing", f"section '{token.text}' not found", token)
-    if not data.positions:
+    if not data.positions and tokens[heading].text != AUTOMENU:
         message = f"no boot configuration specified in menu '{tokens[heading].text}'"
         findings.error_at("menu-empty", message, tokens[heading])
     check_target(data.keywords, findings)
