@@ -104,6 +104,7 @@ class _Trial:
         """Return the plan; raise RefusedError unless there is a trial and the system runs with it."""
         from secboot.cli.plan import planner
         from secboot.plan.confirmation import plan_confirmation
+        from secboot.plan.plan import NotApplicableError
         from secboot.profile.search import reference_to
         from secboot.status.trial import entry_of
 
@@ -119,7 +120,12 @@ class _Trial:
         self._require_stage(machine, profile)
         base = planner(self._site, profile)(machine)
         confirmation = self._confirmation(checkpoint)
-        return plan_confirmation(base, machine, self._site.layout, entry, confirmation)
+        try:
+            return plan_confirmation(base, machine, self._site.layout, entry, confirmation)
+        except NotApplicableError as error:
+            drop = self._site.invocation.command("rollback")
+            error.hint = f"{error.hint}\nto do any of this, drop the trial first: {drop}"
+            raise
 
     def _running(self, machine: Machine) -> Checkpoint:
         from secboot.errors import RefusedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from secboot.profile.requirement import Requirement
 
 _DAMAGED_BY_GRUBBY = frozenset("&\\\"'*?[]$` #!")
+_TEMPLATE = re.compile(r"\{[{%#]")
+"""What begins an expression, a statement or a comment of Jinja."""
 _EXPRESSION_FOR_GRUBBY = _DAMAGED_BY_GRUBBY | frozenset("+(){}|^")
 """grubby reads the parameters that it removes as extended regular expressions."""
 
@@ -88,7 +91,8 @@ def ansible(request: ExportRequest) -> Exported:
         f" ansible-galaxy collection install secboot-boot-{__version__}.tar.gz"
     )
     files = "".join(
-        f"      {quoted(source.path)}: {yaml_block(source.text, 8)}" for source in request.sources
+        f"      {quoted(source.path)}: {_literally(source.text)}{yaml_block(source.text, 8)}"
+        for source in request.sources
     )
     profiles = f"    secboot_apply_profile_files:\n{files}" if files else ""
     return Exported(
@@ -103,6 +107,11 @@ def ansible(request: ExportRequest) -> Exported:
         "  roles:\n"
         "    - role: secboot.boot.secboot_apply\n"
     )
+
+
+def _literally(text: str) -> str:
+    """Return the tag without which Ansible would read a text as a template."""
+    return "!unsafe " if _TEMPLATE.search(text) else ""
 
 
 def _require_safe(requirement: Requirement) -> None:

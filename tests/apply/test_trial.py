@@ -214,16 +214,18 @@ def test_the_stage_that_was_asked_for_has_to_be_reached(machine_of: Maker) -> No
     assert done.code == 0, done.err
 
 
-def test_a_confirmation_names_the_profile_in_the_command_that_follows(machine_of: Maker) -> None:
+def test_a_confirmation_names_commands_that_can_be_typed(machine_of: Maker) -> None:
     machine = machine_of("menu")
     _, _, line = trial_of(machine, "guest")
     conf = machine.root / "etc/zipl.conf"
-    conf.write_text(conf.read_text().replace("default = 1", "default = 2"))
     (machine.root / "boot/vmlinuz.old").write_bytes(sealed_image())
     machine.boot(line)
+    refused = machine.run("confirm")
+    conf.write_text(conf.read_text().replace("default = 1", "default = 2"))
 
     said = machine.run("confirm")
 
+    assert "drop the trial first: secboot rollback" in refused.err
     assert said.code == 0, said.err
     assert f"(see secboot plan guest --root {machine.root})" in said.out
 

@@ -425,6 +425,13 @@ def test_ansible_gets_the_profile() -> None:
     }
 
 
+@pytest.mark.parametrize("text", ["{{ a }}", "{% a %}", "{# a #}", "{a}"])
+def test_ansible_does_not_read_a_profile_as_a_template(text: str) -> None:
+    exported = text_of(ExportFormat.ANSIBLE, from_text(f"{SITE}# {text}\n"))
+
+    assert (f'"{SITE_PATH}": !unsafe |\n' in exported) == (text != "{a}")
+
+
 def scripts_of(form: ExportFormat, asked: ExportRequest) -> list[str]:
     if form is ExportFormat.KICKSTART_POST:
         (script,) = kickstart(text_of(form, asked)).scripts
