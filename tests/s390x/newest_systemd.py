@@ -36,7 +36,7 @@ def install(cache: Path, guest: Path) -> bool:
     """
     if image().exists():
         return False
-    suite, libraries = _packages(cache)
+    suite, libraries = apt.from_first(SUITES, "s390x", cache, _packages)
     for old in cache.glob(f"systemd-{SUITES[0]}-*"):
         shutil.rmtree(old)
     with apt.replaced(image().parent) as work:
@@ -51,15 +51,7 @@ def install(cache: Path, guest: Path) -> bool:
     return True
 
 
-def _packages(cache: Path) -> tuple[apt.Suite, list[Path]]:
-    """A suite that can be read, with all packages downloaded, and its C library."""
-    reasons = []
-    for name in SUITES:
-        suite = apt.Suite(name, "s390x", cache)
-        try:
-            suite.fetch((*recipe.SYSTEMD_PACKAGES, *_C_LIBRARY))
-        except apt.AptError as error:
-            reasons.append(str(error))
-        else:
-            return suite, list(suite.download(_C_LIBRARY).values())
-    raise apt.AptError("; ".join(reasons))
+def _packages(suite: apt.Suite) -> tuple[apt.Suite, list[Path]]:
+    """The suite, with all packages downloaded, and its C library."""
+    suite.fetch((*recipe.SYSTEMD_PACKAGES, *_C_LIBRARY))
+    return suite, list(suite.download(_C_LIBRARY).values())
