@@ -86,14 +86,11 @@ def test_names_are_completed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("_SECBOOT_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", f"secboot set {typed}")
-    monkeypatch.setenv("COMP_CWORD", "2")
+    monkeypatch.setenv("_SECBOOT_COMPLETE", "complete_fish")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", f"secboot set {typed}")
 
-    with pytest.raises(SystemExit):
-        secboot(capsys)
-
-    assert set(capsys.readouterr().out.split()) == expected
+    assert set(secboot(capsys).out.split()) == expected
 
 
 def test_many_words_are_shortened_in_the_list_alone(
