@@ -37,7 +37,8 @@ def keep(
     warnings are also logged. A trial whose kernel is gone is dropped, because zipl would refuse the
     whole configuration. If the number of a trial's entry has changed, a reboot no longer starts it.
     """
-    from secboot.apply.apply import active_profile, apply_plan
+    from secboot.apply.active_profile import active_profile
+    from secboot.apply.apply import apply_plan
     from secboot.cli.plan import planner
     from secboot.cli.printing import print_text, reporting, style
     from secboot.cli.site import Site

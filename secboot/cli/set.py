@@ -147,7 +147,7 @@ def _active(site: Site) -> Profile | None:
 
     Only root can read the checkpoints, and `keep` reports what is wrong with the profile they name.
     """
-    from secboot.apply.apply import active_profile
+    from secboot.apply.active_profile import active_profile
     from secboot.errors import SecbootError
 
     try:

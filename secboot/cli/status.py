@@ -61,7 +61,7 @@ def _status_of_active_profile(root: Path, layout: str | None) -> str | None:
 
     Only root can read the checkpoints, which name it unless /etc/secboot/profile does.
     """
-    from secboot.apply.apply import active_profile
+    from secboot.apply.active_profile import active_profile
     from secboot.cli.site import Site
     from secboot.errors import SecbootError
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from secboot.apply.apply import active_profile, apply_plan
+from secboot.apply.active_profile import active_profile
+from secboot.apply.apply import apply_plan
 from secboot.apply.change import ManagedRoot
 from secboot.apply.repairing import RepairResult, repair_boot_files
 from secboot.apply.rollback import roll_back
