@@ -63,7 +63,7 @@ def leaving_secure_execution(
     """Return the warning that with the files `after` a rollback, a secure guest does not stay one.
 
     `machine` was read before it; None if it could not be read. Unless zipl `runs` after it, a default
-    that was a plain kernel image before is no news.
+    that was a plain kernel image before needs no warning.
     """
     if machine is None or after is None or isinstance(after, SecbootError):
         return ()
