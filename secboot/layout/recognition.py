@@ -28,6 +28,7 @@ OSTREE, SUSE, RED_HAT = "ostree", "suse", "bls"
 RHEL7, DEBIAN, ALPINE, PLAIN = "rhel7", "debian", "alpine", "zipl.conf"
 
 RED_HAT_PLUGIN = "/usr/lib/kernel/install.d/20-zipl-kernel.install"
+RED_HAT_ZIPL_PLUGIN = "/usr/lib/kernel/install.d/91-zipl.install"
 DEBIAN_HOOK = "/etc/kernel/postinst.d/zz-zipl"
 
 _DEPLOYMENT = r"ostree-[0-9]+(?:-.+)?\.conf"

@@ -16,7 +16,7 @@ from secboot.formats.fstab import FSTAB, Fstab
 from secboot.formats.kernel_cmdline import KernelInstallCmdline
 from secboot.kernel.command_line import is_multi_valued
 from secboot.layout.layout import LATER_KERNELS, NOT_KNOWN, Layout, NewKernel
-from secboot.layout.recognition import RED_HAT, RED_HAT_PLUGIN, Tree
+from secboot.layout.recognition import RED_HAT, RED_HAT_PLUGIN, RED_HAT_ZIPL_PLUGIN, Tree
 from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
@@ -80,6 +80,7 @@ class RedHat(Layout):
         self._os_release = tree.os_release
         self._writes_entries = theirs or not tree.os_release.get("ID")
         """Whether Red Hat's plug-in writes the entry of a new kernel: not in kiwi's images of SUSE."""
+        self._overridden = _overridden(tree)
 
     def first_configuration(self, machine: Machine, asked: FirstAsked) -> FirstFiles:
         """Return an automatic menu, and an entry for each kernel."""
@@ -97,13 +98,15 @@ class RedHat(Layout):
             return NewKernel(NOT_KNOWN)
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None or not document.render().split():
-            return _running_line(machine, stores, "missing" if document is None else "empty")
+            found = _running_line(machine, stores, "missing" if document is None else "empty")
+            return found._replace(doubt=self._overridden or found.doubt)
         description = f"new kernels take their parameters from {KERNEL_CMDLINE}"
         if not document.words:
             where = Location(KERNEL_CMDLINE)
             return NewKernel(description, location=where, obstacle=_COMMENTS)
         words = stores.text(_STORE) if _STORE in stores else document.words
         doubt = _doubt(machine, stores, words, KERNEL_CMDLINE) or _default_stays(machine)
+        doubt = self._overridden or doubt
         return NewKernel(description, words, _location(document), doubt=doubt)
 
     def plan_stores(
@@ -128,7 +131,7 @@ class RedHat(Layout):
             require_length(LATER_KERNELS, location, " ".join(after.text.split()))
         plan = edited_store(profile, LATER_KERNELS, location, before, after)
         doubt = _doubt(machine, stores, after.text, KERNEL_CMDLINE) or _default_stays(machine)
-        if not self._writes_entries or doubt:
+        if not self._writes_entries or doubt or self._overridden:
             plan = plan._replace(met=None)
         return (plan,)
 
@@ -176,6 +179,20 @@ class RedHat(Layout):
             hint = "remove the section, unless you want it to remain the default"
             found.append(_warning("default-stays", stays, default.location, hint))
         return tuple(found)
+
+
+def _overridden(tree: Tree) -> str | None:
+    """Say that a file in /etc replaces or masks one of Red Hat's plug-ins (kernel-install(8))."""
+    for plugin, what in (
+        (RED_HAT_PLUGIN, "writes the entry of a new kernel"),
+        (RED_HAT_ZIPL_PLUGIN, "runs zipl for a new kernel"),
+    ):
+        own = plugin.replace("/usr/lib/", "/etc/")
+        masks = tree.link_target(own) == "/dev/null"
+        if masks or tree.exists(own):
+            verb = "replaces" if not masks and tree.is_program(own) else "masks"
+            return f"{own} {verb} the plug-in that {what}"
+    return None
 
 
 _ADD = "add these words to the file, unless future kernels do not need them"

@@ -86,6 +86,43 @@ def test_words_that_every_entry_has_and_the_file_lacks(
     assert why in stage["reason"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("20-zipl-kernel.install", None, "masks the plug-in that writes the entry of a new kernel"),
+        ("20-zipl-kernel.install", "", "masks the plug-in that writes the entry of a new kernel"),
+        ("20-zipl-kernel.install", "x", "replaces the plug-in that writes the entry of a new"),
+        ("91-zipl.install", None, "masks the plug-in that runs zipl for a new kernel"),
+        ("90-other.install", None, None),
+    ],
+)
+def test_it_is_unknown_what_an_overridden_plug_in_does(
+    name: str,
+    content: str | None,
+    said: str | None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = make(tmp_path / "root", LVM, [LVM])
+    own = root / "etc/kernel/install.d" / name
+    own.parent.mkdir()
+    if content is None:
+        own.symlink_to("/dev/null")
+    else:
+        own.write_text(content)
+        own.chmod(0o755 if content else 0o644)
+
+    plan, status = read(capsys, "plan", root), read(capsys, "status", root)
+
+    stage = status["requirements"][0]["stages"]["inherited"]
+    (store,) = plan["stores"]
+    if said is None:
+        assert (stage["verdict"], store["met"]) == ("met", True)
+        return
+    assert (stage["verdict"], store["met"]) == ("unknown", None)
+    assert f"/etc/kernel/install.d/{name} {said}" in stage["reason"]
+
+
 def test_the_rescue_entry_does_not_count_while_there_are_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
