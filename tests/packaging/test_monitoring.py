@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from tests.available import unavailable
 from tests.command import secboot
+from tests.packaging import promtool
 from tests.packaging.programs import CHECKOUT, run
-from tests.packaging.promtool import promtool
 from tests.situations import SITUATIONS, make_situation
 from tests.trees import SAMPLE_TREES, make_sample_tree
 
@@ -110,8 +111,8 @@ def test_the_rules_alert_when_they_should(tmp_path: Path) -> None:
     cases = tmp_path / "cases.yml"
     cases.write_text(ALERTS.format(rules=RULES))
 
-    checked = run(promtool(), "check", "rules", "--lint-fatal", RULES)
-    tested = run(promtool(), "test", "rules", cases)
+    checked = run(_promtool(), "check", "rules", "--lint-fatal", RULES)
+    tested = run(_promtool(), "test", "rules", cases)
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert tested.returncode == 0, tested.stdout + tested.stderr
@@ -128,7 +129,14 @@ def require_valid(text: str) -> None:
     assert samples == re.findall(r"^(\w+)\{", text, re.MULTILINE)
 
 
+def _promtool() -> Path:
+    program = promtool.program()
+    if not program.exists():
+        unavailable("promtool is not unpacked; run packaging/setup")
+    return program
+
+
 def _metrics(text: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [promtool(), "check", "metrics"], input=text, capture_output=True, text=True, check=False
+        [_promtool(), "check", "metrics"], input=text, capture_output=True, text=True, check=False
     )
