@@ -56,6 +56,7 @@ def test_commands_in_a_text_get_the_options_that_they_lack() -> None:
         " --state-dir '/srv/a b' 3 --root /mnt\n`secboot-trial` and secboot demo DIR, secboot"
         " check-domain FILE stay; secboot history --root /mnt --state-dir '/srv/a b'"
     )
+    assert typed.in_text("`secboot profile list`") == "`secboot profile list --root /mnt`"
     assert Invocation().in_text("secboot status") == "secboot status"
 
 
