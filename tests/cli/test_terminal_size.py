@@ -16,7 +16,7 @@ from tests.terminal import terminal
 SECBOOT = "import sys; from secboot.cli import main; sys.exit(main(sys.argv[1:]))"
 COLUMNS, ROWS = 80, 24
 FOR_COPYING = re.compile(
-    r" +(parameters  .*|secboot .*|/\S+|'.*')$"  # of `show`, of hints, of lists of files and entries
+    r" +(parameters  .*|secboot .*|/\S+)$"  # of `show`, of hints, of lists of files and entries
     r"|[+ -](options|root=).*|(---|\+\+\+) .*|Command +secboot .*|  \d\S+Z  committing .*"  # of `history ID`
 )
 
