@@ -18,9 +18,7 @@ _NOT_TAKEN = {
 """The common options that a verb does not accept."""
 _UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
 """Characters that mean themselves to a shell, as `shlex` has them."""
-_VERBS = (
-    r"init|plan|apply|set|confirm|status|verify|rollback|keep|history|show|check|profile list"
-)
+_VERBS = r"init|plan|apply|set|confirm|status|verify|rollback|keep|history|show|check|profile list"
 _COMMAND = rf"\bsecboot ({_VERBS})\b(?!-)([^`\n]*)"
 """A command in a text, up to the end of its line or of its quotation."""
 
