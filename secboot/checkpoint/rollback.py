@@ -271,6 +271,8 @@ def _changed_since(
         for found in standing(access.store.newest_first())
         if isinstance(found, Checkpoint)
         and int(found.id) > int(checkpoint.id)
+        # The rollback of a later change only restored what this one left.
+        and int(found.record.audit.undoes or 0) <= int(checkpoint.id)
         and any(file.path in changed for file in found.record.files)
     ]
     command = access.invocation.command
