@@ -198,11 +198,12 @@ def _overridden(tree: Tree) -> str | None:
 _ADD = "add these words to the file, unless future kernels do not need them"
 _CORRECT = "correct the file, unless future kernels have another root file system"
 _FINDS_ROOT = (
-    r"(?ai:root|rootflags|rootfstype|netroot|ip|ifname|nameserver|vlan|bond|bridge|team|dasd|luks\..+"
-    r"|rd[._](?:dasd|zfcp|znet|zdev|cio_accept|lvm|luks|md|dm|iscsi|nvmf|neednet)(?:[._].+)?)"
+    r"(?ai:root|boot|rootflags|rootfstype|netroot|ip|ifname|nameserver|vlan|bond|bridge|team|dasd"
+    r"|luks\..+|rd[._](?:dasd|zfcp|znet|zdev|cio_accept|lvm|luks|md|dm|iscsi|nvmf|neednet)(?:[._].+)?)"
 )
 """Parameters that find the root file system, or the disks and networks that it is on
-(dracut.cmdline(7), 95zdev of s390-tools; ``rd_DASD`` and similar are from RHEL 6)."""
+(dracut.cmdline(7), 95zdev of s390-tools; ``boot`` is for ``fips=1``, ``rd_DASD`` and similar are
+from RHEL 6)."""
 
 
 def _doubt(machine: Machine, stores: Stores, words: str | None, where: str) -> str | None:

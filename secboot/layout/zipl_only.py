@@ -134,7 +134,13 @@ class ZiplConfLayout(Layout):
             return found._replace(
                 obstacle=followed.obstacle, remedy=followed.remedy, repairs=followed.repairs
             )
-        return found._replace(doubt=followed.doubt or self._no_hook)
+        lost = _lost(default.location.path)
+        return found._replace(doubt=lost or followed.doubt or self._no_hook)
+
+
+def _lost(path: str) -> str | None:
+    """Say that zipl will read another file after a reboot: /run is empty then."""
+    return f"{path} does not outlast a reboot" if path.startswith("/run/") else None
 
 
 def _no_hook(row: Row, tree: Tree) -> str | None:

@@ -37,6 +37,8 @@ CASES = [
     ("root=1", ["root=1 rd.zdev=dasd,0.0.1 rd.znet=qeth,1"], "rd.zdev=dasd,0.0.1 rd.znet=qeth,1"),
     ("root=1", ["root=1 rd.luks.uuid=1 luks.name=1=r rootflags=subvol=a"],
      "rd.luks.uuid=1 luks.name=1=r rootflags=subvol=a"),
+    # With fips=1, dracut checks the kernel on the file system that boot= names.
+    ("root=1 fips=1", ["root=1 fips=1 boot=UUID=2"], "boot=UUID=2"),
     # Other kinds of words, and those that switch something off.
     ("root=1", ["root=1 crashkernel=1G rd.shell=0 rd.lvm=0 rd.md=no rhgb quiet rd.break"], ""),
 ]  # fmt: skip

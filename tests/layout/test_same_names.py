@@ -45,6 +45,7 @@ class Tree:
     hook: bool = True
     hook_mode: int = 0o755
     more: str = ""
+    conf: str = "etc/zipl.conf"
 
     def make(self, root: Path) -> Path:
         (root / "etc").mkdir(parents=True)
@@ -53,7 +54,8 @@ class Tree:
         if self.hook and self.os_release == DEBIAN:
             add_debian_hook(root, self.hook_mode)
         conf = CONF.format(image=self.image, ramdisk=self.ramdisk) + self.more
-        (root / "etc/zipl.conf").write_text(conf)
+        (root / self.conf).parent.mkdir(parents=True, exist_ok=True)
+        (root / self.conf).write_text(conf)
         for release in self.kernels:
             (root / f"boot/vmlinuz-{release}").write_bytes(kernel_stub(4096))
             (root / f"boot/initrd.img-{release}").write_bytes(b"initrd")
@@ -180,6 +182,11 @@ CASES: dict[str, tuple[Tree, str, str]] = {
         Tree(kernels=(OLD, NEW), links=links(OLD), hook=False),
         "missing",
         f"although kernel {NEW} is installed",
+    ),
+    "a-configuration-until-the-next-boot": (
+        Tree(links=links(OLD), conf="run/zipl/zipl.conf"),
+        "unknown",
+        "but /run/zipl/zipl.conf does not outlast a reboot",
     ),
     "a-kernel-with-a-section-of-its-own": (
         Tree(
