@@ -170,8 +170,8 @@ def guarded(
             return _print_unknown(shown)
         if isinstance(error, ShownUsageError):
             print_message(error.shown)
-        elif isinstance(error, KeyboardInterrupt):
-            print_message("secboot: interrupted")
+        elif code is ExitCode.INTERRUPTED and not shown.hint:
+            print_message(f"secboot: {visible(str(shown))}")
         elif code is ExitCode.BUG:
             print_message(f"secboot: bug: {visible(str(shown))}")
             print_message(f"  {shown.hint}")

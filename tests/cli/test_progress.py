@@ -172,7 +172,7 @@ def test_an_interrupt_is_answered_at_once_on_a_clean_line_and_zipl_is_waited_for
     assert code == 130
     assert screen(seen) == [
         "secboot: SIGINT: stopping at the next safe point",
-        "secboot: error: interrupted (SIGINT)",
+        "secboot: interrupted (SIGINT)",
         "All files are restored and zipl has run on them: the machine is as before.",
     ]
 

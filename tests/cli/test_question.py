@@ -111,7 +111,7 @@ def test_an_interrupt_at_the_question_changes_nothing(
         code, text = said.end()
 
     assert code == 130
-    assert text.endswith("secboot: error: interrupted\nNothing was changed.\n")
+    assert text.endswith("secboot: interrupted\nNothing was changed.\n")
     assert snapshot(changed) == before
 
 
