@@ -199,16 +199,14 @@ def _entries(
 ) -> Iterator[str]:
     """Yield what happens to these boot entries, once for all of them."""
     first = entries[0]
-    kind = "" if first.kind == "ipl" else f" ({first.kind})"
-    how_many = counted(len(entries), "boot entry", "boot entries")
-    head = f"{_painted(first.status, style)} {style.bold(how_many)}{kind}"
-    if first.status in _QUIET:
-        head = f"{_WORDS[first.status]}: {style.bold(how_many)}{kind}"
-    if first.status is EntryStatus.SEALED and is_kept(first):
-        head = f"Unchanged image of {style.bold(how_many)}{kind}"
-    if first.status is EntryStatus.GENERATED:
-        head = f"{_WORDS[first.status]} ({style.bold(how_many)}{kind})"
-    yield from _with_parameters(head, first.parameters, style, told, quiet=first.status in _QUIET)
+    yield from _with_parameters(
+        _entries_head(entries, style),
+        _entries_head(entries, PLAIN),
+        first.parameters,
+        style,
+        told,
+        quiet=first.status in _QUIET,
+    )
     if first.note:
         yield from style.filled(visible(first.note), "  ", "  ")
     shown = len(entries) if every or len(entries) == 1 else _NAMED
@@ -221,6 +219,20 @@ def _entries(
             yield style.faint(f"      {visible(str(entry.location))}")
     if len(entries) > shown:
         yield style.faint(f"    and {len(entries) - shown} more (-v lists all)")
+
+
+def _entries_head(entries: Sequence[EntryPlan], style: Style) -> str:
+    """Return what happens to how many boot entries."""
+    first = entries[0]
+    kind = "" if first.kind == "ipl" else f" ({first.kind})"
+    how_many = style.bold(counted(len(entries), "boot entry", "boot entries"))
+    if first.status in _QUIET:
+        return f"{_WORDS[first.status]}: {how_many}{kind}"
+    if first.status is EntryStatus.SEALED and is_kept(first):
+        return f"Unchanged image of {how_many}{kind}"
+    if first.status is EntryStatus.GENERATED:
+        return f"{_WORDS[first.status]} ({how_many}{kind})"
+    return f"{_painted(first.status, style)} {how_many}{kind}"
 
 
 def is_kept(entry: EntryPlan) -> bool:
@@ -244,12 +256,10 @@ def _store(store: StorePlan, style: Style, told: set[str]) -> Iterator[str]:
     name = store.name[:1].lower() + store.name[1:]
     place = "" if store.location is None else f" ({visible(str(store.location))})"
     plain = f"{word} {name}{place}"
-    changes = [] if quiet else [_change(each, PLAIN) for each in store.parameters]
-    one_line = style.fits(": ".join((plain, *changes)))
     if place and not style.fits(f"{plain}:"):
         place = f"\n {place}"
     head = f"{word if quiet else style.yellow(word)} {style.bold(name)}{style.faint(place)}"
-    yield from _with_parameters(head, store.parameters, style, told, quiet=quiet, one_line=one_line)
+    yield from _with_parameters(head, plain, store.parameters, style, told, quiet=quiet)
     if store.note:
         for line in style.filled(visible(store.note), "  ", "  "):
             yield style.yellow(line) if store.met is False else line
@@ -257,20 +267,20 @@ def _store(store: StorePlan, style: Style, told: set[str]) -> Iterator[str]:
 
 def _with_parameters(
     head: str,
+    plain: str,
     changes: Sequence[ParameterChange],
     style: Style,
     told: set[str],
     *,
     quiet: bool,
-    one_line: bool = True,
 ) -> Iterator[str]:
-    """What happens to the parameters: after the head if it is one change, otherwise below it.
+    """What happens to the parameters: after the head if it is one change that fits, otherwise below it.
 
-    Without `one_line`, one change is below it, too.
+    `plain` is the head without colour.
     """
     if quiet:
         changes = []
-    one_line = one_line and len(changes) == 1
+    one_line = len(changes) == 1 and style.fits(f"{plain}: {_change(changes[0], PLAIN)}")
     if not one_line:
         yield f"{head}:" if changes else head
     for change in changes:
