@@ -226,7 +226,7 @@ def test_it_holds_all_modules_profiles_schemas_and_licences(pyz: Path) -> None:
 
 
 def test_it_is_small(pyz: Path) -> None:
-    assert pyz.stat().st_size < 7_500_000
+    assert pyz.stat().st_size < 8_000_000
 
 
 @pytest.mark.parametrize("name", PYTHONS)
