@@ -13,6 +13,7 @@ from secboot.plan.plan import EntryStatus
 from secboot.report.diff import PLANNED, unified_diff
 from secboot.report.style import PLAIN, counted, findings_text, together
 from secboot.visible import visible
+from secboot.zipl.refusal import ABOUT_OTHER_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -341,6 +342,8 @@ def commands_intro(*, runs: bool) -> str:
 def _commands(plan: Plan, style: Style, *, runs: bool) -> Iterator[str]:
     invocation = Invocation.on(plan.root)
     intro = commands_intro(runs=runs)
+    if not runs and any(each.code in ABOUT_OTHER_FILES for each in plan.warnings):
+        intro = "Then correct what zipl will refuse, and run"
     for command in plan.commands:
         words = visible(invocation.of_programs((command.argv,)))
         if style.width is None:

@@ -248,7 +248,8 @@ class Job:
         if self.version.asks_image_for_limit:
             if facts.size < _MIN_IMAGE_SIZE:
                 message = f"Image file '{image.path}' in section '{entry.name}'"
-                self.findings.error("image-small", message, image.location)
+                hint = f"{facts.size} bytes are too few for a kernel: was it copied completely?"
+                self.findings.error("image-small", message, image.location, hint=hint)
             else:
                 self._check_length(entry)
         return False
