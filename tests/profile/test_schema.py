@@ -74,8 +74,8 @@ OTHERS = (
 NAMES = (
     *("prot_virt", "swiotlb", "console", "loglevel", "quiet", "initrd", "other.name", "a=b"),
     *("prot-virt", "PROT_VIRT", "prto_virt", "swiotlbs", "slowtilb", "'with blank'", "é"),
-    *("1", "1.5", "-1", "007"),
 )
+NUMBERS = ("1", "1.5", "-1", "007")
 # Imported by name: the library comes without types.
 jsonschema = import_module("jsonschema")
 FILES = MemoryFiles(
@@ -140,7 +140,7 @@ def library() -> dict[str, str]:
         found[f"extends, {key}: {value}"] = (
             f"version: 1\nextends: base\n{key}: {value}\nparameters: {{a: 1, 1: 1}}\n"
         )
-    for name in NAMES:
+    for name in (*NAMES, *NUMBERS):
         found[f"as_spelled {name}"] = (
             f"version: 1\nas_spelled: [{name}]\nparameters: {{{name}: 1}}\n"
         )
