@@ -321,7 +321,7 @@ def _refused(
             f"zipl refuses them now, too; see what can be repaired: {command('check')}",
             f"then repeat: {again}",
         ]
-    else:
+    elif isinstance(problem, Finding):
         hint += [
             f"see what zipl says now: {command('check')}",
             "then correct that, or apply a different profile instead of rolling back",
