@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from secboot.lines.stores import Stores
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
+    from secboot.profile.requirement import Requirement
     from secboot.zipl.entry import BootEntry
 
 
@@ -63,6 +64,10 @@ def edited_entry(
     old = stores.line(stores.expanded_found(before or ""))
     new = stores.line(stores.environment.expand(after or ""))
     changes = parameter_changes(profile.requirements, old, new)
+    changes = tuple(
+        change._replace(reason=_reason_at_a_site(requirement, stores, entry) or change.reason)
+        for requirement, change in zip(profile.requirements, changes, strict=True)
+    )
     status, note = EntryStatus.UNCHANGED, ""
     if before != after or _expands_differently(stores, entry, before, after):
         status = EntryStatus.CHANGE
@@ -174,6 +179,16 @@ def _expands_differently(
         stores.expanded_found(before or "", site) != stores.environment.expand(after or "", site)
         for site in sites
     )
+
+
+def _reason_at_a_site(requirement: Requirement, stores: Stores, entry: BootEntry) -> str | None:
+    """Why the line that was found fails at a site, if it only fails there."""
+    found = stores.entry_found(entry) or ""
+    for site in sites_of(stores, stores.line_of(entry)):
+        judgement = requirement.judge(stores.line(stores.expanded_found(found, site)))
+        if not judgement.met:
+            return None if site is None else f"at site {site}: {judgement.reason}"
+    return None
 
 
 def _variables_note(stores: Stores, entry: BootEntry) -> str:
