@@ -21,11 +21,11 @@ import types
 import typing
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
 
 from secboot.errors import Location, ParseError
-from secboot.string_enum import StrEnum
 
 _Decoded = TypeVar("_Decoded")
 _Decoder = Callable[[object], Any]

@@ -6,11 +6,10 @@ one message and an exit code; any other exception is a bug in secboot.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 
 class ExitCode(IntEnum):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from secboot.errors import Location
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 
 class Severity(StrEnum):

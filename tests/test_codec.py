@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from enum import StrEnum
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,6 @@ from secboot.codec import decode, encode, parse
 from secboot.codec import document as document_of
 from secboot.errors import Location, ParseError
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from tests.damaged import Document, put
 
 
@@ -62,7 +62,7 @@ lines = st.none() | st.integers(1, 100)
 parts = st.builds(
     Part,
     st.none() | st.builds(Location, text, lines, lines),
-    st.sampled_from(list(Colour)),
+    st.sampled_from(Colour),
     st.binary(max_size=1),
 )
 wholes = st.builds(

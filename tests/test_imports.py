@@ -28,7 +28,7 @@ status = main(sys.argv[1:])
 print(*sorted(set(sys.modules) - before), file=sys.stderr)
 sys.exit(status)
 """
-COMMAND_LINE = {"cli", "errors", "named_tuple", "string_enum", "visible"}
+COMMAND_LINE = {"cli", "errors", "named_tuple", "visible"}
 READING = {
     *("checkpoint", "formats", "ipl", "kernel", "layout", "lines", "machine", "plan", "profile"),
     *("digest", "finding", "invocation", "progress", "report", "system", "zipl"),

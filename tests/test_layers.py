@@ -20,7 +20,6 @@ LAYERS = (
         "finding",
         "invocation",
         "named_tuple",
-        "string_enum",
         "visible",
         "progress",
         "codec",

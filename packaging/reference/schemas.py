@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -12,7 +13,6 @@ from reference import documents
 from reference.descriptions import KEYS, TYPES
 from reference.documents import DOCUMENTS, Shape
 from secboot.report.made import Made
-from secboot.string_enum import StrEnum
 
 _PLAIN: Mapping[object, Shape] = {
     str: {"type": "string"},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.changed_files import Conflict
 from secboot.errors import RefusedError
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from secboot.apply.next_default import NextDefault

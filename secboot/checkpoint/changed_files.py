@@ -24,12 +24,12 @@ there. Being killed anywhere in this procedure and running it again gives the sa
 from __future__ import annotations
 
 from contextlib import suppress
+from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.named_tuple import NamedTuple
 from secboot.progress import UNWATCHED, Phase
-from secboot.string_enum import StrEnum
 from secboot.system.file_errors import ChangedError, FileError, NotFoundError, WrongKindError
 from secboot.system.files import FileChange
 from secboot.system.root import split

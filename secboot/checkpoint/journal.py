@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from secboot.checkpoint.checksum import DamagedCheckpointError, checked, with_ch
 from secboot.digest import digest
 from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot import codec
@@ -20,7 +21,6 @@ from secboot.checkpoint.journal import JournalEntry, State, is_moment, state_of
 from secboot.checkpoint.settings import Setting
 from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from secboot.system.files import FILE_LIMIT, FileAttributes
 
 if TYPE_CHECKING:

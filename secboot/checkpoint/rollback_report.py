@@ -6,13 +6,13 @@ until the machine can be IPLed safely.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.checkpoint.settings import SettingOutcomes
 from secboot.checkpoint.store import BEFORE
 from secboot.errors import MachineState, StateKind
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from secboot.visible import visible
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ As with files, nothing is assumed: a setting is only restored if it still has th
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 from secboot.running.system import BOOT_ID
-from secboot.string_enum import StrEnum
 from secboot.system.file_errors import FileError, NotFoundError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secboot.string_enum import StrEnum
+from enum import StrEnum
 
 
 class ExportFormat(StrEnum):

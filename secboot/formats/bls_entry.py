@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from enum import StrEnum
 from functools import cached_property
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.text import require_one_line, split_lines
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 
 class BlsKey(StrEnum):

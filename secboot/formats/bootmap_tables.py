@@ -14,10 +14,9 @@ one (since 2.25) for list-directed IPL. Sixteen zero bytes mean "no pointer".
 from __future__ import annotations
 
 import struct
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 POINTER_SIZE = 16
 BLOCK_SIZES = (512, 1024, 2048, 4096)

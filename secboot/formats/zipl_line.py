@@ -8,12 +8,12 @@ Characters are classified as in the C locale: a blank is a space or a tab, and n
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.text import require_one_line
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 
 class LineKind(StrEnum):

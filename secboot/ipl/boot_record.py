@@ -6,6 +6,7 @@ ramdisk. A number alone does not identify one after an entry was added or remove
 
 from __future__ import annotations
 
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,6 @@ from secboot.ipl.recorded_programs import (
     younger,
 )
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from secboot.visible import visible
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ starts it, or why none does. A layout with further stages after the record has i
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location
@@ -15,7 +16,6 @@ from secboot.finding import Finding, Severity
 from secboot.ipl.boot_record import RecordState, numbers_of
 from secboot.ipl.recorded_programs import other_files
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from secboot.visible import visible
 from secboot.zipl.scan import EntryKind
 

@@ -11,10 +11,10 @@ to its line, or replaces the line with it if it starts with ``=``; but not in a 
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from secboot.visible import visible
 
 if TYPE_CHECKING:

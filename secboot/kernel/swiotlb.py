@@ -9,12 +9,12 @@ Execution guest (``pv_init()``, ``arch/s390/mm/init.c``).
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.formats.numbers import wrapped
 from secboot.kernel.command_line import Honoured, cause
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from secboot.formats.kernel_cmdline import CommandLine

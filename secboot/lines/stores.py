@@ -10,6 +10,7 @@ the zIPL environment, which is edited like a store.
 from __future__ import annotations
 
 from collections import Counter
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
@@ -21,7 +22,6 @@ from secboot.formats.zipl_parameters import (
     variables_of,
 )
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from secboot.zipl.entry import BootEntry, Origin
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ changes are detected.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding
 from secboot.lines.changes import Command, ParameterAction, ParameterChange, Step, StorePlan
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from secboot.system.files import FileChange
 
 if TYPE_CHECKING:

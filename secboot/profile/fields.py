@@ -6,13 +6,13 @@ Mappings are read by means of the table, and so are the simple values in them.
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 from secboot.profile.nodes import Mapping, Node, Scalar, Sequence, is_boolean, unambiguous_text
 from secboot.profile.profile import EntryScope
 from secboot.profile.requirement import Operator, Role
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from secboot.named_tuple import NamedTuple
 from secboot.profile.requirement import Role, costs
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
@@ -21,7 +22,6 @@ from secboot.profile.requirement import (
     put,
     said_of,
 )
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from secboot.errors import Location

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel.command_line import require_editable, unreadable
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

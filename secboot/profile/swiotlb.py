@@ -7,6 +7,7 @@ and a number that is large enough; ``noforce`` is removed.
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.errors import UsageError
@@ -35,7 +36,6 @@ from secboot.profile.requirement import (
     put,
 )
 from secboot.profile.size import BINARY, intended, read_size, size_pattern, whole_numbers
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

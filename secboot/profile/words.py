@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, UsageError
@@ -23,7 +24,6 @@ from secboot.profile.nodes import ProfileError, Scalar, is_boolean, is_null
 from secboot.profile.parameters import KNOWN, rules_for
 from secboot.profile.profile import ProfileText
 from secboot.profile.spelling import likely_name
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

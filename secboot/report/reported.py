@@ -9,6 +9,7 @@ the way: a problem with a document is a problem of that machine only. Documents 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.codec import decode, parse_document
@@ -22,7 +23,6 @@ from secboot.report.status import SCHEMA as STATUS
 from secboot.report.verify import SCHEMA as VERIFY
 from secboot.status.checks import OF_THE_MACHINE, Outcome
 from secboot.status.stages import Stage, Verdict
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

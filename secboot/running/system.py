@@ -8,13 +8,13 @@ the caller knows whether the root is the running system; /proc of another tree i
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_release import release_number
 from secboot.formats.numbers import at_most
 from secboot.named_tuple import NamedTuple
 from secboot.running import firmware
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from secboot.running.kernel_log import KernelMessages

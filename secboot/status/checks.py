@@ -6,13 +6,13 @@ notice's code for the rest. A check of one boot entry has the entry as its subje
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
 from secboot.ipl.next_ipl import OF_THE_RECORD
 from secboot.named_tuple import NamedTuple
 from secboot.status.stages import Result, Stage, Status, Verdict
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

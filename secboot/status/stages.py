@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
@@ -10,7 +11,6 @@ from secboot.kernel.command_line import BOOTED_OTHERWISE
 from secboot.machine.zipl_conf_file import NO_ENTRY_YET as NO_ENTRY
 from secboot.named_tuple import NamedTuple
 from secboot.plan.plan import BEFORE_KERNEL
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

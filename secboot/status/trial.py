@@ -7,6 +7,7 @@ IPLs the machine in another way.
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
@@ -14,7 +15,6 @@ from secboot.formats.kernel_cmdline import BLANKS
 from secboot.formats.zipl_parameters import NO_ENVIRONMENT
 from secboot.ipl.reboot import Chooses, at_reboot, chosen_number
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from secboot.visible import shell_word, visible
 from secboot.zipl.file_facts import PathKind
 

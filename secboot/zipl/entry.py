@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from secboot.formats.kernel_image import LEGACY_PARAMETER_LIMIT
@@ -12,7 +13,6 @@ from secboot.formats.zipl_conf import DEFAULTBOOT
 from secboot.formats.zipl_line import Keyword
 from secboot.formats.zipl_parameters import join_parameters
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 from secboot.zipl import scan
 
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 
 class PathKind(StrEnum):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from enum import StrEnum
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from secboot.formats.bls_entry import BlsKey
 from secboot.formats.numbers import LONG_MAX, at_most
 from secboot.formats.zipl_line import ConfLine, Keyword, LineKind
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

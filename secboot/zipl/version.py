@@ -7,9 +7,9 @@ earlier, as patches. The comparison with real binaries covers 2.16 and 2.40.
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 from secboot.named_tuple import NamedTuple
-from secboot.string_enum import StrEnum
 
 _PATTERN = r"\bversion\s+(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?"
 

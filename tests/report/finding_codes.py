@@ -11,12 +11,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
 from secboot.named_tuple import NamedTuple
 from secboot.status.trial import TrialState
-from secboot.string_enum import StrEnum
 
 PACKAGE = Path(__file__).parents[2] / "secboot"
 
