@@ -2,9 +2,9 @@
 
 `typing` compiles the annotation of each field, and `collections.namedtuple` compiles a ``__new__`` for
 each class, which takes longer than everything else about it; a command makes about ninety classes before
-it does anything. Here annotations are left as they are, and there is a ``__new__`` for each number of
-fields, into which the names are then inserted. The result is the same: a subclass of tuple with `_fields`,
-`_replace` and so on.
+it does anything. Here annotations are left as they are, and ``__new__`` is compiled once for each number
+of fields, into which the names are then inserted. The result is the same: a subclass of tuple with
+`_fields`, `_replace` and so on.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import CodeType
     from typing import NamedTuple, Self
 else:
     _new = tuple.__new__
+    _codes: dict[int, CodeType] = {}
     _One = namedtuple("_One", "field")  # noqa: PYI024 - only for its descriptor
     _Field = type(_One.field)
     """The descriptor that reads one field, in C."""
@@ -50,54 +52,19 @@ else:
         def __getnewargs__(self) -> tuple[Any, ...]:
             return tuple(self)
 
-    # fmt: off
-    _NEW = (
-        lambda _cls, a: _new(_cls, (a,)),
-        lambda _cls, a, b: _new(_cls, (a, b)),
-        lambda _cls, a, b, c: _new(_cls, (a, b, c)),
-        lambda _cls, a, b, c, d: _new(_cls, (a, b, c, d)),
-        lambda _cls, a, b, c, d, e: _new(_cls, (a, b, c, d, e)),
-        lambda _cls, a, b, c, d, e, f: _new(_cls, (a, b, c, d, e, f)),
-        lambda _cls, a, b, c, d, e, f, g: _new(_cls, (a, b, c, d, e, f, g)),
-        lambda _cls, a, b, c, d, e, f, g, h: _new(_cls, (a, b, c, d, e, f, g, h)),
-        lambda _cls, a, b, c, d, e, f, g, h, i: _new(_cls, (a, b, c, d, e, f, g, h, i)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j: _new(_cls, (a, b, c, d, e, f, g, h, i, j)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k: _new(_cls, (a, b, c, d, e, f, g, h, i, j, k)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x)),
-        lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y:
-            _new(_cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q, r, s, t, u, v, w, x, y)),
-    )
-    # fmt: on
-    """What `__new__` does, by the number of fields from 1 on; each class replaces the names."""
+    def _code(number: int) -> CodeType:
+        """Return the code of a ``__new__`` for this number of fields."""
+        if number not in _codes:
+            names = "".join(f"_{place}, " for place in range(number))
+            text = f"lambda _cls, {names}: _new(_cls, ({names}))"
+            _codes[number] = eval(text).__code__  # noqa: S307 - no text from outside
+        return _codes[number]
 
     class _Maker(type):
         def __new__(cls, name: str, _: tuple[type, ...], namespace: dict[str, Any]) -> type:
             fields = tuple(namespace["__annotations__"])
             defaults = {field: namespace.pop(field) for field in fields if field in namespace}
-            code = _NEW[len(fields) - 1].__code__.replace(
+            code = _code(len(fields)).replace(
                 co_name="__new__", co_qualname=f"{name}.__new__", co_varnames=("_cls", *fields)
             )
             new = _Function(code, _IN_NEW, "__new__", tuple(defaults.values()))

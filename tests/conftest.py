@@ -7,12 +7,17 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.available import require_root
 from tests.packaging.programs import build_deb, build_pyz, build_release, publish
 from tests.workshop import Workshop
 
 pytest_plugins = ["tests.s390x.reporting"]
+
+# How long an example takes says more about the machine than about secboot.
+settings.register_profile("secboot", deadline=None)
+settings.load_profile("secboot")
 
 
 def pytest_configure() -> None:
