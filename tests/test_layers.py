@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -109,14 +108,6 @@ def test_no_modules_import_one_another() -> None:
 )
 def test_pure_layers_have_no_effects(path: Path) -> None:
     assert not {name.split(".")[0] for name in imported_modules(path)} & EFFECTS
-
-
-def test_plain_data_and_enumerations_have_the_bases_that_are_created_fast() -> None:
-    slow = re.compile(
-        r"^from (?:enum import .*\bStrEnum|typing import .*\bNamedTuple)\b", re.MULTILINE
-    )
-
-    assert [module_name(path) for path in MODULES if slow.search(path.read_text())] == []
 
 
 def test_a_name_says_which_module_is_meant() -> None:
