@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.errors import Location, RefusedError
-from secboot.formats.text import byte_length
+from secboot.formats.text import byte_length, decoded, encoded
 from secboot.formats.zipl_parameters import variables_of
 from secboot.kernel.command_line import require_editable
 
@@ -176,6 +176,18 @@ def require_fits(entry: BootEntry, stores: Stores) -> None:
     reserved = MENU_SUFFIX_BYTES if entry.menu_position is not None else 0
     limit = entry.max_parm_size or ASSUMED_LIMIT
     require_length(entry.name, entry.location, max(forms, key=byte_length), limit, reserved)
+
+
+def is_met_only_uncut(
+    requirements: tuple[Requirement, ...], entry: BootEntry, stores: Stores
+) -> bool:
+    """Whether a line of exactly the maximum length needs its last byte, which is lost at IPL."""
+    text = stores.environment.expand(stores.line_of(entry).joined())
+    limit = entry.max_parm_size
+    if limit is None or byte_length(text) < limit:
+        return False
+    cut = stores.line(decoded(encoded(text)[: limit - 1]))
+    return not all(requirement.judge(cut).met for requirement in requirements)
 
 
 SHORTEN = "shorten the line, or exclude the entry (entries: in the profile)"

@@ -8,7 +8,7 @@ from secboot.errors import Location, ParseError, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.invocation import Invocation
 from secboot.ipl.boot_record import compare
-from secboot.lines.fulfil import fulfil_line, require_fits
+from secboot.lines.fulfil import fulfil_line, is_met_only_uncut, require_fits
 from secboot.lines.stores import Stores, stores_of
 from secboot.machine.zipl_conf_file import no_zipl_conf
 from secboot.plan.boot_entries import (
@@ -166,8 +166,9 @@ def _lines(asked: Asked) -> tuple[tuple[StorePlan, ...], tuple[EntryPlan, ...]]:
     store_plans = layout.plan_stores(profile, machine, stores)
     plans = tuple(edited_entry(profile, stores, entry, why) for entry, why in left.items())
     plans = with_line_inside(asked, plans)
-    for entry, plan in zip(left, plans, strict=True):
-        if plan.status is EntryStatus.CHANGE or plan.line_after != plan.line_before:
+    for (entry, why), plan in zip(left.items(), plans, strict=True):
+        changes = plan.status is EntryStatus.CHANGE or plan.line_after != plan.line_before
+        if changes or (why is None and is_met_only_uncut(profile.requirements, entry, stores)):
             require_fits(entry, stores)
     return store_plans, plans
 
