@@ -33,7 +33,7 @@ from tests.trees import snapshot
 PROFILES = ("host", "guest", "guest-large", "guest-secure", "host-off", "guest-off")
 STUB = kernel_stub(4096)
 
-examples = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @contextmanager

@@ -30,9 +30,7 @@ def planned(
 
 
 @pytest.mark.parametrize("tree", ["rhel8", "ubuntu-installer", "lfs-parmfile", "rhel9"])
-@settings(
-    deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4, unique=True))
 def test_the_plan_is_that_of_the_profile_it_prints(
     words: list[str],

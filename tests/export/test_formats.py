@@ -172,7 +172,7 @@ def test_every_release_reads_kickstart_the_same(release: str) -> None:
 
 
 @pytest.mark.parametrize("form", ADDING)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(asked=MADE_REQUESTS)
 def test_any_value_is_read_back_unchanged(form: ExportFormat, asked: ExportRequest) -> None:
     line = CommandLine.parse(READERS[form](text_of(form, asked)))
@@ -232,7 +232,7 @@ def test_a_whole_line_meets_the_profile(
 
 
 @pytest.mark.parametrize("form", [ExportFormat.KIWI, ExportFormat.PVIMG])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(asked=MADE_REQUESTS, before=st.text(st.sampled_from("ab= <>&'-"), max_size=20))
 def test_any_line_meets_any_profile(form: ExportFormat, asked: ExportRequest, before: str) -> None:
     asked = ExportRequest(asked.profile, line=before)
@@ -560,7 +560,7 @@ SWIOTLB_WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(words=st.lists(SWIOTLB_WORDS, max_size=5))
 def test_grubby_keeps_only_what_meets_the_profile(words: list[str]) -> None:
     request = from_text(SMALL)

@@ -64,9 +64,7 @@ def test_ignition_accepts_the_arguments(asked: ExportRequest, tmp_path: Path) ->
     assert complaints(translated(exported(asked)), tmp_path) == ""
 
 
-@settings(
-    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=MADE_REQUESTS)
 def test_ignition_accepts_any_value(asked: ExportRequest, tmp_path: Path) -> None:
     assert complaints(translated(exported(asked)), tmp_path) == ""

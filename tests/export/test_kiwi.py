@@ -116,7 +116,7 @@ def test_the_line_is_in_the_boot_entry_that_kiwi_writes() -> None:
         assert all(each.judge(read).met for each in asked.profile.requirements)
 
 
-@settings(deadline=None, max_examples=2)
+@settings(max_examples=2)
 @given(
     st.lists(
         st.tuples(MADE_REQUESTS, st.text(st.sampled_from("ab= <>&'-$%#!]"), max_size=20)),

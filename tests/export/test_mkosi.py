@@ -51,9 +51,7 @@ def test_every_word_is_read_back(mkosi: real_mkosi.Mkosi, line: str, tmp_path: P
     assert [word for word in words if word != "swiotlb=262144"] == expected
 
 
-@settings(
-    deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(WORDS, min_size=20, max_size=60, unique=True))
 def test_any_words_that_are_not_refused_are_read_back(
     mkosi: real_mkosi.Mkosi, words: list[str], tmp_path: Path

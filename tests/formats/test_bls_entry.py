@@ -27,7 +27,7 @@ def found(text: str) -> list[tuple[BlsKey, str]]:
     return [(field.meaning, field.value) for field in fields]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.one_of(any_text, bls_texts()))
 def test_any_text_comes_back_as_it_was_and_can_be_scanned(text: str) -> None:
     entry = BlsEntry.parse(text)
@@ -181,7 +181,7 @@ def test_setting_options_changes_only_them(old: str, new: str) -> None:
     assert BlsEntry.parse(old).set_options("c").render() == new
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(bls_texts(), st.text(st.characters(exclude_characters="\n\0")))
 def test_what_is_set_is_what_zipl_reads(text: str, value: str) -> None:
     before = BlsEntry.parse(text)

@@ -141,7 +141,7 @@ def _line_elsewhere(data: bytearray, tables: TableSet, block_size: int) -> None:
     data[pointer + (1 if any(data[pointer : pointer + 2]) else 7)] ^= 0x40
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     name=st.sampled_from(SMALL),
     changes=st.lists(st.tuples(st.integers(0, 2**31), st.integers(1, 255)), min_size=1, max_size=6),
@@ -157,7 +157,7 @@ def test_changed_bytes_give_an_error_or_the_same_lines(
     _same_or_refused(whole, bytes(damaged))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     name=st.sampled_from(SMALL),
     table=st.integers(0, 40),
@@ -174,7 +174,7 @@ def test_changed_tables_give_an_error_or_the_same_lines(
     _same_or_refused(whole, bytes(damaged))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(name=st.sampled_from(SMALL), data=st.data())
 def test_blocks_that_were_moved_or_lost_are_noticed(name: str, data: st.DataObject) -> None:
     whole = bootmap(name)
@@ -185,7 +185,7 @@ def test_blocks_that_were_moved_or_lost_are_noticed(name: str, data: st.DataObje
     _same_or_refused(whole, whole[:at] + put + whole[at + 512 :])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=6000), st.integers(0, 12))
 @example(b"zIPL", 0)
 def test_any_bytes_are_a_bootmap_or_an_error(data: bytes, magics: int) -> None:

@@ -188,7 +188,7 @@ WORDS = (
 
 
 @given(words=st.lists(st.sampled_from(WORDS), max_size=30))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_no_text_is_too_much(words: list[str]) -> None:
     found = menu(" ".join(words))
 
@@ -197,6 +197,6 @@ def test_no_text_is_too_much(words: list[str]) -> None:
 
 
 @given(text=st.text(st.sampled_from("ab${}'\"\\ \n;#&|<>=[]"), max_size=60))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_no_word_is_too_much(text: str) -> None:
     list(menu(text).walk())

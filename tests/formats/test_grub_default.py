@@ -16,7 +16,7 @@ SUSE = (SAMPLES / "sles/etc-default-grub").read_text()
 
 
 @given(text=st.text())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_every_text_survives(text: str) -> None:
     assert GrubDefault.parse(text).render() == text
 
@@ -119,7 +119,7 @@ value = st.text(st.sampled_from("ab= \",.!*#&;|<>()'/-_%~{}"), max_size=30)
 
 
 @given(value=value)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_shell_reads_the_value_that_was_written(value: str) -> None:
     text = GrubDefault.parse(f'{NAME}=""\n').set_value(NAME, value).render()
     shell = shutil.which("sh")

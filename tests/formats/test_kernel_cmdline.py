@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from secboot.errors import ParseError, RefusedError
@@ -96,7 +96,6 @@ def test_a_quote_that_nothing_closes_is_noticed(text: str, *, unterminated: bool
     assert CommandLine.parse(text).unterminated_quote is unterminated
 
 
-@settings(deadline=None)
 @given(ANY_TEXT)
 def test_every_text_renders_as_it_was_and_its_words_lie_where_they_say(text: str) -> None:
     line = CommandLine.parse(text)
@@ -106,7 +105,6 @@ def test_every_text_renders_as_it_was_and_its_words_lie_where_they_say(text: str
     assert sorted(line.parameters, key=lambda each: each.start) == list(line.parameters)
 
 
-@settings(deadline=None)
 @given(ANY_TEXT)
 def test_between_the_words_there_are_only_blanks(text: str) -> None:
     line = CommandLine.parse(text)
@@ -183,7 +181,6 @@ def test_a_parameter_of_another_line_can_not_be_edited() -> None:
         CommandLine.parse("a b").remove(other)
 
 
-@settings(deadline=None)
 @given(lines())
 def test_removing_what_was_appended_gives_the_old_text(text: str) -> None:
     line = CommandLine.parse(text)
@@ -194,7 +191,6 @@ def test_removing_what_was_appended_gives_the_old_text(text: str) -> None:
         assert longer.remove(*longer.named("new_word")).text == text
 
 
-@settings(deadline=None)
 @given(lines(), st.data())
 def test_removing_a_word_leaves_all_others_as_they_were(text: str, data: st.DataObject) -> None:
     line = CommandLine.parse(text)
@@ -253,7 +249,6 @@ def test_parameter_text_refuses_what_the_kernel_would_read_otherwise(
         parameter_text(name, value)
 
 
-@settings(deadline=None)
 @given(
     st.text(alphabet='ab=" -1', max_size=6), st.none() | st.text(alphabet="ab=\" '-1", max_size=8)
 )

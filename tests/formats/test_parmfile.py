@@ -46,7 +46,7 @@ def test_a_parmfile_comes_before_the_parameters(
     assert join_parameters(parmfile, parameters) == line
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(st.sampled_from("ab \t\n\0\r")), st.text(st.sampled_from("ab ")))
 def test_a_joined_line_is_one_line_and_ends_in_the_parameters(text: str, parameters: str) -> None:
     line = join_parameters(text, parameters)

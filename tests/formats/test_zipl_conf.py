@@ -33,7 +33,7 @@ def decode(path: Path) -> str:
     return path.read_bytes().decode(errors="surrogateescape")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.one_of(any_text, conf_texts()))
 def test_any_text_comes_back_as_it_was(text: str) -> None:
     assert ZiplConf.parse(text).render() == text
@@ -155,7 +155,7 @@ def test_setting_a_value_keeps_all_it_can(old: str, value: str, new: str) -> Non
     assert conf.render() == f"[linux]\n{new}"
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.sampled_from(list(VALUES)), values)
 def test_what_is_set_is_what_zipl_reads(line: str, value: str) -> None:
     before = ZiplConf.parse(f"# x\n[a]\n{line}\n[b]\nparameters=z")
@@ -173,7 +173,7 @@ def test_what_is_set_is_what_zipl_reads(line: str, value: str) -> None:
     assert after == ZiplConf.parse(after.render())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(conf_texts(), values, st.sampled_from([Keyword.PARAMETERS, Keyword.TARGET]))
 def test_adding_adds_one_line_and_changes_no_other(text: str, value: str, keyword: Keyword) -> None:
     before = ZiplConf.parse(text)

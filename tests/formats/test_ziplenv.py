@@ -27,7 +27,7 @@ texts = st.lists(
 
 
 @given(text=st.text() | texts)
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_every_text_survives(text: str) -> None:
     document = ZiplenvFile.parse(text)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from secboot.formats.kernel_cmdline import CommandLine
 from secboot.kernel.swiotlb import (
@@ -139,7 +139,6 @@ def test_rounding_since_6_0_depends_on_areas(text: str, cpus: int, expected: int
     assert blocks(text, NEW, cpus) == expected
 
 
-@settings(deadline=None)
 @given(lines())
 def test_newer_kernels_never_set_up_less_than_older_ones(text: str) -> None:
     assert blocks(text, NEW) >= blocks(text, OLD)

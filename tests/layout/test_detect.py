@@ -249,7 +249,7 @@ def test_an_unknown_name_is_reported_with_the_known_ones(memory: FakeFilesystem)
 
 
 @given(text=st.text(max_size=60) | st.binary(max_size=60).map(lambda b: b.decode("latin-1")))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_any_os_release_is_read_or_ignored(
     text: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -68,7 +68,7 @@ environments = st.dictionaries(
     environment=environments,
     name=st.sampled_from(["host", "guest", "guest-large", "guest-secure", "host-off", "guest-off"]),
 )
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_every_site_meets_the_profile_or_it_is_refused(
     words: list[str], environment: ZiplEnvironment, name: str
 ) -> None:
@@ -108,7 +108,7 @@ SINGLE_VALUES: tuple[Requirement, ...] = (
     ).map(lambda held: ZiplEnvironment(tuple(held.items()))),
     requirement=st.sampled_from(SINGLE_VALUES),
 )
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_single_values_are_met_at_every_site_or_refused(
     words: list[str], environment: ZiplEnvironment, requirement: Requirement
 ) -> None:

@@ -82,7 +82,7 @@ REQUIREMENTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(lines(), lines(), REQUIREMENTS)
 def test_no_word_of_another_parameter_changes_its_store(
     first: str, second: str, requirement: Requirement

@@ -124,7 +124,7 @@ def problems_or_none(text: str) -> tuple[Finding, ...]:
     return ()
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"%@` \t\n#?,1~<=\r\ufeff", max_size=40) | st.text())
 def test_any_text_is_a_profile_or_an_error_that_names_the_file(text: str) -> None:
     assert all(
@@ -132,7 +132,7 @@ def test_any_text_is_a_profile_or_an_error_that_names_the_file(text: str) -> Non
     )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_damaged_profile_is_a_profile_or_an_error(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(WHOLE)))

@@ -7,7 +7,7 @@ import unicodedata
 from string import ascii_lowercase as LETTERS  # noqa: N812 - of the alphabet
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from secboot.errors import Location
@@ -61,7 +61,6 @@ def test_a_line_that_is_too_long_is_cut_around_the_place() -> None:
     assert WIDTH - 2 <= len(text) <= WIDTH
 
 
-@settings(deadline=None)
 @given(ODD, st.integers(1, 320))
 def test_no_line_is_wider_than_a_terminal_or_has_characters_that_are_not_printable(
     line: str, column: int
@@ -75,7 +74,6 @@ def test_no_line_is_wider_than_a_terminal_or_has_characters_that_are_not_printab
     assert caret.endswith("^")
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="abc日é", max_size=200), st.text(alphabet="x\t日", max_size=200))
 def test_the_caret_is_below_the_character_at_the_column(before: str, after: str) -> None:
     text, caret = quote(f"{before}@{after}", len(before) + 1).split("\n")

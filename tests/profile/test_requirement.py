@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from secboot.errors import Location, RefusedError
@@ -54,7 +54,6 @@ REQUIREMENTS: tuple[Requirement, ...] = (
 ANY_REQUIREMENT = st.sampled_from(REQUIREMENTS)
 
 
-@settings(deadline=None)
 @given(lines(), ANY_REQUIREMENT)
 def test_a_fulfilled_line_meets_the_requirement(text: str, requirement: Requirement) -> None:
     fulfilled = requirement.fulfil(CommandLine.parse(text))
@@ -62,7 +61,6 @@ def test_a_fulfilled_line_meets_the_requirement(text: str, requirement: Requirem
     assert requirement.judge(fulfilled).met, requirement.judge(fulfilled).reason
 
 
-@settings(deadline=None)
 @given(lines(), ANY_REQUIREMENT)
 def test_a_line_that_meets_it_does_not_change(text: str, requirement: Requirement) -> None:
     line = CommandLine.parse(text)
@@ -72,7 +70,6 @@ def test_a_line_that_meets_it_does_not_change(text: str, requirement: Requiremen
     assert (fulfilled.text == text) is requirement.judge(line).met
 
 
-@settings(deadline=None)
 @given(lines(), ANY_REQUIREMENT)
 def test_all_other_words_keep_their_text_and_order(text: str, requirement: Requirement) -> None:
     def others(line: CommandLine) -> list[tuple[str, bool]]:
@@ -88,7 +85,6 @@ def test_all_other_words_keep_their_text_and_order(text: str, requirement: Requi
     assert others(requirement.fulfil(line)) == others(line)
 
 
-@settings(deadline=None)
 @given(lines(), ANY_REQUIREMENT)
 def test_blanks_at_the_ends_stay_and_none_are_doubled(text: str, requirement: Requirement) -> None:
     fulfilled = requirement.fulfil(CommandLine.parse(text)).text
@@ -99,7 +95,6 @@ def test_blanks_at_the_ends_stay_and_none_are_doubled(text: str, requirement: Re
     assert fulfilled[: -len(fulfilled.lstrip(BLANKS))] == text[: -len(text.lstrip(BLANKS))]
 
 
-@settings(deadline=None)
 @given(lines(), st.permutations(REQUIREMENTS[:1] + REQUIREMENTS[6:7] + REQUIREMENTS[16:17]))
 def test_requirements_on_different_parameters_do_not_disturb_each_other(
     text: str, requirements: list[Requirement]
@@ -111,7 +106,6 @@ def test_requirements_on_different_parameters_do_not_disturb_each_other(
     assert all(requirement.judge(line).met for requirement in requirements)
 
 
-@settings(deadline=None)
 @given(lines())
 def test_including_values_never_merges_existing_ones(text: str) -> None:
     line = CommandLine.parse(text)
@@ -160,7 +154,6 @@ def test_put_replaces_the_first_and_removes_the_others() -> None:
     assert put(line, words[2:], "y").text == "x=1 a  x=2 y --"
 
 
-@settings(deadline=None)
 @given(lines())
 def test_excluding_a_value_leaves_every_other_where_it_is(text: str) -> None:
     def read(line: CommandLine) -> list[str]:

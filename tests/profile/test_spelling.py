@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from secboot.kernel.command_line import BOOT_CODE_NAMES, LAST_WINS_NAMES, MULTI_VALUED_NAMES
@@ -47,7 +47,6 @@ def test_known_names_do_not_look_misspelled_with_either_dash() -> None:
     assert [name for name in others if likely_name(name.replace("_", "-"), KNOWN)] == []
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(sorted(KNOWN)),
     st.integers(0, 8),
@@ -72,7 +71,6 @@ def test_every_name_one_letter_off_an_important_one_is_an_error(
         assert parse(f"{profile}as_spelled: ['{misspelt}']\n").requirements[0].name == misspelt
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([name for name in GUARDED if len(name) > 4]),
     st.integers(0, 30),
@@ -128,7 +126,6 @@ def test_a_misspelled_operator_is_corrected(word: str, meant: str) -> None:
     assert likely_word(word, Operator) == meant
 
 
-@settings(deadline=None)
 @given(st.sampled_from([each.key for each in (*PROFILE_FIELDS, *ENTRY_FIELDS, *IMAGE_FIELDS)]))
 def test_a_key_without_its_last_letter_is_proposed_whole(key: str) -> None:
     for fields in (PROFILE_FIELDS, ENTRY_FIELDS, IMAGE_FIELDS):
@@ -151,7 +148,6 @@ def mistakes(one: str, other: str) -> int:
     return min(ways)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="abp", min_size=1, max_size=5), st.text(alphabet="abp", max_size=5))
 def test_what_looks_like_a_known_name_is_two_mistakes_off_at_most(name: str, known: str) -> None:
     expected = known if name != known and mistakes(name, known) <= 2 else None

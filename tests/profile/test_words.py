@@ -237,7 +237,7 @@ SELECTIONS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(any_words(), SELECTIONS, lines())
 def test_loading_the_yaml_gives_the_same_profile(
     words: list[str], options: Options, text: str
@@ -265,7 +265,7 @@ def test_loading_the_yaml_gives_the_same_profile(
     assert all(each.judge(line).met for each in loaded.requirements)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(any_words())
 def test_what_is_set_is_on_the_line(words: list[str]) -> None:
     """Words that are not refused have their effect, on a line with other words."""

@@ -89,7 +89,6 @@ def test_generated_configurations_are_as_before(name: str, tmp_path: Path) -> No
 
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )

@@ -48,7 +48,6 @@ def _applied(diff: Sequence[str], old: str) -> str:
     return "".join(made + rest[position:])
 
 
-@settings(deadline=None)
 @given(few_lines, few_lines)
 def test_blocks_are_equal_lines_in_order_that_neither_overlap_nor_adjoin(
     old: list[str], new: list[str]
@@ -66,7 +65,7 @@ def test_blocks_are_equal_lines_in_order_that_neither_overlap_nor_adjoin(
     assert (end.a, end.b, end.size) == (len(old), len(new), 0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(texts, texts)
 def test_a_diff_applied_to_the_old_text_gives_the_new_one(old: str, new: str) -> None:
     assert _applied(_diff(old, new), old) == new

@@ -234,7 +234,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.data())
 def test_a_damaged_document_is_read_or_refused(data: st.DataObject) -> None:
     document: Document = json.loads(json.dumps(data.draw(st.sampled_from([GOOD, NOW, CHECKS]))))

@@ -28,7 +28,6 @@ def limited_to(examples: int) -> settings:
     """Settings for a test that starts a foreign program for every example."""
     return settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),

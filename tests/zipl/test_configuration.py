@@ -416,7 +416,7 @@ def test_a_parmline_is_unknown_where_the_parmfile_is() -> None:
     assert read(conf).entries[0].parmline is None
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(setups(Paths()))
 def test_any_set_up_can_be_interpreted(setup: Setup) -> None:
     files = [BlsFile(f"/e/{name}", text) for name, text in setup.bls.items()]

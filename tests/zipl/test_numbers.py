@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from secboot.formats.numbers import LONG_MAX, at_most, wrapped
@@ -21,14 +21,12 @@ digits = st.text("0123456789", min_size=1, max_size=40) | st.sampled_from(
 numbers = st.builds("{}{}".format, st.sampled_from(["", "+", "-"]), digits)
 
 
-@settings(deadline=None)
 @given(digits)
 def test_a_number_is_clamped_as_strtol_does(text: str) -> None:
     assert at_most(text) == LIBC.strtol(text.encode(), None, 10)
     assert at_most(text, 41) == min(at_most(text), 41)
 
 
-@settings(deadline=None)
 @given(numbers, st.sampled_from(["", " ", "x", " x", "\t"]))
 def test_a_number_is_read_as_sscanf_does(text: str, rest: str) -> None:
     number, more = ctypes.c_int(), ctypes.c_char()

@@ -31,7 +31,7 @@ def test_strings_sort_as_glibc_sorts_them(row: list[str]) -> None:
     assert sorted(sorted(row), key=version_key) == row
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.text(st.sampled_from("0012a.~-\xe9")), st.text(st.sampled_from("0012a.~-")), st.data())
 def test_it_compares_as_the_real_one(left: str, tail: str, data: st.DataObject) -> None:
     try:
