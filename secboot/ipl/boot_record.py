@@ -59,7 +59,8 @@ class BootRecord(NamedTuple):
     `indistinct`, but which ones is unknown. `instead` are unmatched programs that boot the kernel
     of an entry with a different ramdisk. For a program with a line that no entry has, `kernels` maps
     its number to the kernel with the same size. `from_options` means that the record was made from
-    options of zipl(8) and not from the configuration: a single program, without a menu.
+    options of zipl(8) and not from the configuration: a single program, although the configuration, which
+    did not change since, has a menu.
     """
 
     path: str
@@ -125,13 +126,17 @@ def _compare(record: BootRecord, bootmap: Bootmap, machine: Machine, written: in
     expected = [each for each in machine.configuration.to_install if not each.skipped]
     if not bootmap.is_menu and (len(expected) != 1 or expected[0].position is not None):
         match = match_options(bootmap.default, machine)
-        instead = () if match.entry is not None else _of_kernel(bootmap.default, machine, written)
-        return record._replace(
-            differences=_option_differences(match, instead, machine, written),
-            matches=(match,),
-            instead=instead,
-            from_options=True,
-        )
+        # A configuration that is younger may have had one section then, and got a menu since.
+        if not expected or match.added or machine.conf_path not in record.younger_files:
+            instead = (
+                () if match.entry is not None else _of_kernel(bootmap.default, machine, written)
+            )
+            return record._replace(
+                differences=_option_differences(match, instead, machine, written),
+                matches=(match,),
+                instead=instead,
+                from_options=True,
+            )
     found = match_programs(bootmap.programs, expected, machine.facts, written)
     found = _with_others(found, expected, machine, written)
     differences: tuple[str, ...] = ()

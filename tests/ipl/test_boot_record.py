@@ -24,25 +24,30 @@ def test_a_record_of_these_files_is_current(tmp_path: Path, setup: str, recorded
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "difference"),
+    ("setup", "old", "new", "difference"),
     [
-        ("quiet rd.zfcp", "loud rd.zfcp", "has a different parameter line for 'second'"),
-        ("default=3", "default=7", "does not have 'first' as the default"),
+        ("section", "default=linux", "defaultauto\ntarget=/boot", "is not a menu of boot entries"),
+        ("menu", "quiet rd.zfcp", "loud rd.zfcp", "has a different parameter line for 'second'"),
+        ("menu", "default=3", "default=7", "does not have 'first' as the default"),
         (
+            "menu",
             *("12=silent\n", ""),
             "contains 'silent', which is now neither the default nor in the menu",
         ),
-        ("7=first", "8=first", "has 'first' as number 7, not 8"),
-        ("defaultmenu=menu", "default=second", "is a menu of boot entries"),
+        ("menu", "7=first", "8=first", "has 'first' as number 7, not 8"),
+        ("menu", "defaultmenu=menu", "default=second", "is a menu of boot entries"),
         (
+            "menu",
             "ramdisk=/boot/initrd\nparameters=",
             "parameters=",
             "boots 'first' with a ramdisk",
         ),
     ],
 )
-def test_every_difference_is_named(tmp_path: Path, old: str, new: str, difference: str) -> None:
-    scene = make_scene(tmp_path, "menu")
+def test_every_difference_is_named(
+    tmp_path: Path, setup: str, old: str, new: str, difference: str
+) -> None:
+    scene = make_scene(tmp_path, setup)
     scene.replace("etc/zipl.conf", old, new)
 
     record = compare(scene.machine())
