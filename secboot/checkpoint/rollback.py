@@ -277,15 +277,16 @@ def _changed_since(
     ]
     command = access.invocation.command
     here = ("rollback", checkpoint.id)
+    one = len(changed) == 1
+    them, these, files = ("it", "this", "file") if one else ("them", "these", "files")
     if later:
-        hint = (
-            f"checkpoint {later[0]} changed them; undo that first: {command('rollback', later[0])}"
-        )
+        undo = command("rollback", later[0])
+        hint = f"checkpoint {later[0]} changed {them}; undo that first: {undo}"
     else:
         hint = (
             f"review the change: {command('history', checkpoint.id)}\n"
-            f"keep these files and roll back the others: {command(*here, '--keep')}\n"
-            f"overwrite them with the saved files: {command(*here, '--force')}"
+            f"keep {these} {files} and roll back the others: {command(*here, '--keep')}\n"
+            f"overwrite {them} with the saved {files}: {command(*here, '--force')}"
         )
     return ChangedSinceError(
         f"changed since checkpoint {checkpoint.id}: {_shown(changed)}",

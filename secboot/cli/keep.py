@@ -69,7 +69,7 @@ def keep(
         for each in told if result is None else of_secure_guest(result.plan.warnings):
             _log_finding(site, each)
     if profile is None or result is None:
-        print_text("No active profile: nothing has been applied here.\n")
+        print_text("No active profile.\n")
         _print_findings(told)
     else:
         invocation = site.invocation._replace(profile=profile.name)

@@ -171,7 +171,7 @@ def test_what_is_in_the_way_is_shown_with_what_to_do(machine: Machine) -> None:
     )
     assert "Rollback: 3 files to restore, 1 conflict.\n" in said.out
     assert "@@" not in said.out
-    assert "overwrite them with the saved files: secboot rollback 1 --force" in said.err
+    assert "overwrite it with the saved file: secboot rollback 1 --force" in said.err
 
 
 def test_what_was_added_since_is_shown(machine: Machine) -> None:
