@@ -39,10 +39,12 @@ def status(
     The stages are: configured, inherited, installed, running, effective.
     """
     from secboot.cli.printing import is_verbose, print_report
+    from secboot.invocation import Invocation
     from secboot.report.status import status_document, status_text
 
     only_looks()
     found = _assess(profile, root, layout, watched=output == "text")
+    typed = Invocation(root=None if root == options.HERE else str(root))
     print_report(
         output,
         lambda: status_document(found),
@@ -51,6 +53,7 @@ def status(
             style,
             every=is_verbose(),
             ask_for=None if profile is not None else _status_of_active_profile(root, layout),
+            listing=typed.command("profile list"),
         ),
     )
     return 0

@@ -50,12 +50,18 @@ _NAMED = 5
 
 
 def status_text(
-    status: Status, style: Style, *, every: bool = False, ask_for: str | None = None
+    status: Status,
+    style: Style,
+    *,
+    every: bool = False,
+    ask_for: str | None = None,
+    listing: str = "secboot profile list",
 ) -> str:
     """Return the status as text that ends with a newline: the verdict first, what to do last.
 
     Boot entries with the same results are grouped; with `every`, each is listed. If no profile was
-    named, `ask_for` is the command that judges the active one.
+    named, `ask_for` is the command that judges the active one, and `listing` the one that lists
+    the profiles.
     """
     lines = [*_verdict(status, style), *_heading(status, style)]
     for requirement in status.requirements:
@@ -67,7 +73,7 @@ def status_text(
         lines += ["", *(findings_text(notices, style, every=every) for notices in groups)]
     steps = tuple(_next_steps(status, style))
     if not steps:
-        steps = tuple(step_lines(*_otherwise(status, ask_for), style, "  "))
+        steps = tuple(step_lines(*_otherwise(status, ask_for, listing), style, "  "))
     lines += ["", style.bold("Next"), *steps]
     return "\n".join(lines) + "\n"
 
@@ -98,12 +104,12 @@ def _verdict(status: Status, style: Style) -> Iterator[str]:
         yield f"{name}: no stage is applicable"
 
 
-def _otherwise(status: Status, ask_for: str | None) -> tuple[str, str | None]:
+def _otherwise(status: Status, ask_for: str | None, listing: str) -> tuple[str, str | None]:
     """What to do if no requirement needs anything, and the command for it."""
     if status.profile is None and ask_for is not None:
         return "see how far the active profile has progressed", ask_for
     if status.profile is None:
-        return "name a profile to see its progress; list the profiles", "secboot profile list"
+        return "name a profile to see its progress; list the profiles", listing
     hints = [notice.hint for notice in status.notices if notice.hint]
     if hints:
         return "see above", None

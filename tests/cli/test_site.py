@@ -72,7 +72,7 @@ def test_status_without_a_profile_names_the_command_that_judges_the_active_one(
 
     after = secboot(capsys, "status", "--root", root).out
 
-    assert "secboot profile list" in before
+    assert f"list the profiles: secboot profile list --root {root}\n" in before
     assert f"active profile has progressed: secboot status guest --root {root}\n" in after
 
 
