@@ -83,6 +83,8 @@ class Release(NamedTuple):
         start = shlex.join(
             [*(f"{name}={value}" for name, value in self.environment().items()), *command]
         )
+        # It may be a link to a real Python, which must not be written to.
+        program.unlink(missing_ok=True)
         # Isolated, it would ignore PYTHONHOME.
         program.write_text(
             f'#!/bin/sh\n[ "$1" != -IS ] || {{ shift; set -- -S "$@"; }}\nexec env {start} "$@"\n'
