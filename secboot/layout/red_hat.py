@@ -181,17 +181,27 @@ class RedHat(Layout):
         return tuple(found)
 
 
+_BEFORE_THE_PACKAGES = ("/etc", "/run", "/usr/local/lib")
+"""Where a file precedes a plug-in of the same name in /usr/lib (kernel-install(8)).
+
+Releases before 255 only read /etc and /usr/lib.
+"""
+
+
 def _overridden(tree: Tree) -> str | None:
-    """Say that a file in /etc replaces or masks one of Red Hat's plug-ins (kernel-install(8))."""
+    """Say that one of Red Hat's plug-ins is replaced, masked or not executable (kernel-install(8))."""
     for plugin, what in (
         (RED_HAT_PLUGIN, "writes the entry of a new kernel"),
         (RED_HAT_ZIPL_PLUGIN, "runs zipl for a new kernel"),
     ):
-        own = plugin.replace("/usr/lib/", "/etc/")
-        masks = tree.link_target(own) == "/dev/null"
-        if masks or tree.exists(own):
-            verb = "replaces" if not masks and tree.is_program(own) else "masks"
-            return f"{own} {verb} the plug-in that {what}"
+        for directory in _BEFORE_THE_PACKAGES:
+            own = plugin.replace("/usr/lib", directory)
+            masks = tree.link_target(own) == "/dev/null"
+            if masks or tree.exists(own):
+                verb = "replaces" if not masks and tree.is_program(own) else "masks"
+                return f"{own} {verb} the plug-in that {what}"
+        if tree.exists(plugin) and not tree.is_program(plugin):
+            return f"{plugin}, which {what}, is not executable"
     return None
 
 

@@ -15,6 +15,7 @@ from tests.status.scenes import Scene, add_system, log, only
 
 RHEL = 'ID="rhel"\nVERSION_ID="9.4"\n'
 PROFILE = "version: 1\nparameters: {audit: '1'}\n"
+ENTRY, LAST = "20-zipl-kernel.install", "91-zipl.install"
 LVM = "root=/dev/mapper/r rd.dasd=0.0.0120 rd.lvm.lv=r/root"
 
 # words of the file, options of the entries, missing words
@@ -89,25 +90,32 @@ def test_words_that_every_entry_has_and_the_file_lacks(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("directory", "name", "content", "said"),
     [
-        ("20-zipl-kernel.install", None, "masks the plug-in that writes the entry of a new kernel"),
-        ("20-zipl-kernel.install", "", "masks the plug-in that writes the entry of a new kernel"),
-        ("20-zipl-kernel.install", "x", "replaces the plug-in that writes the entry of a new"),
-        ("91-zipl.install", None, "masks the plug-in that runs zipl for a new kernel"),
-        ("90-other.install", None, None),
+        ("etc", ENTRY, None, " masks the plug-in that writes the entry of a new kernel"),
+        ("etc", ENTRY, "", " masks the plug-in that writes the entry of a new kernel"),
+        ("etc", ENTRY, "x", " replaces the plug-in that writes the entry of a new"),
+        ("etc", LAST, None, " masks the plug-in that runs zipl for a new kernel"),
+        ("etc", "90-other.install", None, None),
+        ("run", ENTRY, None, " masks the plug-in that writes the entry of a new kernel"),
+        ("usr/local/lib", LAST, "x", " replaces the plug-in that runs zipl for a new kernel"),
+        ("usr/lib", ENTRY, "x", None),
+        ("usr/lib", ENTRY, "", ", which writes the entry of a new kernel, is not executable"),
+        ("usr/lib", LAST, "", ", which runs zipl for a new kernel, is not executable"),
     ],
 )
 def test_it_is_unknown_what_an_overridden_plug_in_does(
+    directory: str,
     name: str,
     content: str | None,
     said: str | None,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """`content` is None for a link to /dev/null; only a file with content is executable."""
     root = make(tmp_path / "root", LVM, [LVM])
-    own = root / "etc/kernel/install.d" / name
-    own.parent.mkdir()
+    own = root / directory / "kernel/install.d" / name
+    own.parent.mkdir(parents=True)
     if content is None:
         own.symlink_to("/dev/null")
     else:
@@ -122,7 +130,7 @@ def test_it_is_unknown_what_an_overridden_plug_in_does(
         assert (stage["verdict"], store["met"]) == ("met", True)
         return
     assert (stage["verdict"], store["met"]) == ("unknown", None)
-    assert f"/etc/kernel/install.d/{name} {said}" in stage["reason"]
+    assert f"/{directory}/kernel/install.d/{name}{said}" in stage["reason"]
 
 
 def test_the_rescue_entry_does_not_count_while_there_are_others(
