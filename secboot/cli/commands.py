@@ -58,7 +58,7 @@ class VerbCommand(typer.core.TyperCommand):
 
 
 class VerbGroup(typer.core.TyperGroup):
-    """A group of commands. Without a command it shows its help, and that is a usage error."""
+    """A group of commands. Without a command it shows its commands, and that is a usage error."""
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
         """Return what the usage line names."""
@@ -70,10 +70,19 @@ class VerbGroup(typer.core.TyperGroup):
         self.format_commands(ctx, formatter)
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Raise ShownUsageError with the help if no command is named."""
+        """Raise ShownUsageError with the commands if none is named."""
         if not args and not ctx.resilient_parsing:
-            raise ShownUsageError(self.get_help(ctx))
+            raise ShownUsageError(self._brief_help(ctx))
         return super().parse_args(ctx, args)
+
+    def _brief_help(self, ctx: Context) -> str:
+        """Return the help of a group. All of secboot's does not fit a terminal: only its commands."""
+        if ctx.parent is not None:
+            return self.get_help(ctx)
+        formatter = ctx.make_formatter()
+        self.format_commands(ctx, formatter)
+        hint = f"Try '{ctx.command_path} --help' for options, examples and exit codes."
+        return f"{ctx.get_usage()}\n{hint}\n\n{formatter.getvalue().strip()}"
 
     def resolve_command(self, ctx: Context, args: list[str]) -> _Resolved:
         """Refuse an unknown command, and suggest commands with a similar name."""

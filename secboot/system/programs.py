@@ -121,7 +121,8 @@ class SystemRunner:
         duration = time.monotonic() - started
         if collected is None:
             _end(process)
-            raise _timeout(argv[0], timeout)
+            # In a tree, it is not chroot that hangs.
+            raise _timeout(argv[2] if argv[0] == "chroot" else argv[0], timeout)
         return Completed(tuple(argv), process.wait(), *collected, duration)
 
     def _path_of(self, name: str) -> str:

@@ -25,7 +25,7 @@ from secboot.machine.profile_files import read_profile
 from secboot.plan.plan import Plan
 from secboot.plan.planner import make_plan
 from secboot.report.outcome import apply_document
-from secboot.system.programs import SystemRunner
+from secboot.system.programs import ProgramError, SystemRunner
 from secboot.system.root import Root
 from tests.apply.zipl_script import ZiplScript, make_zipl
 from tests.trees import hide_boot_record, make_sample_tree, snapshot
@@ -397,3 +397,11 @@ def test_what_is_to_be_run_by_hand_can_be_typed(tmp_path: Path) -> None:
         zipl.install()
 
     assert caught.value.hint == "run it by hand to see more: chroot '/mnt/a machine' zipl -V"
+
+
+def test_a_program_of_a_tree_that_hangs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "chroot").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "chroot").chmod(0o755)
+
+    with pytest.raises(ProgramError, match=r"^zipl: timed out after 0\.1 s and was killed"):
+        Zipl(SystemRunner((str(tmp_path), "/bin")), 0.1, chroot="/mnt").install()

@@ -53,6 +53,22 @@ def test_help_fits_a_terminal(
     assert said.out.rstrip().endswith("for profiles.")
 
 
+def test_the_commands_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    whole = secboot(capsys, "--help").out
+
+    said = secboot(capsys)
+
+    lines = said.err.splitlines()
+    commands = whole.partition("\nCommands:\n")[2].partition("\n\n")[0].splitlines()
+    assert (said.code, said.out) == (2, "")
+    assert lines[:2] == [
+        "Usage: secboot [OPTIONS] COMMAND [ARGS]...",
+        "Try 'secboot --help' for options, examples and exit codes.",
+    ]
+    assert lines[2:] == ["", "Commands:", *commands]
+    assert len(lines) < 24, "the prompt has a row, too"
+
+
 @pytest.mark.parametrize("words", [["plan"], ["profile", "list"], []])
 def test_help_is_a_verb_too(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert secboot(capsys, "help", *words) == secboot(capsys, *words, "--help")
