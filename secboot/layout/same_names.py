@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from secboot.machine.kernel_files import release_of
 from secboot.named_tuple import NamedTuple
 from secboot.zipl.entry import Origin
-from secboot.zipl.file_facts import from_root
+from secboot.zipl.file_facts import PathKind, from_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +48,7 @@ def follows(machine: Machine, entry: BootEntry, order: ReleaseKey, *, one_name: 
 
 
 _FOLLOWED = Followed()
+_NO_FILE = {PathKind.DIRECTORY: "is a directory", PathKind.OTHER: "is not a regular file"}
 
 
 def _findings(
@@ -103,6 +104,11 @@ def _name(machine: Machine, path: str, where: str, *, one_name: bool) -> Followe
     link = machine.kernel_files.link(path)
     if link is not None and link.target is None:
         return Followed(doubt=f"the link {path} points to {link.says}, {link.reason}")
+    facts = machine.facts.get(path)
+    kind = PathKind.MISSING if facts is None else facts.kind
+    if kind in _NO_FILE:
+        at = path if link is None else f"the link {path} points to {link.target}, which"
+        return Followed(doubt=f"{at} {_NO_FILE[kind]}, so zipl refuses it")
     if link is None and release_of(path) is not None:
         return Followed(
             f"{path} names a specific kernel instead of a link that follows new kernels: a new"
@@ -113,8 +119,7 @@ def _name(machine: Machine, path: str, where: str, *, one_name: bool) -> Followe
         return _FOLLOWED
     if link is not None:
         return Followed(doubt=f"the link {path} points to {link.target}, whose name has no release")
-    facts = machine.facts.get(path)
-    what = "is not a link" if facts is not None and facts.readable else "does not exist"
+    what = "does not exist" if kind is PathKind.MISSING else "is not a link"
     return Followed(doubt=f"{path} {what}, so it is unknown whether a new kernel gets this name")
 
 

@@ -60,6 +60,7 @@ class Tree:
             (root / f"boot/vmlinuz-{release}").write_bytes(kernel_stub(4096))
             (root / f"boot/initrd.img-{release}").write_bytes(b"initrd")
         for name in self.files:
+            (root / name).parent.mkdir(exist_ok=True)
             (root / name).write_bytes(kernel_stub(4096))
         for name, says in self.links.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +132,16 @@ CASES: dict[str, tuple[Tree, str, str]] = {
         Tree(kernels=(OLD, NEW), links=links(NEW, OLD)),
         "missing",
         "the ramdisk of another kernel",
+    ),
+    "a-directory": (
+        Tree(files=("boot/vmlinuz/a",)),
+        "unknown",
+        "/boot/vmlinuz is a directory, so zipl refuses it",
+    ),
+    "a-link-to-a-directory": (
+        Tree(links={"boot/vmlinuz": "."}),
+        "unknown",
+        "the link /boot/vmlinuz points to /boot, which is a directory, so zipl refuses it",
     ),
     "no-link": (Tree(files=("boot/vmlinuz", "boot/initrd.img")), "unknown", "is not a link"),
     "no-file-yet": (Tree(kernels=()), "unknown", "/boot/vmlinuz does not exist"),
@@ -228,6 +239,9 @@ def test_a_new_kernel_is_booted_through_the_same_names_or_is_not(
     stage = status["requirements"][0]["stages"]["inherited"]
     assert stage["verdict"] == verdict
     assert words in stage["reason"]
+    if words.endswith("zipl refuses it"):
+        assert "stores" not in plan
+        return
     (store,) = plan["stores"]
     assert store["met"] == {"met": True, "missing": False, "unknown": None}[verdict]
     assert words in store["note"]
