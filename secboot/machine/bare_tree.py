@@ -109,9 +109,12 @@ def find_bare_tree(
 def awaits_kernel(root: Root) -> bool:
     """Whether this is a system without a kernel: none in /boot, and no kernel modules.
 
-    /boot is also empty if it is not mounted, but the modules are elsewhere.
+    /boot is also empty if it is not mounted, but the modules are elsewhere. It may be missing: a kernel
+    package creates it.
     """
     names = root.names_or_none("/boot")
+    if names is None and root.exists_or_none("/boot") is False:
+        names = ()
     if names is None or root.stat("/etc") is None or any(map(_BOOTED.fullmatch, names)):
         return False
     return not any(root.names_or_none(directory) for directory in MODULES)
