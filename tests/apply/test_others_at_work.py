@@ -509,7 +509,7 @@ def test_a_kernel_that_kernel_install_removes_while_zipl_runs(tmp_path: Path) ->
     "editor",
     [
         "printf '$a\\n# mine\\n.\\nw\\nq\\n' | ed -s FILE",
-        "vim -N -u NONE -i NONE -es -c 'normal Go# mine' -c wq FILE",
+        r"vim.tiny -N -u NONE -i NONE -es -c '$s/$/\r# mine/' -c wq FILE",
         "sed -i '$a # mine' FILE",
     ],
     ids=["ed", "vim", "sed"],
