@@ -99,6 +99,10 @@ class RedHat(Layout):
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None or not document.render().split():
             found = _running_line(machine, stores, "missing" if document is None else "empty")
+            if document is None and found.line is None and _root_parameters(machine) is not None:
+                # The line of the build host has another root, and an apply would write the file.
+                where = Location(KERNEL_CMDLINE)
+                found = found._replace(location=where, obstacle=found.description)
             return found._replace(doubt=self._overridden or found.doubt)
         description = f"new kernels take their parameters from {KERNEL_CMDLINE}"
         if not document.words:
@@ -143,8 +147,7 @@ class RedHat(Layout):
         Without ``root=`` in the file, the kernel would not boot; without the file, it gets the line
         of the machine that builds the image.
         """
-        fstab = machine.document(FSTAB, Fstab)
-        root = None if fstab is None else fstab.root_parameters()
+        root = _root_parameters(machine)
         if root is None or profile.entries.include:
             return super().plan_stores(profile, machine, stores)
         stores.add(_STORE, None)
@@ -179,6 +182,12 @@ class RedHat(Layout):
             hint = "remove the section, unless you want it to remain the default"
             found.append(_warning("default-stays", stays, default.location, hint))
         return tuple(found)
+
+
+def _root_parameters(machine: Machine) -> str | None:
+    """What finds the root file system in a tree without a kernel, as /etc/fstab says; None if unknown."""
+    fstab = machine.document(FSTAB, Fstab) if machine.awaits_kernel else None
+    return None if fstab is None else fstab.root_parameters()
 
 
 _BEFORE_THE_PACKAGES = ("/etc", "/run", "/usr/local/lib")

@@ -317,12 +317,23 @@ def _commit(
         yield style.green(f"{who} wrote the boot record.") + effect
     elif result.zipl_pending:
         command = visible(invocation.of_programs(result.programs))
-        text = f"{record}. Run {command} before the next IPL."
+        first = "correct what zipl will refuse, then run" if _will_be_refused(result) else "run"
+        text = f"{record}. {first.capitalize()} {command} before the next IPL."
         if style.fits(text):
             yield style.yellow(text)
         else:
-            yield style.yellow(f"{record}. Before the next IPL, run:")
+            yield style.yellow(f"{record}. Before the next IPL, {first}:")
             yield f"  {command}"
+
+
+def _will_be_refused(result: ApplyResult | RepairResult | RollbackResult) -> bool:
+    """Whether the plan warns that zipl will refuse the result, as it does for missing boot files."""
+    warnings = getattr(getattr(result, "plan", None), "warnings", ())
+    if not warnings:
+        return False
+    from secboot.zipl.refusal import ABOUT_OTHER_FILES
+
+    return any(each.code in ABOUT_OTHER_FILES for each in warnings)
 
 
 def _of_trial(result: ApplyResult | RepairResult | RollbackResult) -> bool:

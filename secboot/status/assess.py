@@ -154,7 +154,8 @@ def _correction(evidence: Evidence, stores: Stores) -> str | None:
         return None
     if any(entry.is_trial for entry in evidence.machine.configuration.entries):
         return None if evidence.trial is None else evidence.trial.next_step(evidence.invocation)
-    if _is_refused(evidence) and evidence.layout.not_edited is None:
+    before = evidence.machine.awaits_kernel  # then an apply does not require what zipl accepts
+    if _is_refused(evidence) and evidence.layout.not_edited is None and not before:
         return evidence.invocation.command("check")
     return evidence.layout.next_step(
         evidence.profile, evidence.machine, stores, evidence.invocation
