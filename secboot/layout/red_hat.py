@@ -7,10 +7,11 @@ releases also omit ``BOOT_IMAGE=``). 91-zipl.install then runs zipl.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from secboot.errors import Location
+from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.fstab import FSTAB, Fstab
 from secboot.formats.kernel_cmdline import KernelInstallCmdline
@@ -20,6 +21,7 @@ from secboot.layout.recognition import RED_HAT, RED_HAT_PLUGIN, RED_HAT_ZIPL_PLU
 from secboot.lines.changes import StorePlan, StoreStatus, edited_store, meets
 from secboot.lines.fulfil import fulfil_line, require_length
 from secboot.lines.stores import ParameterLine, Store, StoreKind, Stores
+from secboot.machine.discovery import RUNNING_LINE
 from secboot.machine.sources import Sources
 from secboot.machine.zipl_conf_file import ZIPL_CONF_PATHS
 from secboot.visible import visible
@@ -81,11 +83,20 @@ class RedHat(Layout):
         self._writes_entries = theirs or not tree.os_release.get("ID")
         """Whether Red Hat's plug-in writes the entry of a new kernel: not in kiwi's images of SUSE."""
         self._overridden = _overridden(tree)
+        link = tree.link_target(KERNEL_CMDLINE) or ""
+        leads_to = posixpath.normpath(posixpath.join("/etc/kernel", link)).replace("//", "/")
+        self._not_a_store = leads_to if _KERNELS_OWN.match(leads_to) else None
+        """Where a link leads that is not to a file of the system: to the running line, for example."""
+        if self._not_a_store is not None:
+            self.sources = self.sources._replace(reads={})
 
     def first_configuration(self, machine: Machine, asked: FirstAsked) -> FirstFiles:
         """Return an automatic menu, and an entry for each kernel."""
         from secboot.layout.first_bls import first_bls  # noqa: PLC0415 - for one verb
 
+        if self._not_a_store is not None:
+            message = f"{_link_to(self._not_a_store)}: the line of new kernels can't be written"
+            raise RefusedError(message, hint="remove the link")
         return first_bls(machine, asked, KERNEL_CMDLINE, self._os_release)
 
     def needs_commit(self, path: str) -> bool:
@@ -96,6 +107,8 @@ class RedHat(Layout):
         """Return the file's line, or if it has no words, the line of the installing system."""
         if not self._writes_entries:
             return NewKernel(NOT_KNOWN)
+        if self._not_a_store is not None:
+            return _of_link(self._not_a_store, machine, stores, self._overridden)
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None or not document.render().split():
             found = _running_line(machine, stores, "missing" if document is None else "empty")
@@ -118,7 +131,7 @@ class RedHat(Layout):
     ) -> tuple[StorePlan, ...]:
         """Update the words of the file to match the profile, unless that is for other entries."""
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
-        if document is None and machine.awaits_kernel:
+        if document is None and machine.awaits_kernel and self._not_a_store is None:
             return self._first_line(profile, machine, stores)
         if document is None or not document.words:
             return super().plan_stores(profile, machine, stores)
@@ -162,6 +175,9 @@ class RedHat(Layout):
     def warnings(self, profile: Profile, machine: Machine, stores: Stores) -> tuple[Finding, ...]:
         """Warn about problems in /etc/kernel/cmdline, whether or not it must change."""
         del profile
+        if self._not_a_store is not None:
+            message = f"{_link_to(self._not_a_store)}, which secboot does not edit"
+            return (_warning("no-kernel-cmdline", message, Location(KERNEL_CMDLINE), _REPLACE),)
         document = machine.document(KERNEL_CMDLINE, KernelInstallCmdline)
         if document is None and machine.awaits_kernel and _STORE not in stores:
             return (_NO_CMDLINE,)
@@ -182,6 +198,24 @@ class RedHat(Layout):
             hint = "remove the section, unless you want it to remain the default"
             found.append(_warning("default-stays", stays, default.location, hint))
         return tuple(found)
+
+
+_KERNELS_OWN = re.compile("/(?:proc|sys|dev)/")
+_REPLACE = (
+    "replace the link with a file that has the line, including root=, then apply the profile again"
+)
+
+
+def _link_to(target: str) -> str:
+    return f"{KERNEL_CMDLINE} is a link to {visible(target)}"
+
+
+def _of_link(target: str, machine: Machine, stores: Stores, overridden: str | None) -> NewKernel:
+    """What a new kernel gets from a link into /proc, /sys or /dev, which is not a file to edit."""
+    if target not in {RUNNING_LINE, "/dev/null"}:
+        return NewKernel(f"{_link_to(target)}: unknown what new kernels get from it")
+    found = _running_line(machine, stores, f"a link to {target}")
+    return found._replace(doubt=overridden or found.doubt, remedy=_REPLACE)
 
 
 def _root_parameters(machine: Machine) -> str | None:

@@ -264,6 +264,11 @@ def comments(root: Path) -> None:
     (root / "etc/kernel/cmdline").write_text("# later\n")
 
 
+def linked(root: Path) -> None:
+    (root / "etc/kernel").mkdir()
+    (root / "etc/kernel/cmdline").symlink_to("/proc/cmdline")
+
+
 def other_ramdisk(root: Path) -> None:
     (root / "boot/initrd.img-6.1.0-8-s390x").write_bytes(b"ramdisk")
     (root / "boot/initrd.img").unlink()
@@ -282,6 +287,7 @@ BREAK: dict[str, Callable[[Path], None]] = {
     "file for entries": replace("boot/loader", b""),
     "no machine id": replace("etc/machine-id", b"uninitialized\n"),
     "comments": comments,
+    "linked": linked,
     "other zipl.conf": replace("etc/zipl.conf", b"[defaultboot]\ndefault=x\n"),
     "no links": remove("boot/vmlinuz", "boot/initrd.img"),
     "other ramdisk": other_ramdisk,
@@ -299,6 +305,10 @@ REFUSED = {
     ("rhel", "file for entries"): "/boot/loader is not a directory",
     ("rhel", "no machine id"): "systemd-machine-id-setup --root=",
     ("rhel", "comments"): "contains only comments",
+    (
+        "rhel",
+        "linked",
+    ): "cmdline is a link to /proc/cmdline: the line of new kernels can't be written",
     ("rhel", "other zipl.conf"): "or remove it",
     ("debian", "no kernel"): "apt-get install linux-image-s390x",
     ("debian", "no boot"): "whether /boot is mounted",

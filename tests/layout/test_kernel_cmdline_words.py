@@ -133,6 +133,37 @@ def test_it_is_unknown_what_an_overridden_plug_in_does(
     assert f"/{directory}/kernel/install.d/{name}{said}" in stage["reason"]
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("/proc/cmdline", "new kernels inherit the line of the system that installs them"),
+        ("../../dev/null", "new kernels inherit the line of the system that installs them"),
+        ("/sys/kernel/notes", "unknown what new kernels get from it"),
+    ],
+)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_to_a_file_of_the_kernel_is_not_edited(
+    there: bool, target: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make(tmp_path / "root", None, [LVM])
+    (root / "etc/kernel/cmdline").symlink_to(target)
+    file = root / target.lstrip("./")
+    if there:
+        file.parent.mkdir(parents=True)
+        file.write_text("quiet\n")
+
+    plan, status = read(capsys, "plan", root), read(capsys, "status", root)
+
+    stage = status["requirements"][0]["stages"]["inherited"]
+    linked = f"/etc/kernel/cmdline is a link to /{target.lstrip('./')}"
+    assert stage["verdict"] == "unknown"
+    assert stage["reason"].startswith(f"{linked}: {said}")
+    assert f"{linked}, which secboot does not edit" in [
+        each["message"] for each in plan["warnings"]
+    ]
+    assert (plan["files"], plan["stores"][0]["met"]) == ([], None)
+
+
 def test_the_rescue_entry_does_not_count_while_there_are_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
