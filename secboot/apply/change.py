@@ -201,7 +201,8 @@ class ChangeSet(NamedTuple):
     `machine` is what was found; None if it cannot be read, and then the candidates are not checked.
     `settings` are written at their moments. `verify` gets what was read after the change, and raises if
     that is wrong; without it a machine that cannot be read is not a failure. `needs_commit` is False if
-    nothing changes that the boot record is made from.
+    nothing changes that the boot record is made from. `emptied` are directories that are removed at the end
+    if they are empty then.
     """
 
     changes: tuple[FileChange, ...]
@@ -210,6 +211,7 @@ class ChangeSet(NamedTuple):
     verify: Callable[[Machine], None] | None = None
     needs_commit: bool = True
     settings: tuple[Setting, ...] = ()
+    emptied: tuple[str, ...] = ()
 
     def contents(self) -> dict[str, bytes | None]:
         """Return the new contents by every path that leads to the files."""
@@ -238,8 +240,8 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
     """Replace the files, write the boot record, and verify the result.
 
     If zipl can run and is needed, it checks the candidates first and writes the boot record afterwards.
-    On any failure everything is restored (`Transaction`). In any case the checkpoint is logged. A
-    directory that is created for a new file stays, even if the change is rolled back.
+    On any failure everything is restored (`Transaction`). In any case the checkpoint is logged.
+    Directories are created for new files, and removed if they are empty after a rollback.
     """
     zipl = managed.zipl if change_set.needs_commit else None
     # The removal of a file that is not a boot entry cannot be checked beforehand.
@@ -249,12 +251,17 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
         check_candidates(
             managed.root, managed.state, zipl, change_set.machine, new, managed.progress
         )
-    for change in change_set.changes:
-        if change.before is None:
-            managed.root.make_directories(change.real_path.rpartition("/")[0])
-    transaction = Transaction.begin(
-        access, change_set.changes, change_set.audit, change_set.settings
-    )
+    made: list[str] = []
+    try:
+        for change in change_set.changes:
+            if change.before is None:
+                made += managed.root.make_directories(change.real_path.rpartition("/")[0])
+        transaction = Transaction.begin(
+            access, change_set.changes, change_set.audit, change_set.settings, tuple(made)
+        )
+    except BaseException:
+        managed.root.discard_directories(made)
+        raise
     try:
         with transaction:
             transaction.write_files()
@@ -265,6 +272,7 @@ def change_files(managed: ManagedRoot, access: WriteAccess, change_set: ChangeSe
             pending = PENDING if change_set.needs_commit else "not-needed"
             run = changed.zipl
             transaction.done({"zipl": pending if run is None else run.facts()})
+        managed.root.discard_directories(change_set.emptied)
         return changed._replace(checkpoint=transaction.checkpoint.id)
     finally:
         managed.log(transaction.checkpoint)

@@ -154,6 +154,7 @@ def _roll_back(managed: ManagedRoot, access: WriteAccess, prepared: Prepared) ->
             machine=machine,
             needs_commit=result.needs_commit,
             settings=plan.settings,
+            emptied=found.record.directories,
         )
         done = change_files(managed, access, change_set)
         result = result._replace(

@@ -22,6 +22,7 @@ from secboot.checkpoint.settings import Setting
 from secboot.errors import ParseError
 from secboot.named_tuple import NamedTuple
 from secboot.system.files import FILE_LIMIT, FileAttributes
+from secboot.system.root import parents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -200,13 +201,17 @@ def _is_plain(path: str) -> bool:
 
 
 class Record(NamedTuple):
-    """The record of a checkpoint. `root` is the path of the managed tree on the machine."""
+    """The record of a checkpoint. `root` is the path of the managed tree on the machine.
+
+    `directories` were created for the files; they are removed with them if they are empty then.
+    """
 
     checkpoint: str
     root: str
     audit: Audit
     files: tuple[SavedFile, ...]
     settings: tuple[Setting, ...] = ()
+    directories: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the document in ASCII, with each file on a separate line, and a final newline."""
@@ -247,6 +252,9 @@ class Record(NamedTuple):
         paths = {file.path for file in self.files}
         if len(paths) < len(self.files) or len(set(names)) < len(names):
             return "names a file twice"
+        above = {parent for path in paths for parent in parents(path)}
+        if not above.issuperset(self.directories):
+            return "has a directory that contains none of its files"
         return ""
 
 

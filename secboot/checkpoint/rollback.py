@@ -131,6 +131,7 @@ def roll_back_change(
         State.ROLLED_BACK,
         told | ({"left": list(files.remaining)} if files.remaining else {}),
     )
+    _discard_directories(change)
     settings = SettingOutcomes(before.restored + after.restored, before.left + after.left)
     report = RollbackReport(files, boot_record, settings)
     if report.changed_anything:
@@ -155,6 +156,13 @@ def discard(change: UnfinishedChange, places: Places, reason: str) -> None:
     change.access.ledger.reset()
     places.discard_temporaries()
     _note(change.journal, State.ROLLED_BACK, {"reason": reason})
+    _discard_directories(change)
+
+
+def _discard_directories(change: UnfinishedChange) -> None:
+    """Remove what was created for the files, once nothing looks for them there again."""
+    if change.journal.state.finished:
+        change.access.root.discard_directories(change.checkpoint.record.directories)
 
 
 Merge = Callable[["SavedFile", bytes], "bytes | None"]

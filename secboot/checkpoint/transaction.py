@@ -91,9 +91,11 @@ class Transaction:
         changes: Sequence[FileChange],
         audit: Audit,
         settings: Sequence[Setting] = (),
+        directories: tuple[str, ...] = (),
     ) -> Transaction:
         """Check that everything is as the plan saw it, and save it in a new checkpoint.
 
+        `directories` were created for the files; if the change is rolled back, the empty ones are removed.
         No change may be unfinished (`secboot.checkpoint.recovery`). Raises `ChangedError` for a file or
         setting that is not as the plan saw it, and `FileError`.
         """
@@ -105,7 +107,8 @@ class Transaction:
         access.progress.report(Phase.SAVING)
         examined = tuple(_examine(root, change) for change in changes)
         files = tuple(_saved_file(each) for each in examined)
-        record = Record(store.next_id(), root.base, audit, files, _examine_settings(root, settings))
+        before = _examine_settings(root, settings)
+        record = Record(store.next_id(), root.base, audit, files, before, directories)
         with ExitStack() as opened:
             places = opened.enter_context(Places(root, files))
             store.create(record, changes)

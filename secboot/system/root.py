@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from secboot.named_tuple import NamedTuple
@@ -267,15 +267,25 @@ class Root:
         with self.open_directory(parent) as directory:
             return directory.read(name)
 
-    def make_directories(self, path: str, mode: int = 0o755) -> None:
+    def make_directories(self, path: str, mode: int = 0o755) -> tuple[str, ...]:
         """Create the directory `path` and missing ones above it; they are on the disk when this returns.
 
-        The directory gets `mode`, those above it 0755, independent of the umask.
+        The directory gets `mode`, those above it 0755, independent of the umask. Returns those that were
+        missing, outermost first.
         """
         real = self.real_path(path)
-        for partial in (*parents(real), real):
-            if self.stat(partial) is None:
-                self._make_directory(partial, mode if partial == real else 0o755)
+        missing = tuple(each for each in (*parents(real), real) if self.stat(each) is None)
+        for partial in missing:
+            self._make_directory(partial, mode if partial == real else 0o755)
+        return missing
+
+    def discard_directories(self, paths: Sequence[str]) -> None:
+        """Remove those of the directories that exist and are empty; any other one stays."""
+        for path in sorted(paths, reverse=True):
+            parent, name = split(path)
+            with suppress(FileError), self.open_directory(parent) as directory:
+                directory.discard_directory(name)
+                directory.sync()
 
     def _make_directory(self, path: str, mode: int) -> None:
         parent, name = split(path)

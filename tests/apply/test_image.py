@@ -252,6 +252,7 @@ def record_with(root: Path, **audit: object) -> None:
     document["audit"] |= audit
     (file,) = document["files"]
     file["path"] = file["named"] = str(audit["parmfile"])
+    document["directories"] = []
     write_record(root, document)
 
 

@@ -18,6 +18,7 @@ from secboot.checkpoint.record import (
     SavedFile,
 )
 from secboot.system.files import FileAttributes, decode
+from secboot.system.root import parents
 from tests.checkpoint.scenes import resealed
 
 MOMENTS = (datetime(1970, 1, 1), datetime(9999, 12, 31))  # noqa: DTZ001 - UTC, like all of them
@@ -74,7 +75,10 @@ def records_of(draw: st.DrawFn) -> Record:
         draw(optional),
         undoes,
     )
-    return Record(str(number), draw(texts), audit, draw(saved_files()))
+    files = draw(saved_files())
+    above = sorted({parent for file in files for parent in parents(file.path)})
+    made = draw(st.lists(st.sampled_from(above))) if above else []
+    return Record(str(number), draw(texts), audit, files, directories=tuple(made))
 
 
 records = records_of()
@@ -139,6 +143,14 @@ def test_a_record_can_not_name_any_file_as_temporary(name: str) -> None:
 
     with pytest.raises(DamagedCheckpointError):
         read(document)
+
+
+@pytest.mark.parametrize("name", ["/", "/usr", "etc", "/etc/", "/etc/..", "/etc/zipl.conf"])
+def test_a_record_can_not_name_any_directory_as_created(name: str) -> None:
+    assert read({**example(), "directories": ["/etc"]}).directories == ("/etc",)
+
+    with pytest.raises(DamagedCheckpointError):
+        read({**example(), "directories": [name]})
 
 
 def test_the_example_is_read() -> None:

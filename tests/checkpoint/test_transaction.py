@@ -517,6 +517,31 @@ def test_a_directory_that_is_missing(access: WriteAccess) -> None:
     assert access.store.ids() == ()
 
 
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("others", ["new/theirs", "new/made/theirs", None])
+def test_created_directories_are_removed_unless_others_use_them(
+    access: WriteAccess, tree: Path, others: str | None, *, written: bool
+) -> None:
+    (tree / "new/made").mkdir(parents=True)
+    if others is not None:
+        (tree / others).write_text("theirs")
+    change = FileChange("/new/made/file", "/new/made/file", None, b"1")
+
+    def fail() -> None:
+        made = ("/new", "/new/made")
+        with Transaction.begin(access, [change], audit(), directories=made) as transaction:
+            if written:
+                transaction.write_files()
+            raise RefusedError("zipl failed")
+
+    with pytest.raises(RefusedError if not written else RolledBackError, match="zipl failed"):
+        fail()
+
+    assert (tree / "new").exists() == (others is not None)
+    assert (tree / "new/made").exists() == (others == "new/made/theirs")
+    assert others is None or (tree / others).read_text() == "theirs"
+
+
 def test_many_files_do_not_run_out_of_descriptors(access: WriteAccess, tree: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     changes = []
