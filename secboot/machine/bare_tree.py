@@ -109,12 +109,9 @@ def find_bare_tree(
 def awaits_kernel(root: Root) -> bool:
     """Whether this is a system without a kernel: none in /boot, and no kernel modules.
 
-    /boot is also empty if it is not mounted, but the modules are elsewhere. Without
-    /boot and zipl.conf, both are yet to come: a kernel package creates /boot.
+    /boot is also empty if it is not mounted, but the modules are elsewhere.
     """
     names = root.names_or_none("/boot")
-    if names is None and all(root.exists_or_none(p) is False for p in ("/boot", ZIPL_CONF)):
-        names = ()
     if names is None or root.stat("/etc") is None or any(map(_BOOTED.fullmatch, names)):
         return False
     return not any(root.names_or_none(directory) for directory in MODULES)

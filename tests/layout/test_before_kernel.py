@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -199,13 +198,9 @@ def test_a_build_step_needs_no_zipl(record: bool, zipl: list[str], tmp_path: Pat
     assert "prot_virt=1" in (root / "etc/zipl.conf").read_text()
 
 
-@pytest.mark.parametrize("has_boot", [True, False])
 def test_a_line_without_a_root_device_is_not_called_good(
-    has_boot: bool, tree: Path, capsys: pytest.CaptureFixture[str]
+    tree: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A package of a kernel creates /boot if necessary."""
-    if not has_boot:
-        shutil.rmtree(tree / "boot")
     write(tree / "etc/kernel/cmdline", "audit=1\n")
 
     said = secboot(capsys, "apply", "guest", "--root", tree)
