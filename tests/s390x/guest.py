@@ -117,8 +117,10 @@ class Guest:
     ) -> IplResult:
         """Boot, run the first script, re-IPL, and so on; power off after the last one.
 
-        In about one of a hundred runs the memory of the emulator is not intact after a re-IPL, and the
-        kernel notices after some seconds. Then everything is done again, from the disk as it was.
+        Once, after a re-IPL, the kernel found its own stack corrupt ten seconds into its start, and the same
+        boots succeeded when they were repeated. The cause is unknown; nothing that secboot writes is read
+        then, so the emulator is suspected. After this panic, and no other, everything is done again, from
+        the disk as it was.
         """
         before = self.disk.with_suffix(".before")
         copy_disk(self.disk, before)
