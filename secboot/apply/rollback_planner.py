@@ -158,7 +158,11 @@ def prepare(
         next_default=_next(managed, machine, after, undoing),
         settings=back.settings,
         refusal=refusal,
-        warnings=_leaving(managed, machine, after) if due else (),
+        warnings=leaving_secure_execution(
+            managed.layout, machine, after, runs=managed.zipl is not None
+        )
+        if due
+        else (),
     )
     return Prepared(plan, found, machine, undoing)
 
@@ -344,15 +348,6 @@ def _next(
     if machine is None or after is None or isinstance(after, SecbootError):
         return None
     return next_default(managed.layout, machine._replace(configuration=after), undoing, ran=False)
-
-
-def _leaving(
-    managed: ManagedRoot,
-    machine: Machine | None,
-    after: BootConfiguration | SecbootError | None,
-) -> tuple[Finding, ...]:
-    runs = managed.zipl is not None
-    return leaving_secure_execution(managed.layout, machine, after, runs=runs)
 
 
 def _choose(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from secboot.checkpoint.checksum import DamagedCheckpointError
 from secboot.errors import RefusedError, SecbootError
 from secboot.formats.bls_entry import BlsEntry
-from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.kernel_cmdline import KERNEL_CMDLINE, CommandLine
 from secboot.formats.text import decoded, encoded
 from secboot.formats.zipl_conf import DEFAULTBOOT, ConfSection, ZiplConf
 from secboot.formats.zipl_line import Keyword
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from secboot.checkpoint.store import CheckpointStore
     from secboot.machine.discovery import Machine
 
-KERNEL_CMDLINE = "/etc/kernel/cmdline"
 NO_WORDS = "without "
 """Precedes the name of a parameter that a line does not have."""
 _WHOLE = ""

@@ -118,17 +118,15 @@ def _asked(
     trial: bool,
 ) -> ApplyRequest:
     """Return what to apply: a profile, or what a `saved` plan promised."""
-    from secboot.cli.plan import planner
+    from secboot.cli.plan import options_again, planner
     from secboot.machine.profile_files import read_profile, reread_profile
 
     if saved is None:
         profile = read_profile(reference, site.root)
         make_plan = planner(site, profile, parmfile, allow_unsealed=allow_unsealed)
         return ApplyRequest(site, profile, make_plan, parmfile, trial=trial)
-    again = ["--out", reference]
-    again += [] if parmfile is None else ["--parmfile", str(parmfile)]
-    again += ["--allow-unsealed"] if allow_unsealed else []
-    command = site.invocation.for_profile("plan", *again)
+    again = options_again(parmfile, allow_unsealed=allow_unsealed)
+    command = site.invocation.for_profile("plan", "--out", reference, *again)
     profile = reread_profile(saved.made_from.reference, saved.made_from.profile, site.root)
     saved.require_same_profile(profile, command)
     make_plan = planner(site, profile, parmfile, allow_unsealed=allow_unsealed)

@@ -73,7 +73,7 @@ def plan(
         made = make(machine)
         shown = with_unfinished_change(site, made, machine)
         runs = site.runs_zipl
-        again = _options_again(parmfile, allow_unsealed=allow_unsealed, zipl=zipl)
+        again = options_again(parmfile, allow_unsealed=allow_unsealed, zipl=zipl)
         apply: str | None = site.invocation.for_profile("apply", *again)
         if out is not None:
             apply = site.invocation.command("apply", str(out), *again)
@@ -89,10 +89,10 @@ def plan(
     return ExitCode.DIFFERENCE if detailed_exitcode and made.differs else ExitCode.OK
 
 
-def _options_again(
-    parmfile: Path | None, *, allow_unsealed: bool, zipl: bool | None
+def options_again(
+    parmfile: Path | None, *, allow_unsealed: bool, zipl: bool | None = None
 ) -> tuple[str, ...]:
-    """Return the options of a plan with which `apply` does the same."""
+    """Return the options with which another `plan` or `apply` means the same."""
     words = [] if parmfile is None else ["--parmfile", str(parmfile)]
     words += ["--allow-unsealed"] if allow_unsealed else []
     words += [] if zipl is None else ["--zipl" if zipl else "--no-zipl"]

@@ -42,6 +42,8 @@ BLANKS = " \t\n\v\f\r"
 
 _WORD = re.compile(r'(?:[^ \t\n\v\f\r"]++|"[^"]*+(?:"|\Z))++')
 _END_OF_PARAMETERS = "--"
+KERNEL_CMDLINE = "/etc/kernel/cmdline"
+"""The file with the line of new kernels (kernel-install(8))."""
 _BUILD_ROOT = r"/dev/(?:loop|nbd)\d+"
 _SED_SPECIAL = frozenset("#&\\")
 
@@ -211,10 +213,10 @@ class KernelInstallCmdline(NamedTuple):
     before: str
     parameters: CommandLine
     after: str
-    path: str = "/etc/kernel/cmdline"
+    path: str = KERNEL_CMDLINE
 
     @classmethod
-    def parse(cls, text: str, path: str = "/etc/kernel/cmdline") -> KernelInstallCmdline:
+    def parse(cls, text: str, path: str = KERNEL_CMDLINE) -> KernelInstallCmdline:
         """Read any text. Never raises. ``parse(text).render() == text``."""
         lines = split_lines(text)
         held = [number for number, line in enumerate(lines) if _holds_words(line)]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from secboot.errors import Location, RefusedError
 from secboot.finding import Finding, Severity
 from secboot.formats.fstab import FSTAB, Fstab
-from secboot.formats.kernel_cmdline import KernelInstallCmdline
+from secboot.formats.kernel_cmdline import KERNEL_CMDLINE, KernelInstallCmdline
 from secboot.kernel.command_line import is_multi_valued
 from secboot.layout.layout import LATER_KERNELS, NOT_KNOWN, Layout, NewKernel
 from secboot.layout.recognition import RED_HAT, RED_HAT_PLUGIN, RED_HAT_ZIPL_PLUGIN, Tree
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from secboot.machine.discovery import Machine
     from secboot.profile.profile import Profile
 
-KERNEL_CMDLINE = "/etc/kernel/cmdline"
 ZIPL_CONF = "[defaultboot]\ndefaultauto\nprompt=1\ntimeout=5\ntarget=/boot\n"
 """The file that anaconda (pyanaconda, bootloader/zipl.py) and osbuild (org.osbuild.zipl) write."""
 _STORE = Store(StoreKind.LAYOUT_FILE, KERNEL_CMDLINE)

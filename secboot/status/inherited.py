@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secboot.finding import Finding, Severity
-from secboot.formats.kernel_cmdline import CommandLine
+from secboot.formats.kernel_cmdline import KERNEL_CMDLINE, CommandLine
 from secboot.status.in_image import judge_next_image
 from secboot.status.stages import Result, Verdict
 from secboot.visible import visible
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from secboot.layout.layout import NewKernel
     from secboot.profile.requirement import Requirement
     from secboot.status.stages import Evidence
-
-_KERNEL_CMDLINE = "/etc/kernel/cmdline"
 
 
 def judge_inherited(requirement: Requirement, new: NewKernel, evidence: Evidence) -> Result:
@@ -67,7 +65,7 @@ def _left_out(new: NewKernel, evidence: Evidence) -> tuple[str, str] | None:
             name = f"'{visible(entry.name)}'"
             why = f"they boot as {name}, to which the profile does not apply"
             return None if is_selected else (why, f"select {name} below `entries` in the profile")
-    if profile.entries.include and at.path == _KERNEL_CMDLINE:
-        hint = f"write it to {_KERNEL_CMDLINE}, or remove `include` from the profile"
+    if profile.entries.include and at.path == KERNEL_CMDLINE:
+        hint = f"write it to {KERNEL_CMDLINE}, or remove `include` from the profile"
         return "the profile names its boot entries", hint
     return None
