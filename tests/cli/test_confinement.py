@@ -20,7 +20,7 @@ import pytest
 from secboot.cli import main
 from secboot.cli.app import VERBS, run
 from secboot.demo import write_sample
-from tests.available import not_here
+from tests.available import not_here, require_root
 from tests.cli.test_reads_only import landlock_version, libc
 from tests.command import forked, secboot
 from tests.rights import NOBODY
@@ -258,8 +258,7 @@ RUN = "import sys; from secboot.cli import main; sys.exit(main())"
 def test_what_others_own_can_be_read_by_root(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if os.geteuid() != 0:
-        not_here("only root may read what others own")
+    require_root()
     boot = Path(place.root) / "boot"
     for path in (boot, *boot.rglob("*")):
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
